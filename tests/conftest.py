@@ -1,0 +1,13 @@
+"""What every test may count on: the relay's settings come from the test alone."""
+
+import os
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own RELAY_… variables, or a supervisor's sockets, must not change what a test sees."""
+    for name in os.environ:
+        if name.startswith(("RELAY_", "LISTEN_")):
+            monkeypatch.delenv(name)
