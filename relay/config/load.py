@@ -1,0 +1,221 @@
+"""Where the values come from, and what is said when they are wrong: one sentence for each thing, with its place.
+
+Order: defaults, then the TOML file, then the environment (`RELAY_UPSTREAM__HOST`; an empty
+variable counts as unset, because compose files pass such on). Written without
+pydantic-settings on purpose: each complaint names the line or the variable it is about.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from relay.config.settings import Settings
+from relay.errors import ConfigError
+
+PREFIX = "RELAY_"
+CONFIG_VARIABLE = "RELAY_CONFIG"
+PLACES = (Path("relay.toml"), Path("/etc/error-mail-relay/relay.toml"))
+
+Path_ = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A usable configuration, the file it came from (None: defaults and environment alone), and what to warn of."""
+
+    settings: Settings
+    file: Path | None
+    warnings: tuple[str, ...]
+
+
+def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Loaded:
+    """Read the configuration from `path` (else `RELAY_CONFIG`, else the usual places) and the environment.
+
+    Raises ConfigError with every problem found; no sentence of it quotes a secret.
+    """
+    environ = os.environ if environ is None else environ
+    file = _find(path, environ)
+    source, text = _read(file) if file else ({}, "")
+    variables, warnings = _overlay(environ)
+    try:
+        settings = Settings.model_validate(_merge(source, {".".join(p): v for p, v in variables.items()}))
+    except ValidationError as error:
+        places = _Places(file, text, variables)
+        raise ConfigError(tuple(dict.fromkeys(_sentence(each, places) for each in error.errors()))) from None
+    return Loaded(settings=settings, file=file, warnings=tuple(warnings) + tuple(_shadowed(settings)))
+
+
+def _find(path: Path | None, environ: Mapping[str, str]) -> Path | None:
+    named = path or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
+    if named is not None and not named.is_file():
+        raise ConfigError((f"{named}: there is no such file; name the configuration with --config FILE",))
+    return named or next((place for place in PLACES if place.is_file()), None)
+
+
+def _read(file: Path) -> tuple[dict[str, Any], str]:
+    try:
+        text = file.read_text("utf-8")
+        return tomllib.loads(text), text
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError((f"{file}: this is not TOML: {error}",)) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError((f"{file}: this is not UTF-8 text (byte {error.start})",)) from error
+    except OSError as error:
+        raise ConfigError((f"{file}: cannot be read: {error.strerror}",)) from error
+
+
+def known_keys(model: type[BaseModel] = Settings, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the path of every setting, e.g. ("upstream", "host"); a list of tables as its name alone."""
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from known_keys(kind, (*above, name))
+        else:
+            yield (*above, name)
+
+
+def _overlay(environ: Mapping[str, str]) -> tuple[dict[tuple[str, ...], str], list[str]]:
+    known = {PREFIX + "__".join(key).upper(): key for key in known_keys()}
+    values, warnings = {}, []
+    for name, value in environ.items():
+        if not name.startswith(PREFIX) or name == CONFIG_VARIABLE:
+            continue
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            warnings.append(f"{name} is not a setting of the relay and is ignored{hint}")
+        elif value.strip():
+            values[known[name]] = value
+    return values, warnings
+
+
+def _merge(source: dict[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:
+    merged = {key: dict(value) if isinstance(value, dict) else value for key, value in source.items()}
+    for dotted, value in variables.items():
+        table, _, key = dotted.rpartition(".")
+        place = merged.setdefault(table, {}) if table else merged
+        if isinstance(place, dict):
+            place[key] = value
+            if f"{key}_file" in place and f"{dotted}_file" not in variables:
+                del place[f"{key}_file"]  # the environment wins over the file's twin as well
+    return merged
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Tells where a setting was written."""
+
+    file: Path | None
+    text: str
+    variables: Mapping[tuple[str, ...], str]
+
+    def of(self, loc: Path_) -> str:
+        names = tuple(part for part in loc if isinstance(part, str))
+        for length in range(len(names), 0, -1):
+            if names[:length] in self.variables:
+                return PREFIX + "__".join(names[:length]).upper()
+        shown = _toml_name(loc)
+        if self.file is None:
+            return shown or "configuration"
+        line = self._line(loc)
+        return f"{self.file}{f':{line}' if line else ''}{f': {shown}' if shown else ''}"
+
+    def _line(self, loc: Path_) -> int | None:
+        """The line of the key, or of its table; None where it was not written (a default, an inline table)."""
+        table = [part for part in loc if isinstance(part, str)]
+        index = next((part for part in loc if isinstance(part, int)), 0)
+        inside, seen, header = not table[1:], -1, None
+        key = table[-1] if table else ""
+        for number, line in enumerate(self.text.splitlines(), 1):
+            if found := re.match(r"\s*\[+\s*([\w.-]+)\s*\]+", line):
+                seen += found[1] == table[0] if table else 0
+                inside = bool(table) and found[1] == table[0] and (not line.lstrip().startswith("[[") or seen == index)
+                header = number if inside else header
+            elif inside and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+                return number
+        return header
+
+
+def _toml_name(loc: Path_) -> str:
+    names = [str(part) if isinstance(part, str) else f"#{part + 1}" for part in loc]
+    if len(names) == 1:
+        top = Settings.model_fields.get(names[0])
+        table = top is not None and isinstance(top.annotation, type) and issubclass(top.annotation, BaseModel)
+        return f"[{names[0]}]" if table else names[0]
+    if names and names[0] in {"route", "app"}:
+        return f"[[{names[0]}]] {' '.join(names[1:])}"
+    return f"[{names[0]}] {' '.join(names[1:])}" if names else ""
+
+
+_WORDS = {
+    "missing": "is missing",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "string_type": "must be a text in quotes",
+    "tuple_type": 'must be a list, such as ["one", "two"]',
+    "model_type": "must be a table",
+    "model_attributes_type": "must be a table",
+    "path_type": "must be a path in quotes",
+}
+
+
+def _sentence(error: Mapping[str, Any], places: _Places) -> str:
+    loc: Path_ = tuple(error["loc"])
+    where, kind, context = places.of(loc), error["type"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"{where}: there is no such setting{_nearest(loc)}"
+    if kind == "value_error":
+        return f"{where}: {context['error']}"
+    if kind == "literal_error":
+        return f"{where}: must be one of {context['expected']}"
+    if kind in _WORDS:
+        return f"{where}: {_WORDS[kind]}"
+    return f"{where}: {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _nearest(loc: Path_) -> str:
+    model: type[BaseModel] = Settings
+    for part in loc[:-1]:
+        if isinstance(part, str):
+            model = _model_of(model, part)
+    wrong = str(loc[-1])
+    near = difflib.get_close_matches(wrong, model.model_fields, 1)
+    if near:
+        return f"; did you mean {near[0]}?"
+    homes = [key for key in known_keys() if key[-1] == wrong]
+    if homes:
+        return f"; {wrong} belongs in [{homes[0][0]}]" if len(homes[0]) > 1 else f"; {wrong} stands above all tables"
+    return f"; known here: {', '.join(sorted(model.model_fields))}"
+
+
+def _model_of(model: type[BaseModel], name: str) -> type[BaseModel]:
+    """The model of the table `name`, also where it stands in a list."""
+    kinds = [model.model_fields[name].annotation, *get_args(model.model_fields[name].annotation)]
+    return next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
+
+
+def _shadowed(settings: Settings) -> Iterator[str]:
+    """Warn of routes that can never be reached because an earlier one takes everything."""
+    conditions = ("app", "logger", "environment", "pattern")
+    for index, route in enumerate(settings.route):
+        if (
+            all(getattr(route, name) == "*" for name in conditions)
+            and route.level <= 10
+            and settings.route[index + 1 :]
+        ):
+            yield f"route {route.name!r} takes everything: the routes after it are never reached"
+            return

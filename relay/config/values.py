@@ -1,0 +1,115 @@
+"""How people write durations, sizes, addresses and listeners, and what is said when they miswrite them.
+
+Each parser raises ValueError with one sentence that tells what would be right.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from datetime import timedelta
+from typing import Annotated, Any, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BeforeValidator
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(?:\d+(?:ms|[smhd]))+")
+_PART = re.compile(r"(\d+)(ms|[smhd])")
+_SIZE = re.compile(r"(\d+)\s*([KMG]i?)?B?", re.IGNORECASE)
+_SCALE = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+_ADDRESS = re.compile(r"[^\s@<>,;:\"\\()\[\]\x00-\x1f\x7f]{1,64}@[^\s@<>,;:\"\\()\x00-\x1f\x7f]{1,255}")
+_LONGEST = timedelta(days=3660)
+
+
+def duration(value: Any) -> timedelta:
+    """Read `10s`, `5m`, `4h`, `14d` or a run of them (`1h30m`)."""
+    if isinstance(value, timedelta):
+        return value
+    text = value.strip().lower() if isinstance(value, str) else ""
+    if not _DURATION.fullmatch(text) or len(text) > 40:
+        raise ValueError(f"{value!r} is no duration: write a number with its unit, such as 10s, 5m, 4h or 14d")
+    total = timedelta(seconds=sum(int(number) * _UNITS[unit] for number, unit in _PART.findall(text)))
+    if total > _LONGEST:
+        raise ValueError(f"{value!r} is longer than ten years")
+    return total
+
+
+def size(value: Any) -> int:
+    """Read bytes as a number, or with a unit: `90KB`, `32MiB`."""
+    found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found:
+        return int(found[1]) * _SCALE[(found[2] or "").lower()]
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ValueError(f"{value!r} is no size: write bytes as a number, or with a unit, such as 90KB or 32MiB")
+
+
+def listing(value: Any) -> Any:
+    """Read a list that the environment holds as one text: JSON when it begins with `[`, else comma-separated."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        try:
+            return json.loads(value)
+        except ValueError as error:
+            raise ValueError(f"begins with [ but is no JSON list: {error}") from error
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def address(value: str) -> str:
+    """Check a bare mail address (RFC 5321's Mailbox without quoted strings and literals)."""
+    if not _ADDRESS.fullmatch(value):
+        raise ValueError(f"{value!r} is no mail address: write it bare, such as yourname@example.com")
+    return value
+
+
+def zone(value: str) -> str:
+    """Check the name of a time zone (IANA)."""
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(f"{value!r} is no time zone: write an IANA name, such as Europe/Berlin or UTC") from error
+    return value
+
+
+class Listen(NamedTuple):
+    """Where a server listens. `host` without brackets."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Listen:
+        """Read `host:port`, with brackets around an IPv6 host."""
+        host, colon, port = text.rpartition(":")
+        bare = host.removeprefix("[").removesuffix("]")
+        if not colon or not bare or not port.isdecimal() or int(port) > 65535 or (":" in bare and bare == host):
+            raise ValueError(f"{text!r} is no address to listen on: write host:port, such as 127.0.0.1:2525")
+        return cls(bare, int(port))
+
+    def __str__(self) -> str:
+        """Give `host:port` again."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+def _listen(value: Any) -> Any:
+    return Listen.parse(value) if isinstance(value, str) else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+Durations = Annotated[tuple[Duration, ...], BeforeValidator(listing)]
+Size = Annotated[int, BeforeValidator(size)]
+MailAddress = Annotated[str, AfterValidator(address)]
+MailAddresses = Annotated[tuple[MailAddress, ...], BeforeValidator(listing)]
+ZoneName = Annotated[str, AfterValidator(zone)]
+ListenAddress = Annotated[Listen, BeforeValidator(_listen)]
