@@ -8,6 +8,6 @@ import pytest
 @pytest.fixture(autouse=True)
 def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own RELAY_… variables, or a supervisor's sockets, must not change what a test sees."""
-    for name in os.environ:
+    for name in list(os.environ):
         if name.startswith(("RELAY_", "LISTEN_")):
             monkeypatch.delenv(name)
