@@ -153,6 +153,8 @@ def _toml_name(loc: Path_) -> str:
         return f"[{names[0]}]" if table else names[0]
     if names and names[0] in {"route", "app"}:
         return f"[[{names[0]}]] {' '.join(names[1:])}"
+    if names and isinstance(loc[1], int):
+        return " ".join(names)
     return f"[{names[0]}] {' '.join(names[1:])}" if names else ""
 
 
@@ -170,7 +172,11 @@ _WORDS = {
     "model_type": "must be a table",
     "model_attributes_type": "must be a table",
     "path_type": "must be a path in quotes",
+    "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+    "string_pattern_mismatch": "may hold letters, digits, '.', '_' and '-' only",
 }
+_BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
 def _sentence(error: Mapping[str, Any], places: _Places) -> str:
@@ -184,6 +190,9 @@ def _sentence(error: Mapping[str, Any], places: _Places) -> str:
         return f"{where}: must be one of {context['expected']}"
     if kind in _WORDS:
         return f"{where}: {_WORDS[kind]}"
+    for bound, words in _BOUNDS.items():
+        if bound in context:
+            return f"{where}: must be {words} {context[bound]}"
     return f"{where}: {error['msg'][0].lower()}{error['msg'][1:]}"
 
 

@@ -164,7 +164,7 @@ class Upstream(Section):
             raise ValueError(f"{missing} is missing: credentials need both")
         if self.username and self.security == "none" and not self.auth_in_clear:
             raise ValueError(
-                'security = "none" would send the password in clear: use "starttls" or "tls", or set auth_in_clear = true'
+                'security = "none" would send the password in clear: use "starttls" or "tls", or auth_in_clear = true'
             )
         if self.ca_file is not None:
             _check_certificates(self.ca_file)
@@ -235,7 +235,7 @@ class Route(Section):
 class App(Section):
     """`[[app]]`: names the app behind the mails from a sender and with a subject (shell globs)."""
 
-    name: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\r\n]*$")]
+    name: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[\w .-]*$")]
     sender: str = "*"
     subject: str = "*"
 

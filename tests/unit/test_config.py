@@ -1,0 +1,162 @@
+"""What the configuration understands, and what it says when it does not."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from relay.config import Listen, load, make_settings
+from relay.errors import ConfigError
+from relay.model import Level
+
+BROKEN = sorted((Path(__file__).parents[1] / "data" / "config").glob("*.toml"))
+SECRETS = ("correct horse", "correct-horse")
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "relay.toml"
+    file.write_text(text)
+    return file
+
+
+@pytest.mark.parametrize("file", BROKEN, ids=lambda file: file.stem)
+def test_a_broken_configuration_is_told_what_where_and_what_would_be_right(file, monkeypatch):
+    monkeypatch.chdir(file.parent)
+
+    with pytest.raises(ConfigError) as caught:
+        load(Path(file.name), {})
+
+    assert str(caught.value) + "\n" == file.with_suffix(".expected").read_text()
+    assert not any(secret in str(caught.value) for secret in SECRETS)
+
+
+def test_there_are_at_least_fifteen_kinds_of_broken_configuration():
+    assert len(BROKEN) >= 15
+
+
+def test_defaults_are_those_of_the_design(tmp_path):
+    settings = make_settings(tmp_path)
+
+    assert settings.smtp.listen == Listen("127.0.0.1", 2525)
+    assert settings.http.listen == Listen("127.0.0.1", 8026)
+    assert settings.smtp.max_size == 32 * 1024 * 1024
+    assert settings.timing.first_wait == timedelta(seconds=10)
+    assert [step.total_seconds() / 60 for step in settings.timing.steps] == [5, 10, 20, 30, 60, 240]
+    assert (settings.budget.per_hour, settings.budget.burst, settings.budget.per_day) == (20, 5, 300)
+    assert settings.storage.ledger_url == f"sqlite:///{tmp_path}/ledger.db"
+
+
+def test_environment_wins_over_the_file(tmp_path):
+    file = write(
+        tmp_path, 'admins = ["a@example.com"]\n[upstream]\nhost = "one.example.com"\n[timing]\nsteps = ["1m"]\n'
+    )
+    environ = {"RELAY_UPSTREAM__HOST": "two.example.com", "RELAY_TIMING__STEPS": "2m, 3m"}
+
+    settings = load(file, environ).settings
+
+    assert settings.upstream.host == "two.example.com"
+    assert settings.timing.steps == (timedelta(minutes=2), timedelta(minutes=3))
+    assert settings.admins == ("a@example.com",)
+
+
+@pytest.mark.parametrize("written", ["a@example.com,b@example.com", '["a@example.com", "b@example.com"]'])
+def test_a_list_in_the_environment_is_comma_separated_or_json(written):
+    assert load(None, {"RELAY_ADMINS": written}).settings.admins == ("a@example.com", "b@example.com")
+
+
+def test_an_empty_variable_counts_as_unset():
+    environ = {"RELAY_UPSTREAM__HOST": "", "RELAY_UPSTREAM__PORT": " ", "RELAY_UPSTREAM__PASSWORD": ""}
+
+    assert load(None, environ).settings.upstream.host == ""
+
+
+def test_an_unknown_variable_is_a_warning_that_names_the_nearest():
+    loaded = load(None, {"RELAY_UPSTREM__HOST": "x", "RELAY_PORT_25_TCP": "tcp://10.0.0.1:25"})
+
+    assert "did you mean RELAY_UPSTREAM__HOST?" in loaded.warnings[0]
+    assert len(loaded.warnings) == 2
+
+
+def test_a_complaint_about_a_variable_names_it():
+    with pytest.raises(ConfigError, match=r"^RELAY_TIMING__INTERVAL: 'soon' is no duration"):
+        load(None, {"RELAY_TIMING__INTERVAL": "soon"})
+
+
+def test_a_secret_is_read_from_its_file_twin(tmp_path):
+    secret = tmp_path / "password"
+    secret.write_text("open sesame\n")
+    environ = {
+        "RELAY_ADMINS": "a@example.com",
+        "RELAY_UPSTREAM__HOST": "mail.example.com",
+        "RELAY_UPSTREAM__USERNAME": "relay",
+        "RELAY_UPSTREAM__PASSWORD_FILE": str(secret),
+    }
+
+    settings = load(None, environ).settings
+
+    assert settings.upstream.password is not None
+    assert settings.upstream.password.get_secret_value() == "open sesame"
+    assert "open sesame" not in repr(settings)
+
+
+def test_the_environments_secret_wins_over_the_files_twin(tmp_path):
+    file = write(
+        tmp_path,
+        'admins = ["a@example.com"]\n[upstream]\nhost = "m.example.com"\nusername = "u"\npassword_file = "/none"\n',
+    )
+
+    settings = load(file, {"RELAY_UPSTREAM__PASSWORD": "open sesame"}).settings
+
+    assert settings.upstream.password is not None
+
+
+def test_a_route_overrides_only_the_timing_it_names(tmp_path):
+    file = write(
+        tmp_path,
+        '[timing]\nfirst_wait = "3s"\n'
+        '[[route]]\nname = "shop"\nrecipients = ["s@example.com"]\nlevel = "critical"\ntiming = { interval = "1m" }\n',
+    )
+
+    shop, admins = load(file, {}).settings.routes
+
+    assert (shop.timing.first_wait, shop.timing.interval) == (timedelta(seconds=3), timedelta(minutes=1))
+    assert shop.level is Level.CRITICAL
+    assert (admins.name, admins.timing.interval) == ("admins", timedelta(minutes=5))
+
+
+def test_a_route_behind_one_that_takes_everything_is_warned_of(tmp_path):
+    file = write(
+        tmp_path,
+        '[[route]]\nname = "all"\nrecipients = ["a@example.com"]\n'
+        '[[route]]\nname = "shop"\nrecipients = ["s@example.com"]\napp = "shop"\n',
+    )
+
+    assert "never reached" in load(file, {}).warnings[0]
+
+
+def test_a_named_file_that_is_missing_is_an_error(tmp_path):
+    with pytest.raises(ConfigError, match="there is no such file"):
+        load(tmp_path / "relay.toml", {})
+
+
+def test_postgresql_urls_get_the_driver_we_ship(tmp_path):
+    settings = make_settings(tmp_path, storage={"ledger": "postgresql://u:secret@db/relay"})
+
+    assert settings.storage.ledger_url == "postgresql+psycopg://u:secret@db/relay"
+    assert "secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "listen"),
+    [("127.0.0.1:25", ("127.0.0.1", 25)), ("[::1]:2525", ("::1", 2525)), ("localhost:0", ("localhost", 0))],
+)
+def test_listen_addresses(text, listen):
+    assert Listen.parse(text) == listen
+    assert str(Listen.parse(text)) == text
+    assert Listen.parse(text).loopback
+
+
+@pytest.mark.parametrize("text", ["::1:25", "25", ":25", "host:", "host:99999", "host:http", "host:²"])
+def test_what_is_no_listen_address(text):
+    with pytest.raises(ValueError, match="write host:port"):
+        Listen.parse(text)
