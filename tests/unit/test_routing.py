@@ -1,0 +1,46 @@
+"""Which route a report takes."""
+
+import pytest
+
+from relay.config import make_settings
+from relay.model import Form, Level, Report
+from relay.routing import Router
+
+TABLES = {
+    "admins": ["admins@example.com"],
+    "route": [
+        {"name": "worst", "recipients": ["pager@example.com"], "level": "CRITICAL"},
+        {"name": "shop", "recipients": ["shop@example.com"], "app": "Shop*", "environment": "prod*"},
+        {"name": "sql", "recipients": ["dba@example.com"], "logger": "sqlalchemy.*"},
+        {"name": "locks", "recipients": ["dba@example.com"], "pattern": "*database is locked*"},
+    ],
+}
+
+
+def report(**fields):
+    return Report(**{"form": Form.PLAIN, "subject": "", "sender": "", "app": "Other", **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "title", "expected"),
+    [
+        ({"level": Level.CRITICAL, "app": "Shop"}, "", "worst"),
+        ({"app": "shop Failed", "environment": "production"}, "", "shop"),
+        ({"app": "shop Failed", "environment": "staging"}, "", "admins"),
+        ({"logger": "sqlalchemy.pool"}, "", "sql"),
+        ({"logger": "sqlalchemy"}, "", "admins"),
+        ({"message": "Exception: Database is locked now\nmore"}, "", "locks"),
+        ({}, "OperationalError: database is locked", "locks"),
+        ({"message": "first line\ndatabase is locked"}, "", "admins"),
+    ],
+)
+def test_the_first_route_whose_every_condition_holds_decides(tmp_path, fields, title, expected):
+    router = Router(make_settings(tmp_path, **TABLES).routes)
+
+    assert router.route(report(**fields), title) == expected
+
+
+def test_without_routes_everything_goes_to_the_admins(tmp_path):
+    router = Router(make_settings(tmp_path).routes)
+
+    assert router.route(report(), "x") == "admins"
