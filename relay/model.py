@@ -436,6 +436,9 @@ class UpstreamState:
     detail: str = ""
     last_success_at: datetime | None = None
     last_try_at: datetime | None = None
+    outage_since: datetime | None = None
+    outage_until: datetime | None = None
+    """The last outage that is over, for the sentence about it in the first digest after it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,331 @@
+"""Decides what is told when: the rules of one error's life, as pure functions over `Group` (sort → schedule → digest).
+
+    open_group, arrive   mails came
+    due, reason          when its own turn comes, and why it would be told now
+    turn                 what a route is told in one digest
+    told                 a digest was frozen
+
+An error is FRESH until it is told for the first time. Then it is OPEN and told again in growing gaps while it
+goes on, until it has been quiet for `ended_after` and its closing total was told: ENDED. What comes after that is
+a new bout: `again` at the step it had, or, after `back_after` of quiet, `back`, which is FRESH once more.
+
+    FRESH ──new, back──► OPEN ──ongoing, spike──► OPEN ──ended──► ENDED ──again──► OPEN
+      ▲                                                             │
+      └───────────────── seen again after back_after ◄──────────────┘
+
+Guarantee: whatever is pending has a `due_at`, and never one later than the last of the growing gaps; a mute alone
+can move it. Every function is total: a clock that was set back leads to waits that are too short or too long by
+the jump, never to a negative window and never to an exception.
+
+A bout begins only where nothing is pending and the end of the one before was told. An error that comes every twenty
+minutes is therefore ongoing, however quiet it is in between: nobody was told that it had ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from relay.model import Arrival, Fingerprint, Group, Level, Phase, Reason
+from relay.retry import after_answer, after_success, after_trouble, expired, upstream_ready
+
+__all__ = [
+    "MAX_ENTRIES",
+    "Timing",
+    "Turn",
+    "after_answer",
+    "after_success",
+    "after_trouble",
+    "arrive",
+    "due",
+    "expired",
+    "is_muted",
+    "mute",
+    "open_group",
+    "opens_at",
+    "rate",
+    "reason",
+    "told",
+    "turn",
+    "unmute",
+    "upstream_ready",
+]
+
+MAX_ENTRIES = 5_000
+"""The most errors one digest tells of; the rest stays pending for the next. Bounds the memory of a tick."""
+MINUTE = timedelta(minutes=1)
+
+
+class Timing(Protocol):
+    """The settings that decide when what is told; `config.Timing` is one."""
+
+    @property
+    def first_wait(self) -> timedelta:
+        """From the first mail to its digest, so that what breaks together arrives together."""
+
+    @property
+    def interval(self) -> timedelta:
+        """At least this long between two digests of one route; CRITICAL skips it."""
+
+    @property
+    def steps(self) -> tuple[timedelta, ...]:
+        """The growing gaps between the digests about one error; the last one repeats. Never empty."""
+
+    @property
+    def spike_factor(self) -> float:
+        """A spike is this many times the rate last reported."""
+
+    @property
+    def spike_min(self) -> int:
+        """Fewer occurrences than this are no spike."""
+
+    @property
+    def ended_after(self) -> timedelta:
+        """Quiet for this long: it has ended."""
+
+    @property
+    def ended_min(self) -> int:
+        """A bout of fewer occurrences than this gets no mail of its own for its closing total."""
+
+    @property
+    def back_after(self) -> timedelta:
+        """Seen again after this long: as good as new."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What one route is told now: each group with the reason, the worst and most frequent first."""
+
+    route: str
+    groups: tuple[tuple[Group, Reason], ...]
+    critical: bool
+    """True where a CRITICAL error is due: it may use what the budget keeps back."""
+
+
+# --- Mails came -------------------------------------------------------------------------------------------------------
+
+
+def open_group(*, route: str, app: str, fingerprint: Fingerprint, arrival: Arrival) -> Group:
+    """A group for an error nobody has seen. It counts nothing yet: `arrive(open_group(…), arrival, timing)` does."""
+    return Group(
+        route=route,
+        app=app,
+        fingerprint=fingerprint.key,
+        version=fingerprint.version,
+        title=fingerprint.title,
+        level=arrival.level,
+        first_seen=arrival.first,
+        last_seen=arrival.first,
+        episode_since=arrival.first,
+    )
+
+
+def arrive(group: Group, arrival: Arrival, timing: Timing) -> Group:
+    """The group after `arrival`: counted, with its bout, its peak and a new `due_at`.
+
+    While it is muted (`is_muted(group, arrival.last)`: the caller books these mails as muted) only the totals grow.
+    """
+    seen = replace(
+        group,
+        mails=group.mails + arrival.mails,
+        occurrences=group.occurrences + arrival.occurrences,
+        last_seen=max(group.last_seen, arrival.last),
+    )
+    if is_muted(group, arrival.last):
+        return seen
+    return _scheduled(_peaked(_pended(_bout(group, seen, arrival, timing), arrival), arrival), timing)
+
+
+def _bout(before: Group, seen: Group, arrival: Arrival, timing: Timing) -> Group:
+    """Begin a new bout where the last one is over, else let it go on."""
+    if before.reported_at is None or before.pending_mails:
+        return seen
+    quiet = arrival.first - before.last_seen
+    fresh = replace(seen, episode_since=arrival.first, episode_occurrences=0, peak=0, minute=None, minute_occurrences=0)
+    if quiet >= timing.back_after:
+        return replace(fresh, phase=Phase.FRESH, step=0, seen_before=before.last_seen, again=False)
+    if before.phase is Phase.ENDED and quiet >= timing.ended_after:
+        return replace(fresh, seen_before=None, again=True)
+    # A closing total told too early (a spool that lagged behind) is taken back: the bout goes on.
+    return replace(seen, phase=Phase.OPEN)
+
+
+def _pended(group: Group, arrival: Arrival) -> Group:
+    """Add the arrival to what is pending and to the bout."""
+    pending = group.pending_mails > 0
+    return replace(
+        group,
+        level=max(group.level, arrival.level) if pending else arrival.level,
+        pending_mails=group.pending_mails + arrival.mails,
+        pending_occurrences=group.pending_occurrences + arrival.occurrences,
+        pending_since=min(group.pending_since or arrival.first, arrival.first),
+        episode_since=min(group.episode_since or arrival.first, arrival.first),
+        episode_occurrences=group.episode_occurrences + arrival.occurrences,
+    )
+
+
+def _peaked(group: Group, arrival: Arrival) -> Group:
+    """Bring the running minute and the bout's peak up to date."""
+    minutes = arrival.minutes or {arrival.last.replace(second=0, microsecond=0): arrival.occurrences}
+    minute, running, peak = group.minute, group.minute_occurrences, group.peak
+    for at, occurrences in sorted(minutes.items()):
+        same = at == minute
+        count = running + occurrences if same else occurrences
+        peak = max(peak, count)
+        if same or minute is None or at > minute:
+            minute, running = at, count
+    return replace(group, minute=minute, minute_occurrences=running, peak=peak)
+
+
+# --- When and why -----------------------------------------------------------------------------------------------------
+
+
+def due(group: Group, timing: Timing) -> datetime | None:
+    """When the group's own turn comes (pauses of the route and budgets apart); None where nothing is to be told."""
+    at = _pending_due(group, timing) if group.pending_mails else _closing_due(group, timing)
+    return max(at, group.muted_until) if at and group.muted_until else at
+
+
+def _pending_due(group: Group, timing: Timing) -> datetime:
+    since = group.pending_since or group.last_seen
+    soonest = since + timing.first_wait
+    if group.phase is Phase.FRESH or group.reported_at is None or _is_spike(group, timing):
+        return soonest
+    # The second bound speaks only where the clock was set back and `reported_at` is still to come.
+    at_step = min(group.reported_at + _gap(group, timing), since + timing.steps[-1])
+    closing = _closing_due(group, timing)
+    return max(soonest, min(at_step, closing) if closing else at_step)
+
+
+def _closing_due(group: Group, timing: Timing) -> datetime | None:
+    """When the closing total is worth a mail of its own; None for a bout that is over or was small."""
+    large = group.episode_occurrences >= timing.ended_min
+    return group.last_seen + timing.ended_after if group.phase is Phase.OPEN and large else None
+
+
+def _gap(group: Group, timing: Timing) -> timedelta:
+    return timing.steps[min(group.step, len(timing.steps) - 1)]
+
+
+def reason(group: Group, timing: Timing, now: datetime, *, caught_up: bool = True) -> Reason | None:
+    """Why the group is told if a digest goes out now; None where it is neither its turn nor fit to ride along.
+
+    What is fresh and what has ended rides along in any digest; an ongoing error waits for its turn. Nothing is said
+    to have ended while the worker lags behind its spool (`caught_up` False): its next mail may be waiting there.
+    """
+    if is_muted(group, now):
+        return None
+    if group.pending_mails and group.phase is Phase.FRESH:
+        return Reason.BACK if group.seen_before else Reason.NEW
+    if group.phase is Phase.OPEN and caught_up and _is_quiet(group, timing, now):
+        return Reason.ENDED
+    if not group.pending_mails or not _is_due(group, timing, now):
+        return None
+    if group.phase is Phase.ENDED:
+        return Reason.AGAIN
+    return Reason.SPIKE if _is_spike(group, timing) else Reason.ONGOING
+
+
+def rate(occurrences: int, since: datetime, until: datetime) -> float:
+    """Occurrences a minute between two moments, over at least one minute."""
+    return occurrences / (max(until - since, MINUTE) / MINUTE)
+
+
+def _pending_rate(group: Group) -> float:
+    return rate(group.pending_occurrences, group.pending_since or group.last_seen, group.last_seen)
+
+
+def _is_spike(group: Group, timing: Timing) -> bool:
+    many = group.pending_occurrences >= timing.spike_min
+    return group.phase is Phase.OPEN and many and _pending_rate(group) >= timing.spike_factor * group.reported_rate
+
+
+def _is_due(group: Group, timing: Timing, now: datetime) -> bool:
+    at = due(group, timing)
+    return at is not None and at <= now
+
+
+def _is_quiet(group: Group, timing: Timing, now: datetime) -> bool:
+    return now - group.last_seen >= timing.ended_after
+
+
+# --- A route's turn ---------------------------------------------------------------------------------------------------
+
+
+def opens_at(last_digest_at: datetime | None, timing: Timing, now: datetime) -> datetime:
+    """From when on the route may have its next digest; `now` where it may at once."""
+    if last_digest_at is None or last_digest_at > now:  # the clock was set back
+        return now
+    return max(now, last_digest_at + timing.interval)
+
+
+def turn(
+    route: str,
+    groups: Iterable[Group],
+    *,
+    last_digest_at: datetime | None,
+    timing: Timing,
+    now: datetime,
+    caught_up: bool = True,
+) -> Turn | None:
+    """What the route is told now, None where it is told nothing.
+
+    `groups` are those of the route that might be told, each once: the due ones, and for the ride the fresh and the
+    quiet ones. Some group must be due and the route open, or a CRITICAL one be due; at most MAX_ENTRIES are told,
+    those that are due before those that ride along.
+    """
+    told_now = [(group, why) for group in groups if (why := reason(group, timing, now, caught_up=caught_up))]
+    due_now = {group.id for group, _ in told_now if _is_due(group, timing, now)}
+    critical = any(_is_critical(group) for group, _ in told_now if group.id in due_now)
+    if not due_now or (opens_at(last_digest_at, timing, now) > now and not critical):
+        return None
+    first = sorted(told_now, key=lambda pair: pair[0].id not in due_now)[:MAX_ENTRIES]
+    first.sort(key=lambda pair: (-pair[0].level, -pair[0].pending_occurrences))
+    return Turn(route=route, groups=tuple(first), critical=critical)
+
+
+def _is_critical(group: Group) -> bool:
+    return group.pending_mails > 0 and group.level >= Level.CRITICAL
+
+
+# --- What was told, and what is not to be -----------------------------------------------------------------------------
+
+
+def told(group: Group, why: Reason, timing: Timing, now: datetime) -> Group:
+    """The group after a digest that tells of it was frozen: nothing pending, the next gap longer.
+
+    Where it has long been quiet its entry was its closing total too, whatever the reason.
+    """
+    first = why in {Reason.NEW, Reason.BACK}
+    after = replace(
+        group,
+        phase=Phase.ENDED if _is_quiet(group, timing, now) else Phase.OPEN,
+        step=0 if first else min(group.step + 1, len(timing.steps) - 1),
+        reported_at=now,
+        reported_rate=_pending_rate(group) if group.pending_mails else group.reported_rate,
+        pending_mails=0,
+        pending_occurrences=0,
+        pending_since=None,
+    )
+    return _scheduled(after, timing)
+
+
+def is_muted(group: Group, at: datetime) -> bool:
+    """Whether the group is muted at that moment."""
+    return group.muted_until is not None and at < group.muted_until
+
+
+def mute(group: Group, until: datetime, timing: Timing) -> Group:
+    """Tell nothing of the group before `until`; what is pending then is told then."""
+    return _scheduled(replace(group, muted_until=until), timing)
+
+
+def unmute(group: Group, timing: Timing) -> Group:
+    """Let the group have its turn again."""
+    return _scheduled(replace(group, muted_until=None), timing)
+
+
+def _scheduled(group: Group, timing: Timing) -> Group:
+    return replace(group, due_at=due(group, timing))
