@@ -2,7 +2,6 @@
 
     open_group, arrive   mails came
     due, reason          when its own turn comes, and why it would be told now
-    turn                 what a route is told in one digest
     told                 a digest was frozen
 
 An error is FRESH until it is told for the first time. Then it is OPEN and told again in growing gaps while it
@@ -23,38 +22,32 @@ minutes is therefore ongoing, however quiet it is in between: nobody was told th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from relay.model import Arrival, Fingerprint, Group, Level, Phase, Reason
+from relay.model import Arrival, Fingerprint, Group, Phase, Reason
 from relay.retry import after_answer, after_success, after_trouble, expired, upstream_ready
 
 __all__ = [
-    "MAX_ENTRIES",
     "Timing",
-    "Turn",
     "after_answer",
     "after_success",
     "after_trouble",
     "arrive",
     "due",
     "expired",
+    "is_due",
     "is_muted",
     "mute",
     "open_group",
-    "opens_at",
     "rate",
     "reason",
     "told",
-    "turn",
     "unmute",
     "upstream_ready",
 ]
 
-MAX_ENTRIES = 5_000
-"""The most errors one digest tells of; the rest stays pending for the next. Bounds the memory of a tick."""
 MINUTE = timedelta(minutes=1)
 
 
@@ -92,16 +85,6 @@ class Timing(Protocol):
     @property
     def back_after(self) -> timedelta:
         """Seen again after this long: as good as new."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """What one route is told now: each group with the reason, the worst and most frequent first."""
-
-    route: str
-    groups: tuple[tuple[Group, Reason], ...]
-    critical: bool
-    """True where a CRITICAL error is due: it may use what the budget keeps back."""
 
 
 # --- Mails came -------------------------------------------------------------------------------------------------------
@@ -221,7 +204,7 @@ def reason(group: Group, timing: Timing, now: datetime, *, caught_up: bool = Tru
         return Reason.BACK if group.seen_before else Reason.NEW
     if group.phase is Phase.OPEN and caught_up and _is_quiet(group, timing, now):
         return Reason.ENDED
-    if not group.pending_mails or not _is_due(group, timing, now):
+    if not group.pending_mails or not is_due(group, timing, now):
         return None
     if group.phase is Phase.ENDED:
         return Reason.AGAIN
@@ -242,52 +225,14 @@ def _is_spike(group: Group, timing: Timing) -> bool:
     return group.phase is Phase.OPEN and many and _pending_rate(group) >= timing.spike_factor * group.reported_rate
 
 
-def _is_due(group: Group, timing: Timing, now: datetime) -> bool:
+def is_due(group: Group, timing: Timing, now: datetime) -> bool:
+    """Whether the group's own turn has come."""
     at = due(group, timing)
     return at is not None and at <= now
 
 
 def _is_quiet(group: Group, timing: Timing, now: datetime) -> bool:
     return now - group.last_seen >= timing.ended_after
-
-
-# --- A route's turn ---------------------------------------------------------------------------------------------------
-
-
-def opens_at(last_digest_at: datetime | None, timing: Timing, now: datetime) -> datetime:
-    """From when on the route may have its next digest; `now` where it may at once."""
-    if last_digest_at is None or last_digest_at > now:  # the clock was set back
-        return now
-    return max(now, last_digest_at + timing.interval)
-
-
-def turn(
-    route: str,
-    groups: Iterable[Group],
-    *,
-    last_digest_at: datetime | None,
-    timing: Timing,
-    now: datetime,
-    caught_up: bool = True,
-) -> Turn | None:
-    """What the route is told now, None where it is told nothing.
-
-    `groups` are those of the route that might be told, each once: the due ones, and for the ride the fresh and the
-    quiet ones. Some group must be due and the route open, or a CRITICAL one be due; at most MAX_ENTRIES are told,
-    those that are due before those that ride along.
-    """
-    told_now = [(group, why) for group in groups if (why := reason(group, timing, now, caught_up=caught_up))]
-    due_now = {group.id for group, _ in told_now if _is_due(group, timing, now)}
-    critical = any(_is_critical(group) for group, _ in told_now if group.id in due_now)
-    if not due_now or (opens_at(last_digest_at, timing, now) > now and not critical):
-        return None
-    first = sorted(told_now, key=lambda pair: pair[0].id not in due_now)[:MAX_ENTRIES]
-    first.sort(key=lambda pair: (-pair[0].level, -pair[0].pending_occurrences))
-    return Turn(route=route, groups=tuple(first), critical=critical)
-
-
-def _is_critical(group: Group) -> bool:
-    return group.pending_mails > 0 and group.level >= Level.CRITICAL
 
 
 # --- What was told, and what is not to be -----------------------------------------------------------------------------
