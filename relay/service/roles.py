@@ -1,0 +1,82 @@
+"""One process for each role and data directory, and what a child is told when it starts.
+
+A child of the supervisor reads one line of JSON from its standard input (its order) and
+afterwards nothing but the end of it, which means that the supervisor is gone; it writes a
+byte to its standard output now and then, which means that it is well. Nothing secret
+stands in an argument list that way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from relay.errors import InUse
+
+BEAT = 0.5
+"""Seconds between two signs of life."""
+
+
+def make_private(folder: Path) -> Path:
+    """Create `folder` for us alone (0700) where it is missing and return it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+@contextlib.contextmanager
+def hold(data_dir: Path, role: str) -> Iterator[None]:
+    """Hold the lock of `role` on the data directory for as long as the block runs; a killed process lets go of it.
+
+    Raises InUse where another process holds it.
+    """
+    path = make_private(data_dir) / f"{role}.lock"
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = file.read(20).strip() or "?"
+            raise InUse(
+                f"{data_dir} is in use: another {role} runs there (process {pid}); stop that one first"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def read_order() -> dict[str, Any]:
+    """Return what the supervisor tells this child (one JSON object on one line of standard input)."""
+    order: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
+    return order
+
+
+def when_orphaned(act: Callable[[], object]) -> None:
+    """Call `act` from a thread once the supervisor's pipe closes."""
+
+    def wait() -> None:
+        while os.read(0, 4096):
+            pass
+        act()
+
+    threading.Thread(target=wait, name="lifeline", daemon=True).start()
+
+
+def beat(well: Callable[[], bool]) -> Callable[[], None]:
+    """Write a sign of life to standard output every BEAT seconds for as long as `well()`; return what stops it."""
+    stopped = threading.Event()
+
+    def run() -> None:
+        with contextlib.suppress(OSError):
+            while not stopped.wait(BEAT):
+                if well():
+                    os.write(1, b".")
+
+    threading.Thread(target=run, name="heartbeat", daemon=True).start()
+    return stopped.set

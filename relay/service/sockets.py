@@ -1,0 +1,82 @@
+"""The listening sockets: bound here, or inherited from the service manager (`LISTEN_FDS`, sd_listen_fds(3))."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from relay.errors import RelayError
+
+if TYPE_CHECKING:
+    from relay.config import Listen
+
+BACKLOG = 128
+"""Enough for a storm; far longer ones made a server spin when it ran out of descriptors."""
+
+_FIRST_INHERITED = 3
+
+
+class CannotListen(RelayError):
+    """An address cannot be listened on; the text says why and what to do."""
+
+
+def bind(listen: Listen, *, patience: float = 0.0) -> socket.socket:
+    """Return a listening socket on `listen`; while the port is taken, try again for `patience` seconds.
+
+    A relay that was killed leaves its children a moment to end, and they hold the port for that long.
+    Raises CannotListen.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return _bound(listen)
+        except OSError as error:
+            if not isinstance(error, PermissionError | socket.gaierror) and time.monotonic() < deadline:
+                time.sleep(0.1)
+                continue
+            raise CannotListen(f"cannot listen on {listen}: {_advice(error)}") from error
+
+
+def _bound(listen: Listen) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _advice(error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return "ports below 1024 need root, CAP_NET_BIND_SERVICE or a systemd socket (docs/operations.md)"
+    if isinstance(error, socket.gaierror):
+        return "the host name is not known here"
+    return f"{error.strerror}; another program may have the port"
+
+
+def inherited(environ: Mapping[str, str]) -> dict[str, list[socket.socket]]:
+    """Return the sockets a service manager handed down, by name: `http` where it is named so, else `smtp`.
+
+    None are there unless `LISTEN_PID` is this very process.
+    """
+    if environ.get("LISTEN_PID") != str(os.getpid()):
+        return {}
+    count = int(environ.get("LISTEN_FDS", "0") or 0)
+    names = environ.get("LISTEN_FDNAMES", "").split(":")
+    found: dict[str, list[socket.socket]] = {}
+    for index in range(count):
+        sock = socket.socket(fileno=_FIRST_INHERITED + index)
+        name = names[index] if index < len(names) and names[index] == "http" else "smtp"
+        found.setdefault(name, []).append(sock)
+    return found

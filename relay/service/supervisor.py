@@ -1,0 +1,157 @@
+"""`relay serve`: starts the receiver and the worker, watches them, replaces the one that dies or hangs.
+
+It imports nothing of what they do, so that nothing of theirs can bring it down. The
+receiver comes back at once, because clients wait in the backlog; only the worker's pauses
+grow. SIGTERM lets both finish what is under way (DRAIN seconds at most), a second one
+ends them on the spot; nothing that got its 250 is lost either way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from relay.errors import RelayError
+
+log = structlog.get_logger()
+
+DRAIN = 6.0
+"""Seconds the children get to finish; with the rest of stopping it stays below 8."""
+SILENCE = 5.0
+"""Seconds without a sign of life after which a child is taken for hung."""
+START = 60.0
+"""Seconds a child may take until its first sign of life."""
+STEADY = 30.0
+"""Seconds a child must have lived for its next death to count as the first."""
+
+
+USAGE = 2
+"""The exit code of a child that cannot work with the configuration it was given."""
+
+
+class Unstartable(RelayError):
+    """A child ended before its first sign of life because of its configuration: starting it again would not help."""
+
+
+@dataclass(kw_only=True)
+class Child:
+    """One role: how to start it, and how long to wait before doing so again."""
+
+    name: str
+    module: str
+    order: Mapping[str, Any]
+    sockets: Sequence[socket.socket]
+    pauses: Sequence[float]
+    """Seconds to wait after the first, second, … death in a row; the last one repeats."""
+    process: asyncio.subprocess.Process | None = None
+    deaths: int = 0
+    lived: bool = False
+    """Whether any process of this role ever gave a sign of life."""
+
+    async def keep_running(self, stop: asyncio.Event) -> None:
+        """Start it again and again until `stop` is set."""
+        while not stop.is_set():
+            began = time.monotonic()
+            await self._live(stop)
+            if stop.is_set():
+                return
+            if self._code() == USAGE and not self.lived:
+                raise Unstartable(f"the {self.name} cannot start with this configuration; its own words stand above")
+            self.deaths = 1 if time.monotonic() - began > STEADY else self.deaths + 1
+            pause = self.pauses[min(self.deaths, len(self.pauses)) - 1]
+            log.warning("child ended", child=self.name, code=self._code(), again_in=f"{pause:g}s")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause)
+
+    async def _live(self, stop: asyncio.Event) -> None:
+        numbers = [sock.fileno() for sock in self.sockets]
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            self.module,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            pass_fds=numbers,
+        )
+        log.info("child started", child=self.name, process=self.process.pid)
+        if stop.is_set():  # it was told while this child was being started
+            self.signal(signal.SIGTERM)
+        assert self.process.stdin  # noqa: S101 -- asked for above
+        self.process.stdin.write(json.dumps({**self.order, "sockets": numbers}).encode() + b"\n")
+        with contextlib.suppress(ConnectionError):
+            await self.process.stdin.drain()
+        await self._watch(self.process)
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout  # noqa: S101 -- asked for where it was started
+        limit = START
+        while True:
+            try:
+                sign = await asyncio.wait_for(process.stdout.read(4096), limit)
+            except TimeoutError:
+                log.warning("child gives no sign of life and is killed", child=self.name, silent_for=f"{limit:g}s")
+                self.kill()
+                break
+            if not sign:
+                break
+            self.lived, limit = True, SILENCE
+        await process.wait()
+
+    def _code(self) -> int | None:
+        return self.process.returncode if self.process else None
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process, if there is one."""
+        if self.process and self.process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End the process on the spot."""
+        self.signal(signal.SIGKILL)
+
+
+async def supervise(children: Sequence[Child]) -> None:
+    """Keep the children running until SIGTERM or SIGINT, then stop them; a second signal ends them at once.
+
+    Raises Unstartable where a child cannot even begin with its configuration.
+    """
+    stop, at_once = asyncio.Event(), asyncio.Event()
+
+    def on_signal() -> None:
+        (at_once if stop.is_set() else stop).set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    lives = {asyncio.create_task(child.keep_running(stop), name=child.name) for child in children}
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    await asyncio.wait({*lives, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stop.set()  # also where a watcher itself failed: better all ends and the service manager starts us anew
+    stopping.cancel()
+    log.info("stopping", within=f"{DRAIN:g}s")
+    for child in children:
+        child.signal(signal.SIGTERM)
+    await _finish(lives, children, at_once)
+
+
+async def _finish(lives: set[asyncio.Task[None]], children: Sequence[Child], at_once: asyncio.Event) -> None:
+    """Wait for the children to end; kill what still runs after DRAIN seconds or when told so."""
+    impatient = asyncio.create_task(at_once.wait(), name="impatient")
+    ending = asyncio.gather(*lives)
+    watched: set[asyncio.Future[Any]] = {ending, impatient}
+    await asyncio.wait(watched, timeout=DRAIN, return_when=asyncio.FIRST_COMPLETED)
+    for child in children:
+        child.kill()
+    impatient.cancel()
+    await ending
