@@ -1,0 +1,35 @@
+# The relay with everything it needs; state in one volume, no root, nothing to write outside of it.
+
+FROM python:3.13-slim AS build
+WORKDIR /src
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+COPY requirements.lock requirements-build.lock ./
+RUN python -m venv /build \
+ && python -m venv --without-pip /opt/relay \
+ && /build/bin/pip install --require-hashes -r requirements-build.lock \
+ && /build/bin/pip --python /opt/relay/bin/python install --require-hashes -r requirements.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY relay relay
+COPY app_client app_client
+COPY templates templates
+RUN /build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
+ && /build/bin/pip --python /opt/relay/bin/python install --no-deps --no-index /wheels/*.whl
+
+FROM python:3.13-slim
+RUN groupadd --gid 2525 relay \
+ && useradd --uid 2525 --gid relay --no-create-home --home-dir /var/lib/error-mail-relay --shell /usr/sbin/nologin relay \
+ && install -d -o relay -g relay -m 0700 /var/lib/error-mail-relay
+COPY --from=build /opt/relay /opt/relay
+ENV PATH=/opt/relay/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    RELAY_STORAGE__DATA_DIR=/var/lib/error-mail-relay \
+    RELAY_SMTP__LISTEN=0.0.0.0:2525 \
+    RELAY_HTTP__LISTEN=0.0.0.0:8026
+USER 2525:2525
+VOLUME /var/lib/error-mail-relay
+EXPOSE 2525 8026
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["relay", "health"]
+ENTRYPOINT ["relay"]
+CMD ["serve"]

@@ -1,0 +1,72 @@
+# `make demo`, `make test`, `make run`: each does the set-up that it needs. `make` alone lists the rest.
+
+VENV  := .venv
+BIN   := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO  := $(BIN)/relay demo
+
+# The first Python that is new enough; to take another one: make PYTHON=/path/to/python3 test
+PYTHON = $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell \
+	$(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
+PIP    = $(BIN)/pip --quiet --disable-pip-version-check
+LOCK   = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--custom-compile-command 'make lock' $(UPGRADE)
+
+# Installs Debian packages where that needs no asking; fails elsewhere.
+debian = [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
+apt = { $(debian) && echo "Installing $(1) ..." && apt-get update -qq \
+	&& DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $(1) >/dev/null; }
+# The tests start servers of their own: Debian's package shall not start one as well.
+NO_CLUSTER := /etc/postgresql-common/createcluster.d/error-mail-relay.conf
+
+.PHONY: help setup demo test run check tools test-docker lock clean
+.NOTPARALLEL:
+
+help: ## say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+setup: $(READY) ## install everything into .venv, as the locks say
+
+demo: $(READY) ## a relay, an app that fails in seven ways, and the digest that arrives
+	@$(DEMO)
+
+test: tools check ## everything that a change must pass
+
+run: $(READY) ## keep the relay up; Ctrl-C ends it
+	@$(BIN)/relay serve
+
+check: $(READY) ## `test` without installing anything outside of .venv
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pytest -n auto --dist worksteal
+
+test-docker: $(READY) ## the container's tests; they need a Docker engine
+	$(BIN)/pytest -m docker
+
+lock: $(READY) ## make the locks anew (UPGRADE=--upgrade: with newer versions)
+	$(LOCK) pyproject.toml --extra server --extra postgres -o requirements.lock
+	$(LOCK) pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
+	$(LOCK) --group build -c requirements-dev.lock -o requirements-build.lock
+
+clean: ## remove what set-up and tests made
+	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find relay app_client tests -name __pycache__ -prune -exec rm -rf {} +
+
+$(READY): requirements-dev.lock pyproject.toml
+	@[ -n "$(PYTHON)" ] || { echo "Found no Python 3.11 or later. Install one, or name it: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(call apt,python3-venv) || { \
+		echo "$(PYTHON) cannot make virtual environments. Debian, Ubuntu: apt-get install python3-venv"; exit 1; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version); the first time takes about a minute ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+tools: # what the tests need and pip cannot bring
+	@command -v swaks >/dev/null || $(call apt,swaks libnet-ssleay-perl) \
+		|| echo "swaks is not installed: the tests that send with it are skipped."
+	@command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 \
+		|| { $(debian) && mkdir -p $(dir $(NO_CLUSTER)) && echo 'create_main_cluster = false' >$(NO_CLUSTER) \
+			&& $(call apt,postgresql) && rm $(NO_CLUSTER); } \
+		|| echo "PostgreSQL is not installed: the ledger's tests on it are skipped."

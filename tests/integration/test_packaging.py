@@ -1,0 +1,131 @@
+"""The wheel and the editable install hold what the checkout holds, and the locks what pyproject.toml asks for."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[2]
+BUILD = "import sys, hatchling.build; print(getattr(hatchling.build, sys.argv[1])(sys.argv[2]))"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def run(*command: object, cwd: Path) -> str:
+    done = subprocess.run(list(map(str, command)), cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def build(hook: str, folder: Path) -> Path:
+    """Build as a front end would, by the standard's `build_wheel` or `build_editable`."""
+    return folder / run(sys.executable, "-c", BUILD, hook, folder, cwd=ROOT).splitlines()[-1]
+
+
+def install(wheel: Path, folder: Path) -> Path:
+    """Install `wheel` alone into an empty virtual environment; its Python comes back."""
+    run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=wheel.parent)
+    python = folder / "bin" / "python"
+    run(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", wheel, cwd=wheel.parent)
+    return python
+
+
+def templates_of(python: Path, cwd: Path) -> Path:
+    return Path(run(python, "-I", "-c", "from relay.paths import templates_dir; print(templates_dir())", cwd=cwd))
+
+
+def files(folder: Path) -> set[str]:
+    return {
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build("build_wheel", tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path) -> Path:
+    return install(wheel, wheel.parent / "venv")
+
+
+def test_wheel_ships_every_file_of_the_packages(wheel):
+    shipped = set(zipfile.ZipFile(wheel).namelist())
+
+    for package in ("relay", "app_client"):
+        assert {f"{package}/{name}" for name in files(ROOT / package)} <= shipped
+    assert {f"relay/templates/{name}" for name in files(ROOT / "templates")} <= shipped
+    assert not any(name.startswith(("templates/", "tests/")) for name in shipped)
+
+
+def test_installed_wheel_finds_the_templates_beside_the_package(installed, tmp_path):
+    found = templates_of(installed, tmp_path)
+
+    assert found.parts[-3:] == ("site-packages", "relay", "templates")
+    assert files(found) == files(ROOT / "templates") != set()
+
+
+def test_editable_install_finds_the_templates_of_the_checkout(tmp_path):
+    python = install(build("build_editable", tmp_path), tmp_path / "venv")
+
+    assert templates_of(python, tmp_path) == ROOT / "templates"
+
+
+def test_app_client_needs_no_other_package(installed, tmp_path):
+    """In the empty environment every import outside of the standard library would fail."""
+    code = "from app_client import ErrorMailHandler; print(ErrorMailHandler.__mro__[-2].__module__)"
+
+    assert run(installed, "-I", "-c", code, cwd=tmp_path) == "logging"
+
+
+def test_missing_templates_are_told_with_the_places_looked_at(installed, tmp_path):
+    """A broken installation must say so, instead of failing at the first digest."""
+    broken = tmp_path / "relay"
+    broken.mkdir()
+    for name in ("__init__.py", "paths.py"):
+        (broken / name).write_bytes((ROOT / "relay" / name).read_bytes())
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from relay.paths import templates_dir; templates_dir()"
+
+    done = subprocess.run([installed, "-I", "-c", code], capture_output=True, text=True, check=False, timeout=60)
+
+    assert f"templates are missing; looked for {broken}/templates and {tmp_path}/templates" in done.stderr
+
+
+def pins(lock: str) -> dict[str, list[Requirement]]:
+    found: dict[str, list[Requirement]] = {}
+    for line in re.findall(r"^[a-z][^\\\n]*", (ROOT / lock).read_text(), re.MULTILINE):
+        pin = Requirement(line)
+        found.setdefault(pin.name, []).append(pin)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("lock", "extras"),
+    [("requirements.lock", ("server", "postgres")), ("requirements-dev.lock", ("server", "postgres", "dev"))],
+)
+def test_lock_pins_what_the_extras_ask_for(lock, extras):
+    asked = [Requirement(text) for extra in extras for text in PROJECT["optional-dependencies"][extra]]
+    locked = pins(lock)
+
+    for requirement in asked:
+        if requirement.name != PROJECT["name"]:
+            for pin in locked[requirement.name]:
+                assert requirement.specifier.contains(str(pin.specifier).removeprefix("==")), (requirement, pin)
+
+
+@pytest.mark.parametrize("lock", sorted(path.name for path in ROOT.glob("*.lock")))
+def test_lock_has_a_hash_for_every_pin_and_no_address(lock):
+    text = (ROOT / lock).read_text()
+
+    entries = re.split(r"^(?=[a-z])", text, flags=re.MULTILINE)[1:]
+
+    assert entries
+    assert all("==" in entry and "--hash=sha256:" in entry for entry in entries)
+    assert not re.search(r"://|--(extra-)?index-url|--find-links|@ ", text)
