@@ -1,0 +1,53 @@
+"""The state of the world in one SQL database: groups, counts, letters, budgets, books (steps, CLI, web ↔ disk).
+
+    with ledger.sorting(spool_id, position) as tx:    mails come in, exactly once        sorting.py
+    with ledger.scheduling(name, token) as tx:        a digest is frozen, under a lease  scheduling.py, freezing.py
+    ledger.claim_letter, mark_ambiguous, settle       it goes out                        outbox.py, endings.py
+    ledger.groups, letters, books, …                  people look at it                  reading.py, letters.py
+    ledger.purge                                      what is old goes                   purge.py
+
+Guarantees. Every public method, and every `with` block, is one transaction: durable when it returns, without effect
+when it raises (a LedgerBusy at the commit alone may come after PostgreSQL has committed: read the state again before
+repeating). Any process may be killed between any two lines; any number of workers may share one ledger. SQLite and
+PostgreSQL behave alike; where many wait for one another is said in `engine`. Methods are safe to call from any thread;
+a transaction object belongs to the thread that opened it and to its `with` block.
+
+Every method may raise LedgerBusy (locked or out of reach: try again) and LedgerError (damaged, or not as it should be).
+No error text holds a password, a statement's values or a mail's content.
+"""
+
+from relay.ledger.engine import sqlite_url
+from relay.ledger.ledger import Ledger
+from relay.ledger.scheduling import SchedulingTransaction
+from relay.ledger.sorting import SortingTransaction
+from relay.ledger.views import (
+    Addressee,
+    Cursor,
+    DeadTotal,
+    GroupKey,
+    GroupOrder,
+    Lease,
+    Outcome,
+    Parked,
+    RouteState,
+    StoredLetter,
+    Tally,
+)
+
+__all__ = [
+    "Addressee",
+    "Cursor",
+    "DeadTotal",
+    "GroupKey",
+    "GroupOrder",
+    "Lease",
+    "Ledger",
+    "Outcome",
+    "Parked",
+    "RouteState",
+    "SchedulingTransaction",
+    "SortingTransaction",
+    "StoredLetter",
+    "Tally",
+    "sqlite_url",
+]

@@ -1,0 +1,15 @@
+"""Puts the parts of the ledger together: one object that the steps, the CLI and the web share."""
+
+from __future__ import annotations
+
+from relay.ledger.leases import Leases
+from relay.ledger.letters import Letters
+from relay.ledger.outbox import Outbox
+from relay.ledger.purge import Purge
+from relay.ledger.reading import Reading
+from relay.ledger.scheduling import Scheduling
+from relay.ledger.sorting import Sorting
+
+
+class Ledger(Sorting, Scheduling, Leases, Outbox, Letters, Reading, Purge):
+    """All that the relay knows, in one database. Open it with `Ledger.open(url)`, close it with `close()`."""
