@@ -25,6 +25,9 @@ from enum import IntEnum, StrEnum
 MAX_COUNT = 1_000_000
 """The most occurrences one mail may stand for; a claim above it is taken as 1."""
 
+CUT_MARKER = b"\r\n[... error-mail-relay: %d bytes left out ...]\r\n"
+"""Stands between the first and the last part of a mail of which only the ends were kept (`CUT_MARKER % left_out`)."""
+
 
 class Level(IntEnum):
     """How bad it is, with the numbers of the `logging` module."""
