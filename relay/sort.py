@@ -1,0 +1,216 @@
+"""Sorts the spool into the ledger: parse → redact → fingerprint → route → group (spool → sort → ledger).
+
+Guarantee: every mail of the spool is booked exactly once, as pending, muted, ignored or
+parked, in the transaction that moves the cursor past it; crash or not.
+
+Poison: each batch is claimed beside the spool before its first mail is looked at. A worker
+that finds such a claim when it starts was killed by something in it, and does that batch
+again mail by mail, marking each before it touches it; a mail marked for the third time
+has killed two workers and is parked. A mail whose understanding raises is parked at once.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from relay.config import Settings
+from relay.errors import CursorMismatch, SpoolError
+from relay.fingerprint import fingerprint
+from relay.ledger import GroupKey, Ledger, SortingTransaction
+from relay.model import Arrival, Fingerprint, Group, Record, Report, Sample
+from relay.parse import parse
+from relay.redact import redact
+from relay.routing import Router
+from relay.schedule import arrive, is_muted, open_group
+from relay.spool import Claims, SpoolReader
+
+log = structlog.get_logger()
+
+DEADLY = 2
+"""So many workers may a mail kill before it is parked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Understood:
+    """One mail of a batch; `key` is None where it is not digested (a mail of our own)."""
+
+    record: Record
+    report: Report
+    fingerprint: Fingerprint
+    key: GroupKey | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parked:
+    """One mail that is put aside, and why."""
+
+    record: Record
+    reason: str
+
+
+class Sort:
+    """The step that empties the spool."""
+
+    def __init__(self, reader: SpoolReader, claims: Claims, ledger: Ledger, settings: Settings, parked: Path) -> None:
+        """`parked` is the folder where mails go that cannot be sorted."""
+        self._reader = reader
+        self._claims = claims
+        self._ledger = ledger
+        self._apps = settings.app
+        self._router = Router(settings.routes)
+        self._timings = {route.name: route.timing for route in settings.routes}
+        self._parked = parked
+        self._position: int | None = None
+        self.caught_up = False
+        """Whether the last step found nothing left to sort."""
+        self.busy_since: float | None = None
+        """When (monotonic seconds) the understanding of the mail at hand began; None between mails."""
+
+    def step(self, now: datetime) -> bool:
+        """Sort one batch; False where there is nothing to sort.
+
+        Raises LedgerBusy (nothing was lost, the next step does it again), CursorMismatch where the ledger is ahead of
+        the spool (one of them was restored from a backup: docs/operations.md), SpoolError.
+        """
+        spool_id = self._reader.spool_id
+        if not spool_id:
+            self.caught_up = True
+            return False
+        position = self._start(spool_id) if self._position is None else self._position
+        self._position = None  # asked anew unless this step comes to its end
+        suspect = self._claims.open_claim()
+        alone = suspect is not None and position < suspect[1]
+        records = self._reader.read(position, limit=1) if alone else self._reader.read(position)
+        self.caught_up = not records
+        if records:
+            self._sort(spool_id, position, records, now, alone=alone)
+            position = records[-1].end
+        if not alone or suspect is None or position >= suspect[1]:
+            self._claims.done()
+        self._reader.release(position)
+        self._position = position
+        return bool(records)
+
+    def _start(self, spool_id: str) -> int:
+        position = self._ledger.cursor(spool_id)
+        end = self._reader.end()
+        if position > end:
+            raise CursorMismatch(
+                f"the ledger has sorted spool {spool_id} up to {position}, but the spool ends at {end}: "
+                "the spool was restored from an older state; see docs/operations.md, 'Restore'"
+            )
+        return position
+
+    def _sort(self, spool_id: str, position: int, records: Sequence[Record], now: datetime, *, alone: bool) -> None:
+        if alone:
+            begun = self._claims.mark(position)
+            deadly = begun > DEADLY
+        else:
+            self._claims.begin(position, records[-1].end)
+            deadly = False
+        reason = f"it ended {DEADLY} workers that began to sort it"
+        done = [_Parked(record=r, reason=reason) if deadly else self._understand(r) for r in records]
+        files = {mail.record.position: self._put_aside(spool_id, mail) for mail in done if isinstance(mail, _Parked)}
+        with self._ledger.sorting(spool_id, position) as tx:
+            tx.book(received=len(records), parked=len(files))
+            for mail in done:
+                if isinstance(mail, _Parked):
+                    tx.park(mail.record.position, at=now, reason=mail.reason, path=files[mail.record.position])
+            self._book(tx, [mail for mail in done if isinstance(mail, _Understood)], now)
+            tx.advance(records[-1].end)
+
+    # --- Understanding ------------------------------------------------------------------------------------------------
+
+    def _understand(self, record: Record) -> _Understood | _Parked:
+        self.busy_since = time.monotonic()
+        try:
+            report = redact(parse(record, self._apps))
+            found = fingerprint(report)
+            route = self._router.route(report, found.title)
+        except MemoryError:
+            raise  # the limit on the worker's memory: the mail is taken for one that kills
+        except Exception as error:
+            log.exception("a mail could not be understood and is parked", position=record.position)
+            return _Parked(record=record, reason=f"{type(error).__name__} while it was being understood")
+        finally:
+            self.busy_since = None
+        key = None if report.own else (route, report.app, found.key)
+        return _Understood(record=record, report=report, fingerprint=found, key=key)
+
+    def _put_aside(self, spool_id: str, mail: _Parked) -> str:
+        """Write a parked mail to a file of its own (0600, durable) and return its path."""
+        self._parked.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._parked / f"{spool_id}-{mail.record.position}.eml"
+        try:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(mail.record.content)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise SpoolError(f"a parked mail cannot be written to {path}: {error.strerror}") from error
+        log.warning("mail parked", position=mail.record.position, reason=mail.reason, file=str(path))
+        return str(path)
+
+    # --- Booking ------------------------------------------------------------------------------------------------------
+
+    def _book(self, tx: SortingTransaction, mails: Sequence[_Understood], now: datetime) -> None:
+        ids = {mail.report.record_id for mail in mails if mail.report.record_id}
+        new = tx.remember_records(ids, now) if ids else set()
+        parcels: dict[GroupKey, list[_Understood]] = defaultdict(list)
+        ignored = 0
+        for mail in mails:
+            record_id = mail.report.record_id
+            if mail.key is None or (record_id and record_id not in new):
+                ignored += 1
+            else:
+                new.discard(record_id)  # its repeat in this very batch is a repeat too
+                parcels[mail.key].append(mail)
+        tx.book(ignored=ignored, muted=self._file(tx, parcels))
+
+    def _file(self, tx: SortingTransaction, parcels: dict[GroupKey, list[_Understood]]) -> int:
+        """Count each parcel into its group; return how many mails were muted."""
+        groups = tx.groups(parcels.keys())
+        after: dict[GroupKey, Group] = {}
+        muted = 0
+        for key, mails in parcels.items():
+            arrival = _arrival(mails)
+            group = groups.get(key) or open_group(
+                route=key[0], app=key[1], fingerprint=mails[-1].fingerprint, arrival=arrival
+            )
+            muted += len(mails) if is_muted(group, arrival.last) else 0
+            after[key] = arrive(group, arrival, self._timings[key[0]])
+        for key, group in tx.save(after.values()).items():
+            tx.count(group.id, _arrival(parcels[key]).minutes)
+            tx.sample(group.id, _sample(parcels[key]))
+        return muted
+
+
+def _arrival(mails: Iterable[_Understood]) -> Arrival:
+    """Sum up what a batch brings to one group."""
+    parts = list(mails)
+    minutes: dict[datetime, int] = defaultdict(int)
+    for mail in parts:
+        minutes[mail.record.received_at.replace(second=0, microsecond=0)] += mail.report.count
+    moments = [mail.record.received_at for mail in parts]
+    return Arrival(
+        mails=len(parts),
+        occurrences=sum(mail.report.count for mail in parts),
+        first=min(moments),
+        last=max(moments),
+        level=max(mail.report.level for mail in parts),
+        minutes=dict(minutes),
+    )
+
+
+def _sample(mails: Sequence[_Understood]) -> Sample:
+    """Keep the newest mail that was kept whole, else the newest."""
+    best = max(mails, key=lambda mail: (not mail.report.cut, mail.record.received_at))
+    return Sample(at=best.record.received_at, report=best.report)
