@@ -8,6 +8,7 @@ holds a secret or a mail's content.
     ├── ConfigError          the configuration cannot be used
     ├── TemplateError        a mail template does not compile or does not render
     ├── InUse                another process holds this data directory
+    ├── Interrupted          the relay is being stopped
     ├── SpoolError           the spool cannot do what was asked
     │   ├── SpoolFull        no room for another record
     │   └── SpoolDamaged     a record that was synced cannot be read back
@@ -39,6 +40,10 @@ class TemplateError(RelayError):
 
 class InUse(RelayError):
     """Another process holds the data directory in this role."""
+
+
+class Interrupted(RelayError):
+    """The relay is being stopped, and the work at hand was left undone."""
 
 
 class SpoolError(RelayError):

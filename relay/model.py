@@ -426,6 +426,8 @@ class Attempt:
     trouble: Trouble | None = None
     detail: str = ""
     """For the administrator: one line, no secret."""
+    begun: bool = False
+    """True where the trouble came after MAIL was said: it may be about this letter alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
