@@ -12,7 +12,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
@@ -35,6 +35,8 @@ class Loaded:
     settings: Settings
     file: Path | None
     warnings: tuple[str, ...]
+    tables: dict[str, Any] = field(repr=False)
+    """What the settings were made of, as `relay.toml` would hold it: `Settings.model_validate` gives them again."""
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Loaded:
@@ -46,12 +48,13 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     file = _find(path, environ)
     source, text = _read(file) if file else ({}, "")
     variables, warnings = _overlay(environ)
+    tables = _merge(source, {".".join(key): value for key, value in variables.items()})
     try:
-        settings = Settings.model_validate(_merge(source, {".".join(p): v for p, v in variables.items()}))
+        settings = Settings.model_validate(tables)
     except ValidationError as error:
         places = _Places(file, text, variables)
         raise ConfigError(tuple(dict.fromkeys(_sentence(each, places) for each in error.errors()))) from None
-    return Loaded(settings=settings, file=file, warnings=tuple(warnings) + tuple(_shadowed(settings)))
+    return Loaded(settings=settings, file=file, warnings=(*warnings, *_shadowed(settings)), tables=tables)
 
 
 def _find(path: Path | None, environ: Mapping[str, str]) -> Path | None:
