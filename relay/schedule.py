@@ -16,8 +16,8 @@ Guarantee: whatever is pending has a `due_at`, and never one later than the last
 can move it. Every function is total: a clock that was set back leads to waits that are too short or too long by
 the jump, never to a negative window and never to an exception.
 
-A bout begins only where nothing is pending and the end of the one before was told. An error that comes every twenty
-minutes is therefore ongoing, however quiet it is in between: nobody was told that it had ended.
+A bout begins only where nothing is pending and the end of the one before was told (or a day of quiet has passed).
+Seen again after a quiet that no digest spoke of, an error is ongoing: what nobody was told need not be taken back.
 """
 
 from __future__ import annotations

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from relay.model import Group, Level, Phase, Reason
 from relay.schedule import Timing, due, is_due, is_muted, reason
+from relay.wording import duration, number
 
 MAX_ENTRIES = 5_000
 """The most errors one digest tells of; the rest stays pending for the next. Bounds the memory of a tick."""
@@ -83,7 +84,7 @@ def forecast(group: Group, *, last_digest_at: datetime | None, timing: Timing, n
     if is_muted(group, now):
         words = f"muted; then: {words}"
     elif at > max(own_turn, now):
-        words += f", with the route's next digest (at least {_span(timing.interval)} after the last one)"
+        words += f", with the route's next digest (at least {duration(timing.interval)} after the last one)"
     return Forecast(group=group, at=at, reason=why, words=words)
 
 
@@ -109,31 +110,27 @@ def _is_critical(group: Group) -> bool:
 
 def _no_turn(group: Group) -> str:
     if group.phase is Phase.OPEN:
-        return f"nothing pending; its closing total ({group.episode_occurrences:,}) rides in another error's digest"
+        return (
+            f"nothing pending; its closing total ({number(group.episode_occurrences)}) rides in another error's digest"
+        )
     return "nothing pending: it has ended" if group.phase is Phase.ENDED else "nothing to tell: it was muted"
 
 
 def _words(group: Group, why: Reason | None, timing: Timing) -> str:
-    pending = f"{group.pending_occurrences:,} pending"
-    gap = _span(timing.steps[min(group.step, len(timing.steps) - 1)])
+    pending = f"{number(group.pending_occurrences)} pending"
+    gap = duration(timing.steps[min(group.step, len(timing.steps) - 1)])
     match why:
         case Reason.NEW:
-            return f"new: {pending}, {_span(timing.first_wait)} after the first"
+            return f"new: {pending}, {duration(timing.first_wait)} after the first"
         case Reason.BACK:
-            return f"back after a long quiet: {pending}, {_span(timing.first_wait)} after the first"
+            return f"back after a long quiet: {pending}, {duration(timing.first_wait)} after the first"
         case Reason.AGAIN:
             return f"again since it ended: {pending}, at least {gap} after the last report"
         case Reason.SPIKE:
             return f"spike: {pending}, at least {timing.spike_factor:g} times the rate last reported"
         case Reason.ENDED:
-            return f"closing total of {group.episode_occurrences:,}, after {_span(timing.ended_after)} of quiet"
+            return (
+                f"closing total of {number(group.episode_occurrences)}, after {duration(timing.ended_after)} of quiet"
+            )
         case _:
             return f"ongoing: {pending}, {gap} after the last report"
-
-
-def _span(span: timedelta) -> str:
-    """A duration as the configuration writes it: `10s`, `5m`, `1h30m`."""
-    minutes, seconds = divmod(int(span.total_seconds()), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = ((hours, "h"), (minutes, "m"), (seconds, "s"))
-    return "".join(f"{number}{unit}" for number, unit in parts if number) or "0s"

@@ -1,0 +1,182 @@
+"""What the admins hear of one error, told in time (DESIGN: "When a digest goes out")."""
+
+from relay.model import Level
+from tests.stories.timetable import Timetable, at
+
+
+def test_a_hundred_thousand_equal_mails_in_ten_minutes_make_four_digests():
+    """First news after 10 s, then 5 and 10 minutes later, then the closing total; every one of them is counted."""
+    story = Timetable()
+    story.flood(100_000, "0:00", "0:10")
+
+    digests = story.until("48:00")
+
+    assert digests == [
+        "0:00:10 new boom 1834",
+        "0:05:10 ongoing boom 50000",
+        "0:15:10 ongoing boom 48166",
+        "0:24:59 ended boom 0",
+    ]
+    assert story.told == {"boom": 100_000}
+    assert story.groups["boom"].episode_occurrences == 100_000
+    assert story.groups["boom"].peak == 10_000
+
+
+def test_however_the_hundred_thousand_are_spread_four_digests_are_the_most():
+    """Most of them at the beginning, in the middle, or at the end: spikes come at the ticks that are there anyway."""
+    for begin, end in (("0:00", "0:01"), ("0:05", "0:06"), ("0:09", "0:10"), ("0:02", "0:09")):
+        story = Timetable()
+        story.flood(600, "0:00", "0:10")
+        story.flood(99_400, begin, end)
+
+        digests = story.until("48:00")
+
+        assert len(digests) <= 4, digests
+        assert story.told == {"boom": 100_000}
+
+
+def test_a_single_mail_is_told_once_and_has_no_closing_mail():
+    story = Timetable()
+    story.mail("0:00")
+
+    assert story.until("72:00") == ["0:00:10 new boom 1"]
+
+
+def test_while_it_goes_on_the_gaps_grow_to_four_hours():
+    """Once a minute for a day: at +5, +10, +20, +30 min, +1 h, then every 4 h, and a closing total."""
+    story = Timetable()
+    story.flood(24 * 60, "0:00", "24:00")
+
+    digests = story.until("48:00")
+
+    assert [line.split()[0] for line in digests] == [
+        "0:00:10",
+        "0:05:10",
+        "0:15:10",
+        "0:35:10",
+        "1:05:10",
+        "2:05:10",
+        "6:05:10",
+        "10:05:10",
+        "14:05:10",
+        "18:05:10",
+        "22:05:10",
+        "24:14:00",
+    ]
+    assert digests[-1] == "24:14:00 ended boom 114"
+    assert story.told == {"boom": 24 * 60}
+
+
+def test_it_ends_with_mails_pending_and_one_digest_tells_both():
+    """A large bout goes quiet in the middle of a long gap: nobody waits the hour, and nobody gets two mails."""
+    story = Timetable()
+    story.flood(700, "0:00", "1:10")
+
+    digests = story.until("24:00")
+
+    assert digests[-2:] == ["1:05:10 ongoing boom 300", "1:24:54 ended boom 48"]
+    assert story.told == {"boom": 700}
+
+
+def test_a_small_bout_waits_for_its_step_and_is_closed_with_it():
+    """Below a hundred the end is no news of its own, but what is pending is still told at its turn."""
+    story = Timetable()
+    story.mail("0:00")
+    story.mail("0:01", count=3)
+    story.mail("0:06", count=2)
+
+    assert story.until("24:00") == ["0:00:10 new boom 1", "0:05:10 ongoing boom 3", "0:15:10 ongoing boom 2"]
+
+
+def test_quiet_then_again_continues_at_its_step_and_is_not_new():
+    story = Timetable()
+    story.flood(3000, "0:00", "0:30")
+    before = story.until("1:00")
+    story.mail("1:00", count=5)
+    story.mail("1:00:40", count=7)
+
+    assert before[-1] == "0:44:59 ended boom 0"
+    assert story.until("24:00") == ["1:44:59 again boom 12"]
+
+
+def test_an_error_that_comes_every_twenty_minutes_is_ongoing_not_again_and_again():
+    """It was quiet for longer than `ended_after` each time, but nobody was told that it had ended."""
+    story = Timetable()
+    for minute in range(0, 240, 20):
+        story.mail(f"0:{minute}", count=2)
+
+    digests = story.until("24:00")
+
+    assert {line.split()[1] for line in digests} == {"new", "ongoing", "ended"}
+    assert story.told == {"boom": 24}
+
+
+def test_after_a_day_of_quiet_it_is_back_and_as_good_as_new():
+    """The first news comes after 10 s again, marked with when it was last seen, and the gaps begin anew."""
+    story = Timetable()
+    story.flood(200, "0:00", "0:20")
+    story.until("24:00")
+    story.mail("24:30")
+    story.mail("24:31", count=4)
+
+    digests = story.until("25:00")
+
+    assert digests == ["24:30:10 back boom 1", "24:35:10 ongoing boom 4"]
+    assert story.groups["boom"].seen_before == at("0:19:54")
+
+
+def test_a_spike_is_told_at_the_next_five_minute_tick():
+    """Once a minute for over an hour, so that the gap is an hour; then a hundred times as many."""
+    story = Timetable()
+    story.flood(70, "0:00", "1:10")
+    before = story.until("1:10")
+    story.flood(6000, "1:10", "2:00")
+
+    digests = story.until("1:20")
+
+    assert before[-1] == "1:05:10 ongoing boom 30"
+    assert digests == ["1:10:20 spike boom 46", "1:15:20 spike boom 600"]
+
+
+def test_twice_as_many_are_no_spike():
+    story = Timetable()
+    story.flood(600, "0:00", "1:00")
+    story.until("1:00")
+    story.flood(600, "1:00", "1:30")
+
+    assert story.until("1:30") == ["1:05:10 ongoing boom 352"]
+
+
+def test_nineteen_in_a_minute_are_no_spike_however_quiet_it_was():
+    story = Timetable()
+    story.flood(12, "0:00", "2:00")
+    story.until("2:10")
+    story.mail("2:20", count=19)
+
+    assert not any("spike" in line for line in story.until("12:00"))
+
+
+def test_a_critical_error_does_not_make_its_own_gaps_shorter():
+    """CRITICAL skips the route's pause, not the growing gaps: a flood of them is as readable as any other."""
+    story = Timetable()
+    for second in range(600):
+        story.mail(f"0:00:{second}", level=Level.CRITICAL, count=100)
+
+    digests = story.until("24:00")
+
+    assert [line.split()[0] for line in digests] == ["0:00:10", "0:05:10", "0:15:10", "0:24:59"]
+
+
+def test_a_muted_error_is_not_told_until_the_mute_is_over():
+    """What was pending before the mute is told after it; what comes during it is only counted in the total."""
+    story = Timetable()
+    story.mail("0:00")
+    story.mail("0:02", count=3)
+    story.until("0:04")
+    story.mute("boom", "2:00")
+    story.mail("1:00", count=50)
+
+    digests = story.until("24:00")
+
+    assert digests[0] == "2:00:00 ended boom 3"
+    assert story.groups["boom"].occurrences == 54

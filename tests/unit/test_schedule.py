@@ -1,0 +1,351 @@
+"""One error's life, rule by rule; how the rules play together is told in tests/stories."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.config import Timing
+from relay.model import Arrival, Fingerprint, Group, Level, Phase, Reason
+from relay.schedule import arrive, due, is_muted, mute, open_group, rate, reason, told, unmute
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+TIMING = Timing()
+SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+
+def mails(first: datetime, count: int = 1, *, last: datetime | None = None, level: Level = Level.ERROR) -> Arrival:
+    last = last or first
+    minute = last.replace(second=0, microsecond=0)
+    return Arrival(mails=count, occurrences=count, first=first, last=last, level=level, minutes={minute: count})
+
+
+def seen(arrival: Arrival) -> Group:
+    error = Fingerprint(version=3, key="k", title="Boom")
+    return arrive(open_group(route="admins", app="shop", fingerprint=error, arrival=arrival), arrival, TIMING)
+
+
+def reported(at: datetime = NOON, *, count: int = 1, why: Reason = Reason.NEW) -> Group:
+    """An error whose first news went out at `at`, ten seconds after its first mail."""
+    return told(seen(mails(at - 10 * SECOND, count)), why, TIMING, at)
+
+
+# --- A new error ------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_error_is_filled_from_its_first_mails_and_counts_them_once():
+    arrival = Arrival(mails=2, occurrences=30, first=NOON, last=NOON + SECOND, level=Level.WARNING, minutes={NOON: 30})
+
+    group = seen(arrival)
+
+    assert (group.route, group.app, group.fingerprint, group.version, group.title) == ("admins", "shop", "k", 3, "Boom")
+    assert (group.mails, group.occurrences, group.pending_mails, group.pending_occurrences) == (2, 30, 2, 30)
+    assert (group.first_seen, group.last_seen, group.pending_since) == (NOON, NOON + SECOND, NOON)
+    assert (group.episode_since, group.episode_occurrences, group.level) == (NOON, 30, Level.WARNING)
+    assert group.phase is Phase.FRESH
+
+
+def test_its_turn_comes_first_wait_after_its_first_mail_however_many_follow():
+    group = arrive(seen(mails(NOON)), mails(NOON + 9 * SECOND, 500), TIMING)
+
+    assert group.due_at == NOON + 10 * SECOND
+
+
+def test_it_rides_along_before_its_own_turn():
+    assert reason(seen(mails(NOON)), TIMING, NOON + SECOND) is Reason.NEW
+
+
+def test_after_its_first_news_nothing_is_pending_and_the_first_gap_runs():
+    group = reported(count=3)
+
+    assert (group.pending_mails, group.pending_occurrences, group.pending_since) == (0, 0, None)
+    assert (group.phase, group.step, group.reported_at, group.reported_rate) == (Phase.OPEN, 0, NOON, 3.0)
+    assert group.due_at is None
+
+
+# --- An ongoing one ---------------------------------------------------------------------------------------------------
+
+
+def test_each_report_makes_the_next_gap_longer_up_to_the_last():
+    group, gaps, now = reported(), [], NOON
+    for _ in range(8):
+        group = arrive(group, mails(now + SECOND), TIMING)
+        assert group.due_at is not None
+        gaps.append(group.due_at - now)
+        now = group.due_at
+        group = told(group, Reason.ONGOING, TIMING, now)
+
+    assert gaps == [5 * MINUTE, 10 * MINUTE, 20 * MINUTE, 30 * MINUTE, HOUR, 4 * HOUR, 4 * HOUR, 4 * HOUR]
+
+
+def test_before_its_turn_an_ongoing_error_is_not_fit_to_ride():
+    group = arrive(reported(), mails(NOON + MINUTE), TIMING)
+
+    assert reason(group, TIMING, NOON + 4 * MINUTE) is None
+    assert reason(group, TIMING, NOON + 5 * MINUTE) is Reason.ONGOING
+
+
+def test_a_mail_after_the_gap_has_long_passed_still_waits_for_those_that_come_with_it():
+    group = arrive(reported(), mails(NOON + HOUR), TIMING)
+
+    assert group.due_at == NOON + HOUR + 10 * SECOND
+
+
+def test_pending_keeps_the_worst_level_until_it_is_told():
+    group = arrive(reported(), mails(NOON + MINUTE, level=Level.CRITICAL), TIMING)
+    group = arrive(group, mails(NOON + 2 * MINUTE, level=Level.WARNING), TIMING)
+    assert group.level is Level.CRITICAL
+
+    group = told(group, Reason.ONGOING, TIMING, NOON + 5 * MINUTE)
+    group = arrive(group, mails(NOON + 6 * MINUTE, level=Level.WARNING), TIMING)
+    assert group.level is Level.WARNING
+
+
+# --- A spike ----------------------------------------------------------------------------------------------------------
+
+
+def quiet_report(rate_before: float) -> Group:
+    return replace(reported(), reported_rate=rate_before, step=4)
+
+
+def test_ten_times_the_rate_is_due_at_once():
+    group = arrive(quiet_report(2.0), mails(NOON + MINUTE, 20), TIMING)
+
+    assert group.due_at == NOON + MINUTE + 10 * SECOND
+    assert reason(group, TIMING, group.due_at) is Reason.SPIKE
+
+
+@pytest.mark.parametrize(
+    ("rate_before", "count", "why"),
+    [
+        (2.1, 20, "less than ten times"),
+        (0.1, 19, "fewer than twenty"),
+    ],
+)
+def test_less_than_that_waits_for_its_gap(rate_before, count, why):
+    group = arrive(quiet_report(rate_before), mails(NOON + MINUTE, count), TIMING)
+
+    assert group.due_at == NOON + HOUR, why
+
+
+def test_the_rate_is_taken_over_a_minute_at_least_and_over_the_whole_window():
+    assert rate(20, NOON, NOON + SECOND) == 20.0
+    assert rate(20, NOON, NOON + 10 * MINUTE) == 2.0
+
+
+def test_a_window_that_runs_backwards_counts_as_a_minute():
+    assert rate(20, NOON, NOON - HOUR) == 20.0
+
+
+# --- The end ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_large_bout_has_its_closing_total_when_it_was_quiet_for_long_enough():
+    group = reported(count=100)
+
+    assert group.due_at == group.last_seen + 15 * MINUTE
+    assert reason(group, TIMING, group.due_at - SECOND) is None
+    assert reason(group, TIMING, group.due_at) is Reason.ENDED
+
+
+def test_a_small_bout_has_none_of_its_own_but_rides_along():
+    group = reported(count=99)
+
+    assert group.due_at is None
+    assert reason(group, TIMING, group.last_seen + 15 * MINUTE) is Reason.ENDED
+
+
+def test_nothing_has_ended_while_the_worker_lags_behind_its_spool():
+    group = reported(count=100)
+
+    assert reason(group, TIMING, NOON + HOUR, caught_up=False) is None
+
+
+def test_a_large_bout_that_falls_quiet_with_mails_pending_does_not_wait_for_its_gap():
+    group = replace(reported(count=100), step=5)
+    group = arrive(group, mails(NOON + MINUTE, 7), TIMING)
+
+    assert group.due_at == NOON + 16 * MINUTE
+    assert reason(group, TIMING, group.due_at) is Reason.ENDED
+
+
+def test_after_the_closing_total_nothing_is_due():
+    group = told(reported(count=100), Reason.ENDED, TIMING, NOON + 15 * MINUTE)
+
+    assert (group.phase, group.due_at) == (Phase.ENDED, None)
+    assert reason(group, TIMING, NOON + HOUR) is None
+
+
+def test_first_news_of_an_error_that_is_long_quiet_are_its_closing_total_too():
+    """A budget or an outage held them up: nobody gets a second mail to say that it ended before the first."""
+    group = told(seen(mails(NOON, 500)), Reason.NEW, TIMING, NOON + HOUR)
+
+    assert (group.phase, group.due_at) == (Phase.ENDED, None)
+
+
+def test_the_closing_rate_of_a_bout_with_nothing_pending_keeps_the_last_reported_one():
+    assert told(reported(count=100), Reason.ENDED, TIMING, NOON + HOUR).reported_rate == 100.0
+
+
+# --- A new bout -------------------------------------------------------------------------------------------------------
+
+
+def ended(at: datetime = NOON) -> Group:
+    return told(reported(at - 15 * MINUTE, count=100), Reason.ENDED, TIMING, at)
+
+
+def test_seen_again_it_continues_at_its_step_and_begins_a_new_bout():
+    group = arrive(ended(), mails(NOON + MINUTE, 5), TIMING)
+
+    assert (group.again, group.step, group.episode_since, group.episode_occurrences) == (True, 1, NOON + MINUTE, 5)
+    assert group.due_at == NOON + 10 * MINUTE
+    assert reason(group, TIMING, group.due_at) is Reason.AGAIN
+    assert told(group, Reason.AGAIN, TIMING, group.due_at).phase is Phase.OPEN
+
+
+def test_seen_again_after_its_gap_it_waits_only_for_those_that_come_with_it():
+    group = arrive(ended(), mails(NOON + 5 * HOUR), TIMING)
+
+    assert group.due_at == NOON + 5 * HOUR + 10 * SECOND
+
+
+def test_again_does_not_ride_before_its_turn():
+    group = arrive(ended(), mails(NOON + MINUTE), TIMING)
+
+    assert reason(group, TIMING, NOON + 2 * MINUTE) is None
+
+
+def test_a_day_after_it_was_last_seen_it_is_back():
+    before = ended()
+    group = arrive(before, mails(before.last_seen + DAY, 5), TIMING)
+
+    assert (group.phase, group.step, group.seen_before, group.again) == (Phase.FRESH, 0, before.last_seen, False)
+    assert group.due_at == before.last_seen + DAY + 10 * SECOND
+    assert reason(group, TIMING, group.due_at) is Reason.BACK
+
+
+def test_a_second_less_than_a_day_is_again():
+    before = ended()
+
+    assert arrive(before, mails(before.last_seen + DAY - SECOND), TIMING).again
+
+
+def test_a_small_bout_that_was_never_closed_is_back_after_a_day_too():
+    before = reported(count=3)
+
+    assert arrive(before, mails(NOON + 2 * DAY), TIMING).seen_before == before.last_seen
+
+
+def test_seen_after_a_quiet_nobody_was_told_of_it_goes_on():
+    """The closing total of a small bout waits for a ride; until then the bout is not over for anyone."""
+    group = arrive(reported(count=3), mails(NOON + 3 * HOUR, 2), TIMING)
+
+    assert (group.phase, group.again, group.episode_occurrences) == (Phase.OPEN, False, 5)
+    assert reason(group, TIMING, NOON + 3 * HOUR + 10 * SECOND) is Reason.ONGOING
+
+
+def test_no_bout_begins_while_the_last_one_is_still_pending():
+    """The upstream was away for two days: what waits is told as one."""
+    group = arrive(reported(), mails(NOON + MINUTE, 2), TIMING)
+    group = arrive(group, mails(NOON + 2 * DAY, 3), TIMING)
+
+    assert (group.phase, group.pending_occurrences, group.pending_since) == (Phase.OPEN, 5, NOON + MINUTE)
+
+
+def test_a_closing_total_told_too_early_is_taken_back():
+    """Its next mail, a minute later, was waiting in a spool that lagged behind."""
+    before = ended()
+    group = arrive(before, mails(before.last_seen + MINUTE), TIMING)
+
+    assert (group.phase, group.again, group.episode_occurrences) == (Phase.OPEN, False, 101)
+
+
+# --- The peak ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_peak_is_the_fullest_minute_across_arrivals():
+    first = Arrival(mails=5, occurrences=5, first=NOON, last=NOON + 59 * SECOND, level=Level.ERROR, minutes={NOON: 5})
+    both = {NOON: 4, NOON + MINUTE: 6}
+    second = Arrival(
+        mails=10, occurrences=10, first=NOON + 59 * SECOND, last=NOON + MINUTE, level=Level.ERROR, minutes=both
+    )
+
+    group = arrive(seen(first), second, TIMING)
+
+    assert (group.peak, group.minute, group.minute_occurrences) == (9, NOON + MINUTE, 6)
+
+
+def test_a_late_minute_counts_for_the_peak_and_leaves_the_running_one():
+    late = Arrival(mails=8, occurrences=8, first=NOON, last=NOON, level=Level.ERROR, minutes={NOON - HOUR: 8})
+
+    group = arrive(arrive(seen(mails(NOON, 3)), late, TIMING), mails(NOON + SECOND, 4), TIMING)
+
+    assert (group.peak, group.minute, group.minute_occurrences) == (8, NOON, 7)
+
+
+def test_a_new_bout_has_a_new_peak():
+    assert arrive(ended(), mails(NOON + HOUR, 2), TIMING).peak == 2
+
+
+# --- Muted ------------------------------------------------------------------------------------------------------------
+
+
+def test_what_comes_while_muted_only_adds_to_the_totals():
+    group = mute(reported(), NOON + 2 * HOUR, TIMING)
+    after = arrive(group, mails(NOON + HOUR, 500), TIMING)
+
+    assert after == replace(group, mails=501, occurrences=501, last_seen=NOON + HOUR)
+
+
+def test_what_is_pending_is_told_when_the_mute_is_over():
+    group = mute(seen(mails(NOON)), NOON + 2 * HOUR, TIMING)
+
+    assert group.due_at == NOON + 2 * HOUR
+    assert reason(group, TIMING, NOON + 2 * HOUR - SECOND) is None
+    assert reason(group, TIMING, NOON + 2 * HOUR) is Reason.NEW
+
+
+def test_unmuted_it_has_its_turn_again():
+    group = unmute(mute(seen(mails(NOON)), NOON + 2 * HOUR, TIMING), TIMING)
+
+    assert group == seen(mails(NOON))
+
+
+def test_a_mute_holds_up_to_its_last_moment():
+    group = mute(reported(), NOON + HOUR, TIMING)
+
+    assert is_muted(group, NOON + HOUR - SECOND)
+    assert not is_muted(group, NOON + HOUR)
+
+
+# --- Clocks and chance ------------------------------------------------------------------------------------------------
+
+
+def test_a_report_from_a_future_that_never_came_does_not_hold_mails_back():
+    """The clock was a year ahead when the last digest went out, and was set right since."""
+    group = arrive(replace(reported(), reported_at=NOON + 365 * DAY), mails(NOON), TIMING)
+
+    assert group.due_at == NOON + 4 * HOUR
+
+
+moments = st.timedeltas(min_value=-3 * DAY, max_value=3 * DAY).map(lambda span: NOON + span)
+arrivals = st.builds(mails, moments, st.integers(1, 300))
+
+
+@given(st.lists(st.tuples(arrivals, st.one_of(st.none(), moments)), min_size=1, max_size=20))
+def test_whatever_the_clock_does_pending_mails_have_a_turn_and_counts_are_exact(steps):
+    """Arrivals and digests at moments in any order at all."""
+    group, told_of, last_step = seen(steps[0][0]), 0, TIMING.steps[-1]
+    for arrival, digest_at in steps[1:]:
+        group = arrive(group, arrival, TIMING)
+        assert group.pending_since is not None
+        assert group.due_at is not None
+        assert group.pending_since + TIMING.first_wait <= group.due_at <= group.pending_since + last_step
+        if digest_at and (why := reason(group, TIMING, digest_at)):
+            told_of += group.pending_occurrences
+            group = told(group, why, TIMING, digest_at)
+        assert group.due_at == due(group, TIMING)
+
+    assert told_of + group.pending_occurrences == group.occurrences == sum(item.occurrences for item, _ in steps)
