@@ -1,0 +1,114 @@
+"""The real mail server: `Upstream.deliver` tries one letter once, over a connection of its own.
+
+Guarantee: it returns within four times `timeout`, whatever the other side does, or within a few seconds of
+`abort`; memory is bounded by the letter and a reply of 32 KiB. STARTTLS is never done without, no password goes
+over the wire in clear unless asked for by name, and no credential is in a text it returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+
+from relay import config
+from relay.deliver.dialogue import Dialogue
+from relay.deliver.wire import Loop
+from relay.deliver.words import Failed, Scrub
+from relay.errors import Interrupted
+from relay.model import Attempt, Trouble
+
+PATIENCE = 4
+"""The whole try may last this many times the timeout of one step."""
+GRACE = 5.0
+"""Seconds that `abort` leaves the upstream for its word on a content that was already sent."""
+
+STOPPED = "the relay is being stopped; nothing was handed over"
+
+
+class Upstream:
+    """The mail server that takes the digests. `deliver` is for one thread; `abort` may come from any other."""
+
+    def __init__(self, settings: config.Upstream, *, helo: str = "") -> None:
+        password = settings.password.get_secret_value() if settings.password else ""
+        self._settings = settings
+        self._helo = helo
+        self._scrub = Scrub(settings.username, password)
+        self._lock = threading.Lock()
+        self._running: tuple[asyncio.AbstractEventLoop, Callable[[], None]] | None = None
+        self._stopped = False
+
+    @property
+    def longest(self) -> timedelta:
+        """The longest that one `deliver` takes."""
+        return self._settings.timeout * PATIENCE
+
+    def __str__(self) -> str:
+        return f"{self._settings.host}:{self._settings.port}"
+
+    def deliver(
+        self, raw: bytes, *, sender: str, recipients: Sequence[str], before_data: Callable[[], None]
+    ) -> Attempt:
+        """Try to hand `raw` (a whole mail) over from `sender` to each of `recipients`, once.
+
+        `before_data` is called when at least one recipient was accepted and nothing of the content was sent yet; what
+        it raises ends the try there and is raised on. Raises Interrupted after `abort`, with nothing handed over.
+        """
+        dialogue = Dialogue(self._settings, helo=self._helo, scrub=self._scrub)
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            return runner.run(self._try(dialogue, lambda: dialogue.hand_over(raw, sender, recipients, before_data)))
+
+    def abort(self) -> None:
+        """Stop for good, from any thread: a try under way ends at once, or soon where the content was sent already."""
+        with self._lock:
+            self._stopped = True
+            if self._running:
+                loop, hurry = self._running
+                loop.call_soon_threadsafe(hurry)
+
+    async def _try(self, dialogue: Dialogue, hand_over: Callable[[], Awaitable[None]]) -> Attempt:
+        limit = asyncio.timeout(self.longest.total_seconds())
+        done = False
+        try:
+            async with limit:
+                self._announce(dialogue, limit)
+                await dialogue.open()
+                await hand_over()
+            done = True
+            return Attempt(answers=dialogue.answers)
+        except Failed as failure:
+            return self._trouble(dialogue, failure.trouble, failure.detail)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            return self._overrun(dialogue)
+        finally:
+            with self._lock:
+                self._running = None
+            await dialogue.close(politely=done)
+
+    def _announce(self, dialogue: Dialogue, limit: asyncio.Timeout) -> None:
+        """Let `abort` reach this try."""
+        loop = asyncio.get_running_loop()
+
+        def hurry() -> None:
+            with suppress(RuntimeError):  # the try has just ended by itself
+                limit.reschedule(loop.time() + (GRACE if dialogue.sent else 0))
+
+        with self._lock:
+            if self._stopped:
+                raise Interrupted(STOPPED)
+            self._running = (loop, hurry)
+
+    def _overrun(self, dialogue: Dialogue) -> Attempt:
+        if dialogue.sent:
+            return Attempt(answers=dialogue.answers)
+        if self._stopped:
+            raise Interrupted(STOPPED)
+        words = f"the whole try took longer than {self.longest.total_seconds():g}s; it was at {dialogue.phase}"
+        return self._trouble(dialogue, Trouble.UNREACHABLE, words)
+
+    def _trouble(self, dialogue: Dialogue, trouble: Trouble, detail: str) -> Attempt:
+        return Attempt(answers={}, trouble=trouble, detail=f"{self}: {detail}", begun=dialogue.begun)

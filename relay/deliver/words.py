@@ -1,0 +1,82 @@
+"""What an upstream said or did, in words an administrator can act on: one line, bounded, without a secret.
+
+Whatever comes from the wire passes through `Scrub` before it may stand in an `Answer` or a
+`detail`: a server can quote anything back at us, the password included.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import socket
+import ssl
+
+from relay.model import Answer, Trouble, Verdict
+
+MAX_TEXT = 200
+"""Characters of an upstream's words that are kept."""
+AUTH_CODES = frozenset({530, 534, 535, 538})
+"""Replies about credentials, whatever the command (RFC 4954 section 6)."""
+
+
+class Failed(Exception):
+    """A try ended with trouble that is the upstream's; `detail` is fit to be shown."""
+
+    def __init__(self, trouble: Trouble, detail: str) -> None:
+        super().__init__(detail)
+        self.trouble = trouble
+        self.detail = detail
+
+
+class Scrub:
+    """Makes the upstream's words fit to be shown: printable, one line, short, the credentials taken out."""
+
+    def __init__(self, username: str, password: str) -> None:
+        self._secrets = _forms(username, password)
+
+    def __call__(self, text: str) -> str:
+        """Return `text` as one line of at most `MAX_TEXT` printable characters, `***` in place of a secret."""
+        shown = "".join(char if char.isprintable() else " " for char in self._mask(text))
+        line = self._mask(" ".join(shown.split()))
+        return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"
+
+    def _mask(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
+
+
+def _forms(username: str, password: str) -> tuple[str, ...]:
+    """The shapes in which a password goes over the wire, the longest first."""
+    if not password:
+        return ()
+    plain = f"\0{username}\0{password}"
+    encoded = [base64.b64encode(text.encode()).decode() for text in (plain, password)]
+    forms = {password, *encoded, *(text.rstrip("=") for text in encoded)}
+    return tuple(sorted(forms, key=len, reverse=True))
+
+
+def answer(code: int, text: str) -> Answer:
+    """Return the verdict that a reply's first digit gives (RFC 5321 section 4.2.1); neither 2, 4 nor 5 is no word."""
+    verdicts = {2: Verdict.TAKEN, 4: Verdict.LATER, 5: Verdict.NEVER}
+    verdict = verdicts.get(code // 100)
+    return Answer(verdict=verdict or Verdict.LATER, code=code if verdict else 0, text=text)
+
+
+def unanswered(text: str) -> Answer:
+    """Return the verdict where the upstream may have taken the letter and its word never came."""
+    return Answer(verdict=Verdict.LATER, code=0, text=text)
+
+
+def os_words(error: BaseException) -> str:
+    """Return what the operating system or the TLS library says of an error, without numbers and addresses."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "no TLS").replace("_", " ").lower()
+    if isinstance(error, socket.gaierror):
+        return f"its name cannot be resolved ({error.strerror})"
+    known = getattr(error, "errno", None)
+    numbers = [known] if known else [int(number) for number in re.findall(r"\[Errno (\d+)\]", str(error))]
+    return " or ".join(dict.fromkeys(os.strerror(number) for number in numbers)) or "the connection broke"
