@@ -20,8 +20,9 @@ ROOT = Path(__file__).parents[1]
 
 LEAVES = {"model", "errors", "clock", "paths"}
 FLOW = (
-    "traces", "parse", "redact", "fingerprint", "routing", "wording", "retry", "schedule", "turns", "budget",
-    "item", "layout", "render",
+    "traces", "layouts", "parse", "redact", "patterns", "placeholders", "fingerprint", "routing",
+    "wording", "retry", "schedule", "entries", "turns", "budget",
+    "notes", "item", "highlight", "layout", "mime", "render",
 )  # fmt: skip
 """The pure core in the order in which a mail meets it: each may import what stands before it."""
 EDGES = {"spool", "ledger", "receive", "deliver"}
@@ -51,6 +52,8 @@ FENCED = {
     "alembic": {"ledger"},
     "psycopg": {"ledger"},
     "jinja2": {"render"},
+    "markupsafe": {"highlight", "render"},
+    "pygments": {"highlight"},
     "css_inline": {"render"},
     "flask": {"web"},
     "werkzeug": {"web"},
@@ -61,7 +64,7 @@ FENCED = {
 """The only places in `relay` for a library."""
 
 IMPURE = {
-    "asyncio", "fcntl", "http", "multiprocessing", "os", "pathlib", "random", "secrets", "select", "shutil", "signal",
+    "asyncio", "fcntl", "multiprocessing", "os", "pathlib", "random", "secrets", "select", "shutil", "signal",
     "smtplib", "socket", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time", "urllib",
 }  # fmt: skip
 """Sockets, files, processes, clocks and chance: what the core does not touch."""
