@@ -1,0 +1,267 @@
+"""The segments of one spool as their only writer sees them. Blocking; one call at a time.
+
+A write that found the disk full is taken back, and the segment goes on. Any other failure
+ends the segment: the next write begins a new one, whose header says how far the old one
+counts. Mails of the last resort (counters) may use a reserve that was put by while there was
+room: a file of written zeros that becomes a segment by a new header and a new name. Once it
+is in use, larger mails wait until another reserve has been put by.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import secrets
+from pathlib import Path
+from typing import Self
+
+from relay.errors import SpoolError, SpoolFull
+from relay.spool import record
+from relay.spool.disk import is_full, make_folder, opened, sync, sync_folder, write_all
+from relay.spool.scan import Found, Source, walk
+from relay.spool.segment import (
+    FRESH,
+    HEADER_SIZE,
+    RESERVE,
+    Header,
+    Mark,
+    newest_header,
+    position,
+    read_header,
+    read_mark,
+    segment_numbers,
+    segment_path,
+)
+
+RESERVE_SIZE = 1 << 20
+"""Bytes of the reserve: some 8,000 counters."""
+
+_log = logging.getLogger(__name__)
+
+
+class Segment:
+    """A segment that is being written."""
+
+    def __init__(self, folder: Path, source: str, header: Header) -> None:
+        """Make segment `header.number` out of the file `source` (FRESH or RESERVE), durably. Raises OSError."""
+        flags = os.O_WRONLY | os.O_CLOEXEC | (os.O_CREAT | os.O_TRUNC if source == FRESH else 0)
+        self._fd = os.open(folder / source, flags, 0o600)
+        try:
+            write_all(self._fd, header.encode(), 0)
+            sync(self._fd)
+            (folder / source).rename(segment_path(folder, header.number))
+            sync_folder(folder)
+        except OSError:
+            os.close(self._fd)
+            (folder / FRESH).unlink(missing_ok=True)
+            raise
+        self.number = header.number
+        self.reserved = source == RESERVE
+        self.end = HEADER_SIZE
+        self.broken = False
+
+    def takes(self, length: int, segment_size: int) -> bool:
+        """True where `length` more bytes may be written here; a record larger than a segment has one for itself."""
+        if self.broken:
+            return False
+        size = RESERVE_SIZE if self.reserved else segment_size
+        return self.end + length <= size or (self.end == HEADER_SIZE and not self.reserved)
+
+    def append(self, data: bytes) -> int:
+        """Write and sync `data`; return the offset where it begins. Raises OSError."""
+        try:
+            write_all(self._fd, data, self.end)
+        except OSError as error:
+            self.broken = not (is_full(error) and self._take_back())
+            raise
+        try:
+            sync(self._fd)
+        except OSError:
+            self.broken = True
+            raise
+        start, self.end = self.end, self.end + len(data)
+        return start
+
+    def _take_back(self) -> bool:
+        """Give back the room a failed write took; nothing of it was synced, so no sync is in doubt."""
+        if not self.reserved:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self.end)
+                return True
+        return False
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._fd)
+
+
+class Log:
+    """A spool's segments: appends, rolls, falls back on the reserve."""
+
+    def __init__(self, folder: Path, mark: Mark, *, spool_id: bytes, synced: int, segment_size: int) -> None:
+        self._folder = folder
+        self._mark = mark
+        self._segment_size = segment_size
+        self._segment: Segment | None = None
+        self._exact = False
+        self.spool_id = spool_id
+        self.seed = record.seed(spool_id)
+        self.synced = synced
+        """The position up to which everything is on the disk."""
+
+    @classmethod
+    def open(cls, folder: Path, segment_size: int) -> Self:
+        """Take over the spool in `folder`, or make one, and begin a new segment.
+
+        Raises InUse where another writer has it, SpoolError where the folder cannot be used. On a full disk it opens
+        all the same and begins its segment as soon as there is room.
+        """
+        try:
+            make_folder(folder)
+            mark = Mark(folder)
+        except OSError as error:
+            raise failure(folder, error) from error
+        spool_id, synced = _recover(folder)
+        log = cls(folder, mark, spool_id=spool_id, synced=synced, segment_size=segment_size)
+        log._begin()
+        return log
+
+    def _begin(self) -> None:
+        try:
+            self._mark.set(self.spool_id, self.synced)
+            self._segment = self._roll(last_resort=False)
+        except OSError as error:
+            if not is_full(error):
+                raise failure(self._folder, error) from error
+            _log.error("the disk of the spool in %s is full: free some space", self._folder)
+
+    def append(self, data: bytes, *, last_resort: bool) -> int:
+        """Write and sync whole records; return the position of the first.
+
+        `last_resort`: they are counters, and may use the reserve. Raises SpoolFull or SpoolError: then none of them is
+        in the spool.
+        """
+        try:
+            segment = self._segment_for(len(data), last_resort=last_resort)
+            start = segment.append(data)
+        except OSError as error:
+            if not (last_resort and is_full(error)):
+                raise failure(self._folder, error) from error
+            segment, start = self._append_to_reserve(data, error)
+        self._acknowledge(segment)
+        return position(segment.number, start)
+
+    def _segment_for(self, length: int, *, last_resort: bool) -> Segment:
+        segment = self._segment
+        if segment is not None and segment.reserved and not last_resort:
+            return self._leave_reserve(length)
+        if segment is None or not segment.takes(length, self._segment_size):
+            return self._roll(last_resort=last_resort)
+        return segment
+
+    def _append_to_reserve(self, data: bytes, cause: OSError) -> tuple[Segment, int]:
+        try:
+            if self._segment is None or not self._segment.reserved:
+                self._segment = self._new_segment(RESERVE)
+                _log.error("the disk of the spool in %s is full: mails are only counted", self._folder)
+            if not self._segment.takes(len(data), self._segment_size):
+                raise cause
+            return self._segment, self._segment.append(data)
+        except OSError as error:
+            raise failure(self._folder, cause) from error
+
+    def _acknowledge(self, segment: Segment) -> None:
+        synced = position(segment.number, segment.end)
+        try:
+            self._mark.set(self.spool_id, synced)
+        except OSError as error:
+            segment.broken = True  # no reader would see what follows here
+            raise failure(self._folder, error) from error
+        self.synced = synced
+
+    def _roll(self, *, last_resort: bool) -> Segment:
+        """Begin the next segment, and put a reserve by where there is none and it is not the last room we take."""
+        self._segment = self._new_segment(FRESH)
+        if not last_resort:
+            with contextlib.suppress(OSError):
+                self._put_by()
+        return self._segment
+
+    def _new_segment(self, source: str) -> Segment:
+        number = max(segment_numbers(self._folder), default=0) + 1
+        header = Header(spool_id=self.spool_id, number=number, synced=self.synced, exact=self._exact)
+        segment = Segment(self._folder, source, header)
+        self._exact = True
+        if self._segment is not None:
+            self._segment.close()
+        return segment
+
+    def _leave_reserve(self, length: int) -> Segment:
+        """Begin a common segment once there is room for another reserve and more. Raises OSError until then."""
+        free = os.statvfs(self._folder)
+        if free.f_bavail * free.f_frsize < 2 * RESERVE_SIZE + length:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._put_by()
+        segment = self._roll(last_resort=False)
+        _log.warning("the disk of the spool in %s has room again: mails are kept whole", self._folder)
+        return segment
+
+    def _put_by(self) -> None:
+        path = self._folder / RESERVE
+        if path.exists():
+            return
+        try:
+            with opened(self._folder / FRESH, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as fd:
+                write_all(fd, bytes(RESERVE_SIZE), 0)  # written, not only allocated: overwriting then needs no room
+                sync(fd)
+            (self._folder / FRESH).rename(path)
+            sync_folder(self._folder)
+        except OSError:
+            (self._folder / FRESH).unlink(missing_ok=True)
+            raise
+
+    def close(self) -> None:
+        """Close the files; what was appended stays."""
+        if self._segment is not None:
+            self._segment.close()
+        self._mark.close()
+
+
+def failure(folder: Path, error: OSError) -> SpoolError:
+    """Return the error of ours that `error` amounts to."""
+    if is_full(error):
+        return SpoolFull(f"no room for another mail in the spool: free some space on the disk of {folder}")
+    return SpoolError(f"cannot write to the spool in {folder}: {error.strerror}")
+
+
+def _recover(folder: Path) -> tuple[bytes, int]:
+    """Return the id of the spool in `folder` (a new one where there is none) and how far it is known to be synced."""
+    numbers = segment_numbers(folder)
+    header = newest_header(folder, numbers)
+    if header is None:
+        _set_aside(folder, numbers)
+        return secrets.token_bytes(16), 0
+    return header.spool_id, _known_synced(folder, numbers[-1], header)
+
+
+def _known_synced(folder: Path, newest: int, header: Header) -> int:
+    """The furthest that mark, header or a record of the newest segment vouches for; each alone may be gone."""
+    source = Source(segment_path(folder, newest))
+    try:
+        items = walk(source, HEADER_SIZE, record.seed(header.spool_id))
+        vouched = [item.head.synced for item in items if isinstance(item, Found)]
+    finally:
+        source.close()
+    last = read_header(folder, newest)
+    owner, marked = read_mark(folder) or (b"", 0)
+    return max(marked if owner == header.spool_id else 0, last.synced if last else 0, *vouched)
+
+
+def _set_aside(folder: Path, numbers: list[int]) -> None:
+    """Rename segments of which not one has a sound header: they are not removed, and no cursor fits them."""
+    for number in numbers:
+        path = segment_path(folder, number)
+        path.rename(path.with_suffix(".damaged"))
+        _log.error("%s has no sound header and was set aside: its mails are not sorted", path.with_suffix(".damaged"))

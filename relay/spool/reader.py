@@ -1,0 +1,182 @@
+"""Records in order, and the removal of segments that are done with. Belongs to the worker; writes nothing.
+
+While the newest segment grows, it is read up to the mark only: what a reader has seen is on
+the disk, and a cursor that was stored never points beyond what a power cut leaves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from relay.errors import SpoolError
+from relay.model import Record
+from relay.spool import record, segment
+from relay.spool.scan import Found, Source, heads, walk
+from relay.spool.segment import HEADER_SIZE, read_header, segment_numbers, segment_path
+
+_log = logging.getLogger(__name__)
+
+
+class _Stretch(NamedTuple):
+    """What is to be read of one segment."""
+
+    number: int
+    start: int
+    limit: int | None
+    """None: to the end of the file."""
+    synced: int
+    """The position up to which nothing may be missing."""
+    certain: bool
+    """False where the segment may still grow and nobody says how far it has."""
+    seed: int
+
+
+class SpoolReader:
+    """The reading end of the spool in `folder`, which need not exist yet. For one thread at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._source: Source | None = None
+        self._source_of: tuple[int, int] | None = None
+        self.damage: dict[int, int] = {}
+        """Stretches that were synced and cannot be read back: their position and length in bytes."""
+
+    @property
+    def spool_id(self) -> str:
+        """32 hex digits; "" while there is no spool."""
+        header = segment.newest_header(self._folder, segment_numbers(self._folder))
+        return header.spool_id.hex() if header else ""
+
+    def read(self, position: int, *, limit: int = 500, limit_bytes: int = 8 << 20) -> list[Record]:
+        """Return the next records from `position` on, in order, at most `limit` and about `limit_bytes` of content.
+
+        [] means that nothing is there yet. What was damaged is left out, noted in `damage` and logged. Raises
+        SpoolError where the disk cannot be read.
+        """
+        records: list[Record] = []
+        try:
+            for found in self._records(position):
+                records.append(found)
+                limit_bytes -= len(found.content)
+                if len(records) >= limit or limit_bytes <= 0:
+                    break
+        except OSError as error:
+            raise SpoolError(f"cannot read the spool in {self._folder}: {error.strerror}") from error
+        return records
+
+    def end(self) -> int:
+        """Return the position after the last complete record: a cursor beyond it belongs to another spool."""
+        stretches = list(self._stretches(0))
+        if not stretches:
+            return 0
+        newest = stretches[-1]
+        source = Source(segment_path(self._folder, newest.number))
+        end = newest.limit or HEADER_SIZE
+        for item in itertools.takewhile(lambda item: isinstance(item, Found), walk(source, end, newest.seed)):
+            end = item.end
+        source.close()
+        return segment.position(newest.number, end)
+
+    def waiting(self, position: int) -> int:
+        """Return how many records stand at `position` and behind it, by their heads alone."""
+        count = 0
+        for stretch in self._stretches(position):
+            with contextlib.suppress(FileNotFoundError):  # sorted and removed meanwhile
+                source = Source(segment_path(self._folder, stretch.number), limit=stretch.limit, piece=4096)
+                count += sum(1 for _ in heads(source, stretch.start, stretch.seed))
+                source.close()
+        return count
+
+    def release(self, position: int) -> None:
+        """Remove the segments that end at or before `position`, never the newest. Raises SpoolError."""
+        number, _ = segment.split(position)
+        numbers = segment_numbers(self._folder)[:-1]
+        try:
+            if number in numbers:
+                following = next(self._records(position), None)
+                if following is None or segment.split(following.position)[0] > number:
+                    number += 1
+            for done in numbers:
+                if done < number:
+                    segment_path(self._folder, done).unlink(missing_ok=True)
+        except OSError as error:
+            raise SpoolError(f"cannot remove what is sorted from {self._folder}: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Close the file that is open, if any."""
+        if self._source is not None:
+            self._source.close()
+        self._source = self._source_of = None
+
+    def _records(self, place: int) -> Iterator[Record]:
+        for stretch in self._stretches(place):
+            source = self._opened(stretch)
+            for item in walk(source, stretch.start, stretch.seed):
+                at = segment.position(stretch.number, item.offset)
+                if isinstance(item, Found):
+                    end = segment.position(stretch.number, item.end)
+                    yield record.decode(item.head, item.body, position=at, end=end)
+                elif not stretch.certain:
+                    return
+                elif at < stretch.synced:
+                    self._note(at, item.end - item.offset)
+
+    def _stretches(self, place: int) -> Iterator[_Stretch]:
+        """What is to be read from `place` on, segment by segment."""
+        mark = segment.read_mark(self._folder)  # before the listing: a segment begun since then is then seen as empty
+        numbers = segment_numbers(self._folder)
+        newest = segment.newest_header(self._folder, numbers)
+        if newest is None:
+            return
+        marked = mark[1] if mark and mark[0] == newest.spool_id else None
+        first, offset = segment.split(place)
+        numbers = [number for number in numbers if number >= first]
+        self._look_for_missing(numbers)
+        for number, following in itertools.zip_longest(numbers, numbers[1:]):
+            start = max(offset, HEADER_SIZE) if number == first else HEADER_SIZE
+            limit, synced, certain = self._reach(number, following, marked)
+            yield _Stretch(number, start, limit, synced, certain, record.seed(newest.spool_id))
+
+    def _reach(self, number: int, following: int | None, marked: int | None) -> tuple[int | None, int, bool]:
+        """`limit`, `synced` and `certain` of a stretch."""
+        if following is None:
+            return (None, 0, False) if marked is None else (_within(number, marked), marked, True)
+        header = read_header(self._folder, following)
+        if header is None:
+            return None, 0, True
+        return _within(number, header.synced) if header.exact else None, header.synced, True
+
+    def _opened(self, stretch: _Stretch) -> Source:
+        path = segment_path(self._folder, stretch.number)
+        key = (stretch.number, path.stat().st_ino)
+        if self._source is None or self._source_of != key:
+            self.close()
+            self._source, self._source_of = Source(path), key
+        self._source.limit = path.stat().st_size if stretch.limit is None else stretch.limit
+        return self._source
+
+    def _look_for_missing(self, numbers: list[int]) -> None:
+        for number, following in itertools.pairwise(numbers):
+            if following != number + 1:
+                self._note(segment.position(number + 1, 0), 0)
+
+    def _note(self, at: int, length: int) -> None:
+        if at not in self.damage:
+            self.damage[at] = length
+            _log.error(
+                "the spool in %s is damaged at position %d (%s): the mails that stood there are lost",
+                *(self._folder, at, f"{length} bytes" if length else "a whole segment is missing"),
+            )
+
+
+def _within(number: int, place: int) -> int | None:
+    """How far segment `number` reaches when what stands before `place` counts; None: to its end."""
+    other, offset = segment.split(place)
+    if other == number:
+        return offset
+    return HEADER_SIZE if other < number else None

@@ -1,0 +1,104 @@
+"""One mail as it stands in a segment: a head of fixed length, the envelope, the content.
+
+    magic 4 | crc of the head 4 | crc of the body 4 | body's length 4 | envelope's length 4 |
+    kept 1, 3 unused | received at 8 | true size 8 | synced 8 || envelope | content
+
+Little-endian; crc is CRC-32, begun with one over the spool's id: what a mail's sender writes
+can never pass for a record, since it would have to know that id. The envelope is peer,
+sender and recipients in UTF-8, a NUL between them.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from relay.model import Envelope, Kept, Record
+
+MAGIC = b"\xf5\x9cM\x1e"
+"""Where a record may begin: bytes that no text in UTF-8 holds."""
+
+_HEAD = struct.Struct("<4sIIIIB3xqQQ")
+_CRC_END = 8
+HEAD_SIZE = _HEAD.size
+_KINDS = (Kept.WHOLE, Kept.ENDS, Kept.COUNT)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Head(NamedTuple):
+    """A record's head, sound in itself; lengths in bytes, `received_at` in microseconds since 1970."""
+
+    body_crc: int
+    body_length: int
+    envelope_length: int
+    kind: int
+    received_at: int
+    size: int
+    synced: int
+    """The position up to which the spool was synced when this was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A record on its way to the disk; what can be worked out before its place is known."""
+
+    head: tuple[int, int, int, int]
+    """Envelope's length, kind, received_at and size as in Head."""
+    body: bytes
+
+    @classmethod
+    def of(cls, envelope: Envelope, kept: Kept, content: bytes, *, received_at: datetime, size: int) -> Draft:
+        """Take a mail down. Raises ValueError where a text of the envelope holds a NUL."""
+        texts = (envelope.peer, envelope.sender, *envelope.recipients)
+        if any("\0" in text for text in texts):
+            raise ValueError("an envelope cannot hold a NUL")
+        packed = "\0".join(texts).encode("utf-8", "surrogateescape")
+        moment = (received_at - _EPOCH) // _MICROSECOND
+        return cls((len(packed), _KINDS.index(kept), moment, size), packed + content)
+
+    def __len__(self) -> int:
+        return HEAD_SIZE + len(self.body)
+
+    def encode(self, *, synced: int, seed: int) -> bytes:
+        """Return the record's bytes; `seed` as by `seed()`, `synced` as in Head."""
+        head = _HEAD.pack(MAGIC, 0, zlib.crc32(self.body, seed), len(self.body), *self.head, synced)[_CRC_END:]
+        return b"".join((MAGIC, zlib.crc32(head, seed).to_bytes(4, "little"), head, self.body))
+
+
+def seed(spool_id: bytes) -> int:
+    """Return what the checksums of that spool's records begin with."""
+    return zlib.crc32(spool_id)
+
+
+def decode_head(data: bytes, seed: int) -> Head | None:
+    """Return the head that `data` is, None where it is no sound one."""
+    if len(data) != HEAD_SIZE or not data.startswith(MAGIC):
+        return None
+    _, crc, *fields = _HEAD.unpack(data)
+    head = Head(*fields)
+    if crc != zlib.crc32(data[_CRC_END:], seed) or head.kind >= len(_KINDS):
+        return None
+    return head
+
+
+def is_body(head: Head, body: bytes, seed: int) -> bool:
+    """True where `body` is whole and the one that `head` announces."""
+    return len(body) == head.body_length and zlib.crc32(body, seed) == head.body_crc
+
+
+def decode(head: Head, body: bytes, *, position: int, end: int) -> Record:
+    """Return the record of a sound head and body that stands from `position` to `end`."""
+    peer, sender, *recipients = body[: head.envelope_length].decode("utf-8", "surrogateescape").split("\0")
+    return Record(
+        position=position,
+        end=end,
+        received_at=_EPOCH + head.received_at * _MICROSECOND,
+        envelope=Envelope(sender=sender, recipients=tuple(recipients), peer=peer),
+        kept=_KINDS[head.kind],
+        content=body[head.envelope_length :],
+        size=head.size,
+    )
