@@ -1,0 +1,69 @@
+"""The command line: `relay COMMAND`. Exit codes: 0 fine, 1 the answer is no, 2 wrong usage or configuration.
+
+    running    serve, receive, work, health, check
+    looking    status, groups, show, plan, render, explain, fingerprint
+    acting     mute, unmute, outbox, send-test, replay
+
+A command's module is imported when it is called: the whole stack takes over a second.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from relay import __version__
+from relay.errors import ConfigError, RelayError
+
+_COMMANDS = {
+    "serve": "running",
+    "receive": "running",
+    "work": "running",
+    "health": "running",
+    "check": "running",
+    "status": "looking",
+    "groups": "looking",
+    "show": "looking",
+    "plan": "looking",
+    "render": "looking",
+    "explain": "explaining",
+    "fingerprint": "explaining",
+    "mute": "acting",
+    "unmute": "acting",
+    "outbox": "acting",
+    "send-test": "acting",
+    "replay": "replaying",
+}
+
+
+class _Lazy(click.Group):
+    """Finds a command in its module, and gives the relay's own failures their exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"relay.cli.{_COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except RelayError as error:
+            click.echo(str(error), err=True)
+            ctx.exit(2 if isinstance(error, ConfigError) else 1)
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, package_name="error-mail-relay", message="%(version)s")
+def main() -> None:
+    """Take error mails at once, lose none, and send the admins digests with exact counts."""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

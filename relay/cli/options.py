@@ -1,0 +1,67 @@
+"""What several commands take: `--config`, `--json`; and how they print."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from relay.config import Loaded, Settings
+    from relay.ledger import Ledger
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+config_option: Callable[[F], F] = click.option(
+    "--config",
+    "config",
+    type=click.Path(path_type=Path),
+    help="The configuration file (else RELAY_CONFIG, ./relay.toml, /etc/error-mail-relay/relay.toml).",
+)
+json_option: Callable[[F], F] = click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
+
+
+def loaded(config: Path | None) -> Loaded:
+    """Read the configuration and print its warnings to standard error. Raises ConfigError."""
+    from relay.config import load
+
+    found = load(config)
+    for warning in found.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    return found
+
+
+def settings_of(config: Path | None) -> Settings:
+    """Read the configuration. Raises ConfigError."""
+    return loaded(config).settings
+
+
+def open_ledger(settings: Settings) -> Ledger:
+    """Open the ledger that the configuration names. Raises LedgerError."""
+    from relay.ledger import Ledger
+    from relay.service.roles import make_private
+
+    make_private(settings.storage.data_dir)
+    return Ledger.open(settings.storage.ledger_url)
+
+
+def print_json(value: Any) -> None:
+    """Print nouns of `model` (or lists and dicts of them) as JSON, moments in ISO 8601."""
+    click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return str(value)
