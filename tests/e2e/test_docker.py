@@ -1,0 +1,139 @@
+"""The container on a real engine, as docker-compose.yml runs it: from the documented recipe on port 25 to a digest."""
+
+import email
+import json
+import logging
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from email import policy
+from email.message import EmailMessage
+from logging.handlers import SMTPHandler
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.docker
+
+ROOT = Path(__file__).parents[2]
+ADMIN = "admin@example.com"
+STATE = "/var/lib/error-mail-relay"
+
+
+class Stack:
+    """The compose project under a name of its own, with settings of the test's and nobody else's."""
+
+    def __init__(self, env_file: Path) -> None:
+        self._command = ["docker", "compose", "--project-name", "error-mail-relay-test", "--env-file", str(env_file)]
+
+    def __call__(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [*self._command, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
+        )
+        assert done.returncode == 0, f"{' '.join(arguments)}: {done.stderr}"
+        return done.stdout
+
+    def up(self) -> None:
+        """Come back when the container is healthy."""
+        self("up", "--detach", "--wait", "relay")
+
+    def inspect(self, field: str) -> str:
+        container = self("ps", "--all", "--quiet", "relay").strip()
+        done = subprocess.run(
+            ["docker", "inspect", "--format", f"{{{{json {field}}}}}", container],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+        )
+        return json.loads(done.stdout)
+
+    def digests(self) -> list[EmailMessage]:
+        names = self("exec", "relay", "find", f"{STATE}/mailbox/new", "-type", "f").split()
+        return [email.message_from_string(self("exec", "relay", "cat", name), policy=policy.default) for name in names]
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    try:
+        subprocess.run(["docker", "info"], capture_output=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        pytest.skip("no Docker engine answers: start one, or set DOCKER_HOST")
+    env_file = tmp_path_factory.mktemp("compose") / "env"
+    env_file.write_text(f"RELAY_ADMINS={ADMIN}\nRELAY_SENDER=\nRELAY_UPSTREAM__HOST=\nRELAY_UPSTREAM__PORT=\n")
+    stack = Stack(env_file)
+    stack("down", "--volumes")
+    stack("build", "relay")
+    try:
+        stack.up()
+        yield stack
+    finally:
+        stack("down", "--volumes")
+
+
+@pytest.fixture
+def app_logger() -> Iterator[logging.Logger]:
+    """An app's logger with the documented recipe, which knows nothing of the relay."""
+    handler = SMTPHandler("127.0.0.1", "server-error@example.com", [ADMIN], "YourApplication Failed")
+    handler.setLevel(logging.ERROR)
+    logger = logging.Logger("app")
+    logger.addHandler(handler)
+    yield logger
+    handler.close()
+
+
+def fail(logger: logging.Logger, times: int) -> None:
+    for number in range(times):
+        try:
+            number // 0
+        except ZeroDivisionError:
+            logger.exception("checkout of order %d failed", number)
+
+
+def wait_for_digest(stack: Stack, *, within: float) -> EmailMessage:
+    """The budget is the promise of first news with room for a slow machine, and ends the test where it is broken."""
+    deadline = time.monotonic() + within
+    while not (found := stack.digests()):
+        assert time.monotonic() < deadline, stack("logs", "relay")
+        time.sleep(0.5)
+    assert len(found) == 1
+    return found[0]
+
+
+def test_container_is_healthy_confined_and_unprivileged(stack):
+    processes = stack("exec", "relay", "sh", "-c", "cat /proc/[0-9]*/status")
+
+    assert stack.inspect(".State.Health.Status") == "healthy"
+    assert set(re.findall(r"^Uid:\s+(\d+)", processes, re.MULTILINE)) == {"2525"}
+    assert set(re.findall(r"^CapEff:\s+(\w+)", processes, re.MULTILINE)) == {"0" * 16}
+    assert stack("exec", "relay", "sh", "-c", "touch /opt/relay/x /etc/x 2>/dev/null || echo refused") == "refused\n"
+    assert {port["HostIp"] for ports in stack.inspect(".NetworkSettings.Ports").values() for port in ports} == {
+        "127.0.0.1"
+    }
+
+
+def test_what_was_taken_before_down_is_told_after_up(stack, app_logger):
+    """Forty equal errors through port 25, then down before their first news was due: the digest counts all forty."""
+    fail(app_logger, 40)
+    stack("down")
+    assert not stack("ps", "--all", "--quiet")
+
+    stack.up()
+    digest = wait_for_digest(stack, within=90)
+
+    text = digest.get_body(("plain",))
+    books = json.loads(stack("exec", "relay", "relay", "status", "--json"))
+    assert digest["To"] == ADMIN
+    assert "ZeroDivisionError" in digest["Subject"]
+    assert "40×" in digest["Subject"]
+    assert text is not None
+    assert "checkout of order" in text.get_content()
+    assert (books["received"], books["reported"], books["balanced"]) == (40, 40, True)
+
+
+def test_stop_ends_it_in_order(stack):
+    """SIGTERM reaches the program: it ends by itself, with 0, long before it would be killed."""
+    stack("stop", "--timeout", "20", "relay")
+
+    assert stack.inspect(".State.ExitCode") == 0
