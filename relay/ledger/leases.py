@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from sqlalchemy import Connection, select, update
+
+from relay.errors import LeaseLost
+from relay.ledger.columns import EPOCH
 from relay.ledger.engine import Database
+from relay.ledger.gate import Gate
+from relay.ledger.schema import leases, letters
+from relay.ledger.upserts import insert_missing
 
 
 class Leases(Database):
@@ -19,11 +26,31 @@ class Leases(Database):
 
         The token stays the same as long as the holder renews in time; in every other case it is a greater one.
         """
-        raise NotImplementedError
+        with self._write(Gate.PASSED_BY) as connection:
+            nobody = {"name": name, "holder": "", "token": 0, "expires_at": EPOCH}
+            connection.execute(insert_missing(connection, leases), nobody)
+            row = connection.execute(select(leases).where(leases.c.name == name).with_for_update()).one()
+            live = row.expires_at > now
+            if live and row.holder != holder:
+                return None
+            token: int = row.token if live else row.token + 1
+            taken = update(leases).where(leases.c.name == name)
+            connection.execute(taken.values(holder=holder, token=token, expires_at=now + ttl))
+        return token
 
     def forget_worker(self, worker: str) -> None:
         """Free all that a former life of `worker` held: leases by that holder, claims on letters.
 
         To be called when a worker starts (its name belongs to a data directory that it has locked) and when it stops.
         """
-        raise NotImplementedError
+        with self._write(Gate.PASSED_BY) as connection:
+            connection.execute(update(leases).where(leases.c.holder == worker).values(expires_at=EPOCH))
+            claimed = update(letters).where(letters.c.claimed_by == worker)
+            connection.execute(claimed.values(claim="", claimed_by="", claimed_until=None))
+
+
+def require_lease(connection: Connection, name: str, token: int) -> None:
+    """Raise LeaseLost unless `token` is the newest of the lease; locked, so that it stays so in this transaction."""
+    newest = connection.scalar(select(leases.c.token).where(leases.c.name == name).with_for_update())
+    if newest != token:
+        raise LeaseLost(f"the lease {name!r} has gone to another worker (token {newest}, ours is {token})")

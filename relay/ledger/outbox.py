@@ -13,11 +13,20 @@ A recipient is settled by SENT or REFUSED, or COVERED by a follow-up that is set
 
 from __future__ import annotations
 
+import secrets
+from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 
+from sqlalchemy import Connection, and_, case, func, or_, select, update
+
+from relay.errors import LeaseLost
+from relay.ledger.endings import end_letters
 from relay.ledger.engine import Database
+from relay.ledger.gate import Gate
+from relay.ledger.schema import IS_QUEUED, IS_TO_TRY, bodies, deliveries, letters, upstream
+from relay.ledger.upserts import replace
 from relay.ledger.views import Outcome
-from relay.model import Letter, LetterState, UpstreamState
+from relay.model import Delivery, Letter, LetterState, UpstreamState
 
 
 class Outbox(Database):
@@ -29,14 +38,27 @@ class Outbox(Database):
         The claim runs out at `now + ttl`, which must be longer than any try may take: after it another worker may send
         the letter too.
         """
-        raise NotImplementedError
+        claimable = and_(
+            IS_TO_TRY,
+            letters.c.next_try_at <= now,
+            or_(letters.c.claimed_until.is_(None), letters.c.claimed_until <= now),
+        )
+        oldest = select(letters.c.id).where(claimable).order_by(letters.c.created_at, letters.c.id).limit(1)
+        with self._write(Gate.PASSED_BY) as connection:
+            while letter_id := connection.scalar(oldest):
+                claim = {"claim": secrets.token_hex(16), "claimed_by": worker, "claimed_until": now + ttl}
+                statement = update(letters).where(letters.c.id == letter_id, claimable).values(**claim)
+                if connection.execute(statement).rowcount:
+                    return _claimed(connection, letter_id)
+        return None
 
     def mark_ambiguous(self, letter: Letter) -> None:
-        """Note that from here on it may have been delivered; durable when this returns, so call it before the final dot.
+        """Note that from here on it may have been delivered; durable on return. Call it before the final dot.
 
         Raises LeaseLost if the claim is gone: then it must not be sent.
         """
-        raise NotImplementedError
+        with self._write(Gate.PASSED_BY) as connection:
+            _write_back(connection, letter, ambiguous=True)
 
     def settle(self, letter: Letter, outcome: Outcome, now: datetime) -> LetterState:
         """Write down what came of one try and let go of the claim; returns the letter's state after it.
@@ -44,16 +66,88 @@ class Outbox(Database):
         Who is neither in `sent` nor in `refused` stays queued. Raises LeaseLost if the claim is gone; ValueError for
         recipients that are not the letter's, or where some stay queued without a `next_try_at`.
         """
-        raise NotImplementedError
+        settled = outcome.sent | outcome.refused
+        if outcome.sent & outcome.refused or not settled | outcome.words.keys() <= set(letter.recipients):
+            raise ValueError("an outcome speaks of each of the letter's queued recipients once, and of nobody else")
+        queued = set(letter.recipients) - settled
+        if queued and outcome.next_try_at is None:
+            raise ValueError("a letter with recipients still queued needs a next try")
+        with self._write(Gate.ALONE) as connection:
+            _write_back(
+                connection,
+                letter,
+                tries=outcome.tries,
+                refusals=outcome.refusals,
+                ambiguous=outcome.ambiguous,
+                next_try_at=outcome.next_try_at if queued else None,
+                claim="",
+                claimed_by="",
+                claimed_until=None,
+            )
+            _write_deliveries(connection, letter, outcome, now)
+            end_letters(connection, {letter.id}, now)
+            state: LetterState = connection.execute(
+                select(letters.c.state).where(letters.c.id == letter.id)
+            ).scalar_one()
+            return state
 
     def next_try_at(self) -> datetime | None:
         """When the next letter is to be tried (claimed ones: when their claim runs out); None where none is queued."""
-        raise NotImplementedError
+        claimed = letters.c.claimed_until > letters.c.next_try_at
+        at = case((claimed, letters.c.claimed_until), else_=letters.c.next_try_at)
+        with self._read() as connection:
+            first: datetime | None = connection.scalar(select(func.min(at)).where(IS_TO_TRY))
+        return first
 
     def upstream(self) -> UpstreamState:
         """What is known of the upstream."""
-        raise NotImplementedError
+        with self._read() as connection:
+            row = connection.execute(select(*_UPSTREAM).where(upstream.c.id == 1)).mappings().first()
+        return UpstreamState(**row) if row else UpstreamState()
 
     def save_upstream(self, state: UpstreamState) -> None:
         """Write down what is known of the upstream."""
-        raise NotImplementedError
+        with self._write(Gate.PASSED_BY) as connection:
+            connection.execute(replace(connection, upstream), asdict(state) | {"id": 1})
+
+
+_UPSTREAM = tuple(upstream.c[field.name] for field in fields(UpstreamState))
+
+
+def _claimed(connection: Connection, letter_id: str) -> Letter:
+    row = connection.execute(select(letters, bodies.c.raw).join(bodies).where(letters.c.id == letter_id)).one()
+    here = (IS_QUEUED, deliveries.c.letter_id == letter_id)
+    return Letter(
+        id=row.id,
+        kind=row.kind,
+        route=row.route,
+        created_at=row.queued_at,
+        message_id=row.message_id,
+        subject=row.subject,
+        raw=bytes(row.raw),
+        recipients=tuple(sorted(connection.scalars(select(deliveries.c.recipient).where(*here)))),
+        tries=row.tries,
+        refusals=row.refusals,
+        ambiguous=row.ambiguous,
+        claim=row.claim,
+    )
+
+
+def _write_back(connection: Connection, letter: Letter, **values: object) -> None:
+    ours = update(letters).where(letters.c.id == letter.id, letters.c.claim == letter.claim)
+    if not connection.execute(ours.values(**values)).rowcount:
+        raise LeaseLost(f"the claim on letter {letter.id} has gone to another worker")
+
+
+def _write_deliveries(connection: Connection, letter: Letter, outcome: Outcome, now: datetime) -> None:
+    for recipient in letter.recipients:
+        values: dict[str, object] = {}
+        if recipient in outcome.sent:
+            values = {"state": Delivery.SENT, "taken": 1, "at": now}
+        elif recipient in outcome.refused:
+            values = {"state": Delivery.REFUSED, "taken": 0, "at": now}
+        if word := outcome.words.get(recipient):
+            values |= {"code": word.code, "text": word.text}
+        if values:
+            here = (IS_QUEUED, deliveries.c.letter_id == letter.id, deliveries.c.recipient == recipient)
+            connection.execute(update(deliveries).where(*here).values(**values))

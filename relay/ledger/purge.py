@@ -12,11 +12,27 @@ Guarantee: nothing that the books still need goes; a dead letter is never delete
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, or_, select, tuple_
+
+from relay.ledger.courses import floor
 from relay.ledger.engine import Database
+from relay.ledger.gate import Gate
+from relay.ledger.rows import chunks
+from relay.ledger.schema import DAY, HOUR, MINUTE, bodies, counts, entries, groups, letters, parked, records, samples
+from relay.ledger.upserts import upsert
 from relay.ledger.views import Parked
+from relay.model import LetterState
+
+_SPANS = {HOUR: timedelta(hours=1), DAY: timedelta(days=1)}
+_ROLL_UPS = ((MINUTE, HOUR, timedelta(hours=48)), (HOUR, DAY, timedelta(days=14)))
+"""From which resolution to which, at what age."""
+_RECORDS_FOR = timedelta(hours=24)
+_FREED_PAGES = 1_000
+"""Given back to the file system in one round: 4 MB."""
 
 
 class Purge(Database):
@@ -35,8 +51,73 @@ class Purge(Database):
 
         Returns how many rows went or were rolled up; 0: nothing left to do.
         """
-        raise NotImplementedError
+        settled = letters.c.state.in_([LetterState.SENT, LetterState.DROPPED])
+        read = select(letters.c.id).where(settled, letters.c.ended_at < now - letters_for)
+        expired: list[tuple[Table, ColumnElement[bool]]] = [
+            (counts, and_(counts.c.resolution.in_([MINUTE, HOUR, DAY]), counts.c.bucket < now - counts_for)),
+            (samples, samples.c.at < now - samples_for),
+            (records, records.c.at < now - _RECORDS_FOR),
+            (bodies, bodies.c.letter_id.in_(read)),
+            (entries, entries.c.letter_id.in_(read)),
+            (letters, and_(settled, letters.c.ended_at < now - max(counts_for, letters_for))),
+        ]
+        done = sum(self._expire(table, condition, limit) for table, condition in expired)
+        done += self._expire_groups(now, now - counts_for, limit)
+        done += sum(self._roll_up(fine, coarse, now - age, limit) for fine, coarse, age in _ROLL_UPS)
+        if done:
+            self._shrink(_FREED_PAGES)
+        return done
 
-    def forget_parked(self, parked: Iterable[Parked]) -> None:
+    def forget_parked(self, parked_mails: Iterable[Parked]) -> None:
         """Take mails off the list of parked ones, after their files were unlinked. They stay in the books."""
-        raise NotImplementedError
+        place = tuple_(parked.c.spool_id, parked.c.position)
+        with self._write(Gate.PASSED_BY) as connection:
+            for chunk in chunks((mail.spool_id, mail.position) for mail in parked_mails):
+                connection.execute(delete(parked).where(place.in_(chunk)))
+
+    def _expire(self, table: Table, condition: ColumnElement[bool], limit: int) -> int:
+        with self._write(Gate.ALONE) as connection:
+            key = list(table.primary_key)
+            some = select(*key).where(condition).limit(limit)
+            return connection.execute(delete(table).where(tuple_(*key).in_(some))).rowcount
+
+    def _expire_groups(self, now: datetime, before: datetime, limit: int) -> int:
+        """Groups are looked through without a lock, since no index finds these; those to go are checked again."""
+        quiet = and_(
+            groups.c.last_seen < before,
+            groups.c.pending_mails == 0,
+            or_(groups.c.muted_until.is_(None), groups.c.muted_until <= now),
+        )
+        with self._read() as connection:
+            found = connection.scalars(select(groups.c.id).where(quiet).limit(limit)).all()
+        return self._expire(groups, and_(quiet, groups.c.id.in_(found)), limit) if found else 0
+
+    def _roll_up(self, fine: int, coarse: int, before: datetime, limit: int) -> int:
+        """Add counts of one resolution up to the next, whole hours or days at a time."""
+        span = _SPANS[coarse]
+        old = (counts.c.resolution == fine, counts.c.bucket < floor(before, span))
+        sums: Counter[tuple[int, datetime]] = Counter()
+        with self._write(Gate.ALONE) as connection:
+            rows = connection.execute(select(counts).where(*old).order_by(counts.c.bucket).limit(limit)).all()
+            for row in rows:
+                sums[row.group_id, floor(row.bucket, span)] += row.occurrences
+            _replace_counts(connection, fine, [(row.group_id, row.bucket) for row in rows], coarse, sums)
+        return len(rows)
+
+
+def _replace_counts(
+    connection: Connection,
+    fine: int,
+    gone: list[tuple[int, datetime]],
+    coarse: int,
+    sums: Counter[tuple[int, datetime]],
+) -> None:
+    if not gone:
+        return
+    here = (counts.c.group_id == bindparam("of"), counts.c.resolution == fine, counts.c.bucket == bindparam("at"))
+    connection.execute(delete(counts).where(*here), [{"of": group_id, "at": bucket} for group_id, bucket in gone])
+    rows = [
+        {"group_id": group_id, "resolution": coarse, "bucket": bucket, "occurrences": occurrences}
+        for (group_id, bucket), occurrences in sums.items()
+    ]
+    connection.execute(upsert(connection, counts, add=["occurrences"]), rows)

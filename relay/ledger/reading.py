@@ -1,17 +1,33 @@
 """Answers what the CLI, the web and the metrics ask (ledger → cli, web).
 
-Guarantee: never waits for a writer and never makes one wait; the books are read in one statement, so they are of one
-moment.
+Guarantee: never waits for a writer and never makes one wait; each answer is of one moment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy import Connection, Select, func, select
+
+from relay.ledger.books import read_books
+from relay.ledger.courses import courses
 from relay.ledger.engine import Database
+from relay.ledger.gate import Gate
+from relay.ledger.recipients import read_budgets
+from relay.ledger.rows import GROUP_COLUMNS, group_of, report_of, save_groups
+from relay.ledger.schema import IS_OPEN, IS_PENDING, groups, leases, letters, parked, routes, samples, spools
 from relay.ledger.views import Cursor, GroupOrder, Lease, Parked, RouteState, Tally
-from relay.model import Books, BudgetState, Course, Group, Phase, Sample
+from relay.model import Books, BudgetState, Course, Group, LetterState, Phase, Sample
+
+_ORDERS = {
+    GroupOrder.LAST_SEEN: groups.c.last_seen,
+    GroupOrder.FIRST_SEEN: groups.c.first_seen,
+    GroupOrder.OCCURRENCES: groups.c.occurrences,
+    GroupOrder.PENDING: groups.c.pending_occurrences,
+}
 
 
 class Reading(Database):
@@ -19,7 +35,8 @@ class Reading(Database):
 
     def books(self, now: datetime) -> Books:
         """Where every mail is; `now` is only the moment they are dated with."""
-        raise NotImplementedError
+        with self._read() as connection:
+            return read_books(connection, now)
 
     def groups(
         self,
@@ -32,57 +49,116 @@ class Reading(Database):
         text: str = "",
     ) -> list[Group]:
         """Groups that fit every condition given, the greatest by `order` first; `text` is looked for in the title."""
-        raise NotImplementedError
+        query = select(*GROUP_COLUMNS).order_by(_ORDERS[order].desc(), groups.c.id.desc()).limit(limit)
+        wanted = {groups.c.route: route, groups.c.app: app, groups.c.phase: phase}
+        for column, value in wanted.items():
+            if value is not None:
+                query = query.where(column == value)
+        if text:
+            query = query.where(groups.c.title.icontains(text, autoescape=True))
+        with self._read() as connection:
+            return _groups(connection, query)
 
     def group(self, group_id: int) -> Group | None:
         """One group; None where there is none of that id."""
-        raise NotImplementedError
+        with self._read() as connection:
+            return _group(connection, group_id)
 
     def samples_of(self, group_id: int) -> list[Sample]:
         """The samples kept of a group, newest first."""
-        raise NotImplementedError
+        query = select(samples.c.at, samples.c.report).where(samples.c.group_id == group_id)
+        with self._read() as connection:
+            rows = connection.execute(query.order_by(samples.c.number.desc()))
+            return [Sample(at=at, report=report_of(text)) for at, text in rows]
 
     def course(self, group_id: int, since: datetime, now: datetime) -> Course | None:
         """How the group went, as in `SchedulingTransaction.courses`; None where nothing was counted."""
-        raise NotImplementedError
+        with self._read() as connection:
+            return courses(connection, {group_id: since}, now).get(group_id)
 
     def route_states(self) -> dict[str, RouteState]:
         """What is known of each route that has had a digest."""
-        raise NotImplementedError
+        with self._read() as connection:
+            return {row.route: RouteState(last_digest_at=row.last_digest_at) for row in connection.execute(_ROUTES)}
 
     def all_budgets(self) -> dict[str, BudgetState]:
         """What is left of every recipient's budget."""
-        raise NotImplementedError
+        with self._read() as connection:
+            return read_budgets(connection)
 
     def cursors(self) -> list[Cursor]:
         """How far each spool has been sorted."""
-        raise NotImplementedError
+        query = select(spools.c.spool_id, spools.c.position).order_by(spools.c.spool_id)
+        with self._read() as connection:
+            return [Cursor(spool_id=spool_id, position=position) for spool_id, position in connection.execute(query)]
 
     def leases(self) -> list[Lease]:
         """Who holds which lease, also those that have run out."""
-        raise NotImplementedError
+        with self._read() as connection:
+            rows = connection.execute(select(leases).order_by(leases.c.name)).mappings()
+            return [Lease(**row) for row in rows]
 
     def parked(self, *, before: datetime | None = None, limit: int = 100) -> list[Parked]:
         """Mails that were put aside (before a moment), oldest first."""
-        raise NotImplementedError
+        query = select(parked).order_by(parked.c.at, parked.c.spool_id, parked.c.position).limit(limit)
+        if before:
+            query = query.where(parked.c.at < before)
+        with self._read() as connection:
+            return [Parked(**row) for row in connection.execute(query).mappings()]
 
     def tally(self) -> Tally:
         """How many rows of each kind there are."""
-        raise NotImplementedError
+        figures = {
+            "groups": select(func.count()).select_from(groups),
+            "groups_pending": select(func.count()).where(IS_PENDING),
+            "letters_open": select(func.count()).where(IS_OPEN),
+            "letters_dead": select(func.count()).where(letters.c.state == LetterState.DEAD),
+            "parked": select(func.count()).select_from(parked),
+        }
+        with self._read() as connection:
+            row = connection.execute(select(*(figure.scalar_subquery() for figure in figures.values()))).one()
+        return Tally(**dict(zip(figures, row, strict=True)))
+
+    # --- Changing one group ---------------------------------------------------------------------------------------
 
     def revise(self, group_id: int, change: Callable[[Group], Group]) -> Group | None:
         """Change one group by a pure function, e.g. `lambda group: schedule.mute(group, until, timing)`, in one
         transaction; returns it as it is then, None where there is none of that id.
         """
-        raise NotImplementedError
+        with self._write(Gate.ALONE) as connection:
+            group = _group(connection, group_id)
+            if group is None:
+                return None
+            changed = replace(change(group), id=group_id)
+            save_groups(connection, [changed])
+            return changed
 
     def mute(self, group_id: int, until: datetime) -> bool:
         """Tell nothing of the group before `until`. False where there is none of that id."""
-        raise NotImplementedError
+
+        def muted(group: Group) -> Group:
+            return replace(group, muted_until=until, due_at=group.due_at and max(group.due_at, until))
+
+        return self.revise(group_id, muted) is not None
 
     def unmute(self, group_id: int) -> bool:
         """Let the group have its turn again: it is looked at in the next tick. False where there is none of that id.
 
         With the route's timings at hand, `revise` and `schedule.unmute` set its turn exactly.
         """
-        raise NotImplementedError
+
+        def unmuted(group: Group) -> Group:
+            return replace(group, muted_until=None, due_at=group.due_at and group.last_seen)
+
+        return self.revise(group_id, unmuted) is not None
+
+
+_ROUTES = select(routes).where(routes.c.last_digest_at.is_not(None))
+
+
+def _group(connection: Connection, group_id: int) -> Group | None:
+    return next(iter(_groups(connection, select(*GROUP_COLUMNS).where(groups.c.id == group_id))), None)
+
+
+def _groups(connection: Connection, query: Select[Any]) -> list[Group]:
+    return [group_of(row) for row in connection.execute(query)]

@@ -10,8 +10,31 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy import Connection, Row, Select, func, select
+
+from relay.ledger.books import read_books
+from relay.ledger.courses import courses
 from relay.ledger.engine import Database
+from relay.ledger.freezing import Posting, freeze
+from relay.ledger.gate import Gate
+from relay.ledger.leases import require_lease
+from relay.ledger.recipients import abandon, free_recipients, read_budgets, save_budget
+from relay.ledger.rows import GROUP_COLUMNS, chunks, entry_of, group_of, save_groups
+from relay.ledger.sampling import newest
+from relay.ledger.schema import (
+    IS_DUE_ONCE,
+    IS_HELD,
+    IS_PENDING,
+    IS_QUIET,
+    IS_UNTOLD,
+    deliveries,
+    entries,
+    groups,
+    letters,
+    routes,
+)
 from relay.ledger.views import DeadTotal, RouteState
 from relay.model import Books, BudgetState, Course, Digest, Entry, Group, Phase, Rendered, Report
 
@@ -19,19 +42,27 @@ from relay.model import Books, BudgetState, Course, Digest, Entry, Group, Phase,
 class SchedulingTransaction:
     """What can be read and written while it is decided whom to tell what. Keep the block short: sorting waits."""
 
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
     # --- Groups ---------------------------------------------------------------------------------------------------
 
     def due_groups(self, now: datetime, *, limit: int = 20_000) -> list[Group]:
         """Groups of any route whose turn has come (`due_at` at or before `now`), the longest due first."""
-        raise NotImplementedError
+        query = select(*GROUP_COLUMNS).where(IS_DUE_ONCE, groups.c.due_at <= now).order_by(groups.c.due_at)
+        return self._groups(query.limit(limit))
 
     def pending_groups(self, route: str, *, phase: Phase | None = None, limit: int = 20_000) -> list[Group]:
         """Groups of the route that have pending mails (of one phase only, if given), the longest pending first."""
-        raise NotImplementedError
+        query = select(*GROUP_COLUMNS).where(IS_PENDING, groups.c.route == route)
+        if phase:
+            query = query.where(groups.c.phase == phase)
+        return self._groups(query.order_by(groups.c.pending_since).limit(limit))
 
     def quiet_groups(self, route: str, before: datetime, *, limit: int = 1_000) -> list[Group]:
         """Groups the admins know of (OPEN) with nothing pending and last seen at or before `before`, oldest first."""
-        raise NotImplementedError
+        query = select(*GROUP_COLUMNS).where(IS_QUIET, groups.c.route == route, groups.c.last_seen <= before)
+        return self._groups(query.order_by(groups.c.last_seen).limit(limit))
 
     def courses(self, since: Mapping[int, datetime], now: datetime) -> dict[int, Course]:
         """How errors went from each group's `since` to `now`, in at most 24 steps; a group without counts is left out.
@@ -39,59 +70,72 @@ class SchedulingTransaction:
         The step is the smallest of 1, 2, 5, 10, 15, 30 min, 1, 2, 3, 6, 12 h, 1, 2, 7 days that fits; the course begins
         at a whole step. Ask only for those that a digest shows in full.
         """
-        raise NotImplementedError
+        return courses(self._connection, since, now)
 
     def samples(self, group_ids: Collection[int]) -> dict[int, Report]:
         """The newest sample of each group; those without one are left out."""
-        raise NotImplementedError
+        return newest(self._connection, group_ids)
 
     def first_message_id(self, group_id: int) -> str:
         """Message-ID of the first digest that told of this group alone, "" where there is none: for threading."""
-        raise NotImplementedError
+        query = select(groups.c.thread).where(groups.c.id == group_id)
+        return self._connection.scalar(query) or ""
 
     def save(self, groups: Iterable[Group]) -> None:
         """Write groups that this transaction has read."""
-        raise NotImplementedError
+        save_groups(self._connection, groups)
 
     # --- Routes, recipients, budgets ------------------------------------------------------------------------------
 
     def route_state(self, route: str) -> RouteState:
         """What is known of the route; of one never seen, the defaults."""
-        raise NotImplementedError
+        query = select(routes.c.last_digest_at).where(routes.c.route == route)
+        return RouteState(last_digest_at=self._connection.scalar(query))
 
     def free_recipients(self, route: str, recipients: Collection[str]) -> set[str]:
         """Those of `recipients` with no QUEUED delivery on this route: only they may be queued."""
-        raise NotImplementedError
+        return free_recipients(self._connection, route, recipients)
 
     def budgets(self, recipients: Collection[str]) -> dict[str, BudgetState]:
         """What is left of each recipient's budget; those never sent to are left out."""
-        raise NotImplementedError
+        return read_budgets(self._connection, recipients)
 
     def save_budget(self, recipient: str, state: BudgetState) -> None:
         """Write one recipient's budget."""
-        raise NotImplementedError
+        save_budget(self._connection, recipient, state)
 
     # --- What is on its way, and what died ------------------------------------------------------------------------
 
     def holding(self) -> list[tuple[str, str]]:
         """Every (route, recipient) with a HELD delivery, ordered: each waits for a follow-up, or to be abandoned."""
-        raise NotImplementedError
+        pair = (deliveries.c.route, deliveries.c.recipient)
+        rows = self._connection.execute(select(*pair).where(IS_HELD).distinct())
+        return sorted((route, recipient) for route, recipient in rows)
 
     def held(self, route: str, recipient: str) -> list[str]:
         """Ids of the letters of the route that this recipient has not been sent (HELD), oldest first."""
-        raise NotImplementedError
+        query = select(letters.c.id).join(deliveries).where(IS_HELD, deliveries.c.route == route)
+        query = query.where(deliveries.c.recipient == recipient).order_by(letters.c.created_at, letters.c.id)
+        return list(self._connection.scalars(query))
 
     def entries(self, letter_ids: Collection[str]) -> list[Entry]:
         """The entries of these letters, oldest letter first, as they were frozen: one group may appear in many."""
-        raise NotImplementedError
+        found: list[tuple[datetime, str, int, str]] = []
+        for chunk in chunks(letter_ids):
+            query = select(letters.c.created_at, letters.c.id, entries.c.number, entries.c.entry).join(entries)
+            rows = self._connection.execute(query.where(letters.c.id.in_(chunk)))
+            found.extend((at, letter_id, number, text) for at, letter_id, number, text in rows)
+        return [entry_of(text) for *_, text in sorted(found)]
 
     def dead_totals(self, route: str) -> list[DeadTotal]:
         """Digests of the route that nobody took and no letter under way or sent tells of yet, oldest first."""
-        raise NotImplementedError
+        query = select(letters).where(IS_UNTOLD, letters.c.route == route)
+        rows = self._connection.execute(query.order_by(letters.c.created_at, letters.c.id))
+        return [_dead_total(row) for row in rows]
 
     def books(self, now: datetime) -> Books:
         """The books within this transaction: what was saved and frozen before this call is in them."""
-        raise NotImplementedError
+        return read_books(self._connection, now)
 
     # --- Writing letters ------------------------------------------------------------------------------------------
 
@@ -117,14 +161,37 @@ class SchedulingTransaction:
         A DIGEST sets the route's `last_digest_at`; if it has one entry, it begins that group's thread.
         Raises ValueError where the arguments contradict this, LedgerError where a queued recipient is not free.
         """
-        raise NotImplementedError
+        posting = Posting(
+            digest=digest,
+            rendered=rendered,
+            queued=frozenset(queued),
+            held=frozenset(held),
+            covers=frozenset(covers),
+            tells=frozenset(tells),
+        )
+        freeze(self._connection, posting)
 
     def abandon(self, route: str, recipient: str, why: str, now: datetime) -> int:
         """Give up on a recipient that is no longer configured: what is QUEUED (and not claimed) or HELD is REFUSED.
 
         Letters that end by it are booked. Returns how many deliveries that were.
         """
-        raise NotImplementedError
+        return abandon(self._connection, route, recipient, why, now)
+
+    def _groups(self, query: Select[Any]) -> list[Group]:
+        return [group_of(row) for row in self._connection.execute(query)]
+
+
+def _dead_total(row: Row[Any]) -> DeadTotal:
+    return DeadTotal(
+        letter_id=row.id,
+        route=row.route,
+        subject=row.subject,
+        mails=row.mails,
+        occurrences=row.occurrences,
+        created_at=row.created_at,
+        died_at=row.ended_at,
+    )
 
 
 class Scheduling(Database):
@@ -136,9 +203,12 @@ class Scheduling(Database):
 
         Raises LeaseLost unless `token` is still the lease's newest; it stays so until the block ends.
         """
-        raise NotImplementedError
-        yield SchedulingTransaction()
+        with self._write(Gate.ALONE) as connection:
+            require_lease(connection, name, token)
+            yield SchedulingTransaction(connection)
 
     def next_due_at(self) -> datetime | None:
         """The earliest `due_at` of all groups: nothing is told before it; None where no group has one."""
-        raise NotImplementedError
+        with self._read() as connection:
+            first: datetime | None = connection.scalar(select(func.min(groups.c.due_at)).where(IS_DUE_ONCE))
+        return first

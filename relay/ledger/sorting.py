@@ -5,7 +5,7 @@ spool are written together or not at all, and the cursor is compared before anyt
 
 Two workers with different spools may bring the same new error at the same moment. `groups()` therefore claims every
 key it does not find with a placeholder row in the order of the keys (INSERT … ON CONFLICT DO NOTHING waits for a
-transaction that is inserting the same key) and then locks all rows in the order of their ids: whoever comes second
+transaction that is inserting the same key) and then locks all rows in the same order: whoever comes second
 gets what the first one saved. A placeholder is seen by nobody else, and goes at the end unless `save` filled it.
 So, in this order, each once per transaction and for the whole batch:
 
@@ -14,21 +14,60 @@ So, in this order, each once per transaction and for the whole batch:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
 
+from sqlalchemy import Connection, delete, insert, select, update
+
+from relay.errors import CursorMismatch, LedgerError
 from relay.ledger.engine import Database
+from relay.ledger.gate import Gate
+from relay.ledger.rows import GROUP_COLUMNS, chunks, group_of, group_values, key_of, save_groups
+from relay.ledger.sampling import keep_samples
+from relay.ledger.schema import MINUTE, counts, groups, parked, records, spools
+from relay.ledger.upserts import insert_missing, upsert
 from relay.ledger.views import GroupKey
-from relay.model import Group, Sample
+from relay.model import Group, Level, Sample
+
+_PLACEHOLDER = group_values(
+    Group(
+        route="",
+        app="",
+        fingerprint="",
+        version=0,
+        title="",
+        level=Level.DEBUG,
+        first_seen=datetime(1970, 1, 1, tzinfo=UTC),
+        last_seen=datetime(1970, 1, 1, tzinfo=UTC),
+    )
+)
+del _PLACEHOLDER["id"]
 
 
 class SortingTransaction:
     """What can be written while one batch of one spool is being sorted."""
 
+    def __init__(self, connection: Connection, spool_id: str, position: int) -> None:
+        self._connection = connection
+        self._spool_id = spool_id
+        self._position = position
+        self._placeholders: dict[bytes, int] = {}
+        self._counts: Counter[tuple[int, datetime]] = Counter()
+        self._samples: list[tuple[int, Sample]] = []
+        self._mine: set[int] = set()
+        self._books: Counter[str] = Counter()
+
     def known_records(self, ids: Collection[str]) -> set[str]:
         """Those of our client's record ids (32 hex digits each) that were remembered within about 24 hours."""
-        raise NotImplementedError
+        binary = {_record_id(each): each for each in ids}
+        known: set[str] = set()
+        for chunk in chunks(binary):
+            found = self._connection.scalars(select(records.c.id).where(records.c.id.in_(chunk)))
+            known.update(binary[bytes(each)] for each in found)
+        return known
 
     def remember_records(self, ids: Collection[str], at: datetime) -> set[str]:
         """Remember record ids seen at `at`; those returned are new, and only their mails count.
@@ -37,38 +76,94 @@ class SortingTransaction:
         workers that got the same mail at once cannot both count it; `known_records` is for looking only.
         Raises ValueError for an id that is not 32 hex digits.
         """
-        raise NotImplementedError
+        binary = {_record_id(each): each for each in ids}
+        if not binary:
+            return set()
+        statement = insert_missing(self._connection, records).returning(records.c.id)
+        rows = self._connection.scalars(statement, [{"id": each, "at": at} for each in sorted(binary)])
+        return {binary[bytes(each)] for each in rows}
 
     def groups(self, keys: Collection[GroupKey]) -> dict[GroupKey, Group]:
         """The groups under these keys, locked until the transaction ends; keys that have none are claimed."""
-        raise NotImplementedError
+        binary = {key_of(key): key for key in keys}
+        found = self._locked(binary)
+        missing = sorted(binary.keys() - found.keys())
+        if missing:
+            self._claim(missing)
+            found = self._locked(binary)
+        return {binary[key]: group for key, group in found.items() if key not in self._placeholders}
 
     def save(self, groups: Iterable[Group]) -> dict[GroupKey, Group]:
         """Write groups whose keys were given to `groups()`, new ones (id 0) too; returns them by key, with their ids.
 
-        Raises LedgerError for a new group whose key was not claimed.
+        Raises LedgerError for a group whose key was not claimed.
         """
-        raise NotImplementedError
+        saved = {(group.route, group.app, group.fingerprint): self._numbered(group) for group in groups}
+        save_groups(self._connection, saved.values())
+        return saved
 
     def count(self, group_id: int, minutes: Mapping[datetime, int]) -> None:
         """Add occurrences to the group's course: by minute (each key is cut down to its full minute)."""
-        raise NotImplementedError
+        for moment, occurrences in minutes.items():
+            self._counts[group_id, moment.replace(second=0, microsecond=0)] += occurrences
 
     def sample(self, group_id: int, sample: Sample) -> None:
         """Keep a sample: the group's first one and its newest SAMPLES_KEPT stay. One per group and batch is enough."""
-        raise NotImplementedError
+        self._samples.append((group_id, sample))
 
     def book(self, *, received: int = 0, muted: int = 0, ignored: int = 0, parked: int = 0) -> None:
         """Add to the spool's books, in mails. What is neither muted, ignored nor parked must be pending in a group."""
-        raise NotImplementedError
+        self._books.update(received=received, muted=muted, ignored=ignored, parked=parked)
 
     def park(self, position: int, *, at: datetime, reason: str, path: str = "") -> None:
         """List a mail that was put aside; `path` is its file. Does not book it: `book(received=1, parked=1)` does."""
-        raise NotImplementedError
+        row = {"spool_id": self._spool_id, "position": position, "at": at, "reason": reason, "path": path}
+        self._connection.execute(insert(parked), row)
 
     def advance(self, position: int) -> None:
         """Move the cursor to `position`, where the next batch begins. Raises ValueError where that is backwards."""
-        raise NotImplementedError
+        if position < self._position:
+            raise ValueError(f"the cursor cannot go back from {self._position} to {position}")
+        self._position = position
+
+    # --- Groups ---------------------------------------------------------------------------------------------------
+
+    def _locked(self, keys: Collection[bytes]) -> dict[bytes, Group]:
+        found = {}
+        for chunk in chunks(sorted(keys)):
+            query = select(groups.c.key, *GROUP_COLUMNS).where(groups.c.key.in_(chunk))
+            for key, *row in self._connection.execute(query.order_by(groups.c.key).with_for_update()):
+                found[bytes(key)] = group_of(row)
+        self._mine.update(group.id for group in found.values())
+        return found
+
+    def _claim(self, keys: Collection[bytes]) -> None:
+        statement = insert_missing(self._connection, groups).returning(groups.c.key, groups.c.id)
+        rows = self._connection.execute(statement, [_PLACEHOLDER | {"key": key} for key in keys])
+        self._placeholders.update((bytes(key), number) for key, number in rows)
+
+    def _numbered(self, group: Group) -> Group:
+        number = group.id or self._placeholders.pop(key_of((group.route, group.app, group.fingerprint)), 0)
+        if number not in self._mine:
+            raise LedgerError("a group can be saved only after its key was asked for in the same transaction")
+        return replace(group, id=number)
+
+    # --- The end --------------------------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Write what was gathered; called by `Sorting.sorting` before the commit."""
+        if self._counts:
+            rows = [
+                {"group_id": number, "resolution": MINUTE, "bucket": minute, "occurrences": occurrences}
+                for (number, minute), occurrences in self._counts.items()
+            ]
+            self._connection.execute(upsert(self._connection, counts, add=["occurrences"]), rows)
+        keep_samples(self._connection, self._samples)
+        for chunk in chunks(self._placeholders.values()):
+            self._connection.execute(delete(groups).where(groups.c.id.in_(chunk)))
+        added = {name: spools.c[name] + mails for name, mails in self._books.items()}
+        here = spools.c.spool_id == self._spool_id
+        self._connection.execute(update(spools).where(here).values(position=self._position, **added))
 
 
 class Sorting(Database):
@@ -76,7 +171,9 @@ class Sorting(Database):
 
     def cursor(self, spool_id: str) -> int:
         """Where the next record to be sorted begins; 0 for a spool the ledger has not seen."""
-        raise NotImplementedError
+        with self._read() as connection:
+            query = select(spools.c.position).where(spools.c.spool_id == spool_id)
+            return connection.scalar(query) or 0
 
     @contextmanager
     def sorting(self, spool_id: str, position: int) -> Iterator[SortingTransaction]:
@@ -85,5 +182,26 @@ class Sorting(Database):
         Raises CursorMismatch unless the stored cursor is `position`. After a LedgerBusy from the end of the block ask
         `cursor()` again: the batch may have been committed.
         """
-        raise NotImplementedError
-        yield SortingTransaction()
+        with self._write(Gate.TOGETHER) as connection:
+            stored = _locked_cursor(connection, spool_id)
+            if stored != position:
+                raise CursorMismatch(f"spool {spool_id} was sorted up to {stored}, not up to {position}")
+            transaction = SortingTransaction(connection, spool_id, position)
+            yield transaction
+            transaction.finish()
+
+
+def _locked_cursor(connection: Connection, spool_id: str) -> int:
+    query = select(spools.c.position).where(spools.c.spool_id == spool_id).with_for_update()
+    position = connection.scalar(query)
+    if position is None:
+        connection.execute(insert_missing(connection, spools), {"spool_id": spool_id, "position": 0})
+        position = connection.scalar(query)
+    return position or 0
+
+
+def _record_id(text: str) -> bytes:
+    number = bytes.fromhex(text)
+    if len(number) != 16:
+        raise ValueError(f"a record id has 32 hex digits, not {len(text)}")
+    return number

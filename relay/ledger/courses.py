@@ -1,0 +1,60 @@
+"""Reads how errors went over time from their counts (ledger's ground floor).
+
+Counts that were rolled up stand at the beginning of their hour or day. What reaches so far back has steps of at least
+that length, and all steps begin at multiples of their length, so no count is ever split or counted twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, select
+
+from relay.ledger.columns import EPOCH
+from relay.ledger.rows import chunks
+from relay.ledger.schema import counts
+from relay.model import Course
+
+MOST_STEPS = 24
+_STEPS = tuple(
+    timedelta(minutes=minutes)
+    for minutes in (1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2 * 1440, 7 * 1440, 28 * 1440)
+)
+
+
+def courses(connection: Connection, since: Mapping[int, datetime], now: datetime) -> dict[int, Course]:
+    """The course of each group from its moment in `since` to `now`; groups without counts are left out."""
+    frames = {group_id: _frame(begin, now) for group_id, begin in since.items()}
+    sums = {group_id: [0] * _length(begin, step, now) for group_id, (begin, step) in frames.items()}
+    for chunk in chunks(frames):
+        earliest = min(frames[group_id][0] for group_id in chunk)
+        query = select(counts.c.group_id, counts.c.bucket, counts.c.occurrences).where(counts.c.group_id.in_(chunk))
+        for group_id, bucket, occurrences in connection.execute(query.where(counts.c.bucket >= earliest)):
+            begin, step = frames[group_id]
+            place = (bucket - begin) // step
+            if 0 <= place < len(sums[group_id]):
+                sums[group_id][place] += occurrences
+    return {
+        group_id: Course(since=begin, step=step, counts=tuple(sums[group_id]))
+        for group_id, (begin, step) in frames.items()
+        if any(sums[group_id])
+    }
+
+
+def _frame(since: datetime, now: datetime) -> tuple[datetime, timedelta]:
+    """Where the course begins, and the smallest step with which it fits."""
+    for step in _STEPS:
+        begin = floor(since, step)
+        if _length(begin, step, now) <= MOST_STEPS:
+            return begin, step
+    return floor(now, step) - (MOST_STEPS - 1) * step, step
+
+
+def _length(begin: datetime, step: timedelta, now: datetime) -> int:
+    return max(0, (now - begin) // step) + 1
+
+
+def floor(at: datetime, step: timedelta) -> datetime:
+    """The last multiple of `step` since 1970 that is not after `at`."""
+    return at - (at - EPOCH) % step

@@ -1,0 +1,115 @@
+"""Puts a rendered digest into the outbox (ledger's ground floor, called by `SchedulingTransaction.freeze`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, update
+
+from relay.errors import LedgerError
+from relay.ledger.recipients import free_recipients
+from relay.ledger.rows import chunks, entry_json
+from relay.ledger.schema import (
+    IS_HELD,
+    IS_UNTOLD,
+    bodies,
+    deliveries,
+    entries,
+    groups,
+    letters,
+    routes,
+)
+from relay.ledger.upserts import replace
+from relay.model import Delivery, Digest, LetterKind, LetterState, Rendered
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posting:
+    """A rendered digest with who gets it when: `SchedulingTransaction.freeze` says what each part means."""
+
+    digest: Digest
+    rendered: Rendered
+    queued: frozenset[str]
+    held: frozenset[str]
+    covers: frozenset[str]
+    tells: frozenset[str]
+
+    def __post_init__(self) -> None:
+        if not self.queued or self.queued & self.held or self.queued | self.held != set(self.digest.recipients):
+            raise ValueError("each recipient of a digest is either queued or held, and at least one is queued")
+        if (self.digest.kind is LetterKind.FOLLOW_UP) is not bool(self.covers):
+            raise ValueError("a follow-up covers letters, and nothing else does")
+        if self.covers and self.held:
+            raise ValueError("a follow-up holds nobody back")
+
+
+def freeze(connection: Connection, posting: Posting) -> None:
+    """Store the letter with all that belongs to it. Raises LedgerError where a queued recipient is not free."""
+    digest = posting.digest
+    busy = posting.queued - free_recipients(connection, digest.route, posting.queued)
+    if busy:
+        raise LedgerError(f"{len(busy)} of the recipients queued on route {digest.route!r} still have a letter queued")
+    _store(connection, posting)
+    _cover(connection, posting)
+    for chunk in chunks(posting.tells):
+        untold = update(letters).where(letters.c.id.in_(chunk), IS_UNTOLD)
+        connection.execute(untold.values(told_by=digest.id))
+    if digest.kind is LetterKind.DIGEST:
+        state = {"route": digest.route, "last_digest_at": digest.created_at}
+        connection.execute(replace(connection, routes), state)
+        _begin_thread(connection, posting)
+
+
+def _store(connection: Connection, posting: Posting) -> None:
+    digest, rendered = posting.digest, posting.rendered
+    connection.execute(
+        insert(letters),
+        {
+            "id": digest.id,
+            "kind": digest.kind,
+            "route": digest.route,
+            "created_at": digest.created_at,
+            "queued_at": digest.created_at,
+            "message_id": rendered.message_id,
+            "subject": rendered.subject,
+            "state": LetterState.OPEN,
+            "mails": digest.mails,
+            "occurrences": digest.occurrences,
+            "next_try_at": digest.created_at,
+        },
+    )
+    connection.execute(insert(bodies), {"letter_id": digest.id, "raw": rendered.raw})
+    rows = [
+        {
+            "letter_id": digest.id,
+            "recipient": recipient,
+            "route": digest.route,
+            "state": Delivery.QUEUED if recipient in posting.queued else Delivery.HELD,
+            "at": digest.created_at,
+        }
+        for recipient in digest.recipients
+    ]
+    connection.execute(insert(deliveries), rows)
+    told = [
+        {"letter_id": digest.id, "number": number, "entry": entry_json(entry)}
+        for number, entry in enumerate(digest.entries)
+    ]
+    if told:
+        connection.execute(insert(entries), told)
+
+
+def _cover(connection: Connection, posting: Posting) -> None:
+    covered = 0
+    for chunk in chunks(posting.covers):
+        waiting = (IS_HELD, deliveries.c.letter_id.in_(chunk), deliveries.c.recipient.in_(posting.queued))
+        statement = update(deliveries).where(*waiting)
+        values = {"state": Delivery.COVERED, "covered_by": posting.digest.id, "at": posting.digest.created_at}
+        covered += connection.execute(statement.values(**values)).rowcount
+    if posting.covers and not covered:
+        raise LedgerError("a follow-up was to cover letters of which nothing is held")
+
+
+def _begin_thread(connection: Connection, posting: Posting) -> None:
+    if len(posting.digest.entries) == 1:
+        alone = update(groups).where(groups.c.id == posting.digest.entries[0].group_id, groups.c.thread == "")
+        connection.execute(alone.values(thread=posting.rendered.message_id))

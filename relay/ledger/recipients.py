@@ -1,0 +1,55 @@
+"""Who may be sent to now, and who no longer is (ledger's ground floor, behind `scheduling`)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict
+from datetime import datetime
+
+from sqlalchemy import Connection, or_, select, update
+
+from relay.ledger.endings import end_letters
+from relay.ledger.rows import chunks
+from relay.ledger.schema import IS_HELD, IS_QUEUED, budgets, deliveries, letters
+from relay.ledger.upserts import replace
+from relay.model import BudgetState, Delivery
+
+
+def free_recipients(connection: Connection, route: str, recipients: Collection[str]) -> set[str]:
+    """Those of `recipients` with no QUEUED delivery on this route."""
+    query = select(deliveries.c.recipient).where(IS_QUEUED, deliveries.c.route == route)
+    return set(recipients).difference(connection.scalars(query.where(deliveries.c.recipient.in_(recipients))))
+
+
+def read_budgets(connection: Connection, recipients: Collection[str] | None = None) -> dict[str, BudgetState]:
+    """The budgets of these recipients (None: of all) that were ever sent to."""
+    query = select(budgets)
+    if recipients is not None:
+        query = query.where(budgets.c.recipient.in_(recipients))
+    rows = (dict(row) for row in connection.execute(query).mappings())
+    return {row.pop("recipient"): BudgetState(**row) for row in rows}
+
+
+def save_budget(connection: Connection, recipient: str, state: BudgetState) -> None:
+    """Write one recipient's budget."""
+    connection.execute(replace(connection, budgets), asdict(state) | {"recipient": recipient})
+
+
+def abandon(connection: Connection, route: str, recipient: str, why: str, now: datetime) -> int:
+    """Refuse what is queued (and not on its way) or held for a recipient of a route; see `SchedulingTransaction`."""
+    on_its_way = select(letters.c.id).where(letters.c.claimed_until > now)
+    statement = update(deliveries).where(
+        deliveries.c.route == route,
+        deliveries.c.recipient == recipient,
+        or_(IS_QUEUED, IS_HELD),
+        deliveries.c.letter_id.not_in(on_its_way),
+    )
+    values = {"state": Delivery.REFUSED, "taken": 0, "at": now, "code": 0, "text": why}
+    touched = set(connection.scalars(statement.values(**values).returning(deliveries.c.letter_id)))
+    for chunk in chunks(touched):
+        still_queued = select(deliveries.c.letter_id).where(IS_QUEUED)
+        idle = update(letters).where(letters.c.id.in_(chunk), letters.c.id.not_in(still_queued))
+        # A claim that has run out goes too, so that its worker cannot write back what it did meanwhile.
+        connection.execute(idle.values(next_try_at=None, claim="", claimed_by="", claimed_until=None))
+    end_letters(connection, touched, now)
+    return len(touched)

@@ -1,0 +1,128 @@
+"""Turns nouns of the model into rows and JSON, and back (ledger's ground floor).
+
+JSON is plain ASCII, so that it takes any text; a field that a later release adds is filled with its default.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, bindparam, update
+
+from relay.ledger.columns import storable
+from relay.ledger.schema import groups
+from relay.ledger.views import GroupKey
+from relay.model import Course, Entry, Form, Group, Level, Reason, Report
+
+T = TypeVar("T")
+
+CHUNK = 500
+"""So many values at most go into one IN (…)."""
+
+_GROUP = tuple(field.name for field in fields(Group))
+_REPORT = tuple(field.name for field in fields(Report))
+_ENTRY = tuple(field.name for field in fields(Entry))
+_ENTRY_MOMENTS = ("since", "until", "first_seen", "last_seen", "seen_before", "episode_since")
+
+GROUP_COLUMNS = tuple(groups.c[name] for name in _GROUP)
+"""What `group_of` needs, in its order."""
+
+
+def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """The values in lists of at most `size`."""
+    rest = iter(values)
+    while chunk := list(islice(rest, size)):
+        yield chunk
+
+
+# --- Groups -----------------------------------------------------------------------------------------------------------
+
+
+def key_of(key: GroupKey) -> bytes:
+    """16 bytes that stand for route, app and fingerprint (which hold no NUL once they are `storable`)."""
+    return blake2b("\0".join(map(storable, key)).encode(), digest_size=16).digest()
+
+
+def group_of(row: Sequence[Any]) -> Group:
+    """The group in a row of GROUP_COLUMNS."""
+    return Group(**dict(zip(_GROUP, row, strict=True)))
+
+
+def group_values(group: Group) -> dict[str, Any]:
+    """The columns of a group."""
+    return {name: getattr(group, name) for name in _GROUP}
+
+
+def save_groups(connection: Connection, changed: Iterable[Group]) -> None:
+    """Write groups that exist; what else is in their rows stays."""
+    rows = [group_values(group) | {"row": group.id} for group in changed]
+    if rows:
+        connection.execute(update(groups).where(groups.c.id == bindparam("row")), rows)
+
+
+# --- Reports and entries ----------------------------------------------------------------------------------------------
+
+
+def report_json(report: Report) -> str:
+    """The report as JSON."""
+    return _dumped({name: getattr(report, name) for name in _REPORT})
+
+
+def report_of(text: str) -> Report:
+    """The report in a JSON of `report_json`."""
+    return _report(json.loads(text))
+
+
+def entry_json(entry: Entry) -> str:
+    """The entry as JSON, its moments in ISO 8601."""
+    values = {name: getattr(entry, name) for name in _ENTRY}
+    for name in _ENTRY_MOMENTS:
+        values[name] = values[name] and values[name].isoformat()
+    if entry.course:
+        values["course"] = _course_values(entry.course)
+    if entry.sample:
+        values["sample"] = {name: getattr(entry.sample, name) for name in _REPORT}
+    return _dumped(values)
+
+
+def entry_of(text: str) -> Entry:
+    """The entry in a JSON of `entry_json`."""
+    values = _known(json.loads(text), _ENTRY)
+    for name in _ENTRY_MOMENTS:
+        values[name] = values[name] and datetime.fromisoformat(values[name])
+    values["level"] = Level(values["level"])
+    values["reason"] = Reason(values["reason"])
+    values["course"] = values["course"] and _course(values["course"])
+    values["sample"] = values["sample"] and _report(values["sample"])
+    return Entry(**values)
+
+
+def _report(values: Mapping[str, Any]) -> Report:
+    known = _known(values, _REPORT)
+    return Report(**known | {"form": Form(known["form"]), "level": Level(known["level"])})
+
+
+def _course_values(course: Course) -> dict[str, Any]:
+    return {"since": course.since.isoformat(), "step": course.step.total_seconds(), "counts": course.counts}
+
+
+def _course(values: Mapping[str, Any]) -> Course:
+    return Course(
+        since=datetime.fromisoformat(values["since"]),
+        step=timedelta(seconds=values["step"]),
+        counts=tuple(values["counts"]),
+    )
+
+
+def _known(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: values[name] for name in names if name in values}
+
+
+def _dumped(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, separators=(",", ":"))

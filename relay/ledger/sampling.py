@@ -1,0 +1,69 @@
+"""Keeps a few reports of each group for people to read: the first and the newest (ledger's ground floor)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+
+from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, select
+
+from relay.ledger.rows import chunks, report_json, report_of
+from relay.ledger.schema import samples
+from relay.model import Report, Sample
+
+SAMPLES_KEPT = 5
+"""The newest ones; the first one stays besides."""
+
+
+def keep_samples(connection: Connection, new: Iterable[tuple[int, Sample]]) -> None:
+    """Add samples, given by group in the order in which they came, and drop those between the first and the newest."""
+    by_group: dict[int, list[Sample]] = defaultdict(list)
+    for group_id, sample in new:
+        by_group[group_id].append(sample)
+    if not by_group:
+        return
+    last = _last_numbers(connection, by_group)
+    rows = [
+        {"group_id": group_id, "number": number, "at": sample.at, "report": report_json(sample.report)}
+        for group_id, added in by_group.items()
+        for number, sample in _numbered(added, last.get(group_id))
+    ]
+    connection.execute(insert(samples), rows)
+    full = [
+        {"group": group_id, "oldest": last.get(group_id, -1) + len(added) - SAMPLES_KEPT}
+        for group_id, added in by_group.items()
+        if last.get(group_id, -1) + len(added) > SAMPLES_KEPT
+    ]
+    if full:
+        outlived = and_(samples.c.number > 0, samples.c.number <= bindparam("oldest"))
+        connection.execute(delete(samples).where(samples.c.group_id == bindparam("group"), outlived), full)
+
+
+def _numbered(added: Sequence[Sample], last: int | None) -> list[tuple[int, Sample]]:
+    """The samples worth a row, with their numbers: in a long list those in the middle are not."""
+    numbered = list(enumerate(added, start=0 if last is None else last + 1))
+    first = [pair for pair in numbered[:1] if pair[0] == 0]
+    return first + numbered[len(first) :][-SAMPLES_KEPT:]
+
+
+def newest(connection: Connection, group_ids: Collection[int]) -> dict[int, Report]:
+    """The newest sample of each group that has one."""
+    found: dict[int, Report] = {}
+    for chunk in chunks(group_ids):
+        last = _last(chunk).subquery()
+        same = and_(samples.c.group_id == last.c.group_id, samples.c.number == last.c.number)
+        query = select(samples.c.group_id, samples.c.report).join(last, same)
+        found.update((group_id, report_of(text)) for group_id, text in connection.execute(query))
+    return found
+
+
+def _last_numbers(connection: Connection, group_ids: Iterable[int]) -> dict[int, int]:
+    numbers: dict[int, int] = {}
+    for chunk in chunks(group_ids):
+        numbers.update((row.group_id, row.number) for row in connection.execute(_last(chunk)))
+    return numbers
+
+
+def _last(group_ids: Collection[int]) -> Select[tuple[int, int]]:
+    number = func.max(samples.c.number).label("number")
+    return select(samples.c.group_id, number).where(samples.c.group_id.in_(group_ids)).group_by(samples.c.group_id)

@@ -1,0 +1,291 @@
+"""The tables, one schema for both databases (ledger's ground floor; `migrations/` builds them).
+
+What a tick asks for is found by an index whose size follows what is pending or due, never the number of groups:
+`groups_due`, `groups_pending`, `groups_quiet`, `letters_to_try`, `deliveries_queued`, `deliveries_held`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    and_,
+    literal_column,
+    or_,
+    text,
+)
+
+from relay.ledger.columns import Moment, OneOf, RowId, Severity, Words
+from relay.model import Delivery, LetterKind, LetterState, Phase, Trouble
+
+REVISION = "0001"
+"""The newest migration: a ledger at this revision needs nothing done."""
+
+MINUTE, HOUR, DAY = 0, 1, 2
+"""How fine a row of `counts` is."""
+
+metadata = MetaData()
+
+
+def _is(column: Column[Any], value: StrEnum) -> ColumnElement[bool]:
+    """A condition with its value written out: only such a one lets a partial index be used."""
+    return column == literal_column(f"'{value}'")
+
+
+def _partial(name: str, condition: ColumnElement[bool], *columns: Column[Any], unique: bool = False) -> None:
+    """An index of those rows alone for which `condition` holds; queries have to use the very same condition."""
+    Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
+
+
+# --- Mails came -------------------------------------------------------------------------------------------------------
+
+spools = Table(
+    "spools",
+    metadata,
+    Column("spool_id", Words, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("received", BigInteger, nullable=False, server_default="0"),
+    Column("muted", BigInteger, nullable=False, server_default="0"),
+    Column("ignored", BigInteger, nullable=False, server_default="0"),
+    Column("parked", BigInteger, nullable=False, server_default="0"),
+)
+"""The cursor of each spool, and its part of the books."""
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("id", RowId, primary_key=True),
+    Column("key", LargeBinary(16), nullable=False),
+    Column("route", Words, nullable=False),
+    Column("app", Words, nullable=False),
+    Column("fingerprint", Words, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("title", Words, nullable=False),
+    Column("level", Severity, nullable=False),
+    Column("first_seen", Moment, nullable=False),
+    Column("last_seen", Moment, nullable=False),
+    Column("mails", BigInteger, nullable=False),
+    Column("occurrences", BigInteger, nullable=False),
+    Column("phase", OneOf(Phase), nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("reported_at", Moment),
+    Column("reported_rate", Float, nullable=False),
+    Column("pending_mails", BigInteger, nullable=False),
+    Column("pending_occurrences", BigInteger, nullable=False),
+    Column("pending_since", Moment),
+    Column("episode_since", Moment),
+    Column("episode_occurrences", BigInteger, nullable=False),
+    Column("peak", BigInteger, nullable=False),
+    Column("minute", Moment),
+    Column("minute_occurrences", BigInteger, nullable=False),
+    Column("seen_before", Moment),
+    Column("again", Boolean, nullable=False),
+    Column("due_at", Moment),
+    Column("muted_until", Moment),
+    Column("thread", Words, nullable=False, server_default=""),
+    UniqueConstraint("key", name="groups_key"),
+    sqlite_autoincrement=True,  # an old link must never show another error
+)
+"""`model.Group`. `key` stands for route, app and fingerprint (`rows.key_of`): texts of any length, 16 bytes to index.
+`thread` is the Message-ID of the first digest about it alone."""
+
+IS_DUE_ONCE = groups.c.due_at.is_not(None)
+IS_PENDING = groups.c.pending_mails > literal_column("0")
+IS_QUIET = and_(_is(groups.c.phase, Phase.OPEN), groups.c.pending_mails == literal_column("0"))
+
+_partial("groups_due", IS_DUE_ONCE, groups.c.due_at)
+_partial("groups_pending", IS_PENDING, groups.c.route, groups.c.phase, groups.c.pending_since, groups.c.pending_mails)
+_partial("groups_quiet", IS_QUIET, groups.c.route, groups.c.last_seen)
+
+counts = Table(
+    "counts",
+    metadata,
+    Column("group_id", RowId, ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
+    Column("resolution", SmallInteger, primary_key=True),
+    Column("bucket", Moment, primary_key=True),
+    Column("occurrences", BigInteger, nullable=False),
+    Index("counts_by_age", "resolution", "bucket"),
+    sqlite_with_rowid=False,
+)
+"""Occurrences between `bucket` and the end of its minute, hour or day."""
+
+samples = Table(
+    "samples",
+    metadata,
+    Column("group_id", RowId, ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("report", Text, nullable=False),
+    Index("samples_by_age", "at"),
+)
+"""Reports as JSON; `number` grows with each one of the group, the first has 0."""
+
+records = Table(
+    "records",
+    metadata,
+    Column("id", LargeBinary(16), primary_key=True),
+    Column("at", Moment, nullable=False),
+    Index("records_by_age", "at"),
+    sqlite_with_rowid=False,
+)
+"""Mails of our client that were counted: it may send one again whose 250 it missed."""
+
+parked = Table(
+    "parked",
+    metadata,
+    Column("spool_id", Words, primary_key=True),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", Moment, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("path", Words, nullable=False),
+)
+
+# --- Digests go out ---------------------------------------------------------------------------------------------------
+
+routes = Table(
+    "routes",
+    metadata,
+    Column("route", Words, primary_key=True),
+    Column("last_digest_at", Moment),
+)
+
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("recipient", Words, primary_key=True),
+    Column("tokens", Float, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("day", Words, nullable=False),
+    Column("sent_today", Integer, nullable=False),
+    Column("exhausted_since", Moment),
+)
+
+letters = Table(
+    "letters",
+    metadata,
+    Column("id", Words, primary_key=True),
+    Column("kind", OneOf(LetterKind), nullable=False),
+    Column("route", Words, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("queued_at", Moment, nullable=False),
+    Column("message_id", Words, nullable=False),
+    Column("subject", Words, nullable=False),
+    Column("state", OneOf(LetterState), nullable=False),
+    Column("mails", BigInteger, nullable=False),
+    Column("occurrences", BigInteger, nullable=False),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("refusals", Integer, nullable=False, server_default="0"),
+    Column("ambiguous", Boolean, nullable=False, server_default=text("false")),
+    Column("next_try_at", Moment),
+    Column("claim", Words, nullable=False, server_default=""),
+    Column("claimed_by", Words, nullable=False, server_default=""),
+    Column("claimed_until", Moment),
+    Column("ended_at", Moment),
+    Column("told_by", Words, nullable=False, server_default=""),
+    Index("letters_by_age", "created_at"),
+    Index("letters_by_end", "ended_at"),
+)
+"""`queued_at` is `created_at` until an administrator revives it; `next_try_at` is set while a recipient is queued;
+`told_by` is the letter in which a dead one's totals stand."""
+
+IS_OPEN = _is(letters.c.state, LetterState.OPEN)
+IS_TO_TRY = letters.c.next_try_at.is_not(None)
+IS_UNTOLD = and_(
+    _is(letters.c.kind, LetterKind.DIGEST),
+    or_(_is(letters.c.state, LetterState.DEAD), _is(letters.c.state, LetterState.DROPPED)),
+    letters.c.told_by == literal_column("''"),
+)
+IS_TOLD = letters.c.told_by != literal_column("''")
+
+_partial("letters_open", IS_OPEN, letters.c.kind, letters.c.mails)
+_partial("letters_to_try", IS_TO_TRY, letters.c.next_try_at)
+_partial("letters_untold", IS_UNTOLD, letters.c.route, letters.c.created_at)
+_partial("letters_told", IS_TOLD, letters.c.told_by)
+
+bodies = Table(
+    "bodies",
+    metadata,
+    Column("letter_id", Words, ForeignKey("letters.id", ondelete="CASCADE"), primary_key=True),
+    Column("raw", LargeBinary, nullable=False),
+)
+"""Apart from `letters`, so that a listing reads no bytes."""
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("letter_id", Words, ForeignKey("letters.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("entry", Text, nullable=False),
+)
+"""Entries as JSON, in the digest's order."""
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("letter_id", Words, ForeignKey("letters.id", ondelete="CASCADE"), primary_key=True),
+    Column("recipient", Words, primary_key=True),
+    Column("route", Words, nullable=False),
+    Column("state", OneOf(Delivery), nullable=False),
+    Column("taken", SmallInteger),
+    Column("at", Moment, nullable=False),
+    Column("code", Integer, nullable=False, server_default="0"),
+    Column("text", Words, nullable=False, server_default=""),
+    Column("covered_by", Words, nullable=False, server_default=""),
+)
+"""`taken`: NULL while open, 1 where the recipient took it (or the follow-up that covers it), 0 where it never will."""
+
+IS_QUEUED = _is(deliveries.c.state, Delivery.QUEUED)
+IS_HELD = _is(deliveries.c.state, Delivery.HELD)
+IS_COVERED = _is(deliveries.c.state, Delivery.COVERED)
+
+_partial("deliveries_queued", IS_QUEUED, deliveries.c.route, deliveries.c.recipient, unique=True)
+_partial("deliveries_held", IS_HELD, deliveries.c.route, deliveries.c.recipient)
+_partial("deliveries_covered", IS_COVERED, deliveries.c.covered_by)
+
+totals = Table(
+    "totals",
+    metadata,
+    Column("name", Words, primary_key=True),
+    Column("mails", BigInteger, nullable=False),
+)
+"""The outbox's part of the books: `reported` and `undelivered`."""
+
+upstream = Table(
+    "upstream",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("failures", Integer, nullable=False),
+    Column("failing_since", Moment),
+    Column("next_try_at", Moment),
+    Column("trouble", OneOf(Trouble)),
+    Column("detail", Words, nullable=False),
+    Column("last_success_at", Moment),
+    Column("last_try_at", Moment),
+    Column("outage_since", Moment),
+    Column("outage_until", Moment),
+)
+"""One row."""
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Words, primary_key=True),
+    Column("holder", Words, nullable=False),
+    Column("token", BigInteger, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+)

@@ -1,0 +1,104 @@
+"""SQLite as the ledger wants it: one file, durable at each commit, readers that never wait (ledger's ground floor).
+
+The driver's own transaction control is off (`isolation_level = None`): it begins late, and a transaction that reads
+before it writes then fails instead of waiting. We begin ourselves: IMMEDIATE to write, so that a writer waits its turn
+for at most `patience` and then holds what it reads. Write-ahead log: readers see the last commit and block nobody.
+See the sections on transactions in SQLAlchemy's page on SQLite, and https://www.sqlite.org/wal.html.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+
+from relay.errors import LedgerError
+from relay.ledger.gate import Gate
+
+_LOG_LIMIT = 16 * 1024 * 1024
+"""What the write-ahead log is cut back to after a checkpoint; a burst may need more for a while."""
+_CACHE_KIB = 8 * 1024
+"""Per connection."""
+
+
+class Sqlite:
+    """The ledger in a file."""
+
+    def __init__(self, url: URL, patience: timedelta) -> None:
+        if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+            raise LedgerError("a SQLite ledger needs a file: sqlite:////folder/ledger.db")
+        self.path = Path(url.database)
+        self.engine: Engine = create_engine(
+            url, hide_parameters=True, connect_args={"timeout": patience.total_seconds()}
+        )
+        event.listen(self.engine, "connect", _on_connect)
+
+    def require(self) -> None:
+        """Raise LedgerError where there is no file."""
+        if not self.path.exists():
+            raise LedgerError(f"there is no ledger {self.path} yet; the relay makes it when it starts")
+
+    def is_set_up(self, connection: Connection) -> bool:
+        """Whether readers already go by the write-ahead log (a copy made by VACUUM INTO does not)."""
+        return connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+
+    def create(self) -> None:
+        """Make the file, for its owner alone. One that exists is not touched: closing it would drop SQLite's locks."""
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise LedgerError(f"the ledger {self.path} cannot be made: {error.strerror}") from None
+
+    def begin_read(self, connection: Connection) -> None:
+        """Begin a transaction that sees one moment."""
+        connection.exec_driver_sql("BEGIN")
+
+    def begin_write(self, connection: Connection, gate: Gate) -> None:
+        """Begin a transaction that writes; there is only ever one."""
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """A connection in a transaction, while no other process migrates; sets what the file keeps for good."""
+        with self._locked(), self.engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA auto_vacuum = INCREMENTAL").close()  # heeded in an empty file only
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL").close()
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            connection.commit()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold a lock file beside the ledger: the switch to the write-ahead log does not wait for a lock by itself."""
+        lock = os.open(f"{self.path}-lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def shrink(self, connection: Connection, pages: int) -> None:
+        """Give up to `pages` free pages back to the file system."""
+        connection.exec_driver_sql(f"PRAGMA incremental_vacuum({pages})").fetchall()
+
+
+def _on_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    for pragma in (
+        "synchronous = FULL",
+        "fullfsync = ON",  # macOS, where fsync alone does not reach the platter
+        "foreign_keys = ON",
+        f"journal_size_limit = {_LOG_LIMIT}",
+        f"cache_size = -{_CACHE_KIB}",
+        "temp_store = MEMORY",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
