@@ -192,7 +192,7 @@ class Group:
     minute_occurrences: int = 0
     """The running minute behind `peak`."""
     seen_before: datetime | None = None
-    """The last moment it was seen before the long quiet it came back from, else None."""
+    """The last moment of the bout before this one (it is back, or seen again); None in the first."""
     again: bool = False
     """True where this bout began after a closing total but within `back_after`."""
     due_at: datetime | None = None
@@ -330,6 +330,8 @@ class Rendered:
     message_id: str
     subject: str
     raw: bytes
+    faults: tuple[str, ...] = ()
+    """For the log: what was wrong with the user's own templates, so that the built-in ones were used."""
 
 
 class Delivery(StrEnum):

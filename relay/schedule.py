@@ -43,6 +43,7 @@ __all__ = [
     "open_group",
     "rate",
     "reason",
+    "scheduled",
     "told",
     "unmute",
     "upstream_ready",
@@ -118,7 +119,7 @@ def arrive(group: Group, arrival: Arrival, timing: Timing) -> Group:
     )
     if is_muted(group, arrival.last):
         return seen
-    return _scheduled(_peaked(_pended(_bout(group, seen, arrival, timing), arrival), arrival), timing)
+    return scheduled(_peaked(_pended(_bout(group, seen, arrival, timing), arrival), arrival), timing)
 
 
 def _bout(before: Group, seen: Group, arrival: Arrival, timing: Timing) -> Group:
@@ -126,11 +127,19 @@ def _bout(before: Group, seen: Group, arrival: Arrival, timing: Timing) -> Group
     if before.reported_at is None or before.pending_mails:
         return seen
     quiet = arrival.first - before.last_seen
-    fresh = replace(seen, episode_since=arrival.first, episode_occurrences=0, peak=0, minute=None, minute_occurrences=0)
+    fresh = replace(
+        seen,
+        seen_before=before.last_seen,
+        episode_since=arrival.first,
+        episode_occurrences=0,
+        peak=0,
+        minute=None,
+        minute_occurrences=0,
+    )
     if quiet >= timing.back_after:
-        return replace(fresh, phase=Phase.FRESH, step=0, seen_before=before.last_seen, again=False)
+        return replace(fresh, phase=Phase.FRESH, step=0, again=False)
     if before.phase is Phase.ENDED and quiet >= timing.ended_after:
-        return replace(fresh, seen_before=None, again=True)
+        return replace(fresh, again=True)
     # A closing total told too early (a spool that lagged behind) is taken back: the bout goes on.
     return replace(seen, phase=Phase.OPEN)
 
@@ -254,7 +263,7 @@ def told(group: Group, why: Reason, timing: Timing, now: datetime) -> Group:
         pending_occurrences=0,
         pending_since=None,
     )
-    return _scheduled(after, timing)
+    return scheduled(after, timing)
 
 
 def is_muted(group: Group, at: datetime) -> bool:
@@ -264,13 +273,14 @@ def is_muted(group: Group, at: datetime) -> bool:
 
 def mute(group: Group, until: datetime, timing: Timing) -> Group:
     """Tell nothing of the group before `until`; what is pending then is told then."""
-    return _scheduled(replace(group, muted_until=until), timing)
+    return scheduled(replace(group, muted_until=until), timing)
 
 
 def unmute(group: Group, timing: Timing) -> Group:
     """Let the group have its turn again."""
-    return _scheduled(replace(group, muted_until=None), timing)
+    return scheduled(replace(group, muted_until=None), timing)
 
 
-def _scheduled(group: Group, timing: Timing) -> Group:
+def scheduled(group: Group, timing: Timing) -> Group:
+    """The group with its turn worked out anew: its timings may have changed since."""
     return replace(group, due_at=due(group, timing))

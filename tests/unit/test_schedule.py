@@ -197,8 +197,10 @@ def ended(at: datetime = NOON) -> Group:
 
 
 def test_seen_again_it_continues_at_its_step_and_begins_a_new_bout():
-    group = arrive(ended(), mails(NOON + MINUTE, 5), TIMING)
+    before = ended()
+    group = arrive(before, mails(NOON + MINUTE, 5), TIMING)
 
+    assert group.seen_before == before.last_seen
     assert (group.again, group.step, group.episode_since, group.episode_occurrences) == (True, 1, NOON + MINUTE, 5)
     assert group.due_at == NOON + 10 * MINUTE
     assert reason(group, TIMING, group.due_at) is Reason.AGAIN

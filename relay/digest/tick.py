@@ -1,0 +1,159 @@
+"""One look at everything: what each route is told now, and what is made good to whom."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from relay import notes
+from relay.config import Route, Settings
+from relay.digest.accounts import Paid, pay, sentences
+from relay.digest.letters import Letters
+from relay.entries import entry, merged
+from relay.ledger import SchedulingTransaction
+from relay.model import Entry, Group, LetterKind, Level, Phase, UpstreamState
+from relay.schedule import scheduled, told
+from relay.turns import MAX_ENTRIES, Turn, turn
+
+DUE_LIMIT = 20_000
+DEAD_LIMIT = 10
+"""Dead letters told of in one digest; the next one tells of more."""
+
+
+class Tick:
+    """What is done at one moment, in one transaction; `due` is how many groups had their turn."""
+
+    def __init__(
+        self,
+        tx: SchedulingTransaction,
+        letters: Letters,
+        settings: Settings,
+        upstream: UpstreamState,
+        now: datetime,
+        *,
+        caught_up: bool,
+    ) -> None:
+        self._tx = tx
+        self._letters = letters
+        self._routes = settings.routes
+        self._budget = settings.budget
+        self._zone = settings.time.tz
+        self._upstream = upstream
+        self._now = now
+        self._caught_up = caught_up
+        self.due = 0
+
+    def run(self) -> None:
+        """Tell each route what is due, then each recipient what was held back."""
+        for name, groups in self._due_by_route().items():
+            self._tell(self._route(name), groups)
+        for name, recipient in self._tx.holding():
+            self._make_good(self._route(name), recipient)
+
+    def _due_by_route(self) -> Mapping[str, list[Group]]:
+        by_route: dict[str, list[Group]] = defaultdict(list)
+        for group in self._tx.due_groups(self._now, limit=DUE_LIMIT):
+            by_route[group.route].append(group)
+            self.due += 1
+        if self.due >= DUE_LIMIT:  # one route's flood must not hide another's news
+            for route in self._routes:
+                by_route[route.name] = by_route[route.name] or self._tx.pending_groups(route.name, limit=MAX_ENTRIES)
+        return by_route
+
+    def _route(self, name: str) -> Route:
+        """The route of that name. What is left of one that is no longer configured goes to those of the last."""
+        last = self._routes[-1].model_copy(update={"name": name})
+        return next((route for route in self._routes if route.name == name), last)
+
+    # --- A digest -----------------------------------------------------------------------------------------------------
+
+    def _tell(self, route: Route, due: Sequence[Group]) -> None:
+        """Freeze a digest for the route if it is its turn and somebody may have it."""
+        due = self._rescheduled(due, route)
+        last_digest_at = self._tx.route_state(route.name).last_digest_at
+        due_turn = self._turn(route, due, last_digest_at)
+        if due_turn is None:
+            return
+        waiting = {recipient for name, recipient in self._tx.holding() if name == route.name}
+        free = self._tx.free_recipients(route.name, route.recipients) - waiting
+        paid = pay(self._tx, free, self._budget, self._now, critical=due_turn.critical)
+        if paid:
+            with_riders = self._turn(route, [*due, *self._riders(route)], last_digest_at)
+            self._freeze(route, with_riders or due_turn, paid, last_digest_at)
+
+    def _rescheduled(self, groups: Sequence[Group], route: Route) -> list[Group]:
+        """The groups with their turns as the settings have them now: a mute or a new timing may have moved them."""
+        anew = [scheduled(group, route.timing) for group in groups]
+        self._tx.save(after for before, after in zip(groups, anew, strict=True) if after != before)
+        return anew
+
+    def _turn(self, route: Route, groups: Iterable[Group], last_digest_at: datetime | None) -> Turn | None:
+        return turn(
+            route.name,
+            {group.id: group for group in groups}.values(),
+            last_digest_at=last_digest_at,
+            timing=route.timing,
+            now=self._now,
+            caught_up=self._caught_up,
+        )
+
+    def _riders(self, route: Route) -> list[Group]:
+        """What goes along in any digest: errors nobody has been told of, and those that have ended."""
+        fresh = self._tx.pending_groups(route.name, phase=Phase.FRESH, limit=MAX_ENTRIES)
+        return fresh + self._tx.quiet_groups(route.name, self._now - route.timing.ended_after)
+
+    def _freeze(self, route: Route, chosen: Turn, paid: Mapping[str, Paid], last_digest_at: datetime | None) -> None:
+        now, zone = self._now, self._zone
+        dead = self._tx.dead_totals(route.name)[:DEAD_LIMIT]
+        said = [
+            *self._outage(chosen, last_digest_at),
+            *sentences(paid, self._budget, now, interval=route.timing.interval, zone=zone),
+            *(notes.digest_died(d.subject, d.mails, d.occurrences, d.created_at, now, zone) for d in dead),
+        ]
+        entries = [entry(group, why) for group, why in chosen.groups]
+        digest, rendered = self._letters.write(LetterKind.DIGEST, route.name, route.recipients, entries, said)
+        self._tx.freeze(
+            digest,
+            rendered,
+            queued=list(paid),
+            held=[recipient for recipient in route.recipients if recipient not in paid],
+            tells=[each.letter_id for each in dead],
+        )
+        self._tx.save(told(group, why, route.timing, now) for group, why in chosen.groups)
+
+    def _outage(self, chosen: Turn, last_digest_at: datetime | None) -> list[str]:
+        """The sentence on the last outage, in the first digest after it, if it kept news waiting."""
+        since, until = self._upstream.outage_since, self._upstream.outage_until
+        if since is None or until is None or (last_digest_at is not None and last_digest_at >= until):
+            return []
+        waited = any(group.pending_since and group.pending_since < until for group, _ in chosen.groups)
+        return [notes.upstream_was_down(since, until, self._now, self._zone)] if waited else []
+
+    # --- A follow-up --------------------------------------------------------------------------------------------------
+
+    def _make_good(self, route: Route, recipient: str) -> None:
+        """Fold what was held back for the recipient into one letter, if it may have one now."""
+        if recipient not in route.recipients:
+            self._tx.abandon(route.name, recipient, "no longer a recipient of this route", self._now)
+            return
+        if not self._tx.free_recipients(route.name, [recipient]):
+            return
+        covered, entries = self._held_back(route.name, recipient)
+        critical = any(each.level >= Level.CRITICAL for each in entries)
+        paid = pay(self._tx, [recipient], self._budget, self._now, critical=critical)
+        if paid:
+            said = sentences(paid, self._budget, self._now, interval=route.timing.interval, zone=self._zone)
+            digest, rendered = self._letters.write(LetterKind.FOLLOW_UP, route.name, (recipient,), entries, said)
+            self._tx.freeze(digest, rendered, queued=[recipient], covers=covered)
+
+    def _held_back(self, route: str, recipient: str) -> tuple[list[str], list[Entry]]:
+        """The letters held back for the recipient, oldest first, as many as one mail may hold; and what they told."""
+        letters: list[str] = []
+        entries: list[Entry] = []
+        for letter in self._tx.held(route, recipient):
+            if len(entries) >= MAX_ENTRIES:
+                break
+            letters.append(letter)
+            entries = merged([*entries, *self._tx.entries([letter])])
+        return letters, entries
