@@ -1,0 +1,132 @@
+"""Flask's side: reads `app.config` and puts an `ErrorMailHandler` in place.
+
+    app.config["ADMINS"] = ["yourname@example.com"]
+    ErrorMail(app)
+
+Keys of `app.config`, all optional but the first:
+
+    ADMINS                    list of addresses, or one
+    ERROR_MAIL_HOST           the relay: "host", "host:port" or a pair; "127.0.0.1", which means port 25
+    ERROR_MAIL_SENDER         "server-error@" and this host's name
+    ERROR_MAIL_SUBJECT        the app's name and "Failed"
+    ERROR_MAIL_CREDENTIALS    pair of user name and password
+    ERROR_MAIL_SECURE         as `secure` of the stock handler; () for STARTTLS, which needs credentials
+    ERROR_MAIL_LEVEL          "ERROR", as name or number
+    ERROR_MAIL_LOGGERS        names of other libraries' loggers to listen to as well, "sqlalchemy" say
+    ERROR_MAIL_ENVIRONMENT    told to the relay: "production", "staging"
+    ERROR_MAIL_RELEASE        told to the relay
+
+Several apps in one process do not mix: what is logged while an app serves a request is that app's alone.
+"""
+
+import logging
+import socket
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from flask import Flask, current_app, has_app_context
+
+from app_client.formats import mail_formatter
+from app_client.handler import ErrorMailHandler
+from app_client.mailhost import split_mailhost
+from app_client.message import addresses
+
+KEY = "error_mail"
+"""Where in `app.extensions` the app's handler stands."""
+
+
+class ErrorMail:
+    """The extension; holds nothing of any app, so that one may serve an application factory."""
+
+    def __init__(self, app: Flask | None = None, *, even_in_debug: bool = False) -> None:
+        """Set up `app`, if given. Without `even_in_debug`, nothing is mailed in debug or testing mode."""
+        self._even_in_debug = even_in_debug
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Attach the handler that `app.config` describes; an app that has one already keeps it.
+
+        Raises ValueError, naming the key, when the configuration cannot work.
+        """
+        if KEY in app.extensions or not (self._even_in_debug or _in_production(app)):
+            return
+        handler = _handler(app)
+        handler.addFilter(_OwnRecords(app, even_in_debug=self._even_in_debug))
+        names = app.config.get("ERROR_MAIL_LOGGERS") or ()
+        loggers = [app.logger, *map(logging.getLogger, [names] if isinstance(names, str) else names)]
+        for logger in loggers:
+            logger.addHandler(handler)
+        app.extensions[KEY] = handler
+        # Loggers live as long as the process: they must let go of an app that is gone.
+        weakref.finalize(app, _detach, handler, loggers).atexit = False
+
+
+class _OwnRecords(logging.Filter):
+    """Lets through what belongs to one app, and that only in production.
+
+    Apps of the same name share a logger, and any apps may listen to the same library. A record logged while an app is
+    active belongs to that app; one logged outside of any belongs to the first that asks, so that it is mailed once.
+    """
+
+    def __init__(self, app: Flask, *, even_in_debug: bool) -> None:
+        super().__init__()
+        self._app = weakref.ref(app)
+        self._even_in_debug = even_in_debug
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        app = self._app()
+        if app is None or not (self._even_in_debug or _in_production(app)):
+            return False
+        if has_app_context():
+            return bool(current_app == app)  # the proxy compares what it stands for
+        return bool(record.__dict__.setdefault("_error_mail_app", id(app)) == id(app))
+
+
+def _in_production(app: Flask) -> bool:
+    return not (app.debug or app.testing)
+
+
+def _handler(app: Flask) -> ErrorMailHandler:
+    config = app.config
+    if not config.get("ADMINS"):
+        raise ValueError('app.config["ADMINS"] is not set: list there who gets the error mails, before ErrorMail(app)')
+    handler = ErrorMailHandler(
+        _checked(app, "ERROR_MAIL_HOST", "127.0.0.1", split_mailhost),
+        _checked(app, "ERROR_MAIL_SENDER", f"server-error@{socket.gethostname()}", _addresses),
+        _checked(app, "ADMINS", (), _addresses),
+        config.get("ERROR_MAIL_SUBJECT", f"{app.name} Failed"),
+        _checked(app, "ERROR_MAIL_CREDENTIALS", None, _pair),
+        config.get("ERROR_MAIL_SECURE"),
+        app=app.name,
+        environment=config.get("ERROR_MAIL_ENVIRONMENT", ""),
+        release=config.get("ERROR_MAIL_RELEASE", ""),
+    )
+    handler.setLevel(_checked(app, "ERROR_MAIL_LEVEL", logging.ERROR, logging.Handler().setLevel))
+    handler.setFormatter(mail_formatter())
+    return handler
+
+
+def _checked(app: Flask, key: str, default: object, check: Callable[[Any], object]) -> Any:
+    """The key's value, once `check` has not raised ValueError or TypeError."""
+    value = app.config.get(key, default)
+    try:
+        check(value)
+    except (TypeError, ValueError) as problem:
+        raise ValueError(f'app.config["{key}"]: {problem}') from problem
+    return value
+
+
+def _addresses(value: str | Sequence[str]) -> None:
+    addresses((value,) if isinstance(value, str) else tuple(value))
+
+
+def _pair(value: Sequence[str] | None) -> None:
+    if value is not None and (isinstance(value, str) or len(value) != 2):
+        raise ValueError("must be a pair of user name and password")
+
+
+def _detach(handler: logging.Handler, loggers: list[logging.Logger]) -> None:
+    for logger in loggers:
+        logger.removeHandler(handler)

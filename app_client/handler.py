@@ -1,0 +1,164 @@
+"""The handler that an app puts in place of `logging.handlers.SMTPHandler`: same constructor, no waiting.
+
+First on the way of a report: `emit` formats the record where it was logged and hands it to this process's `Sender`.
+Its guarantee: it neither blocks nor raises, whatever the relay does, and each record is either mailed or counted as
+dropped in a later mail.
+"""
+
+import contextlib
+import logging
+import os
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from logging.handlers import SMTPHandler
+from smtplib import SMTP_PORT
+
+from app_client.backlog import Backlog
+from app_client.connection import Access, Connection
+from app_client.mailhost import Mailhost, split_mailhost
+from app_client.message import Origin, addresses
+from app_client.report import Report, kind_of, shorten
+from app_client.sender import Sender
+from app_client.tls import Secure
+
+
+class ErrorMailHandler(SMTPHandler):
+    """Sends each record to the relay as a mail, from a thread of its own.
+
+    In a storm, equal records (same logger, place and exception) that wait to be sent become one mail with a count. What
+    cannot be queued or delivered is counted, and the next mail says so. Safe with threads and with servers that fork.
+
+    The arguments are the stock handler's, and more by keyword. `mailhost` may also be "host:port"; `secure` may also
+    be, or hold, an `ssl.SSLContext`. `app`, `environment` and `release` tell the relay whose errors these are. At most
+    `queue_size` mails and about `queue_bytes` bytes wait in memory. In seconds: `timeout` for each step with the relay,
+    `idle_timeout` until the connection is closed when there is nothing to send, `exit_timeout` to deliver what waits
+    when the handler is flushed or closed or the interpreter ends. Raises ValueError for what cannot work.
+    """
+
+    def __init__(  # noqa: PLR0913 - the first seven are the stock handler's, in its order
+        self,
+        mailhost: Mailhost,
+        fromaddr: str,
+        toaddrs: str | Sequence[str],
+        subject: str,
+        credentials: tuple[str, str] | None = None,
+        secure: Secure | None = None,
+        timeout: float = 5.0,
+        *,
+        app: str = "",
+        environment: str = "",
+        release: str = "",
+        queue_size: int = 1000,
+        queue_bytes: int = 16 * 1024 * 1024,
+        idle_timeout: float = 30.0,
+        exit_timeout: float = 5.0,
+    ) -> None:
+        host, port = split_mailhost(mailhost)
+        recipients = [toaddrs] if isinstance(toaddrs, str) else list(toaddrs)
+        if not recipients:
+            raise ValueError("toaddrs is empty: nobody would get the error mails")
+        addresses((fromaddr, *recipients))
+        if min(timeout, queue_size, queue_bytes) <= 0:
+            raise ValueError("timeout, queue_size and queue_bytes must be greater than 0")
+        super().__init__(host, fromaddr, recipients, subject, credentials, timeout=timeout)
+        self.mailport = port
+        self.secure = secure  # type: ignore[assignment]  # a context as well, unlike the stock handler's
+        self._origin = Origin(app=app, environment=environment, release=release, host=socket.gethostname())
+        self._queue_limits = (queue_size, queue_bytes)
+        self._idle_timeout = idle_timeout
+        self._exit_timeout = exit_timeout
+        self._senders: dict[int, Sender] = {}  # by process id: at most our own and, in a fresh child, the parent's
+        self._emitting = threading.local()
+
+    @property
+    def pending(self) -> int:
+        """Records of this process that wait for the relay's 250."""
+        return self._sender().pending
+
+    @property
+    def dropped(self) -> int:
+        """Records of this process that had to be dropped, as far as no mail has told of them yet."""
+        return self._sender().dropped
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Format the record here and now and queue it; once only, however many loggers it propagates through."""
+        seen = record.__dict__.setdefault("_error_mail_seen", set())
+        if id(self) in seen:
+            return
+        seen.add(id(self))
+        sender = self._sender()
+        if sender.is_own_thread() or getattr(self._emitting, "now", False):
+            sender.drop()  # logged while a record was being mailed or formatted: counted, or it might go round for ever
+            return
+        self._emitting.now = True
+        try:
+            sender.post(self._report(record))
+        except Exception:  # noqa: BLE001 - formatting runs the app's own code, and logging must not raise
+            sender.drop()
+            with contextlib.suppress(Exception):
+                self.handleError(record)
+        finally:
+            self._emitting.now = False
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Wait until the relay has answered for all records so far, at most `timeout` (or `exit_timeout`) seconds."""
+        self._sender().drain(self._exit_timeout if timeout is None else timeout)
+
+    def close(self) -> None:
+        """Deliver what waits within `exit_timeout`, drop the rest, hang up. Records that come later are still sent."""
+        self._sender().close(self._exit_timeout)
+        super().close()
+
+    def _report(self, record: logging.LogRecord) -> Report:
+        return Report(
+            sender=self.fromaddr,
+            recipients=tuple(self.toaddrs),
+            subject=str(self.getSubject(record)),
+            text=shorten(self.format(record)),
+            created=record.created,
+            logger=record.name,
+            level=record.levelname,
+            kind=kind_of(record),
+        )
+
+    def _sender(self) -> Sender:
+        """This process's own sender. A forked child starts afresh: what waits in its parent is the parent's to send.
+
+        Told by the process id, because a server written in C may fork without Python's fork hooks; without a lock,
+        because a thread of the parent might have held it.
+        """
+        pid = os.getpid()
+        sender = self._senders.get(pid)
+        if sender is None:
+            sender = self._senders.setdefault(pid, self._new_sender())
+            for parent in [other for other in tuple(self._senders) if other != pid]:
+                if (stale := self._senders.pop(parent, None)) is not None:
+                    stale.forget()
+            self._drain_with_multiprocessing()
+        return sender
+
+    def _new_sender(self) -> Sender:
+        queue_size, queue_bytes = self._queue_limits
+        access = Access(
+            host=self.mailhost,
+            port=self.mailport or SMTP_PORT,
+            local_name=self._origin.domain,
+            timeout=self.timeout,
+            credentials=(self.username, self.password) if self.username else None,
+            secure=self.secure,
+        )
+        return Sender(
+            backlog=Backlog(max_entries=queue_size, max_bytes=queue_bytes),
+            connection=Connection(access),
+            origin=self._origin,
+            idle_timeout=self._idle_timeout,
+        )
+
+    def _drain_with_multiprocessing(self) -> None:
+        """Flush at the end of a `multiprocessing` child, which leaves without the interpreter's exit hooks."""
+        util = sys.modules.get("multiprocessing.util")
+        process = sys.modules.get("multiprocessing.process")
+        if util is not None and process is not None and process.parent_process() is not None:
+            util.Finalize(None, self.flush, exitpriority=0)

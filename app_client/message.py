@@ -1,0 +1,118 @@
+"""A parcel as the mail that the relay gets: ordinary RFC 5322, plus headers that carry the exact counts.
+
+The same parcel always gives the same bytes. No value can add a header or a line: control characters become spaces and
+anything unusual is put into encoded words (RFC 2047) here, because older versions of `EmailMessage` let an encoded
+newline in a subject out as a real one.
+
+    X-Error-Mail-Client: 1                          version of this protocol
+    X-Error-Mail-Record: 32 lower-case hex digits   the same on every try; the relay forgets it after 24 hours
+    X-Error-Mail-Count: 1..1000000                  occurrences that this mail stands for
+    X-Error-Mail-Dropped: 1..1000000                occurrences dropped since this process's last accepted mail
+    X-Error-Mail-App, -Environment, -Release, -Host, -Logger, -Level: text, at most 200 characters each
+
+Those that have nothing to say (no text, none dropped) are left out.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.header import Header
+from email.message import Message
+from email.utils import format_datetime, formataddr, getaddresses
+
+from app_client.backlog import Parcel
+from app_client.report import Report
+
+PROTOCOL = "1"
+_VALUE = 200  # characters of a text header
+_SUBJECT = 1000
+_LINE = 900  # bytes; RFC 5321 section 4.5.3.1.6 allows 998 and the line's end
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where mails come from: the same for all of a handler."""
+
+    app: str
+    environment: str
+    release: str
+    host: str
+
+    @property
+    def domain(self) -> str:
+        """The host as it may stand in EHLO and in a Message-ID (RFC 5321 section 4.1.2)."""
+        name = re.sub(r"[^A-Za-z0-9.-]", "-", self.host[:_VALUE]).strip(".-")
+        return name or "localhost"
+
+
+def addresses(texts: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Pairs of display name and address, one or more for each text ("a@b", "Name <a@b>", "a@b, c@d").
+
+    Raises ValueError when a text holds no address, or one that cannot be put into a mail.
+    """
+    pairs = []
+    for text in texts:
+        found = [(name, address) for name, address in getaddresses([text]) if address]
+        if not found or _CONTROL.search(text):
+            raise ValueError(f"no mail address: {text!r}")
+        pairs += found
+    for _, address in pairs:
+        if not address.isascii() or " " in address:
+            raise ValueError(f"a mail address must be plain ASCII (domains in their xn-- form): {address!r}")
+    return pairs
+
+
+def envelope(report: Report) -> tuple[str, list[str]]:
+    """The bare addresses for MAIL and RCPT; raises ValueError for one that is none."""
+    return addresses((report.sender,))[0][1], [address for _, address in addresses(report.recipients)]
+
+
+def compose(parcel: Parcel, origin: Origin) -> bytes:
+    """The whole mail, its lines ended by CRLF; raises ValueError for an address that is none."""
+    report = parcel.report
+    mail = _body(report.text)
+    mail["From"] = _address_list((report.sender,))
+    mail["To"] = _address_list(report.recipients)
+    mail["Subject"] = _header(report.subject, _SUBJECT)
+    mail["Date"] = format_datetime(datetime.fromtimestamp(report.created, UTC).astimezone())
+    mail["Message-ID"] = f"<{parcel.record_id}@{origin.domain}>"
+    for name, value in _facts(parcel, origin).items():
+        if value:
+            mail[f"X-Error-Mail-{name}"] = _header(value, _VALUE)
+    return mail.as_bytes(policy=mail.policy.clone(linesep="\r\n"))
+
+
+def _facts(parcel: Parcel, origin: Origin) -> dict[str, str]:
+    return {
+        "Client": PROTOCOL,
+        "Record": parcel.record_id,
+        "Count": str(parcel.count),
+        "Dropped": str(parcel.dropped or ""),
+        "App": origin.app,
+        "Environment": origin.environment,
+        "Release": origin.release,
+        "Host": origin.host,
+        "Logger": parcel.report.logger,
+        "Level": parcel.report.level,
+    }
+
+
+def _body(text: str) -> "Message[str, str | Header]":
+    """Plain where it can be read as it stands, else base64; a lone surrogate (of a file name) becomes an escape."""
+    content = text.encode("utf-8", "backslashreplace").replace(b"\0", b"\\x00")
+    content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    plain = content.isascii() and max(map(len, content.split(b"\n"))) <= _LINE
+    mail: Message[str, str | Header] = Message()
+    mail.set_payload(content.decode(), "us-ascii" if plain else "utf-8")
+    return mail
+
+
+def _address_list(texts: tuple[str, ...]) -> Header:
+    return Header(", ".join(formataddr(pair, "utf-8") for pair in addresses(texts)), "us-ascii")
+
+
+def _header(value: str, limit: int) -> Header:
+    text = _CONTROL.sub(" ", value)[:limit].encode("utf-8", "backslashreplace").decode()
+    plain = text.isascii() and "=?" not in text and len(text) <= _VALUE
+    return Header(text, "us-ascii" if plain else "utf-8")

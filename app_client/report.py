@@ -1,0 +1,94 @@
+"""What one log record has to say, taken from it in the thread that logged it.
+
+A record may hold objects that are alive only during the request, so a `Report` holds nothing but text and numbers and
+may be kept and sent later, by another thread. Its `kind` tells which reports are equal: those may be folded into one
+mail.
+"""
+
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+HEAD, TAIL = 192 * 1024, 64 * 1024
+"""What is kept of an overlong text, in characters: the exception itself stands at the end."""
+
+_CHAIN = 8  # exceptions of a chain that tell kinds apart
+_FRAMES = 40  # frames of each, the innermost ones
+_PHRASE = 300  # characters of a message
+_NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One error, ready to be mailed."""
+
+    sender: str
+    recipients: tuple[str, ...]
+    subject: str
+    text: str
+    """The formatted record, at most `HEAD + TAIL` characters and a marker."""
+    created: float
+    """Seconds since the epoch, as in the record."""
+    logger: str
+    level: str
+    kind: int
+    """Equal for equal errors, see `kind_of`; valid in this process only."""
+
+    @property
+    def weight(self) -> int:
+        """Roughly the bytes of memory that it takes."""
+        return 2048 + sys.getsizeof(self.text) + sys.getsizeof(self.subject)
+
+
+def shorten(text: str) -> str:
+    """The text itself, or its head and tail with a marker that says how many characters are missing between them."""
+    missing = len(text) - HEAD - TAIL
+    if missing <= 0:
+        return text
+    return f"{text[:HEAD]}\n[... {missing} characters left out ...]\n{text[-TAIL:]}"
+
+
+def kind_of(record: logging.LogRecord) -> int:
+    """A hash of what a record has in common with all others of the same error.
+
+    That is its logger, level and place; with an exception also the exception's chain, each with its type, its message
+    and the lines it came through; without one the message. Numbers are levelled, so that "order 17" and "order 18" are
+    the same.
+    """
+    place = (record.name, record.levelno, record.pathname, record.lineno)
+    exception = record.exc_info[1] if record.exc_info else None
+    if exception is not None:
+        return hash((*place, *map(_trait, islice(_chain(exception), _CHAIN))))
+    return hash((*place, _levelled(_message(record)), _levelled((record.exc_text or "")[-_PHRASE:])))
+
+
+def _chain(exception: BaseException) -> Iterator[BaseException]:
+    """The exception and those it came from, as a traceback shows them; a ring of causes ends at the caller's limit."""
+    link: BaseException | None = exception
+    while link is not None:
+        yield link
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+
+
+def _trait(exception: BaseException) -> Hashable:
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(exception.__traceback__)]
+    try:
+        message = str(exception)
+    except Exception:  # noqa: BLE001 - the app's own class may fail at anything; its type must do then
+        message = ""
+    return (type(exception).__module__, type(exception).__qualname__, _levelled(message), *frames[-_FRAMES:])
+
+
+def _message(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001 - the app's formatter may do without this message
+        return str(record.msg)
+
+
+def _levelled(message: str) -> str:
+    return _NUMBER.sub("0", message[:_PHRASE])

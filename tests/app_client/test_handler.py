@@ -1,0 +1,314 @@
+"""The handler as an app sees it, against servers that work."""
+
+import inspect
+import logging
+import logging.config
+import logging.handlers
+import re
+import ssl
+import threading
+
+import pytest
+import trustme
+
+from app_client import ErrorMailHandler, mail_formatter
+from tests.app_client.servers import Sink, accept_login, wait_until
+
+
+def test_constructor_is_the_stock_handlers():
+    stock = list(inspect.signature(logging.handlers.SMTPHandler).parameters.values())
+    ours = list(inspect.signature(ErrorMailHandler).parameters.values())
+
+    assert [(each.name, each.default) for each in stock] == [(each.name, each.default) for each in ours[: len(stock)]]
+    assert {each.kind for each in ours[len(stock) :]} == {inspect.Parameter.KEYWORD_ONLY}
+
+
+def test_attributes_are_the_stock_handlers():
+    arguments = (("127.0.0.1", 2525), "a@example.com", "b@example.com", "Failed", ("user", "secret"), (), 3.0)
+    names = ["mailhost", "mailport", "username", "password", "fromaddr", "toaddrs", "subject", "secure", "timeout"]
+    stock, ours = logging.handlers.SMTPHandler(*arguments), ErrorMailHandler(*arguments)
+
+    assert [getattr(stock, name) for name in names] == [getattr(ours, name) for name in names]
+
+
+def test_a_change_of_one_import_is_enough(sink, make_logger):
+    """The mail reads the same as the stock handler's, whichever of both sent it."""
+    arguments = (sink.mailhost, "server-error@example.com", ["yourname@example.com"], "YourApplication Failed")
+    handlers = [logging.handlers.SMTPHandler(*arguments), ErrorMailHandler(*arguments)]
+    for handler in handlers:
+        handler.setFormatter(mail_formatter())
+
+    make_logger(*handlers).error("größer als %d", 3)
+    handlers[1].close()
+    stock, ours = sink.mails
+
+    assert "größer als 3" in ours.text
+    assert stock.text == ours.text
+    for header in ("From", "To", "Subject"):
+        assert stock.message[header] == ours.message[header]
+    assert stock.envelope.mail_from == ours.envelope.mail_from == "server-error@example.com"
+    assert stock.envelope.rcpt_tos == ours.envelope.rcpt_tos == ["yourname@example.com"]
+
+
+def test_mail_carries_the_documented_headers(sink, make_handler, make_logger):
+    handler = make_handler(sink.mailhost, app="shop", environment="production", release="2024-05")
+    logger = make_logger(handler, name="yourapplication.headers")
+
+    logger.error("no stock")
+    [mail] = sink.wait_for(1)
+    headers = {name: str(value) for name, value in mail.message.items() if name.startswith("X-Error-Mail-")}
+
+    assert re.fullmatch("[0-9a-f]{32}", headers.pop("X-Error-Mail-Record"))
+    assert headers.pop("X-Error-Mail-Host")
+    assert headers == {
+        "X-Error-Mail-Client": "1",
+        "X-Error-Mail-Count": "1",
+        "X-Error-Mail-App": "shop",
+        "X-Error-Mail-Environment": "production",
+        "X-Error-Mail-Release": "2024-05",
+        "X-Error-Mail-Logger": "yourapplication.headers",
+        "X-Error-Mail-Level": "ERROR",
+    }
+
+
+def test_subject_may_depend_on_the_record(sink, make_handler, make_logger):
+    class BySeverity(ErrorMailHandler):
+        def getSubject(self, record):  # noqa: N802 - the stock handler's name
+            return f"{self.subject}: {record.levelname}"
+
+    logger = make_logger(make_handler(sink.mailhost, handler_class=BySeverity))
+
+    logger.critical("on fire")
+
+    assert sink.wait_for(1)[0].message["Subject"] == "YourApplication Failed: CRITICAL"
+
+
+def test_record_is_formatted_in_the_thread_that_logs(sink, make_handler, make_logger):
+    formatted_in = []
+
+    class Noting(logging.Formatter):
+        def format(self, record):
+            formatted_in.append(threading.current_thread())
+            return super().format(record)
+
+    handler = make_handler(sink.mailhost)
+    handler.setFormatter(Noting())
+
+    make_logger(handler).error("here")
+    sink.wait_for(1)
+
+    assert formatted_in == [threading.current_thread()]
+
+
+def test_mails_share_one_connection(sink, make_handler, make_logger):
+    handler = make_handler(sink.mailhost)
+    logger = make_logger(handler)
+
+    for word in ("one", "two", "three"):
+        logger.error(word)
+        handler.flush()
+
+    assert [mail.text for mail in sink.mails] == ["one\n", "two\n", "three\n"]
+    assert len({mail.connection for mail in sink.mails}) == 1
+
+
+def test_idle_connection_and_thread_end_and_come_back(sink, make_handler, make_logger):
+    handler = make_handler(sink.mailhost, idle_timeout=0.01)
+    logger = make_logger(handler)
+
+    logger.error("before")
+    sink.wait_for(1)
+    wait_until(lambda: not sink.connections and handler._sender()._thread is None)
+    logger.error("after")
+    sink.wait_for(2)
+
+    assert len({mail.connection for mail in sink.mails}) == 2
+
+
+def test_nothing_starts_before_the_first_record(sink, make_handler):
+    threads = threading.active_count()
+
+    handler = make_handler(sink.mailhost)
+    handler.flush()
+    handler.close()
+
+    assert threading.active_count() == threads
+    assert not sink.connections
+
+
+def test_equal_errors_of_a_storm_share_a_mail_and_every_one_is_counted(make_handler, make_logger):
+    """While the first mail is under way the others gather; different errors stay apart."""
+    gate = threading.Event()
+    sink = Sink(answer=lambda _mail: "250 OK" if gate.wait(20) else "451").start()
+    handler = make_handler(sink.mailhost)
+    logger = make_logger(handler)
+
+    def fail(order):
+        orders: dict[str, int] = {}
+        try:
+            orders[f"order {order}"]
+        except KeyError:
+            logger.exception("cannot ship order %d", order)
+
+    for order in range(500):
+        fail(order)
+        logger.error("stock of %s is wrong", "apples")
+    wait_until(lambda: sink.tried)
+    gate.set()
+    handler.flush(20)
+    sink.stop()
+
+    assert sum(mail.count for mail in sink.mails if "cannot ship order" in mail.text) == 500
+    assert sum(mail.count for mail in sink.mails if "apples" in mail.text) == 500
+    assert len(sink.mails) <= 4
+    assert "order 0" in sink.mails[0].text
+    assert sum(mail.dropped for mail in sink.mails) == 0
+
+
+def test_threads_log_at_once_and_nothing_is_lost(sink, make_handler, make_logger):
+    handler = make_handler(sink.mailhost)
+    logger = make_logger(handler)
+
+    def work(name):
+        for number in range(50):
+            logger.error("%s failed %s", name, "x" * number)
+
+    threads = [threading.Thread(target=work, args=(f"worker-{letter}",)) for letter in "abcdefgh"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    handler.flush(20)
+
+    assert sink.occurrences == 400
+    assert len({mail.record_id for mail in sink.mails}) == len(sink.mails)
+
+
+def test_record_that_propagates_is_mailed_once(sink, make_handler, make_logger):
+    handler = make_handler(sink.mailhost)
+    parent = make_logger(handler)
+    child = parent.getChild("orders")
+    child.addHandler(handler)
+
+    child.error("once")
+    handler.flush()
+    child.error("twice as a record of its own")
+    handler.flush()
+    child.removeHandler(handler)
+
+    assert [mail.text for mail in sink.mails] == ["once\n", "twice as a record of its own\n"]
+    assert sink.occurrences == 2
+
+
+def test_works_from_dict_config(sink):
+    name = "yourapplication.dictconfig"
+    config = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"mail": {"()": "app_client.mail_formatter"}},
+        "handlers": {
+            "mail": {
+                "class": "app_client.ErrorMailHandler",
+                "level": "ERROR",
+                "formatter": "mail",
+                "mailhost": f"127.0.0.1:{sink.port}",
+                "fromaddr": "server-error@example.com",
+                "toaddrs": ["yourname@example.com"],
+                "subject": "YourApplication Failed",
+            }
+        },
+        "loggers": {name: {"handlers": ["mail"], "propagate": False}},
+    }
+    logging.config.dictConfig(config)
+    logger = logging.getLogger(name)
+
+    logger.warning("not an error")
+    logger.error("an error")
+    [handler] = logger.handlers
+    handler.close()
+    logger.removeHandler(handler)
+
+    [mail] = sink.mails
+    assert "Message type:       ERROR\n" in mail.text
+
+
+def test_records_after_close_are_sent_all_the_same(sink, make_handler, make_logger):
+    handler = make_handler(sink.mailhost)
+    logger = make_logger(handler)
+
+    logger.error("before")
+    handler.close()
+    assert len(sink.mails) == 1
+    wait_until(lambda: not sink.connections)
+    logger.error("after")
+
+    assert sink.wait_for(2)[1].text == "after\n"
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def guarded_sink(authority):
+    """Wants STARTTLS and a login."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    server = Sink(
+        tls_context=context,
+        require_starttls=True,
+        auth_required=True,
+        authenticator=accept_login,
+        auth_require_tls=True,
+    ).start()
+    yield server
+    server.stop()
+
+
+def test_logs_in_over_starttls_as_the_stock_handler_does(guarded_sink, make_handler, make_logger):
+    handler = make_handler(guarded_sink.mailhost, credentials=("app", "the-password"), secure=())
+    make_logger(handler).error("hush")
+
+    assert guarded_sink.wait_for(1)[0].user == b"app"
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda context: context, lambda context: (None, None, context)], ids=["bare", "in a tuple"]
+)
+def test_secure_takes_a_context(guarded_sink, authority, make_handler, make_logger, wrap):
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    handler = make_handler(guarded_sink.mailhost, credentials=("app", "the-password"), secure=wrap(context))
+    make_logger(handler).error("hush")
+
+    assert guarded_sink.wait_for(1)[0].user == b"app"
+
+
+def test_a_certificate_that_does_not_check_out_gets_no_password(guarded_sink, make_handler, make_logger, capsys):
+    """The default context trusts no authority made in a test."""
+    context = ssl.create_default_context()
+    handler = make_handler(guarded_sink.mailhost, credentials=("app", "the-password"), secure=context)
+    make_logger(handler).error("hush")
+
+    wait_until(lambda: "CERTIFICATE_VERIFY_FAILED" in capsys.readouterr().err)
+
+    assert handler.pending == 1
+    assert not guarded_sink.tried
+
+
+def test_a_refused_login_is_told_without_the_password_and_tried_again(guarded_sink, make_handler, make_logger, capsys):
+    handler = make_handler(guarded_sink.mailhost, credentials=("app", "a-wrong-password"), secure=())
+    make_logger(handler).error("hush")
+    told = ""
+
+    def is_told():
+        nonlocal told
+        told += capsys.readouterr().err
+        return "535" in told
+
+    wait_until(is_told)
+
+    assert "a-wrong-password" not in told
+    assert handler.pending == 1
+    assert handler.dropped == 0

@@ -1,0 +1,87 @@
+"""What may be given as mailhost: what works is understood, what cannot work is refused at once and in clear words."""
+
+import re
+
+import pytest
+
+from app_client import ErrorMailHandler
+from app_client.mailhost import is_loopback, split_mailhost
+from tests.app_client.servers import Sink
+
+
+@pytest.mark.parametrize(
+    ("mailhost", "expected"),
+    [
+        ("127.0.0.1", ("127.0.0.1", None)),
+        ("relay.example.com", ("relay.example.com", None)),
+        ("localhost:2525", ("localhost", 2525)),
+        (("127.0.0.1", 2525), ("127.0.0.1", 2525)),
+        (["127.0.0.1", 2525], ("127.0.0.1", 2525)),
+        (("127.0.0.1", "2525"), ("127.0.0.1", 2525)),
+        (("127.0.0.1", None), ("127.0.0.1", None)),
+        (("127.0.0.1", 0), ("127.0.0.1", None)),
+        ("::1", ("::1", None)),
+        ("[::1]", ("::1", None)),
+        ("[::1]:2525", ("::1", 2525)),
+        ("fe80::1%eth0", ("fe80::1%eth0", None)),
+        (("::1", 2525), ("::1", 2525)),
+        (("[::1]", 2525), ("::1", 2525)),
+        ("2001:db8::25", ("2001:db8::25", None)),
+    ],
+    ids=str,
+)
+def test_understood(mailhost, expected):
+    assert split_mailhost(mailhost) == expected
+
+
+@pytest.mark.parametrize(
+    "mailhost",
+    [
+        "", ":2525", "relay:", "relay:smtp", "relay:99999", "relay:-1", "relay:0x19", "relay:\u0662\u0665", "smtp://relay:25",
+        "relay:25:25", "[::1", "[relay]:x", "::1]:25", "re lay", "relay\n", ("relay", 70000), ("relay", "smtp"),
+        ("relay",), ("relay", 25, 1), ("", 25), (None, 25), None, 25, ("relay:25", 25),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_refused_in_words_that_show_what_was_given(mailhost):
+    with pytest.raises(ValueError, match="mailhost") as refusal:
+        split_mailhost(mailhost)
+
+    assert repr(mailhost) in str(refusal.value)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost", "LOCALHOST"])
+def test_loopback(host):
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "relay", "localhost.example.com", "::2", "0.0.0.0"])
+def test_not_loopback(host):
+    assert not is_loopback(host)
+
+
+def test_host_and_port_in_one_string_reach_the_relay(sink: Sink, make_handler, make_logger):
+    """The stock handler looks for a host of that name."""
+    make_logger(make_handler(f"127.0.0.1:{sink.port}")).error("found")
+
+    assert sink.wait_for(1)[0].text == "found\n"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"mailhost": "relay:smtp"}, "port in mailhost 'relay:smtp'"),
+        ({"toaddrs": []}, "toaddrs is empty"),
+        ({"toaddrs": ["nobody <>"]}, "no mail address: 'nobody <>'"),
+        ({"fromaddr": ""}, "no mail address: ''"),
+        ({"queue_size": 0}, "queue_size"),
+        ({"queue_bytes": -1}, "queue_bytes"),
+        ({"timeout": 0}, "timeout"),
+    ],
+    ids=str,
+)
+def test_what_cannot_work_is_refused_at_set_up(changes, words):
+    arguments = {"mailhost": "127.0.0.1", "fromaddr": "a@b", "toaddrs": "c@d", "subject": "Failed"} | changes
+
+    with pytest.raises(ValueError, match=re.escape(words)):
+        ErrorMailHandler(**arguments)
