@@ -1,0 +1,99 @@
+"""Judges from values whether the relay is alive and whether mail really gets out.
+
+Each verdict is in words that an administrator can act on; docs/operations.md explains every answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from relay.ledger import Tally
+from relay.model import Trouble, UpstreamState
+
+STUCK = 60.0
+"""Seconds without a turn after which a thread of the worker is taken for stuck."""
+RECEIVER_SILENT = timedelta(seconds=30)
+"""A receiver that has published nothing for so long is taken for gone."""
+
+ADVICE = {
+    Trouble.UNREACHABLE: "check [upstream] host and port, the network and the firewall",
+    Trouble.UNWILLING: "it turns us away before hearing of a mail: ask its administrator, or look at its log",
+    Trouble.NO_TLS: 'it offers no encryption: check port and security ("tls" for port 465)',
+    Trouble.CERTIFICATE: "its certificate is not trusted: check host, or set ca_file",
+    Trouble.AUTH: "it refuses the credentials: check username and password (tried again once an hour)",
+    Trouble.PROTOCOL: "this does not look like a mail server: check host, port and security",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vitals:
+    """What the worker's process knows of itself and of the receiver at one moment."""
+
+    turns: Mapping[str, float]
+    """Seconds since each thread's last turn, by its name. A delivery under way may take `longest_delivery`."""
+    longest_delivery: float
+    unsorted: int
+    """Bytes in the spool that are not sorted yet."""
+    receiver_seen_at: datetime | None
+    """When the receiver last published its counters; None where it never did."""
+    receiver: Mapping[str, float]
+    """Those counters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One verdict."""
+
+    name: str
+    ok: bool
+    words: str
+
+
+def alive(vitals: Vitals) -> tuple[Check, ...]:
+    """Judge the worker's threads: one that does not turn any more is dead."""
+    return tuple(_turning(name, seconds, vitals) for name, seconds in vitals.turns.items())
+
+
+def _turning(name: str, seconds: float, vitals: Vitals) -> Check:
+    limit = STUCK + (vitals.longest_delivery if name == "delivery" else 0)
+    ok = seconds < limit
+    return Check(name=name, ok=ok, words="works" if ok else f"has done nothing for {seconds:.0f} s: restart the relay")
+
+
+def ready(vitals: Vitals, upstream: UpstreamState, tally: Tally, *, host: str, now: datetime) -> tuple[Check, ...]:
+    """Judge everything between an app's mail and the admins' inbox; `host` is the upstream's, "" for the mailbox."""
+    return (*alive(vitals), _receiver(vitals, now), _upstream(upstream, host), _outbox(tally))
+
+
+def _receiver(vitals: Vitals, now: datetime) -> Check:
+    seen = vitals.receiver_seen_at
+    if seen is None:
+        return Check(name="receiver", ok=False, words="has not started yet: no mail is taken")
+    if now - seen > RECEIVER_SILENT:
+        return Check(name="receiver", ok=False, words=f"gives no sign of life since {seen:%Y-%m-%d %H:%M:%S} UTC")
+    return Check(name="receiver", ok=True, words="takes mail")
+
+
+def _upstream(state: UpstreamState, host: str) -> Check:
+    if not host:
+        words = "no upstream is set: digests go to the local mailbox, which the dashboard shows; set [upstream] host"
+        return Check(name="upstream", ok=True, words=words)
+    if state.trouble is None:
+        last = (
+            f"took the last mail {state.last_success_at:%Y-%m-%d %H:%M:%S} UTC"
+            if state.last_success_at
+            else "not tried yet"
+        )
+        return Check(name="upstream", ok=True, words=f"{host}: {last}")
+    since = f" since {state.failing_since:%Y-%m-%d %H:%M:%S} UTC" if state.failing_since else ""
+    words = f"{host}: {state.trouble}{since} ({state.detail}); {ADVICE[state.trouble]}"
+    return Check(name="upstream", ok=False, words=words)
+
+
+def _outbox(tally: Tally) -> Check:
+    if not tally.letters_dead:
+        return Check(name="outbox", ok=True, words=f"{tally.letters_open} under way")
+    words = f"{tally.letters_dead} dead: see `relay outbox list`, then `relay outbox retry ID` or `drop ID`"
+    return Check(name="outbox", ok=True, words=words)
