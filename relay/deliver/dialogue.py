@@ -24,6 +24,8 @@ from relay.model import Answer, Trouble, Verdict
 
 MECHANISMS = ("cram-md5", "plain", "login")
 """What we can do, the best first."""
+NO_EHLO = frozenset({500, 501, 502, 504})
+"""How a server says that it does not know EHLO, or not like this (RFC 5321 section 4.2.4)."""
 
 T = TypeVar("T")
 
@@ -118,7 +120,7 @@ class Dialogue:
     async def _greet(self) -> None:
         """Say EHLO, or HELO where that is all the server knows."""
         reply = await self._ask("EHLO", self._client.ehlo(hostname=self._name()))
-        if reply.code // 100 == 5:
+        if reply.code in NO_EHLO:
             reply = await self._ask("HELO", self._client.helo(hostname=self._name()))
         if reply.code != 250:
             raise self._unwilling(reply)

@@ -19,6 +19,9 @@ MAX_TEXT = 200
 AUTH_CODES = frozenset({530, 534, 535, 538})
 """Replies about credentials, whatever the command (RFC 4954 section 6)."""
 
+UNKNOWN_ISSUER = frozenset({18, 19, 20, 21})
+"""What OpenSSL calls a certificate whose issuer nobody vouches for (X509_V_ERR_…)."""
+
 
 class Failed(Exception):
     """A try ended with trouble that is the upstream's; `detail` is fit to be shown."""
@@ -72,7 +75,8 @@ def unanswered(text: str) -> Answer:
 def os_words(error: BaseException) -> str:
     """Return what the operating system or the TLS library says of an error, without numbers and addresses."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message
+        own = " (ca_file names an authority of your own)" if error.verify_code in UNKNOWN_ISSUER else ""
+        return error.verify_message + own
     if isinstance(error, ssl.SSLError):
         return (error.reason or "no TLS").replace("_", " ").lower()
     if isinstance(error, socket.gaierror):

@@ -1,0 +1,472 @@
+"""Delivery to a real mail server that behaves: every security, every AUTH, every refusal it may answer with."""
+
+import base64
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from relay import config
+from relay.deliver import Upstream, words
+from relay.errors import LeaseLost
+from relay.model import Attempt, Trouble, Verdict
+from tests import upstream as servers
+
+RAW = b"From: relay@example.org\r\nMessage-ID: <1@example.org>\r\nSubject: news\r\n\r\n.first\r\n..second\r\nend\r\n"
+SENDER = "relay@example.org"
+ADMIN, OTHER, GONE = "admin@example.org", "other@example.org", "gone@example.org"
+USER, PASSWORD = "relay@example.org", "corr3ct horse\\battery"
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(path)
+    return path
+
+
+def settings(server: servers.Upstream, **more: object) -> config.Upstream:
+    return config.Upstream.model_validate(
+        {"host": server.host, "port": server.port, "security": "none", "timeout": "5s", **more}
+    )
+
+
+@contextmanager
+def running(**options: Any) -> Iterator[servers.Upstream]:
+    with servers.Upstream(**options) as server:
+        yield server
+
+
+@pytest.fixture
+def plain() -> Iterator[servers.Upstream]:
+    """A server without TLS and AUTH."""
+    with servers.Upstream() as server:
+        yield server
+
+
+def deliver(target: Upstream, *recipients: str, raw: bytes = RAW, sender: str = SENDER) -> Attempt:
+    return target.deliver(raw, sender=sender, recipients=recipients or (ADMIN,), before_data=lambda: None)
+
+
+def verdicts(attempt: Attempt) -> dict[str, tuple[Verdict, int]]:
+    return {recipient: (answer.verdict, answer.code) for recipient, answer in attempt.answers.items()}
+
+
+# --- What arrives -----------------------------------------------------------------------------------------------------
+
+
+def test_a_letter_arrives_byte_for_byte_at_every_recipient(plain: servers.Upstream) -> None:
+    attempt = deliver(Upstream(settings(plain)), ADMIN, OTHER)
+
+    assert verdicts(attempt) == {ADMIN: (Verdict.TAKEN, 250), OTHER: (Verdict.TAKEN, 250)}
+    assert (attempt.trouble, attempt.detail) == (None, "")
+    [mail] = plain.mails
+    assert (mail.sender, mail.recipients, mail.raw) == (SENDER, (ADMIN, OTHER), RAW)
+
+
+def test_the_size_and_eight_bit_text_are_announced_where_that_is_offered(plain: servers.Upstream) -> None:
+    raw = RAW + "Größe\r\n".encode()
+
+    deliver(Upstream(settings(plain)), raw=raw)
+
+    assert f"MAIL FROM:<{SENDER}> SIZE={len(raw)} BODY=8BITMIME" in plain.commands
+
+
+def test_nothing_is_announced_that_was_not_offered() -> None:
+    with servers.Upstream(without=("SIZE", "8BITMIME")) as server:
+        deliver(Upstream(settings(server)), raw=RAW + "Größe\r\n".encode())
+
+        assert f"MAIL FROM:<{SENDER}>" in server.commands
+        assert len(server.mails) == 1
+
+
+def test_a_server_that_knows_only_helo_is_served(plain: servers.Upstream) -> None:
+    plain.say("EHLO", "502 5.5.1 what is EHLO")
+
+    assert verdicts(deliver(Upstream(settings(plain)))) == {ADMIN: (Verdict.TAKEN, 250)}
+
+
+def test_the_relay_names_itself_by_a_full_name_or_its_address(plain: servers.Upstream) -> None:
+    deliver(Upstream(settings(plain), helo="relay.example.org"))
+    deliver(Upstream(settings(plain), helo="container"))
+
+    assert [line for line in plain.commands if "EHLO" in line] == ["EHLO relay.example.org", "EHLO [127.0.0.1]"]
+
+
+def test_smtputf8_is_used_only_for_an_address_that_needs_it(plain: servers.Upstream) -> None:
+    deliver(Upstream(settings(plain)), ADMIN, "jörg@example.org")
+    deliver(Upstream(settings(plain)), "admin@bücher.example")
+
+    mails = [line for line in plain.commands if line.startswith("MAIL")]
+    assert [line.endswith(" SMTPUTF8") for line in mails] == [True, False]
+    assert [mail.recipients for mail in plain.mails] == [
+        (ADMIN, "jörg@example.org"),
+        ("admin@xn--bcher-kva.example",),
+    ]
+
+
+def test_without_smtputf8_only_the_address_that_needs_it_is_refused() -> None:
+    with servers.Upstream(smtputf8=False) as server:
+        attempt = deliver(Upstream(settings(server)), ADMIN, "jörg@example.org")
+
+        assert verdicts(attempt) == {ADMIN: (Verdict.TAKEN, 250), "jörg@example.org": (Verdict.NEVER, 0)}
+        assert "SMTPUTF8" in attempt.answers["jörg@example.org"].text
+        assert [mail.recipients for mail in server.mails] == [(ADMIN,)]
+
+
+# --- TLS --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_a_letter_goes_over_tls_once_the_certificate_was_checked(
+    security: str, authority: trustme.CA, ca_file: Path
+) -> None:
+    with running(security=security, certificate=authority.issue_cert("localhost")) as server:
+        attempt = deliver(Upstream(settings(server, security=security, ca_file=ca_file)))
+
+        assert verdicts(attempt) == {ADMIN: (Verdict.TAKEN, 250)}
+        assert [mail.tls for mail in server.mails] == [True]
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("unknown authority", "unable to get local issuer certificate"),
+        ("wrong host", "Hostname mismatch"),
+        ("expired", "certificate has expired"),
+        ("not the system's", "unable to get local issuer certificate"),
+    ],
+)
+def test_a_certificate_that_does_not_hold_ends_the_try(
+    security: str, fault: str, said: str, authority: trustme.CA, ca_file: Path
+) -> None:
+    issuer = trustme.CA() if fault == "unknown authority" else authority
+    expiry = datetime.now(UTC) - timedelta(days=1) if fault == "expired" else None
+    certificate = issuer.issue_cert("elsewhere.test" if fault == "wrong host" else "localhost", not_after=expiry)
+    trusted = None if fault == "not the system's" else ca_file
+
+    with running(security=security, certificate=certificate, users={USER: PASSWORD}) as server:
+        target = Upstream(settings(server, security=security, ca_file=trusted, username=USER, password=PASSWORD))
+        attempt = deliver(target)
+
+        assert (attempt.trouble, attempt.answers) == (Trouble.CERTIFICATE, {})
+        assert attempt.detail.startswith(f"localhost:{server.port}: its certificate was not accepted: ")
+        assert said in attempt.detail
+        assert not any(line.startswith(("AUTH", "MAIL")) for line in server.commands)
+
+
+def test_starttls_that_is_not_offered_is_never_done_without(plain: servers.Upstream, ca_file: Path) -> None:
+    attempt = deliver(Upstream(settings(plain, security="starttls", ca_file=ca_file)))
+
+    assert attempt.trouble is Trouble.NO_TLS
+    assert "does not offer STARTTLS" in attempt.detail
+    assert plain.commands == ["EHLO [127.0.0.1]"]
+
+
+@pytest.mark.parametrize(
+    ("place", "action"),
+    [
+        ("STARTTLS", "454 4.7.0 TLS not available"),
+        ("STARTTLS", servers.drop),
+        ("TLS", servers.drop),
+        ("TLS", b"this is no handshake\r\n"),
+    ],
+)
+def test_a_failing_handshake_ends_the_try_before_anything_was_sent(
+    place: str, action: servers.Action, authority: trustme.CA, ca_file: Path
+) -> None:
+    with running(security="starttls", certificate=authority.issue_cert("localhost")) as server:
+        server.say(place, action)
+        attempt = deliver(Upstream(settings(server, security="starttls", ca_file=ca_file)))
+
+        assert attempt.trouble is Trouble.NO_TLS
+        assert "nothing was sent" in attempt.detail
+        assert server.commands == ["EHLO [127.0.0.1]", "STARTTLS"]
+
+
+def test_a_server_without_tls_on_a_tls_port_is_told_from_one_that_is_away(plain: servers.Upstream) -> None:
+    attempt = deliver(Upstream(settings(plain, security="tls")))
+
+    assert attempt.trouble is Trouble.NO_TLS
+    assert "the TLS handshake failed" in attempt.detail
+
+
+def test_a_ca_file_that_vanished_is_named(plain: servers.Upstream, ca_file: Path) -> None:
+    target = Upstream(settings(plain, security="starttls", ca_file=ca_file))
+    ca_file.unlink()
+
+    attempt = deliver(target)
+
+    assert attempt.trouble is Trouble.CERTIFICATE
+    assert attempt.detail.endswith("ca_file cannot be used: No such file or directory")
+
+
+# --- AUTH -------------------------------------------------------------------------------------------------------------
+
+
+def secret_settings(server: servers.Upstream, ca_file: Path, password: str = PASSWORD) -> config.Upstream:
+    return settings(server, security="starttls", ca_file=ca_file, username=USER, password=password)
+
+
+@pytest.fixture
+def guarded(authority: trustme.CA) -> Iterator[servers.Upstream]:
+    """A server with STARTTLS that requires AUTH."""
+    with running(security="starttls", certificate=authority.issue_cert("localhost"), users={USER: PASSWORD}) as server:
+        yield server
+
+
+@pytest.mark.parametrize("mechanism", servers.MECHANISMS)
+def test_each_mechanism_authenticates(mechanism: str, authority: trustme.CA, ca_file: Path) -> None:
+    with running(
+        security="starttls",
+        certificate=authority.issue_cert("localhost"),
+        users={USER: PASSWORD},
+        mechanisms=[mechanism],
+    ) as server:
+        attempt = deliver(Upstream(secret_settings(server, ca_file)))
+
+        assert verdicts(attempt) == {ADMIN: (Verdict.TAKEN, 250)}
+        assert [(mail.user, mail.tls) for mail in server.mails] == [(USER, True)]
+        assert any(line.startswith(f"AUTH {mechanism}") for line in server.commands)
+
+
+def test_the_password_does_not_go_over_the_wire_where_a_challenge_will_do(
+    guarded: servers.Upstream, ca_file: Path
+) -> None:
+    deliver(Upstream(secret_settings(guarded, ca_file)))
+
+    assert [line for line in guarded.commands if line.startswith("AUTH")] == ["AUTH CRAM-MD5"]
+
+
+def test_a_mechanism_that_is_offered_and_does_not_work_is_passed_over(guarded: servers.Upstream, ca_file: Path) -> None:
+    guarded.say("AUTH", "535 5.7.8 no CRAM-MD5 for this user", times=1)
+
+    assert verdicts(deliver(Upstream(secret_settings(guarded, ca_file)))) == {ADMIN: (Verdict.TAKEN, 250)}
+
+
+def test_a_wrong_password_is_trouble_with_auth(guarded: servers.Upstream, ca_file: Path) -> None:
+    attempt = deliver(Upstream(secret_settings(guarded, ca_file, password="wr0ng-password")))
+
+    assert (attempt.trouble, attempt.answers) == (Trouble.AUTH, {})
+    assert "refused the credentials" in attempt.detail
+    assert "535 5.7.8" in attempt.detail
+    assert guarded.mails == []
+
+
+def test_a_refusal_with_a_hang_up_is_still_about_the_credentials(guarded: servers.Upstream, ca_file: Path) -> None:
+    async def refuse_and_go(session: servers.Session) -> None:
+        await session.say(b"535 5.7.8 go away\r\n")
+        session.cut()
+
+    guarded.say("AUTH", refuse_and_go)
+
+    attempt = deliver(Upstream(secret_settings(guarded, ca_file)))
+
+    assert attempt.trouble is Trouble.AUTH
+    assert "535 5.7.8 go away" in attempt.detail
+
+
+@pytest.mark.parametrize("reply", ["454 4.7.0 Temporary authentication failure", "421 4.7.0 too many logins"])
+def test_a_passing_trouble_with_auth_is_not_the_passwords(reply: str, guarded: servers.Upstream, ca_file: Path) -> None:
+    guarded.say("AUTH", reply)
+
+    attempt = deliver(Upstream(secret_settings(guarded, ca_file)))
+
+    assert attempt.trouble is Trouble.UNWILLING
+    assert reply in attempt.detail
+
+
+def test_a_server_that_offers_no_auth_is_told(authority: trustme.CA, ca_file: Path) -> None:
+    with running(security="starttls", certificate=authority.issue_cert("localhost")) as server:
+        attempt = deliver(Upstream(secret_settings(server, ca_file)))
+
+        assert attempt.trouble is Trouble.AUTH
+        assert "offers no AUTH" in attempt.detail
+
+
+@pytest.mark.parametrize("place", ["MAIL", "RCPT", "DATA"])
+def test_a_server_that_wants_credentials_has_no_word_on_the_letter(place: str, plain: servers.Upstream) -> None:
+    plain.say(place, "530 5.7.0 Authentication required")
+
+    attempt = deliver(Upstream(settings(plain)))
+
+    assert (attempt.trouble, attempt.answers) == (Trouble.AUTH, {})
+    assert f"at {place}: 530 5.7.0 Authentication required" in attempt.detail
+
+
+def test_no_password_goes_over_the_wire_in_clear() -> None:
+    with running(users={USER: PASSWORD}) as server:
+        checked = settings(server, username=USER, password=PASSWORD, auth_in_clear=True)
+        unchecked = checked.model_copy(update={"auth_in_clear": False})  # the configuration itself would refuse it
+
+        attempt = deliver(Upstream(unchecked))
+
+        assert attempt.trouble is Trouble.AUTH
+        assert "auth_in_clear" in attempt.detail
+        assert server.connections == 0
+
+
+def test_a_password_goes_in_clear_where_that_is_asked_for_by_name() -> None:
+    with running(users={USER: PASSWORD}, mechanisms=["PLAIN"]) as server:
+        attempt = deliver(Upstream(settings(server, username=USER, password=PASSWORD, auth_in_clear=True)))
+
+        assert verdicts(attempt) == {ADMIN: (Verdict.TAKEN, 250)}
+        assert [mail.user for mail in server.mails] == [USER]
+
+
+@pytest.mark.parametrize("place", ["AUTH", "MAIL", "RCPT", "DOT"])
+def test_a_server_that_quotes_the_password_does_not_bring_it_into_a_text(
+    place: str, authority: trustme.CA, ca_file: Path
+) -> None:
+    plain = base64.b64encode(f"\0{USER}\0{PASSWORD}".encode()).decode()
+    shapes = [PASSWORD, plain, base64.b64encode(PASSWORD.encode()).decode()]
+    with running(security="starttls", certificate=authority.issue_cert("localhost"), users={USER: PASSWORD}) as server:
+        server.say(place, "550 5.7.8 got " + " and ".join(shapes))
+        attempt = deliver(Upstream(secret_settings(server, ca_file)))
+
+        said = attempt.detail + " ".join(answer.text for answer in attempt.answers.values())
+        assert "5.7.8 got *** and *** and ***" in said
+        assert not any(shape in said for shape in shapes)
+
+
+# --- Words on the letter ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["MAIL", "RCPT", "DATA", "DOT"])
+@pytest.mark.parametrize(
+    ("reply", "verdict"),
+    [
+        ("450 4.7.1 slow down", Verdict.LATER),
+        ("451 4.7.1 greylisted, come back later", Verdict.LATER),
+        ("452 4.3.1 no room", Verdict.LATER),
+        ("550 5.7.1 refused", Verdict.NEVER),
+        ("552 5.3.4 too big", Verdict.NEVER),
+        ("554 5.7.1 spam", Verdict.NEVER),
+    ],
+)
+def test_a_refusal_of_the_letter_is_every_recipients_answer(
+    place: str, reply: str, verdict: Verdict, plain: servers.Upstream
+) -> None:
+    plain.say(place, reply)
+
+    attempt = deliver(Upstream(settings(plain)), ADMIN, OTHER)
+
+    code, _, text = reply.partition(" ")
+    assert attempt.trouble is None
+    assert verdicts(attempt) == {ADMIN: (verdict, int(code)), OTHER: (verdict, int(code))}
+    assert {answer.text for answer in attempt.answers.values()} == {text}
+    assert plain.mails == []
+
+
+def test_a_letter_that_is_too_big_for_the_server_is_refused_for_good() -> None:
+    with running(max_size=1000) as server:
+        attempt = deliver(Upstream(settings(server)), raw=RAW + b"x" * 70 + b"\r\n" * 1000)
+
+        assert verdicts(attempt) == {ADMIN: (Verdict.NEVER, 552)}
+
+
+def test_some_recipients_refused_the_others_are_served(plain: servers.Upstream) -> None:
+    plain.say(f"RCPT {GONE}", "550 5.1.1 no such user")
+    plain.say(f"RCPT {OTHER}", "450 4.2.1 mailbox busy")
+
+    attempt = deliver(Upstream(settings(plain)), GONE, ADMIN, OTHER)
+
+    assert verdicts(attempt) == {
+        GONE: (Verdict.NEVER, 550),
+        ADMIN: (Verdict.TAKEN, 250),
+        OTHER: (Verdict.LATER, 450),
+    }
+    assert [mail.recipients for mail in plain.mails] == [(ADMIN,)]
+
+
+def test_those_accepted_are_not_served_where_the_content_is_refused(plain: servers.Upstream) -> None:
+    plain.say(f"RCPT {GONE}", "550 5.1.1 no such user")
+    plain.say("DOT", "451 4.3.0 try again")
+
+    attempt = deliver(Upstream(settings(plain)), GONE, ADMIN)
+
+    assert verdicts(attempt) == {GONE: (Verdict.NEVER, 550), ADMIN: (Verdict.LATER, 451)}
+
+
+def test_a_second_kind_of_yes_is_a_yes(plain: servers.Upstream) -> None:
+    plain.say("TAKEN", "252 2.5.2 will do my best")
+
+    assert verdicts(deliver(Upstream(settings(plain)))) == {ADMIN: (Verdict.TAKEN, 252)}
+
+
+def test_a_421_after_the_content_is_a_word_on_it(plain: servers.Upstream) -> None:
+    plain.say("DOT", "421 4.3.2 shutting down")
+
+    assert verdicts(deliver(Upstream(settings(plain)))) == {ADMIN: (Verdict.LATER, 421)}
+
+
+# --- The mark before the content --------------------------------------------------------------------------------------
+
+
+def test_the_mark_is_set_once_somebody_was_accepted_and_before_the_content(plain: servers.Upstream) -> None:
+    seen: list[list[str]] = []
+
+    Upstream(settings(plain)).deliver(
+        RAW, sender=SENDER, recipients=[ADMIN], before_data=lambda: seen.append(list(plain.commands))
+    )
+
+    [before] = seen
+    assert before[-1].startswith("RCPT")
+
+
+@pytest.mark.parametrize("place", ["MAIL", "RCPT"])
+def test_no_mark_is_set_where_nobody_was_accepted(place: str, plain: servers.Upstream) -> None:
+    plain.say(place, "550 5.7.1 no")
+    marks: list[None] = []
+
+    Upstream(settings(plain)).deliver(RAW, sender=SENDER, recipients=[ADMIN], before_data=lambda: marks.append(None))
+
+    assert marks == []
+
+
+def test_a_claim_that_was_lost_stops_the_try_before_data(plain: servers.Upstream) -> None:
+    def lost() -> None:
+        raise LeaseLost("another worker has it")
+
+    with pytest.raises(LeaseLost):
+        Upstream(settings(plain)).deliver(RAW, sender=SENDER, recipients=[ADMIN], before_data=lost)
+
+    assert "DATA" not in plain.commands
+    assert plain.mails == []
+
+
+def test_an_error_of_ours_that_looks_like_the_wires_is_raised_on(plain: servers.Upstream) -> None:
+    """A time-out or a broken connection to the ledger is not the upstream's."""
+    for error in (TimeoutError("ledger"), ConnectionResetError("ledger"), ssl.SSLError("ledger")):
+
+        def fail(error: Exception = error) -> None:
+            raise error
+
+        with pytest.raises(type(error), match="ledger"):
+            Upstream(settings(plain)).deliver(RAW, sender=SENDER, recipients=[ADMIN], before_data=fail)
+
+    assert plain.mails == []
+
+
+# --- The words themselves ---------------------------------------------------------------------------------------------
+
+
+def test_words_are_one_short_printable_line() -> None:
+    scrub = words.Scrub("user", "")
+
+    shown = scrub("5.7.1 a\r\nforged line\x1b[31m\u202e" + "x" * 1000)
+
+    assert shown.startswith("5.7.1 a forged line [31m xxx")
+    assert len(shown) == words.MAX_TEXT
+    assert shown.isprintable()
