@@ -20,9 +20,9 @@ ROOT = Path(__file__).parents[1]
 
 LEAVES = {"model", "errors", "clock", "paths"}
 FLOW = (
-    "traces", "layouts", "parse", "redact", "patterns", "placeholders", "fingerprint", "routing",
+    "traces", "mail", "forms", "parse", "redact", "patterns", "placeholders", "fingerprint", "routing",
     "wording", "retry", "schedule", "entries", "turns", "budget",
-    "notes", "item", "highlight", "layout", "mime", "render",
+    "notes", "item", "highlight", "page", "specimen", "mime", "render",
 )  # fmt: skip
 """The pure core in the order in which a mail meets it: each may import what stands before it."""
 EDGES = {"spool", "ledger", "receive", "deliver"}
