@@ -201,7 +201,7 @@ def plan(config: Path | None, *, as_json: bool) -> None:
 @click.option("--raw", is_flag=True, help="The whole mail as it would go out.")
 def render(config: Path | None, *, html: bool, raw: bool) -> None:
     """Render the digests that the pending errors would make now; nothing is sent or changed."""
-    from relay.digest import preview
+    from relay.digest.preview import preview
     from relay.render import html_part, text_part
     from relay.service.assembly import make_renderer
 
