@@ -69,6 +69,8 @@ class Sort:
         self._timings = {route.name: route.timing for route in settings.routes}
         self._parked = parked
         self._position: int | None = None
+        self.sorted_to = 0
+        """Where the last step ended in the spool."""
         self.caught_up = False
         """Whether the last step found nothing left to sort."""
         self.busy_since: float | None = None
@@ -96,7 +98,7 @@ class Sort:
         if not alone or suspect is None or position >= suspect[1]:
             self._claims.done()
         self._reader.release(position)
-        self._position = position
+        self._position = self.sorted_to = position
         return bool(records)
 
     def _start(self, spool_id: str) -> int:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from relay.model import Group
 
 
-class _Span(click.ParamType):
+class _Span(click.ParamType[timedelta]):
     """A duration as in the configuration."""
 
     name = "duration"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from relay.config import Settings
     from relay.ledger import Ledger
     from relay.model import Group, UpstreamState
+    from relay.turns import Forecast
 
 
 def shown(moment: datetime | None, zone: ZoneInfo) -> str:
@@ -72,7 +73,7 @@ def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
         "parked": books.parked,
         "undelivered": books.undelivered,
         "balanced": books.balanced,
-        "spooled_unsorted_bytes": unsorted,
+        "spooled_unsorted": unsorted,
         "errors": tally.groups,
         "errors_pending": tally.groups_pending,
         "letters_open": tally.letters_open,
@@ -180,7 +181,7 @@ def plan(config: Path | None, *, as_json: bool) -> None:
     settings = settings_of(config)
     ledger = open_ledger(settings)
     now, states, zone = utc_now(), ledger.route_states(), settings.time.tz
-    found = []
+    found: list[Forecast] = []
     for route in settings.routes:
         groups = ledger.groups(limit=1000, order=GroupOrder.PENDING, route=route.name)
         last = states[route.name].last_digest_at if route.name in states else None

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @config_option
 def serve(config: Path | None) -> None:
     """Run the relay: hold the sockets, keep a receiver and a worker running."""
-    from relay.service import run_serve
+    from relay.service.serve import run_serve
 
     run_serve(loaded(config))
 
@@ -32,9 +32,9 @@ def serve(config: Path | None) -> None:
 @config_option
 def receive(config: Path | None) -> None:
     """Run the receiver alone: take mail into the spool."""
-    from relay.service.receiver import run_alone
+    from relay.service.serve import run_receiver
 
-    run_alone(loaded(config).settings)
+    run_receiver(loaded(config).settings)
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import socket
 from dataclasses import dataclass
@@ -17,12 +18,13 @@ class Places:
 
     spool: Path
     parked: Path
-    mailbox: Path
+    counters: Path
+    """What the receiver publishes of itself."""
 
     @classmethod
     def under(cls, data_dir: Path) -> Places:
         """The places of one data directory."""
-        return cls(spool=data_dir / "spool", parked=data_dir / "parked", mailbox=data_dir / "mailbox")
+        return cls(spool=data_dir / "spool", parked=data_dir / "parked", counters=data_dir / "receiver.json")
 
 
 def make_renderer(settings: Settings) -> Renderer:
@@ -30,6 +32,17 @@ def make_renderer(settings: Settings) -> Renderer:
     return Renderer(settings.templates, zone=settings.time.tz, limits=settings.digest, sender=settings.sender_address)
 
 
-def worker_name() -> str:
-    """A name for this worker that no other one has or had: leases and claims are under it."""
-    return f"{socket.gethostname()}:{secrets.token_hex(6)}"
+def worker_name(data_dir: Path) -> str:
+    """The name of the worker on this data directory, the same over restarts: it may take up what it held when it died.
+
+    Only one worker at a time works there (its lock says so), hence no two live ones ever have the same name.
+    """
+    file = data_dir / "worker.name"
+    with contextlib.suppress(FileNotFoundError):
+        if name := file.read_text("ascii").strip():
+            return name
+    name = f"{socket.gethostname()}:{secrets.token_hex(6)}"
+    draft = file.with_suffix(".new")
+    draft.write_text(name, "ascii")
+    draft.replace(file)
+    return name

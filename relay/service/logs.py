@@ -13,7 +13,7 @@ import structlog
 
 
 def configure(style: str, level: str) -> None:
-    """Send everything, also what libraries log at WARNING and worse, to standard error in `style` (`text` or `json`)."""
+    """Log to standard error in `style` (`text` or `json`), with what libraries say at WARNING and worse."""
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

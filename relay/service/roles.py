@@ -18,8 +18,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from relay.errors import InUse
+from relay.errors import ConfigError, InUse, LedgerTooNew, TemplateError
 
+UNUSABLE = (ConfigError, TemplateError, LedgerTooNew)
+"""What a child cannot work with however often it is started."""
 BEAT = 0.5
 """Seconds between two signs of life."""
 

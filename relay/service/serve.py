@@ -60,10 +60,20 @@ def receiver_order(settings: Settings) -> dict[str, object]:
     smtp = settings.smtp
     return {
         "data_dir": str(settings.storage.data_dir),
-        "max_size": smtp.max_size,
-        "idle_timeout": smtp.idle_timeout.total_seconds(),
-        "max_connections": smtp.max_connections,
-        "username": smtp.username,
-        "password": smtp.password.get_secret_value() if smtp.password else None,
-        "log": {"format": settings.log.format, "level": settings.log.level},
+        "limits": {
+            "hostname": socket.gethostname(),
+            "max_size": smtp.max_size,
+            "idle_timeout": smtp.idle_timeout.total_seconds(),
+            "max_connections": smtp.max_connections,
+            "username": smtp.username,
+            "password": smtp.password.get_secret_value() if smtp.password else None,
+        },
     }
+
+
+def run_receiver(settings: Settings) -> None:
+    """`relay receive`: take mail without a supervisor. Raises CannotListen, InUse, SpoolError."""
+    from relay.service import receiver  # noqa: PLC0415 -- the supervisor itself must not load what it only starts
+
+    bound = sockets.inherited(os.environ).get("smtp") or [sockets.bind(settings.smtp.listen)]
+    receiver.run(receiver_order(settings), bound, supervised=False)

@@ -35,7 +35,7 @@ class Vitals:
     """Seconds since each thread's last turn, by its name. A delivery under way may take `longest_delivery`."""
     longest_delivery: float
     unsorted: int
-    """Bytes in the spool that are not sorted yet."""
+    """Mails in the spool that are not sorted yet."""
     receiver_seen_at: datetime | None
     """When the receiver last published its counters; None where it never did."""
     receiver: Mapping[str, float]

@@ -48,7 +48,7 @@ class _Collector:
         yield letters
         yield GaugeMetricFamily("relay_upstream_failures", "Failures in a row.", value=upstream.failures)
         yield GaugeMetricFamily(
-            "relay_spool_unsorted_bytes", "Bytes in the spool not sorted yet.", value=vitals.unsorted
+            "relay_spool_unsorted_mails", "Mails in the spool not sorted yet.", value=vitals.unsorted
         )
 
 

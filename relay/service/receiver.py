@@ -1,0 +1,81 @@
+"""The receiver's process: takes mail into the spool. Started by the supervisor, or alone by `relay receive`.
+
+It gets all it needs as plain JSON and imports neither the configuration's library nor
+anything of the worker: it must be there at once, and small.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import uvloop
+
+from relay.errors import RelayError
+from relay.receive import Limits, receive
+from relay.service import roles
+from relay.spool import SpoolWriter
+
+log = logging.getLogger(__name__)
+
+
+def run(order: Mapping[str, Any], bound: Sequence[socket.socket], *, supervised: bool) -> None:
+    """Be the receiver until a signal (or until the supervisor is gone). Raises RelayError."""
+    folder = Path(order["data_dir"])
+    with roles.hold(folder, "receiver"):
+        uvloop.run(_receive(order, folder, bound, supervised=supervised))
+
+
+async def _receive(order: Mapping[str, Any], folder: Path, bound: Sequence[socket.socket], *, supervised: bool) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    writer = SpoolWriter.open(folder / "spool")
+    with contextlib.ExitStack() as stack:
+        if supervised:
+            roles.when_orphaned(lambda: loop.call_soon_threadsafe(stop.set))
+            stack.callback(roles.beat(_answers(loop)))
+        await receive(bound, writer, Limits(**order["limits"]), stop=stop, counters_file=folder / "receiver.json")
+    await writer.close()
+
+
+def _answers(loop: asyncio.AbstractEventLoop) -> Callable[[], bool]:
+    """Return a question that is answered with yes for as long as the loop turned since it was last asked."""
+    turned = threading.Event()
+    turned.set()
+
+    def well() -> bool:
+        was = turned.is_set()
+        turned.clear()
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the process is about to end
+            loop.call_soon_threadsafe(turned.set)
+        return was
+
+    return well
+
+
+def main() -> int:
+    """Be the supervisor's child."""
+    order = roles.read_order()
+    bound = [socket.socket(fileno=number) for number in order["sockets"]]
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s [%(levelname)s] receiver: %(message)s"
+    )
+    try:
+        run(order, bound, supervised=True)
+    except RelayError as error:
+        log.critical("the receiver cannot work: %s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
