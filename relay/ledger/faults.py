@@ -35,6 +35,8 @@ def translated(password: str | None = None) -> Iterator[None]:
         yield
     except exc.SQLAlchemyError as error:
         raise _ours(error, password) from None
+    except sqlite3.Error as error:
+        raise _of_sqlite(error, _first_line(error, password)) from None
 
 
 def _ours(error: exc.SQLAlchemyError, password: str | None) -> LedgerError:

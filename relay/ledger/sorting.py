@@ -57,7 +57,7 @@ class SortingTransaction:
         self._placeholders: dict[bytes, int] = {}
         self._counts: Counter[tuple[int, datetime]] = Counter()
         self._samples: list[tuple[int, Sample]] = []
-        self._mine: set[int] = set()
+        self._asked: dict[bytes, GroupKey] = {}
         self._books: Counter[str] = Counter()
 
     def known_records(self, ids: Collection[str]) -> set[str]:
@@ -84,8 +84,12 @@ class SortingTransaction:
         return {binary[bytes(each)] for each in rows}
 
     def groups(self, keys: Collection[GroupKey]) -> dict[GroupKey, Group]:
-        """The groups under these keys, locked until the transaction ends; keys that have none are claimed."""
+        """The groups under these keys, locked until the transaction ends; keys that have none are claimed.
+
+        A group's own texts may differ from its key's: what no database can hold was replaced in them.
+        """
         binary = {key_of(key): key for key in keys}
+        self._asked |= binary
         found = self._locked(binary)
         missing = sorted(binary.keys() - found.keys())
         if missing:
@@ -94,11 +98,17 @@ class SortingTransaction:
         return {binary[key]: group for key, group in found.items() if key not in self._placeholders}
 
     def save(self, groups: Iterable[Group]) -> dict[GroupKey, Group]:
-        """Write groups whose keys were given to `groups()`, new ones (id 0) too; returns them by key, with their ids.
+        """Write groups whose keys were given to `groups()`, new ones (id 0) too; returns them by these keys, with ids.
 
         Raises LedgerError for a group whose key was not claimed.
         """
-        saved = {(group.route, group.app, group.fingerprint): self._numbered(group) for group in groups}
+        saved: dict[GroupKey, Group] = {}
+        for group in groups:
+            key = key_of((group.route, group.app, group.fingerprint))
+            number = group.id or self._placeholders.pop(key, 0)
+            if key not in self._asked or not number:
+                raise LedgerError("a group can be saved only after its key was asked for in the same transaction")
+            saved[self._asked[key]] = replace(group, id=number)
         save_groups(self._connection, saved.values())
         return saved
 
@@ -134,19 +144,12 @@ class SortingTransaction:
             query = select(groups.c.key, *GROUP_COLUMNS).where(groups.c.key.in_(chunk))
             for key, *row in self._connection.execute(query.order_by(groups.c.key).with_for_update()):
                 found[bytes(key)] = group_of(row)
-        self._mine.update(group.id for group in found.values())
         return found
 
     def _claim(self, keys: Collection[bytes]) -> None:
         statement = insert_missing(self._connection, groups).returning(groups.c.key, groups.c.id)
         rows = self._connection.execute(statement, [_PLACEHOLDER | {"key": key} for key in keys])
         self._placeholders.update((bytes(key), number) for key, number in rows)
-
-    def _numbered(self, group: Group) -> Group:
-        number = group.id or self._placeholders.pop(key_of((group.route, group.app, group.fingerprint)), 0)
-        if number not in self._mine:
-            raise LedgerError("a group can be saved only after its key was asked for in the same transaction")
-        return replace(group, id=number)
 
     # --- The end --------------------------------------------------------------------------------------------------
 

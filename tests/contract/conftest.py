@@ -1,0 +1,74 @@
+"""The same ledger on SQLite and on a real PostgreSQL: every test that asks for `ledger` runs on both."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from relay.ledger import Ledger, sqlite_url
+from tests.contract.postgres_server import programs, running_server
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres_socket() -> Iterator[str]:
+    """The folder with the socket of a server that runs as long as the session."""
+    folder = programs()
+    if folder is None:
+        pytest.skip("no PostgreSQL server's programs here (Debian: apt-get install postgresql)")
+    with running_server(folder) as socket:
+        yield socket
+
+
+@pytest.fixture(scope="session")
+def new_database(postgres_socket: str) -> Callable[..., str]:
+    """Makes a database and returns its URL, with a password that a trusting server does not look at."""
+    import psycopg
+
+    def create(template: str = "template1") -> str:
+        name = f"ledger{next(_numbers)}"
+        with psycopg.connect(host=postgres_socket, user="relay", dbname="postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return f"postgresql://relay:hunter2@/{name}?host={postgres_socket}"
+
+    return create
+
+
+@pytest.fixture(scope="session")
+def migrated_database(new_database: Callable[..., str]) -> Callable[[], str]:
+    """Makes a database that holds an empty ledger, faster than migrations do."""
+    template = new_database()
+    Ledger.open(template).close()
+    name = template.partition("@/")[2].partition("?")[0]
+    return lambda: new_database(name)
+
+
+_BACKENDS = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(params=_BACKENDS)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a place for a ledger where there is none yet."""
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path / "data" / "ledger.db")
+    return request.getfixturevalue("new_database")()
+
+
+@pytest.fixture(params=_BACKENDS)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty ledger."""
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path / "data" / "ledger.db")
+    return request.getfixturevalue("migrated_database")()
+
+
+@pytest.fixture
+def ledger(url: str) -> Iterator[Ledger]:
+    """An empty ledger."""
+    opened = Ledger.open(url)
+    yield opened
+    opened.close()

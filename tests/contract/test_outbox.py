@@ -1,0 +1,298 @@
+"""A letter goes out: claimed by one, settled per recipient, booked when it ends."""
+
+from dataclasses import replace
+
+import pytest
+
+from relay.errors import LeaseLost
+from relay.ledger import Ledger, Outcome
+from relay.model import Answer, Delivery, LetterState, Trouble, UpstreamState, Verdict
+from tests.contract.world import (
+    ADA,
+    BOB,
+    DAY,
+    HOUR,
+    MINUTE,
+    NOON,
+    REFUSED,
+    SECOND,
+    SENT,
+    TTL,
+    figures,
+    follow_up,
+    send,
+    sort,
+    states,
+    tell,
+)
+
+LATER = Outcome(next_try_at=NOON + HOUR, tries=1, refusals=0, ambiguous=False)
+
+
+@pytest.fixture
+def letter_id(ledger: Ledger) -> str:
+    sort(ledger, {"a": 3})
+    return tell(ledger, [ADA, BOB])
+
+
+# --- Claims -----------------------------------------------------------------------------------------------------------
+
+
+def test_empty_outbox_has_nothing_to_claim(ledger: Ledger):
+    assert ledger.claim_letter("worker", NOON, TTL) is None
+    assert ledger.next_try_at() is None
+
+
+def test_claim_hands_out_the_letter_as_it_was_frozen(ledger: Ledger, letter_id: str):
+    letter = ledger.claim_letter("worker", NOON, TTL)
+
+    assert letter is not None
+    assert (letter.id, letter.route, letter.created_at) == (letter_id, "admins", NOON)
+    assert (letter.message_id, letter.raw) == (f"<{letter_id}@relay>", b"Subject: x\r\n\r\n")
+    assert (letter.recipients, letter.tries, letter.refusals, letter.ambiguous) == ((ADA, BOB), 0, 0, False)
+
+
+def test_claimed_letter_is_nobody_elses_until_the_claim_runs_out(ledger: Ledger, letter_id: str):
+    first = ledger.claim_letter("one", NOON, TTL)
+    assert ledger.next_try_at() == NOON + TTL
+    assert ledger.claim_letter("two", NOON + TTL - SECOND, TTL) is None
+    second = ledger.claim_letter("two", NOON + TTL, TTL)
+
+    assert first is not None
+    assert second is not None
+    assert first.claim != second.claim
+    with pytest.raises(LeaseLost):
+        ledger.mark_ambiguous(first)
+    with pytest.raises(LeaseLost):
+        ledger.settle(first, replace(LATER, sent=frozenset({ADA, BOB})), NOON + TTL)
+    assert states(ledger, letter_id) == (LetterState.OPEN, {ADA: Delivery.QUEUED, BOB: Delivery.QUEUED})
+    ledger.mark_ambiguous(second)
+
+
+def test_oldest_letter_is_claimed_first(ledger: Ledger):
+    ids = [tell(ledger, [f"{hours}@example.com"], at=NOON - hours * HOUR) for hours in (1, 3, 2)]
+    claimed = [ledger.claim_letter("worker", NOON, TTL) for _ in ids]
+
+    assert [each and each.id for each in claimed] == [ids[1], ids[2], ids[0]]
+
+
+def test_letter_is_not_claimed_before_its_time(ledger: Ledger):
+    tell(ledger, at=NOON)
+
+    assert ledger.claim_letter("worker", NOON - SECOND, TTL) is None
+    assert ledger.next_try_at() == NOON
+
+
+def test_settled_claim_is_gone(ledger: Ledger, letter_id: str):
+    letter, _ = send(ledger, SENT)
+
+    with pytest.raises(LeaseLost):
+        ledger.settle(letter, replace(LATER, sent=frozenset({ADA, BOB})), NOON)
+    with pytest.raises(LeaseLost):
+        ledger.mark_ambiguous(letter)
+    assert figures(ledger) == {"received": 3, "reported": 3}
+
+
+def test_worker_that_comes_back_finds_its_letters_free_again(ledger: Ledger, letter_id: str):
+    """Its claim outlived it: nobody has to wait for it to run out."""
+    claimed = ledger.claim_letter("one", NOON, TTL)
+    assert claimed is not None
+    ledger.mark_ambiguous(claimed)
+    ledger.forget_worker("two")
+    assert ledger.claim_letter("one", NOON, TTL) is None
+    ledger.forget_worker("one")
+    again = ledger.claim_letter("one", NOON, TTL)
+
+    assert again is not None
+    assert (again.id, again.ambiguous) == (letter_id, True)
+
+
+def test_mark_is_there_for_the_next_claim(ledger: Ledger, letter_id: str):
+    first = ledger.claim_letter("one", NOON, TTL)
+    assert first is not None
+    ledger.mark_ambiguous(first)
+    second = ledger.claim_letter("two", NOON + TTL, TTL)
+
+    assert second is not None
+    assert second.ambiguous
+
+
+# --- Outcomes ---------------------------------------------------------------------------------------------------------
+
+
+def test_letter_taken_by_all_is_reported(ledger: Ledger, letter_id: str):
+    _, state = send(ledger, SENT)
+
+    assert state is LetterState.SENT
+    assert figures(ledger) == {"received": 3, "reported": 3}
+    letter = ledger.letter(letter_id)
+    assert letter is not None
+    assert (letter.ended_at, letter.next_try_at, letter.claimed_by, letter.claimed_until) == (NOON, None, "", None)
+
+
+def test_letter_refused_by_all_is_dead_and_undelivered(ledger: Ledger, letter_id: str):
+    _, state = send(ledger, REFUSED)
+
+    assert state is LetterState.DEAD
+    assert figures(ledger) == {"received": 3, "undelivered": 3}
+    assert ledger.claim_letter("worker", NOON + DAY, TTL) is None
+
+
+def test_letter_taken_by_one_is_reported_once_the_other_is_settled(ledger: Ledger, letter_id: str):
+    _, state = send(ledger, {ADA: Delivery.SENT})
+    assert state is LetterState.OPEN
+    assert figures(ledger) == {"received": 3, "pending": 3}
+
+    letter, state = send(ledger, REFUSED, at=NOON + MINUTE)
+
+    assert letter.recipients == (BOB,), "who was served is not served again"
+    assert state is LetterState.SENT
+    assert figures(ledger) == {"received": 3, "reported": 3}
+
+
+def test_outcome_is_there_for_the_next_claim(ledger: Ledger, letter_id: str):
+    letter = ledger.claim_letter("worker", NOON, TTL)
+    assert letter is not None
+    outcome = Outcome(next_try_at=NOON + HOUR, tries=4, refusals=2, ambiguous=True)
+    assert ledger.settle(letter, outcome, NOON) is LetterState.OPEN
+
+    assert ledger.claim_letter("worker", NOON + HOUR - SECOND, TTL) is None
+    again = ledger.claim_letter("worker", NOON + HOUR, TTL)
+    assert again is not None
+    assert (again.tries, again.refusals, again.ambiguous, again.recipients) == (4, 2, True, (ADA, BOB))
+
+
+def test_upstreams_words_are_kept_per_recipient(ledger: Ledger, letter_id: str):
+    letter = ledger.claim_letter("worker", NOON, TTL)
+    assert letter is not None
+    words = {
+        ADA: Answer(verdict=Verdict.NEVER, code=550, text="no such \0user"),
+        BOB: Answer(verdict=Verdict.LATER, code=451, text="greylisted"),
+    }
+    ledger.settle(letter, replace(LATER, refused=frozenset({ADA}), words=words), NOON + SECOND)
+
+    stored = ledger.letter(letter_id)
+    assert stored is not None
+    assert [(each.state, each.code, each.text, each.at) for each in stored.deliveries] == [
+        (Delivery.REFUSED, 550, "no such �user", NOON + SECOND),
+        (Delivery.QUEUED, 451, "greylisted", NOON),
+    ]
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        replace(LATER, next_try_at=None),
+        replace(LATER, next_try_at=None, sent=frozenset({ADA})),
+        replace(LATER, sent=frozenset({"eve@example.com"})),
+        replace(LATER, sent=frozenset({ADA}), refused=frozenset({ADA})),
+        replace(LATER, words={"eve@example.com": Answer(verdict=Verdict.LATER, code=0, text="")}),
+    ],
+)
+def test_outcome_that_contradicts_the_letter_is_refused(ledger: Ledger, letter_id: str, outcome: Outcome):
+    letter = ledger.claim_letter("worker", NOON, TTL)
+    assert letter is not None
+    with pytest.raises(ValueError, match="letter"):
+        ledger.settle(letter, outcome, NOON)
+
+    ledger.settle(letter, LATER, NOON)
+
+
+# --- Follow-ups -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def followed(ledger: Ledger) -> tuple[str, str, str]:
+    """Ada has taken two digests that were held for Bob, who has one follow-up queued for both: ids of all three."""
+    sort(ledger, {"a": 3})
+    first = tell(ledger, [ADA], [BOB], at=NOON)
+    send(ledger, SENT)
+    sort(ledger, {"a": 4})
+    second = tell(ledger, [ADA], [BOB], at=NOON + MINUTE)
+    send(ledger, SENT, at=NOON + MINUTE)
+    return first, second, follow_up(ledger, BOB, at=NOON + HOUR)
+
+
+def test_digests_end_with_their_follow_up(ledger: Ledger, followed: tuple[str, str, str]):
+    assert figures(ledger) == {"received": 7, "pending": 7}
+    letter, state = send(ledger, SENT, at=NOON + HOUR)
+
+    assert (letter.id, letter.recipients, state) == (followed[2], (BOB,), LetterState.SENT)
+    assert [states(ledger, each)[0] for each in followed] == [LetterState.SENT] * 3
+    assert figures(ledger) == {"received": 7, "reported": 7}
+
+
+def test_digests_taken_by_one_are_reported_though_their_follow_up_dies(ledger: Ledger, followed: tuple[str, str, str]):
+    send(ledger, REFUSED, at=NOON + HOUR)
+
+    assert [states(ledger, each)[0] for each in followed] == [LetterState.SENT, LetterState.SENT, LetterState.DEAD]
+    assert figures(ledger) == {"received": 7, "reported": 7}
+
+
+@pytest.mark.parametrize(
+    ("for_ada", "for_bob", "ends"),
+    [
+        (REFUSED, SENT, {"reported": 3}),
+        (REFUSED, REFUSED, {"undelivered": 3}),
+        (SENT, REFUSED, {"reported": 3}),
+    ],
+)
+@pytest.mark.parametrize("follow_up_first", [False, True])
+def test_digest_ends_when_all_are_settled_whoever_is_last(ledger: Ledger, for_ada, for_bob, ends, follow_up_first):
+    sort(ledger, {"a": 3})
+    tell(ledger, [ADA], [BOB])
+    if follow_up_first:
+        letter = ledger.claim_letter("worker", NOON, TTL)
+        assert letter is not None
+        follow_up(ledger, BOB)
+        send(ledger, for_bob)
+        assert figures(ledger) == {"received": 3, "pending": 3}
+        sent = frozenset({ADA}) if for_ada is SENT else frozenset()
+        ledger.settle(letter, replace(LATER, sent=sent, refused=frozenset({ADA}) - sent), NOON)
+    else:
+        send(ledger, for_ada)
+        follow_up(ledger, BOB)
+        assert figures(ledger) == {"received": 3, "pending": 3}
+        send(ledger, for_bob)
+
+    assert figures(ledger) == {"received": 3} | ends
+
+
+def test_follow_up_for_two_settles_each_alone(ledger: Ledger):
+    """It is sent to both at once; what it covers is settled per recipient."""
+    from relay.model import LetterKind
+    from tests.contract.world import digest, rendered, schedule_token
+
+    sort(ledger, {"a": 3})
+    covered = tell(ledger, ["eve@example.com"], [ADA, BOB])
+    send(ledger, {"eve@example.com": Delivery.REFUSED})
+    letter = digest(recipients=[ADA, BOB], kind=LetterKind.FOLLOW_UP)
+    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        tx.freeze(letter, rendered(letter), queued=[ADA, BOB], covers=[covered])
+
+    send(ledger, {ADA: Delivery.REFUSED})
+    assert figures(ledger) == {"received": 3, "pending": 3}
+    send(ledger, {BOB: Delivery.SENT}, at=NOON + MINUTE)
+    assert figures(ledger) == {"received": 3, "reported": 3}
+
+
+# --- The upstream -----------------------------------------------------------------------------------------------------
+
+
+def test_upstreams_state_is_kept(ledger: Ledger):
+    assert ledger.upstream() == UpstreamState()
+    state = UpstreamState(
+        failures=3,
+        failing_since=NOON,
+        next_try_at=NOON + HOUR,
+        trouble=Trouble.AUTH,
+        detail="535 no",
+        last_success_at=NOON - DAY,
+        last_try_at=NOON + SECOND,
+        outage_since=NOON - 2 * DAY,
+        outage_until=NOON - DAY,
+    )
+    ledger.save_upstream(state)
+    assert ledger.upstream() == state
+    ledger.save_upstream(UpstreamState())
+    assert ledger.upstream() == UpstreamState()

@@ -1,0 +1,131 @@
+"""What people see, and the mutes they set."""
+
+from dataclasses import replace
+
+import pytest
+
+from relay.ledger import Cursor, GroupOrder, Ledger, Tally
+from relay.model import Books, Phase
+from tests.contract.world import ADA, DAY, HOUR, MINUTE, NOON, REFUSED, SECOND, SPOOL, figures, send, sort, tell
+
+
+@pytest.fixture
+def three(ledger: Ledger) -> Ledger:
+    """Three errors; each is the greatest in another way."""
+    sort(ledger, {"oldest": 2}, at=NOON)
+    sort(ledger, {"most": 9}, at=NOON + HOUR)
+    sort(ledger, {"newest": 1}, at=NOON + 2 * HOUR, route="ops")
+    most = next(group for group in ledger.groups() if group.fingerprint == "most")
+    ledger.revise(most.id, lambda group: replace(group, pending_mails=0, pending_occurrences=0, phase=Phase.OPEN))
+    return ledger
+
+
+def names(ledger: Ledger, **wanted: object) -> list[str]:
+    return [group.fingerprint for group in ledger.groups(**wanted)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"),
+    [
+        (GroupOrder.LAST_SEEN, ["newest", "most", "oldest"]),
+        (GroupOrder.FIRST_SEEN, ["newest", "most", "oldest"]),
+        (GroupOrder.OCCURRENCES, ["most", "oldest", "newest"]),
+        (GroupOrder.PENDING, ["oldest", "newest", "most"]),
+    ],
+)
+def test_groups_are_listed_in_any_order(three: Ledger, order: GroupOrder, expected: list[str]):
+    assert names(three, order=order) == expected
+    assert names(three, order=order, limit=2) == expected[:2]
+
+
+def test_groups_are_listed_by_condition(three: Ledger):
+    assert names(three, route="ops") == ["newest"]
+    assert names(three, app="shop", phase=Phase.OPEN) == ["most"]
+    assert names(three, app="other") == []
+    assert names(three, text="MOST in") == ["most"]
+    assert names(three, text="%") == []
+    assert names(three, text="_") == []
+
+
+def test_unknown_group_is_none(ledger: Ledger):
+    assert ledger.group(4711) is None
+    assert ledger.samples_of(4711) == []
+    assert ledger.course(4711, NOON, NOON) is None
+    assert ledger.revise(4711, lambda group: group) is None
+    assert not ledger.mute(4711, NOON)
+    assert not ledger.unmute(4711)
+
+
+def test_books_of_an_empty_ledger_balance(ledger: Ledger):
+    assert ledger.books(NOON) == Books(
+        at=NOON, received=0, reported=0, pending=0, muted=0, ignored=0, parked=0, undelivered=0
+    )
+
+
+def test_tally_counts_what_there_is(three: Ledger):
+    tell(three, route="ops")
+    send(three, REFUSED)
+    tell(three, [ADA])
+    with three.sorting(SPOOL, three.cursor(SPOOL)) as tx:
+        tx.park(99, at=NOON, reason="x")
+
+    assert three.tally() == Tally(groups=3, groups_pending=0, letters_open=1, letters_dead=1, parked=1)
+
+
+def test_cursors_are_listed_by_spool(ledger: Ledger):
+    sort(ledger, {"a": 3}, spool="f" * 32)
+    sort(ledger, {"a": 2})
+
+    assert ledger.cursors() == [Cursor(spool_id=SPOOL, position=2), Cursor(spool_id="f" * 32, position=3)]
+
+
+# --- Mutes ------------------------------------------------------------------------------------------------------------
+
+
+def test_muted_group_has_no_turn_before_its_time(ledger: Ledger):
+    sort(ledger, {"a": 3})
+    number = ledger.groups()[0].id
+    assert ledger.mute(number, NOON + HOUR)
+
+    group = ledger.groups()[0]
+    assert (group.muted_until, group.due_at) == (NOON + HOUR, NOON + HOUR)
+    assert figures(ledger) == {"received": 3, "pending": 3}
+    assert ledger.unmute(number)
+    group = ledger.groups()[0]
+    assert (group.muted_until, group.due_at) == (None, NOON)
+
+
+def test_mute_leaves_a_later_turn_where_it_was(ledger: Ledger):
+    sort(ledger, {"a": 3}, at=NOON + DAY)
+    sort(ledger, {"nothing pending": 1})
+    later, quiet = ledger.groups()
+    ledger.revise(quiet.id, lambda group: replace(group, due_at=None))
+    for group in (later, quiet):
+        ledger.mute(group.id, NOON + HOUR)
+
+    assert [group.due_at for group in ledger.groups()] == [NOON + DAY, None]
+
+
+def test_revised_group_keeps_its_id_and_its_thread(ledger: Ledger):
+    sort(ledger, {"a": 1})
+    letter_id = tell(ledger)
+    number = ledger.groups()[0].id
+    revised = ledger.revise(number, lambda group: replace(group, id=0, title="another"))
+
+    assert revised == ledger.group(number)
+    assert revised is not None
+    assert revised.title == "another"
+    token = ledger.lease("schedule", "worker", NOON, MINUTE)
+    assert token is not None
+    with ledger.scheduling("schedule", token) as tx:
+        assert tx.first_message_id(number) == f"<{letter_id}@relay>"
+
+
+def test_failing_change_changes_nothing(ledger: Ledger):
+    sort(ledger, {"a": 1})
+    before = ledger.groups()[0]
+    with pytest.raises(ZeroDivisionError):
+        ledger.revise(before.id, lambda group: replace(group, step=1 // 0))
+
+    assert ledger.groups() == [before]
+    assert ledger.mute(before.id, NOON + SECOND)

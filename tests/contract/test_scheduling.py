@@ -1,0 +1,506 @@
+"""A digest is frozen under a lease, together with the groups it tells of."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from relay.errors import LeaseLost, LedgerError
+from relay.ledger import Ledger, RouteState
+from relay.model import BudgetState, Course, Delivery, Group, LetterKind, Phase
+from tests.contract.world import (
+    ADA,
+    BOB,
+    DAY,
+    HOUR,
+    MINUTE,
+    NOON,
+    REFUSED,
+    ROUTE,
+    SECOND,
+    SENT,
+    TTL,
+    digest,
+    entry,
+    figures,
+    follow_up,
+    rendered,
+    report,
+    schedule_token,
+    send,
+    sort,
+    states,
+    tell,
+    told,
+)
+
+
+def change(ledger: Ledger, name: str, **values: object) -> None:
+    group = next(group for group in ledger.groups() if group.fingerprint == name)
+    ledger.revise(group.id, lambda group: replace(group, **values))  # type: ignore[arg-type]
+
+
+def names(groups: list[Group]) -> list[str]:
+    return [group.fingerprint for group in groups]
+
+
+# --- The lease --------------------------------------------------------------------------------------------------------
+
+
+def test_lease_is_held_by_one_and_renewed_under_its_token(ledger: Ledger):
+    token = ledger.lease("schedule", "one", NOON, MINUTE)
+
+    assert ledger.lease("schedule", "two", NOON + 59 * SECOND, MINUTE) is None
+    assert ledger.lease("schedule", "one", NOON + 59 * SECOND, MINUTE) == token
+    assert ledger.lease("schedule", "two", NOON + 118 * SECOND, MINUTE) is None
+
+
+def test_lease_that_ran_out_goes_to_the_next_under_a_greater_token(ledger: Ledger):
+    first = ledger.lease("schedule", "one", NOON, MINUTE)
+    second = ledger.lease("schedule", "two", NOON + MINUTE, MINUTE)
+    third = ledger.lease("schedule", "two", NOON + 5 * MINUTE, MINUTE)
+
+    assert first is not None
+    assert second is not None
+    assert third is not None
+    assert first < second < third
+    assert ledger.lease("other", "one", NOON, MINUTE) is not None
+
+
+def test_worker_that_comes_back_gets_a_new_token_at_once(ledger: Ledger):
+    """Its former life may still be writing somewhere."""
+    first = ledger.lease("schedule", "one", NOON, MINUTE)
+    ledger.forget_worker("one")
+    second = ledger.lease("schedule", "one", NOON, MINUTE)
+
+    assert first is not None
+    assert second is not None
+    assert second > first
+    with pytest.raises(LeaseLost), ledger.scheduling("schedule", first):
+        pytest.fail("entered")
+
+
+def test_forgetting_a_worker_leaves_the_others_alone(ledger: Ledger):
+    ledger.lease("schedule", "one", NOON, MINUTE)
+    ledger.forget_worker("two")
+
+    assert ledger.lease("schedule", "two", NOON, MINUTE) is None
+    assert [(each.name, each.holder, each.expires_at) for each in ledger.leases()] == [
+        ("schedule", "one", NOON + MINUTE)
+    ]
+
+
+def test_scheduling_needs_the_newest_token(ledger: Ledger):
+    token = schedule_token(ledger)
+
+    with ledger.scheduling("schedule", token):
+        pass
+    for name, wrong in [("schedule", token - 1), ("schedule", token + 1), ("other", token)]:
+        with pytest.raises(LeaseLost), ledger.scheduling(name, wrong):
+            pytest.fail("entered")
+
+
+# --- What there is to tell --------------------------------------------------------------------------------------------
+
+
+def test_due_groups_are_those_whose_turn_has_come(ledger: Ledger):
+    sort(ledger, {"late": 1, "soon": 1, "never": 1})
+    sort(ledger, {"other route": 1}, route="ops")
+    change(ledger, "late", due_at=NOON - HOUR)
+    change(ledger, "soon", due_at=NOON + SECOND)
+    change(ledger, "never", due_at=None)
+
+    assert ledger.next_due_at() == NOON - HOUR
+    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        assert names(tx.due_groups(NOON)) == ["late", "other route"]
+        assert names(tx.due_groups(NOON, limit=1)) == ["late"]
+        assert tx.due_groups(NOON - 2 * HOUR) == []
+
+
+def test_empty_ledger_has_nothing_due(ledger: Ledger):
+    assert ledger.next_due_at() is None
+    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        assert tx.due_groups(NOON) == []
+        assert tx.pending_groups(ROUTE) == []
+        assert tx.quiet_groups(ROUTE, NOON) == []
+        assert tx.holding() == []
+        assert tx.entries([]) == []
+        assert tx.courses({}, NOON) == {}
+        assert tx.samples([]) == {}
+        assert tx.budgets([]) == {}
+        assert tx.free_recipients(ROUTE, []) == set()
+        assert tx.first_message_id(17) == ""
+
+
+def test_pending_groups_are_those_of_the_route(ledger: Ledger):
+    sort(ledger, {"b": 1}, at=NOON)
+    sort(ledger, {"a": 1}, at=NOON - HOUR)
+    sort(ledger, {"elsewhere": 1}, route="ops")
+    sort(ledger, {"open": 1}, at=NOON + HOUR)
+    change(ledger, "open", phase=Phase.OPEN)
+
+    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        assert names(tx.pending_groups(ROUTE)) == ["a", "b", "open"]
+        assert names(tx.pending_groups(ROUTE, phase=Phase.FRESH)) == ["a", "b"]
+        assert names(tx.pending_groups(ROUTE, limit=1)) == ["a"]
+
+
+def test_quiet_groups_are_known_and_have_nothing_pending(ledger: Ledger):
+    sort(ledger, {"quiet": 1, "fresh": 1, "ended": 1})
+    sort(ledger, {"loud": 1, "pending": 1}, at=NOON + HOUR)
+    for name in ("quiet", "ended", "loud"):
+        change(ledger, name, phase=Phase.OPEN, pending_mails=0)
+    change(ledger, "pending", phase=Phase.OPEN)
+    change(ledger, "ended", phase=Phase.ENDED)
+
+    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        assert names(tx.quiet_groups(ROUTE, NOON)) == ["quiet"]
+        assert names(tx.quiet_groups(ROUTE, NOON + HOUR)) == ["quiet", "loud"]
+        assert tx.quiet_groups("ops", NOON + HOUR) == []
+
+
+def test_newest_sample_of_each_group(ledger: Ledger):
+    sort(ledger, {"a": 1, "b": 1})
+    ids = [group.id for group in ledger.groups()]
+    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        assert tx.samples([*ids, 4711]) == dict.fromkeys(ids, report())
+
+
+# --- Courses ----------------------------------------------------------------------------------------------------------
+
+
+def course(ledger: Ledger, since: timedelta, counts: dict[timedelta, int]) -> Course | None:
+    """The course from `since` before noon until noon, of counts so long before noon."""
+    for before, number in counts.items():
+        sort(ledger, {"a": number}, at=NOON - before)
+    return ledger.course(ledger.groups()[0].id, NOON - since, NOON)
+
+
+@pytest.mark.parametrize(
+    ("since", "step", "length"),
+    [
+        (timedelta(0), MINUTE, 1),
+        (23 * MINUTE, MINUTE, 24),
+        (24 * MINUTE, 2 * MINUTE, 13),
+        (2 * HOUR, 10 * MINUTE, 13),
+        (24 * HOUR, 2 * HOUR, 13),
+        (47 * HOUR, 3 * HOUR, 17),
+        (49 * HOUR, 3 * HOUR, 18),
+        (14 * DAY, DAY, 15),
+        (90 * DAY, 7 * DAY, 14),
+    ],
+)
+def test_course_takes_the_smallest_step_that_fits(ledger: Ledger, since: timedelta, step: timedelta, length: int):
+    drawn = course(ledger, since, {timedelta(0): 7})
+
+    assert drawn is not None
+    assert (drawn.step, len(drawn.counts)) == (step, length)
+    assert drawn.counts[-1] == 7
+    assert drawn.since <= NOON - since < drawn.since + step
+
+
+def test_course_longer_than_any_step_keeps_its_end(ledger: Ledger):
+    drawn = course(ledger, 3650 * DAY, {timedelta(0): 7})
+
+    assert drawn is not None
+    assert (len(drawn.counts), drawn.counts[-1]) == (24, 7)
+
+
+def test_course_sums_what_falls_into_a_step(ledger: Ledger):
+    drawn = course(ledger, 2 * HOUR, {120 * MINUTE: 1, 118 * MINUTE: 2, 60 * MINUTE: 4, 51 * MINUTE: 8, 0 * MINUTE: 16})
+
+    assert drawn is not None
+    assert drawn.counts == (3, 0, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0, 16)
+
+
+def test_course_of_nothing_is_none(ledger: Ledger):
+    assert course(ledger, HOUR, {2 * HOUR: 5}) is None
+
+
+def test_courses_begin_where_each_group_asks(ledger: Ledger):
+    sort(ledger, {"a": 1, "b": 2})
+    since = {group.id: NOON - (MINUTE if group.fingerprint == "a" else DAY) for group in ledger.groups()}
+
+    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        drawn = tx.courses(since, NOON)
+
+    assert sorted((each.step, sum(each.counts)) for each in drawn.values()) == [(MINUTE, 1), (2 * HOUR, 2)]
+
+
+# --- Freezing ---------------------------------------------------------------------------------------------------------
+
+
+def test_frozen_digest_is_pending_by_its_letter(ledger: Ledger):
+    sort(ledger, {"a": 3, "b": 2})
+    letter_id = tell(ledger)
+
+    assert figures(ledger) == {"received": 5, "pending": 5}
+    assert [group.pending_mails for group in ledger.groups()] == [0, 0]
+    letter = ledger.letter(letter_id)
+    assert letter is not None
+    assert (letter.kind, letter.mails, letter.created_at, letter.next_try_at) == (LetterKind.DIGEST, 5, NOON, NOON)
+    assert ledger.raw(letter_id) == b"Subject: x\r\n\r\n"
+
+
+def test_exception_in_the_block_freezes_nothing(ledger: Ledger):
+    sort(ledger, {"a": 3})
+    letter = digest([entry(ledger.groups()[0])])
+
+    with pytest.raises(RuntimeError), ledger.scheduling("schedule", schedule_token(ledger)) as tx:  # noqa: PT012
+        tx.freeze(letter, rendered(letter), queued=[ADA])
+        tx.save([told(group) for group in tx.pending_groups(ROUTE)])
+        raise RuntimeError
+
+    assert ledger.letters() == []
+    assert figures(ledger) == {"received": 3, "pending": 3}
+    assert ledger.groups()[0].pending_mails == 3
+
+
+def test_books_in_the_block_show_what_was_done_in_it(ledger: Ledger):
+    sort(ledger, {"a": 3})
+    letter = digest([entry(ledger.groups()[0])])
+
+    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        tx.freeze(letter, rendered(letter), queued=[ADA])
+        assert tx.books(NOON).pending == 6
+        tx.save([told(group) for group in tx.pending_groups(ROUTE)])
+        assert tx.books(NOON).pending == 3
+
+
+def test_entries_come_back_as_they_were(ledger: Ledger):
+    """With every part, and oldest letter first."""
+    sort(ledger, {"a": 1})
+    first = entry(ledger.groups()[0])
+    full = replace(
+        first,
+        seen_before=NOON - 3 * DAY,
+        course=Course(since=NOON, step=timedelta(minutes=1.5), counts=(1, 0, 7)),
+        sample=report("odd \ud800 \0"),
+    )
+    later, earlier = digest([full, first], at=NOON + HOUR), digest([first], at=NOON, route="ops")
+    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        for letter in (later, earlier):
+            tx.freeze(letter, rendered(letter), queued=[ADA])
+        assert tx.entries([later.id, earlier.id]) == [first, full, first]
+
+    assert ledger.entries_of(later.id) == [full, first]
+    assert ledger.entries_of("unknown") == []
+
+
+def test_digest_sets_the_pause_of_its_route_alone(ledger: Ledger):
+    tell(ledger, at=NOON)
+    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        notice = digest(kind=LetterKind.NOTICE, recipients=[BOB], at=NOON + HOUR)
+        tx.freeze(notice, rendered(notice), queued=[BOB])
+        assert tx.route_state(ROUTE) == RouteState(last_digest_at=NOON)
+        assert tx.route_state("ops") == RouteState(last_digest_at=None)
+    send(ledger, SENT, at=NOON)
+    tell(ledger, at=NOON + DAY)
+
+    assert ledger.route_states() == {ROUTE: RouteState(last_digest_at=NOON + DAY)}
+
+
+def test_first_digest_about_one_error_alone_begins_its_thread(ledger: Ledger):
+    threads = []
+    for names_of_batch in (["a", "b"], ["a"], ["a"]):
+        sort(ledger, dict.fromkeys(names_of_batch, 1))
+        letter_id = tell(ledger)
+        send(ledger, SENT)
+        numbers = {group.fingerprint: group.id for group in ledger.groups()}
+        with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+            threads.append((letter_id, tx.first_message_id(numbers["a"])))
+            assert tx.first_message_id(numbers["b"]) == ""
+
+    assert [thread for _, thread in threads] == ["", f"<{threads[1][0]}@relay>", f"<{threads[1][0]}@relay>"]
+
+
+def test_recipient_with_a_letter_queued_is_not_free(ledger: Ledger):
+    tell(ledger, [ADA])
+
+    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        assert tx.free_recipients(ROUTE, [ADA, BOB]) == {BOB}
+        assert tx.free_recipients("ops", [ADA, BOB]) == {ADA, BOB}
+    with pytest.raises(LedgerError, match="queued"):
+        tell(ledger, [ADA, BOB])
+    tell(ledger, [BOB], [ADA])
+    tell(ledger, [ADA], route="ops")
+
+
+def test_one_letter_at_most_is_queued_per_recipient_whatever_the_code_does(ledger: Ledger):
+    """The index refuses what the check before it would have."""
+    from relay.ledger.gate import Gate
+    from relay.ledger.schema import deliveries
+
+    first, second = tell(ledger, [ADA]), tell(ledger, [BOB], [ADA])
+    assert first != second
+    with pytest.raises(LedgerError), ledger._write(Gate.ALONE) as connection:
+        connection.execute(deliveries.update().values(state=Delivery.QUEUED))
+
+
+@pytest.mark.parametrize(
+    ("kind", "recipients", "queued", "held", "covers"),
+    [
+        (LetterKind.DIGEST, [ADA], [], [ADA], []),
+        (LetterKind.DIGEST, [ADA, BOB], [ADA], [], []),
+        (LetterKind.DIGEST, [ADA], [ADA], [ADA], []),
+        (LetterKind.DIGEST, [ADA], [ADA, BOB], [], []),
+        (LetterKind.DIGEST, [], [], [], []),
+        (LetterKind.DIGEST, [ADA], [ADA], [], ["x"]),
+        (LetterKind.NOTICE, [ADA], [ADA], [], ["x"]),
+        (LetterKind.FOLLOW_UP, [ADA], [ADA], [], []),
+        (LetterKind.FOLLOW_UP, [ADA, BOB], [ADA], [BOB], ["x"]),
+    ],
+)
+def test_letter_that_contradicts_itself_is_refused(ledger: Ledger, kind, recipients, queued, held, covers):
+    letter = digest(kind=kind, recipients=recipients)
+
+    with pytest.raises(ValueError), ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        tx.freeze(letter, rendered(letter), queued=queued, held=held, covers=covers)
+
+
+def test_follow_up_over_letters_of_which_nothing_is_held_is_refused(ledger: Ledger):
+    letter_id = tell(ledger, [ADA])
+    letter = digest(kind=LetterKind.FOLLOW_UP, recipients=[BOB])
+
+    with pytest.raises(LedgerError, match="held"), ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        tx.freeze(letter, rendered(letter), queued=[BOB], covers=[letter_id])
+
+
+# --- Held back, followed up, abandoned --------------------------------------------------------------------------------
+
+
+def test_held_letters_are_listed_for_their_recipient_oldest_first(ledger: Ledger):
+    second = tell(ledger, [ADA], [BOB], at=NOON + HOUR)
+    send(ledger, SENT, at=NOON + HOUR)
+    first = tell(ledger, [ADA], [BOB], at=NOON)
+
+    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        assert tx.held(ROUTE, BOB) == [first, second]
+        assert tx.held(ROUTE, ADA) == []
+        assert tx.held("ops", BOB) == []
+        assert tx.holding() == [(ROUTE, BOB)]
+
+
+def test_follow_up_takes_over_what_was_held(ledger: Ledger):
+    sort(ledger, {"a": 3})
+    letter_id = tell(ledger, [ADA], [BOB])
+    follower = follow_up(ledger, BOB)
+
+    assert states(ledger, letter_id)[1] == {ADA: Delivery.QUEUED, BOB: Delivery.COVERED}
+    letter = ledger.letter(letter_id)
+    assert letter is not None
+    assert [each.covered_by for each in letter.deliveries] == ["", follower]
+    assert ledger.entries_of(follower) == ledger.entries_of(letter_id)
+    assert figures(ledger) == {"received": 3, "pending": 3}
+    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        assert tx.holding() == []
+
+
+def test_abandoned_recipient_holds_up_no_letter(ledger: Ledger):
+    sort(ledger, {"a": 3})
+    first = tell(ledger, [ADA, BOB])
+    sort(ledger, {"a": 2})
+    send(ledger, {ADA: Delivery.SENT})
+    second = tell(ledger, [ADA], [BOB], at=NOON + SECOND)
+
+    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        assert tx.abandon(ROUTE, BOB, "no longer configured", NOON) == 2
+        assert tx.abandon(ROUTE, BOB, "no longer configured", NOON) == 0
+        assert tx.abandon("ops", ADA, "another route", NOON) == 0
+
+    assert figures(ledger) == {"received": 5, "pending": 2, "reported": 3}
+    assert [states(ledger, each)[1][BOB] for each in (first, second)] == [Delivery.REFUSED] * 2
+    claimed = ledger.claim_letter("worker", NOON + MINUTE, TTL)
+    assert claimed is not None
+    assert (claimed.id, claimed.recipients) == (second, (ADA,))
+
+
+def test_letter_of_an_abandoned_recipient_alone_dies(ledger: Ledger):
+    sort(ledger, {"a": 3})
+    tell(ledger, [BOB])
+    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        tx.abandon(ROUTE, BOB, "no longer configured", NOON)
+
+    assert figures(ledger) == {"received": 3, "undelivered": 3}
+    assert ledger.claim_letter("worker", NOON + DAY, TTL) is None
+    assert ledger.next_try_at() is None
+
+
+def test_letter_on_its_way_is_not_abandoned(ledger: Ledger):
+    """What the upstream says of it must not be lost."""
+    sort(ledger, {"a": 3})
+    tell(ledger, [ADA])
+    ledger.claim_letter("worker", NOON, TTL)
+
+    for later, given_up in ((MINUTE, 0), (TTL, 1)):
+        with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+            assert tx.abandon(ROUTE, ADA, "no longer configured", NOON + later) == given_up
+
+
+# --- Dead letters' totals ---------------------------------------------------------------------------------------------
+
+
+def untold(ledger: Ledger) -> list[str]:
+    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        return [each.letter_id for each in tx.dead_totals(ROUTE)]
+
+
+def test_totals_of_a_dead_letter_are_told_by_the_next_one_that_gets_through(ledger: Ledger):
+    sort(ledger, {"a": 3})
+    dead = tell(ledger)
+    assert untold(ledger) == []
+    send(ledger, REFUSED)
+
+    assert untold(ledger) == [dead]
+    sort(ledger, {"a": 2})
+    second = tell(ledger, tells=[dead], at=NOON + HOUR)
+    assert untold(ledger) == []
+    send(ledger, REFUSED, at=NOON + HOUR)
+    assert untold(ledger) == [dead, second], "the letter that was to tell it has died itself"
+    sort(ledger, {"a": 1})
+    tell(ledger, tells=[dead, second], at=NOON + 2 * HOUR)
+    send(ledger, SENT, at=NOON + 2 * HOUR)
+    assert untold(ledger) == []
+    assert figures(ledger) == {"received": 6, "reported": 1, "undelivered": 5}
+
+
+def test_dead_total_says_what_was_lost(ledger: Ledger):
+    sort(ledger, {"a": 3})
+    dead = tell(ledger)
+    send(ledger, REFUSED, at=NOON + MINUTE)
+
+    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        total = tx.dead_totals(ROUTE)[0]
+        assert tx.dead_totals("ops") == []
+
+    assert (total.letter_id, total.mails, total.occurrences, total.subject) == (dead, 3, 3, "[shop] 1 errors")
+    assert (total.created_at, total.died_at) == (NOON, NOON + MINUTE)
+
+
+def test_dropped_letter_is_still_told_and_a_revived_one_is_not(ledger: Ledger):
+    dead = []
+    for _ in range(2):
+        sort(ledger, {"a": 1})
+        dead.append(tell(ledger))
+        send(ledger, REFUSED)
+    ledger.drop(dead[0], NOON)
+    ledger.retry(dead[1], NOON)
+
+    assert untold(ledger) == dead[:1]
+
+
+# --- Budgets ----------------------------------------------------------------------------------------------------------
+
+
+def test_budget_is_kept_per_recipient(ledger: Ledger):
+    first = BudgetState(tokens=4.25, at=NOON, day="2026-03-01", sent_today=1)
+    second = replace(first, tokens=0.0, exhausted_since=NOON + SECOND)
+    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        assert tx.budgets([ADA]) == {}
+        tx.save_budget(ADA, first)
+        tx.save_budget(BOB, first)
+        tx.save_budget(BOB, second)
+        assert tx.budgets([ADA, BOB, "eve@example.com"]) == {ADA: first, BOB: second}
+        assert tx.budgets([BOB]) == {BOB: second}
+
+    assert ledger.all_budgets() == {ADA: first, BOB: second}

@@ -1,0 +1,234 @@
+"""What the ledger's tests are made of: nouns with few words, and the steps of a worker in their smallest form."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from relay.ledger import GroupKey, Ledger, Outcome
+from relay.model import (
+    Books,
+    Delivery,
+    Digest,
+    Entry,
+    Form,
+    Group,
+    Letter,
+    LetterKind,
+    LetterState,
+    Level,
+    Phase,
+    Reason,
+    Rendered,
+    Report,
+    Sample,
+)
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+TTL = 10 * MINUTE
+SPOOL = "a" * 32
+ADA, BOB = "ada@example.com", "bob@example.com"
+ROUTE = "admins"
+BOOKS = Books(at=NOON, received=0, reported=0, pending=0, muted=0, ignored=0, parked=0, undelivered=0)
+
+
+def key(name: str, route: str = ROUTE) -> GroupKey:
+    return (route, "shop", name)
+
+
+def fresh(name: str, *, mails: int = 1, at: datetime = NOON, route: str = ROUTE) -> Group:
+    """A group of which all mails are pending, due at once."""
+    return Group(
+        route=route,
+        app="shop",
+        fingerprint=name,
+        version=1,
+        title=f"{name} in checkout",
+        level=Level.ERROR,
+        first_seen=at,
+        last_seen=at,
+        mails=mails,
+        occurrences=mails,
+        pending_mails=mails,
+        pending_occurrences=mails,
+        pending_since=at,
+        episode_since=at,
+        episode_occurrences=mails,
+        due_at=at,
+    )
+
+
+def more(group: Group, mails: int, at: datetime = NOON) -> Group:
+    """The group after more mails."""
+    return replace(
+        group,
+        mails=group.mails + mails,
+        occurrences=group.occurrences + mails,
+        pending_mails=group.pending_mails + mails,
+        pending_occurrences=group.pending_occurrences + mails,
+        pending_since=group.pending_since or at,
+        last_seen=max(group.last_seen, at),
+        due_at=group.due_at or at,
+    )
+
+
+def told(group: Group, at: datetime = NOON) -> Group:
+    """The group after a digest."""
+    return replace(
+        group,
+        phase=Phase.OPEN,
+        reported_at=at,
+        pending_mails=0,
+        pending_occurrences=0,
+        pending_since=None,
+        due_at=None,
+    )
+
+
+def report(message: str = "it broke") -> Report:
+    return Report(form=Form.DOCUMENTED, subject="Failed", sender="app@example.com", app="shop", message=message)
+
+
+def sample(message: str, at: datetime = NOON) -> Sample:
+    return Sample(at=at, report=report(message))
+
+
+def entry(group: Group) -> Entry:
+    return Entry(
+        group_id=group.id,
+        reason=Reason.NEW,
+        app=group.app,
+        title=group.title,
+        level=group.level,
+        mails=group.pending_mails,
+        occurrences=group.pending_occurrences,
+        since=group.pending_since or group.last_seen,
+        until=group.last_seen,
+        rate=1.5,
+        rate_before=0.0,
+        first_seen=group.first_seen,
+        last_seen=group.last_seen,
+        seen_before=None,
+        total_occurrences=group.occurrences,
+        episode_occurrences=group.episode_occurrences,
+        episode_since=group.first_seen,
+        peak=group.peak,
+        course=None,
+        sample=None,
+    )
+
+
+def digest(
+    entries: Collection[Entry] = (),
+    recipients: Collection[str] = (ADA,),
+    *,
+    kind: LetterKind = LetterKind.DIGEST,
+    at: datetime = NOON,
+    route: str = ROUTE,
+) -> Digest:
+    return Digest(
+        id=secrets.token_hex(16),
+        kind=kind,
+        route=route,
+        recipients=tuple(recipients),
+        created_at=at,
+        entries=tuple(entries),
+        books=BOOKS,
+    )
+
+
+def rendered(of: Digest) -> Rendered:
+    return Rendered(
+        message_id=f"<{of.id}@relay>", subject=f"[shop] {len(of.entries)} errors", raw=b"Subject: x\r\n\r\n"
+    )
+
+
+# --- Steps ------------------------------------------------------------------------------------------------------------
+
+
+def sort(
+    ledger: Ledger, mails: Mapping[str, int], *, spool: str = SPOOL, at: datetime = NOON, route: str = ROUTE
+) -> None:
+    """Sort one batch: so many mails of each error."""
+    position = ledger.cursor(spool)
+    keys = {key(name, route): (name, number) for name, number in mails.items()}
+    with ledger.sorting(spool, position) as tx:
+        known = tx.groups(keys)
+        after = []
+        for each, (name, number) in keys.items():
+            group = known.get(each)
+            after.append(more(group, number, at) if group else fresh(name, mails=number, at=at, route=route))
+        for each, group in tx.save(after).items():
+            tx.count(group.id, {at: keys[each][1]})
+            tx.sample(group.id, sample("it broke", at))
+        tx.book(received=sum(mails.values()))
+        tx.advance(position + sum(mails.values()))
+
+
+def tell(
+    ledger: Ledger,
+    queued: Collection[str] = (ADA,),
+    held: Collection[str] = (),
+    *,
+    at: datetime = NOON,
+    tells: Collection[str] = (),
+    route: str = ROUTE,
+) -> str:
+    """Freeze all that is pending into a digest; returns its id."""
+    with ledger.scheduling("schedule", schedule_token(ledger, at)) as tx:
+        groups = tx.pending_groups(route)
+        letter = digest([entry(group) for group in groups], [*queued, *held], at=at, route=route)
+        tx.freeze(letter, rendered(letter), queued=queued, held=held, tells=tells)
+        tx.save([told(group, at) for group in groups])
+    return letter.id
+
+
+def follow_up(ledger: Ledger, recipient: str, *, at: datetime = NOON, route: str = ROUTE) -> str:
+    """Freeze all that is held for a recipient into a follow-up; returns its id."""
+    with ledger.scheduling("schedule", schedule_token(ledger, at)) as tx:
+        covers = tx.held(route, recipient)
+        letter = digest(tx.entries(covers), [recipient], kind=LetterKind.FOLLOW_UP, at=at, route=route)
+        tx.freeze(letter, rendered(letter), queued=[recipient], covers=covers)
+    return letter.id
+
+
+def schedule_token(ledger: Ledger, at: datetime = NOON) -> int:
+    token = ledger.lease("schedule", "worker", at, TTL)
+    assert token is not None
+    return token
+
+
+def send(ledger: Ledger, outcomes: Mapping[str, Delivery], *, at: datetime = NOON) -> tuple[Letter, LetterState]:
+    """Claim the next letter and settle it: each recipient as told, all others queued again."""
+    letter = ledger.claim_letter("worker", at, TTL)
+    assert letter is not None
+    outcome = Outcome(
+        sent=frozenset(each for each in letter.recipients if outcomes.get(each) is Delivery.SENT),
+        refused=frozenset(each for each in letter.recipients if outcomes.get(each) is Delivery.REFUSED),
+        next_try_at=at + MINUTE,
+        tries=letter.tries + 1,
+        refusals=letter.refusals,
+        ambiguous=False,
+    )
+    return letter, ledger.settle(letter, outcome, at)
+
+
+SENT = {ADA: Delivery.SENT, BOB: Delivery.SENT}
+REFUSED = {ADA: Delivery.REFUSED, BOB: Delivery.REFUSED}
+
+
+def states(ledger: Ledger, letter_id: str) -> tuple[LetterState, dict[str, Delivery]]:
+    letter = ledger.letter(letter_id)
+    assert letter is not None
+    return letter.state, {each.recipient: each.state for each in letter.deliveries}
+
+
+def figures(ledger: Ledger) -> dict[str, int]:
+    """The books without their zeros, after a look at their balance."""
+    books = ledger.books(NOON)
+    assert books.balanced, books
+    names = ("received", "reported", "pending", "muted", "ignored", "parked", "undelivered")
+    return {name: value for name in names if (value := getattr(books, name))}
