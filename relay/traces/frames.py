@@ -1,0 +1,78 @@
+"""What a stack trace is made of, whatever language printed it.
+
+A trace is a chain of errors, oldest cause first as Python prints it, each with its frames,
+outermost call first. Files are named without the folder they are installed in (`paths`), so
+that two machines, two releases and two virtualenvs give equal frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple, Protocol
+
+LEFT_OUT = "[... error-mail-relay: "
+"""So begins the line that stands for the middle of a large mail (`model.CUT_MARKER`): a trace goes on after it."""
+
+
+class Origin(IntEnum):
+    """Whose code a frame runs."""
+
+    APP = 0
+    INSTALLED = 1
+    """Installed as a package that is none of the well-known ones: another library, or the app itself."""
+    LIBRARY = 2
+    """The language's own library, a well-known package, or code that a framework generates."""
+
+
+class Frame(NamedTuple):
+    """One call. A named tuple, since thirty of them are made for each mail."""
+
+    file: str
+    """The file without its install folder, e.g. `shop/cart.py`; for Java the class with its package."""
+    function: str
+    """"" where the trace does not say."""
+    origin: Origin
+    package: str = ""
+    """The top package of an `INSTALLED` frame, e.g. `shop`."""
+
+    @property
+    def place(self) -> str:
+        """`function (file)`, for people and for the key alike."""
+        return f"{self.function or '?'} ({self.file})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Error:
+    """One exception of a chain."""
+
+    type: str
+    """As printed, e.g. `sqlalchemy.exc.IntegrityError`; "" where the trace is cut off before it."""
+    message: str
+    """The first line of its text."""
+    frames: tuple[Frame, ...]
+    member: bool = False
+    """True for one of the exceptions inside an exception group: their number and order mean nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """A stack trace found in a text, from line `start` up to and without line `end`."""
+
+    language: str
+    errors: tuple[Error, ...]
+    """Never empty; the one that was reported in the end comes last."""
+    start: int
+    end: int
+
+
+class Language(Protocol):
+    """One language's way to print a trace."""
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """Texts of which at least one is in every trace of this language: a cheap first look."""
+
+    def read(self, lines: Sequence[str]) -> Trace | None:
+        """The first trace in `lines` (without line ends), in time linear in their length; None where there is none."""

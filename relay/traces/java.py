@@ -1,0 +1,80 @@
+"""Stack traces of the Java virtual machine: Java, Kotlin, Scala, Groovy.
+
+Understood: `Caused by`, `Suppressed`, "... 23 more", messages of several lines, proxies and
+other generated classes (left out, since their names change with each start).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from relay.traces.frames import Error, Frame, Origin, Trace
+
+NAME = "Java"
+MARKS = ("\tat ", "  at ")
+
+_FRAME = re.compile(r"\s*at (?:[\w.@-]*/{1,2})?(?P<class>[\w$.]+)\.(?P<method>[\w$<>-]+)\((?P<where>[^()]*)\)")
+_HEAD = re.compile(
+    r"\s*(?P<how>Caused by: |Suppressed: |Exception in thread \"[^\"]*\" )?"
+    r"(?P<type>(?:[a-zA-Z_]\w*\.)+[A-Z][\w$]*|[A-Z]\w*(?:Exception|Error|Throwable))(?::\s?(?P<message>.*))?$"
+)
+_GENERATED = re.compile(
+    r"\$\$|\$Proxy\d|GeneratedMethodAccessor|GeneratedConstructorAccessor|^jdk\.internal\.reflect\."
+)
+_NUMBERED = re.compile(r"\$+\d+(?=\$|$)")
+"""`lambda$main$6`, `Cart$1`: the compiler counts, so an inserted line changes it."""
+_PACKAGES = """
+java javax jakarta jdk sun com.sun kotlin kotlinx scala groovy clojure org.springframework org.hibernate org.apache
+org.eclipse org.jboss org.wildfly io.netty io.vertx io.micronaut io.quarkus io.undertow reactor rx io.reactivex akka
+play com.fasterxml com.google org.postgresql com.mysql oracle com.microsoft com.zaxxer okhttp3 okio retrofit2 ch.qos
+org.slf4j org.junit junit org.aspectj net.bytebuddy android androidx com.android org.codehaus redis.clients
+org.mongodb com.mongodb org.elasticsearch io.grpc
+"""
+_LIBRARIES = tuple(f"{package}." for package in _PACKAGES.split())
+_HEAD_WITHIN = 12
+"""A message may have more lines between the exception's name and its first frame, but no more than these."""
+
+
+def read(lines: Sequence[str]) -> Trace | None:
+    """The first trace in `lines`; see `Language.read`. The reported exception is printed first, its causes after it."""
+    errors: list[Error] = []
+    frames: list[Frame] = []
+    head: re.Match[str] | None = None
+    head_at = start = end = -1
+    for number, line in enumerate(lines):
+        if "at " in line and (match := _FRAME.match(line)) and ":" not in match["class"]:
+            if not frames and start < 0:
+                start = head_at if head and number - head_at <= _HEAD_WITHIN else number
+            frames.append(_frame(match))
+            end = number + 1
+        elif match := _HEAD.match(line):
+            if frames:
+                errors.append(_error(head, frames))
+                frames = []
+                if not match["how"]:
+                    break  # another exception, printed later
+            head, head_at = match, number
+        elif frames and line.lstrip().startswith("... "):
+            end = number + 1
+    if frames:
+        errors.append(_error(head, frames))
+    if not errors:
+        return None
+    return Trace(language=NAME, errors=tuple(reversed(errors)), start=start, end=end)
+
+
+def _error(head: re.Match[str] | None, frames: list[Frame]) -> Error:
+    named = tuple(frame for frame in reversed(frames) if frame.function)
+    if head is None:
+        return Error(type="", message="", frames=named)
+    suppressed = (head["how"] or "").startswith("Suppressed")
+    return Error(type=head["type"], message=head["message"] or "", frames=named, member=suppressed)
+
+
+def _frame(match: re.Match[str]) -> Frame:
+    class_ = match["class"]
+    if _GENERATED.search(class_) or match["where"] == "<generated>":
+        return Frame(class_, "", Origin.LIBRARY)
+    origin = Origin.LIBRARY if class_.startswith(_LIBRARIES) else Origin.APP
+    return Frame(_NUMBERED.sub("", class_), _NUMBERED.sub("", match["method"]), origin)

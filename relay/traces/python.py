@@ -1,0 +1,147 @@
+"""Python's tracebacks, as printed by 2.7 to 3.14, by Django's report, by Twisted and by log handlers.
+
+Understood: chains (cause and context), exception groups, notes, SyntaxError, "[Previous line
+repeated …]", caret lines, missing source lines, tracebacks of pool workers, cut-off ones.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from relay.traces.frames import LEFT_OUT, Error, Frame, Trace
+from relay.traces.paths import python_place
+
+NAME = "Python"
+MARKS = ("Traceback (most recent call", 'File "')
+
+_HEADING = "Traceback (most recent call"
+_FRAME = re.compile(r'(?P<indent>[ \t>]*)File "(?P<path>[^"]*)"(?P<line>, line \d+)?(?:,? in (?P<function>.*))?$')
+_MARGIN = re.compile(r"[ ]*[|+](?:-\+)?[ ]?")
+"""In front of each line of an exception group."""
+_TYPE = re.compile(r"(?P<type>[^\W\d][\w.]*(?:\[[\w., ]+\])?)(?::[ ]?(?P<message>.*))?$")
+_BETWEEN = ("The above exception", "During handling of the above exception")
+_DJANGO_CAUSE = re.compile(r"(?:The above|During handling of the above) exception \((.*?)\)[ ,]")
+_DJANGO_TYPE = re.compile(r"Exception Type: (\S+)")
+_DJANGO_VALUE = "Exception Value: "
+_QUALIFIERS = ("builtins.", "exceptions.", "__main__.")
+_BLANK = (" ", "\t")
+_INLINED = frozenset(("<listcomp>", "<dictcomp>", "<setcomp>"))
+"""Frames of their own up to Python 3.11, part of the function since (PEP 709)."""
+
+
+def read(lines: Sequence[str]) -> Trace | None:
+    """The first traceback in `lines`, with all that is chained to it; see `Language.read`."""
+    reader = _Reader()
+    for number, line in enumerate(lines):
+        reader.take(number, line, lines)
+    return reader.result()
+
+
+class _Reader:
+    """Goes through the lines once. `base` is the indentation of the traceback's heading."""
+
+    def __init__(self) -> None:
+        self.errors: list[Error] = []
+        self.frames: list[Frame] = []
+        self.open = False
+        """Inside a traceback whose exception line has not come yet."""
+        self.base = 0
+        self.grouped = False
+        self.member = False
+        self.start = -1
+        self.end = -1
+        self.resumed = -1
+        """The line after the middle that was left out, which may begin anywhere."""
+
+    def take(self, number: int, line: str, lines: Sequence[str]) -> None:
+        content = self._content(line) if self.grouped else line
+        if 'File "' in content and (match := _FRAME.match(content)) and (match["line"] or self.open):
+            self._frame(match, number)
+        elif _HEADING in content:
+            self._heading(content, number)
+        elif self.start < 0 or not content:
+            return
+        elif content.startswith(LEFT_OUT):
+            self.resumed = number + 1
+        elif self.open and self.frames:
+            if content[self.base : self.base + 1] in _BLANK:
+                self.end = number + 1  # source, carets, "[Previous line repeated …]"
+            elif self.resumed != number:
+                self._after_frames(content, number, lines)
+        elif content.startswith(_DJANGO_VALUE):
+            self._django_value(content, number)
+        elif self.end == number and not content.startswith(_BETWEEN):
+            self.end = number + 1  # the text of the exception goes on, or a note follows
+
+    def _content(self, line: str) -> str:
+        """The line without the margin of an exception group."""
+        if not (match := _MARGIN.match(line)):
+            self.member = False
+            return line
+        self.member = match.end() > 4
+        return line[match.end() :]
+
+    def _heading(self, content: str, number: int) -> None:
+        self._close("", "")
+        self.grouped = self.grouped or "Exception Group " + _HEADING in content
+        text = _MARGIN.sub("", content, count=1) if self.grouped else content
+        self.base = len(text) - len(text.lstrip())
+        self.open = True
+        self._mark(number)
+
+    def _frame(self, match: re.Match[str], number: int) -> None:
+        if not self.open:
+            self.open = True
+            self.base = max(0, len(match["indent"]) - 2)
+        self._mark(number)
+        function = (match["function"] or "").strip()
+        if function not in _INLINED:
+            file, origin, package = python_place(match["path"])
+            self.frames.append(Frame(file, function, origin, package))
+
+    def _mark(self, number: int) -> None:
+        if self.start < 0:
+            self.start = number
+        self.end = number + 1
+
+    def _after_frames(self, content: str, number: int, lines: Sequence[str]) -> None:
+        if content.startswith(_BETWEEN):
+            cause = _DJANGO_CAUSE.match(content)
+            self._close("", cause[1] if cause else "")
+            self._mark(number)
+        elif content.startswith("Exception Type: ") and (match := _DJANGO_TYPE.match(content)):
+            self._close(match[1], "")
+            self._mark(number)
+        elif _is_source(number, lines):
+            self.end = number + 1
+        elif match := _TYPE.match(content.strip()):
+            self._close(match["type"], match["message"] or "")
+            self._mark(number)
+
+    def _django_value(self, content: str, number: int) -> None:
+        last = self.errors[-1] if self.errors else None
+        if last and not last.message:
+            self.errors[-1] = Error(type=last.type, message=content[len(_DJANGO_VALUE) :], frames=last.frames)
+            self._mark(number)
+
+    def _close(self, type_: str, message: str) -> None:
+        """The error whose frames were read is complete."""
+        if self.frames or type_:
+            for qualifier in _QUALIFIERS:
+                type_ = type_.removeprefix(qualifier)
+            self.errors.append(Error(type=type_, message=message, frames=tuple(self.frames), member=self.member))
+        self.frames = []
+        self.open = False
+
+    def result(self) -> Trace | None:
+        self._close("", "")
+        if not self.errors:
+            return None
+        return Trace(language=NAME, errors=tuple(self.errors), start=self.start, end=self.end)
+
+
+def _is_source(number: int, lines: Sequence[str]) -> bool:
+    """True for a source line that lost its indentation (in HTML, say): another frame follows it."""
+    following = lines[number + 1] if number + 1 < len(lines) else ""
+    return 'File "' in following and _FRAME.match(following) is not None
