@@ -1,0 +1,63 @@
+"""An error mail as it came over the wire, decoded: its few headers that matter and its text (parse's first step).
+
+Guarantee: any bytes give a Mail, in time and memory linear in at most `MAX_CONTENT` bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from relay.mail.body import text_of
+from relay.mail.head import Head, split
+from relay.mail.printable import clean, one_line
+from relay.model import CUT_MARKER
+
+__all__ = ["Head", "Mail", "clean", "one_line", "read"]
+
+KEPT_HEAD, KEPT_TAIL = 192 * 1024, 64 * 1024
+MAX_CONTENT = KEPT_HEAD + KEPT_TAIL + 1024
+"""Bytes of a mail that are looked at: its ends, where it is larger."""
+MAX_TEXT = 256 * 1024
+"""Characters of its text that are kept: likewise."""
+MAX_HEADER = 500
+
+_ADDRESS = re.compile(r"<([^<>\s]{1,320})>|([^\s<>,;\"]{1,64}@[^\s<>,;\"]{1,255})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mail:
+    """What a mail says; every text is clean, and all but `text` are one line."""
+
+    head: Head
+    subject: str
+    sender: str
+    """The address in From, lower case; "" where there is none."""
+    text: str
+
+
+def read(content: bytes) -> Mail:
+    """Decode a mail. `content` as received, headers first; broken in any way."""
+    head, body = split(_ends(content))
+    address = _ADDRESS.search(head.text("from", MAX_HEADER))
+    return Mail(
+        head=head,
+        subject=head.text("subject", MAX_HEADER),
+        sender=(address[1] or address[2]).lower() if address else "",
+        text=bounded(text_of(head, body)),
+    )
+
+
+def bounded(text: str) -> str:
+    """`text` cleaned, and only its ends where it is longer than `MAX_TEXT`."""
+    if len(text) > MAX_TEXT:
+        left_out = (CUT_MARKER % (len(text) - MAX_TEXT)).decode("ascii")
+        text = text[: MAX_TEXT * 3 // 4] + left_out + text[-MAX_TEXT // 4 :]
+    return clean(text)
+
+
+def _ends(content: bytes) -> bytes:
+    if len(content) <= MAX_CONTENT:
+        return content
+    left_out = len(content) - KEPT_HEAD - KEPT_TAIL
+    return content[:KEPT_HEAD] + CUT_MARKER % left_out + content[-KEPT_TAIL:]

@@ -1,0 +1,130 @@
+"""The text of a mail, found in its parts and decoded, within limits that no mail can stretch.
+
+Python's own parser takes seconds on some broken mails and recurses without a limit; here depth,
+parts and bytes are bounded, and a broken structure is simply read as text. Of a mail of which
+only the ends were kept, both ends are decoded, each on its own.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import Error, a2b_base64, a2b_qp
+from collections.abc import Iterator
+
+from relay.mail import charsets, html
+from relay.mail.head import Head, split
+from relay.model import CUT_MARKER
+
+MAX_DEPTH = 20
+MAX_PARTS = 100
+
+_CUT = re.compile(re.escape(CUT_MARKER).replace(rb"%d", rb"(\d{1,15})"))
+_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
+_BASE64_LINES = re.compile(rb"[A-Za-z0-9+/=]{0,1000}(?:\r?\n[A-Za-z0-9+/]{60,76}){2}")
+_MARKUP = re.compile(r"</[a-z][a-z0-9]{0,10}>", re.IGNORECASE)
+
+
+def text_of(head: Head, body: bytes) -> str:
+    """The text for people to read: the plain part, else the HTML one without its markup, else the body as it stands."""
+    search = _Search()
+    search.look_into(head, body, 0)
+    if search.plain.strip():
+        return search.plain
+    if search.html.strip():
+        return html.text_of(search.html)
+    return search.plain or _decoded(body, "", "")
+
+
+class _Search:
+    """Walks the parts until a plain text is found."""
+
+    def __init__(self) -> None:
+        self.plain = ""
+        self.html = ""
+        self.parts = 0
+
+    def look_into(self, head: Head, body: bytes, depth: int) -> None:
+        """Take this part for the text if it is one, else look into those inside it."""
+        kind = head.kind
+        if kind.startswith("multipart/") and depth < MAX_DEPTH:
+            self._look_inside(body, head.parameter(b"boundary"), depth)
+        elif kind == "message/rfc822" and depth < MAX_DEPTH:
+            self.look_into(*split(body), depth + 1)
+        elif head.attached and depth:
+            return
+        elif kind == "text/html":
+            self.html = self.html or _text(head, body)
+        elif "/" not in kind or kind.startswith("text/"):
+            self.plain = _text(head, body)
+
+    def _look_inside(self, body: bytes, boundary: bytes, depth: int) -> None:
+        for part in _parts(body, boundary):
+            self.parts += 1
+            if self.parts > MAX_PARTS or self.plain.strip():
+                return
+            self.look_into(*split(part), depth + 1)
+
+
+def _parts(body: bytes, boundary: bytes) -> Iterator[bytes]:
+    """What stands between the boundaries (RFC 2046, section 5.1.1); a missing last one ends at the end."""
+    line = b"--" + boundary
+    start = place = -1
+    while boundary and (place := body.find(line, place + 1)) >= 0:
+        if place and body[place - 1] != 0x0A:
+            continue
+        rest = body[place + len(line) : place + len(line) + 100].partition(b"\n")[0].strip()
+        if rest not in (b"", b"--"):
+            continue
+        if start >= 0:
+            yield body[start : max(start, place - 1)].removesuffix(b"\r")
+        if rest:
+            return
+        start = body.find(b"\n", place) + 1 or len(body)
+    if start >= 0:
+        yield body[start:]
+
+
+# --- One part ---------------------------------------------------------------------------------------------------------
+
+
+def _text(head: Head, body: bytes) -> str:
+    charset = head.parameter(b"charset").decode("ascii", "replace")
+    cut = _CUT.search(body)
+    if cut is None:
+        return _decoded(body, head.encoding, charset)
+    beginning = _decoded(body[: cut.start()], head.encoding, charset)
+    tail = _decoded_tail(body[cut.end() :], head.encoding, charset)
+    if head.kind != "text/html" and len(_MARKUP.findall(tail[:20_000])) > 3:
+        tail = html.text_of(tail)  # the plain part ended in the middle that was left out
+    return beginning + cut[0].decode("ascii") + tail
+
+
+def _decoded(data: bytes, encoding: str, charset: str) -> str:
+    if encoding == "base64":
+        data = _base64(data)
+    elif encoding == "quoted-printable":
+        data = a2b_qp(data)
+    return charsets.decode(data, charset)
+
+
+def _decoded_tail(data: bytes, encoding: str, charset: str) -> str:
+    """The last part of a body, which may begin anywhere and even belong to another part with another encoding."""
+    if not _BASE64_LINES.match(data) and encoding != "base64":
+        return charsets.decode_tail(a2b_qp(data) if encoding == "quoted-printable" else data, charset)
+    letters = data.translate(None, _NOT_BASE64)
+    return max((charsets.decode_tail(_base64(letters[shift:]), charset) for shift in range(4)), key=_readable)
+
+
+def _base64(data: bytes) -> bytes:
+    """Decoded as far as possible: what is no letter of base64 is passed over, as RFC 2045, section 6.8, asks for."""
+    letters = data.translate(None, _NOT_BASE64)
+    spare = len(letters) % 4
+    padded = letters[:-1] if spare == 1 else letters + b"=" * (-len(letters) % 4)
+    try:
+        return a2b_base64(padded)
+    except Error:
+        return data
+
+
+def _readable(text: str) -> int:
+    return sum(char.isascii() and (char.isprintable() or char in "\r\n\t") for char in text[:2000])

@@ -1,0 +1,36 @@
+"""Bytes to text in any charset that Python knows, also where the label is wrong, unknown or hostile."""
+
+from __future__ import annotations
+
+from encodings import aliases, normalize_encoding
+
+_WITHOUT_ALIAS = (
+    "koi8_u koi8_t cp720 cp737 cp856 cp874 cp875 cp1006 mac_arabic mac_croatian mac_farsi mac_romanian utf_8_sig"
+)
+_UNSAFE = frozenset(("punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "dbcs", "oem"))
+"""No charset of a mail: their decoders take quadratic time, warn or always fail."""
+_KNOWN = frozenset((*aliases.aliases, *aliases.aliases.values(), *_WITHOUT_ALIAS.split())) - _UNSAFE
+"""Looked up here first, since Python remembers each unknown name it was ever asked for."""
+_WIDE = ("utf_16", "utf_32", "u16", "u32")
+
+
+def decode(data: bytes, charset: str) -> str:
+    """`data` in `charset`, in UTF-8 where that is unknown; what cannot be decoded becomes U+FFFD. Never raises."""
+    name = normalize_encoding(charset[:40]).lower()
+    if name not in _KNOWN or aliases.aliases.get(name, name) in _UNSAFE or aliases.aliases.get(name, name) == "ascii":
+        return data.decode("utf-8", "replace")
+    try:
+        return data.decode(name, "replace")
+    except (LookupError, ValueError):  # a codec that makes no text, or one that does not know how to replace
+        return data.decode("utf-8", "replace")
+
+
+def decode_tail(data: bytes, charset: str) -> str:
+    """The same for the last part of a text, which may begin inside a character of several bytes."""
+    if not normalize_encoding(charset[:40]).lower().startswith(_WIDE):
+        return decode(data, charset)
+    return max((decode(data[shift:], charset) for shift in range(4)), key=_ascii_share)
+
+
+def _ascii_share(text: str) -> int:
+    return sum(char.isascii() for char in text[:2000])

@@ -1,0 +1,120 @@
+"""The head of a mail or of one of its parts: the few fields that matter, decoded, within limits.
+
+Header lines of any number and length, broken folding, raw 8-bit text and broken encoded words
+are taken as they come.
+"""
+
+from __future__ import annotations
+
+import re
+from binascii import Error, a2b_base64
+from dataclasses import dataclass, field
+
+from relay.mail import charsets
+from relay.mail.printable import one_line
+
+MAX_HEAD = 256 * 1024
+"""Bytes of a head that are looked at."""
+MAX_FIELD = 8 * 1024
+"""Bytes of one field, folded lines and all."""
+
+_END = re.compile(rb"\r?\n\r?\n")
+_FIRST = re.compile(rb"[!-9;-~]{1,200}[ \t]{0,10}:")
+_MBOX = re.compile(rb">?From [^\n]{0,1000}\n")
+_FIELD = re.compile(
+    rb"^(subject|from|content-(?:type|transfer-encoding|disposition)|x-error-mail-[a-z-]{1,40})[ \t]{0,10}:",
+    re.IGNORECASE | re.MULTILINE,
+)
+_FOLDED = re.compile(rb"\r?\n[ \t]{1,1000}")
+_NEXT = re.compile(rb"\n(?![ \t])")
+_ENCODED = re.compile(r"=\?([\w.:+-]{1,40})(?:\*[\w-]{0,20})?\?([bBqQ])\?([^?]{0,2000})\?=")
+_BETWEEN = re.compile(r"(?<=\?=)\s{1,100}(?==\?)")
+_HEX_PAIR = re.compile(r"=([0-9A-Fa-f]{2})")
+_PARAMETER = re.compile(rb";[ \t\r\n]*([\w-]{1,40})\*?[ \t]*=[ \t]*(?:\"([^\"]{0,500})\"?|([^;\s]{1,500}))")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The raw fields by name in lower case; the first of each counts."""
+
+    fields: dict[str, bytes] = field(default_factory=dict)
+
+    def text(self, name: str, limit: int) -> str:
+        """The field on one line of at most `limit` characters, encoded words decoded (RFC 2047); "" if missing."""
+        raw = self.fields.get(name)
+        return one_line(_decoded(_FOLDED.sub(b" ", raw).decode("utf-8", "replace")), limit) if raw else ""
+
+    @property
+    def kind(self) -> str:
+        """The media type in lower case, e.g. `text/html`; "text/plain" where there is none (RFC 2045, section 5.2)."""
+        value = self.fields.get("content-type", b"").partition(b";")[0].strip().lower()[:100]
+        return value.decode("ascii", "replace") or "text/plain"
+
+    @property
+    def encoding(self) -> str:
+        """The transfer encoding in lower case; "" where there is none."""
+        return self.fields.get("content-transfer-encoding", b"").strip().lower()[:40].decode("ascii", "replace")
+
+    @property
+    def attached(self) -> bool:
+        """True where the part is meant to be saved and not to be read (RFC 2183)."""
+        return self.fields.get("content-disposition", b"").lstrip()[:10].lower() == b"attachment"
+
+    def parameter(self, name: bytes) -> bytes:
+        """A parameter of the media type, e.g. `boundary`; b"" where there is none."""
+        for match in _PARAMETER.finditer(self.fields.get("content-type", b"")[:1000]):
+            if match[1].lower() == name:
+                return match[2] if match[2] is not None else match[3]
+        return b""
+
+
+def split(content: bytes) -> tuple[Head, bytes]:
+    """The head of `content` and what comes after it. Content that does not begin with a field is all body."""
+    if mbox := _MBOX.match(content):
+        content = content[mbox.end() :]
+    if content.startswith((b"\n", b"\r\n")):
+        return Head(), content.lstrip(b"\r\n") if content.isspace() else content.partition(b"\n")[2]
+    if not _FIRST.match(content):
+        return Head(), content
+    end = _END.search(content)
+    head, body = (content[: end.start()], content[end.end() :]) if end else (content, b"")
+    return Head(fields=_fields(head[:MAX_HEAD])), body
+
+
+def _fields(head: bytes) -> dict[str, bytes]:
+    fields: dict[str, bytes] = {}
+    for match in _FIELD.finditer(head):
+        name = match[1].lower().decode("ascii")
+        if name not in fields:
+            end = _NEXT.search(head, match.end(), match.end() + MAX_FIELD)
+            fields[name] = head[match.end() : end.start() if end else match.end() + MAX_FIELD]
+            if len(fields) >= 100:
+                break
+    return fields
+
+
+def _decoded(text: str) -> str:
+    """Encoded words decoded; neighbours in one charset together, since some senders split characters."""
+    if "=?" not in text:
+        return text
+    text = _BETWEEN.sub("", text)
+    pieces: list[str] = []
+    waiting, charset, done = b"", "", 0
+    for match in _ENCODED.finditer(text):
+        if waiting and (match.start() > done or match[1].lower() != charset):
+            pieces.append(charsets.decode(waiting, charset))
+            waiting = b""
+        pieces.append(text[done : match.start()])
+        waiting, charset, done = waiting + _word(match), match[1].lower(), match.end()
+    return "".join(pieces) + charsets.decode(waiting, charset) + text[done:]
+
+
+def _word(match: re.Match[str]) -> bytes:
+    data = match[3]
+    if match[2] in "qQ":
+        plain = data.replace("_", " ").encode("latin-1", "replace")
+        return _HEX_PAIR.sub(lambda pair: chr(int(pair[1], 16)), plain.decode("latin-1")).encode("latin-1")
+    try:
+        return a2b_base64(data.encode("ascii", "replace") + b"==")
+    except Error:
+        return data.encode("utf-8", "replace")

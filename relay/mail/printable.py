@@ -1,0 +1,30 @@
+"""Texts that are safe to keep, show and send on, whatever bytes they came from."""
+
+from __future__ import annotations
+
+import re
+
+_UNCOMMON = re.compile("[^\t\n -~\xa0-\u1fff\u2030-\u2065\u2070-\ud7ff\uf900-\ufefe]")
+"""Most texts have none of these, and are done with one look."""
+_OTHER_LINE_ENDS = re.compile("[\x0b\x0c\x85\u2028\u2029]")
+_UNPRINTABLE = re.compile(
+    "\x1b\\[[0-9;?]{0,20}[A-Za-z]"  # colours and cursor moves of a terminal (ECMA-48)
+    "|[\x00-\x08\x0e-\x1f\x7f-\x9f]"
+    "|[\u202a-\u202e\u2066-\u2069\ufeff]"  # would show a text in another order than it has
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def clean(text: str) -> str:
+    """`text` with newlines as line ends and without control characters, but for newline and tab."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if not _UNCOMMON.search(text):
+        return text
+    text = _OTHER_LINE_ENDS.sub("\n", text)
+    return _SURROGATE.sub("\ufffd", _UNPRINTABLE.sub("", text))
+
+
+def one_line(text: str, limit: int) -> str:
+    """`text` on one line of at most `limit` characters, cleaned."""
+    return " ".join(clean(text[: 4 * limit]).split())[:limit]
