@@ -1,0 +1,27 @@
+"""The layout of an error mail's text: which label says what, and where the message itself begins.
+
+Between `mime`, which decodes, and `parse`, which joins all into a Report. One module for each
+layout; where none fits, the whole text is the message. Nothing here raises, and everything
+takes time linear in the text.
+"""
+
+from __future__ import annotations
+
+from relay.forms import django, documented, labels, logline, margin, structured
+from relay.forms.layout import Layout, level_named
+from relay.model import Form
+
+__all__ = ["Layout", "level_named", "read"]
+
+
+def read(subject: str, text: str) -> Layout:
+    """The layout of `text` (lines ended by newline)."""
+    lines = margin.without(text.split("\n"))
+    return (
+        documented.read(lines)
+        or django.read(subject, lines)
+        or structured.read(lines)
+        or labels.read(lines)
+        or logline.read(lines)
+        or Layout(form=Form.PLAIN, text="\n".join(lines))
+    )

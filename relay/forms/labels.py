@@ -1,0 +1,95 @@
+"""Blocks of labels at the top of a mail, as formatters of one's own make them.
+
+`Logger:`, `Host:`, `PID:` and so on, a blank line, then the message.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from relay.forms import logline
+from relay.forms.layout import HEAD_LINES, Layout, level_named
+from relay.model import Form
+
+_LABEL = re.compile(r"[ \t*-]{0,8}(?P<label>[A-Za-z][A-Za-z _-]{1,30}?)[ \t]{0,20}[:=](?:[ \t]+(?P<value>.*))?$")
+_LABELS = {
+    "logger": "logger",
+    "logger name": "logger",
+    "level": "level",
+    "levelname": "level",
+    "severity": "level",
+    "log level": "level",
+    "when": "time",
+    "time": "time",
+    "date": "time",
+    "timestamp": "time",
+    "asctime": "time",
+    "where": "location",
+    "location": "location",
+    "file": "location",
+    "path": "location",
+    "module": "module",
+    "function": "function",
+    "func": "function",
+    "host": "host",
+    "hostname": "host",
+    "server": "host",
+    "node": "host",
+    "release": "release",
+    "version": "release",
+    "revision": "release",
+    "environment": "environment",
+    "env": "environment",
+    "process": "",
+    "pid": "",
+    "process id": "",
+    "thread": "",
+    "thread name": "",
+    "request": "",
+    "request id": "",
+    "user": "",
+    "session": "",
+    "remote address": "",
+    "ip": "",
+}
+"""What a label means; "" for what is only about this one occurrence."""
+_FUNCTION_TOO = re.compile(r"(?P<location>\S+) in (?P<function>[\w.<>]+)(?:\(\))?$")
+
+
+def read(lines: Sequence[str]) -> Layout | None:
+    """A block of at least two known labels and a blank line at the top. Lines of other labels stay in the message."""
+    first = next((n for n, line in enumerate(lines) if line.strip()), len(lines))
+    fields: dict[str, str] = {}
+    kept: list[str] = []
+    known = 0
+    for number in range(first, min(len(lines), first + HEAD_LINES)):
+        line = lines[number]
+        if not line.strip():
+            break
+        match = _LABEL.match(line)
+        if not match:
+            return None
+        name = _LABELS.get(match["label"].lower())
+        if name is None:
+            kept.append(line)
+            continue
+        known += 1
+        fields.setdefault(name, (match["value"] or "").strip())
+    else:
+        return None
+    rest = "\n".join([*kept, *lines[number + 1 :]]).strip("\n")
+    if known < 2 or not rest:
+        return None
+    return _labelled_with(fields, rest)
+
+
+def _labelled_with(fields: dict[str, str], rest: str) -> Layout:
+    fields.pop("", None)
+    if match := _FUNCTION_TOO.match(fields.get("location", "")):
+        fields["location"], fields["function"] = match["location"], match["function"]
+    level = level_named(fields.pop("level", ""))
+    line = logline.read(rest.split("\n"))
+    if line is None:
+        return Layout(form=Form.PLAIN, text=rest, fields=fields, level=level)
+    return Layout(form=Form.PLAIN, text=line.text, fields=line.fields | fields, level=level or line.level)

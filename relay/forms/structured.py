@@ -1,0 +1,72 @@
+"""One log record as JSON, as structlog, python-json-logger, pino, zap and cloud agents write it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from relay.forms.layout import Layout, level_named
+from relay.model import Form
+
+_MESSAGES = ("message", "msg", "event", "text", "log")
+_TRACES = (
+    "exc_info",
+    "exception",
+    "exc_text",
+    "traceback",
+    "stack_trace",
+    "stacktrace",
+    "stack",
+    "stack_info",
+    "err",
+    "error",
+)
+_FIELDS = {
+    "logger": ("logger", "logger_name", "log.logger", "name"),
+    "location": ("pathname", "path", "caller", "file"),
+    "module": ("module",),
+    "function": ("funcName", "func_name", "function", "func"),
+    "time": ("timestamp", "@timestamp", "asctime", "time", "ts"),
+    "host": ("hostname", "host"),
+    "environment": ("environment", "env"),
+    "release": ("release", "version"),
+}
+_LEVELS = ("levelname", "level", "severity", "log.level", "lvl")
+
+
+def read(lines: Sequence[str]) -> Layout | None:
+    """A JSON object with a message; None for anything else."""
+    first = next((line.lstrip() for line in lines if line.strip()), "")
+    if not first.startswith("{"):
+        return None
+    try:
+        record = json.loads("\n".join(lines))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(record, dict):
+        return None
+    message = _text(record, _MESSAGES)
+    trace = _text(record, _TRACES)
+    if not message and not trace:
+        return None
+    fields = {name: value for name, keys in _FIELDS.items() if (value := _text(record, keys))}
+    return Layout(
+        form=Form.PLAIN,
+        text=f"{message}\n{trace}".strip("\n"),
+        fields=fields,
+        level=level_named(_text(record, _LEVELS)),
+    )
+
+
+def _text(record: dict[str, Any], keys: Sequence[str]) -> str:
+    """The first of `keys` that holds a text or a number; of an object its `stack` or `message`."""
+    for key in keys:
+        value = record.get(key)
+        if isinstance(value, dict):
+            value = value.get("stack") or value.get("message")
+        if isinstance(value, str) and value.strip():
+            return value
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+    return ""

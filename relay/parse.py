@@ -1,0 +1,139 @@
+"""The mail, understood: raw bytes in, a Report out (sort → parse → redact → fingerprint).
+
+Guarantee: any record gives a Report, in bounded time and memory; nothing here raises. Every
+text of it is bounded and free of control characters but newline and tab, and all but message
+and trace are one line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Protocol
+
+from relay import mail, traces
+from relay.forms import Layout, level_named, read
+from relay.mail import Mail, one_line
+from relay.model import MAX_COUNT, Form, Kept, Level, Record, Report
+
+CONTENT_NOT_KEPT = "content not kept: there was no room for more than counting this mail"
+
+UNKNOWN_APP = "unknown app"
+
+_MAX_LABEL = 200
+"""Characters of a value that our client put into a header, or that stands behind a label."""
+_MAX_LOCATION = 500
+_MAX_NAME = 60
+_MAX_DROPPED = 999_999_999
+_RECORD_ID = re.compile(r"[0-9a-f]{32}")
+
+
+class App(Protocol):
+    """A rule of the configuration: mails whose sender and subject fit these globs, in any case, are the app's."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102 - what it is stands above
+    @property
+    def sender(self) -> str: ...  # noqa: D102
+    @property
+    def subject(self) -> str: ...  # noqa: D102
+
+
+def parse(record: Record, apps: Iterable[App]) -> Report:
+    """The report of `record`, its app named by its own header, else by the first rule that fits, else guessed."""
+    sender = one_line(record.envelope.sender, 320).lower()
+    if record.kept is Kept.COUNT or not record.content:
+        bare = Mail(head=mail.Head(), subject="", sender=sender, text=CONTENT_NOT_KEPT)
+        return _report(bare, apps, size=record.size)
+    understood = mail.read(record.content)
+    if not understood.sender:
+        understood = replace(understood, sender=sender)
+    return _report(understood, apps, size=record.size, cut=record.kept is Kept.ENDS)
+
+
+def parse_text(subject: str, body: str) -> Report:
+    """The report of a mail that is decoded already: the same understanding of its subject and text."""
+    bare = Mail(head=mail.Head(), subject=one_line(subject, mail.MAX_HEADER), sender="", text=mail.bounded(body))
+    return _report(bare, (), size=len(body))
+
+
+def _report(mail: Mail, apps: Iterable[App], *, size: int, cut: bool = False) -> Report:
+    layout = read(mail.subject, mail.text)
+    message, trace = _message_and_trace(layout.text)
+
+    def told(name: str, limit: int = _MAX_LABEL) -> str:
+        """What our client put into its header, else what the text's label says."""
+        return mail.head.text(f"x-error-mail-{name}", _MAX_LABEL) or one_line(layout.fields.get(name, ""), limit)
+
+    record_id = told("record")
+    return Report(
+        form=_form(mail, layout, trace),
+        subject=mail.subject,
+        sender=mail.sender,
+        app=told("app") or _app_name(mail, apps),
+        level=level_named(told("level")) or layout.level or Level.ERROR,
+        logger=told("logger"),
+        location=told("location", _MAX_LOCATION),
+        module=told("module"),
+        function=told("function"),
+        time=told("time"),
+        message=message,
+        trace=trace,
+        environment=told("environment"),
+        host=told("host"),
+        release=told("release"),
+        count=_number(told("count"), 1, MAX_COUNT) or 1,
+        record_id=record_id if _RECORD_ID.fullmatch(record_id) else "",
+        dropped=_number(told("dropped"), 0, _MAX_DROPPED) or 0,
+        size=size,
+        cut=cut,
+        own="x-error-mail-relay" in mail.head.fields,
+    )
+
+
+def _form(mail: Mail, layout: Layout, trace: str) -> Form:
+    if "x-error-mail-client" in mail.head.fields:
+        return Form.CLIENT
+    return Form.DEFAULT if layout.form is Form.PLAIN and trace else layout.form
+
+
+def _message_and_trace(text: str) -> tuple[str, str]:
+    """The trace apart from what stands above and below it."""
+    trace = traces.find(text)
+    if trace is None:
+        return text.strip(), ""
+    lines = text.split("\n")
+    around = ("\n".join(lines[: trace.start]).strip(), "\n".join(lines[trace.end :]).strip())
+    return "\n\n".join(filter(None, around)), "\n".join(lines[trace.start : trace.end])
+
+
+def _number(text: str, least: int, most: int) -> int | None:
+    """The number if `text` is one between the two, else None."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 9):
+        return None
+    return int(text) if least <= int(text) <= most else None
+
+
+# --- The app's name ---------------------------------------------------------------------------------------------------
+
+_ANSWERED = re.compile(r"(?:(?:re|fwd?|aw|wg|tr|sv) ?: ?){1,10}", re.IGNORECASE)
+_BRACKET = re.compile(r"\[([^\[\]]{1,60})\]")
+
+
+def _app_name(mail: Mail, apps: Iterable[App]) -> str:
+    for app in apps:
+        if _fits(mail.sender, app.sender) and _fits(mail.subject, app.subject):
+            return one_line(app.name, _MAX_LABEL)
+    subject = _ANSWERED.sub("", mail.subject, count=1) if _ANSWERED.match(mail.subject) else mail.subject
+    bracket = _BRACKET.match(subject)
+    if bracket and bracket[1].strip() and not level_named(bracket[1]):
+        return bracket[1].strip()
+    if 0 < len(subject) <= _MAX_NAME and not any(char.isdigit() for char in subject):
+        return subject
+    return mail.sender or UNKNOWN_APP
+
+
+def _fits(text: str, glob: str) -> bool:
+    return glob == "*" or fnmatchcase(text.lower(), glob.lower())
