@@ -1,0 +1,262 @@
+"""Which parts of a message are data: the table of rules that `placeholders` applies.
+
+Order matters: the first rule that fits at a place wins there. Every repetition is bounded or
+consumes what it has looked at, so that the whole table takes time linear in the text. A
+pattern has no capturing group.
+
+A rule too many costs little where the place of an error is known, for it only takes away words
+that are the same each time; a rule too few splits one error into as many as it has data.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One kind of data, or of text that only looks like data."""
+
+    kind: str
+    """Name of the placeholder; "" for what stays as it is."""
+    starts: str
+    """What it begins with: letters of `d`igit, `l`etter, `m`ark; looked at before the pattern is."""
+    pattern: str
+    why: str
+    rename: Callable[[str], str] | None = None
+    """Makes the replacement of the text found, where it is not the placeholder alone."""
+
+
+# --- What stays -------------------------------------------------------------------------------------------------------
+
+_STANDARDS = (
+    r"(?i:utf[-_]?\d{1,2}(?:[-_]?(?:le|be|sig)|mb[34])?|iso[-_]?\d{4,5}(?:[-_]\d{1,2})?|latin[-_]?\d|cp[-_]?\d{3,4}"
+    r"|windows[-_]125\d|u?int\d{1,3}|float\d{1,3}|bool8|complex\d{2,3}|sha[-_]?\d{1,3}(?:[-_]\d{3})?|md[245]"
+    r"|base[-_]?(?:16|32|58|64|85)|blake2[bs]|ed25519|x86(?:[-_]64)?|amd64|arm64|aarch64|http/?[123](?:\.\d)?|h[23]"
+    r"|tls(?:v|/)?1(?:\.\d)?|sslv?[23]|ipv?[46]|oauth[12]?|saml2|x\.?509|pkcs#?\d{1,2}|rfc ?\d{3,4}|sqlite3"
+    r"|psycopg[23]?|urllib[23]|python[23]|boto3|s3|ec2|k8s|p12|mp[34]|h26[45]|bz2|bzip2|lz4|i18n|l10n|log4j2?|web3)(?![A-Za-z0-9])"
+)
+_STATUS = (
+    r"(?i:http(?:/[\d.]{1,3})?(?: status| error)?|status(?:[ _]code)?|errno|error(?:[ _]?code| number)?|code|sqlstate"
+    r"|sqlcode|signal|exit(?:ed)?(?: with)?(?: code| status)?|winerror|rc|hresult)"
+    r"(?: ?[:=#(\[]{1,2} ?| )-?(?:0x[0-9A-Fa-f]{8}|\d[0-9A-Z]{0,4})(?![\w.,]\w|\w)"
+)
+_VENDOR_CODE = r"(?:ORA|TNS|PLS|SP2|CVE|RFC|KB|ERR|E|SQLSTATE\[|WinError|CS|TS)[-_ ]?\d{3,6}(?:-\d{4,7})?(?!\w)\]?"
+_SMTP_CODE = r"[245]\d\d[ -][245]\.\d{1,3}\.\d{1,3}(?![\w.])"
+_ERRNO = r"\[(?:Errno|WinError|SSL:?) -?\w{1,60}\]"
+_DRIVER_CODE = r"\((?=\d{4}, [\"'b])\d{4}"
+_NAME_IN_CODE = (
+    r"(?:attributes?|arguments?:?|parameter|module|named?|codec|column|table|relation|field|method|function:?|class|type"
+    r"|option|encoding|operator|keyword|constraint|index|property|symbol|variable|constant|label|reading|setting|command"
+    r"|event) (?:'[A-Za-z_.:-]{1,60}'|\"[A-Za-z_.:-]{1,60}\"|`[A-Za-z_.:-]{1,60}`)"
+)
+_TYPE_IN_QUOTES = (
+    r"'(?:NoneType|str|int|float|bool|bytes|bytearray|list|tuple|dict|set|frozenset|object|type|function|method|module"
+    r"|generator|coroutine|Decimal|datetime\.\w{1,10}|undefined|null|nil)'"
+)
+
+# --- Moments and amounts ----------------------------------------------------------------------------------------------
+
+_MONTHS = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.?"
+_DAYS = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}"
+_CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?[AaPp]\.?[Mm]\b\.?)?"
+_ZONE = r"(?: ?(?:Z|UTC|GMT|[A-Z]{2,3}T)\b)?(?: ?[+-]\d\d:?\d\d\b)?(?: \([A-Z][A-Za-z ]{2,40}\))?"
+_ISO = rf"\d{{4}}(?:-\d\d-|/\d\d/|\.\d\d\.)\d\d(?:(?:[T ]|, ?)\d\d:?\d\d(?::?\d\d(?:[.,]\d{{1,9}})?)?{_ZONE})?(?!\d)"
+_DAY_MONTH_YEAR = rf"\d{{1,2}}(?:-\d{{1,2}}-|/\d{{1,2}}/|\.\d{{1,2}}\.)(?:19|20)?\d\d(?:,? {_CLOCK})?(?!\d)"
+_DAY_FIRST = rf"(?:{_DAYS},? )?\d{{1,2}}[ -]{_MONTHS}[ -]\d{{4}}(?:,?[ T:]{_CLOCK}{_ZONE})?"
+_MONTH_FIRST = rf"(?:{_DAYS},? )?{_MONTHS} {{1,2}}\d{{1,2}}(?:,? \d{{4}})?(?:,? {_CLOCK}{_ZONE})?(?: \d{{4}})?(?![\d:])"
+_COMPACT_TIME = r"(?:19|20)\d\d[01]\d[0-3]\d(?:[T_-]?[0-2]\d[0-5]\d(?:[0-5]\d)?Z?)?(?!\w)"
+_DURATION = (
+    r"(?:\d{1,4} days?, )?\d{1,3}:\d\d:\d\d(?:\.\d{1,6})?(?![\w:])"
+    r"|(?:\d{1,6}(?:\.\d{1,6})?(?:ms|us|µs|ns|s|m|h|d|hrs?|mins?|secs?)){1,4}(?!\w)"
+)
+_AMOUNT_OF_TIME = (
+    r"\d{1,15}(?:[.,]\d{1,9})? ?(?:seconds?|milliseconds?|minutes?|hours?|days?|weeks?|sec|msec|mins?|hrs?|ms|s)(?!\w)"
+)
+_SIZE = r"\d{1,15}(?:[.,]\d{1,6})? ?(?:[KMGTP]i?B|[kKMGT]b?|B|bytes?|[кКМГТ]?Б|octets)(?!\w)"
+_NUMBER = r"\d{1,40}(?:[.,]\d{1,40}){0,12}(?:[eE][+-]?\d{1,4})?%?(?![A-Za-z0-9_]|-[A-Za-z0-9])"
+
+# --- Names of machines, files, things ---------------------------------------------------------------------------------
+
+_HEX = r"[0-9a-fA-F]"
+_UUID = rf"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}(?!\w)"
+_HASH = r"(?=[0-9]{0,63}[a-fA-F])(?=[a-fA-F]{0,63}[0-9])(?:[0-9a-f]{7,128}|[0-9A-F]{7,128})(?!\w)"
+_TRACE_ID = rf"(?:{_HEX}{{1,32}}-){{1,4}}{_HEX}{{16,64}}(?:-{_HEX}{{1,16}}){{0,2}}(?![\w-])"
+_ADDRESS = r"0[xX][0-9a-fA-F]{1,64}(?!\w)"
+_IPV4 = r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?:/\d{1,2})?(?::\d{1,5})?(?!\w|\.\w)"
+_IPV4_END = r"\d{1,3}(?:\.\d{1,3}){3}"
+_IPV6 = rf"(?:{_HEX}{{1,4}}:{{1,2}}){{2,7}}(?:{_HEX}{{1,4}}|{_IPV4_END})?(?:%\w{{1,15}})?(?:/\d{{1,3}})?(?![\w:])"
+_IPV6_SHORT = rf"::(?:{_HEX}{{1,4}}:){{0,6}}(?:{_IPV4_END}|{_HEX}{{1,4}})(?![\w:])"
+_MAC = rf"(?:(?:{_HEX}{{2}}:){{5}}|(?:{_HEX}{{2}}-){{5}}){_HEX}{{2}}(?!\w)"
+_URL = (
+    r"[A-Za-z][A-Za-z0-9+.-]{1,14}://(?:\[[0-9a-fA-F:.]{2,45}\])?"
+    r"(?:[^\s'\"<>`|{}\\^\[\]]|\[masked\]){0,2000}(?<![.,;:!?)])"
+)
+_EMAIL = r"<?[A-Za-z0-9_][\w.+=-]{0,63}@[A-Za-z0-9][\w-]{0,62}(?:\.[\w-]{1,62}){0,8}>?"
+_TOP_DOMAINS = (
+    r"(?:com|org|net|edu|gov|mil|io|dev|cloud|local|internal|intranet|lan|home|corp|example|invalid|test|localdomain"
+    r"|eu|de|uk|fr|nl|us|ru|jp|cn|br|au|ch|se|es|pl)"
+)
+_HOST = rf"(?:[a-z0-9](?:[a-z0-9-]{{0,61}}[a-z0-9])?\.){{1,8}}{_TOP_DOMAINS}(?::\d{{1,5}})?(?![\w-]|\.\w)"
+_NUMBERED_HOST = (
+    r"(?=[A-Za-z.-]{0,200}\d)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){2,10}"
+    r"[a-z]{2,10}(?::\d{1,5})?(?![\w-]|\.\w)"
+)
+_UNIX_PATH = r"~?(?:/[\w.@+~%=:,-]{1,200}){2,40}/?(?<![.,:])"
+_WINDOWS_PATH = r"[A-Za-z]:[\\/](?:[\w.@+~%$ -]{1,120}[\\/]){0,30}[\w.@+~%$-]{0,120}"
+_SHARE_PATH = r"\\\\[\w.-]{1,80}(?:\\[\w.@+~%$ -]{1,120}){1,30}"
+
+# --- Quotations -------------------------------------------------------------------------------------------------------
+
+_REQUEST_LINE = r"\"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE) [^\"\s]{1,2000}(?: HTTP/[\d.]{1,3})?\""
+_QUOTED = (
+    r"'(?:[^'\\\n]|\\.){0,1000}'(?![A-Za-z0-9])|\"(?:[^\"\\\n]|\\.){0,1000}\"|`[^`\n]{0,200}`"
+    r"|\u2018[^\u2019\n]{0,500}\u2019|\u201c[^\u201d\n]{0,500}\u201d|\u00ab[^\u00bb\n]{0,500}\u00bb|\u201e[^\u201c\n]{0,500}\u201c"
+)
+_REPR = r"<[A-Z][\w.]{0,80}:? [^<>\n]{1,300}>"
+_ASSIGNED = r"[A-Za-z_][\w.-]{0,60}=(?!=)(?:'[^'\n]{0,500}'|\"[^\"\n]{0,500}\"|[^\s,;&'\"()\[\]{}<>=]{0,500})"
+_IN_PARENTHESES = (
+    r"[(\uff08](?:[a-z]{2,20} [A-Z0-9][\w.-]{0,40}|(?:[a-z]{2,20} )?by [\w.-]{2,40}"
+    r"|[^\x00-\x7f()\uff08\uff09]{1,20} [A-Za-z0-9][\w.-]{0,40})[)\uff09]"
+)
+
+# --- People -----------------------------------------------------------------------------------------------------------
+
+_NO_NAME = (
+    r"(?!(?:is|was|are|were|has|have|had|not|no|with|without|and|or|in|on|at|to|of|for|from|by|does|did|do|can|could|cannot"
+    r"|must|may|will|would|should|unknown|already|names?|ids?|data|errors?|failed|objects?|sessions?|type|service|accounts?"
+    r"|the|an?|info|who|that|agent|input|model|table|lists?|field|groups?|requests?|profile|authentication|connection"
+    r"|exists|timed|closed|disconnected|created|deleted|only)\b)"
+)
+_LOGIN = (
+    rf"(?:user|User|username|login|customer|Customer|client|employee|member|owner|author|Author) {_NO_NAME}"
+    r"[a-z][a-z0-9._-]{1,40}(?![\w@:/(=])"
+)
+_HANDLE = r"(?:by|for|from|to|of|By|For|From) [a-z]{1,30}[._][a-z]{1,30}(?![\w@:/(=.-])"
+_PHRASES = "|".join(sorted({re.escape(status.phrase) for status in HTTPStatus if " " in status.phrase}))
+_FULL_NAME = r"[A-ZÀ-Þ][a-zß-ÿ']{1,30} [A-ZÀ-Þ][a-zß-ÿ']{1,30}"
+_PERSON = rf"(?:by|for|from|to|of|with|and|customer|user) (?!{_PHRASES}){_FULL_NAME}(?![\w:])"
+_PEOPLE = rf"\((?!{_PHRASES}){_FULL_NAME}(?:, {_FULL_NAME}){{0,50}}\)"
+
+# --- Words with digits ------------------------------------------------------------------------------------------------
+
+_WORD = r"[A-Za-z0-9_]{1,128}(?:[-.#][A-Za-z0-9_]{1,128}){0,12}"
+_TICKET = re.compile(r"^[A-Z]{2,6}-\d{3,}$")
+_PIECES = re.compile(r"([-.#_]+)")
+_SERIAL = re.compile(r"^[A-Z0-9]{6,}$|^[0-9a-fA-F]{7,}$")
+_NUMBERED = re.compile(r"^([A-Za-z]{1,20})\d+$")
+_CHANGES = re.compile(r"(?<=\d)(?=[A-Za-z])|(?<=[A-Za-z])(?=\d)")
+_DIGITS = re.compile(r"\d+")
+
+
+def _word(found: str) -> str:
+    """`events-27` gives `events-<number>`, `k9Mtd2gDcgG` gives `<id>`: piece by piece, the constant ones stay."""
+    return "<id>" if _TICKET.match(found) else "".join(map(_piece, _PIECES.split(found)))
+
+
+def _piece(piece: str) -> str:
+    if not _DIGITS.search(piece):
+        return piece
+    if piece.isdigit():
+        return "<number>"
+    if _SERIAL.match(piece):
+        return "<id>"
+    if match := _NUMBERED.match(piece):
+        return match[1] + "<number>"
+    if len(piece) >= 12 or len(_CHANGES.findall(piece)) > 1:
+        return "<id>"
+    return _DIGITS.sub("<number>", piece)
+
+
+def _after_noun(found: str) -> str:
+    return found.partition(" ")[0] + " <name>"
+
+
+def _after_equals(found: str) -> str:
+    return found.partition("=")[0] + "=<value>"
+
+
+def _after_method(found: str) -> str:
+    return found.partition(" ")[0].lstrip('"') + " <url>"
+
+
+def _after_class(found: str) -> str:
+    return re.split("[: ]", found, maxsplit=1)[0] + " <value>>"
+
+
+def _last_in_parentheses(found: str) -> str:
+    return found.rpartition(" ")[0] + " <value>" + found[-1]
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(kind="", starts="l", pattern=_STANDARDS, why="names of standards tell errors apart: utf-8 is not latin-1"),
+    Rule(kind="", starts="l", pattern=_STATUS, why="a status, errno or exit code says what went wrong"),
+    Rule(kind="", starts="l", pattern=_VENDOR_CODE, why="ORA-00942 is the error itself"),
+    Rule(kind="", starts="d", pattern=_SMTP_CODE, why="550 5.1.1 is the error itself (RFC 3463)"),
+    Rule(kind="", starts="m", pattern=_ERRNO, why="[Errno 111] is the error itself"),
+    Rule(
+        kind="",
+        starts="m",
+        pattern=_DRIVER_CODE,
+        why="database drivers put the server's error number first: (1062, 'Dup…')",
+    ),
+    Rule(kind="url", starts="l", pattern=_URL, why="hosts, ids and queries are in it"),
+    Rule(kind="email", starts="dlm", pattern=_EMAIL, why="somebody's address; a Message-ID looks alike"),
+    Rule(kind="uuid", starts="dl", pattern=_UUID, why="made anew each time (RFC 9562)"),
+    Rule(kind="trace", starts="d", pattern=_TRACE_ID, why="a request's id, as in W3C traceparent or AWS X-Ray"),
+    Rule(kind="time", starts="d", pattern=_ISO, why="ISO 8601 and its kin"),
+    Rule(kind="time", starts="d", pattern=_DAY_MONTH_YEAR, why="27/11/2025"),
+    Rule(kind="time", starts="dl", pattern=_DAY_FIRST, why="Thu, 07 Mar 2024 08:15:00 +0100 (RFC 5322)"),
+    Rule(kind="time", starts="l", pattern=_MONTH_FIRST, why="Mar 07, 2024; Thu Mar  7 08:15:00 2024 (ctime)"),
+    Rule(kind="ip", starts="d", pattern=_IPV4, why="an address, maybe with its port"),
+    Rule(kind="mac", starts="dl", pattern=_MAC, why="a network card's address"),
+    Rule(kind="duration", starts="d", pattern=_DURATION, why="12ms, 0:00:13.5, 1h30m"),
+    Rule(kind="time", starts="d", pattern=_CLOCK + r"(?![\w:])", why="a time of day"),
+    Rule(kind="ip", starts="dl", pattern=_IPV6, why="RFC 4291"),
+    Rule(kind="ip", starts="m", pattern=_IPV6_SHORT, why="::1"),
+    Rule(kind="time", starts="d", pattern=_COMPACT_TIME, why="20240307T081500"),
+    Rule(kind="address", starts="d", pattern=_ADDRESS, why="where an object happened to lie in memory"),
+    Rule(kind="hash", starts="dl", pattern=_HASH, why="a digest or a commit"),
+    Rule(kind="host", starts="l", pattern=_HOST, why="machines come and go"),
+    Rule(kind="host", starts="dl", pattern=_NUMBERED_HOST, why="three parts and a number in it, whatever the domain"),
+    Rule(kind="path", starts="l", pattern=_WINDOWS_PATH, why="where it is installed, or whose file it is"),
+    Rule(kind="path", starts="m", pattern=_SHARE_PATH, why="a file on a share"),
+    Rule(kind="path", starts="m", pattern=_UNIX_PATH, why="where it is installed, or whose file it is"),
+    Rule(kind="size", starts="d", pattern=_SIZE, why="5 MB"),
+    Rule(kind="duration", starts="d", pattern=_AMOUNT_OF_TIME, why="3.2 seconds, 11 days"),
+    Rule(kind="number", starts="d", pattern=_NUMBER, why="ids, amounts, counts"),
+    Rule(kind="", starts="l", pattern=_NAME_IN_CODE, why="module 'x', attribute 'y': names that stand in the code"),
+    Rule(kind="", starts="m", pattern=_TYPE_IN_QUOTES, why="'NoneType' object: the type is the finding"),
+    Rule(
+        kind="url",
+        starts="m",
+        pattern=_REQUEST_LINE,
+        why="a line of an access log: its method stays",
+        rename=_after_method,
+    ),
+    Rule(kind="text", starts="m", pattern=_QUOTED, why="what somebody typed or a file held"),
+    Rule(kind="text", starts="l", pattern=rf"[bBrRuU]{{1,2}}(?:{_QUOTED})", why="the same as Python prints bytes"),
+    Rule(
+        kind="value",
+        starts="m",
+        pattern=_REPR,
+        why="<Order: Order 17>: an object as it names itself",
+        rename=_after_class,
+    ),
+    Rule(kind="value", starts="l", pattern=_ASSIGNED, why="key=value: the key stays", rename=_after_equals),
+    Rule(kind="name", starts="l", pattern=_LOGIN, why="user ada: the noun gives it away", rename=_after_noun),
+    Rule(kind="name", starts="l", pattern=_HANDLE, why="by ada.lovelace", rename=_after_noun),
+    Rule(kind="name", starts="l", pattern=_PERSON, why="for Ada Lovelace", rename=_after_noun),
+    Rule(kind="name", starts="m", pattern=_PEOPLE, why="(Ada Lovelace, Grace Hopper)"),
+    Rule(
+        kind="value",
+        starts="m",
+        pattern=_IN_PARENTHESES,
+        why="(carrier DHL), (asked by ada)",
+        rename=_last_in_parentheses,
+    ),
+    Rule(kind="id", starts="dl", pattern=_WORD, why="a word with digits in it", rename=_word),
+)

@@ -1,0 +1,153 @@
+"""The variable parts of a message, replaced by typed placeholders: what stays is the same for each repeat of an error.
+
+    Order 17 of ada@example.org failed after 3.2 s  →  Order <number> of <email> failed after <duration>
+
+One pass with the fixed table of `patterns`. What an error writes in the same words each time
+stays: exception wording, names in code, `utf-8`, HTTP status, errno, exit codes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from relay.patterns import RULES, Rule
+
+MAX_TEXT = 16_384
+"""Characters of a message that are looked at."""
+MAX_TEMPLATE = 1_000
+"""Characters of a template that count."""
+MAX_LINES = 12
+"""Lines of a template that count."""
+
+_GATES = {
+    "d": "(?<![A-Za-z0-9_])(?=[0-9])",
+    "l": "(?<![A-Za-z0-9_])(?=[A-Za-z_\u00c0-\u024f])",
+    "m": "(?<![A-Za-z0-9_])(?=['\"`\u2018\u201c\u00ab\u201e<\\[(\uff08:/~\\\\])",
+}
+"""A rule is tried only where the character before and the first one fit: most places are passed by at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """A message without its data."""
+
+    text: str
+    """With typed placeholders, for people."""
+    key: str
+    """With untyped ones, a list of any length as one: what equal errors have in common."""
+    found: tuple[tuple[str, str], ...] = ()
+    """The kind and the text of what was replaced, in order."""
+
+
+class Parameteriser:
+    """A table of rules, made ready."""
+
+    def __init__(self, rules: Sequence[Rule] = RULES) -> None:
+        self._rules = {f"r{number}": rule for number, rule in enumerate(rules)}
+        gated = []
+        for starts, gate in _GATES.items():
+            names = [
+                f"(?P<{name}{starts}>{rule.pattern})" for name, rule in self._rules.items() if starts in rule.starts
+            ]
+            if names:
+                gated.append(f"{gate}(?:{'|'.join(names)})")
+        self._pattern = re.compile("|".join(gated))
+
+    def template(self, text: str) -> Template:
+        """`text` without its data. Any text, of which the first `MAX_TEXT` characters count."""
+        found: list[tuple[str, str]] = []
+        typed = self._pattern.sub(self._replacing(found), _without_structures(text[:MAX_TEXT], found))
+        return Template(text=typed, key=_key(typed), found=tuple(found))
+
+    def _replacing(self, found: list[tuple[str, str]]) -> Callable[[re.Match[str]], str]:
+        rules = self._rules
+
+        def replacement(match: re.Match[str]) -> str:
+            rule = rules[(match.lastgroup or "")[:-1]]
+            value = match[0]
+            if not rule.kind:
+                return value
+            new = rule.rename(value) if rule.rename else f"<{rule.kind}>"
+            if new != value:
+                found.append((rule.kind, value))
+            return new
+
+        return replacement
+
+
+@lru_cache(maxsize=1)
+def _default() -> Parameteriser:
+    return Parameteriser()
+
+
+def parameterise(text: str) -> Template:
+    """`text` without its data, by the whole table of rules; see `Parameteriser.template`."""
+    return _default().template(text)
+
+
+# --- Structures: JSON, lists, dicts -----------------------------------------------------------------------------------
+
+_STRUCTURE = re.compile(r"(?<![\w/])[\[{][ \n]{0,4}(?=[\"'\[{\]}<(0-9-])")
+_BRACKET = re.compile(r"[\[\]{}\"'\\]")
+_CUT_OFF = re.compile(r"\{[ \n]{0,4}[\"']|\[[ \n]{0,4}\{")
+
+
+def _without_structures(text: str, found: list[tuple[str, str]]) -> str:
+    """JSON and the like as one `<data>`, whatever its size; also where it is cut off before its end."""
+    pieces: list[str] = []
+    done = 0
+    while match := _STRUCTURE.search(text, done):
+        end = _end_of_structure(text, match.start())
+        if end < 0:
+            break
+        pieces += (text[done : match.start()], "<data>")
+        found.append(("data", text[match.start() : end]))
+        done = end
+    return "".join(pieces) + text[done:] if pieces else text
+
+
+def _end_of_structure(text: str, start: int) -> int:
+    """Where the structure that begins at `start` ends; the text's end where it is cut off, -1 where it is none."""
+    depth = 0
+    quote = ""
+    position = start
+    while match := _BRACKET.search(text, position):
+        char = match[0]
+        position = match.end()
+        if char == "\\":
+            position += 1
+        elif quote:
+            quote = "" if char == quote else quote
+        elif char in "\"'":
+            quote = char
+        else:
+            depth += 1 if char in "[{" else -1
+            if depth == 0:
+                return position
+    return len(text) if _CUT_OFF.match(text, start) else -1
+
+
+# --- The key ----------------------------------------------------------------------------------------------------------
+
+_PLACEHOLDER = re.compile(
+    r"<(?:data|url|email|uuid|trace|time|ip|mac|duration|address|hash|host|path|size|number|text|value|name|id)>|\[masked\]"
+)
+_RUN = re.compile(r"[-+#~]?\*(?:[ ,;:/|.+&=@-]{0,3}\*)*")
+_ENCLOSED = re.compile(r"\(\*\)|(?<= )\(\)|\[\*\]|\{\*\}|<\*>|'\*'|\"\*\"")
+_PLURAL = re.compile(r"\* ([a-z-]{2,30}?)(?:\(s\)|(?<![sui])s)(?![a-z])")
+_REPEATED = re.compile(r"(?<!\S)(\S{0,40}\*\S{0,40})(?:[ ,]{1,2}\1)+(?!\S)")
+_SPACE = re.compile(r"[ \t]+")
+
+
+def _key(typed: str) -> str:
+    """Untyped, since one error may write a host here and an address there; runs of data as one."""
+    key = _SPACE.sub(" ", _PLACEHOLDER.sub("*", typed))
+    for _ in range(3):
+        key = _ENCLOSED.sub("*", _RUN.sub("*", key))
+    key = _PLURAL.sub(r"* \1", _REPEATED.sub(r"\1", key))
+    lines = dict.fromkeys(line.strip() for line in key.split("\n"))
+    lines.pop("", None)
+    return "\n".join(list(lines)[:MAX_LINES])[:MAX_TEMPLATE]
