@@ -14,8 +14,8 @@ from typing import Protocol
 from relay.model import BudgetState
 
 HOUR = timedelta(hours=1)
-_ROUNDING = 1e-9
-"""Seconds are not thirds of minutes: a token that is whole but for the rounding is whole."""
+_ROUNDING = 1e-6
+"""Moments are whole microseconds: a token that is whole but for that is whole."""
 
 
 class Limits(Protocol):
@@ -53,8 +53,8 @@ def exhaust(state: BudgetState | None, limits: Limits, now: datetime) -> BudgetS
 def next_at(state: BudgetState | None, limits: Limits, now: datetime, *, critical: bool = False) -> datetime:
     """The first moment, `now` or later, at which `spend` allows a mail."""
     current = _refilled(state, limits, now)
-    missing = max(0.0, _needed(critical=critical) - current.tokens - _ROUNDING)
-    refilled_at = now + HOUR * (missing / limits.per_hour)
+    missing = _needed(critical=critical) - current.tokens
+    refilled_at = now + HOUR * (missing / limits.per_hour) if missing > _ROUNDING else now
     if current.sent_today < limits.per_day:
         return refilled_at
     return max(refilled_at, datetime.combine(now.date() + timedelta(days=1), time(), tzinfo=UTC))

@@ -45,9 +45,11 @@ class Digests:
         Raises LedgerBusy (nothing was lost, the next step does it again), LedgerError, TemplateError (even our own
         templates failed on what is to be told).
         """
-        if _within(self._looked_at, self._pause, now) or not self._lease(now):
+        if _within(self._looked_at, self._pause, now):
             return False
         self._looked_at = now
+        if not self._lease(now):
+            return False
         upstream = self._ledger.upstream()
         try:
             with self._ledger.scheduling(LEASE, self._token or 0) as tx:

@@ -28,19 +28,16 @@ def at(clock: str) -> datetime:
 
 def clock(moment: datetime) -> str:
     """Write a moment as `at` reads it."""
-    seconds = int((moment - BEGIN).total_seconds())
+    seconds = round((moment - BEGIN).total_seconds())
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
-def spread(total: int, begin: str, end: str) -> dict[datetime, int]:
-    """`total` occurrences spread evenly over the seconds from `begin` until before `end`."""
-    first, seconds = at(begin), int((at(end) - at(begin)).total_seconds())
-    passed = [-(-second * total // seconds) for second in range(seconds + 1)]
-    return {
-        first + second * SECOND: after - before
-        for second, (before, after) in enumerate(pairwise(passed))
-        if after > before
-    }
+def spread(total: int, begin: str, end: str, *, every: int = 1) -> dict[datetime, int]:
+    """`total` occurrences spread evenly over the seconds (or every so-many-eth) from `begin` until before `end`."""
+    first, slots = at(begin), int((at(end) - at(begin)).total_seconds()) // every
+    passed = [-(-slot * total // slots) for slot in range(slots + 1)]
+    counts = enumerate(after - before for before, after in pairwise(passed))
+    return {first + slot * every * SECOND: count for slot, count in counts if count}
 
 
 def arrival(moment: datetime, count: int, level: Level = Level.ERROR) -> Arrival:

@@ -65,12 +65,16 @@ def test_three_hundred_a_day_are_the_most_and_midnight_brings_a_new_day():
     assert spend(state, limits, midnight) is not None
 
 
-def test_the_moment_named_is_the_moment_it_goes():
-    state = spent(4)
+@given(st.integers(1, 500), st.integers(0, 10**10), st.booleans())
+def test_the_moment_named_is_the_moment_it_goes(per_hour, microseconds, critical):
+    """To the microsecond, whatever the rate: who waits until then must not wait in vain."""
+    limits = Budget(per_hour=per_hour)
+    state, now = spent(4, limits=limits), NOON + timedelta(microseconds=microseconds)
 
-    for critical in (False, True):
-        at = next_at(state, LIMITS, NOON + SECOND, critical=critical)
-        assert spend(state, LIMITS, at, critical=critical) is not None
+    at = next_at(state, limits, now, critical=critical)
+
+    assert at >= now
+    assert spend(state, limits, at, critical=critical) is not None
 
 
 def test_folding_is_dated_from_its_beginning_and_over_with_the_next_mail():

@@ -1,0 +1,225 @@
+"""What arrives in the admins' inboxes when the upstream, a recipient or the budget stands in the way."""
+
+from relay.model import Delivery, LetterState, Level
+from tests.stories.world import ANN, BOB
+
+
+def test_a_hundred_thousand_mails_arrive_as_four_with_exact_counts_and_balanced_books(make_world):
+    world = make_world()
+    world.flood(100_000, "0:00", "0:10", every=5)
+
+    assert world.until("2:00") == {
+        ANN: [
+            "0:00:10 new boom 2500",
+            "0:05:10 ongoing boom 50000",
+            "0:15:10 ongoing boom 47500",
+            "0:24:55 ended boom 0",
+        ]
+    }
+    assert world.told[ANN] == {"boom": 100_000}
+    assert (world.books.received, world.books.reported, world.books.pending) == (100_000, 100_000, 0)
+    assert world.books.balanced
+    assert "100,000 in 10 min, peak 10,000/min" in world.inboxes[ANN][-1].text
+
+
+def test_the_footer_speaks_of_the_moment_the_digest_was_frozen(make_world):
+    """Its own mails stand under pending, what earlier digests told under reported, and the sum is what came in."""
+    world = make_world()
+    world.mail("0:00", count=30)
+    world.mail("0:02", count=12)
+    world.until("0:10")
+
+    assert "42 received = 30 reported + 12 pending" in world.inboxes[ANN][1].text
+
+
+def test_upstream_down_for_a_day_leaves_one_frozen_digest_and_one_that_tells_the_rest(make_world):
+    world = make_world()
+    world.mail("0:00", "boom", 3)
+    world.until("0:00:05")
+    world.post.down = True
+    for hour in range(24):
+        world.mail(f"{hour}:07", "boom", 60)
+        world.mail(f"{hour}:07", "other", 25)
+
+    assert world.until("24:00") == {}
+    assert [letter.state for letter in world.ledger.letters()] == [LetterState.OPEN]
+
+    world.post.down = False
+    inbox = world.until("26:00")[ANN]
+
+    assert inbox == ["24:01:10 new boom 3", "24:01:11 ended boom 1440, new other 600"]
+    assert world.books.reported == 2043
+    assert world.books.balanced
+    assert "could not be used" not in world.inboxes[ANN][0].text
+    assert "could not be used from 2026-03-02 00:00 to 00:01:" in world.inboxes[ANN][1].text
+
+
+def test_one_recipient_is_stuck_while_the_other_is_served(make_world):
+    """Ann's mail is put off for two hours: Bob has his digests in time, she has all of them in one."""
+    world = make_world(admins=(ANN, BOB))
+    world.post.puts_off = {ANN}
+    world.mail("0:00", "boom", 2)
+    world.mail("0:10", "other", 5)
+    world.mail("0:20", "third")
+    world.mail("1:00", "boom", 4)
+
+    assert world.until("2:00") == {
+        BOB: [
+            "0:00:10 new boom 2",
+            "0:10:10 new other 5",
+            "0:20:10 new third 1, ended boom 0",
+            "1:00:10 again boom 4, ended other 0, ended third 0",
+        ]
+    }
+    assert world.books.pending == 12, "she has none of them yet"
+
+    world.post.puts_off = set()
+    inbox = world.until("4:00")
+
+    first, follow_up = inbox[ANN]
+    assert first.endswith(" new boom 2")
+    assert follow_up.endswith(" +new other 5, again boom 4, new third 1")
+    assert world.told[ANN] == world.told[BOB] == {"boom": 6, "other": 5, "third": 1}
+    assert BOB not in inbox
+    assert (world.books.reported, world.books.pending) == (12, 0)
+
+
+def test_who_is_free_again_while_a_digest_is_due_has_one_mail_that_tells_both(make_world):
+    world = make_world(admins=(ANN, BOB))
+    world.post.puts_off = {ANN}
+    world.mail("0:00", "boom", 2)
+    world.mail("0:10", "other", 5)
+    world.until("0:30")
+    world.post.puts_off = set()
+    world.until("1:00:00")
+    before = len(world.inboxes[ANN])
+    world.mail("1:00", "third")
+
+    inbox = world.until("2:00")
+
+    assert before == 2
+    assert inbox[ANN] == inbox[BOB]
+
+
+def test_a_spent_budget_folds_and_loses_nothing(make_world):
+    """Two mails an hour, bursts of three (the last one kept): thirty errors, one every two minutes."""
+    world = make_world(budget={"per_hour": 2, "burst": 3}, timing={"interval": "1s"})
+    for number in range(30):
+        world.mail(f"0:{2 * number}", f"error {number}", count=number + 1)
+
+    inbox = world.until("5:00")[ANN]
+
+    assert [line.split()[0] for line in inbox] == ["0:00:10", "0:02:10", "0:30:10", "1:00:10"]
+    assert sum(world.told[ANN].values()) == sum(range(1, 31))
+    assert world.books.balanced
+    second, third = world.inboxes[ANN][1].text, world.inboxes[ANN][2].text
+    assert "This mail used up the budget. The next one can go out at 00:30," in second
+    assert "was spent at 00:04" in third
+
+
+def test_a_critical_error_has_the_last_of_the_budget(make_world):
+    world = make_world(budget={"per_hour": 1, "burst": 3})
+    for minute in (0, 10, 20, 30):
+        world.mail(f"0:{minute}", f"error {minute}")
+    world.mail("0:31", "melting", level=Level.CRITICAL)
+    world.mail("0:32", "melting too", level=Level.CRITICAL)
+
+    inbox = world.until("0:55")[ANN]
+
+    assert [line.split()[0] for line in inbox] == ["0:00:10", "0:10:10", "0:31:10"]
+    assert "new melting 1, new error 20 1, new error 30 1" in inbox[2]
+    assert world.told[ANN]["melting too"] == 0, "never more than the budget"
+    world.until("6:00")
+    assert world.told[ANN]["melting too"] == 1
+
+
+def test_a_recipient_without_budget_is_made_good_with_one_mail(make_world):
+    """Ann is on two routes: what the other one costs her does not keep Bob waiting."""
+    world = make_world(
+        admins=(ANN, BOB),
+        route=[{"name": "night", "recipients": [ANN]}],
+        budget={"per_hour": 1, "burst": 3},
+    )
+    world.mail("0:00", "batch", route="night")
+    world.mail("0:10", "job", route="night")
+    world.mail("0:20", "boom", 7)
+    world.mail("0:30", "other", 2)
+
+    inbox = world.until("6:00")
+
+    assert [line.split(" ", 1)[1] for line in inbox[BOB]] == ["new boom 7", "new other 2"]
+    assert inbox[ANN][2].endswith("+new boom 7, new other 2")
+    assert len(inbox[ANN]) == 3
+    assert world.books.balanced
+    assert world.books.pending == 0
+
+
+def test_a_flood_of_five_hundred_new_errors_is_few_and_short_mails(make_world):
+    world = make_world()
+    for number in range(500):
+        minute, second = divmod(number // 10 * 18, 60)
+        world.mail(f"0:{minute}:{second}", f"error {number}", count=number % 7 + 1)
+
+    inbox = world.until("1:00")[ANN]
+
+    assert [line.split()[0] for line in inbox] == ["0:00:10", "0:05:10", "0:10:10", "0:15:10"]
+    assert sum(world.told[ANN].values()) == sum(number % 7 + 1 for number in range(500))
+    assert max(len(received.mail.as_bytes()) for received in world.inboxes[ANN]) <= 90_000
+    assert world.books.balanced
+
+
+def test_a_digest_nobody_takes_stands_with_its_totals_in_the_next(make_world):
+    """Refused for good, three times within an hour; what came in the meantime gets through and says so."""
+    world = make_world()
+    world.post.refuses = {ANN}
+    world.mail("0:00", "boom", 120)
+    world.mail("0:05", "other", 3)
+    world.until("0:45")
+    assert [letter.state for letter in world.ledger.letters()][-1] is LetterState.DEAD
+
+    world.post.refuses = set()
+    inbox = world.until("2:00")[ANN]
+
+    assert "new other 3" in inbox[0]
+    assert "The digest of 00:00 could not be delivered. It told of 120 occurrences:" in world.inboxes[ANN][0].text
+    assert (world.books.reported, world.books.undelivered, world.books.pending) == (3, 120, 0)
+    assert world.books.balanced
+
+
+def test_an_error_alone_in_its_digests_is_one_thread(make_world):
+    world = make_world()
+    world.flood(300, "0:00", "0:30", "boom", every=30)
+
+    world.until("0:20")
+
+    first, second, third = (received.mail for received in world.inboxes[ANN])
+    assert "References" not in first
+    assert first["Message-ID"] in second["References"]
+    assert first["Message-ID"] in third["References"]
+
+
+def test_whoever_is_no_longer_an_admin_holds_nothing_up(make_world):
+    """Bob is stuck and then taken from the configuration: what was held for him is given up, the books close."""
+    world = make_world(admins=(ANN, BOB))
+    world.post.puts_off = {BOB}
+    world.mail("0:00", "boom", 2)
+    world.mail("0:10", "other", 5)
+    world.until("0:30")
+    assert world.books.pending == 7
+
+    world.digests = world.worker("two", world.settings.model_copy(update={"admins": (ANN,)}))
+    world.until("1:00")
+
+    states = {each.state for letter in world.ledger.letters() for each in letter.deliveries if each.recipient == BOB}
+    assert Delivery.HELD not in states
+    assert world.books.balanced
+
+
+def test_what_is_pending_on_a_route_that_is_gone_goes_to_the_admins(make_world):
+    world = make_world(admins=(ANN,), route=[{"name": "night", "recipients": [BOB]}])
+    world.mail("0:00", "boom", 2, route="night")
+    world.until("0:00:05")
+
+    world.digests = world.worker("two", world.settings.model_copy(update={"route": ()}))
+
+    assert world.until("1:00") == {ANN: ["0:00:10 new boom 2"]}
