@@ -6,6 +6,7 @@ longer start threads; then `drain` does the same work in its caller's.
 """
 
 import contextlib
+import importlib
 import logging
 import sys
 import threading
@@ -16,6 +17,11 @@ from app_client.backlog import Backlog, Parcel
 from app_client.connection import Connection, Outcome, Reply
 from app_client.message import Origin, compose, envelope
 from app_client.report import Report
+
+for _module in ("email.generator", "encodings.ascii", "encodings.idna"):
+    # What the thread needs is loaded before there is one: a fork in the midst of its import would leave the child half
+    # a module, for good. The standard library itself imports these only when they are first used.
+    importlib.import_module(_module)
 
 PAUSES = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0)
 """Seconds before each further try; a relay that restarts is back within the first few."""
@@ -160,9 +166,10 @@ class Sender:
     def _try(self, parcel: Parcel) -> Reply:
         try:
             return self._connection.send(*envelope(parcel.report), compose(parcel, self._origin))
-        except Exception as trouble:  # noqa: BLE001 - a mail that cannot be sent must not hold up all others
+        except Exception as trouble:  # noqa: BLE001 - whatever it is, the thread must go on
             self._connection.break_off()
-            return Reply(outcome=Outcome.REFUSED, detail=type(trouble).__name__)
+            lasting = isinstance(trouble, ValueError)  # what is wrong with the mail will be wrong with it next time
+            return Reply(outcome=Outcome.REFUSED if lasting else Outcome.DEFERRED, detail=type(trouble).__name__)
 
     def _settle(self, parcel: Parcel, reply: Reply) -> str:
         """Book what became of a try, and return what there is to say of it."""

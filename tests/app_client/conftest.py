@@ -2,12 +2,14 @@
 
 import itertools
 import logging
+import ssl
 from collections.abc import Callable, Iterator
 
 import pytest
+import trustme
 
 from app_client import ErrorMailHandler
-from tests.app_client.servers import Sink
+from tests.app_client.servers import Sink, accept_login
 
 _numbers = itertools.count()
 
@@ -55,3 +57,24 @@ def make_logger() -> Iterator[Callable[..., logging.Logger]]:
     for logger, handlers in loggers:
         for handler in handlers:
             logger.removeHandler(handler)
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def guarded_sink(authority: trustme.CA) -> Iterator[Sink]:
+    """Wants STARTTLS and a login."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+    server = Sink(
+        tls_context=context,
+        require_starttls=True,
+        auth_required=True,
+        authenticator=accept_login,
+        auth_require_tls=True,
+    ).start()
+    yield server
+    server.stop()

@@ -9,10 +9,9 @@ import ssl
 import threading
 
 import pytest
-import trustme
 
 from app_client import ErrorMailHandler, mail_formatter
-from tests.app_client.servers import Sink, accept_login, wait_until
+from tests.app_client.servers import Sink, wait_until
 
 
 def test_constructor_is_the_stock_handlers():
@@ -243,27 +242,6 @@ def test_records_after_close_are_sent_all_the_same(sink, make_handler, make_logg
     logger.error("after")
 
     assert sink.wait_for(2)[1].text == "after\n"
-
-
-@pytest.fixture(scope="module")
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@pytest.fixture
-def guarded_sink(authority):
-    """Wants STARTTLS and a login."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
-    server = Sink(
-        tls_context=context,
-        require_starttls=True,
-        auth_required=True,
-        authenticator=accept_login,
-        auth_require_tls=True,
-    ).start()
-    yield server
-    server.stop()
 
 
 def test_logs_in_over_starttls_as_the_stock_handler_does(guarded_sink, make_handler, make_logger):
