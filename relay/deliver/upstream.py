@@ -111,4 +111,5 @@ class Upstream:
         return self._trouble(dialogue, Trouble.UNREACHABLE, words)
 
     def _trouble(self, dialogue: Dialogue, trouble: Trouble, detail: str) -> Attempt:
-        return Attempt(answers={}, trouble=trouble, detail=f"{self}: {detail}", begun=dialogue.begun)
+        begun = dialogue.begun and trouble is not Trouble.AUTH  # credentials are never the letter's
+        return Attempt(answers={}, trouble=trouble, detail=f"{self}: {detail}", begun=begun)

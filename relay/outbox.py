@@ -1,0 +1,239 @@
+"""Sends letters, one at a time, and keeps track of who got what (ledger → outbox → deliver).
+
+Guarantee: at least once, and visibly. A letter is claimed before it is tried; that it may have been taken is written
+down before its final dot; each recipient's outcome is written down before the next letter is touched, and who was
+served is not served again. Only a crash, a lost reply or a lost claim can make a letter come twice, with the same
+Message-ID. What nobody takes becomes a dead letter and stays.
+
+Whose fault it is decides who waits. Trouble with the upstream pauses all letters and costs none of them a try; then
+one letter at a time finds out whether it is over. Words about a letter or a recipient are that letter's, which then
+waits alone. Trouble in the middle of a letter's transaction may be either: the upstream gets its pause, and the letter
+one that is longer, so that the next one to find out is another.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from relay.config import Settings
+from relay.deliver import Target
+from relay.errors import Interrupted, LeaseLost, LedgerError, RelayError
+from relay.ledger import Ledger, Outcome
+from relay.model import Answer, Attempt, Letter, LetterState, Trouble, UpstreamState, Verdict
+from relay.retry import after_answer, after_success, after_trouble, upstream_ready
+
+log = structlog.get_logger()
+
+BEHIND = timedelta(seconds=1)
+"""How long after the upstream's pause a letter waits that may have been the cause of it."""
+MAX_TEXT = 200
+"""Characters of an answer (see `model.Answer`)."""
+
+
+class Outbox:
+    """The step that empties the outbox, for one worker."""
+
+    def __init__(
+        self, ledger: Ledger, target: Target, settings: Settings, worker: str, jitter: Callable[[], float]
+    ) -> None:
+        """`worker` names this process and no other one; `jitter` draws a number in -1..1 for each pause."""
+        self._ledger = ledger
+        self._target = target
+        self._retry = settings.upstream
+        self._sender = settings.sender_address
+        self._worker = worker
+        self._jitter = jitter
+        self._fresh = True
+        self._outcome: tuple[Letter, Outcome] | None = None
+        self._learnt: UpstreamState | None = None
+
+    def step(self, now: datetime) -> bool:
+        """Try the oldest letter that is due; False where there is none, or the upstream has to be left alone.
+
+        Takes up to `target.longest`; what is written afterwards is dated with the end of the try. Raises LedgerBusy:
+        nothing is lost, the next step goes on with it.
+        """
+        self._write(now)
+        upstream = self._ledger.upstream()
+        if not (self._fresh or upstream_ready(upstream, now)):
+            return False
+        letter = self._claim(now)
+        if letter is None:
+            return False
+        self._fresh = False  # one try after a start needs no pause: whoever put the password right need not wait
+        began = time.monotonic()
+        attempt = self._try(letter, now)
+        if attempt is None:
+            return False
+        self._conclude(letter, attempt, upstream, now + timedelta(seconds=int(time.monotonic() - began)))
+        return True
+
+    def _claim(self, now: datetime) -> Letter | None:
+        """Claim a letter for a little longer than the try can last; a look at what is due costs no transaction."""
+        due = self._ledger.next_try_at()
+        if due is None or due > now:
+            return None
+        return self._ledger.claim_letter(self._worker, now, self._target.longest * 1.25 + timedelta(seconds=5))
+
+    def _try(self, letter: Letter, now: datetime) -> Attempt | None:
+        """Try it once; None where it was left undone."""
+        try:
+            return self._target.deliver(
+                letter.raw,
+                sender=self._sender,
+                recipients=letter.recipients,
+                before_data=lambda: self._ledger.mark_ambiguous(letter),
+            )
+        except LeaseLost:
+            log.warning("another worker has taken this letter over; it was not sent from here", letter=letter.id)
+        except Interrupted:
+            self._let_go(letter, now)
+        except RelayError:
+            self._let_go(letter, now)
+            raise
+        except Exception as error:
+            log.exception("an error in the relay itself; the letter is tried again", letter=letter.id)
+            return Attempt(answers=_all_later(letter, f"an error in the relay itself: {type(error).__name__}"))
+        return None
+
+    def _let_go(self, letter: Letter, now: datetime) -> None:
+        """Give an unsent letter back as it was; where even that fails, its claim runs out by itself."""
+        try:
+            self._ledger.settle(letter, _untouched(letter, now), now)
+        except LedgerError as error:
+            log.warning(
+                "a letter could not be given back and waits for its claim to end", letter=letter.id, why=str(error)
+            )
+
+    # --- What came of it ----------------------------------------------------------------------------------------------
+
+    def _conclude(self, letter: Letter, attempt: Attempt, before: UpstreamState, now: datetime) -> None:
+        after = self._judge(before, attempt, now)
+        self._outcome, self._learnt = (letter, self._weigh(letter, attempt, after, now)), after
+        _tell_upstream(before, after)
+        self._write(now)
+
+    def _write(self, now: datetime) -> None:
+        """Write down what came of the last try, the letter first; while that fails, no other letter is touched."""
+        if self._outcome:
+            letter, outcome = self._outcome
+            try:
+                _tell_letter(letter, outcome, self._ledger.settle(letter, outcome, now))
+            except LeaseLost:
+                log.warning("a letter took longer than its claim; another worker may send it again", letter=letter.id)
+            self._outcome = None
+        if self._learnt:
+            self._ledger.save_upstream(self._learnt)
+            self._learnt = None
+
+    def _judge(self, state: UpstreamState, attempt: Attempt, now: datetime) -> UpstreamState:
+        """What is known of the upstream now."""
+        words = _first_refusal(attempt.answers)
+        if attempt.trouble:
+            trouble, detail = attempt.trouble, attempt.detail
+        elif any(_is_open(answer) for answer in attempt.answers.values()):
+            trouble, detail = Trouble.UNREACHABLE, f"{self._target}: {words}"
+        else:
+            works = after_success(state, now)
+            if any(answer.verdict is Verdict.TAKEN for answer in attempt.answers.values()):
+                return works
+            note = f"{self._target}: it did not take the last letter: {words}"  # no pause: this is about the letter
+            return replace(works, last_success_at=state.last_success_at, trouble=Trouble.UNWILLING, detail=note)
+        return after_trouble(state, trouble, detail, retry=self._retry, jitter=self._jitter(), now=now)
+
+    def _weigh(self, letter: Letter, attempt: Attempt, upstream: UpstreamState, now: datetime) -> Outcome:
+        """What the try means for the letter."""
+        if attempt.trouble and not attempt.begun:
+            return _untouched(letter, now)
+        if attempt.trouble:
+            outcome = self._settled(letter, _all_later(letter, attempt.detail), now)
+            outcome = replace(outcome, ambiguous=letter.ambiguous)
+        else:
+            outcome = self._settled(letter, attempt.answers, now)
+        if outcome.next_try_at and upstream.next_try_at:
+            outcome = replace(outcome, next_try_at=max(outcome.next_try_at, upstream.next_try_at + BEHIND))
+        return outcome
+
+    def _settled(self, letter: Letter, answers: Mapping[str, Answer], now: datetime) -> Outcome:
+        """What words about the letter mean for each recipient."""
+        verdicts = {recipient: answer.verdict for recipient, answer in answers.items()}
+        sent = {recipient for recipient, verdict in verdicts.items() if verdict is Verdict.TAKEN}
+        again = {
+            recipient: self._again(letter, verdict, now)
+            for recipient, verdict in verdicts.items()
+            if recipient not in sent
+        }
+        queued = [recipient for recipient, moment in again.items() if moment]
+        return Outcome(
+            sent=frozenset(sent),
+            refused=frozenset(again) - frozenset(queued),
+            words=answers,
+            next_try_at=min((moment for moment in again.values() if moment), default=None),
+            tries=letter.tries + bool(again),
+            refusals=letter.refusals + (Verdict.NEVER in verdicts.values()),
+            ambiguous=bool(queued) and (letter.ambiguous or any(_is_open(answers[each]) for each in queued)),
+        )
+
+    def _again(self, letter: Letter, verdict: Verdict, now: datetime) -> datetime | None:
+        """When a recipient is tried again, None for never. The time before a letter's first words does not age it:
+        an outage is not the letter's.
+        """
+        known = letter if letter.tries >= len(self._retry.retry) else replace(letter, created_at=now)
+        return after_answer(known, verdict, retry=self._retry, jitter=self._jitter(), now=now)
+
+
+def _untouched(letter: Letter, next_try_at: datetime | None) -> Outcome:
+    return Outcome(next_try_at=next_try_at, tries=letter.tries, refusals=letter.refusals, ambiguous=letter.ambiguous)
+
+
+def _all_later(letter: Letter, words: str) -> dict[str, Answer]:
+    """What a try that broke off means for each recipient."""
+    return dict.fromkeys(letter.recipients, Answer(verdict=Verdict.LATER, code=0, text=words[:MAX_TEXT]))
+
+
+def _is_open(answer: Answer) -> bool:
+    """Whether the upstream may have taken the letter without our learning of it."""
+    return answer.verdict is Verdict.LATER and answer.code == 0
+
+
+def _first_refusal(answers: Mapping[str, Answer]) -> str:
+    refusals = [answer for answer in answers.values() if answer.verdict is not Verdict.TAKEN]
+    return _reply(refusals[0]) if refusals else ""
+
+
+def _reply(answer: Answer) -> str:
+    return f"{answer.code} {answer.text}" if answer.code else answer.text
+
+
+def _tell_letter(letter: Letter, outcome: Outcome, state: LetterState) -> None:
+    """One line for the log on each thing that happened to the letter."""
+    about = log.bind(letter=letter.id, message_id=letter.message_id, route=letter.route)
+    if outcome.sent:
+        about.info("the letter was taken", recipients=sorted(outcome.sent))
+    for recipient, answer in outcome.words.items():
+        said = {"recipient": recipient, "reply": _reply(answer)}
+        if recipient in outcome.refused:
+            about.error("given up for this recipient", **said, tries=outcome.tries)
+        elif recipient not in outcome.sent:
+            about.warning("not taken; it is tried again", **said, next_try_at=str(outcome.next_try_at))
+    if state is LetterState.DEAD:
+        about.error("a dead letter: nobody took it; see `relay outbox list`, then `retry` or `drop`")
+
+
+def _tell_upstream(before: UpstreamState, after: UpstreamState) -> None:
+    """One line for the log on what was learnt of the upstream."""
+    if after.failures:
+        log.warning(
+            "the upstream is in trouble; letters wait",
+            trouble=str(after.trouble),
+            detail=after.detail,
+            failures=after.failures,
+            next_try_at=str(after.next_try_at),
+        )
+    elif before.failures:
+        log.info("the upstream works again", down_since=str(before.failing_since), failures=before.failures)

@@ -1,0 +1,593 @@
+"""The outbox between a real ledger and a real mail server; only the clock is the test's."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from relay import config
+from relay.deliver import Upstream, open_target
+from relay.errors import LedgerBusy
+from relay.ledger import Ledger, StoredLetter, sqlite_url
+from relay.model import Attempt, LetterState, Rendered, Trouble
+from relay.outbox import Outbox
+from tests import upstream as servers
+from tests.contract.world import (
+    ADA,
+    BOB,
+    DAY,
+    HOUR,
+    MINUTE,
+    NOON,
+    ROUTE,
+    SECOND,
+    digest,
+    entry,
+    figures,
+    schedule_token,
+    sort,
+    told,
+)
+from tests.upstream import drop, hang
+
+PASSWORD = "corr3ct horse"
+
+
+@pytest.fixture
+def server() -> Iterator[servers.Upstream]:
+    with servers.Upstream() as running:
+        yield running
+
+
+@pytest.fixture
+def ledger_file(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "ledger.db"
+
+
+@pytest.fixture
+def ledger(ledger_file: Path) -> Iterator[Ledger]:
+    opened = Ledger.open(sqlite_url(ledger_file), patience=timedelta(seconds=0.2))
+    yield opened
+    opened.close()
+
+
+def settings(server: servers.Upstream, tmp_path: Path, **more: object) -> config.Settings:
+    upstream = {"host": server.host, "port": server.port, "security": "none", "timeout": "5s", **more}
+    return config.make_settings(tmp_path / "data", admins=[ADA], sender="relay@example.com", upstream=upstream)
+
+
+@pytest.fixture
+def new_outbox(server: servers.Upstream, ledger: Ledger, tmp_path: Path) -> Callable[..., Outbox]:
+    """Start a worker's outbox; `jitter` 0 makes every pause its exact length."""
+
+    def start(worker: str = "one", target: Upstream | None = None, **more: object) -> Outbox:
+        made = settings(server, tmp_path, **more)
+        return Outbox(ledger, target or open_target(made), made, worker, lambda: 0.0)
+
+    return start
+
+
+@pytest.fixture
+def outbox(new_outbox: Callable[..., Outbox]) -> Outbox:
+    return new_outbox()
+
+
+def write(ledger: Ledger, *recipients: str, mails: int = 3, route: str = ROUTE, at: datetime = NOON) -> str:
+    """Freeze a digest of `mails` mails about one error; returns its id."""
+    sort(ledger, {f"error on {route}": mails}, at=at, route=route)
+    with ledger.scheduling("schedule", schedule_token(ledger, at)) as tx:
+        groups = tx.pending_groups(route)
+        letter = digest([entry(group) for group in groups], recipients or (ADA,), at=at, route=route)
+        message_id = f"<{letter.id}@relay.test>"
+        raw = f"From: relay@example.com\r\nMessage-ID: {message_id}\r\nSubject: {route}\r\n\r\nnews\r\n".encode()
+        tx.freeze(letter, Rendered(message_id=message_id, subject=route, raw=raw), queued=recipients or (ADA,))
+        tx.save([told(group, at) for group in groups])
+    return letter.id
+
+
+def stored(ledger: Ledger, letter_id: str) -> StoredLetter:
+    letter = ledger.letter(letter_id)
+    assert letter is not None
+    return letter
+
+
+def tries(outbox: Outbox, ledger: Ledger, server: servers.Upstream, until: timedelta) -> list[timedelta]:
+    """At which moments after noon the server was turned to; makes sure of the second before each."""
+    moments = []
+    at = NOON
+    while at <= NOON + until:
+        before = server.connections
+        outbox.step(at)
+        if server.connections > before:
+            moments.append(at - NOON)
+        due = ledger.next_try_at()
+        if due is None:
+            break
+        due = max(due, ledger.upstream().next_try_at or due)
+        if due > at + SECOND:
+            assert not outbox.step(due - SECOND)
+        at = max(due, at + SECOND)
+    return moments
+
+
+def minutes(*numbers: float) -> list[timedelta]:
+    return [timedelta(minutes=number) for number in numbers]
+
+
+# --- It goes out ------------------------------------------------------------------------------------------------------
+
+
+def test_a_letter_goes_out_once_and_its_mails_are_reported(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    letter = write(ledger, ADA, BOB)
+
+    assert [outbox.step(NOON), outbox.step(NOON), outbox.step(NOON + DAY)] == [True, False, False]
+    [mail] = server.mails
+    assert (mail.sender, mail.recipients, mail.message_id) == (
+        "relay@example.com",
+        (ADA, BOB),
+        f"<{letter}@relay.test>",
+    )
+    assert stored(ledger, letter).state is LetterState.SENT
+    assert figures(ledger) == {"received": 3, "reported": 3}
+    assert ledger.upstream().last_success_at == NOON
+
+
+def test_letters_go_out_oldest_first(outbox: Outbox, ledger: Ledger, server: servers.Upstream) -> None:
+    for place, route in enumerate(("first", "second", "third")):
+        write(ledger, route=route, at=NOON + place * SECOND)
+
+    while outbox.step(NOON + MINUTE):
+        pass
+
+    assert [mail.message["Subject"] for mail in server.mails] == ["first", "second", "third"]
+
+
+def test_without_an_upstream_letters_go_to_the_local_mailbox(ledger: Ledger, tmp_path: Path) -> None:
+    local = config.make_settings(tmp_path / "data")
+    letter = write(ledger, "admins@localhost")
+
+    Outbox(ledger, open_target(local), local, "one", lambda: 0.0).step(NOON)
+
+    [path] = (tmp_path / "data" / "mailbox" / "new").iterdir()
+    assert f"Message-ID: <{letter}@relay.test>\n".encode() in path.read_bytes()
+    assert stored(ledger, letter).state is LetterState.SENT
+
+
+# --- Refusals ---------------------------------------------------------------------------------------------------------
+
+
+def test_who_was_served_is_not_served_again(outbox: Outbox, ledger: Ledger, server: servers.Upstream) -> None:
+    server.say(f"RCPT {BOB}", "451 4.7.1 greylisted", times=2)
+    letter = write(ledger, ADA, BOB)
+
+    assert tries(outbox, ledger, server, HOUR) == minutes(0, 1, 3)
+    assert [mail.recipients for mail in server.mails] == [(ADA,), (BOB,)]
+    assert len({mail.message_id for mail in server.mails}) == 1
+    assert stored(ledger, letter).state is LetterState.SENT
+
+
+def test_a_recipient_who_is_refused_for_good_does_not_make_a_dead_letter(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.say(f"RCPT {BOB}", "550 5.1.1 no such user")
+    letter = write(ledger, ADA, BOB)
+
+    assert len(tries(outbox, ledger, server, 3 * HOUR)) == 3
+    assert [mail.recipients for mail in server.mails] == [(ADA,)]
+    assert stored(ledger, letter).state is LetterState.SENT
+    assert {each.recipient: (each.code, each.text) for each in stored(ledger, letter).deliveries}[BOB] == (
+        550,
+        "5.1.1 no such user",
+    )
+    assert figures(ledger) == {"received": 3, "reported": 3}
+
+
+@pytest.mark.parametrize("place", ["MAIL", "RCPT", "DATA", "DOT"])
+def test_a_letter_refused_for_good_is_tried_three_times_within_an_hour(
+    place: str, outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.say(place, "554 5.7.1 no")
+    letter = write(ledger)
+
+    moments = tries(outbox, ledger, server, 3 * HOUR)
+
+    assert len(moments) == 3
+    assert moments[-1] <= HOUR
+    assert stored(ledger, letter).state is LetterState.DEAD
+    assert figures(ledger) == {"received": 3, "undelivered": 3}
+    assert ledger.raw(letter)
+
+
+def test_a_dead_letter_can_be_revived(outbox: Outbox, ledger: Ledger, server: servers.Upstream) -> None:
+    server.say("DOT", "554 5.7.1 no")
+    letter = write(ledger)
+    tries(outbox, ledger, server, HOUR)
+    server.forget()
+
+    assert ledger.retry(letter, NOON + DAY)
+    outbox.step(NOON + DAY)
+
+    assert [mail.message_id for mail in server.mails] == [f"<{letter}@relay.test>"]
+    assert figures(ledger) == {"received": 3, "reported": 3}
+
+
+@pytest.mark.parametrize(
+    ("place", "reply"),
+    [
+        ("MAIL", "450 4.7.1 slow down"),
+        ("RCPT", "451 4.7.1 greylisted"),
+        ("DATA", "451 4.3.0 no"),
+        ("DOT", "452 4.3.1 full"),
+    ],
+)
+def test_a_letter_put_off_is_tried_again_by_the_ladder(
+    place: str, reply: str, outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.say(place, reply)
+    write(ledger)
+
+    assert tries(outbox, ledger, server, 2 * HOUR) == minutes(0, 1, 3, 7, 15, 31, 61, 91)
+    assert figures(ledger) == {"received": 3, "pending": 3}
+
+
+def test_a_letter_put_off_for_five_days_is_dead(
+    new_outbox: Callable[..., Outbox], ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.say("DATA", "451 4.3.0 later")
+    letter = write(ledger)
+
+    moments = tries(new_outbox(retry=["1h", "6h"]), ledger, server, 6 * DAY)
+
+    assert 5 * DAY <= moments[-1] <= 5 * DAY + 6 * HOUR
+    assert stored(ledger, letter).state is LetterState.DEAD
+
+
+def test_an_upstream_that_only_puts_off_is_no_upstream_that_works(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.say("MAIL", "450 4.7.1 slow down")
+    write(ledger)
+
+    outbox.step(NOON)
+
+    state = ledger.upstream()
+    assert (state.trouble, state.last_success_at, state.next_try_at) == (Trouble.UNWILLING, None, None)
+    assert state.detail == f"localhost:{server.port}: it did not take the last letter: 450 4.7.1 slow down"
+
+
+def test_a_letter_put_off_does_not_keep_the_next_one_waiting(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.say(f"RCPT {ADA}", "451 4.7.1 greylisted")
+    write(ledger, ADA, route="slow")
+    write(ledger, BOB, route="fast", at=NOON + SECOND)
+
+    assert [outbox.step(NOON + SECOND), outbox.step(NOON + SECOND)] == [True, True]
+    assert [mail.recipients for mail in server.mails] == [(BOB,)]
+
+
+# --- Trouble with the upstream ----------------------------------------------------------------------------------------
+
+
+def test_an_upstream_that_is_away_is_tried_by_the_ladder_and_costs_no_letter_a_try(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.say("GREETING", "421 4.3.2 not now")
+    letters = [write(ledger, route=route) for route in ("one", "two", "three")]
+
+    assert tries(outbox, ledger, server, 2 * HOUR) == minutes(0, 1, 3, 7, 15, 31, 61, 91)
+    assert [stored(ledger, letter).tries for letter in letters] == [0, 0, 0]
+    state = ledger.upstream()
+    assert (state.failures, state.failing_since, state.trouble) == (8, NOON, Trouble.UNWILLING)
+
+
+def test_once_the_upstream_is_back_everything_goes_out_and_the_outage_is_known(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    letters = [write(ledger, route=route) for route in ("one", "two", "three")]
+    server.stop()
+    outbox.step(NOON)
+    server.start()
+
+    assert not outbox.step(NOON + MINUTE - SECOND)
+    while outbox.step(NOON + MINUTE):
+        pass
+
+    assert sorted(mail.message_id for mail in server.mails) == sorted(f"<{letter}@relay.test>" for letter in letters)
+    state = ledger.upstream()
+    assert (state.failures, state.trouble, state.detail) == (0, None, "")
+    assert (state.outage_since, state.outage_until) == (NOON, NOON + MINUTE)
+
+
+def test_a_day_without_the_upstream_loses_nothing(outbox: Outbox, ledger: Ledger, server: servers.Upstream) -> None:
+    letter = write(ledger)
+    server.stop()
+    tries(outbox, ledger, server, DAY)
+    server.start()
+
+    outbox.step(NOON + DAY + HOUR)
+
+    assert [mail.message_id for mail in server.mails] == [f"<{letter}@relay.test>"]
+    assert figures(ledger) == {"received": 3, "reported": 3}
+
+
+def test_an_outage_longer_than_letters_are_tried_is_not_held_against_them(
+    new_outbox: Callable[..., Outbox], ledger: Ledger, server: servers.Upstream
+) -> None:
+    """Greylisting is what an upstream says to a relay it has not seen for a while."""
+    outbox = new_outbox(retry=["5m", "10m", "6h"])
+    letter = write(ledger)
+    server.stop()
+    tries(outbox, ledger, server, 6 * DAY)
+    server.start()
+    server.say("RCPT", "451 4.7.1 greylisted", times=2)
+
+    for minute in range(60):
+        outbox.step(NOON + 7 * DAY + minute * MINUTE)
+
+    assert stored(ledger, letter).state is LetterState.SENT
+
+
+def test_refused_credentials_are_tried_once_an_hour(
+    new_outbox: Callable[..., Outbox], ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.say("MAIL", "530 5.7.0 Authentication required")
+    write(ledger)
+
+    assert tries(new_outbox(), ledger, server, 3 * HOUR) == minutes(0, 60, 120, 180)
+    assert ledger.upstream().trouble is Trouble.AUTH
+
+
+def test_a_restart_tries_at_once_and_then_pauses_again(
+    new_outbox: Callable[..., Outbox], ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.say("MAIL", "530 5.7.0 Authentication required")
+    write(ledger)
+    new_outbox().step(NOON)
+
+    restarted = new_outbox("two")
+
+    assert [restarted.step(NOON + SECOND), restarted.step(NOON + 2 * SECOND)] == [True, False]
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize("action", [drop, "421 4.3.2 cannot look that up"])
+def test_a_letter_that_breaks_the_upstream_lets_others_find_out_whether_it_is_back(
+    action: servers.Action, outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.say(f"RCPT {ADA}", action)
+    stuck = write(ledger, ADA, route="stuck")
+    write(ledger, BOB, route="fine", at=NOON + SECOND)
+
+    moments = tries(outbox, ledger, server, 20 * MINUTE)
+
+    assert moments[:3] == [timedelta(), MINUTE, MINUTE + SECOND]
+    assert [mail.recipients for mail in server.mails] == [(BOB,)]
+    assert len(moments) <= 7
+    assert (stored(ledger, stuck).state, stored(ledger, stuck).ambiguous) == (LetterState.OPEN, False)
+
+
+# --- Without a word ---------------------------------------------------------------------------------------------------
+
+
+def test_a_letter_without_a_word_on_it_comes_again_under_the_same_message_id(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.say("TAKEN", drop, times=1)
+    letter = write(ledger)
+
+    outbox.step(NOON)
+
+    between = stored(ledger, letter)
+    assert (between.state, between.ambiguous, between.tries) == (LetterState.OPEN, True, 1)
+    assert ledger.upstream().trouble is Trouble.UNREACHABLE
+
+    outbox.step(NOON + 2 * MINUTE)
+
+    assert [mail.message_id for mail in server.mails] == [f"<{letter}@relay.test>"] * 2
+    assert stored(ledger, letter).state is LetterState.SENT
+    assert ledger.upstream().trouble is None
+
+
+def test_a_letter_refused_after_its_content_is_not_in_doubt(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.say("DOT", "451 4.3.0 later")
+    letter = write(ledger)
+
+    outbox.step(NOON)
+
+    assert stored(ledger, letter).ambiguous is False
+
+
+def test_the_doubt_is_on_record_before_the_content_goes_out(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    """A worker that is killed while it waits for the last word leaves this record behind."""
+    seen: list[bool] = []
+    reached = threading.Event()
+
+    async def look(session: servers.Session) -> None:
+        seen.append(stored(ledger, letter).ambiguous)
+        reached.set()
+        await session.say(b"354 go on\r\n")
+        await hang(session)
+
+    letter = write(ledger)
+    server.say("DATA", look)
+    working = threading.Thread(target=outbox.step, args=(NOON,))
+    working.start()
+    assert reached.wait(10)
+
+    assert seen == [True]
+    assert ledger.claim_letter("two", NOON + SECOND, MINUTE) is None
+    after_the_claim = ledger.claim_letter("two", NOON + HOUR, MINUTE)
+    assert after_the_claim is not None
+    assert (after_the_claim.id, after_the_claim.ambiguous) == (letter, True)
+    server.stop()
+    working.join(10)
+
+
+# --- Other workers, and a ledger in trouble ---------------------------------------------------------------------------
+
+
+def test_two_workers_on_one_ledger_send_nothing_twice(
+    new_outbox: Callable[..., Outbox], ledger: Ledger, server: servers.Upstream
+) -> None:
+    letters = [write(ledger, route=f"route{number}") for number in range(20)]
+
+    def work(outbox: Outbox) -> None:
+        while any(letter.state is LetterState.OPEN for letter in ledger.letters()):
+            try:
+                outbox.step(NOON)
+            except LedgerBusy:
+                continue
+
+    threads = [threading.Thread(target=work, args=(new_outbox(name),)) for name in ("one", "two")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+
+    assert sorted(mail.message_id for mail in server.mails) == sorted(f"<{letter}@relay.test>" for letter in letters)
+
+
+def test_a_letter_that_another_worker_took_over_is_not_sent_by_this_one(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    async def take_over(session: servers.Session) -> None:
+        assert ledger.claim_letter("two", NOON + HOUR, HOUR)
+        await session.say(b"250 2.1.5 fine\r\n")
+
+    server.say("RCPT", take_over)
+    write(ledger)
+
+    assert outbox.step(NOON) is False
+    assert "DATA" not in server.commands
+
+
+def test_an_outcome_that_cannot_be_written_yet_is_written_before_anything_else(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream, ledger_file: Path
+) -> None:
+    """Else the letter would be sent again once its claim has run out."""
+    lock = sqlite3.connect(ledger_file, isolation_level=None, check_same_thread=False)
+
+    async def lock_the_ledger(session: servers.Session) -> None:
+        lock.execute("BEGIN IMMEDIATE")
+        await session.say(b"250 2.0.0 taken\r\n")
+
+    server.say("TAKEN", lock_the_ledger)
+    letter = write(ledger)
+
+    with pytest.raises(LedgerBusy):
+        outbox.step(NOON)
+    with pytest.raises(LedgerBusy):
+        outbox.step(NOON + HOUR)
+    lock.close()
+    outbox.step(NOON + 2 * HOUR)
+
+    assert len(server.mails) == 1
+    assert stored(ledger, letter).state is LetterState.SENT
+    assert ledger.upstream().last_success_at is not None
+
+
+def test_a_ledger_that_is_busy_before_the_content_sends_nothing(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream, ledger_file: Path
+) -> None:
+    lock = sqlite3.connect(ledger_file, isolation_level=None, check_same_thread=False)
+
+    async def lock_the_ledger(session: servers.Session) -> None:
+        lock.execute("BEGIN IMMEDIATE")
+        await session.say(b"250 2.1.5 fine\r\n")
+
+    server.say("RCPT", lock_the_ledger)
+    letter = write(ledger)
+
+    with pytest.raises(LedgerBusy):
+        outbox.step(NOON)
+    lock.close()
+
+    assert server.mails == []
+    assert ledger.upstream().failures == 0
+    assert (stored(ledger, letter).state, stored(ledger, letter).tries) == (LetterState.OPEN, 0)
+
+
+def test_a_stop_gives_the_letter_back_as_it_was(
+    ledger: Ledger, server: servers.Upstream, new_outbox: Callable[..., Outbox], tmp_path: Path
+) -> None:
+    target = Upstream(settings(server, tmp_path).upstream)
+    stopping = new_outbox(target=target)
+
+    async def stop(session: servers.Session) -> None:
+        target.abort()
+        await hang(session)
+
+    server.say("RCPT", stop, times=1)
+    letter = write(ledger)
+
+    assert stopping.step(NOON) is False
+    assert (stored(ledger, letter).tries, stored(ledger, letter).claimed_by) == (0, "")
+    assert ledger.upstream().failures == 0
+    assert new_outbox("two").step(NOON)
+    assert len(server.mails) == 1
+
+
+def test_an_error_of_our_own_on_one_letter_does_not_stop_the_others(
+    ledger: Ledger, server: servers.Upstream, new_outbox: Callable[..., Outbox], tmp_path: Path
+) -> None:
+    class Faulty(Upstream):
+        def deliver(self, raw: bytes, **how: object) -> Attempt:
+            if b"Subject: faulty" in raw:
+                raise ZeroDivisionError
+            return super().deliver(raw, **how)  # type: ignore[arg-type]
+
+    outbox = new_outbox(target=Faulty(settings(server, tmp_path).upstream))
+    faulty = write(ledger, ADA, route="faulty")
+    write(ledger, BOB, route="fine", at=NOON + SECOND)
+
+    for minute in range(3):
+        outbox.step(NOON + minute * MINUTE)
+
+    assert [mail.recipients for mail in server.mails] == [(BOB,)]
+    assert stored(ledger, faulty).deliveries[0].text == "an error in the relay itself: ZeroDivisionError"
+
+
+# --- The log ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_log_tells_what_happened_and_no_secret(ledger: Ledger, tmp_path: Path) -> None:
+    write(ledger)
+    with servers.Upstream(users={"relay": PASSWORD}) as server, capture_logs() as logs:
+        server.say("AUTH", f"535 5.7.8 {PASSWORD} is wrong", times=3)
+        made = settings(server, tmp_path, username="relay", password=PASSWORD, auth_in_clear=True)
+        outbox = Outbox(ledger, open_target(made), made, "one", lambda: 0.0)
+        outbox.step(NOON)
+        outbox.step(NOON + HOUR)
+
+    assert [line["event"] for line in logs] == [
+        "the upstream is in trouble; letters wait",
+        "the upstream works again",
+        "the letter was taken",
+    ]
+    assert "refused the credentials (LOGIN): 535 5.7.8 *** is wrong" in str(logs[0]["detail"])
+    assert not any(PASSWORD in str(line) for line in logs)
+
+
+def test_the_log_tells_who_was_given_up_and_why(outbox: Outbox, ledger: Ledger, server: servers.Upstream) -> None:
+    server.say("RCPT", "550 5.1.1 no such user")
+    write(ledger)
+
+    with capture_logs() as logs:
+        tries(outbox, ledger, server, HOUR)
+
+    assert [line["event"] for line in logs[-2:]] == [
+        "given up for this recipient",
+        "a dead letter: nobody took it; see `relay outbox list`, then `retry` or `drop`",
+    ]
+    assert (logs[-2]["recipient"], logs[-2]["reply"]) == (ADA, "550 5.1.1 no such user")
