@@ -1,0 +1,23 @@
+"""Takes mail by SMTP into the spool, and answers: small, fast, boring, so that it is always there.
+
+    receiver     listens, publishes its counters, stops in order
+    connection   one client's connection: its lines, its time, its end (aiosmtpd's SMTP, its hot paths replaced)
+    dialogue     what each command does and is answered (RFC 5321 and its extensions)
+    reception    what all connections share; puts a mail into the spool
+    content      the bytes after DATA, exact and bounded
+    stream       what has come from the socket and was not used yet
+    path         addresses and parameters of MAIL and RCPT
+    auth         who may send
+    replies      what is answered
+    roster       who is connected; who goes first when there are too many
+    counters     what happened so far, for the worker's metrics
+
+Guarantee: 250 at the end of DATA means that the mail is in the spool. Content is never a
+reason to refuse, and recipients decide nothing. Imports none of what the worker needs.
+"""
+
+from relay.receive.counters import Counters
+from relay.receive.limits import Limits
+from relay.receive.receiver import Receiver, receive
+
+__all__ = ["Counters", "Limits", "Receiver", "receive"]

@@ -1,0 +1,84 @@
+"""The bytes after DATA: found the end of, freed of transparency's dots, kept whole or in part.
+
+RFC 5321 4.1.1.4 and 4.5.2: only CRLF.CRLF ends the mail, the first CRLF being its last line's
+own (or that of the DATA command), and of a line that begins with a dot the first dot goes.
+Bare CR, bare LF, NUL, 8-bit and lines of any length are data.
+
+Guarantee: memory is bounded whatever is sent, in pieces however cut.
+"""
+
+from __future__ import annotations
+
+from relay.model import CUT_MARKER, Kept
+
+KEEP_WHOLE = 256 << 10
+KEEP_HEAD = 192 << 10
+KEEP_TAIL = 64 << 10
+
+_END = b"\r\n.\r\n"
+
+
+class Content:
+    """One mail on its way in."""
+
+    def __init__(self, max_size: int) -> None:
+        """Of a mail over `max_size` bytes nothing is kept."""
+        self.size = 0
+        """Bytes of the mail so far, without transparency's dots and the end mark."""
+        self._max_size = max_size
+        self._held = b"\r\n"
+        """What may turn out to be part of the end mark; at first the line end before the first line."""
+        self._began = False
+        self._head = bytearray()
+        self._tail: bytearray | None = None
+
+    def feed(self, data: bytes) -> bytes | None:
+        """Take the next bytes. Return None while the mail goes on, at its end what came after it."""
+        data = self._held + data
+        end = data.find(_END)
+        if end >= 0:
+            self._take(data[: end + 2])
+            return data[end + len(_END) :]
+        split = len(data) - _open_end(data)
+        self._held = data[split:]
+        self._take(data[:split])
+        return None
+
+    @property
+    def too_large(self) -> bool:
+        """True where the mail is larger than may be."""
+        return self.size > self._max_size
+
+    def kept(self) -> tuple[Kept, bytes]:
+        """Return how much is kept of a mail that is complete and not too large, and that."""
+        if self._tail is None:
+            return Kept.WHOLE, bytes(self._head)
+        marker = CUT_MARKER % (self.size - KEEP_HEAD - KEEP_TAIL)
+        return Kept.ENDS, bytes(self._head) + marker + bytes(self._tail[-KEEP_TAIL:])
+
+    def _take(self, data: bytes) -> None:
+        data = data.replace(b"\r\n.", b"\r\n")
+        if not self._began and data:
+            self._began = True
+            data = data[2:]
+        self.size += len(data)
+        if self.too_large:
+            self._head, self._tail = bytearray(), None
+        else:
+            self._keep(data)
+
+    def _keep(self, data: bytes) -> None:
+        if self._tail is not None:
+            self._tail += data
+            if len(self._tail) > 2 * KEEP_TAIL:
+                del self._tail[:-KEEP_TAIL]
+            return
+        self._head += data
+        if len(self._head) > KEEP_WHOLE:
+            self._tail = self._head[KEEP_HEAD:]
+            del self._head[KEEP_HEAD:]
+
+
+def _open_end(data: bytes) -> int:
+    """How many of the last bytes may be the beginning of an end mark."""
+    return next((length for length in range(len(_END) - 1, 0, -1) if data.endswith(_END[:length])), 0)

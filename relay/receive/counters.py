@@ -1,0 +1,48 @@
+"""What happened since the receiver started, published beside the spool for the worker's metrics."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(slots=True, kw_only=True)
+class Counters:
+    """Totals since the start, but for `connections`."""
+
+    mails: int = 0
+    """Answered with 250."""
+    mail_bytes: int = 0
+    """Of those mails, as sent."""
+    cut: int = 0
+    """Mails of which only the ends were kept."""
+    counted: int = 0
+    """Mails of which only the fact was kept, for want of room."""
+    connections: int = 0
+    """Open now."""
+    connections_total: int = 0
+    turned_away: int = 0
+    """Connections ended because there were too many."""
+    timeouts: int = 0
+    surprises: int = 0
+    """Commands that failed in an unforeseen way."""
+    refused: dict[str, int] = field(default_factory=dict)
+    """Replies of 4xx and 5xx by their code."""
+
+    def note(self, reply: bytes) -> None:
+        """Count a reply if it is one of 4xx or 5xx."""
+        if reply[:1] in b"45":
+            code = reply[:3].decode("ascii")
+            self.refused[code] = self.refused.get(code, 0) + 1
+
+
+def publish(path: Path, counters: Counters, **more: Any) -> None:
+    """Write all counters, and `more`, to `path` as one JSON object, at once for its readers. Raises OSError."""
+    text = json.dumps({"pid": os.getpid(), **asdict(counters), **more})
+    draft = path.with_name(f".{path.name}.new")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
+        file.write(text)
+    draft.replace(path)

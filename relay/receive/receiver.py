@@ -1,0 +1,108 @@
+"""Listens on sockets it is given, publishes its counters, stops in order.
+
+The sockets belong to whoever handed them over: when this process dies or stops, clients wait
+in their backlog for the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import resource
+import socket
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from relay.receive import replies
+from relay.receive.connection import Connection
+from relay.receive.counters import Counters, publish
+from relay.receive.limits import Limits
+from relay.receive.reception import Reception, Spool
+
+_BACKLOG = 128
+"""A longer one spins when descriptors run out."""
+_LAST_WORDS = 0.5
+"""Seconds for them to get out."""
+_SPARE_FILES = 64
+"""Descriptors for everything that is no connection, and for those just turned away."""
+
+_log = logging.getLogger(__name__)
+
+
+class Receiver:
+    """Takes mail from `start` to `stop`, in the running event loop."""
+
+    def __init__(self, spool: Spool, limits: Limits) -> None:
+        """Store into `spool`, which stays the caller's to close after `stop`."""
+        self._reception = Reception(spool, replace(limits, max_connections=_affordable(limits.max_connections)))
+        self._servers: list[asyncio.Server] = []
+
+    @property
+    def counters(self) -> Counters:
+        """What happened so far."""
+        return self._reception.counters
+
+    async def start(self, sockets: Sequence[socket.socket]) -> None:
+        """Accept connections on `sockets`, which are bound already."""
+        loop = asyncio.get_running_loop()
+        for listening in sockets:
+            server = await loop.create_server(
+                lambda: Connection(self._reception, loop), sock=listening, backlog=_BACKLOG
+            )
+            self._servers.append(server)
+
+    async def stop(self) -> None:
+        """Stop accepting, let transactions under way end within `stop_within` seconds, close all connections."""
+        for server in self._servers:
+            server.close()
+        self._reception.stopping = True
+        await self._send_home(self._reception.roster.idle(), self._reception.limits.stop_within)
+        await self._send_home(self._reception.roster, _LAST_WORDS)
+
+    async def _send_home(self, connections: Iterable[Connection], seconds: float) -> None:
+        """Hang up on `connections`, then wait until nobody is left, at most so long."""
+        for connection in connections:
+            connection.hang_up(replies.STOPPING)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._reception.quiet.wait(), seconds)
+
+    def publish(self, path: Path) -> None:
+        """Write the counters to `path` as JSON; a disk that refuses only costs the figures."""
+        try:
+            publish(path, self._reception.counters, **self._reception.snapshot())
+        except OSError as error:
+            _log.warning("cannot publish the receiver's counters: %s", error.strerror)
+
+
+async def receive(
+    sockets: Sequence[socket.socket],
+    spool: Spool,
+    limits: Limits,
+    *,
+    stop: asyncio.Event,
+    counters_file: Path | None = None,
+    publish_every: float = 2.0,
+) -> None:
+    """Take mail until `stop` is set, publishing the counters to `counters_file` every `publish_every` seconds."""
+    receiver = Receiver(spool, limits)
+    await receiver.start(sockets)
+    while not stop.is_set():
+        if counters_file is not None:
+            receiver.publish(counters_file)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), publish_every)
+    await receiver.stop()
+    if counters_file is not None:
+        receiver.publish(counters_file)
+
+
+def _affordable(connections: int) -> int:
+    """Raise the limit of open files as far as it goes; return how many connections it leaves room for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _SPARE_FILES
+    if soft < wanted:
+        soft = min(wanted, hard) if hard != resource.RLIM_INFINITY else wanted
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(1, min(connections, soft - _SPARE_FILES))

@@ -1,0 +1,63 @@
+"""What the receiver answers: codes of RFC 5321 4.2, enhanced ones of RFC 3463, in words that tell nothing of us."""
+
+from __future__ import annotations
+
+
+class Refusal(Exception):
+    """A command is refused with `reply`; the connection ends with it where it is the `last` one."""
+
+    def __init__(self, reply: bytes, *, last: bool = False) -> None:
+        super().__init__(reply)
+        self.reply = reply
+        self.last = last
+
+    @property
+    def own_fault(self) -> bool:
+        """True where the client did nothing wrong, or nothing wrong that is not counted elsewhere."""
+        return self.reply[:1] == b"4" or self.reply[:3] in {b"535", b"552"}
+
+
+BYE = b"221 2.0.0 Bye"
+HELP = b"214 2.0.0 See RFC 5321"
+OK = b"250 2.0.0 OK"
+STORED = b"250 2.6.0 Stored"
+SENDER_OK = b"250 2.1.0 OK"
+RECIPIENT_OK = b"250 2.1.5 OK"
+NOT_VERIFIED = b"252 2.1.5 Not verified"
+AUTHENTICATED = b"235 2.7.0 Authenticated"
+GO_AHEAD = b"354 End with <CRLF>.<CRLF>"
+
+TIMEOUT = b"421 4.4.2 Timed out"
+CROWDED = b"421 4.3.2 Too many connections, try again later"
+STOPPING = b"421 4.3.2 Restarting, try again at once"
+TOO_MANY_ERRORS = b"421 4.7.0 Too many errors"
+TOO_IDLE = b"421 4.7.0 Too many commands without a mail"
+TOO_MANY_LOGINS = b"421 4.7.0 Too many failed logins"
+SURPRISE = b"451 4.3.0 Cannot do that now, try again later"
+NO_ROOM = b"452 4.3.1 Cannot store mail now, try again later"
+TOO_MANY_RECIPIENTS = b"452 4.5.3 Too many recipients"
+
+UNKNOWN = b"500 5.5.2 Unknown command"
+LINE_TOO_LONG = b"500 5.5.2 Line too long"
+ANSWER_TOO_LONG = b"500 5.5.6 Answer too long"
+NO_ARGUMENT = b"501 5.5.4 No argument allowed"
+ARGUMENT_MISSING = b"501 5.5.4 Argument missing"
+MAIL_SYNTAX = b"501 5.1.7 Syntax: MAIL FROM:<address> [parameters]"
+RCPT_SYNTAX = b"501 5.1.3 Syntax: RCPT TO:<address>"
+BAD_PARAMETER = b"501 5.5.4 Bad value of a parameter"
+NOT_BASE64 = b"501 5.5.2 Not valid base64"
+NOT_PLAIN = b"501 5.5.2 Not a valid PLAIN message"
+AUTH_CANCELLED = b"501 5.7.0 Cancelled"
+NOT_IMPLEMENTED = b"502 5.5.1 Not implemented"
+NO_WEB_SERVER = b"502 5.5.1 This is a mail server"
+NO_HELO = b"503 5.5.1 Send EHLO or HELO first"
+NO_EHLO = b"503 5.5.1 Send EHLO first"
+NO_SENDER = b"503 5.5.1 Send MAIL first"
+NO_RECIPIENT = b"503 5.5.1 Send RCPT first"
+NESTED = b"503 5.5.1 A mail is under way already"
+AUTHENTICATED_ALREADY = b"503 5.5.1 Authenticated already"
+UNKNOWN_MECHANISM = b"504 5.5.4 Unknown mechanism"
+AUTH_REQUIRED = b"530 5.7.0 Authentication required"
+BAD_CREDENTIALS = b"535 5.7.8 Wrong user name or password"
+TOO_LARGE = b"552 5.3.4 Mail too large"
+UNKNOWN_PARAMETER = b"555 5.5.4 Unknown parameter"

@@ -1,0 +1,177 @@
+"""A real receiver on a free port, with a real spool, in a thread of its own; and raw dialogues with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Self
+
+import uvloop
+
+from relay.model import Record
+from relay.receive import Limits, Receiver
+from relay.spool import SpoolReader, SpoolWriter
+
+
+def listening() -> socket.socket:
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+    sock.listen(128)
+    return sock
+
+
+class Talk:
+    """A client that says exactly what it is told to."""
+
+    def __init__(self, port: int, *, receive_buffer: int | None = None) -> None:
+        self.socket = socket.socket()
+        if receive_buffer is not None:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.settimeout(10)
+        self.socket.connect(("127.0.0.1", port))
+        self._file = self.socket.makefile("rb")
+
+    def send(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def line(self) -> bytes:
+        """The next line as it came, b"" where the connection has ended."""
+        try:
+            return self._file.readline()
+        except ConnectionError:
+            return b""
+
+    def reply(self) -> list[str]:
+        """The next reply: its lines, each without its line end; [] where the connection has ended."""
+        lines: list[str] = []
+        while line := self.line():
+            assert line.endswith(b"\r\n"), line
+            lines.append(line[:-2].decode())
+            if line[3:4] == b" ":
+                break
+        return lines
+
+    def code(self) -> str:
+        """Code and enhanced code of the next reply, "" where the connection has ended."""
+        lines = self.reply()
+        if not lines:
+            return ""
+        code, enhanced = lines[-1].split(" ")[:2]
+        return f"{code} {enhanced}" if enhanced[:2] == f"{code[0]}." else code
+
+    def say(self, line: bytes) -> str:
+        """Send one command and return the code of its reply."""
+        self.send(line + b"\r\n")
+        return self.code()
+
+    def greet(self) -> Talk:
+        assert self.code() == "220"
+        assert self.say(b"EHLO client.example") == "250"
+        return self
+
+    def open_mail(self) -> Talk:
+        """Up to the 354 of DATA."""
+        assert self.say(b"MAIL FROM:<app@example.com>") == "250 2.1.0"
+        assert self.say(b"RCPT TO:<admin@example.com>") == "250 2.1.5"
+        assert self.say(b"DATA") == "354"
+        return self
+
+    def mail(self, content: bytes) -> str:
+        """Send a mail whose `content` needs no transparency and ends in CRLF; return the reply to it."""
+        self.open_mail()
+        return self.say(content + b".")
+
+    def ended(self) -> bool:
+        """True where the far end closes the connection without another word."""
+        return self.line() == b""
+
+    def close(self) -> None:
+        self._file.close()
+        self.socket.close()
+
+
+class Reception:
+    """A running receiver."""
+
+    def __init__(self, folder: Path, limits: Limits, wrap: Callable[[SpoolWriter], Any]) -> None:
+        self.folder = folder
+        self._limits = limits
+        self._wrap = wrap
+        self._socket = listening()
+        self.port: int = self._socket.getsockname()[1]
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._loop: asyncio.AbstractEventLoop
+        self._stop: asyncio.Event
+        self.receiver: Receiver
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        writer = SpoolWriter.open(self.folder)
+        self.receiver = Receiver(self._wrap(writer), self._limits)
+        await self.receiver.start([self._socket])
+        self._ready.set()
+        await self._stop.wait()
+        await self.receiver.stop()
+        await writer.close()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._ready.wait(10)
+        self._talks: list[Talk] = []
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ask_to_stop()
+        self.join()
+        for talk in self._talks:
+            talk.close()
+
+    def ask_to_stop(self) -> None:
+        """What SIGTERM leads to."""
+        if self._thread.is_alive():
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._stop.set)
+
+    def join(self) -> None:
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+    def talk(self, *, receive_buffer: int | None = None) -> Talk:
+        """A new connection, closed with the receiver."""
+        talk = Talk(self.port, receive_buffer=receive_buffer)
+        self._talks.append(talk)
+        return talk
+
+    def records(self) -> list[Record]:
+        """All mails in the spool."""
+        reader = SpoolReader(self.folder)
+        try:
+            found: list[Record] = []
+            while more := reader.read(found[-1].end if found else 0):
+                found += more
+            assert reader.damage == {}
+            return found
+        finally:
+            reader.close()
+
+    def contents(self) -> list[bytes]:
+        return [record.content for record in self.records()]
+
+
+@contextlib.contextmanager
+def receiving(
+    folder: Path, limits: Limits | None = None, *, wrap: Callable[[SpoolWriter], Any] = lambda writer: writer
+) -> Iterator[Reception]:
+    """Run a receiver with its spool in `folder`; `wrap` may put something between it and the spool."""
+    with Reception(folder, limits or Limits(stop_within=0.2), wrap) as reception:
+        yield reception

@@ -1,0 +1,439 @@
+"""What the receiver does when there is too much of something, too little room, or when it has to go."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import resource
+import smtplib
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from relay.errors import SpoolError, SpoolFull
+from relay.model import Kept
+from relay.receive import Limits, Receiver, receive
+from relay.spool import SpoolReader, SpoolWriter
+from tests.integration.receiving import Talk, listening, receiving
+
+
+class Between:
+    """Stands between a receiver and its spool; by default it only passes things on."""
+
+    def __init__(self, writer: SpoolWriter) -> None:
+        self.writer = writer
+        self.fails: dict[Kept, Exception] = {}
+        self.asked = threading.Event()
+        self.hold: asyncio.Event | None = None
+
+    records = property(lambda self: self.writer.records)
+    syncs = property(lambda self: self.writer.syncs)
+
+    async def append(self, *, kept, **mail):
+        self.asked.set()
+        if self.hold is not None:
+            await self.hold.wait()
+        if kept in self.fails:
+            raise self.fails[kept]
+        return await self.writer.append(kept=kept, **mail)
+
+
+class Spools(list):
+    """Collects what stands between receivers and their spools."""
+
+    def __call__(self, writer: SpoolWriter) -> Between:
+        self.append(Between(writer))
+        return self[-1]
+
+
+@pytest.fixture
+def spools():
+    return Spools()
+
+
+# --- Too much ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line", [b"WHAT", b"", b"MAIL", b"RCPT TO:<a@b>", b"x" * 20_000])
+def test_wrong_commands_have_an_end(tmp_path, line):
+    with receiving(tmp_path, Limits(errors=5, stop_within=0.1)) as reception:
+        talk = reception.talk().greet()
+
+        codes = [talk.say(line) for _ in range(5)]
+
+        assert codes[-1] == "421 4.7.0"
+        assert "421 4.7.0" not in codes[:-1]
+        assert talk.ended()
+
+
+@pytest.mark.parametrize("line", [b"NOOP", b"RSET", b"EHLO x", b"VRFY x", b"HELP"])
+def test_commands_that_lead_nowhere_have_an_end(tmp_path, line):
+    with receiving(tmp_path, Limits(idle_commands=10, stop_within=0.1)) as reception:
+        talk = reception.talk().greet()
+
+        codes = [talk.say(line) for _ in range(10)]
+
+        assert codes[-1] == "421 4.7.0"
+        assert "421 4.7.0" not in codes[:-1]
+        assert talk.ended()
+
+
+def test_a_mail_makes_up_for_what_went_before(tmp_path):
+    with receiving(tmp_path, Limits(errors=3, idle_commands=5, stop_within=0.1)) as reception:
+        talk = reception.talk().greet()
+        for _ in range(10):
+            assert talk.say(b"WHAT") == "500 5.5.2"
+            assert talk.say(b"NOOP") == "250 2.0.0"
+            assert talk.mail(b"text\r\n") == "250 2.6.0"
+
+
+def test_too_large_mails_are_no_errors_of_the_dialogue(tmp_path):
+    with receiving(tmp_path, Limits(errors=3, max_size=100, stop_within=0.1)) as reception:
+        talk = reception.talk().greet()
+        for _ in range(10):
+            assert talk.mail(b"x" * 200 + b"\r\n") == "552 5.3.4"
+        assert talk.mail(b"text\r\n") == "250 2.6.0"
+
+
+def test_recipients_over_the_limit_are_left_out_and_the_mail_goes_through(tmp_path):
+    with receiving(tmp_path, Limits(recipients=100, stop_within=0.1)) as reception:
+        with smtplib.SMTP("127.0.0.1", reception.port, timeout=5) as client:
+            refused = client.sendmail("a@b", [f"r{number}@example.com" for number in range(120)], "text")
+
+        assert len(refused) == 20
+        assert {code for code, _ in refused.values()} == {452}
+        assert len(reception.records()[0].envelope.recipients) == 100
+
+
+def test_memory_stays_bounded_while_a_mail_without_end_comes_in(tmp_path):
+    """200 MB over three connections, far beyond what is taken; at no time is more than a little of it held."""
+    with receiving(tmp_path, Limits(max_size=1 << 20, stop_within=0.1)) as reception:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        block = b"x" * (1 << 20)
+        for _ in range(3):
+            talk = reception.talk().greet().open_mail()
+            for _ in range(67):
+                talk.send(block)
+            assert talk.say(b"\r\n.") == "552 5.3.4"
+
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # KiB
+        assert reception.records() == []
+
+
+# --- Too many connections ---------------------------------------------------------------------------------------------
+
+
+def test_longest_idle_connection_goes_first(tmp_path):
+    with receiving(tmp_path, Limits(max_connections=3, stop_within=0.1)) as reception:
+        first, second, third = (reception.talk().greet() for _ in range(3))
+        assert first.say(b"NOOP") == "250 2.0.0"
+
+        newcomer = reception.talk().greet()
+
+        assert second.reply() == ["421 4.3.2 Too many connections, try again later"]
+        assert second.ended()
+        for talk in (first, third, newcomer):
+            assert talk.mail(b"text\r\n") == "250 2.6.0"
+        assert reception.receiver.counters.turned_away == 1
+
+
+def test_connection_at_work_never_goes(tmp_path):
+    """With all others in a transaction it is the newcomer who is turned away."""
+    with receiving(tmp_path, Limits(max_connections=2, stop_within=0.1)) as reception:
+        working = [reception.talk().greet().open_mail() for _ in range(2)]
+
+        assert reception.talk().reply() == ["421 4.3.2 Too many connections, try again later"]
+        for talk in working:
+            assert talk.say(b"text\r\n.") == "250 2.6.0"
+        assert reception.talk().greet().mail(b"text\r\n") == "250 2.6.0"
+
+
+def test_idle_connections_shut_nobody_out(tmp_path):
+    with receiving(tmp_path, Limits(max_connections=20, stop_within=0.1)) as reception:
+        for number in range(200):
+            talk = reception.talk().greet()
+            if number % 10 == 0:
+                assert talk.mail(b"%d\r\n" % number) == "250 2.6.0"
+
+        assert len(reception.records()) == 20
+        assert reception.receiver.counters.connections <= 20
+
+
+# --- Too slow ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["greeting", "command", "half a line", "recipients", "data", "auth"])
+def test_silence_ends_within_its_limit(tmp_path, state):
+    with receiving(tmp_path, Limits(idle_timeout=0.2, stop_within=0.1)) as reception:
+        talk = reception.talk()
+        if state == "greeting":
+            assert talk.code() == "220"
+        else:
+            talk.greet()
+        if state == "half a line":
+            talk.send(b"NOO")
+        elif state == "recipients":
+            talk.say(b"MAIL FROM:<a@b>")
+        elif state == "data":
+            talk.open_mail().send(b"half a mail\r\n")
+        elif state == "auth":
+            talk.say(b"AUTH PLAIN")
+
+        assert talk.reply() == ["421 4.4.2 Timed out"]
+        assert talk.ended()
+        assert reception.records() == []
+        assert reception.receiver.counters.timeouts == 1
+
+
+@pytest.mark.parametrize("state", ["command", "data"])
+def test_trickling_prolongs_nothing(tmp_path, state):
+    with receiving(tmp_path, Limits(idle_timeout=0.5, stop_within=0.1)) as reception:
+        talk = reception.talk().greet()
+        if state == "data":
+            talk.open_mail()
+        began = time.monotonic()
+        talk.socket.settimeout(0.05)
+        while True:
+            try:
+                talk.send(b"x")
+                answer = talk.socket.recv(100)
+            except TimeoutError:
+                assert time.monotonic() - began < 5
+            except ConnectionError:
+                break
+            else:
+                assert answer in {b"421 4.4.2 Timed out\r\n", b""}
+                break
+
+
+def keep_sending(talk: Talk, data: bytes) -> None:
+    while True:
+        talk.send(data)
+
+
+def test_client_that_never_reads_is_cut_off(tmp_path):
+    """It sends commands for ever and takes no reply; closing alone would wait for it for ever."""
+    with receiving(tmp_path, Limits(idle_timeout=0.3, idle_commands=10**9, errors=10**9, stop_within=0.1)) as reception:
+        talk = reception.talk(receive_buffer=2048).greet()
+        talk.socket.settimeout(8)
+        with pytest.raises(ConnectionError):
+            keep_sending(talk, b"HELP\r\n" * 10_000)
+
+        assert reception.talk().greet().say(b"NOOP") == "250 2.0.0"
+        assert reception.receiver.counters.connections <= 1
+
+
+def test_our_own_slowness_is_not_the_clients(tmp_path, spools):
+    """A sync that takes longer than the client's time limit does not cost the client its mail."""
+    with receiving(tmp_path, Limits(idle_timeout=0.2, stop_within=0.1), wrap=spools) as reception:
+        spools[0].hold = asyncio.Event()
+        talk = reception.talk().greet()
+        talk.open_mail().send(b"text\r\n.\r\n")
+        assert spools[0].asked.wait(5)
+        time.sleep(0.6)  # the time limit is what is tested
+        reception._loop.call_soon_threadsafe(spools[0].hold.set)
+
+        assert talk.code() == "250 2.6.0"
+
+
+# --- Nothing is promised before it is kept ----------------------------------------------------------------------------
+
+
+def test_250_comes_after_the_spool_has_the_mail(tmp_path, spools):
+    with receiving(tmp_path, wrap=spools) as reception:
+        spools[0].hold = asyncio.Event()
+        talk = reception.talk().greet()
+        talk.open_mail().send(b"text\r\n.\r\n")
+        assert spools[0].asked.wait(5)
+        talk.socket.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            talk.socket.recv(1)
+        assert reception.records() == []
+        talk.socket.settimeout(5)
+        reception._loop.call_soon_threadsafe(spools[0].hold.set)
+
+        assert talk.socket.recv(100).startswith(b"250 ")
+        assert len(reception.records()) == 1
+
+
+def test_mails_of_many_clients_share_syncs(tmp_path):
+    with receiving(tmp_path) as reception:
+        talks = [reception.talk().greet().open_mail() for _ in range(100)]
+        before = reception.receiver._reception.snapshot()["syncs"]
+        for talk in talks:
+            talk.send(b"text\r\n.\r\n")
+
+        assert {talk.code() for talk in talks} == {"250 2.6.0"}
+        assert reception.receiver._reception.snapshot()["syncs"] - before < 50
+        assert len(reception.records()) == 100
+
+
+def test_without_room_for_a_mail_it_is_counted(tmp_path, spools, caplog):
+    with receiving(tmp_path, wrap=spools) as reception:
+        spools[0].fails = {Kept.WHOLE: SpoolFull("no room")}
+        talk = reception.talk().greet()
+        assert talk.mail(b"text\r\n") == "250 2.6.0"
+        assert talk.mail(b"more text\r\n") == "250 2.6.0"
+        spools[0].fails = {}
+        assert talk.mail(b"again\r\n") == "250 2.6.0"
+
+        records = reception.records()
+        assert [record.kept for record in records] == [Kept.COUNT, Kept.COUNT, Kept.WHOLE]
+        assert [(record.content, record.size) for record in records[:2]] == [(b"", 6), (b"", 11)]
+        assert records[0].envelope.sender == "app@example.com"
+        assert reception.receiver.counters.counted == 2
+    assert caplog.text.count("no room") == 1
+
+
+@pytest.mark.parametrize("error", [SpoolFull("no room"), SpoolError("disk broken in /var/lib/somewhere")])
+def test_when_nothing_can_be_stored_the_answer_is_452_and_it_recovers(tmp_path, spools, error):
+    with receiving(tmp_path, wrap=spools) as reception:
+        spools[0].fails = dict.fromkeys(Kept, error)
+        talk = reception.talk().greet().open_mail()
+        talk.send(b"text\r\n.\r\n")
+        assert talk.reply() == ["452 4.3.1 Cannot store mail now, try again later"]
+        spools[0].fails = {}
+
+        assert talk.mail(b"text\r\n") == "250 2.6.0"
+        assert reception.receiver.counters.refused == {"452": 1}
+
+
+def test_on_a_really_full_disk_mails_are_counted_until_there_is_room(tmp_path):
+    """A tmpfs of 4 MiB: whole mails, then counters, and whole mails again once some are sorted."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a tmpfs")
+    try:
+        with receiving(folder / "spool", Limits(errors=10**9, stop_within=0.1)) as reception:
+            talk = reception.talk().greet()
+            for _ in range(100):
+                assert talk.mail(b"x" * 98 + b"\r\n" + b"y" * 100_000 + b"\r\n") == "250 2.6.0"
+            counted = reception.receiver.counters.counted
+            assert 50 < counted < 100
+            reader = SpoolReader(folder / "spool")
+            reader.release(reader.end())
+
+            assert talk.mail(b"text\r\n") == "250 2.6.0"
+            assert reception.receiver.counters.counted == counted
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_surprise_is_a_451_that_tells_nothing(tmp_path, spools, caplog):
+    with receiving(tmp_path, wrap=spools) as reception:
+        spools[0].fails = {Kept.WHOLE: RuntimeError("secret from inside")}
+        talk = reception.talk().greet().open_mail()
+        talk.send(b"text\r\n.\r\n")
+        assert talk.reply() == ["451 4.3.0 Cannot do that now, try again later"]
+        spools[0].fails = {}
+
+        assert talk.mail(b"text\r\n") == "250 2.6.0"
+        assert reception.receiver.counters.surprises == 1
+    assert "RuntimeError" in caplog.text
+    assert "secret from inside" not in caplog.text
+
+
+# --- Stopping and counting --------------------------------------------------------------------------------------------
+
+
+def test_stop_lets_transactions_end_and_sends_the_idle_home(tmp_path):
+    with receiving(tmp_path, Limits(stop_within=10)) as reception:
+        idle = reception.talk().greet()
+        working = reception.talk().greet().open_mail()
+        reception.ask_to_stop()
+
+        assert idle.reply() == ["421 4.3.2 Restarting, try again at once"]
+        assert idle.ended()
+        assert working.say(b"text\r\n.") == "250 2.6.0"
+        assert working.code() == "421 4.3.2"
+        assert working.ended()
+        reception.join()
+        assert len(reception.records()) == 1
+
+
+def test_stop_waits_no_longer_than_it_may(tmp_path):
+    with receiving(tmp_path, Limits(stop_within=0.2)) as reception:
+        stuck = reception.talk().greet().open_mail()
+        reception.ask_to_stop()
+        began = time.monotonic()
+        reception.join()
+
+        assert time.monotonic() - began < 5
+        assert stuck.code() == "421 4.3.2"
+        assert stuck.ended()
+        assert reception.records() == []
+
+
+async def test_clients_wait_in_the_backlog_while_a_receiver_restarts(tmp_path):
+    """The socket belongs to somebody else: what connects between two receivers is served by the second."""
+    with listening() as sock:
+        for _ in range(2):
+            client = asyncio.to_thread(_send_one, sock.getsockname()[1])
+            sending = asyncio.ensure_future(client)
+            writer = SpoolWriter.open(tmp_path)
+            receiver = Receiver(writer, Limits(stop_within=0.1))
+            await receiver.start([socket.socket(fileno=os.dup(sock.fileno()))])
+            await sending
+            await receiver.stop()
+            await writer.close()
+
+    assert len(SpoolReader(tmp_path).read(0)) == 2
+
+
+def _send_one(port: int) -> None:
+    with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
+        client.sendmail("a@b", ["c@d"], "text")
+
+
+async def test_receive_runs_until_told_and_publishes_its_counters(tmp_path):
+    stop = asyncio.Event()
+    sock = listening()
+    port = sock.getsockname()[1]
+    writer = SpoolWriter.open(tmp_path / "spool")
+    file = tmp_path / "receiver.json"
+    running = asyncio.ensure_future(
+        receive([sock], writer, Limits(stop_within=0.1), stop=stop, counters_file=file, publish_every=0.05)
+    )
+    await asyncio.to_thread(_send_one, port)
+    talk = await asyncio.to_thread(Talk, port)
+    await asyncio.to_thread(talk.greet)
+    assert await asyncio.to_thread(talk.say, b"WHAT") == "500 5.5.2"
+    stop.set()
+    await running
+    await writer.close()
+    talk.close()
+
+    published = json.loads(file.read_text())
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert published["pid"] == os.getpid()
+    assert (published["mails"], published["records"], published["syncs"]) == (1, 1, 1)
+    assert published["mail_bytes"] == 6
+    assert published["connections_total"] == 2
+    assert published["connections"] == 0
+    assert published["refused"] == {"500": 1, "421": 1}
+
+
+async def test_counters_that_cannot_be_published_stop_nothing(tmp_path, caplog):
+    writer = SpoolWriter.open(tmp_path / "spool")
+    Receiver(writer, Limits()).publish(tmp_path / "missing" / "receiver.json")
+    await writer.close()
+
+    assert "cannot publish" in caplog.text
+
+
+def test_receiver_imports_nothing_the_worker_needs():
+    """Start-up time and memory: it must always be there, and at once."""
+    program = "import sys, relay.receive, relay.spool; print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    loaded = {name.partition(".")[0] for name in run.stdout.split()}
+
+    assert not loaded & {"pydantic", "sqlalchemy", "jinja2", "flask", "structlog", "aiosmtplib", "rich", "click"}
+    assert "relay.config" not in run.stdout.split()

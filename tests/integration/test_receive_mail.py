@@ -1,0 +1,315 @@
+"""Mail in: from stock clients and from raw sockets, byte for byte."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import logging.handlers
+import smtplib
+import socket
+from datetime import UTC, datetime
+from email.message import EmailMessage
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from relay.model import CUT_MARKER, Kept
+from relay.receive import Limits
+from tests.integration.receiving import Talk, receiving
+
+LARGE = Limits(stop_within=0.2, max_size=3 << 20)
+
+
+@pytest.fixture(scope="module")
+def reception(tmp_path_factory):
+    with receiving(tmp_path_factory.mktemp("receive") / "spool", LARGE) as reception:
+        yield reception
+
+
+@pytest.fixture
+def stored(reception):
+    """Calls give the records that came since the test began."""
+    before = len(reception.records())
+    return lambda: reception.records()[before:]
+
+
+@pytest.fixture
+def talk(reception):
+    return reception.talk().greet()
+
+
+# --- Stock clients ----------------------------------------------------------------------------------------------------
+
+
+class RaisingHandler(logging.handlers.SMTPHandler):
+    """The stock handler, but trouble with the mail is not swallowed."""
+
+    def handleError(self, record):  # noqa: N802 -- the library's name
+        raise  # noqa: PLE0704 -- called while the exception is handled
+
+
+def log_one_error(port: int, **options) -> None:
+    """Log an exception as the documented recipe does."""
+    logger = logging.Logger("app")
+    logger.addHandler(
+        RaisingHandler(("127.0.0.1", port), "server-error@example.com", ["admin@example.com"], "Failed", **options)
+    )
+    try:
+        _ = 1 / 0
+    except ZeroDivisionError:
+        logger.exception("Exception on /checkout")
+
+
+@pytest.mark.parametrize("options", [{}, {"credentials": ("someone", "some password")}])
+def test_stock_handler_works_unchanged(reception, stored, options):
+    """With credentials too: they were meant for the server that stood here before."""
+    before = datetime.now(UTC)
+    log_one_error(reception.port, **options)
+
+    (record,) = stored()
+    assert record.envelope.sender == "server-error@example.com"
+    assert record.envelope.recipients == ("admin@example.com",)
+    assert record.envelope.peer == "127.0.0.1"
+    assert before <= record.received_at <= datetime.now(UTC)
+    assert b"ZeroDivisionError: division by zero" in record.content
+    assert (record.kept, record.size) == (Kept.WHOLE, len(record.content))
+
+
+def test_smtplib_sends_utf8_addresses_and_8_bit_content(reception, stored):
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "ä@exämple.com", "ö@example.com", "Prüfung"
+    message.set_content("ŝalom", cte="8bit")
+    with smtplib.SMTP("127.0.0.1", reception.port, timeout=5) as client:
+        client.send_message(message)
+
+    (record,) = stored()
+    assert (record.envelope.sender, record.envelope.recipients) == ("ä@exämple.com", ("ö@example.com",))
+    assert "ŝalom".encode() in record.content
+
+
+@pytest.mark.parametrize("login", ["auth_plain", "auth_login"])
+def test_any_credentials_will_do_while_no_password_is_set(reception, login):
+    with smtplib.SMTP("127.0.0.1", reception.port, timeout=5) as client:
+        client.ehlo()
+        client.user, client.password = "user", "secret"
+
+        code, _ = client.auth(login.removeprefix("auth_").upper(), getattr(client, login))
+
+    assert code == 235
+
+
+def test_many_recipients_of_any_kind_are_a_hint_only(talk, stored):
+    talk.say(b"MAIL FROM:<>")
+    for address in (b"<nobody@nowhere.invalid>", b"<Postmaster>", b'<"a b"@[127.0.0.1]>', b"<@hop:user%other@x>"):
+        assert talk.say(b"RCPT TO:" + address) == "250 2.1.5"
+    assert talk.say(b"DATA") == "354"
+    assert talk.say(b".") == "250 2.6.0"
+
+    (record,) = stored()
+    assert record.envelope.sender == ""
+    assert record.envelope.recipients == (
+        *("nobody@nowhere.invalid", "Postmaster", '"a b"@[127.0.0.1]', "user%other@x"),
+    )
+
+
+# --- The bytes after DATA ---------------------------------------------------------------------------------------------
+
+FRAGMENTS = st.sampled_from(
+    [b"\r\n", b"\r", b"\n", b".", b"..", b"\0", b"\xff\xfe", b"text", b"QUIT", b"MAIL FROM:<evil@example.com>", b" "]
+)
+CONTENTS = st.one_of(st.lists(FRAGMENTS, max_size=25).map(b"".join), st.binary(max_size=300))
+
+
+def on_the_wire(content: bytes) -> bytes:
+    """What a client sends for `content`: its lines, dots doubled, and the end mark (RFC 5321 4.5.2)."""
+    if not content.endswith(b"\r\n") and content:
+        content += b"\r\n"
+    lines = content.split(b"\r\n")[:-1]
+    return b"".join((b"." if line.startswith(b".") else b"") + line + b"\r\n" for line in lines) + b".\r\n"
+
+
+def whole_lines(content: bytes) -> bytes:
+    return content if content.endswith(b"\r\n") or not content else content + b"\r\n"
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(CONTENTS, min_size=1, max_size=4), st.data())
+def test_contents_arrive_exactly_however_they_are_cut(reception, given_contents, data):
+    """Several mails in one pipelined stream, cut anywhere: each is stored byte for byte, each is answered once."""
+    mails = [
+        b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n" + on_the_wire(content)
+        for content in given_contents
+    ]
+    stream = b"EHLO x\r\n" + b"".join(mails) + b"QUIT\r\n"
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
+    before = len(reception.records())
+    talk = Talk(reception.port)
+    talk.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for start, end in itertools.pairwise([0, *cuts, len(stream)]):
+        talk.send(stream[start:end])
+
+    assert [talk.code(), talk.code()] == ["220", "250"]
+    for _ in given_contents:
+        assert [talk.code() for _ in range(4)] == ["250 2.1.0", "250 2.1.5", "354", "250 2.6.0"]
+    assert talk.code() == "221 2.0.0"
+    assert talk.ended()
+    talk.close()
+    assert reception.contents()[before:] == [whole_lines(content) for content in given_contents]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7])
+def test_mail_that_trickles_in_is_the_same_mail(talk, stored, size):
+    content = b".first\r\n..\r\n\r\n.\n.\r.\r\r\n. \r\nlast\r\n"
+    wire = on_the_wire(content)
+    talk.open_mail()
+    talk.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for start in range(0, len(wire), size):
+        talk.send(wire[start : start + size])
+
+    assert talk.code() == "250 2.6.0"
+    assert [record.content for record in stored()] == [content]
+
+
+@pytest.mark.parametrize(
+    "sequence",
+    [
+        b"\n.\n",
+        b"\r.\r",
+        b"\n.\r\n",
+        b"\r\n.\n",
+        b"\r\n.\r",
+        b"\r.\r\n",
+        b"\n.\r",
+        b"\r\r\n.\n",
+        b"\r\n\0.\r\n",
+        b"\n\n.\r\n",
+    ],
+)
+def test_bare_line_ends_neither_end_data_nor_hide_a_mail(talk, stored, sequence):
+    """Each known smuggling sequence is data: there is one mail, and one reply."""
+    smuggled = b"one" + sequence + b"MAIL FROM:<evil@example.com>\r\nRCPT TO:<x@example.com>\r\nDATA\r\ntwo\r\n"
+    talk.open_mail()
+    talk.send(smuggled + b".\r\n")
+
+    assert talk.code() == "250 2.6.0"
+    assert talk.say(b"NOOP") == "250 2.0.0"
+    (record,) = stored()
+    assert record.content == smuggled.replace(b"\r\n.", b"\r\n")
+    assert record.envelope.sender == "app@example.com"
+
+
+def test_empty_mail_is_a_mail(talk, stored):
+    assert talk.mail(b"") == "250 2.6.0"
+
+    (record,) = stored()
+    assert (record.content, record.size) == (b"", 0)
+
+
+def test_very_long_lines_and_control_bytes_are_kept(talk, stored):
+    content = b"x" * 200_000 + b"\r\n" + bytes(range(256)).replace(b"\r\n", b"") + b"\r\n"
+
+    assert talk.mail(content) == "250 2.6.0"
+    assert [record.content for record in stored()] == [content]
+
+
+def test_what_follows_the_end_mark_is_the_next_command(talk, stored):
+    talk.open_mail()
+    talk.send(b"text\r\n.\r\nNOOP\r\nMAIL FROM:<next@example.com>\r\nQUIT\r\n")
+
+    assert [talk.code() for _ in range(4)] == ["250 2.6.0", "250 2.0.0", "250 2.1.0", "221 2.0.0"]
+    assert len(stored()) == 1
+
+
+def test_client_that_closes_its_half_after_sending_gets_all_replies(reception, stored):
+    talk = reception.talk()
+    talk.send(b"EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\ntext\r\n.\r\nQUIT\r\n")
+    talk.socket.shutdown(socket.SHUT_WR)
+
+    codes = [talk.code() for _ in range(7)]
+    assert codes == ["220", "250", "250 2.1.0", "250 2.1.5", "354", "250 2.6.0", "221 2.0.0"]
+    assert len(stored()) == 1
+
+
+@pytest.mark.parametrize("sent", [b"", b"text", b"text\r\n", b"text\r\n.", b"text\r\n.\r", b"text\r\n.\n"])
+@pytest.mark.parametrize("how", ["close", "half"])
+def test_mail_that_breaks_off_is_not_stored(reception, talk, stored, sent, how):
+    talk.open_mail()
+    talk.send(sent)
+    if how == "close":
+        talk.close()
+    else:
+        talk.socket.shutdown(socket.SHUT_WR)
+        assert talk.ended()
+
+    assert reception.talk().greet().mail(b"another\r\n") == "250 2.6.0"
+    assert [record.content for record in stored()] == [b"another\r\n"]
+
+
+# --- Sizes ------------------------------------------------------------------------------------------------------------
+
+
+def lines(size: int) -> bytes:
+    """Content of exactly `size` bytes (at least 10) in lines, all different."""
+    return b"-" * (size % 10) + b"".join(b"%08d\r\n" % number for number in range(size // 10))
+
+
+@pytest.mark.parametrize("extra", [-1, 0])
+def test_mail_up_to_256_kib_is_kept_whole(talk, stored, extra):
+    content = lines((256 << 10) + extra)
+
+    assert talk.mail(content) == "250 2.6.0"
+    (record,) = stored()
+    assert (record.kept, record.content, record.size) == (Kept.WHOLE, content, len(content))
+
+
+@pytest.mark.parametrize("size", [(256 << 10) + 1, 300_000, 1 << 20])
+def test_of_a_larger_mail_both_ends_are_kept_and_its_true_size(talk, stored, size):
+    content = lines(size)
+
+    assert talk.mail(content) == "250 2.6.0"
+    (record,) = stored()
+    marker = CUT_MARKER % (size - (256 << 10))
+    assert record.content == content[: 192 << 10] + marker + content[-(64 << 10) :]
+    assert (record.kept, record.size) == (Kept.ENDS, size)
+
+
+def test_dots_are_not_counted_as_content(talk, stored):
+    content = b".\r\n" * 100_000
+    talk.open_mail()
+    talk.send(on_the_wire(content))
+
+    assert talk.code() == "250 2.6.0"
+    (record,) = stored()
+    assert record.size == 300_000
+    assert record.content == content[: 192 << 10] + CUT_MARKER % (300_000 - (256 << 10)) + content[-(64 << 10) :]
+
+
+def test_mail_of_exactly_the_greatest_size_is_taken(talk, stored):
+    assert talk.mail(lines(LARGE.max_size)) == "250 2.6.0"
+
+    (record,) = stored()
+    assert record.size == LARGE.max_size
+
+
+def test_one_byte_more_is_read_to_its_end_and_refused(talk, stored):
+    content = lines(LARGE.max_size + 1)
+
+    assert talk.mail(content) == "552 5.3.4"
+    assert stored() == []
+    assert talk.mail(b"next\r\n") == "250 2.6.0"
+    assert [record.content for record in stored()] == [b"next\r\n"]
+
+
+def test_end_marks_and_commands_inside_an_oversize_mail_do_nothing(talk, stored):
+    talk.open_mail()
+    talk.send(lines(LARGE.max_size) + b"..\r\nQUIT\r\n\n.\n.\r\r\nMAIL FROM:<evil@example.com>\r\n.\r\n")
+
+    assert talk.code() == "552 5.3.4"
+    assert talk.say(b"NOOP") == "250 2.0.0"
+    assert stored() == []
+
+
+def test_declared_size_is_checked_at_once(talk):
+    assert talk.say(b"MAIL FROM:<a@b> SIZE=%d" % (LARGE.max_size + 1)) == "552 5.3.4"
+    assert talk.say(b"MAIL FROM:<a@b> SIZE=%d" % LARGE.max_size) == "250 2.1.0"
