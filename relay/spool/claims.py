@@ -48,6 +48,8 @@ class Claims:
 
     def done(self) -> None:
         """Let go: the batch is sorted and committed."""
+        if self._range is None and not self._marks:
+            return
         self._range, self._marks = None, {}
         self._save()
 

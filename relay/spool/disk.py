@@ -47,10 +47,12 @@ def sync_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make `folder`, for its owner alone (0700), and sync its name."""
+    """Make `folder`, for its owner alone (0700), and sync its name and that of the folder it is in."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
-    sync_folder(folder.parent)
+    for parent in folder.absolute().parents[:2]:
+        with contextlib.suppress(PermissionError):  # may be used but not read; then it is none of ours
+            sync_folder(parent)
 
 
 @contextlib.contextmanager

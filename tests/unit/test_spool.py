@@ -7,6 +7,7 @@ import errno
 import itertools
 import os
 import stat
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,8 +23,11 @@ START = datetime(2025, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
 
 @pytest.fixture(autouse=True)
-def small_reserve(monkeypatch):
+def light(monkeypatch):
+    """A small reserve, and no waiting for the disk: the integration tests do that."""
     monkeypatch.setattr(log, "RESERVE_SIZE", 4096)
+    monkeypatch.setattr(os, "fdatasync", lambda _: None)
+    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 def envelope(number: int = 0) -> Envelope:
@@ -189,6 +193,7 @@ async def test_each_position_is_that_of_its_own_record(tmp_path):
     assert [reader.read(at, limit=1)[0].content for at in positions] == [b"%d" % n for n in range(200)]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc and at Linux' call")
 async def test_append_returns_after_the_sync_of_its_bytes(tmp_path, monkeypatch):
     """At the moment of the sync the record is in the file, and nobody has been answered."""
     writer = SpoolWriter.open(tmp_path)
@@ -198,7 +203,7 @@ async def test_append_returns_after_the_sync_of_its_bytes(tmp_path, monkeypatch)
     def watched(fd: int) -> None:
         seen.append((b"precious" in Path(f"/proc/self/fd/{fd}").read_bytes(), list(answered)))
 
-    monkeypatch.setattr(log, "sync", watched)
+    monkeypatch.setattr(os, "fdatasync", watched)
     answered.append(await append(writer, b"precious"))
     await writer.close()
 
