@@ -27,21 +27,23 @@ from relay.spool import SpoolWriter
 log = logging.getLogger(__name__)
 
 
-def run(order: Mapping[str, Any], bound: Sequence[socket.socket], *, supervised: bool) -> None:
+def run(order: Mapping[str, Any], bound: Sequence[socket.socket], lifeline: roles.Lifeline | None) -> None:
     """Be the receiver until a signal (or until the supervisor is gone). Raises RelayError."""
     folder = Path(order["data_dir"])
     with roles.hold(folder, "receiver"):
-        uvloop.run(_receive(order, folder, bound, supervised=supervised))
+        uvloop.run(_receive(order, folder, bound, lifeline))
 
 
-async def _receive(order: Mapping[str, Any], folder: Path, bound: Sequence[socket.socket], *, supervised: bool) -> None:
+async def _receive(
+    order: Mapping[str, Any], folder: Path, bound: Sequence[socket.socket], lifeline: roles.Lifeline | None
+) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     writer = SpoolWriter.open(folder / "spool")
     with contextlib.ExitStack() as stack:
-        if supervised:
-            roles.when_orphaned(lambda: loop.call_soon_threadsafe(stop.set))
+        if lifeline:
+            lifeline.act = lambda: loop.call_soon_threadsafe(stop.set)
             stack.callback(roles.beat(_answers(loop)))
         await receive(bound, writer, Limits(**order["limits"]), stop=stop, counters_file=folder / "receiver.json")
     await writer.close()
@@ -62,20 +64,14 @@ def _answers(loop: asyncio.AbstractEventLoop) -> Callable[[], bool]:
     return well
 
 
-def main() -> int:
-    """Be the supervisor's child."""
-    order = roles.read_order()
-    bound = [socket.socket(fileno=number) for number in order["sockets"]]
+def be_child(order: Mapping[str, Any], bound: Sequence[socket.socket], lifeline: roles.Lifeline) -> int:
+    """Be the supervisor's child; return the exit code."""
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s [%(levelname)s] receiver: %(message)s"
     )
     try:
-        run(order, bound, supervised=True)
+        run(order, bound, lifeline)
     except RelayError as error:
         log.critical("the receiver cannot work: %s", error)
         return 1
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

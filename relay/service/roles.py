@@ -55,19 +55,28 @@ def hold(data_dir: Path, role: str) -> Iterator[None]:
 
 def read_order() -> dict[str, Any]:
     """Return what the supervisor tells this child (one JSON object on one line of standard input)."""
-    order: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
+    line = b""
+    while not line.endswith(b"\n"):  # byte by byte: what follows belongs to the lifeline
+        line += (byte := os.read(0, 1))
+        if not byte:
+            sys.exit(0)  # the supervisor went before it could say anything
+    order: dict[str, Any] = json.loads(line)
     return order
 
 
-def when_orphaned(act: Callable[[], object]) -> None:
-    """Call `act` from a thread once the supervisor's pipe closes."""
+class Lifeline:
+    """Notices that the supervisor is gone: its pipe closes. Until told otherwise, this process then ends at once."""
 
-    def wait() -> None:
+    def __init__(self) -> None:
+        """Watch from a thread of its own."""
+        self.act: Callable[[], object] = lambda: os._exit(0)
+        """What is done then; a role that has opened something sets its own orderly stop."""
+        threading.Thread(target=self._wait, name="lifeline", daemon=True).start()
+
+    def _wait(self) -> None:
         while os.read(0, 4096):
             pass
-        act()
-
-    threading.Thread(target=wait, name="lifeline", daemon=True).start()
+        self.act()
 
 
 def beat(well: Callable[[], bool]) -> Callable[[], None]:

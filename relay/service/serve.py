@@ -14,7 +14,7 @@ from relay.service.supervisor import Child, supervise
 
 log = structlog.get_logger()
 
-PATIENCE = 10.0
+PATIENCE = 20.0
 """Seconds to wait for a port: the children of a relay that was killed hold it while they end."""
 
 
@@ -38,7 +38,6 @@ def _names(bound: list[socket.socket]) -> str:
 def _receiver(settings: Settings, bound: list[socket.socket]) -> Child:
     return Child(
         name="receiver",
-        module="relay.service.receiver",
         order=receiver_order(settings),
         sockets=bound,
         pauses=(0.0, 0.1, 0.5, 1.0),
@@ -48,7 +47,6 @@ def _receiver(settings: Settings, bound: list[socket.socket]) -> Child:
 def _worker(loaded: Loaded, bound: list[socket.socket]) -> Child:
     return Child(
         name="worker",
-        module="relay.service.worker",
         order={"tables": loaded.tables},
         sockets=bound,
         pauses=(0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0),
@@ -76,4 +74,4 @@ def run_receiver(settings: Settings) -> None:
     from relay.service import receiver  # noqa: PLC0415 -- the supervisor itself must not load what it only starts
 
     bound = sockets.inherited(os.environ).get("smtp") or [sockets.bind(settings.smtp.listen)]
-    receiver.run(receiver_order(settings), bound, supervised=False)
+    receiver.run(receiver_order(settings), bound, None)

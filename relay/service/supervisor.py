@@ -48,7 +48,7 @@ class Child:
     """One role: how to start it, and how long to wait before doing so again."""
 
     name: str
-    module: str
+    """`receiver` or `worker`: also the module of `relay.service` that is it."""
     order: Mapping[str, Any]
     sockets: Sequence[socket.socket]
     pauses: Sequence[float]
@@ -78,7 +78,8 @@ class Child:
         self.process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            self.module,
+            "relay.service.child",
+            self.name,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             pass_fds=numbers,

@@ -19,7 +19,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -150,7 +150,7 @@ def _numbers(prefix: str, values: dict[str, Any]) -> list[tuple[str, float]]:
 # --- The process ------------------------------------------------------------------------------------------------------
 
 
-def run(settings: Settings, bound: Sequence[socket.socket], *, supervised: bool) -> int:
+def run(settings: Settings, bound: Sequence[socket.socket], lifeline: roles.Lifeline | None) -> int:
     """Be the worker until a signal (or until the supervisor is gone); return the exit code. Raises RelayError."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(roles.hold(settings.storage.data_dir, "worker"))
@@ -164,8 +164,8 @@ def run(settings: Settings, bound: Sequence[socket.socket], *, supervised: bool)
         stack.callback(pages.close)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: threading.Thread(target=worker.stop).start())
-        if supervised:
-            roles.when_orphaned(worker.stop)
+        if lifeline:
+            lifeline.act = worker.stop
             stack.callback(roles.beat(worker.well))
         pages.start()
         return 0 if worker.run() else 1
@@ -175,22 +175,16 @@ def run_alone(settings: Settings) -> None:
     """`relay work`: bind the pages' socket, or take an inherited one, and work. Exits with the worker's code."""
     logs.configure(settings.log.format, settings.log.level)
     bound = sockets.inherited(os.environ).get("http") or [sockets.bind(settings.http.listen)]
-    sys.exit(run(settings, bound, supervised=False))
+    sys.exit(run(settings, bound, None))
 
 
-def main() -> int:
-    """Be the supervisor's child: the order on standard input holds the settings and the sockets."""
-    order = roles.read_order()
+def be_child(order: Mapping[str, Any], bound: Sequence[socket.socket], lifeline: roles.Lifeline) -> int:
+    """Be the supervisor's child, with limited memory; return the exit code."""
     settings = Settings.model_validate(order["tables"])
     logs.configure(settings.log.format, settings.log.level)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
-    bound = [socket.socket(fileno=number) for number in order["sockets"]]
     try:
-        return run(settings, bound, supervised=True)
+        return run(settings, bound, lifeline)
     except RelayError as error:
         log.critical("the worker cannot start", why=str(error))
         return USAGE if isinstance(error, roles.UNUSABLE) else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
