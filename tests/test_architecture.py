@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sort": NOUNS | {"config", *FLOW, "spool", "ledger"},
     "digest": NOUNS | {"config", *FLOW, "ledger"},
     "outbox": NOUNS | {"config", *FLOW, "ledger", "deliver"},
-    "housekeeping": NOUNS | {"config", *FLOW, "ledger", "spool"},
+    "housekeeping": NOUNS | {"config", *FLOW, "ledger", "spool", "deliver"},
     "service": LEAVES | {"config", *FLOW, *EDGES, *STEPS, "web"},
     "web": NOUNS | {"config", "ledger", "render"},
     "cli": LEAVES | {"config", *FLOW, *EDGES, *STEPS, "web", "service"},

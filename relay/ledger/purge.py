@@ -64,8 +64,7 @@ class Purge(Database):
         done = sum(self._expire(table, condition, limit) for table, condition in expired)
         done += self._expire_groups(now, now - counts_for, limit)
         done += sum(self._roll_up(fine, coarse, now - age, limit) for fine, coarse, age in _ROLL_UPS)
-        if done:
-            self._shrink(_FREED_PAGES)
+        self._shrink(_FREED_PAGES)
         return done
 
     def forget_parked(self, parked_mails: Iterable[Parked]) -> None:

@@ -1,0 +1,210 @@
+"""Lets go of what is old, so that neither disk nor ledger grows for ever (the last step of a worker's turn).
+
+    the spool's segments     once all in them is sorted (`sort` does it; this is for what a crash left)
+    ledger                   samples, counts, record ids, the bytes of settled letters: see `Ledger.purge`
+    parked mails             files and rows, after `storage.parked_for`
+    local mailbox            after `storage.samples_for`, and the oldest beyond MAILBOX_AT_MOST
+    beyond storage.max_disk  samples, settled letters and the local mailbox the sooner, down to an hour
+
+Guarantee: nothing that waits to be sorted, told or sent goes, and no dead letter, whatever the disk cap says. Ages are
+the clock's word, so after a jump of it by more than a day, ahead or back, nothing goes for hours: a wrong clock is put
+right before it costs anything. Where it stood is kept in a file, since a machine may also come up with a wrong one;
+without that file it is as after a jump.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from relay.config import Settings
+from relay.deliver import Mailbox, mailbox_folder
+from relay.errors import SpoolError
+from relay.ledger import Ledger, Parked
+from relay.spool import SpoolReader
+
+log = structlog.get_logger()
+
+PAUSE = timedelta(minutes=1)
+"""Between two rounds, unless the last one left something to do."""
+JUMP = timedelta(days=1)
+"""A clock this far from where it stood is not believed at once."""
+DISBELIEF = timedelta(hours=6)
+"""How long nothing is let go of after that."""
+LETTERS_FOR = timedelta(days=14)
+"""How long the bytes of a settled letter are kept."""
+MAILBOX_AT_MOST = 1_000
+"""Mails in the local mailbox."""
+SHORTEST = timedelta(hours=1)
+"""What a retention shrinks to at the least where the disk cap is exceeded."""
+TIGHTEST = 9
+"""How often a retention is halved for it: 14 days become less than an hour."""
+
+
+class Housekeeping:
+    """The step that lets go, for one worker on one data directory."""
+
+    def __init__(self, ledger: Ledger, reader: SpoolReader, settings: Settings) -> None:
+        self._ledger = ledger
+        self._reader = reader
+        self._storage = settings.storage
+        self._mailbox = Mailbox(mailbox_folder(settings.storage.data_dir))
+        self._parked = settings.storage.data_dir / "parked"
+        self._clock = _Clock(settings.storage.data_dir / "housekeeping.json")
+        self._ran_at: datetime | None = None
+        self._next_at: datetime | None = None
+        self._tightened = 0
+        self._size = 0
+
+    def step(self, now: datetime) -> bool:
+        """Do one bounded round if it is time for one; True if there is more to do at once.
+
+        Raises LedgerBusy; trouble with files is logged and costs only what it hit.
+        """
+        if self._ran_at and self._next_at and self._ran_at <= now < self._next_at:
+            return False
+        self._ran_at, self._next_at = now, now + PAUSE
+        self._release()
+        if not self._clock.believed(now):
+            return False
+        more = self._let_go(now)
+        if more:
+            self._next_at = now
+        return more
+
+    def _release(self) -> None:
+        with _logged("sorted mail could not be removed from the spool"):
+            spool_id = self._reader.spool_id
+            if spool_id:
+                self._reader.release(self._ledger.cursor(spool_id))
+
+    def _let_go(self, now: datetime) -> bool:
+        """One round over everything that ages; True if the ledger has more of it."""
+        samples_for = self._tight(self._storage.samples_for)
+        purged = self._ledger.purge(
+            now,
+            samples_for=samples_for,
+            counts_for=self._storage.counts_for,
+            letters_for=self._tight(LETTERS_FOR),
+        )
+        if purged:
+            return True
+        with _logged("old mails could not be removed from the local mailbox"):
+            self._mailbox.expire(now - samples_for, at_most=MAILBOX_AT_MOST)
+        with _logged("old parked mails could not be removed"):
+            self._forget_parked(now - self._storage.parked_for)
+        self._mind_the_cap()
+        return False
+
+    def _forget_parked(self, before: datetime) -> None:
+        """Unlink parked mails, then take them off the list. A file that is not here may be another machine's: the
+        entry stays a day longer, for the worker there. Files without an entry go a day later too.
+        """
+        late = before - timedelta(days=1)
+        old = self._ledger.parked(before=before, limit=1_000)
+        done = [mail for mail in old if self._unlink(mail) or mail.at < late]
+        if done:
+            self._ledger.forget_parked(done)
+        for path, modified in _files(self._parked):
+            if modified < late.timestamp():
+                path.unlink(missing_ok=True)
+
+    def _unlink(self, mail: Parked) -> bool:
+        """Remove a parked mail's file; False where it is not here."""
+        path = Path(mail.path)
+        if not mail.path or path.parent != self._parked or not path.exists():
+            return not mail.path
+        path.unlink(missing_ok=True)
+        return True
+
+    # --- The disk cap -------------------------------------------------------------------------------------------------
+
+    def _tight(self, retention: timedelta) -> timedelta:
+        """A retention, shortened as the disk cap asks."""
+        return retention if not self._tightened else min(retention, max(retention / 2**self._tightened, SHORTEST))
+
+    def _mind_the_cap(self) -> None:
+        """Keep less where the state takes more than it may and no longer shrinks by itself; relax where it has room."""
+        cap, before = self._storage.max_disk, self._size
+        self._size = sum(_size(path) for path, _ in _files(self._storage.data_dir))
+        if self._size * 5 < cap * 4:
+            self._tightened = max(0, self._tightened - 1)
+        if self._size <= cap or self._size < before:
+            return
+        about = log.bind(bytes=self._size, max_disk=cap, folder=str(self._storage.data_dir))
+        if self._tightened < TIGHTEST:
+            self._tightened += 1
+            about.warning(
+                "the state takes more than storage.max_disk: samples and sent letters are kept for a shorter time",
+                samples_for=str(self._tight(self._storage.samples_for)),
+            )
+        else:
+            about.error("the state takes more than storage.max_disk, and all that is left must be kept: make room")
+
+
+class _Clock:
+    """Whether the moments of the clock may be believed, kept over restarts in a file of two moments."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._stood_at: datetime | None = None
+        self._believed_from: datetime | None = None
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            kept = json.loads(file.read_text("utf-8"))
+            self._stood_at = datetime.fromisoformat(kept["stood_at"]).astimezone(UTC)
+            self._believed_from = datetime.fromisoformat(kept["believed_from"]).astimezone(UTC)
+
+    def believed(self, now: datetime) -> bool:
+        """Note where the clock stands; False for hours after it was more than a day off."""
+        jumped = self._stood_at is None or abs(now - self._stood_at) > JUMP
+        if jumped or self._believed_from is None:
+            self._believed_from = now + DISBELIEF
+            log.info(
+                "nothing old is removed for now: the clock is far from where it last stood, or this is a first start",
+                clock=str(now),
+                stood_at=str(self._stood_at),
+                until=str(self._believed_from),
+            )
+        self._stood_at = now
+        self._write()
+        return now >= self._believed_from
+
+    def _write(self) -> None:
+        kept = {"stood_at": str(self._stood_at), "believed_from": str(self._believed_from)}
+        new = self._file.with_suffix(".new")
+        with _logged("housekeeping cannot note where the clock stands"):
+            with open(os.open(new, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123 -- with its mode from the start
+                json.dump(kept, file)
+            new.replace(self._file)
+
+
+@contextmanager
+def _logged(what: str) -> Iterator[None]:
+    """Log trouble with files and go on: the next round comes back to it."""
+    try:
+        yield
+    except (OSError, SpoolError) as error:
+        log.warning(what, why=str(error))
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, float]]:
+    """All files below a folder with the moments they were last changed; what vanishes meanwhile is left out."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = Path(place, name)
+            with suppress(FileNotFoundError):
+                yield path, path.lstat().st_mtime
+
+
+def _size(path: Path) -> int:
+    """The bytes a file takes on the disk; 0 where it is gone."""
+    try:
+        return path.lstat().st_blocks * 512
+    except FileNotFoundError:
+        return 0
