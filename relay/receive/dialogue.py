@@ -21,6 +21,9 @@ _LINES = {b"MAIL": _LINE + 26 + 10 + 500, b"RCPT": _LINE + 10, b"AUTH": 12288}
 """RFC 5321 4.5.3.1.4, RFC 1870 3, RFC 6531 3.4, RFC 4954 3 and 4; without the line's end."""
 LONGEST_LINE = max(_LINES.values())
 
+_LEFT_OUT = 1000
+"""Recipients beyond the limit that a client may offer; Postfix has the same overshoot limit."""
+
 _WITHOUT_AUTH = frozenset((b"EHLO", b"HELO", b"AUTH", b"NOOP", b"RSET", b"QUIT", b"HELP"))
 _IDLE = frozenset((b"EHLO", b"HELO", b"NOOP", b"RSET", b"VRFY", b"HELP"))
 _NOT_OURS = frozenset((b"EXPN", b"STARTTLS", b"BDAT", b"ETRN", b"TURN", b"SEND", b"SOML", b"SAML"))
@@ -55,7 +58,7 @@ class Dialogue:
         self._greeted = self._extended = self._authenticated = False
         self._sender: str | None = None
         self._recipients: list[str] = []
-        self._errors = self._idle_commands = self._auth_failures = 0
+        self._errors = self._idle_commands = self._left_out = self._auth_failures = 0
         self.ended = False
         """True after the last reply."""
 
@@ -73,7 +76,7 @@ class Dialogue:
 
     def refused(self, refusal: Refusal) -> bytes:
         """Return the reply to a command that is refused; too many of them are the last."""
-        if not refusal.own_fault:
+        if refusal.counts:
             self._errors += 1
             if self._errors >= self._limits.errors:
                 refusal = Refusal(replies.TOO_MANY_ERRORS, last=True)
@@ -188,6 +191,9 @@ class Dialogue:
         if path.parameters:
             raise Refusal(replies.UNKNOWN_PARAMETER)
         if len(self._recipients) >= self._limits.recipients:
+            self._left_out += 1
+            if self._left_out > _LEFT_OUT:
+                raise Refusal(replies.TOO_MANY_ERRORS, last=True)
             raise Refusal(replies.TOO_MANY_RECIPIENTS)
         self._recipients.append(path.address)
         return replies.RECIPIENT_OK
@@ -203,11 +209,11 @@ class Dialogue:
         content = await self._client.read_content()
         try:
             if content.too_large:
-                raise Refusal(replies.TOO_LARGE)
+                raise Refusal(replies.TOO_MUCH_DATA)
             reply = await self._client.store(envelope, content)
         finally:
             self._reset()
-        self._errors = self._idle_commands = 0
+        self._errors = self._idle_commands = self._left_out = 0
         return reply
 
     _COMMANDS: ClassVar[dict[bytes, Callable[[Dialogue, str], Awaitable[bytes]]]] = {

@@ -12,9 +12,9 @@ class Refusal(Exception):
         self.last = last
 
     @property
-    def own_fault(self) -> bool:
-        """True where the client did nothing wrong, or nothing wrong that is not counted elsewhere."""
-        return self.reply[:1] == b"4" or self.reply[:3] in {b"535", b"552"}
+    def counts(self) -> bool:
+        """True where it counts against the client: our own trouble, a large mail and failed logins do not, here."""
+        return self.reply[:1] == b"5" and self.reply not in {BAD_CREDENTIALS, TOO_MUCH_DATA}
 
 
 BYE = b"221 2.0.0 Bye"
@@ -60,4 +60,5 @@ UNKNOWN_MECHANISM = b"504 5.5.4 Unknown mechanism"
 AUTH_REQUIRED = b"530 5.7.0 Authentication required"
 BAD_CREDENTIALS = b"535 5.7.8 Wrong user name or password"
 TOO_LARGE = b"552 5.3.4 Mail too large"
+TOO_MUCH_DATA = b"552 5.3.4 Mail was too large"
 UNKNOWN_PARAMETER = b"555 5.5.4 Unknown parameter"

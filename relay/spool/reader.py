@@ -93,17 +93,16 @@ class SpoolReader:
         return count
 
     def release(self, position: int) -> None:
-        """Remove the segments that end at or before `position`, never the newest. Raises SpoolError."""
-        number, _ = segment.split(position)
-        numbers = segment_numbers(self._folder)[:-1]
+        """Remove the segments before the next record from `position` on, never the newest. Raises SpoolError."""
+        numbers = segment_numbers(self._folder)
+        if len(numbers) < 2:
+            return
         try:
-            if number in numbers:
-                following = next(self._records(position), None)
-                if following is None or segment.split(following.position)[0] > number:
-                    number += 1
-            for done in numbers:
-                if done < number:
-                    segment_path(self._folder, done).unlink(missing_ok=True)
+            following = next(self._records(position), None)
+            needed = numbers[-1] if following is None else segment.split(following.position)[0]
+            for number in numbers[:-1]:
+                if number < needed:
+                    segment_path(self._folder, number).unlink(missing_ok=True)
         except OSError as error:
             raise SpoolError(f"cannot remove what is sorted from {self._folder}: {error.strerror}") from error
 

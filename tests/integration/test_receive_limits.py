@@ -60,7 +60,9 @@ def spools():
 # --- Too much ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("line", [b"WHAT", b"", b"MAIL", b"RCPT TO:<a@b>", b"x" * 20_000])
+@pytest.mark.parametrize(
+    "line", [b"WHAT", b"", b"MAIL", b"RCPT TO:<a@b>", b"x" * 20_000, b"MAIL FROM:<a@b> SIZE=99999999999"]
+)
 def test_wrong_commands_have_an_end(tmp_path, line):
     with receiving(tmp_path, Limits(errors=5, stop_within=0.1)) as reception:
         talk = reception.talk().greet()
@@ -109,6 +111,17 @@ def test_recipients_over_the_limit_are_left_out_and_the_mail_goes_through(tmp_pa
         assert len(refused) == 20
         assert {code for code, _ in refused.values()} == {452}
         assert len(reception.records()[0].envelope.recipients) == 100
+
+
+def test_recipients_without_end_have_one(tmp_path):
+    with receiving(tmp_path, Limits(recipients=1, stop_within=0.1)) as reception:
+        talk = reception.talk().greet()
+        assert talk.say(b"MAIL FROM:<a@b>") == "250 2.1.0"
+        assert talk.say(b"RCPT TO:<c@d>") == "250 2.1.5"
+        talk.send(b"RCPT TO:<c@d>\r\n" * 1001)
+
+        assert [talk.code() for _ in range(1001)] == ["452 4.5.3"] * 1000 + ["421 4.7.0"]
+        assert talk.ended()
 
 
 def test_memory_stays_bounded_while_a_mail_without_end_comes_in(tmp_path):

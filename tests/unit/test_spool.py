@@ -298,6 +298,24 @@ async def test_release_removes_whole_segments_that_are_done_and_never_the_newest
     assert segments(tmp_path) == before[2:]
 
 
+async def test_release_leaves_no_empty_segment_behind(tmp_path):
+    """A receiver that restarts again and again, with no mail in between, fills no disk."""
+    await filled(tmp_path, b"1")
+    cursor = SpoolReader(tmp_path).read(0)[0].end
+    for _ in range(5):
+        await filled(tmp_path)
+    await filled(tmp_path, b"2")
+    reader = SpoolReader(tmp_path)
+    reader.release(0)
+    assert len(segments(tmp_path)) == 7
+
+    reader.release(cursor)
+
+    assert len(segments(tmp_path)) == 1
+    assert contents(tmp_path, cursor) == [b"2"]
+    assert reader.damage == {}
+
+
 async def test_positions_never_come_again(tmp_path):
     """Not after a restart, and not after everything was sorted and removed."""
     seen: list[int] = []
