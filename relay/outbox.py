@@ -41,7 +41,7 @@ class Outbox:
     def __init__(
         self, ledger: Ledger, target: Target, settings: Settings, worker: str, jitter: Callable[[], float]
     ) -> None:
-        """`worker` names this process and no other one; `jitter` draws a number in -1..1 for each pause."""
+        """`worker` names the worker, no two live ones alike; `jitter` draws a number in -1..1 for each pause."""
         self._ledger = ledger
         self._target = target
         self._retry = settings.upstream

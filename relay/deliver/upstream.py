@@ -22,7 +22,7 @@ from relay.model import Attempt, Trouble
 
 PATIENCE = 4
 """The whole try may last this many times the timeout of one step."""
-GRACE = 5.0
+GRACE = 4.0
 """Seconds that `abort` leaves the upstream for its word on a content that was already sent."""
 
 STOPPED = "the relay is being stopped; nothing was handed over"
@@ -87,7 +87,7 @@ class Upstream:
         finally:
             with self._lock:
                 self._running = None
-            await dialogue.close(politely=done)
+            await dialogue.close(politely=done and not self._stopped)
 
     def _announce(self, dialogue: Dialogue, limit: asyncio.Timeout) -> None:
         """Let `abort` reach this try."""

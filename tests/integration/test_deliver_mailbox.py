@@ -1,0 +1,167 @@
+"""The local mailbox: a Maildir that keeps what it took, once, for its owner's eyes only."""
+
+import mailbox as standard
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from relay.config import make_settings
+from relay.deliver import Mailbox, Upstream, mailbox_folder, open_target
+from relay.errors import LeaseLost
+from relay.model import Attempt, Trouble, Verdict
+
+ADA, BOB = "ada@example.com", "bob@example.com"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "mailbox"
+
+
+@pytest.fixture
+def box(folder: Path) -> Mailbox:
+    return Mailbox(folder)
+
+
+def letter(message_id: str = "<1@relay.test>", text: str = "news") -> bytes:
+    return f"From: relay@localhost\r\nMessage-ID: {message_id}\r\n\r\n{text}\r\n.\r\n".encode()
+
+
+def deliver(box: Mailbox, raw: bytes, *recipients: str) -> Attempt:
+    return box.deliver(raw, sender="relay@localhost", recipients=recipients or (ADA,), before_data=lambda: None)
+
+
+def test_settings_without_an_upstream_open_the_mailbox(tmp_path: Path) -> None:
+    local = open_target(make_settings(tmp_path))
+    remote = open_target(make_settings(tmp_path, admins=[ADA], upstream={"host": "mail.example.com"}))
+
+    assert (type(local), type(remote)) == (Mailbox, Upstream)
+    assert str(local) == f"local mailbox {mailbox_folder(tmp_path)}"
+    assert str(remote) == "mail.example.com:587"
+
+
+def test_a_letter_is_stored_once_for_all_recipients(box: Mailbox, folder: Path) -> None:
+    attempt = deliver(box, letter(), ADA, BOB)
+
+    assert {recipient: answer.verdict for recipient, answer in attempt.answers.items()} == {
+        ADA: Verdict.TAKEN,
+        BOB: Verdict.TAKEN,
+    }
+    [mail] = standard.Maildir(folder, create=False)
+    assert (mail["Message-ID"], mail.get_payload()) == ("<1@relay.test>", "news\n.\n")
+
+
+def test_nobody_but_the_owner_can_look_into_it(box: Mailbox, folder: Path) -> None:
+    before = os.umask(0)
+    try:
+        deliver(box, letter())
+    finally:
+        os.umask(before)
+
+    [mail] = box.mails()
+    assert mail.stat().st_mode & 0o777 == 0o600
+    assert {path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())} == {0o700}
+
+
+@pytest.mark.parametrize("read", [False, True])
+def test_a_letter_tried_again_is_there_once(read: bool, box: Mailbox, folder: Path) -> None:
+    deliver(box, letter())
+    if read:
+        [mail] = box.mails()
+        mail.rename(folder / "cur" / f"{mail.name}:2,S")
+
+    attempt = deliver(box, letter())
+
+    assert attempt.answers[ADA].verdict is Verdict.TAKEN
+    assert len(box.mails()) == 1
+
+
+def test_what_a_crash_left_half_written_is_written_anew(box: Mailbox, folder: Path) -> None:
+    deliver(box, letter())
+    [whole] = box.mails()
+    whole.rename(folder / "tmp" / whole.name)
+    (folder / "tmp" / whole.name).write_bytes(b"From: rel")
+
+    deliver(box, letter())
+
+    [again] = box.mails()
+    assert again.read_bytes() == letter().replace(b"\r\n", b"\n")
+    assert list((folder / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "message_id", ["<../../../etc/passwd@x>", "</absolute@x>", "", "<" + "x" * 5000 + "@x>", "<a:2,S@x>"]
+)
+def test_a_message_id_cannot_choose_the_file(message_id: str, box: Mailbox, folder: Path) -> None:
+    deliver(box, letter(message_id))
+    deliver(box, letter(message_id))
+
+    [mail] = box.mails()
+    assert mail.parent == folder / "new"
+    assert mail.name.isalnum()
+
+
+def test_letters_without_a_message_id_are_told_apart_by_their_content(box: Mailbox) -> None:
+    for text in ("one", "two", "one"):
+        deliver(box, f"From: relay@localhost\r\n\r\n{text}\r\n".encode())
+
+    assert len(box.mails()) == 2
+
+
+def test_a_claim_that_was_lost_leaves_no_mail(box: Mailbox) -> None:
+    def lost() -> None:
+        raise LeaseLost("another worker has it")
+
+    with pytest.raises(LeaseLost):
+        box.deliver(letter(), sender="", recipients=[ADA], before_data=lost)
+
+    assert box.mails() == []
+
+
+def test_a_link_in_the_place_of_the_file_is_not_followed(box: Mailbox, folder: Path, tmp_path: Path) -> None:
+    deliver(box, letter())
+    [mail] = box.mails()
+    mail.unlink()
+    target = tmp_path / "precious"
+    target.write_bytes(b"precious")
+    (folder / "tmp" / mail.name).symlink_to(target)
+
+    attempt = deliver(box, letter())
+
+    assert attempt.trouble is Trouble.UNREACHABLE
+    assert target.read_bytes() == b"precious"
+
+
+def test_a_disk_in_trouble_is_the_targets_trouble(box: Mailbox, folder: Path) -> None:
+    folder.parent.mkdir()
+    folder.write_bytes(b"a file where a folder should be")
+
+    attempt = deliver(box, letter())
+
+    assert (attempt.trouble, attempt.answers) == (Trouble.UNREACHABLE, {})
+    assert attempt.detail == f"local mailbox {folder}: File exists"
+
+
+def test_mails_are_listed_newest_first_and_expire_by_age_and_number(box: Mailbox, folder: Path) -> None:
+    now = datetime.now(UTC)
+    for age in range(6):
+        deliver(box, letter(f"<{age}@relay.test>"))
+        [new] = [mail for mail in box.mails() if f"<{age}@".encode() in mail.read_bytes()]
+        moment = (now - timedelta(days=age)).timestamp()
+        os.utime(new, (moment, moment))
+    half_written = folder / "tmp" / "left over"
+    half_written.touch()
+    os.utime(half_written, (0, 0))
+
+    gone = box.expire(now - timedelta(days=4, hours=12), at_most=3)
+
+    assert gone == 4
+    assert [mail.read_bytes().split(b"<")[1][:1] for mail in box.mails()] == [b"0", b"1", b"2"]
+    assert not half_written.exists()
+
+
+def test_an_empty_place_has_no_mails_and_nothing_to_expire(box: Mailbox) -> None:
+    assert box.mails() == []
+    assert box.expire(datetime.now(UTC), at_most=0) == 0
