@@ -3,7 +3,7 @@
 VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
-DEMO  := $(BIN)/relay demo
+DEMO  := $(BIN)/python -m relay.service.demo
 
 # The first Python that is new enough; to take another one: make PYTHON=/path/to/python3 test
 PYTHON = $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell \

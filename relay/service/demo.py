@@ -1,0 +1,154 @@
+"""`make demo`: a relay as it comes, an app that fails in seven ways, and the digest that arrives.
+
+Everything is real: the relay in its own processes on free ports with state in a temporary
+folder, the app with the standard library's handler, the local mailbox as the inbox.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from relay.clock import utc_now
+from relay.config import make_settings
+from relay.deliver import Mailbox, mailbox_folder
+from relay.errors import RelayError
+from relay.ledger import Ledger
+from relay.model import Books
+from relay.render import html_part, text_part
+
+T = TypeVar("T")
+
+COUNT = 300
+PATIENCE = 90.0
+"""Seconds to wait for what should take some ten."""
+SHOWN = 70
+"""Lines of the digest that fit a terminal's patience."""
+
+
+class DemoFailed(RelayError):
+    """Something that the demo promises did not happen."""
+
+
+def main() -> int:
+    """Run the demo; 0 if every mail was taken and told of, and the books balance."""
+    with tempfile.TemporaryDirectory(prefix="error-mail-relay-demo-") as folder:
+        data = Path(folder) / "data"
+        try:
+            with _relay(data, Path(folder) / "relay.log") as port:
+                sent = _failing_app(port)
+                books, mail = _digest(data, sent)
+        except DemoFailed as failure:
+            say(f"\nThe demo failed: {failure}")
+            return 1
+    _show(mail, books, sent)
+    return 0
+
+
+def say(words: str) -> None:
+    """Print at once, also where the output is no terminal."""
+    print(words, flush=True)  # noqa: T201 -- it talks to a person
+
+
+@contextmanager
+def _relay(data: Path, log: Path) -> Iterator[int]:
+    """Run a relay with its defaults, on free ports; yields the SMTP one."""
+    data.mkdir()
+    (data / "relay.toml").touch()  # none of this machine's own settings
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("RELAY_", "LISTEN_"))}
+    environ |= {
+        "RELAY_CONFIG": str(data / "relay.toml"),
+        "RELAY_STORAGE__DATA_DIR": str(data),
+        "RELAY_SMTP__LISTEN": "127.0.0.1:0",
+        "RELAY_HTTP__LISTEN": "127.0.0.1:0",
+        "RELAY_LOG__FORMAT": "json",
+    }
+    with (
+        log.open("wb") as out,
+        subprocess.Popen([sys.executable, "-m", "relay", "serve"], env=environ, stderr=out) as relay,
+    ):
+        try:
+            heard = _wait(lambda: _listening(log, relay), "the relay to start")
+            say(f"A relay takes mail on {heard}; its digests go to a local mailbox.")
+            yield int(heard.rpartition(":")[2])
+        finally:
+            relay.terminate()
+
+
+def _listening(log: Path, relay: subprocess.Popen[bytes]) -> str:
+    for line in log.read_text("utf-8").splitlines():
+        if line.startswith("{") and (words := json.loads(line)).get("event") == "listening":
+            return str(words["smtp"])
+    if relay.poll() is not None:
+        raise DemoFailed(f"the relay ended:\n{log.read_text('utf-8')}")
+    return ""
+
+
+def _failing_app(port: int) -> int:
+    """Have the demo app fail COUNT times, showing its progress; returns how many mails the relay took."""
+    command = [sys.executable, "-m", "app_client.demo", "--port", str(port), "--count", str(COUNT)]
+    say("An app with the documented recipe (the standard library's SMTPHandler) fails in seven ways:")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as app:
+        *_, last = app.stdout or [""]
+    if app.returncode:
+        raise DemoFailed("the relay did not take every mail")
+    result = json.loads(last)
+    for kind, count in result["by_kind"].items():
+        say(f"  {count:>4} × {kind}")
+    return int(result["sent"])
+
+
+def _digest(data: Path, sent: int) -> tuple[Books, bytes]:
+    """Wait until everything is counted and a digest has arrived; returns the books and the first digest."""
+    say(f"{sent} mails were taken. The first digest comes ten seconds after the first error …")
+    mailbox = Mailbox(mailbox_folder(data))
+    first = _wait(lambda: next(iter(mailbox.mails()), None), "the digest")
+    ledger = Ledger.open(make_settings(data).storage.ledger_url)
+    try:
+        return _wait(lambda: _complete(ledger, sent), "every mail to be counted"), first.read_bytes()
+    finally:
+        ledger.close()
+
+
+def _complete(ledger: Ledger, sent: int) -> Books | None:
+    """The books, once they hold every mail and no letter is under way."""
+    books = ledger.books(utc_now())
+    done = books.received == sent and books.reported > 0 and ledger.tally().letters_open == 0
+    return books if done else None
+
+
+def _wait(answer: Callable[[], T | None], what: str) -> T:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if found := answer():
+            return found
+        time.sleep(0.2)
+    raise DemoFailed(f"waited {PATIENCE:g} seconds in vain for {what}")
+
+
+def _show(mail: bytes, books: Books, sent: int) -> None:
+    lines = text_part(mail).splitlines()
+    say("\n" + "─" * 78)
+    say("\n".join(lines[:SHOWN]))
+    if len(lines) > SHOWN:
+        say(f"[… {len(lines) - SHOWN} more lines …]")
+    say("─" * 78)
+    with tempfile.NamedTemporaryFile("w", prefix="digest-", suffix=".html", delete=False, encoding="utf-8") as page:
+        page.write(html_part(mail))
+    say(f"\n{sent} mails sent, {books.received} received = {books.reported} reported + {books.pending} pending.")
+    say("The books balance." if books.balanced else "THE BOOKS DO NOT BALANCE.")
+    say(f"The same digest as HTML: {page.name}")
+    if not books.balanced or books.received != sent:
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
