@@ -57,14 +57,21 @@ class Backlog:
 
     def add(self, report: Report) -> bool:
         """Fold the report into an equal one that waits, else queue it; False when there is no room: it is dropped."""
-        entry = self._foldable.get(report.kind)
-        if entry is not None and entry.count < MAX_COUNT:
-            entry.count += 1
-        elif self._has_room_for(report):
-            self._open(report)
-        else:
+        if self.fold(report.kind):
+            return True
+        if not self._has_room_for(report):
             self.dropped += 1
             return False
+        self._open(report)
+        self.pending += 1
+        return True
+
+    def fold(self, kind: int) -> bool:
+        """Count one more of a kind that waits; False when none does: then a report of it is needed."""
+        entry = self._foldable.get(kind)
+        if entry is None or entry.count >= MAX_COUNT:
+            return False
+        entry.count += 1
         self.pending += 1
         return True
 

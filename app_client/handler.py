@@ -83,7 +83,10 @@ class ErrorMailHandler(SMTPHandler):
         return self._sender().dropped
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Format the record here and now and queue it; once only, however many loggers it propagates through."""
+        """Format the record here and now and queue it; once only, however many loggers it propagates through.
+
+        When an equal one waits already, this one is only counted: its text would not be sent.
+        """
         seen = record.__dict__.setdefault("_error_mail_seen", set())
         if id(self) in seen:
             return
@@ -94,7 +97,9 @@ class ErrorMailHandler(SMTPHandler):
             return
         self._emitting.now = True
         try:
-            sender.post(self._report(record))
+            kind = kind_of(record)
+            if not sender.fold(kind):
+                sender.post(self._report(record, kind))
         except Exception:  # noqa: BLE001 - formatting runs the app's own code, and logging must not raise
             sender.drop()
             with contextlib.suppress(Exception):
@@ -111,7 +116,7 @@ class ErrorMailHandler(SMTPHandler):
         self._sender().close(self._exit_timeout)
         super().close()
 
-    def _report(self, record: logging.LogRecord) -> Report:
+    def _report(self, record: logging.LogRecord, kind: int) -> Report:
         return Report(
             sender=self.fromaddr,
             recipients=tuple(self.toaddrs),
@@ -120,7 +125,7 @@ class ErrorMailHandler(SMTPHandler):
             created=record.created,
             logger=record.name,
             level=record.levelname,
-            kind=kind_of(record),
+            kind=kind,
         )
 
     def _sender(self) -> Sender:

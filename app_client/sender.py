@@ -65,6 +65,11 @@ class Sender:
         thread = self._thread
         return thread is not None and thread.ident == threading.get_ident()
 
+    def fold(self, kind: int) -> bool:
+        """Count one more of an error that waits to be sent anyway; False when none of its kind does."""
+        with self._turn:
+            return self._backlog.fold(kind)
+
     def post(self, report: Report) -> None:
         """Queue a report, or count it as dropped; never waits for the relay."""
         with self._turn:
@@ -110,7 +115,7 @@ class Sender:
             self._turn.notify_all()
             thread = self._thread
         if lost:
-            self._say(f"closed before the relay took the last {lost}; they are dropped")
+            self._say("closed before the relay took the last ones, which are dropped", str(lost))
         if thread is None:
             self._connection.close()
         elif drained and not self.is_own_thread():
@@ -147,7 +152,7 @@ class Sender:
                 remark = self._settle(parcel, reply)
                 self._turn.notify_all()
             if not self._closed:
-                self._say(remark)  # outside the turn: stderr may block, and `post` must not
+                self._say(remark, reply.detail)  # outside the turn: stderr may block, and `post` must not
 
     def _next(self, go_on: Callable[[], bool]) -> Parcel | None:
         """Wait for the parcel that is due next; None when it is time to stop."""
@@ -179,11 +184,11 @@ class Sender:
             remark = ""
         elif reply.outcome is Outcome.REFUSED or self._deferrals >= _DEFERRALS:
             self._backlog.refuse(parcel)
-            remark = f"a mail was refused and is dropped ({reply.detail})"
+            remark = "a mail was refused and is dropped"
         else:
             self._failures += 1
             self._due = time.monotonic() + self._pause()
-            return f"not possible at the moment, trying on ({reply.detail})"
+            return "not possible at the moment, trying on"
         self._failures = self._deferrals = 0
         self._due = 0.0
         return remark
@@ -192,9 +197,9 @@ class Sender:
         pause = PAUSES[min(self._failures, len(PAUSES)) - 1]
         return min(pause, _HURRY) if time.monotonic() < self._hurry_until else pause
 
-    def _say(self, remark: str) -> None:
+    def _say(self, remark: str, detail: str) -> None:
         """One line on stderr, as `logging` does for its own troubles; not twice the same in a row."""
         if remark != self._said and remark and logging.raiseExceptions and sys.stderr is not None:
             with contextlib.suppress(OSError, ValueError):
-                sys.stderr.write(f"error mail to {self._connection.access}: {remark}\n")
+                sys.stderr.write(f"error mail to {self._connection.access}: {remark} ({detail})\n")
         self._said = remark

@@ -62,12 +62,12 @@ class Taken:
 class Sink:
     """An SMTP server that keeps what it takes; it can be stopped in the midst of things and started on its old port."""
 
-    def __init__(self, answer: Callable[[Taken], str] | None = None, **options) -> None:
+    def __init__(self, answer: Callable[[Taken], str] | None = None, *, host: str = "127.0.0.1", **options) -> None:
         self.tried: list[Taken] = []
         """Every mail that came as far as its final dot."""
         self.mails: list[Taken] = []
         """Those answered with 250."""
-        self.port = 0
+        self.host, self.port = host, 0
         self._answer = answer or (lambda _mail: "250 OK")
         self._options = options
         self.connections: dict[SMTP, asyncio.Transport] = {}
@@ -76,7 +76,7 @@ class Sink:
 
     @property
     def mailhost(self) -> tuple[str, int]:
-        return "127.0.0.1", self.port
+        return self.host, self.port
 
     @property
     def occurrences(self) -> int:
@@ -119,7 +119,7 @@ class Sink:
         self._loop = asyncio.get_running_loop()
         self._stopped = asyncio.Event()
         factory = functools.partial(_Server, _Hooks(self), hostname="sink.test", loop=self._loop, **self._options)
-        server = await self._loop.create_server(factory, "127.0.0.1", self.port)
+        server = await self._loop.create_server(factory, self.host, self.port)
         self.port = server.sockets[0].getsockname()[1]
         ready.set()
         await self._stopped.wait()

@@ -164,6 +164,33 @@ def test_equal_errors_of_a_storm_share_a_mail_and_every_one_is_counted(make_hand
     assert sum(mail.dropped for mail in sink.mails) == 0
 
 
+def test_what_is_only_counted_is_not_formatted(make_handler, make_logger):
+    """In a storm, formatting tracebacks is what costs the requests most."""
+    gate = threading.Event()
+    sink = Sink(answer=lambda _mail: "250 OK" if gate.wait(20) else "451").start()
+    formatted = []
+
+    class Noting(logging.Formatter):
+        def format(self, record):
+            formatted.append(record)
+            return super().format(record)
+
+    handler = make_handler(sink.mailhost)
+    handler.setFormatter(Noting())
+    logger = make_logger(handler)
+
+    logger.error("the first")
+    wait_until(lambda: sink.tried)
+    for _ in range(100):
+        logger.error("the storm")
+    gate.set()
+    handler.flush(20)
+    sink.stop()
+
+    assert [mail.count for mail in sink.mails] == [1, 100]
+    assert len(formatted) == 2
+
+
 def test_threads_log_at_once_and_nothing_is_lost(sink, make_handler, make_logger):
     handler = make_handler(sink.mailhost)
     logger = make_logger(handler)

@@ -1,6 +1,7 @@
 """What may be given as mailhost: what works is understood, what cannot work is refused at once and in clear words."""
 
 import re
+import socket
 
 import pytest
 
@@ -65,6 +66,19 @@ def test_host_and_port_in_one_string_reach_the_relay(sink: Sink, make_handler, m
     make_logger(make_handler(f"127.0.0.1:{sink.port}")).error("found")
 
     assert sink.wait_for(1)[0].text == "found\n"
+
+
+def test_a_relay_on_ipv6_is_reached(make_handler, make_logger):
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6 loopback")
+    relay = Sink(host="::1").start()
+    make_logger(make_handler(f"[::1]:{relay.port}")).error("found")
+    mails = relay.wait_for(1)
+    relay.stop()
+
+    assert mails[0].text == "found\n"
 
 
 @pytest.mark.parametrize(
