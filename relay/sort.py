@@ -18,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Protocol
 
 import structlog
 
@@ -30,7 +31,7 @@ from relay.parse import parse
 from relay.redact import redact
 from relay.routing import Router
 from relay.schedule import arrive, is_muted, open_group
-from relay.spool import Claims, SpoolReader
+from relay.spool import Claims
 
 log = structlog.get_logger()
 
@@ -56,10 +57,27 @@ class _Parked:
     reason: str
 
 
+class Source(Protocol):
+    """Where mails come from: the spool, or the mailbox of a replay."""
+
+    @property
+    def spool_id(self) -> str:
+        """Its name; "" while there is nothing yet."""
+
+    def read(self, position: int, *, limit: int = ...) -> list[Record]:
+        """The records from `position` on, in order."""
+
+    def end(self) -> int:
+        """The position behind the last record."""
+
+    def release(self, position: int) -> None:
+        """All before `position` is sorted for good."""
+
+
 class Sort:
     """The step that empties the spool."""
 
-    def __init__(self, reader: SpoolReader, claims: Claims, ledger: Ledger, settings: Settings, parked: Path) -> None:
+    def __init__(self, reader: Source, claims: Claims, ledger: Ledger, settings: Settings, parked: Path) -> None:
         """`parked` is the folder where mails go that cannot be sorted."""
         self._reader = reader
         self._claims = claims

@@ -142,7 +142,7 @@ def _numbers(prefix: str, values: dict[str, Any]) -> list[tuple[str, float]]:
     for name, value in values.items():
         if isinstance(value, dict):
             found += _numbers(f"{prefix}{name}_", value)
-        elif isinstance(value, int | float):
+        elif name != "pid" and isinstance(value, int | float):
             found.append((prefix + name, value))
     return found
 
