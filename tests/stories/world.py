@@ -1,4 +1,4 @@
-"""A whole worker run through time: the ledger on SQLite, the digest step and the renderer are the real ones.
+"""A worker run through time: the ledger (SQLite), the digest step, the renderer and the outbox are the real ones.
 
 Two ends are the story's own: mails come in as what `sort` would have made of them, and the upstream is a script that
 is up or down and knows recipients whom it puts off or refuses. Time is written as in `timetable`.
@@ -7,6 +7,7 @@ is up or down and knows recipients whom it puts off or refuses. Time is written 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
@@ -17,10 +18,10 @@ from typing import Any
 from relay.budget import next_at
 from relay.config import Timing, make_settings
 from relay.digest import Digests
-from relay.ledger import Ledger, Outcome
-from relay.model import Answer, Books, Fingerprint, Form, Letter, Level, Report, Sample, Trouble, Verdict
+from relay.ledger import Ledger
+from relay.model import Answer, Attempt, Books, Fingerprint, Form, Level, Report, Sample, Trouble, Verdict
+from relay.outbox import Outbox
 from relay.render import Renderer
-from relay.retry import after_answer, after_success, after_trouble, upstream_ready
 from relay.schedule import arrive, open_group
 from tests.stories.timetable import BEGIN, SECOND, arrival, at, clock, spread
 
@@ -49,17 +50,36 @@ class Received:
 
 @dataclass
 class Post:
-    """The upstream of the story."""
+    """The upstream of the story (a `deliver.Target`): up or down, with recipients whom it puts off or refuses."""
 
+    receive: Callable[[EmailMessage, str], None]
     down: bool = False
     puts_off: set[str] = field(default_factory=set)
     refuses: set[str] = field(default_factory=set)
+    longest = MINUTE
 
-    def verdict(self, recipient: str) -> Verdict:
-        """What it says of one recipient."""
+    def deliver(
+        self, raw: bytes, *, sender: str, recipients: Sequence[str], before_data: Callable[[], None]
+    ) -> Attempt:
+        """Take the mail for those it likes."""
+        if self.down:
+            return Attempt(answers={}, trouble=Trouble.UNREACHABLE, detail="no route")
+        before_data()
+        answers = {recipient: self._answer(recipient) for recipient in recipients}
+        for recipient, answer in answers.items():
+            if answer.verdict is Verdict.TAKEN:
+                self.receive(message_from_bytes(raw, policy=policy.default), recipient)
+        return Attempt(answers=answers)
+
+    def abort(self) -> None:
+        """Nothing is ever under way."""
+
+    def _answer(self, recipient: str) -> Answer:
         if recipient in self.refuses:
-            return Verdict.NEVER
-        return Verdict.LATER if recipient in self.puts_off else Verdict.TAKEN
+            return Answer(verdict=Verdict.NEVER, code=550, text="no such user")
+        if recipient in self.puts_off:
+            return Answer(verdict=Verdict.LATER, code=451, text="greylisted")
+        return Answer(verdict=Verdict.TAKEN, code=250, text="ok")
 
 
 class World:
@@ -70,7 +90,8 @@ class World:
         self.ledger = Ledger.open(self.settings.storage.ledger_url)
         self.renderer = Renderer(None, limits=self.settings.digest, zone=self.settings.time.tz, sender="relay@x.org")
         self.digests = self.worker("one")
-        self.post = Post()
+        self.post = Post(self._receive)
+        self.outbox = Outbox(self.ledger, self.post, self.settings, "one", lambda: 0.0)
         self.now = BEGIN
         self.caught_up = True
         self.inboxes: dict[str, list[Received]] = defaultdict(list)
@@ -148,48 +169,18 @@ class World:
         return next(route.timing for route in self.settings.routes if route.name == name)
 
     def _send(self) -> bool:
-        """The outbox: hand over what is to be tried now, as long as the upstream lets us."""
+        """The outbox's steps, as long as it has something to do."""
         busy = False
-        while upstream_ready(self.ledger.upstream(), self.now):
-            letter = self.ledger.claim_letter("one", self.now, MINUTE)
-            if letter is None:
-                break
-            self.ledger.mark_ambiguous(letter)
-            self.ledger.settle(letter, self._hand_over(letter), self.now)
+        while self.outbox.step(self.now):
             busy = True
         return busy
 
-    def _hand_over(self, letter: Letter) -> Outcome:
-        retry, state = self.settings.upstream, self.ledger.upstream()
-        if self.post.down:
-            state = after_trouble(state, Trouble.UNREACHABLE, "no route", retry=retry, jitter=0.0, now=self.now)
-            self.ledger.save_upstream(state)
-            return Outcome(tries=letter.tries, refusals=letter.refusals, ambiguous=False, next_try_at=state.next_try_at)
-        self.ledger.save_upstream(after_success(state, self.now))
-        verdicts = {recipient: self.post.verdict(recipient) for recipient in letter.recipients}
-        again = {
-            recipient: after_answer(letter, verdict, retry=retry, jitter=0.0, now=self.now)
-            for recipient, verdict in verdicts.items()
-        }
-        sent = frozenset(recipient for recipient, verdict in verdicts.items() if verdict is Verdict.TAKEN)
-        for recipient in sorted(sent):
-            self._receive(letter, recipient)
-        return Outcome(
-            sent=sent,
-            refused=frozenset(recipient for recipient, moment in again.items() if moment is None) - sent,
-            words={recipient: Answer(verdict=verdict, code=0, text="") for recipient, verdict in verdicts.items()},
-            next_try_at=min((moment for moment in again.values() if moment), default=None),
-            tries=letter.tries + (sent != set(verdicts)),
-            refusals=letter.refusals + (Verdict.NEVER in verdicts.values()),
-            ambiguous=False,
-        )
-
-    def _receive(self, letter: Letter, recipient: str) -> None:
+    def _receive(self, mail: EmailMessage, recipient: str) -> None:
+        (letter,) = (each for each in self.ledger.letters(limit=10_000) if each.message_id == mail["Message-ID"])
         entries = self.ledger.entries_of(letter.id)
         for entry in entries:
             self.told[recipient][entry.title] += entry.occurrences
         errors = ", ".join(f"{entry.reason.value} {entry.title} {entry.occurrences}" for entry in entries)
-        mail = message_from_bytes(letter.raw, policy=policy.default)
         sign = "+" if letter.kind == "follow-up" else ""
         self.inboxes[recipient].append(Received(f"{clock(self.now)} {sign}{errors}", mail))
 

@@ -45,6 +45,12 @@ def test_an_entry_tells_what_is_pending_and_the_whole():
     assert news.peak == 30
 
 
+def test_a_bout_has_its_own_beginning_beside_the_errors():
+    again = replace(group(), episode_since=NOON + HOUR)
+
+    assert (entry(again, Reason.AGAIN).first_seen, entry(again, Reason.AGAIN).episode_since) == (NOON, NOON + HOUR)
+
+
 def test_a_closing_total_with_nothing_pending_has_no_news_but_the_whole():
     news = entry(told(group(), Reason.NEW, TIMING, NOON + 3 * MINUTE), Reason.ENDED)
 
