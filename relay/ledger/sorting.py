@@ -5,8 +5,9 @@ spool are written together or not at all, and the cursor is compared before anyt
 
 Two workers with different spools may bring the same new error at the same moment. `groups()` therefore claims every
 key it does not find with a placeholder row in the order of the keys (INSERT … ON CONFLICT DO NOTHING waits for a
-transaction that is inserting the same key) and then locks all rows in the same order: whoever comes second
-gets what the first one saved. A placeholder is seen by nobody else, and goes at the end unless `save` filled it.
+transaction that is inserting the same key), and only then locks all rows, in that order too: whoever comes second gets
+what the first one saved. Who waits for a key holds no row yet that another could wait for, so locks never cross. A
+placeholder is seen by nobody else, and goes at the end unless `save` filled it.
 So, in this order, each once per transaction and for the whole batch:
 
     remember_records → groups → save → count, sample, book, park → advance
@@ -90,12 +91,9 @@ class SortingTransaction:
         """
         binary = {key_of(key): key for key in keys}
         self._asked |= binary
-        found = self._locked(binary)
-        missing = sorted(binary.keys() - found.keys())
-        if missing:
-            self._claim(missing)
-            found = self._locked(binary)
-        return {binary[key]: group for key, group in found.items() if key not in self._placeholders}
+        self._claim(sorted(binary.keys() - self._existing(binary)))
+        locked = self._locked(binary)
+        return {binary[key]: group for key, group in locked.items() if key not in self._placeholders}
 
     def save(self, groups: Iterable[Group]) -> dict[GroupKey, Group]:
         """Write groups whose keys were given to `groups()`, new ones (id 0) too; returns them by these keys, with ids.
@@ -138,6 +136,12 @@ class SortingTransaction:
 
     # --- Groups ---------------------------------------------------------------------------------------------------
 
+    def _existing(self, keys: Collection[bytes]) -> set[bytes]:
+        found: set[bytes] = set()
+        for chunk in chunks(keys):
+            found.update(map(bytes, self._connection.scalars(select(groups.c.key).where(groups.c.key.in_(chunk)))))
+        return found
+
     def _locked(self, keys: Collection[bytes]) -> dict[bytes, Group]:
         found = {}
         for chunk in chunks(sorted(keys)):
@@ -147,6 +151,8 @@ class SortingTransaction:
         return found
 
     def _claim(self, keys: Collection[bytes]) -> None:
+        if not keys:
+            return
         statement = insert_missing(self._connection, groups).returning(groups.c.key, groups.c.id)
         rows = self._connection.execute(statement, [_PLACEHOLDER | {"key": key} for key in keys])
         self._placeholders.update((bytes(key), number) for key, number in rows)

@@ -88,8 +88,8 @@ class Sqlite:
 
     def shrink(self, connection: Connection, pages: int) -> None:
         """Give up to `pages` free pages back to the file system."""
-        driver: Any = connection.connection.driver_connection  # each page is a row, though one without a column
-        driver.execute(f"PRAGMA incremental_vacuum({pages})").fetchall()
+        driver: Any = connection.connection.driver_connection
+        driver.executescript(f"PRAGMA incremental_vacuum({pages})")  # `execute` frees one page only on Python 3.11
 
 
 def _on_connect(connection: Any, _record: Any) -> None:

@@ -1,0 +1,318 @@
+"""Several workers on one ledger: nothing is counted twice, lost, sent twice or left behind."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
+from threading import Barrier, Event
+
+import pytest
+
+from relay.errors import CursorMismatch, LeaseLost, LedgerError
+from relay.ledger import Ledger, Outcome
+from relay.model import Delivery, LetterKind, LetterState
+from tests.contract.world import (
+    ADA,
+    BOB,
+    MINUTE,
+    NOON,
+    ROUTE,
+    SPOOL,
+    TTL,
+    digest,
+    entry,
+    figures,
+    follow_up,
+    fresh,
+    key,
+    more,
+    rendered,
+    schedule_token,
+    send,
+    sort,
+    states,
+    tell,
+)
+
+PATIENT = timedelta(seconds=60)
+OTHER = "b" * 32
+
+
+@pytest.fixture
+def workers(url: str) -> Iterator[Callable[[], Ledger]]:
+    """Opens the ledger once more, as another worker does."""
+    opened: list[Ledger] = []
+
+    def another() -> Ledger:
+        opened.append(Ledger.open(url, patience=PATIENT))
+        return opened[-1]
+
+    yield another
+    for ledger in opened:
+        ledger.close()
+
+
+def at_once(*tasks: Callable[[], object]) -> list[object]:
+    """Run tasks in threads that start together; raises what any of them raised."""
+    barrier = Barrier(len(tasks))
+
+    def run(task: Callable[[], object]) -> object:
+        barrier.wait()
+        return task()
+
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        return [future.result() for future in [pool.submit(run, task) for task in tasks]]
+
+
+# --- Sorting ----------------------------------------------------------------------------------------------------------
+
+
+def test_sorters_with_different_spools_find_the_same_new_errors(workers):
+    """In opposite order and in step, so that locks would cross if they could."""
+    names = [f"error {number}" for number in range(40)]
+
+    def sort_all(ledger: Ledger, spool: str, order: list[str]) -> None:
+        for size in (5, 10, 40, 40):
+            sort(ledger, dict.fromkeys(order[:size], 2), spool=spool)
+
+    one, two = workers(), workers()
+    at_once(lambda: sort_all(one, SPOOL, names), lambda: sort_all(two, OTHER, names[::-1]))
+
+    groups = {group.fingerprint: group.mails for group in one.groups(limit=100)}
+    expected = dict.fromkeys(names, 0)
+    for order in (names, names[::-1]):
+        for size in (5, 10, 40, 40):
+            for name in order[:size]:
+                expected[name] += 2
+    assert groups == expected
+    assert figures(one) == {"received": 380, "pending": 380}
+    for group in one.groups(limit=100):
+        course = one.course(group.id, NOON, NOON)
+        assert course is not None
+        assert sum(course.counts) == group.mails
+
+
+def test_second_sorter_gets_what_the_first_one_saved(workers):
+    """It asks for the error while the first one is still at it."""
+    one, two = workers(), workers()
+    begun = Event()
+
+    def first() -> None:
+        with one.sorting(SPOOL, 0) as tx:
+            assert tx.groups([key("a")]) == {}
+            begun.set()
+            tx.save([fresh("a", mails=3)])
+
+    def second() -> int:
+        begun.wait()
+        with two.sorting(OTHER, 0) as tx:
+            group = tx.groups([key("a")])[key("a")]
+            tx.save([more(group, 4)])
+            return group.mails
+
+    assert at_once(first, second) == [None, 3]
+    assert [group.mails for group in one.groups()] == [7]
+
+
+def test_second_sorter_starts_anew_where_the_first_one_failed(workers):
+    one, two = workers(), workers()
+    begun = Event()
+
+    def first() -> None:
+        with pytest.raises(RuntimeError), one.sorting(SPOOL, 0) as tx:  # noqa: PT012 -- it is to fail after that
+            tx.groups([key("a")])
+            tx.save([fresh("a", mails=3)])
+            begun.set()
+            raise RuntimeError
+
+    def second() -> None:
+        begun.wait()
+        sort(two, {"a": 4}, spool=OTHER)
+
+    at_once(first, second)
+    assert [group.mails for group in one.groups()] == [4]
+
+
+def test_record_that_reached_two_spools_is_new_once(workers):
+    one, two = workers(), workers()
+    ids = [f"{number:032x}" for number in range(200)]
+
+    def remember(ledger: Ledger, spool: str, order: list[str]) -> set[str]:
+        with ledger.sorting(spool, 0) as tx:
+            return tx.remember_records(order, NOON)
+
+    first, second = at_once(lambda: remember(one, SPOOL, ids), lambda: remember(two, OTHER, ids[::-1]))
+    assert isinstance(first, set)
+    assert isinstance(second, set)
+    assert sorted([*first, *second]) == ids
+
+
+def test_two_workers_on_one_spool_sort_a_batch_once(workers):
+    def sort_from_zero(ledger: Ledger) -> bool:
+        try:
+            with ledger.sorting(SPOOL, 0) as tx:
+                tx.book(received=5, ignored=5)
+                tx.advance(5)
+        except CursorMismatch:
+            return False
+        return True
+
+    one, two = workers(), workers()
+    assert sorted(map(bool, at_once(lambda: sort_from_zero(one), lambda: sort_from_zero(two)))) == [False, True]
+    assert figures(one) == {"received": 5, "ignored": 5}
+
+
+# --- Scheduling -------------------------------------------------------------------------------------------------------
+
+
+def test_sorting_and_scheduling_at_once_lose_no_mail(workers):
+    one, two = workers(), workers()
+    sort(one, {"a": 1})
+
+    def sort_often() -> None:
+        for _ in range(30):
+            sort(one, {"a": 1, "b": 1})
+
+    def tell_often() -> None:
+        for _ in range(10):
+            tell(two)
+            send(two, {ADA: Delivery.SENT})
+
+    at_once(sort_often, tell_often)
+    tell(two)
+    send(two, {ADA: Delivery.SENT})
+    assert figures(one) == {"received": 61, "reported": 61}
+
+
+def test_of_two_schedulers_one_has_the_lease(workers):
+    tokens = at_once(*[partial(workers().lease, "schedule", name, NOON, TTL) for name in ("one", "two")])
+
+    assert sorted(token is None for token in tokens) == [False, True]
+
+
+def test_worker_that_was_asleep_writes_nothing(workers):
+    """It wakes up under a lease that has gone to another, who has told everything already."""
+    one, two = workers(), workers()
+    sort(one, {"a": 3})
+    asleep = one.lease("schedule", "one", NOON, MINUTE)
+    awake = two.lease("schedule", "two", NOON + MINUTE, MINUTE)
+    assert asleep is not None
+    assert awake is not None
+    with two.scheduling("schedule", awake) as tx:
+        assert len(tx.pending_groups(ROUTE)) == 1
+    with pytest.raises(LeaseLost), one.scheduling("schedule", asleep) as tx:
+        pytest.fail("entered")
+
+
+def test_lease_cannot_be_taken_over_in_the_middle_of_a_transaction(workers):
+    """Whoever takes it over finds the digest frozen."""
+    one, two = workers(), workers()
+    sort(one, {"a": 3})
+    token = schedule_token(one)
+    inside = Event()
+
+    def freeze() -> None:
+        with one.scheduling("schedule", token) as tx:
+            inside.set()
+            letter = digest([entry(group) for group in tx.pending_groups(ROUTE)])
+            tx.freeze(letter, rendered(letter), queued=[ADA])
+            tx.save([])
+
+    def take_over() -> int:
+        inside.wait()
+        newer = two.lease("schedule", "two", NOON + TTL, TTL)
+        assert newer is not None
+        assert newer > token
+        with two.scheduling("schedule", newer) as tx:
+            return len(tx.free_recipients(ROUTE, [ADA]))
+
+    assert at_once(freeze, take_over) == [None, 0]
+
+
+# --- The outbox -------------------------------------------------------------------------------------------------------
+
+
+def test_no_letter_is_claimed_twice(workers):
+    ledgers = [workers() for _ in range(4)]
+    ids = {tell(ledgers[0], [f"{number}@example.com"]) for number in range(40)}
+
+    def claim_all(ledger: Ledger) -> list[str]:
+        claimed = []
+        while letter := ledger.claim_letter("worker", NOON, TTL):
+            claimed.append(letter.id)
+        return claimed
+
+    lists = at_once(*[partial(claim_all, ledger) for ledger in ledgers])
+    assert sorted(letter_id for each in lists if isinstance(each, list) for letter_id in each) == sorted(ids)
+
+
+def test_workers_send_every_letter_once(workers):
+    """Claim, mark, settle, all at once, with digests that end through two follow-ups each."""
+    ledgers = [workers() for _ in range(3)]
+    for number in range(8):
+        sort(ledgers[0], {f"error {number}": 1})
+        tell(ledgers[0], ["eve@example.com"], [ADA, BOB])
+        send(ledgers[0], {"eve@example.com": Delivery.REFUSED})
+    for recipient in (ADA, BOB):
+        follow_up(ledgers[0], recipient)
+    sent: list[str] = []
+
+    def send_all(ledger: Ledger) -> None:
+        while letter := ledger.claim_letter("worker", NOON, TTL):
+            ledger.mark_ambiguous(letter)
+            sent.extend(letter.recipients)
+            outcome = Outcome(sent=frozenset(letter.recipients), tries=1, refusals=0, ambiguous=False)
+            ledger.settle(letter, outcome, NOON)
+
+    at_once(*[partial(send_all, ledger) for ledger in ledgers])
+    assert sorted(sent) == [ADA, BOB]
+    assert figures(ledgers[0]) == {"received": 8, "reported": 8}
+
+
+def test_two_halves_of_a_digest_settled_at_once_end_it(workers):
+    """Neither worker sees the other's half before it commits; one of them must."""
+    one, two = workers(), workers()
+    for round_ in range(10):
+        sort(one, {"a": 1})
+        letter_id = tell(one, ["eve@example.com"], [ADA, BOB], at=NOON + round_ * MINUTE)
+        send(one, {"eve@example.com": Delivery.REFUSED}, at=NOON + round_ * MINUTE)
+        for recipient in (ADA, BOB):
+            follow_up(one, recipient, at=NOON + round_ * MINUTE)
+        letters = [one.claim_letter("one", NOON + round_ * MINUTE, TTL) for _ in range(2)]
+        refused = Outcome(refused=frozenset({ADA}), tries=1, refusals=1, ambiguous=False)
+        taken = Outcome(sent=frozenset({BOB}), tries=1, refusals=1, ambiguous=False)
+        outcomes = {(ADA,): refused, (BOB,): taken}
+        first, second = ((letter, outcomes[letter.recipients]) for letter in letters if letter)
+        at_once(partial(one.settle, *first, NOON), partial(two.settle, *second, NOON))
+
+        assert states(one, letter_id)[0] is LetterState.SENT
+    assert figures(one) == {"received": 10, "reported": 10}
+
+
+def test_retry_and_freeze_at_once_queue_one_letter_per_recipient(workers):
+    one, two = workers(), workers()
+    for round_ in range(5):
+        at = NOON + round_ * MINUTE
+        sort(one, {"a": 1})
+        dead = tell(one, at=at)
+        send(one, {ADA: Delivery.REFUSED}, at=at)
+        sort(one, {"a": 1})
+
+        def tell_if_free(at=at) -> None:
+            with two.scheduling("schedule", schedule_token(two, at)) as tx:
+                if tx.free_recipients(ROUTE, [ADA]):
+                    letter = digest(kind=LetterKind.DIGEST, at=at)
+                    tx.freeze(letter, rendered(letter), queued=[ADA])
+
+        at_once(partial(one.retry, dead, NOON), tell_if_free)
+        while letter := one.claim_letter("worker", at, TTL):
+            one.settle(letter, Outcome(sent=frozenset({ADA}), tries=1, refusals=0, ambiguous=False), at)
+        try:
+            follow_up(one, ADA, at=at)
+        except (LedgerError, ValueError):
+            continue  # the revived letter was first and has been sent by itself
+        send(one, {ADA: Delivery.SENT}, at=at)
+
+    tell(one)
+    send(one, {ADA: Delivery.SENT})
+    assert figures(one) == {"received": 10, "reported": 10}
