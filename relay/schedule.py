@@ -27,27 +27,6 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from relay.model import Arrival, Fingerprint, Group, Phase, Reason
-from relay.retry import after_answer, after_success, after_trouble, expired, upstream_ready
-
-__all__ = [
-    "Timing",
-    "after_answer",
-    "after_success",
-    "after_trouble",
-    "arrive",
-    "due",
-    "expired",
-    "is_due",
-    "is_muted",
-    "mute",
-    "open_group",
-    "rate",
-    "reason",
-    "scheduled",
-    "told",
-    "unmute",
-    "upstream_ready",
-]
 
 MINUTE = timedelta(minutes=1)
 
