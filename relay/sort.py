@@ -23,7 +23,7 @@ from typing import Protocol
 import structlog
 
 from relay.config import Settings
-from relay.errors import CursorMismatch, SpoolError
+from relay.errors import CursorMismatch, RelayError, SpoolError
 from relay.fingerprint import fingerprint
 from relay.ledger import GroupKey, Ledger, SortingTransaction
 from relay.model import Arrival, Fingerprint, Group, Record, Report, Sample
@@ -111,7 +111,11 @@ class Sort:
         records = self._reader.read(position, limit=1) if alone else self._reader.read(position)
         self.caught_up = not records
         if records:
-            self._sort(spool_id, position, records, now, alone=alone)
+            try:
+                self._sort(spool_id, position, records, now, alone=alone)
+            except RelayError:
+                self._claims.done()  # this worker lives: it was the ledger or the disk, not the mail
+                raise
             position = records[-1].end
         if not alone or suspect is None or position >= suspect[1]:
             self._claims.done()

@@ -1,0 +1,291 @@
+"""The step from spool to ledger, on a real spool and a real ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import relay.fingerprint
+import relay.parse
+import relay.schedule
+from relay.config import make_settings
+from relay.errors import CursorMismatch, LedgerBusy
+from relay.ledger import Ledger
+from relay.model import Envelope, Kept, Level
+from relay.sort import Sort
+from relay.spool import Claims, SpoolReader, SpoolWriter
+
+NOW = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
+ENVELOPE = Envelope(sender="app@example.com", recipients=("yourname@example.com",), peer="127.0.0.1")
+
+
+def mail(message: str = "the ledger is broken", *, subject: str = "App Failed", **headers: str) -> bytes:
+    lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    head = "\r\n".join(["From: app@example.com", f"Subject: {subject}", *lines])
+    return f"{head}\r\n\r\n{message}\r\n".encode()
+
+
+def of_our_client(record: int, count: int = 1, message: str = "the ledger is broken") -> bytes:
+    return mail(message, X_Error_Mail_Client="1", X_Error_Mail_Record=f"{record:032x}", X_Error_Mail_Count=str(count))
+
+
+class Desk:
+    """A spool, a ledger and as many workers, one after another, as a test wants to kill."""
+
+    def __init__(self, folder: Path, ledger: Ledger, **tables) -> None:
+        self.folder, self.ledger = folder, ledger
+        self.settings = make_settings(folder, **tables)
+
+    def spool(self, contents: Sequence[bytes], at: datetime = NOW, kept: Kept = Kept.WHOLE) -> None:
+        async def write() -> None:
+            writer = SpoolWriter.open(self.folder / "spool")
+            appends = [
+                writer.append(received_at=at, envelope=ENVELOPE, kept=kept, content=content, size=len(content))
+                for content in contents
+            ]
+            await asyncio.gather(*appends)
+            await writer.close()
+
+        asyncio.run(write())
+
+    def worker(self) -> Sort:
+        spool = self.folder / "spool"
+        return Sort(SpoolReader(spool), Claims(spool), self.ledger, self.settings, self.folder / "parked")
+
+    def sort_all(self, now: datetime = NOW) -> None:
+        worker = self.worker()
+        while worker.step(now):
+            pass
+
+    def books(self) -> dict[str, int]:
+        books = self.ledger.books(NOW)
+        assert books.balanced
+        names = ("received", "pending", "muted", "ignored", "parked")
+        return {name: getattr(books, name) for name in names if getattr(books, name)}
+
+
+@pytest.fixture
+def make_desk(tmp_path: Path) -> Iterator[Callable[..., Desk]]:
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
+    yield lambda **tables: Desk(tmp_path, ledger, **tables)
+    ledger.close()
+
+
+def test_mails_of_one_error_become_one_group(make_desk):
+    desk = make_desk()
+    desk.spool([mail(f"order {number} is lost") for number in range(7)] + [mail("the ledger is broken")])
+
+    desk.sort_all()
+
+    assert sorted(group.mails for group in desk.ledger.groups()) == [1, 7]
+    assert desk.books() == {"received": 8, "pending": 8}
+
+
+def test_without_a_spool_there_is_nothing_to_do(make_desk):
+    worker = make_desk().worker()
+
+    assert worker.step(NOW) is False
+    assert worker.caught_up
+
+
+def test_says_when_it_has_caught_up(make_desk):
+    desk = make_desk()
+    desk.spool([mail()])
+    worker = desk.worker()
+
+    assert (worker.step(NOW), worker.caught_up) == (True, False)
+    assert (worker.step(NOW), worker.caught_up) == (False, True)
+
+
+def test_a_mail_of_our_client_counts_for_all_it_stands_for(make_desk):
+    desk = make_desk()
+    desk.spool([of_our_client(1, count=40), of_our_client(2, count=2)])
+
+    desk.sort_all()
+
+    [group] = desk.ledger.groups()
+    assert (group.mails, group.occurrences) == (2, 42)
+
+
+@pytest.mark.parametrize("same_batch", [True, False])
+def test_a_mail_our_client_repeats_is_counted_once(make_desk, same_batch):
+    desk = make_desk()
+    desk.spool([of_our_client(1)] * (2 if same_batch else 1))
+    desk.sort_all()
+    if not same_batch:
+        desk.spool([of_our_client(1)])
+        desk.sort_all(NOW + timedelta(hours=23))
+
+    assert [group.mails for group in desk.ledger.groups()] == [1]
+    assert desk.books() == {"received": 2, "pending": 1, "ignored": 1}
+
+
+def test_a_digest_of_our_own_that_comes_back_is_counted_and_never_told(make_desk):
+    desk = make_desk()
+    desk.spool([mail(X_Error_Mail_Relay="digest")])
+
+    desk.sort_all()
+
+    assert desk.ledger.groups() == []
+    assert desk.books() == {"received": 1, "ignored": 1}
+
+
+def test_mails_of_a_muted_error_are_booked_as_muted(make_desk):
+    desk = make_desk()
+    desk.spool([mail()])
+    desk.sort_all()
+    desk.ledger.mute(desk.ledger.groups()[0].id, NOW + timedelta(hours=1))
+    desk.spool([mail()] * 3, at=NOW + timedelta(minutes=1))
+
+    desk.sort_all()
+
+    assert desk.books() == {"received": 4, "pending": 1, "muted": 3}
+
+
+def test_a_mail_of_which_only_the_fact_was_kept_is_counted(make_desk):
+    desk = make_desk()
+    desk.spool([b""], kept=Kept.COUNT)
+
+    desk.sort_all()
+
+    assert desk.books() == {"received": 1, "pending": 1}
+
+
+def test_a_route_takes_what_it_asks_for(make_desk):
+    desk = make_desk(route=[{"name": "shop", "recipients": ["shop@example.com"], "app": "Shop*"}])
+    desk.spool([mail(subject="Shop Failed"), mail(subject="Other Failed")])
+
+    desk.sort_all()
+
+    assert sorted((group.route, group.app) for group in desk.ledger.groups()) == [
+        ("admins", "Other Failed"),
+        ("shop", "Shop Failed"),
+    ]
+
+
+def test_the_worst_level_of_a_batch_is_kept(make_desk):
+    desk = make_desk()
+    text = "\r\nMessage type:       {}\r\nLocation:           a.py:1\r\n\r\nMessage:\r\n\r\nit broke\r\n"
+    desk.spool([mail(text.format(level)) for level in ("ERROR", "CRITICAL", "ERROR")])
+
+    desk.sort_all()
+
+    assert {group.level for group in desk.ledger.groups()} == {Level.CRITICAL}
+
+
+# --- What goes wrong --------------------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """Ends a worker on the spot, as SIGKILL does."""
+
+
+def kill_at(monkeypatch, content: bytes) -> list[int]:
+    """Make every worker that begins to read this mail die; returns the list of deaths."""
+    real, deaths = relay.parse.parse, []
+
+    def parse(record, apps):
+        if content in record.content:
+            deaths.append(record.position)
+            raise Killed
+        return real(record, apps)
+
+    monkeypatch.setattr("relay.sort.parse", parse)
+    return deaths
+
+
+def test_a_mail_that_kills_is_parked_and_the_others_are_sorted(make_desk, monkeypatch):
+    desk = make_desk()
+    deaths = kill_at(monkeypatch, b"poison")
+    desk.spool([mail("one"), mail("poison"), mail("two")])
+    for _ in range(10):
+        try:
+            desk.sort_all()
+            break
+        except Killed:
+            continue
+
+    assert len(deaths) == 3  # once in its batch, twice alone
+    assert desk.books() == {"received": 3, "pending": 2, "parked": 1}
+    [parked] = desk.ledger.parked()
+    assert b"poison" in Path(parked.path).read_bytes()
+    assert Path(parked.path).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_worker_that_was_killed_for_another_reason_parks_nothing(make_desk, monkeypatch):
+    desk = make_desk()
+    desk.spool([mail("one"), mail("two"), mail("three")])
+    with monkeypatch.context() as patch:
+        kill_at(patch, b"two")
+        with pytest.raises(Killed):
+            desk.sort_all()
+
+    desk.sort_all()
+
+    assert desk.books() == {"received": 3, "pending": 3}
+
+
+def test_a_mail_whose_understanding_fails_is_parked_at_once(make_desk, monkeypatch):
+    desk = make_desk()
+    real = relay.fingerprint.fingerprint
+
+    def fingerprint(report):
+        if "strange" in report.message:
+            raise RuntimeError("a bug of ours")
+        return real(report)
+
+    monkeypatch.setattr("relay.sort.fingerprint", fingerprint)
+    desk.spool([mail("strange"), mail("usual")])
+
+    desk.sort_all()
+
+    assert desk.books() == {"received": 2, "pending": 1, "parked": 1}
+    assert "RuntimeError" in desk.ledger.parked()[0].reason
+
+
+def test_a_batch_that_the_ledger_could_not_take_is_sorted_again_and_blamed_on_no_mail(make_desk, monkeypatch):
+    desk = make_desk()
+    desk.spool([mail()] * 5)
+    real, calls = relay.schedule.arrive, []
+
+    def arrive(*args):
+        calls.append(args)
+        if len(calls) <= 5:
+            raise LedgerBusy("locked")
+        return real(*args)
+
+    monkeypatch.setattr("relay.sort.arrive", arrive)
+    worker = desk.worker()
+    for _ in range(5):
+        with pytest.raises(LedgerBusy):
+            worker.step(NOW)
+
+    assert worker.step(NOW) is True
+    assert desk.books() == {"received": 5, "pending": 5}
+
+
+def test_a_ledger_that_is_ahead_of_its_spool_stops_the_worker_loudly(make_desk):
+    desk = make_desk()
+    desk.spool([mail()])
+    spool_id = SpoolReader(desk.folder / "spool").spool_id
+    with desk.ledger.sorting(spool_id, 0) as tx:
+        tx.advance(2**40)
+
+    with pytest.raises(CursorMismatch, match="operations"):
+        desk.worker().step(NOW)
+
+
+def test_a_new_spool_on_an_old_ledger_begins_at_its_beginning(make_desk):
+    desk = make_desk()
+    desk.spool([mail()])
+    desk.sort_all()
+    (desk.folder / "spool").rename(desk.folder / "old-spool")
+    desk.spool([mail(), mail()])
+
+    desk.sort_all()
+
+    assert desk.books() == {"received": 3, "pending": 3}
