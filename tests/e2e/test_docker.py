@@ -35,8 +35,11 @@ class Stack:
         return done.stdout
 
     def up(self) -> None:
-        """Come back when the container is healthy."""
-        self("up", "--detach", "--wait", "relay")
+        """Come back when the container is healthy; else fail with what the relay logged."""
+        try:
+            self("up", "--detach", "--wait", "relay")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self('logs', 'relay')}") from None
 
     def inspect(self, field: str) -> str:
         container = self("ps", "--all", "--quiet", "relay").strip()
