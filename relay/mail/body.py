@@ -21,7 +21,11 @@ MAX_PARTS = 100
 _CUT = re.compile(re.escape(CUT_MARKER).replace(rb"%d", rb"(\d{1,15})"))
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 _BASE64_LINES = re.compile(rb"[A-Za-z0-9+/=]{0,1000}(?:\r?\n[A-Za-z0-9+/]{60,76}){2}")
-_MARKUP = re.compile(r"</[a-z][a-z0-9]{0,10}>", re.IGNORECASE)
+_ALL_BASE64 = re.compile(rb"[A-Za-z0-9+/=\r\n]*")
+_SOFT_BREAK = re.compile(rb"=\r?\n")
+_MARKUP = re.compile(r"</?(?:html|body|pre|p|div|br|table|tr|td|th|li|span|h[1-6])\b[^<>]{0,200}>", re.IGNORECASE)
+_SAMPLE = 4_000
+"""Bytes of a tail by which its form is told."""
 
 
 def text_of(head: Head, body: bytes) -> str:
@@ -94,7 +98,7 @@ def _text(head: Head, body: bytes) -> str:
         return _decoded(body, head.encoding, charset)
     beginning = _decoded(body[: cut.start()], head.encoding, charset)
     tail = _decoded_tail(body[cut.end() :], head.encoding, charset)
-    if head.kind != "text/html" and len(_MARKUP.findall(tail[:20_000])) > 3:
+    if head.kind != "text/html" and len(_MARKUP.findall(tail[:_SAMPLE])) > 3:
         tail = html.text_of(tail)  # the plain part ended in the middle that was left out
     return beginning + cut[0].decode("ascii") + tail
 
@@ -109,10 +113,18 @@ def _decoded(data: bytes, encoding: str, charset: str) -> str:
 
 def _decoded_tail(data: bytes, encoding: str, charset: str) -> str:
     """The last part of a body, which may begin anywhere and even belong to another part with another encoding."""
-    if not _BASE64_LINES.match(data) and encoding != "base64":
+    encoding = _encoding_of_tail(data, encoding)
+    if encoding != "base64":
         return charsets.decode_tail(a2b_qp(data) if encoding == "quoted-printable" else data, charset)
     letters = data.translate(None, _NOT_BASE64)
     return max((charsets.decode_tail(_base64(letters[shift:]), charset) for shift in range(4)), key=_readable)
+
+
+def _encoding_of_tail(data: bytes, declared: str) -> str:
+    if _BASE64_LINES.match(data) or (declared == "base64" and _ALL_BASE64.fullmatch(data[:_SAMPLE])):
+        return "base64"
+    soft = len(_SOFT_BREAK.findall(data[:_SAMPLE])) > 3
+    return "quoted-printable" if soft or declared == "quoted-printable" else ""
 
 
 def _base64(data: bytes) -> bytes:

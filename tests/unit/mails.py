@@ -1,0 +1,58 @@
+"""Mails and traces for the tests of the text core: made here, or read from tests/data/mails."""
+
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+
+from relay.model import CUT_MARKER, Envelope, Kept, Record
+
+DATA = Path(__file__).parents[1] / "data" / "mails"
+KEPT_HEAD, KEPT_TAIL = 192 * 1024, 64 * 1024
+
+TRACEBACK = """Traceback (most recent call last):
+  File "/srv/harbour/venv/lib/python3.11/site-packages/flask/app.py", line 1511, in wsgi_app
+    response = self.full_dispatch_request()
+               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+  File "/srv/harbour/current/harbour/shop.py", line 9, in checkout
+    return str(catalogue.discount(100, buyers))
+  File "/srv/harbour/current/harbour/catalogue.py", line 19, in discount
+    return total / buyers
+           ~~~~~~^~~~~~~~
+ZeroDivisionError: division by zero"""
+
+
+def stored(name: str) -> bytes:
+    return (DATA / name).read_bytes()
+
+
+def record(content: bytes, *, kept: Kept = Kept.WHOLE, sender: str = "app@books.example.org", size: int = 0) -> Record:
+    envelope = Envelope(sender=sender, recipients=("ops@example.org",), peer="127.0.0.1")
+    moment = datetime(2026, 11, 22, 17, 3, tzinfo=UTC)
+    size = size or len(content)
+    return Record(position=0, end=size, received_at=moment, envelope=envelope, kept=kept, content=content, size=size)
+
+
+def ends_of(content: bytes) -> bytes:
+    """What the receiver keeps of a mail that is too large."""
+    assert len(content) > KEPT_HEAD + KEPT_TAIL
+
+    return content[:KEPT_HEAD] + CUT_MARKER % (len(content) - KEPT_HEAD - KEPT_TAIL) + content[-KEPT_TAIL:]
+
+
+def mail(text: str, *, cte: str | None = None, charset: str = "utf-8", html: str = "", **headers: str) -> bytes:
+    """A mail as Python's own library makes it."""
+    message = EmailMessage(policy=SMTP)
+    message["From"] = "Harbour Books <server-error@example.com>"
+    message["Subject"] = headers.pop("subject", "Harbour Books Failed")
+    for name, value in headers.items():
+        message[name.replace("_", "-")] = value
+    message.set_content(text, charset=charset, cte=cte)
+    if html:
+        message.add_alternative(html, subtype="html")
+    return message.as_bytes()
+
+
+def raw(head: str, body: bytes = b"") -> bytes:
+    """A mail with exactly this head."""
+    return head.replace("\n", "\r\n").encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body

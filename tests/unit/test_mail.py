@@ -1,0 +1,360 @@
+"""Any bytes become a subject and a text that are safe to keep, in bounded time and memory."""
+
+import encodings
+from base64 import b64encode
+from encodings import aliases
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relay.mail import MAX_TEXT, charsets, one_line, read
+from relay.model import CUT_MARKER
+from tests.unit.mails import TRACEBACK, ends_of, mail, raw
+
+UMLAUTS = "Störung: Prüfsumme für „Öl“ fehlt"
+
+
+def charsets_for(text: str) -> list[str]:
+    """Every charset of Python's that has all letters of `text`, and in which a mail could be written."""
+    names = []
+    for name in sorted(set(aliases.aliases.values()) - {"mbcs", "punycode", "idna"}):
+        try:
+            if text.encode(name).decode(name) == text:
+                names.append(name)
+        except (LookupError, UnicodeError):
+            continue
+    return names
+
+
+# --- Transfer encodings and charsets ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cte", ["8bit", "quoted-printable", "base64"])
+def test_text_is_the_same_in_every_transfer_encoding(cte):
+    assert read(mail(UMLAUTS, cte=cte)).text.strip() == UMLAUTS
+
+
+def test_plain_ascii_needs_no_headers_at_all():
+    assert read(b"\r\nIt broke.\r\n").text == "It broke.\n"
+    assert read(b"It broke.\r\n").text == "It broke.\n"
+
+
+@pytest.mark.parametrize("charset", charsets_for("Störung"))
+def test_every_charset_that_python_knows_is_read(charset):
+    head = f"Content-Type: text/plain; charset={charset}\nContent-Transfer-Encoding: base64"
+
+    assert read(raw(head, b64encode("Störung".encode(charset)))).text == "Störung"
+
+
+@pytest.mark.parametrize(
+    "charset",
+    ["no-such-charset", "utf8mb4", '"', "", "punycode", "idna", "unicode_escape", "undefined", "rot13", "zlib", "hex"],
+)
+def test_an_unknown_or_unfit_charset_is_read_as_utf_8(charset):
+    head = f"Content-Type: text/plain; charset={charset}\nContent-Transfer-Encoding: 8bit"
+
+    assert read(raw(head, "Störung".encode())).text == "Störung"
+
+
+def test_bytes_that_are_not_in_the_charset_become_replacement_characters():
+    assert read(raw('Content-Type: text/plain; charset="utf-8"', b"St\xf6rung")).text == "St\ufffdrung"
+    assert read(raw('Content-Type: text/plain; charset="us-ascii"', "Störung".encode())).text == "Störung"
+
+
+def test_python_is_never_asked_for_a_charset_it_does_not_know():
+    """It remembers each unknown name for good, so a hostile sender could fill the memory with them."""
+    assert charsets.decode(b"x", "x-invented-by-a-stranger-4711") == "x"
+    assert not any("stranger" in name for name in encodings._cache)
+
+
+@pytest.mark.parametrize("body", [b"!!!!", b"QUJD*REVG", b"QUJDR", b"=", b"QUJD\xff\x00REVG", b"QUJDREVG==QUJD"])
+def test_broken_base64_is_decoded_as_far_as_it_goes_else_left_as_it_stands(body):
+    text = read(raw("Content-Transfer-Encoding: base64", body)).text
+
+    assert "ABC" in text or text == body.decode()
+
+
+@pytest.mark.parametrize("body", [b"a=ZZb", b"a=", b"a==b", b"=3D=\r\n=3", b"\xff=41"])
+def test_broken_quoted_printable_is_decoded_as_far_as_it_goes(body):
+    assert isinstance(read(raw("Content-Transfer-Encoding: quoted-printable", body)).text, str)
+
+
+# --- Headers ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("Harbour Books Failed", "Harbour Books Failed"),
+        ("=?utf-8?q?B=C3=BCcher?=", "Bücher"),
+        ("=?utf-8?b?QsO8Y2hlcg==?=", "Bücher"),
+        ("=?iso-8859-1?Q?B=FCcher_fehlen?= now", "Bücher fehlen now"),
+        ("=?utf-8?b?QsM=?=\n =?utf-8?b?vGNoZXI=?=", "Bücher"),  # a character split by the sender
+        ("=?utf-8?q?a?= =?utf-8?q?b?=", "ab"),
+        ("folded\n  over\n\tlines", "folded over lines"),
+        ("raw 8-bit Bücher", "raw 8-bit Bücher"),
+        ("=?utf-8?q?open", "=?utf-8?q?open"),
+        ("=?no-such?q?B=C3=BC?=", "Bü"),
+        ("=?utf-8?b?!!!?=", ""),
+        ("=?utf-8?x?abc?=", "=?utf-8?x?abc?="),
+        ("=?utf-8?q?a=0D=0ABcc:=20x=00?=", "a Bcc: x"),
+        ("", ""),
+    ],
+)
+def test_subject_is_one_clean_line_whatever_it_is_encoded_in(header, expected):
+    assert read(raw(f"Subject: {header}")).subject == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("Server Error <Server-Error@Example.com>", "server-error@example.com"),
+        ("server-error@example.com", "server-error@example.com"),
+        ('"a, b" <x@y>, z@example.com', "x@y"),
+        ("nobody at all", ""),
+        ("<>", ""),
+    ],
+)
+def test_sender_is_the_first_address_in_lower_case(header, expected):
+    assert read(raw(f"From: {header}")).sender == expected
+
+
+def test_first_of_several_equal_headers_counts_and_case_does_not():
+    assert read(raw("sUBJECT: one\nSubject: two")).subject == "one"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Subject: " + "a" * 1_000_000,
+        "Subject: x\n" + "X-A: b\n" * 100_000,
+        "Subject: x\n" + "\n ".join(["X-A: b"] + ["c"] * 100_000),
+        "From: " + "<(" * 20_000,
+        "Subject: " + "=?utf-8?q?=41?= " * 20_000,
+        "Content-Type: text/plain" + '; a*0="b' * 20_000,
+        "Content-Type: multipart/mixed" + "; boundary=" * 20_000,
+        ": no name",
+        "no colon\nSubject: x",
+        "\x00\x01\x02: \xff",
+    ],
+    ids=lambda head: head[:20],
+)
+def test_broken_and_endless_headers_are_taken_as_they_come(head):
+    assert "It broke." in read(raw(head, b"It broke.")).text
+    assert len(read(raw(head)).subject) <= 500
+
+
+# --- Structure --------------------------------------------------------------------------------------------------------
+
+
+def multipart(*parts: bytes, boundary: str = "frontier", kind: str = "mixed", closed: bool = True) -> bytes:
+    lines = [b"preamble", *(b"--" + boundary.encode() + b"\r\n" + part for part in parts)]
+    body = b"\r\n".join([*lines, b"--" + boundary.encode() + b"--" if closed else b""])
+    return raw(f'Content-Type: multipart/{kind}; boundary="{boundary}"', body)
+
+
+def part(kind: str, body: bytes, more: str = "") -> bytes:
+    return f"Content-Type: {kind}{more}\r\n\r\n".encode() + body
+
+
+def test_plain_part_is_preferred_to_html():
+    content = mail("the plain one", html="<p>the other</p>")
+
+    assert read(content).text.strip() == "the plain one"
+
+
+def test_html_alone_is_read_without_its_markup():
+    source = b"<html><head><title>Report</title><style>p { color: red }</style><script>alert('x')</script></head>"
+    source += (
+        b"<body><!-- note --><p>It &lt;broke&gt; &amp; <b>burned</b>.</p><pre>  File &quot;a.py&quot;</pre></body>"
+    )
+
+    text = read(raw("Content-Type: text/html", source)).text
+
+    assert text.split("\n") == ["Report", "It <broke> & burned.", '  File "a.py"', ""]
+
+
+def test_an_empty_plain_part_gives_way_to_html():
+    content = multipart(part("text/plain", b" \r\n"), part("text/html", b"<p>here</p>"), kind="alternative")
+
+    assert read(content).text.strip() == "here"
+
+
+def test_attachments_are_not_the_text():
+    attached = part("text/plain", b"settings", "\r\nContent-Disposition: attachment; filename=a.txt")
+
+    assert read(multipart(attached, part("text/plain", b"It broke."))).text == "It broke."
+
+
+def test_nested_parts_and_forwarded_mails_are_looked_into():
+    inner = multipart(part("text/plain", b"It broke."), boundary="inner")
+    forwarded = part("message/rfc822", b"Subject: inner\r\n\r\nIt broke.")
+
+    assert read(multipart(part("image/png", b"\x89PNG"), inner, boundary="outer")).text == "It broke."
+    assert read(multipart(forwarded)).text == "It broke."
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        multipart(part("text/plain", b"It broke."), closed=False),
+        multipart(part("text/plain", b"It broke.\r\n--frontierx\r\nstill mine")),
+        raw('Content-Type: multipart/mixed; boundary="other"', b"--frontier\r\n\r\nIt broke."),
+        raw("Content-Type: multipart/mixed", b"It broke."),
+        raw("Content-Type: nonsense; ; =", b"It broke."),
+        raw("Content-Type: multipart/mixed; boundary=frontier", b"--frontier\nSubject: x\n\nIt broke.\n--frontier--\n"),
+    ],
+    ids=["not closed", "longer boundary", "wrong boundary", "no boundary", "no type", "bare LF"],
+)
+def test_a_broken_structure_still_gives_its_text(content):
+    assert "It broke." in read(content).text
+
+
+def nested(depth: int) -> bytes:
+    heads = (f'Content-Type: multipart/mixed; boundary="b{n}"\r\n\r\n--b{n}\r\n'.encode() for n in range(depth))
+    return b"".join(heads) + b"Content-Type: text/plain\r\n\r\nIt broke.\r\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        nested(1_000),
+        multipart(*[part("image/png", b"a")] * 10_000),
+        multipart(*[part("multipart/mixed; boundary=frontier", b"--frontier\r\n")] * 3_000),
+        raw("Content-Type: multipart/mixed; boundary=x", b"--x" * 90_000),
+        raw("Content-Type: text/html", b"<script" * 40_000),
+        raw("Content-Type: text/html", b"<" * 250_000),
+        raw("Content-Type: text/html", b"&#" + b"9" * 200_000 + b";"),
+        raw("Content-Type: text/plain; charset=punycode", b"a-" + b"b9" * 120_000),
+    ],
+    ids=["deep", "wide", "both", "boundaries", "scripts", "brackets", "entity", "punycode"],
+)
+def test_hostile_structures_are_read_within_limits(content):
+    assert len(read(content).text) <= len(content)
+
+
+# --- What is kept -----------------------------------------------------------------------------------------------------
+
+
+def test_control_characters_are_taken_out_and_lines_end_alike():
+    body = "one\r\ntwo\rthree\u2028four\x00\x07\x1b[31m red\x1b[0m\ttab \u202eevil\x85five".encode()
+
+    text = read(raw('Content-Type: text/plain; charset="utf-8"', body)).text
+
+    assert text == "one\ntwo\nthree\nfour red\ttab evil\nfive"
+
+
+def test_a_lone_surrogate_is_replaced():
+    """UTF-7 can spell one, and nothing that keeps text can store it."""
+    text = read(raw("Content-Type: text/plain; charset=utf-7", b"x +2AA- y")).text
+
+    assert text.encode("utf-8").decode() == "x \ufffd y"
+
+
+def test_one_line_is_one_line():
+    assert one_line(" a\r\n b\tc\x00 ", 10) == "a b c"
+    assert one_line("abcdef", 3) == "abc"
+
+
+def test_only_the_ends_of_a_huge_mail_are_looked_at():
+    text = read(raw("Subject: x", b"head " * 100_000 + b"\r\n" * 10 + b"a" * 50_000_000 + b"\r\nthe end")).text
+
+    assert len(text) <= MAX_TEXT + 100
+    assert text.startswith("head head")
+    assert text.endswith("the end")
+    assert "bytes left out ...]\n" in text
+
+
+# --- Mails of which only the ends were kept ---------------------------------------------------------------------------
+
+LONG = "\n".join(f"line {number:06d} of a very long message, für alle Fälle" for number in range(12_000))
+LONG_WITH_TRACE = f"first line\n{LONG}\n{TRACEBACK}\n"
+
+
+@pytest.mark.parametrize("shift", range(5))
+@pytest.mark.parametrize("cte", ["8bit", "quoted-printable", "base64"])
+def test_the_end_of_a_cut_mail_is_read_in_every_transfer_encoding(cte, shift):
+    """`shift` moves the place of the cut, since it may fall anywhere in a group of base64 or in an escape."""
+    text = read(ends_of(mail("x" * shift + LONG_WITH_TRACE, cte=cte))).text
+
+    assert text.startswith("x" * shift + "first line\nline 000000")
+    assert text.endswith(TRACEBACK + "\n")
+    assert "\n[... error-mail-relay: " in text
+
+
+@pytest.mark.parametrize("shift", range(4))
+def test_the_end_of_base64_without_line_ends_is_found(shift):
+    body = b64encode(b"y" * shift + LONG_WITH_TRACE.encode())
+
+    assert read(ends_of(raw("Content-Transfer-Encoding: base64", body))).text.endswith(TRACEBACK + "\n")
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "utf-32-le", "shift_jis"])
+def test_the_end_of_wide_characters_is_found(charset):
+    body = b64encode(LONG_WITH_TRACE.replace("ü", "u").replace("ä", "a").encode(charset))
+    head = f"Content-Type: text/plain; charset={charset}\nContent-Transfer-Encoding: base64"
+
+    assert read(ends_of(raw(head, body))).text.endswith(TRACEBACK + "\n")
+
+
+@pytest.mark.parametrize("cte", ["8bit", "quoted-printable", "base64"])
+def test_the_end_of_the_other_part_is_read_where_the_cut_took_the_end_of_this_one(cte):
+    """The plain part ends in the middle that was left out, and the tail is that of the HTML part."""
+    html = (
+        "<html><body><p>"
+        + LONG.replace("\n", "<br>\n")
+        + "</p><pre>"
+        + TRACEBACK.replace('"', "&quot;")
+        + "</pre></body></html>"
+    )
+
+    text = read(ends_of(mail(LONG_WITH_TRACE, cte=cte, html=html))).text
+
+    assert text.startswith("first line\nline 000000")
+    assert "ZeroDivisionError: division by zero" in text
+    assert "</" not in text[-2_000:]
+
+
+def test_a_part_whose_closing_boundary_is_only_in_the_tail_ends_there():
+    body = multipart(part("text/plain", LONG_WITH_TRACE.encode()), part("image/png", b"\x89PNG"))
+
+    assert read(ends_of(body)).text.endswith("ZeroDivisionError: division by zero\n")
+
+
+def test_the_line_that_marks_the_cut_is_the_agreed_one():
+    left_out = len(mail(LONG, cte="8bit")) - 256 * 1024
+
+    assert (CUT_MARKER % left_out).decode().strip() in read(ends_of(mail(LONG, cte="8bit"))).text
+
+
+# --- Anything at all --------------------------------------------------------------------------------------------------
+
+heads = st.lists(
+    st.sampled_from(
+        [
+            b"Subject: =?utf-8?q?=C3?=",
+            b"From: <a@b>",
+            b"Content-Type: multipart/mixed; boundary=x",
+            b"Content-Type: text/html; charset=utf-16",
+            b"Content-Type: text/plain; charset=utf-7",
+            b"Content-Transfer-Encoding: base64",
+            b"Content-Transfer-Encoding: quoted-printable",
+            b"X-Error-Mail-Count: 5",
+            b"--x",
+            b"--x--",
+            b"",
+        ]
+    )
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=400), heads, st.binary(max_size=400))
+def test_any_bytes_give_clean_texts(before, lines, after):
+    understood = read(before + b"\r\n".join(lines) + after)
+
+    for text in (understood.subject, understood.sender, understood.text):
+        assert not any(char < " " and char not in "\n\t" for char in text)
+        assert text.encode("utf-8").decode() == text
+    assert "\n" not in understood.subject + understood.sender
