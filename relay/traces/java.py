@@ -44,8 +44,9 @@ def read(lines: Sequence[str]) -> Trace | None:
     head_at = start = end = -1
     for number, line in enumerate(lines):
         if "at " in line and (match := _FRAME.match(line)) and ":" not in match["class"]:
-            if not frames and start < 0:
-                start = head_at if head and number - head_at <= _HEAD_WITHIN else number
+            if start < 0:
+                head = head if number - head_at <= _HEAD_WITHIN else None
+                start = head_at if head else number
             frames.append(_frame(match))
             end = number + 1
         elif match := _HEAD.match(line):

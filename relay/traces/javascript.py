@@ -16,7 +16,8 @@ NAME = "JavaScript"
 MARKS = ("    at ",)
 
 _FRAME = re.compile(
-    r"\s*at (?:async )?(?:(?P<function>\S.*) \()?(?P<where>[^()\s]*:\d+:\d+|<anonymous>|native|index \d+)\)?$"
+    r"\s*at (?:async )?(?:(?P<function>\S.*) \()?(?P<where>[^()\s]*:\d+:\d+|<anonymous>|native|index \d+)\)?"
+    r"(?P<more> \{)?$"
 )
 _WRAPPED = re.compile(
     r".*(?:\bUnhandledPromiseRejectionWarning: |\bUncaught (?:exception: )?(?:\(in promise\) )?)|\s*\[cause\]: "
@@ -25,34 +26,51 @@ _HEAD = re.compile(r"(?P<type>[A-Z][\w.]*)(?: \[\w+\])?(?:: (?P<message>.*))?$")
 _POSITION = re.compile(r"(?::\d+){1,2}$")
 _ALIAS = re.compile(r" \[as [^\]]*\]$")
 _HEAD_WITHIN = 12
+_NO_HEAD = ("", "")
+_MAX_PROPERTIES = 50
+"""Lines of the error's own properties, which Node prints in braces behind the last frame."""
 
 
 def read(lines: Sequence[str]) -> Trace | None:
     """The first trace in `lines`; see `Language.read`. The reported error is printed first, its cause inside it."""
     errors: list[Error] = []
     frames: list[Frame] = []
-    head: tuple[str, str] = ("", "")
+    head = _NO_HEAD
     head_at = start = end = -1
+    more = False
     for number, line in enumerate(lines):
         if " at " in line and (match := _FRAME.match(line)):
             if start < 0:
-                start = head_at if 0 <= number - head_at <= _HEAD_WITHIN else number
+                near = head_at >= 0 and number - head_at <= _HEAD_WITHIN
+                head, start = (head, head_at) if near else (_NO_HEAD, number)
             frames.append(_frame(match))
             end = number + 1
+            more = more or bool(match["more"])
             continue
         found = _head(line)
         if frames and (found or not line.strip()):
-            errors.append(Error(type=head[0], message=head[1], frames=tuple(reversed(frames))))
+            errors.append(_error(head, frames))
             frames = []
             if not line.lstrip().startswith("[cause]"):
                 break
         if found:
             head, head_at = found, number
     if frames:
-        errors.append(Error(type=head[0], message=head[1], frames=tuple(reversed(frames))))
+        errors.append(_error(head, frames))
     if not errors:
         return None
+    end = _after_properties(lines, end) if more else end
     return Trace(language=NAME, errors=tuple(reversed(errors)), start=start, end=end)
+
+
+def _error(head: tuple[str, str], frames: list[Frame]) -> Error:
+    return Error(type=head[0], message=head[1], frames=tuple(reversed(frames)))
+
+
+def _after_properties(lines: Sequence[str], end: int) -> int:
+    """The line after the brace that closes the error, or `end` where none does."""
+    closing = (number for number in range(end, min(len(lines), end + _MAX_PROPERTIES)) if lines[number] == "}")
+    return next(closing, end - 1) + 1
 
 
 def _head(line: str) -> tuple[str, str] | None:

@@ -80,10 +80,21 @@ class Place(NamedTuple):
     package: str
 
 
-@lru_cache(maxsize=4096)
 def python_place(path: str) -> Place:
     """Where a Python file belongs. `path` as in a traceback, of any operating system."""
-    path = path[-MAX_PATH:]
+    return _python_place(path[-MAX_PATH:])
+
+
+def app_file(path: str) -> str:
+    """The file with the last folder of its package: `/srv/shop/current/shop/cart.py` gives `shop/cart.py`.
+
+    The folder is left out where it only says how the app was deployed.
+    """
+    return _app_file(path[-MAX_PATH:])
+
+
+@lru_cache(maxsize=4096)
+def _python_place(path: str) -> Place:
     if path.startswith("<"):
         return Place(path, Origin.LIBRARY, "")
     parts = _SEPARATORS.split(path)
@@ -97,7 +108,7 @@ def python_place(path: str) -> Place:
             return _installed(_SEPARATORS.split(path[len(root) :]))
     if _is_script(parts):
         return Place(parts[-1], Origin.LIBRARY, "")
-    return Place(app_file(path), Origin.APP, "")
+    return Place(_app_file(path), Origin.APP, "")
 
 
 def _installed(parts: list[str]) -> Place:
@@ -116,12 +127,8 @@ def _tail(parts: list[str]) -> str:
 
 
 @lru_cache(maxsize=4096)
-def app_file(path: str) -> str:
-    """The file with the last folder of its package: `/srv/shop/current/shop/cart.py` gives `shop/cart.py`.
-
-    The folder is left out where it only says how the app was deployed.
-    """
-    path = path[-MAX_PATH:].replace("\\", "/")
+def _app_file(path: str) -> str:
+    path = path.replace("\\", "/")
     if _TEMPORARY.match(path):
         return "temporary file" + _EXTENSION.sub(r"\1", path)
     rest = _BASES.sub("", path, count=1).strip("/")

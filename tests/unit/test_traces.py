@@ -1,0 +1,385 @@
+"""Stack traces as real programs print them: what is read of them, and which frames count."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relay.model import CUT_MARKER
+from relay.traces import Origin, counted, find
+from relay.traces.frames import LEFT_OUT
+from relay.traces.paths import MAX_PATH, app_file, python_place
+
+DATA = Path(__file__).parents[1] / "data" / "traces"
+
+
+def printed(name: str) -> dict[str, str]:
+    """What one interpreter printed, by section."""
+    sections = (DATA / name).read_text().split("=== ")[1:]
+    return {title: text for title, _, text in (section.partition("\n") for section in sections)}
+
+
+def read(text):
+    trace = find(text)
+    assert trace is not None
+    return trace
+
+
+def outline(text):
+    """Type and own functions of each error, oldest first."""
+    trace = read(text)
+    return [
+        (error.type, [frame.function for frame in own]) for error, own in zip(trace.errors, counted(trace), strict=True)
+    ]
+
+
+PYTHON = printed("python-3.13.txt")
+NODE = printed("node.txt")
+JAVA = printed("java.txt")
+
+
+# --- Python -----------------------------------------------------------------------------------------------------------
+
+
+def test_python_frames_types_and_messages():
+    trace = read(PYTHON["plain"])
+
+    assert (trace.language, trace.start, trace.errors[0].type) == ("Python", 0, "ZeroDivisionError")
+    assert trace.errors[0].message == "division by zero"
+    assert [frame.place for frame in trace.errors[0].frames] == [
+        "show (run.py)", "<lambda> (run.py)", "daily (tide/report.py)", "mean (tide/gauge.py)"
+    ]  # fmt: skip
+
+
+def test_python_chains_are_read_from_the_cause_to_what_was_reported():
+    assert outline(PYTHON["cause"]) == [
+        ("ValueError", ["checked", "table", "levels", "level"]),
+        ("tide.gauge.ReadingError", ["show", "<lambda>", "checked"]),
+    ]
+    assert [type_ for type_, _ in outline(PYTHON["context"])] == ["ValueError", "KeyError"]
+
+
+def test_frames_of_comprehensions_are_left_out():
+    """Python 3.12 has none any more (PEP 709)."""
+    assert "<listcomp>" in printed("python-3.8.txt")["cause"]
+    assert outline(printed("python-3.8.txt")["cause"]) == outline(PYTHON["cause"])
+
+
+def test_a_recursion_counts_once_however_deep_it_is():
+    assert outline(PYTHON["recursion"]) == [("RecursionError", ["show", "ring", "highest"])]
+    assert len(read(printed("python-2.7.txt")["recursion"]).errors[0].frames) > 50
+
+
+def test_a_syntax_error_is_placed_in_its_file():
+    error = read(PYTHON["syntax"]).errors[0]
+
+    assert (error.type, error.message) == ("SyntaxError", "invalid syntax")
+    assert error.frames[-1].file == "rules/night.rule"
+
+
+def test_a_trace_from_a_pool_is_part_of_the_chain():
+    assert outline(PYTHON["pool"]) == [
+        ("ZeroDivisionError", ["daily", "mean"]),
+        ("ZeroDivisionError", ["show", "in_pool"]),
+    ]
+
+
+def test_the_members_of_a_group_are_told_apart_from_it():
+    errors = read(PYTHON["group"]).errors
+
+    assert [(error.type, error.member) for error in errors] == [
+        ("ExceptionGroup", False), ("ZeroDivisionError", True), ("ZeroDivisionError", True), ("KeyError", True)
+    ]  # fmt: skip
+
+
+def test_a_note_belongs_to_the_trace():
+    trace = read(f"Totals failed\n{PYTHON['note']}\n\nRegards")
+
+    lines = f"Totals failed\n{PYTHON['note']}".rstrip().split("\n")
+    assert lines[trace.start].startswith("Traceback")
+    assert lines[trace.end - 1] == "station: Husum"
+
+
+def test_a_trace_whose_beginning_is_cut_off_is_read_from_its_first_frame():
+    text = PYTHON["plain"].split("\n", 1)[1]
+
+    assert outline(text) == outline(PYTHON["plain"])
+
+
+def test_a_trace_whose_end_is_cut_off_has_no_type():
+    assert outline(PYTHON["plain"].rsplit("ZeroDivisionError", 1)[0])[0][0] == ""
+
+
+def test_a_trace_goes_on_behind_the_middle_that_was_left_out():
+    marker = (CUT_MARKER % 4711).decode().strip("\r\n")
+    assert marker.startswith(LEFT_OUT)
+    before, _, after = PYTHON["recursion"].partition("  [Previous")
+
+    text = f'{before}{marker}\nle["next"]))\n  [Previous{after}'
+
+    assert outline(text) == outline(PYTHON["recursion"])
+    assert read(text).end == len(text.rstrip().split("\n"))
+
+
+def test_lost_indentation_makes_no_difference():
+    flat = "\n".join(line.lstrip() for line in printed("python-3.8.txt")["plain"].split("\n"))
+
+    assert outline(flat) == outline(PYTHON["plain"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It broke.",
+        'Upload of File "data.csv" in bucket 7 failed',
+        'File "data.csv" in bucket 7',
+        "Traceback (most recent call last):",
+        "Traceback (most recent call last):\n  None\n",
+        "look at my goroutine and my panic: now",
+        "meet\n    at the shop (main:1)\n",
+    ],
+)
+def test_what_only_looks_like_a_trace_is_none(text):
+    assert find(text) is None
+
+
+# --- Other languages --------------------------------------------------------------------------------------------------
+
+
+def test_java_causes_and_suppressed_ones():
+    errors = read(JAVA["cause"]).errors
+
+    assert [(error.type.rpartition(".")[2], error.member) for error in errors] == [
+        ("IllegalStateException", True), ("NumberFormatException", False), ("Tide$ReadingException", False)
+    ]  # fmt: skip
+    assert [function for _, functions in outline(JAVA["thread"]) for function in functions][-2:] == [
+        "lambda$main",
+        "checked",
+    ]
+
+
+def test_java_classes_made_at_run_time_do_not_count():
+    text = (
+        "a.OrderException: no stock\n"
+        "\tat a.Stock.take(Stock.java:5)\n"
+        "\tat a.Stock$$FastClassBySpringCGLIB$$39baa912.invoke(<generated>)\n"
+        "\tat a.Stock$$EnhancerBySpringCGLIB$$27ad1d55.take(<generated>)\n"
+        "\tat jdk.internal.reflect.GeneratedMethodAccessor17.invoke(Unknown Source)\n"
+        "\tat java.base/java.lang.Thread.run(Thread.java:840)\n"
+        "\tat a.Main.main(Main.java:1)\n"
+    )
+
+    assert outline(text) == [("a.OrderException", ["main", "take"])]
+
+
+def test_javascript_frames_causes_and_properties():
+    assert outline(NODE["cause"])[1] == ("ReadingError", ["<anonymous>", "show", "exports.checked"])
+    assert outline(NODE["crash"]) == [("TypeError", ["Timeout._onTimeout", "exports.station"])]
+    assert read(NODE["system"]).end == len(NODE["system"].rstrip().split("\n"))
+    assert read(NODE["rejection"]).errors[-1].message == "station 4 is unusable"
+
+
+def test_javascript_rejections_nobody_handled_are_named_after_what_was_thrown():
+    text = "(node:17) UnhandledPromiseRejectionWarning: TypeError: no id\n    at get (/srv/shop/app.js:5:8)\n"
+
+    assert outline(text) == [("TypeError", ["get"])]
+
+
+RUBY = """E, [2026-11-22T17:03:19 #4711] ERROR -- : job failed
+/srv/shop/lib/store.rb:73:in `rescue in block in import': row "a" rejected (Store::ImportError)
+\tfrom /srv/shop/lib/store.rb:69:in `each'
+\tfrom /srv/shop/lib/store.rb:69:in `import'
+\tfrom /usr/lib/ruby/3.1.0/bundler.rb:1:in `run'
+/srv/shop/lib/store.rb:65:in `Integer': invalid value (ArgumentError)
+\tfrom /srv/shop/lib/store.rb:71:in `block (2 levels) in import'
+"""
+
+
+def test_ruby_chains_and_blocks():
+    assert outline(RUBY) == [("ArgumentError", ["import", "Integer"]), ("Store::ImportError", ["import", "each"])]
+    assert outline(RUBY.replace("`", "'").replace("in 'import", "in 'Store::Row#import")) == outline(RUBY)
+
+
+def test_rails_reports():
+    text = (
+        "An error occurred in carts#show:\n\n  NoMethodError (undefined method `[]' for nil:NilClass):\n\n"
+        "app/decorators/cart_decorator.rb:18:in `total'\n"
+        "app/views/carts/show.html.haml:31:in `block in _app_views_carts_show_html_haml___5538924064_90792154'\n"
+        "actionview (4.2.9) lib/action_view/template.rb:145:in `render'\n"
+    )
+
+    assert outline(text) == [("NoMethodError", ["_app_views_carts_show_html_haml", "total"])]
+
+
+GO = """2026/11/22 17:03:19 starting
+panic: runtime error: invalid memory address or nil pointer dereference
+[signal SIGSEGV: segmentation violation code=0x1 addr=0x98 pc=0xe1f0ab]
+
+goroutine 33 [running]:
+os/exec.(*Cmd).Wait(0x0, 0x5bf20a, 0xc42000dc45)
+\t/usr/local/go/src/os/exec/exec.go:453 +0x26
+example.org/shop/queue.(*Runner).Start.func2.1({0x7ffc3233c786?, 0x531440?})
+\t/build/shop/queue/queue.go:40 +0x73
+main.main()
+\t/build/shop/main.go:41 +0x151
+created by main.start in goroutine 1
+\t/build/shop/main.go:40 +0x25d
+
+goroutine 1 [chan receive]:
+main.other()
+\t/build/shop/other.go:1 +0x1
+"""
+
+
+def test_go_panics_of_the_goroutine_that_failed():
+    assert outline(GO) == [("panic", ["main", "(*Runner).Start"])]
+    assert read(GO).errors[0].message == "runtime error: invalid memory address or nil pointer dereference"
+
+
+# --- Whose code it is -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/srv/shop/current/shop/cart.py",
+        "/srv/shop/releases/20240510135504/shop/cart.py",
+        "/opt/shop-1.4.2/shop/cart.py",
+        "/home/ada/shop/live/shop/cart.py",
+        "/usr/src/app/shop/cart.py",
+        "/app/shop/cart.py",
+        "/usr/local/shop/src/shop/cart.py",
+        "/var/task/shop/cart.py",
+        "/srv/venv/lib/python3.12/site-packages/shop/cart.py",
+        "/home/ada/.pex/unzipped_code/6dd8c4c0ed7afd7aa5b979f031ddc99346178280/shop/cart.py",
+        r"C:\inetpub\shop\shop\cart.py",
+        r"D:\apps\shop\venv\Lib\site-packages\shop\cart.py",
+        "shop/cart.py",
+    ],
+)
+def test_a_file_is_named_alike_wherever_it_is_installed(path):
+    assert python_place(path).file == "shop/cart.py"
+    assert python_place(path).origin is not Origin.LIBRARY
+
+
+@pytest.mark.parametrize(
+    "path", ["/srv/shop/current/app.py", "/app/app.py", "/home/ada/shop/src/app.py", "app.py", "/opt/shop/app.py"]
+)
+def test_a_file_at_the_top_of_an_app_has_no_folder(path):
+    assert python_place(path).file == "app.py"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/usr/lib/python3.11/json/decoder.py",
+        r"C:\Python311\Lib\json\decoder.py",
+        "/usr/lib/python311.zip/json/decoder.py",
+        "/usr/lib/python3/dist-packages/flask/app.py",
+        "/srv/venv/lib/python3.12/site-packages/flask/app.py",
+        "/var/task/flask/app.py",
+        "/opt/python/celery/app.py",
+        "/home/ada/.pex/installed_wheels/e908/flask-py3-none-any.whl/flask/app.py",
+        "/usr/local/bin/gunicorn",
+        "<frozen importlib._bootstrap>",
+        "<string>",
+    ],
+)
+def test_libraries_are_known_by_where_they_lie(path):
+    assert python_place(path).origin is Origin.LIBRARY
+
+
+def test_temporary_files_are_all_the_same():
+    assert app_file("/tmp/tmpab12cd34/rule.py") == app_file("/var/folders/zz/yy/T/x9.py") == "temporary file.py"
+
+
+def test_paths_of_any_length_are_bounded():
+    assert len(python_place("/a" * 100_000 + "/b.py").file) <= MAX_PATH
+
+
+def frames(*places):
+    lines = [f'  File "{path}", line 1, in {function}' for path, function in places]
+    return "\n".join(["Traceback (most recent call last):", *lines, "KeyError: 1"])
+
+
+def functions_that_count(*places):
+    return [frame.function for frame in counted(read(frames(*places)))[0]]
+
+
+LIBS = "/srv/venv/lib/python3.12/site-packages"
+
+
+def test_only_the_apps_frames_count():
+    places = [
+        (f"{LIBS}/flask/app.py", "wsgi_app"),
+        ("/srv/shop/shop/cart.py", "total"),
+        (f"{LIBS}/money/sum.py", "add"),
+    ]
+
+    assert functions_that_count(*places) == ["total"]
+
+
+def test_an_app_installed_like_a_library_is_the_outermost_unknown_package():
+    places = [(f"{LIBS}/flask/app.py", "wsgi_app"), (f"{LIBS}/shop/cart.py", "total"), (f"{LIBS}/money/sum.py", "add")]
+
+    assert functions_that_count(*places) == ["total"]
+
+
+def test_where_all_is_library_all_frames_count():
+    places = [("/usr/lib/python3.11/threading.py", "run"), (f"{LIBS}/redis/client.py", "get")]
+
+    assert functions_that_count(*places) == ["run", "get"]
+
+
+# --- Anything at all --------------------------------------------------------------------------------------------------
+
+PRINTED = """Traceback (most recent call last):
+  File "/a/b.py", line 1, in f
+    x()
+E: m
+  + Exception Group Traceback (most recent call last):
+  | x
+    | Traceback (most recent call last):
+The above exception (x) was the direct cause
+Exception Type: A
+Exception Value: b
+\tat a.b.C.d(E.java:1)
+Caused by: a.B: c
+\t... 3 more
+    at f (/a/b.js:1:2)
+  [cause]: A: b
+}
+goroutine 1 [running]:
+main.f()
+\t/a/b.go:1 +0x1
+panic: x
+a.rb:1:in `b'
+\tfrom a.rb:1:in `b'"""
+LINES = ["", LEFT_OUT, *PRINTED.split("\n")]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.one_of(st.sampled_from(LINES), st.text(max_size=10)), max_size=40))
+def test_any_lines_are_read_and_the_span_is_inside_them(lines):
+    text = "\n".join(lines)
+    trace = find(text)
+
+    if trace:
+        assert 0 <= trace.start < trace.end <= len(text.split("\n"))
+        assert trace.errors
+        assert len(counted(trace)) == len(trace.errors)
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_megabyte_of_equal_lines_comes_to_an_end(line):
+    trace = find((line + "\n") * (1_000_000 // (len(line) + 1)))
+
+    assert trace is None or trace.errors
+
+
+@pytest.mark.parametrize("unit", ["a.", "at a.", ' File "', "(A", ": (A::", "panic ", " at (", "[cause]: ", "a:1:in `"])
+def test_a_megabyte_on_one_line_comes_to_an_end(unit):
+    text = f"Traceback (most recent call last):\n  at goroutine 1 :in `\n{unit * (1_000_000 // len(unit))}\n"
+
+    assert find(text) is None or find(text)
