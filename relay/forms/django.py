@@ -5,38 +5,43 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from relay.forms.django_page import as_text_report
 from relay.forms.layout import Layout, level_named
 from relay.model import Form
 
-_DJANGO_SUBJECT = re.compile(r"(?:\[[^\]]{0,100}\] ?)?(?P<level>[A-Z]{4,9})(?: \((?:EXTERNAL|internal) IP\))?: ")
-_DJANGO_KEPT = ("Request Method: ", "Request URL: ", "Raised during: ", "USER: ")
-_DJANGO_TRACE = ("Traceback (most recent call last):", "Traceback:")
+_SUBJECT = re.compile(r"(?:\[[^\]]{0,100}\] ?)?(?P<level>[A-Z]{4,9})(?: \((?:EXTERNAL|internal) IP\))?: ")
+_KEPT = ("Request Method: ", "Request URL: ", "Raised during: ", "USER: ")
+_TRACE = ("Traceback (most recent call last):", "Traceback:")
+_AFTER_TRACE = ("Request information", "Request data not")
 
 
 def read(subject: str, lines: Sequence[str]) -> Layout | None:
-    """Django's report (its template technical_500.txt) below the log message; told by its version line."""
-    if not any(line.startswith("Django Version: ") for line in lines):
-        return None
-    report = next((n for n, line in enumerate(lines) if line.startswith(("Request Method: ", "Django Version: "))), 0)
-    trace_at = next((n for n in range(report, len(lines)) if lines[n].startswith(_DJANGO_TRACE)), len(lines))
-    end = next(
-        (n for n in range(trace_at, len(lines)) if lines[n].startswith(("Request information", "Request data not"))),
-        len(lines),
-    )
-    message = [*_django_message(lines[:report]), "", *_django_kept(lines)]
-    trace = lines[trace_at:end] if any('File "' in line for line in lines[trace_at:end]) else []
-    match = _DJANGO_SUBJECT.match(subject)
+    """The log message, the request in a few lines, and the trace; settings, cookies and the like stay out."""
+    match = _SUBJECT.match(subject)
     level = level_named(match["level"]) if match else None
-    return Layout(form=Form.DJANGO, text="\n".join([*message, *trace]).strip("\n"), level=level)
+    if not any(line.startswith("Django Version: ") for line in lines):
+        page = as_text_report(lines)
+        if page is None:
+            return None
+        lines = [subject[match.end() :] if match else subject, "", "", *page]
+    report = next(n for n, line in enumerate(lines) if line.startswith(("Request Method: ", "Django Version: ")))
+    message = [*_message(lines[:report]), "", *_kept(lines)]
+    return Layout(form=Form.DJANGO, text="\n".join([*message, *_trace(lines[report:])]).strip("\n"), level=level)
 
 
-def _django_message(head: Sequence[str]) -> list[str]:
+def _message(head: Sequence[str]) -> list[str]:
     """The log message: what stands above the report's own title and value, which are its last paragraph."""
     text = "\n".join(head).strip("\n")
     above, _, _ = text.rpartition("\n\n")
     return (above or text).split("\n")
 
 
-def _django_kept(lines: Sequence[str]) -> list[str]:
-    """What an administrator asks first of the request; the settings and the rest of it stay out of digests."""
-    return [line for line in lines if line.startswith(_DJANGO_KEPT)][: len(_DJANGO_KEPT)]
+def _kept(lines: Sequence[str]) -> list[str]:
+    """What an administrator asks first of the request."""
+    return [line for line in lines if line.startswith(_KEPT)][: len(_KEPT)]
+
+
+def _trace(report: Sequence[str]) -> Sequence[str]:
+    start = next((n for n, line in enumerate(report) if line.startswith(_TRACE)), len(report))
+    end = next((n for n in range(start, len(report)) if report[n].startswith(_AFTER_TRACE)), len(report))
+    return report[start:end] if any('File "' in line for line in report[start:end]) else []

@@ -38,7 +38,7 @@ def read(lines: Sequence[str]) -> Layout | None:
         if match and label in _DOCUMENTED_NAMES and _DOCUMENTED_NAMES[label] not in fields:
             indent = indent if fields else match["indent"]
             fields[_DOCUMENTED_NAMES[label]] = match["value"].strip()
-        elif fields and line.strip():
+        elif fields and line.strip(" \t>"):
             return _documented_with(fields, lines[number:], indent)
     return _documented_with(fields, [], indent)
 

@@ -35,10 +35,10 @@ _RUBY = (
 )
 """E, [2024-10-15T00:47:28.270000 #4711] ERROR -- : message"""
 _SHORT = (
-    rf"\[?(?P<level>{_LEVEL})\]?(?:: | - | (?=[A-Z\"'\d<\[]))"
+    rf"\[?(?P<level>{'|'.join(LEVELS)})\]?(?:: | - | (?=[A-Z\"'\d<\[]))"
     r"(?:(?P<logger>[A-Za-z_]\w{0,60}(?:\.\w{1,60}){1,9}): )?"
 )
-"""ERROR logger.name: message; ERROR Message"""
+"""ERROR logger.name: message; ERROR Message. In capitals only, since `Error: …` is how messages themselves begin."""
 _LOG_LINES = tuple(
     re.compile(pattern) for pattern in (_CELERY, _FLASK, _USUAL, _DJANGO_VERBOSE, _BASIC_CONFIG, _RUBY, _SHORT)
 )
