@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from http import HTTPStatus
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class Rule(NamedTuple):
     """One kind of data, or of text that only looks like data."""
 
+    name: str
     kind: str
-    """Name of the placeholder; "" for what stays as it is."""
+    """What the placeholder says; "" for what stays as it is."""
     starts: str
     """What it begins with: letters of `d`igit, `l`etter, `m`ark; looked at before the pattern is."""
     pattern: str
@@ -46,7 +46,6 @@ _STATUS = (
 )
 _VENDOR_CODE = r"(?:ORA|TNS|PLS|SP2|CVE|RFC|KB|ERR|E|SQLSTATE\[|WinError|CS|TS)[-_ ]?\d{3,6}(?:-\d{4,7})?(?!\w)\]?"
 _SMTP_CODE = r"[245]\d\d[ -][245]\.\d{1,3}\.\d{1,3}(?![\w.])"
-_ERRNO = r"\[(?:Errno|WinError|SSL:?) -?\w{1,60}\]"
 _DRIVER_CODE = r"\((?=\d{4}, [\"'b])\d{4}"
 _NAME_IN_CODE = (
     r"(?:attributes?|arguments?:?|parameter|module|named?|codec|column|table|relation|field|method|function:?|class|type"
@@ -57,6 +56,7 @@ _TYPE_IN_QUOTES = (
     r"'(?:NoneType|str|int|float|bool|bytes|bytearray|list|tuple|dict|set|frozenset|object|type|function|method|module"
     r"|generator|coroutine|Decimal|datetime\.\w{1,10}|undefined|null|nil)'"
 )
+_CALL_IN_QUOTES = r"[\"'`][\w.$]{1,120}\([\w.,$\[\] ]{0,200}\)[\"'`]"
 
 # --- Moments and amounts ----------------------------------------------------------------------------------------------
 
@@ -65,7 +65,7 @@ _DAYS = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}"
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?[AaPp]\.?[Mm]\b\.?)?"
 _ZONE = r"(?: ?(?:Z|UTC|GMT|[A-Z]{2,3}T)\b)?(?: ?[+-]\d\d:?\d\d\b)?(?: \([A-Z][A-Za-z ]{2,40}\))?"
 _ISO = rf"\d{{4}}(?:-\d\d-|/\d\d/|\.\d\d\.)\d\d(?:(?:[T ]|, ?)\d\d:?\d\d(?::?\d\d(?:[.,]\d{{1,9}})?)?{_ZONE})?(?!\d)"
-_DAY_MONTH_YEAR = rf"\d{{1,2}}(?:-\d{{1,2}}-|/\d{{1,2}}/|\.\d{{1,2}}\.)(?:19|20)?\d\d(?:,? {_CLOCK})?(?!\d)"
+_DAY_MONTH_YEAR = rf"[0-3]?\d(?:-[01]?\d-|/[01]?\d/|\.[01]?\d\.)(?:19|20)?\d\d(?:,? {_CLOCK})?(?!\w|[-/.]\w)"
 _DAY_FIRST = rf"(?:{_DAYS},? )?\d{{1,2}}[ -]{_MONTHS}[ -]\d{{4}}(?:,?[ T:]{_CLOCK}{_ZONE})?"
 _MONTH_FIRST = rf"(?:{_DAYS},? )?{_MONTHS} {{1,2}}\d{{1,2}}(?:,? \d{{4}})?(?:,? {_CLOCK}{_ZONE})?(?: \d{{4}})?(?![\d:])"
 _COMPACT_TIME = r"(?:19|20)\d\d[01]\d[0-3]\d(?:[T_-]?[0-2]\d[0-5]\d(?:[0-5]\d)?Z?)?(?!\w)"
@@ -92,8 +92,8 @@ _IPV6 = rf"(?:{_HEX}{{1,4}}:{{1,2}}){{2,7}}(?:{_HEX}{{1,4}}|{_IPV4_END})?(?:%\w{
 _IPV6_SHORT = rf"::(?:{_HEX}{{1,4}}:){{0,6}}(?:{_IPV4_END}|{_HEX}{{1,4}})(?![\w:])"
 _MAC = rf"(?:(?:{_HEX}{{2}}:){{5}}|(?:{_HEX}{{2}}-){{5}}){_HEX}{{2}}(?!\w)"
 _URL = (
-    r"[A-Za-z][A-Za-z0-9+.-]{1,14}://(?:\[[0-9a-fA-F:.]{2,45}\])?"
-    r"(?:[^\s'\"<>`|{}\\^\[\]]|\[masked\]){0,2000}(?<![.,;:!?)])"
+    r"[A-Za-z][A-Za-z0-9+.-]{1,14}://"
+    r"(?:[^\s'\"<>`|{}\\^\[\]]|\[(?:masked|[0-9a-fA-F:.]{2,45})\]){0,2000}(?<![.,;:!?)])"
 )
 _EMAIL = r"<?[A-Za-z0-9_][\w.+=-]{0,63}@[A-Za-z0-9][\w-]{0,62}(?:\.[\w-]{1,62}){0,8}>?"
 _TOP_DOMAINS = (
@@ -192,71 +192,48 @@ def _last_in_parentheses(found: str) -> str:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule(kind="", starts="l", pattern=_STANDARDS, why="names of standards tell errors apart: utf-8 is not latin-1"),
-    Rule(kind="", starts="l", pattern=_STATUS, why="a status, errno or exit code says what went wrong"),
-    Rule(kind="", starts="l", pattern=_VENDOR_CODE, why="ORA-00942 is the error itself"),
-    Rule(kind="", starts="d", pattern=_SMTP_CODE, why="550 5.1.1 is the error itself (RFC 3463)"),
-    Rule(kind="", starts="m", pattern=_ERRNO, why="[Errno 111] is the error itself"),
-    Rule(
-        kind="",
-        starts="m",
-        pattern=_DRIVER_CODE,
-        why="database drivers put the server's error number first: (1062, 'Dup…')",
-    ),
-    Rule(kind="url", starts="l", pattern=_URL, why="hosts, ids and queries are in it"),
-    Rule(kind="email", starts="dlm", pattern=_EMAIL, why="somebody's address; a Message-ID looks alike"),
-    Rule(kind="uuid", starts="dl", pattern=_UUID, why="made anew each time (RFC 9562)"),
-    Rule(kind="trace", starts="d", pattern=_TRACE_ID, why="a request's id, as in W3C traceparent or AWS X-Ray"),
-    Rule(kind="time", starts="d", pattern=_ISO, why="ISO 8601 and its kin"),
-    Rule(kind="time", starts="d", pattern=_DAY_MONTH_YEAR, why="27/11/2025"),
-    Rule(kind="time", starts="dl", pattern=_DAY_FIRST, why="Thu, 07 Mar 2024 08:15:00 +0100 (RFC 5322)"),
-    Rule(kind="time", starts="l", pattern=_MONTH_FIRST, why="Mar 07, 2024; Thu Mar  7 08:15:00 2024 (ctime)"),
-    Rule(kind="ip", starts="d", pattern=_IPV4, why="an address, maybe with its port"),
-    Rule(kind="mac", starts="dl", pattern=_MAC, why="a network card's address"),
-    Rule(kind="duration", starts="d", pattern=_DURATION, why="12ms, 0:00:13.5, 1h30m"),
-    Rule(kind="time", starts="d", pattern=_CLOCK + r"(?![\w:])", why="a time of day"),
-    Rule(kind="ip", starts="dl", pattern=_IPV6, why="RFC 4291"),
-    Rule(kind="ip", starts="m", pattern=_IPV6_SHORT, why="::1"),
-    Rule(kind="time", starts="d", pattern=_COMPACT_TIME, why="20240307T081500"),
-    Rule(kind="address", starts="d", pattern=_ADDRESS, why="where an object happened to lie in memory"),
-    Rule(kind="hash", starts="dl", pattern=_HASH, why="a digest or a commit"),
-    Rule(kind="host", starts="l", pattern=_HOST, why="machines come and go"),
-    Rule(kind="host", starts="dl", pattern=_NUMBERED_HOST, why="three parts and a number in it, whatever the domain"),
-    Rule(kind="path", starts="l", pattern=_WINDOWS_PATH, why="where it is installed, or whose file it is"),
-    Rule(kind="path", starts="m", pattern=_SHARE_PATH, why="a file on a share"),
-    Rule(kind="path", starts="m", pattern=_UNIX_PATH, why="where it is installed, or whose file it is"),
-    Rule(kind="size", starts="d", pattern=_SIZE, why="5 MB"),
-    Rule(kind="duration", starts="d", pattern=_AMOUNT_OF_TIME, why="3.2 seconds, 11 days"),
-    Rule(kind="number", starts="d", pattern=_NUMBER, why="ids, amounts, counts"),
-    Rule(kind="", starts="l", pattern=_NAME_IN_CODE, why="module 'x', attribute 'y': names that stand in the code"),
-    Rule(kind="", starts="m", pattern=_TYPE_IN_QUOTES, why="'NoneType' object: the type is the finding"),
-    Rule(
-        kind="url",
-        starts="m",
-        pattern=_REQUEST_LINE,
-        why="a line of an access log: its method stays",
-        rename=_after_method,
-    ),
-    Rule(kind="text", starts="m", pattern=_QUOTED, why="what somebody typed or a file held"),
-    Rule(kind="text", starts="l", pattern=rf"[bBrRuU]{{1,2}}(?:{_QUOTED})", why="the same as Python prints bytes"),
-    Rule(
-        kind="value",
-        starts="m",
-        pattern=_REPR,
-        why="<Order: Order 17>: an object as it names itself",
-        rename=_after_class,
-    ),
-    Rule(kind="value", starts="l", pattern=_ASSIGNED, why="key=value: the key stays", rename=_after_equals),
-    Rule(kind="name", starts="l", pattern=_LOGIN, why="user ada: the noun gives it away", rename=_after_noun),
-    Rule(kind="name", starts="l", pattern=_HANDLE, why="by ada.lovelace", rename=_after_noun),
-    Rule(kind="name", starts="l", pattern=_PERSON, why="for Ada Lovelace", rename=_after_noun),
-    Rule(kind="name", starts="m", pattern=_PEOPLE, why="(Ada Lovelace, Grace Hopper)"),
-    Rule(
-        kind="value",
-        starts="m",
-        pattern=_IN_PARENTHESES,
-        why="(carrier DHL), (asked by ada)",
-        rename=_last_in_parentheses,
-    ),
-    Rule(kind="id", starts="dl", pattern=_WORD, why="a word with digits in it", rename=_word),
+    Rule("standard", "", "l", _STANDARDS, "names of standards tell errors apart: utf-8 is not latin-1"),
+    Rule("status", "", "l", _STATUS, "a status, errno or exit code says what went wrong"),
+    Rule("vendor code", "", "l", _VENDOR_CODE, "ORA-00942 is the error itself"),
+    Rule("smtp code", "", "d", _SMTP_CODE, "550 5.1.1 is the error itself (RFC 3463)"),
+    Rule("driver code", "", "m", _DRIVER_CODE, "database drivers put the server's error number first: (1062, 'Dup…')"),
+    Rule("url", "url", "l", _URL, "hosts, ids and queries are in it"),
+    Rule("email", "email", "dlm", _EMAIL, "somebody's address; a Message-ID looks alike"),
+    Rule("uuid", "uuid", "dl", _UUID, "made anew each time (RFC 9562)"),
+    Rule("trace id", "trace", "d", _TRACE_ID, "a request's id, as in W3C traceparent or AWS X-Ray"),
+    Rule("iso time", "time", "d", _ISO, "ISO 8601 and its kin"),
+    Rule("day/month/year", "time", "d", _DAY_MONTH_YEAR, "27/11/2025"),
+    Rule("day first", "time", "dl", _DAY_FIRST, "Thu, 07 Mar 2024 08:15:00 +0100 (RFC 5322)"),
+    Rule("month first", "time", "l", _MONTH_FIRST, "Mar 07, 2024; Thu Mar  7 08:15:00 2024 (ctime)"),
+    Rule("ipv4", "ip", "d", _IPV4, "an address, maybe with its port"),
+    Rule("mac", "mac", "dl", _MAC, "a network card's address"),
+    Rule("duration", "duration", "d", _DURATION, "12ms, 0:00:13.5, 1h30m"),
+    Rule("clock", "time", "d", _CLOCK + r"(?![\w:])", "a time of day"),
+    Rule("ipv6", "ip", "dl", _IPV6, "RFC 4291"),
+    Rule("short ipv6", "ip", "m", _IPV6_SHORT, "::1"),
+    Rule("compact time", "time", "d", _COMPACT_TIME, "20240307T081500"),
+    Rule("address", "address", "d", _ADDRESS, "where an object happened to lie in memory"),
+    Rule("hash", "hash", "dl", _HASH, "a digest or a commit"),
+    Rule("host", "host", "l", _HOST, "machines come and go"),
+    Rule("numbered host", "host", "dl", _NUMBERED_HOST, "three parts and a number in it, whatever the domain"),
+    Rule("windows path", "path", "l", _WINDOWS_PATH, "where it is installed, or whose file it is"),
+    Rule("share", "path", "m", _SHARE_PATH, "a file on a share"),
+    Rule("path", "path", "m", _UNIX_PATH, "where it is installed, or whose file it is"),
+    Rule("size", "size", "d", _SIZE, "5 MB"),
+    Rule("amount of time", "duration", "d", _AMOUNT_OF_TIME, "3.2 seconds, 11 days"),
+    Rule("number", "number", "d", _NUMBER, "ids, amounts, counts"),
+    Rule("name in code", "", "l", _NAME_IN_CODE, "module 'x', attribute 'y': names that stand in the code"),
+    Rule("type in quotes", "", "m", _TYPE_IN_QUOTES, "'NoneType' object: the type is the finding"),
+    Rule("call in quotes", "", "m", _CALL_IN_QUOTES, '"Map.get(Object)" stands in the code, too'),
+    Rule("request line", "url", "m", _REQUEST_LINE, "a line of an access log: its method stays", _after_method),
+    Rule("quoted", "text", "m", _QUOTED, "what somebody typed or a file held"),
+    Rule("quoted bytes", "text", "l", rf"[bBrRuU]{{1,2}}(?:{_QUOTED})", "the same as Python prints bytes"),
+    Rule("object", "value", "m", _REPR, "<Order: Order 17>: an object as it names itself", _after_class),
+    Rule("assigned", "value", "l", _ASSIGNED, "key=value: the key stays", _after_equals),
+    Rule("login", "name", "l", _LOGIN, "user ada: the noun gives it away", _after_noun),
+    Rule("handle", "name", "l", _HANDLE, "by ada.lovelace", _after_noun),
+    Rule("person", "name", "l", _PERSON, "for Ada Lovelace", _after_noun),
+    Rule("people", "name", "m", _PEOPLE, "(Ada Lovelace, Grace Hopper)"),
+    Rule("in parentheses", "value", "m", _IN_PARENTHESES, "(carrier DHL), (asked by ada)", _last_in_parentheses),
+    Rule("word", "id", "dl", _WORD, "a word with digits in it", _word),
 )

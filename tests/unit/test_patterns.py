@@ -1,0 +1,108 @@
+"""Each rule does what it is for, and nothing else would do it in its place."""
+
+import pytest
+
+from relay.patterns import RULES
+from relay.placeholders import Parameteriser, parameterise
+
+EXAMPLES = {
+    "standard": ("no codec utf-8 in x86_64 for sha256", "no codec utf-8 in x86_64 for sha256"),
+    "status": ("HTTP 503, exit code 137, [Errno 28]", "HTTP 503, exit code 137, [Errno 28]"),
+    "vendor code": ("ORA-00942: see CVE-2024-1234", "ORA-00942: see CVE-2024-1234"),
+    "smtp code": ("said: 550 5.1.1 unknown", "said: 550 5.1.1 unknown"),
+    "driver code": ("(1062, 'Duplicate entry 7')", "(1062, <text>)"),
+    "url": ("GET https://ada:pw@[::1]:80/x?y=1#z, then", "GET <url>, then"),
+    "email": ("bounced by ada+shop@mail.example.org.", "bounced by <email>."),
+    "uuid": ("job C56A4180-65AA-42EC-A945-5FD21DEC0538 died", "job <uuid> died"),
+    "trace id": ("in 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "in <trace>"),
+    "iso time": ("at 2024-03-07T08:15:00.123+01:00 exactly", "at <time> exactly"),
+    "day/month/year": ("on 27/11/2025 at noon", "on <time> at noon"),
+    "day first": ("on Thu, 07 Mar 2024 08:15:00 +0100 again", "on <time> again"),
+    "month first": ("on Thu Mar 07 2024 08:15:00 GMT+0100 (Central European Time) again", "on <time> again"),
+    "ipv4": ("from 10.0.0.7:5432 to 10.0.0.0/8", "from <ip> to <ip>"),
+    "mac": ("card 00:1b:44:11:3a:b7 is gone", "card <mac> is gone"),
+    "duration": ("after 12ms, 1h30m, 3 days, 0:00:13.5", "after <duration>, <duration>, <duration>"),
+    "clock": ("since 8:15 AM", "since <time>"),
+    "ipv6": ("to 2001:db8::17 or fe80::1ff:fe23:4567:890a", "to <ip> or <ip>"),
+    "short ipv6": ("to ::1 or ::ffff:10.2.3.4", "to <ip> or <ip>"),
+    "compact time": ("backup 20240307T081500Z", "backup <time>"),
+    "address": ("object at 0x7f1c2a3b4c50", "object at <address>"),
+    "hash": ("commit a93c7d2 and d41d8cd98f00b204e9800998ecf8427e", "commit <hash> and <hash>"),
+    "host": ("lookup of db.prod.example.com:5432 failed", "lookup of <host> failed"),
+    "numbered host": ("from 24-54-76-216.dsl.somewhere.at today", "from <host> today"),
+    "windows path": (r"open C:\inetpub\shop\a.txt", "open <path>"),
+    "share": (r"open \\files\shop\a.txt", "open <path>"),
+    "path": ("open /srv/shop/a b", "open <path> b"),
+    "size": ("limit 12.5 MB reached", "limit <size> reached"),
+    "amount of time": ("late by 11 days", "late by <duration>"),
+    "number": ("paid 4,150,908 or -7 or 1.5e-3 or 96%", "paid <number> or -<number> or <number> or <number>"),
+    "name in code": ("no attribute 'price' in module 'cart'", "no attribute 'price' in module 'cart'"),
+    "type in quotes": ("'NoneType' object", "'NoneType' object"),
+    "call in quotes": ('cannot invoke "shop.Cart.total(Item)"', 'cannot invoke "shop.Cart.total(Item)"'),
+    "request line": ('"GET /cart/5 HTTP/1.1" failed', "GET <url> failed"),
+    "quoted": ("can't find 'it\\'s' or “x” for it", "can't find <text> or <text> for it"),
+    "quoted bytes": (r"bad b'\x00\xff'", "bad <text>"),
+    "object": ("lost <Order: Order of Ada>", "lost <Order <value>>"),
+    "assigned": ("retry=True, name='Ada L', x=", "retry=<value>, name=<value>, x=<value>"),
+    "login": ("session of user ada ended; user is unknown", "session of user <name> ended; user is unknown"),
+    "handle": ("locked by ada.lovelace", "locked by <name>"),
+    "person": ("parcel for Ada Lovelace; upstream said to Not Found", "parcel for <name>; upstream said to Not Found"),
+    "people": ("booked twice (Ada Lovelace, Grace Hopper)", "booked twice <name>"),
+    "in parentheses": ("late (carrier DHL), (asked by ada)", "late (carrier <value>), (asked by <value>)"),
+    "word": ("events-27 in KHEDZ9LR of k9Mtd2gDcgG, SMJ-776946", "events-<number> in <id> of <id>, <id>"),
+}  # fmt: skip
+
+
+def test_every_rule_has_its_example_and_its_reason():
+    assert [rule.name for rule in RULES] == list(EXAMPLES)
+    assert all(rule.why for rule in RULES)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_rule_replaces_its_kind_of_data_and_no_more(name):
+    text, expected = EXAMPLES[name]
+
+    assert parameterise(text).text == expected
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_without_the_rule_its_example_comes_out_otherwise(name):
+    text, expected = EXAMPLES[name]
+    rest = Parameteriser([rule for rule in RULES if rule.name != name])
+
+    assert rest.template(text).text != expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Disk full on volume",
+        "upstream returned Bad Gateway",
+        "Template order.html not found",
+        "bad facade, bad deadbee",
+        "called `Option::unwrap()` on a `None` value",
+        "SELECT name FROM orders WHERE id = ? ORDER BY name",
+        "int() argument must be a string, a bytes-like object or a real number, not list",
+        "don't, can't and won't",
+        "and/or: either way",
+    ],
+)
+def test_words_that_are_the_same_each_time_stay(text):
+    assert parameterise(text).key == text.replace("`None`", "*").replace("`Option::unwrap()`", "*")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("module sha1 is missing", "module md5 is missing"),
+        ("HTTP 503 from upstream", "HTTP 404 from upstream"),
+        ("exited with code 1", "exited with code 137"),
+        ("unknown encoding latin-1", "unknown encoding utf-8"),
+        ("No module named 'cart'", "No module named 'cash'"),
+        ("[Errno 13] denied", "[Errno 28] denied"),
+        ('"GET /a/5 HTTP/1.1" failed', '"PUT /a/5 HTTP/1.1" failed'),
+        ("upstream returned Bad Gateway", "upstream returned Not Found"),
+    ],
+)
+def test_what_tells_errors_apart_is_kept(one, other):
+    assert parameterise(one).key != parameterise(other).key
