@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from relay import traces
 from relay.model import Report
 
 MASK = "[masked]"
@@ -79,7 +80,20 @@ def _without(text: str, patterns: list[re.Pattern[str]]) -> str:
 def _without_in_trace(trace: str, patterns: list[re.Pattern[str]]) -> str:
     if not patterns:
         return trace
-    return "\n".join(line if _FRAME.match(line) else _without(line, patterns) for line in trace.split("\n"))
+    found = traces.find(trace)
+    types = tuple({error.type for error in found.errors if error.type}) if found else ()
+    return "\n".join(_without_in_line(line, types, patterns) for line in trace.split("\n"))
+
+
+def _without_in_line(line: str, types: tuple[str, ...], patterns: list[re.Pattern[str]]) -> str:
+    """Frames stay, and so does an exception's type: both come from code."""
+    if _FRAME.match(line):
+        return line
+    content = line.lstrip(" \t|")
+    kept = len(line) - len(content)
+    if types and content.startswith(types):
+        kept += len(content.partition(":")[0])
+    return line[:kept] + _without(line[kept:], patterns)
 
 
 def _secrets(text: str) -> Iterator[_Secret]:
@@ -150,7 +164,7 @@ def _value_after(text: str, name: str, label: re.Match[str]) -> _Value | None:
         return None
     group = match.lastgroup or "bare"
     value = match[group]
-    if value.lower() in _NOTHING or not value.strip("*x.") or MASK in value:
+    if not value.strip("*") or MASK in value or (group == "bare" and value.lower() in _NOTHING):
         return None
     secret = _Secret(match.start(group), match.end(group), value)
     return _Value(secret.start, match.end(), secret, group == "bare")
@@ -195,8 +209,8 @@ _FORMS = re.compile(
     r")(?![A-Za-z0-9])"
 )
 _FORM_MARKS = (
-    "eyJ", "AKIA", "ASIA", "AROA", "AIDA", "gh", "glpat", "xox", "xapp", "k_live", "k_test", "whsec", "AIza", "ya29",
-    "SG.", "npm_", "pypi-", "sk-",
+    "eyJ", "AKIA", "ASIA", "AROA", "AIDA", "gh", "github_pat", "glpat", "xox", "xapp", "k_live", "k_test", "whsec",
+    "AIza", "ya29", "SG.", "npm_", "pypi-", "sk-",
 )  # fmt: skip
 _SLACK_HOOK = re.compile(r"(?<=hooks\.slack\.com/services/)[\w/]{10,100}")
 _BEARER = re.compile(r"(?<=Bearer )(?=[\w.~+/-]{0,200}\d)[\w.~+/-]{16,4000}={0,2}")
