@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -22,12 +23,15 @@ from relay.parse import parse_text
 from relay.placeholders import Template, parameterise
 from relay.redact import redact
 from relay.traces import Error, Frame, Trace, counted, find
-from relay.traces.paths import app_file
+from relay.traces.paths import python_place
 
 VERSION = 1
 
 MAX_TITLE = 120
 MAX_STEPS = 40
+MAX_CHAIN = 20
+"""Errors of a chain that count: the ones nearest to what was reported."""
+MAX_EXCEPTION_TEXT = 2_000
 
 
 def fingerprint(report: Report) -> Fingerprint:
@@ -47,19 +51,19 @@ def _fingerprint(parts: list[str], title: str, steps: list[str]) -> Fingerprint:
 
 
 def _of_trace(trace: Trace) -> Fingerprint:
-    frames = counted(trace)
+    own_frames = counted(trace)
     steps = [f"{trace.language} trace, {_plural(len(trace.errors), 'error')} in its chain"]
-    chain: list[str] = []
+    chain: dict[str, None] = {}
     members: set[str] = set()
-    for error, own in zip(trace.errors, frames, strict=True):
-        template = parameterise(error.message)
+    for error, own in list(zip(trace.errors, own_frames, strict=True))[-MAX_CHAIN:]:
+        template = parameterise(error.message[:MAX_EXCEPTION_TEXT])
         part = "\x1e".join((error.type, template.key, *(frame.place for frame in own)))
         if error.member:
             members.add(part)
-        elif part not in chain:
-            chain.append(part)
+        else:
+            chain[part] = None
         steps += _told(error, template, own)
-    return _fingerprint(["trace", *chain, *sorted(members)], _trace_title(trace, frames), steps)
+    return _fingerprint(["trace", *chain, *sorted(members)], _trace_title(trace, own_frames), steps)
 
 
 def _told(error: Error, template: Template, own: tuple[Frame, ...]) -> Iterator[str]:
@@ -72,12 +76,19 @@ def _told(error: Error, template: Template, own: tuple[Frame, ...]) -> Iterator[
         yield f"does not count: {_plural(left_out, 'frame')} of libraries or repeated"
 
 
-def _trace_title(trace: Trace, frames: tuple[tuple[Frame, ...], ...]) -> str:
-    error = trace.errors[-1]
-    type_ = error.type.rpartition(".")[2].rpartition("::")[2]
-    own = frames[-1] or next((some for some in reversed(frames) if some), ())
-    where = f" in {own[-1].function}" if own and own[-1].function else ""
-    return _line(f"{type_ or 'Error'}{where}")
+def _trace_title(trace: Trace, own_frames: tuple[tuple[Frame, ...], ...]) -> str:
+    """`ZeroDivisionError in checkout`: what was reported, and the app's function nearest to it."""
+    pairs = [pair for pair in zip(trace.errors, own_frames, strict=True) if not pair[0].member]
+    pairs = pairs or [(trace.errors[-1], own_frames[-1])]
+    type_ = pairs[-1][0].type.rpartition(".")[2].rpartition("::")[2].rpartition("$")[2]
+    own = next((frames for _, frames in reversed(pairs) if frames), ())
+    return _line(f"{type_ or 'Error'} in {_called(own[-1])}" if own else type_ or "Error")
+
+
+def _called(frame: Frame) -> str:
+    """The function, or the file where it has no name of its own, as `<module>` and `<anonymous>`."""
+    named = frame.function and not frame.function.startswith("<")
+    return frame.function if named else frame.file.rpartition("/")[2]
 
 
 # --- Without one ------------------------------------------------------------------------------------------------------
@@ -89,15 +100,25 @@ def _of_message(report: Report) -> Fingerprint:
     steps = ["no stack trace: the message and the place that logged it count"]
     steps += [f"logged by: {_short(' '.join(filter(None, site)), 200)}"] if any(site) else []
     steps += _replaced(template)
+    words = [template.key] if _LETTERS.search(template.key) else [template.key, *_field_names(report.message)]
     first = next((line for line in template.text.split("\n") if line.strip()), "")
-    return _fingerprint(["message", *site, template.key], _line(first) or "empty message", steps)
+    return _fingerprint(["message", *site, *words], _line(first) or "empty message", steps)
+
+
+_LETTERS = re.compile(r"[^\W\d_]")
+_FIELD_NAME = re.compile(r"[\"']([A-Za-z_][\w.-]{0,40})[\"'] ?:")
+
+
+def _field_names(message: str) -> list[str]:
+    """What is left of a message that is one structure of data: the names of its fields."""
+    return sorted(set(_FIELD_NAME.findall(message[:MAX_EXCEPTION_TEXT])))
 
 
 def _site(report: Report) -> tuple[str, str, str]:
     """File, function and logger, as far as the mail names them."""
     path, _, line = report.location.rpartition(":")
     path = path if line.isdigit() and path else report.location
-    return (app_file(path) if path else report.module, report.function, report.logger)
+    return (python_place(path).file if path else report.module, report.function, report.logger)
 
 
 def _replaced(template: Template) -> Iterator[str]:
