@@ -1,0 +1,110 @@
+"""The pages over a real ledger."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from relay.config import make_settings
+from relay.digest import Digests
+from relay.ledger import Ledger
+from relay.service.assembly import make_renderer
+from relay.web import Vitals, create_app
+from tests.integration.test_sort import Desk, mail
+
+LATER = datetime(2026, 3, 1, 12, 1, tzinfo=UTC)
+HOSTILE = "<script>alert(1)</script> {{ 7 * 7 }} broke"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    found = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def browse(tmp_path: Path, ledger: Ledger) -> Callable[..., FlaskClient]:
+    def make(**tables) -> FlaskClient:
+        vitals = Vitals(
+            turns={"sorting": 0.0}, longest_delivery=1.0, unsorted=2, receiver_seen_at=LATER, receiver={"mails": 3}
+        )
+        settings = make_settings(tmp_path, **tables)
+        return create_app(ledger, settings, lambda: vitals, lambda: LATER).test_client()
+
+    return make
+
+
+@pytest.fixture
+def one_digest(tmp_path: Path, ledger: Ledger) -> Desk:
+    """One error with hostile words, told in one digest."""
+    desk = Desk(tmp_path, ledger)
+    desk.spool([mail(HOSTILE)] * 3)
+    desk.sort_all()
+    assert Digests(ledger, make_renderer(desk.settings), desk.settings, "test").step(LATER)
+    return desk
+
+
+def test_an_empty_relay_shows_an_empty_page(browse):
+    page = browse().get("/")
+
+    assert page.status_code == 200
+    assert "No error has come in yet." in page.text
+
+
+def test_the_pages_show_errors_and_digests_and_escape_what_mails_say(browse, one_digest):
+    client = browse()
+    group, letter = one_digest.ledger.groups()[0], one_digest.ledger.letters()[0]
+
+    pages = [client.get(path) for path in ("/", f"/errors/{group.id}", f"/letters/{letter.id}")]
+
+    assert [page.status_code for page in pages] == [200, 200, 200]
+    assert not any("<script>" in page.text for page in pages)
+    assert "{{ 7 * 7 }}" in pages[1].text
+    assert all("default-src 'none'" in page.headers["Content-Security-Policy"] for page in pages)
+
+
+def test_the_mails_html_is_shown_in_a_sandbox(browse, one_digest):
+    page = browse().get(f"/letters/{one_digest.ledger.letters()[0].id}/html")
+
+    assert page.status_code == 200
+    assert page.headers["Content-Security-Policy"].startswith("sandbox;")
+    assert "<script>" not in page.text
+
+
+@pytest.mark.parametrize("path", ["/errors/99", "/letters/nothing", "/letters/nothing/html", "/elsewhere"])
+def test_what_is_not_there_is_404(browse, path):
+    assert browse().get(path).status_code == 404
+
+
+def test_the_metrics_hold_the_books_and_the_receivers_counters(browse, one_digest):
+    text = browse().get("/metrics").text
+
+    assert "relay_mails_received_total 3.0" in text
+    assert 'relay_mails{place="pending"} 3.0' in text
+    assert "relay_receiver_mails 3.0" in text
+    assert "relay_spool_unsorted_mails 2.0" in text
+
+
+def test_with_a_password_the_dashboard_asks_for_it_and_the_plain_pages_do_not(browse):
+    client = browse(http={"password": "open sesame"})
+    right = base64.b64encode(b"anybody:open sesame").decode()
+    wrong = base64.b64encode(b"anybody:open barley").decode()
+
+    assert client.get("/").status_code == 401
+    assert client.get("/", headers={"Authorization": f"Basic {wrong}"}).status_code == 401
+    assert client.get("/", headers={"Authorization": f"Basic {right}"}).status_code == 200
+    assert [client.get(path).status_code for path in ("/livez", "/readyz", "/metrics")] == [200, 200, 200]
+
+
+def test_nothing_can_be_posted(browse):
+    assert browse().post("/").status_code == 405
+
+
+def test_now_is_what_the_caller_says(browse):
+    assert "2026-03-01 12:01:00 UTC" in browse().get("/").text
