@@ -10,7 +10,7 @@ from __future__ import annotations
 import mailbox
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -45,9 +45,10 @@ def read_mbox(path: Path) -> list[Record]:
     Raises FileNotFoundError.
     """
     mails, last = [], datetime(2000, 1, 1, tzinfo=UTC)
-    for message in mailbox.mbox(path, create=False):
-        last = _date(message.get("Date", "")) or last
-        mails.append((last, message.as_bytes()))
+    with closing(mailbox.mbox(path, create=False)) as box:
+        for message in box:
+            last = _date(message.get("Date", "")) or last
+            mails.append((last, message.as_bytes()))
     mails.sort(key=lambda mail: mail[0])
     nobody = Envelope(sender="", recipients=(), peer="")
     return [

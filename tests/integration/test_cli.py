@@ -1,0 +1,280 @@
+"""Every command on a real ledger: what it prints, and its exit code (0 fine, 1 the answer is no, 2 wrong usage)."""
+
+from __future__ import annotations
+
+import json
+import mailbox
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from relay.cli import main
+from relay.clock import utc_now
+from relay.digest import Digests
+from relay.ledger import Ledger, Outcome
+from relay.model import LetterState
+from relay.service.assembly import make_renderer
+from tests.integration.test_sort import Desk, mail
+
+
+@dataclass
+class Bench:
+    """A desk and the commands on it."""
+
+    desk: Desk
+    config: Path
+
+    def run(self, *arguments: str, stdin: str | None = None, config: bool = True) -> Result:
+        last = ("--config", str(self.config)) if config else ()
+        result = CliRunner().invoke(main, [*arguments, *last], input=stdin)
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    def json(self, *arguments: str):
+        result = self.run(*arguments, "--json")
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    def freeze(self) -> str:
+        """Make a digest of what is pending; returns its id."""
+        digests = Digests(self.desk.ledger, make_renderer(self.desk.settings), self.desk.settings, "test")
+        assert digests.step(utc_now() + timedelta(seconds=11))
+        return self.desk.ledger.letters()[0].id
+
+    def kill_letter(self) -> str:
+        """Make a dead letter; returns its id."""
+        self.freeze()
+        now = utc_now() + timedelta(seconds=12)
+        letter = self.desk.ledger.claim_letter("test", now, timedelta(minutes=1))
+        assert letter
+        refused = Outcome(refused=frozenset(letter.recipients), tries=3, refusals=3, ambiguous=False)
+        assert self.desk.ledger.settle(letter, refused, now) is LetterState.DEAD
+        return letter.id
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """Three mails of one error, sorted and pending."""
+    monkeypatch.chdir(tmp_path)
+    config = tmp_path / "relay.toml"
+    config.write_text(f'[storage]\ndata_dir = "{tmp_path}/data"\n')
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/data/ledger.db")
+    desk = Desk(tmp_path / "data", ledger)
+    desk.spool([mail(f"order {number} of [bold]bob[/bold] is lost") for number in range(3)], at=utc_now())
+    desk.sort_all(utc_now())
+    yield Bench(desk, config)
+    ledger.close()
+
+
+def test_status_shows_the_books_and_that_they_balance(bench):
+    shown = bench.run("status").output
+    found = bench.json("status")
+
+    assert "received              3" in shown
+    assert "local mailbox: no upstream is set" in shown
+    assert (found["received"], found["pending"], found["balanced"]) == (3, 3, True)
+
+
+def test_groups_lists_errors_as_their_mails_word_them(bench):
+    shown = bench.run("groups").output
+    [group] = bench.json("groups")
+
+    assert "App Failed" in shown
+    assert (group["mails"], group["phase"]) == (3, "fresh")
+    assert bench.json("groups", "--search", "nothing of the kind") == []
+
+
+def test_show_tells_of_one_error_with_its_sample(bench):
+    shown = bench.run("show", "1")
+
+    assert shown.exit_code == 0
+    assert "[bold]bob[/bold] is lost" in shown.output
+    assert bench.json("show", "1")["group"]["mails"] == 3
+
+
+def test_show_of_an_unknown_error_is_a_no(bench):
+    assert bench.run("show", "99").exit_code == 1
+
+
+def test_plan_says_when_and_why(bench):
+    [forecast] = bench.json("plan")
+
+    assert forecast["reason"] == "new"
+    assert "new: 3 pending" in " ".join(bench.run("plan").output.split())
+
+
+def test_plan_of_nothing_says_so(bench):
+    bench.freeze()
+
+    assert "Nothing is due" in bench.run("plan").output
+
+
+def test_render_shows_the_digest_and_changes_nothing(bench):
+    text, html, raw = (bench.run("render", *option).output for option in ((), ("--html",), ("--raw",)))
+
+    assert text.startswith("Subject: ")
+    assert "Message type:       ERROR" in text
+    assert "<html" in html
+    assert "Auto-Submitted: auto-generated" in raw
+    assert bench.json("status")["pending"] == 3
+
+
+def test_explain_a_file_standard_input_and_a_known_error(bench, tmp_path):
+    file = tmp_path / "mail.eml"
+    file.write_bytes(mail("order 7 of alice is lost"))
+
+    by_file, by_stdin = bench.json("explain", str(file)), bench.run("explain", "-", stdin=mail("x broke").decode())
+    by_id = bench.json("explain", "1")
+
+    assert by_file["fingerprint"]["version"] >= 1
+    assert by_file["fingerprint"]["steps"]
+    assert by_stdin.exit_code == 0
+    assert by_id["fingerprint"]["key"] == bench.json("groups")[0]["fingerprint"]
+    assert bench.run("explain", "no-such-file").exit_code == 1
+
+
+def test_fingerprint_answers_each_json_line(bench):
+    lines = "".join(json.dumps({"id": f"m{n}", "subject": "s", "body": f"order {n} is lost"}) + "\n" for n in range(3))
+
+    answers = [json.loads(line) for line in bench.run("fingerprint", stdin=lines, config=False).stdout.splitlines()]
+
+    assert [answer["id"] for answer in answers] == ["m0", "m1", "m2"]
+    assert len({answer["fingerprint"] for answer in answers}) == 1
+
+
+def test_mute_and_unmute(bench):
+    muted = bench.run("mute", "1", "--for", "2h")
+
+    assert muted.exit_code == 0
+    assert bench.json("groups")[0]["muted_until"]
+    assert bench.run("unmute", "1").exit_code == 0
+    assert bench.json("groups")[0]["muted_until"] is None
+    assert bench.run("mute", "99", "--for", "2h").exit_code == 1
+
+
+def test_mute_for_no_duration_is_wrong_usage(bench):
+    result = bench.run("mute", "1", "--for", "a while")
+
+    assert result.exit_code == 2
+    assert "is no duration" in result.output
+
+
+def test_outbox_lists_retries_and_drops(bench):
+    letter = bench.kill_letter()
+
+    assert [found["state"] for found in bench.json("outbox", "list")] == ["dead"]
+    assert letter[:8] in bench.run("outbox", "list").output
+    assert bench.run("outbox", "retry", letter[:8]).exit_code == 0
+    assert [found["state"] for found in bench.json("outbox", "list")] == ["open"]
+    assert bench.run("outbox", "drop", letter[:8]).exit_code == 1  # it is not dead any more
+
+
+def test_outbox_drop_keeps_its_mails_booked_as_undelivered(bench):
+    letter = bench.kill_letter()
+
+    assert bench.run("outbox", "drop", letter).exit_code == 0
+    assert bench.json("status")["undelivered"] == 3
+    assert bench.run("outbox", "retry", letter).exit_code == 1
+
+
+def test_send_test_delivers_a_notice(bench, tmp_path):
+    result = bench.run("send-test")
+
+    assert result.exit_code == 0, result.output
+    assert len(list((tmp_path / "data" / "mailbox" / "new").iterdir())) == 1
+
+
+def test_send_test_says_what_is_wrong_with_the_upstream(bench):
+    bench.config.write_text(
+        bench.config.read_text() + '[upstream]\nhost = "127.0.0.1"\nport = 1\nsecurity = "none"\ntimeout = "1s"\n'
+    )
+    bench.config.write_text('admins = ["a@example.com"]\n' + bench.config.read_text())
+
+    result = bench.run("send-test")
+
+    assert result.exit_code == 1
+    assert "unreachable" in result.output
+
+
+def test_replay_tells_what_would_have_been_sent(bench, tmp_path):
+    box = mailbox.mbox(tmp_path / "old.mbox")
+    for second in range(40):
+        dated = mail(f"order {second} is lost", Date=f"Sun, 01 Mar 2026 12:00:{second:02} +0000")
+        box.add(dated.replace(b"\r\n", b"\n"))
+    box.close()
+
+    found = bench.json("replay", str(tmp_path / "old.mbox"))
+
+    assert found["books"]["received"] == 40
+    assert found["books"]["pending"] == 0
+    assert sum(letter["mails"] for letter in found["letters"]) == 40
+    assert 1 <= len(found["letters"]) <= 3
+
+
+def test_health_of_a_relay_that_does_not_run_is_a_no(bench):
+    result = bench.run("health", "--timeout", "1")
+
+    assert result.exit_code == 1
+    assert "no greeting" in result.output
+
+
+def test_check_of_a_good_configuration_sums_it_up(bench):
+    result = bench.run("check")
+
+    assert result.exit_code == 0
+    assert "a local mailbox (no upstream is set)" in result.output
+
+
+def test_check_of_a_bad_configuration_says_what_and_where(bench):
+    bench.config.write_text('[timing]\nintervall = "5m"\n')
+
+    result = bench.run("check")
+
+    assert result.exit_code == 2
+    assert "relay.toml:2: [timing] intervall: there is no such setting; did you mean interval?" in result.output
+
+
+def test_check_finds_a_template_that_does_not_compile(bench, tmp_path):
+    templates = tmp_path / "templates"
+    templates.mkdir()
+    (templates / "digest.body.txt").write_text("fine\n{% if %}\n")
+    bench.config.write_text(f'templates = "{templates}"\n' + bench.config.read_text())
+
+    result = bench.run("check")
+
+    assert result.exit_code == 2
+    assert "digest.body.txt" in result.output
+    assert "2" in result.output
+
+
+def test_check_finds_a_data_directory_that_is_a_file(bench, tmp_path):
+    (tmp_path / "file").touch()
+    bench.config.write_text(f'[storage]\ndata_dir = "{tmp_path}/file/data"\n')
+
+    result = bench.run("check")
+
+    assert result.exit_code == 2
+    assert "is no folder" in result.output
+
+
+@pytest.mark.parametrize("command", ["status", "groups", "plan", "serve"])
+def test_every_command_refuses_a_bad_configuration_with_2(bench, command):
+    bench.config.write_text("admins = 7\n")
+
+    assert bench.run(command).exit_code == 2
+
+
+def test_an_unknown_command_is_wrong_usage():
+    result: Result = CliRunner().invoke(main, ["frobnicate"])
+
+    assert result.exit_code == 2
+
+
+def test_help_lists_every_command():
+    listed: Callable[[str], bool] = CliRunner().invoke(main, ["--help"]).output.__contains__
+
+    assert all(map(listed, ("serve", "receive", "work", "check", "replay", "fingerprint", "send-test", "unmute")))
