@@ -45,11 +45,11 @@ class Report:
 
 
 def shorten(text: str) -> str:
-    """The text itself, or its head and tail with a marker that says how many characters are missing between them."""
+    """The text itself, or its head and tail with a marker between them that the relay knows when it reads traces."""
     missing = len(text) - HEAD - TAIL
     if missing <= 0:
         return text
-    return f"{text[:HEAD]}\n[... {missing} characters left out ...]\n{text[-TAIL:]}"
+    return f"{text[:HEAD]}\n[... error-mail-relay: {missing} characters left out ...]\n{text[-TAIL:]}"
 
 
 def kind_of(record: logging.LogRecord) -> int:

@@ -434,7 +434,12 @@ def test_flush_and_close_share_one_limit(make_handler, make_logger, monkeypatch)
     make_logger(handler).error("nobody there")
     drain = handler._sender().drain
     limits = []
-    monkeypatch.setattr(handler._sender(), "drain", lambda limit: (limits.append(limit), drain(limit))[1])
+
+    def noting(limit):
+        limits.append(limit)
+        return drain(limit)
+
+    monkeypatch.setattr(handler._sender(), "drain", noting)
 
     handler.flush()
     handler.close()

@@ -146,5 +146,5 @@ def test_of_an_overlong_text_head_and_tail_are_kept():
 
     assert short.startswith("\nMessage type: ERROR\n")
     assert short.endswith("\nKeyError: 17")
-    assert f"[... {len(text) - HEAD - TAIL} characters left out ...]" in short
+    assert f"\n[... error-mail-relay: {len(text) - HEAD - TAIL} characters left out ...]\n" in short
     assert len(short) < HEAD + TAIL + 100

@@ -1,0 +1,108 @@
+"""Client and relay together: what the one writes the other reads, and the count survives kills."""
+
+import itertools
+import json
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from app_client import ErrorMailHandler, mail_formatter
+from relay.model import Envelope, Form, Kept, Level, Record
+from relay.parse import parse
+from tests.app_client.servers import Taken
+from tests.e2e.processes import Relay, wait_for
+
+
+def read_by_relay(mail: Taken):
+    record = Record(
+        position=0,
+        end=len(mail.content),
+        received_at=datetime.now(UTC),
+        envelope=Envelope(sender="a@example.com", recipients=("b@example.com",), peer="127.0.0.1"),
+        kept=Kept.WHOLE,
+        content=mail.content,
+        size=len(mail.content),
+    )
+    return parse(record, ())
+
+
+@pytest.mark.parametrize("formatter", [mail_formatter(), logging.Formatter()], ids=["mail format", "bare"])
+@pytest.mark.parametrize("letter", ["plain", "größer", "日本語"])
+def test_relay_reads_what_the_client_writes(sink, make_handler, make_logger, formatter, letter):
+    handler = make_handler(sink.mailhost, app=f"shop {letter}", environment="production", release="7")
+    handler.setFormatter(formatter)
+    logger = make_logger(handler)
+
+    logger.error("%d", letter)  # cannot be formatted: dropped
+    try:
+        dict[str, int]()[letter]
+    except KeyError:
+        logger.critical("no such order: %s", letter, exc_info=True)
+    [mail] = sink.wait_for(1)
+    report = read_by_relay(mail)
+
+    assert report.form is Form.CLIENT
+    assert (report.app, report.environment, report.release) == (f"shop {letter}", "production", "7")
+    assert (report.level, report.logger) == (Level.CRITICAL, logger.name)
+    assert (report.record_id, report.count, report.dropped) == (mail.record_id, 1, 1)
+    assert report.message == f"no such order: {letter}"
+    assert report.trace.endswith(f"KeyError: '{letter}'")
+    assert report.subject == "YourApplication Failed"
+
+
+def test_relay_reads_the_count_of_a_storm(sink, make_handler, make_logger):
+    """And the trace at the end of an overlong text, whose middle is left out."""
+    handler = make_handler(sink.mailhost)
+    logger = make_logger(handler)
+
+    sink.stop()
+    for _ in range(250):
+        try:
+            dict[str, int]()["order"]
+        except KeyError:
+            logger.exception("storm %s", "x" * 400_000)
+    sink.start()
+    handler.flush(20)
+    reports = [read_by_relay(mail) for mail in sink.mails]
+
+    assert sum(report.count for report in reports) == 250
+    assert {report.trace.splitlines()[-1] for report in reports} == {"KeyError: 'order'"}
+    assert {report.trace.splitlines()[0] for report in reports} == {"Traceback (most recent call last):"}
+
+
+@pytest.mark.e2e
+def test_every_error_is_counted_once_while_the_relay_is_killed_again_and_again(tmp_path, make_logger):
+    """Supervisor and receiver go in the midst of the storm, so that replies are missed."""
+    places = ["".join(letters) for letters in itertools.product("abcdef", repeat=2)]
+    with Relay(tmp_path / "relay", admins=["yourname@example.com"]) as relay:
+        handler = ErrorMailHandler(
+            ("127.0.0.1", relay.smtp_port), "a@example.com", "b@example.com", "Failed", queue_size=5000
+        )
+        logger = make_logger(handler)
+
+        for turn in range(4):
+            for number, place in enumerate(places * 5):
+                logger.error("place %s failed %s", place, "ab"[number % 2])
+            wait_for(less_pending(handler), "a mail to get through")
+            relay.kill("receiver" if turn % 2 else "supervisor")
+            if not turn % 2:
+                relay.start()
+        handler.flush(60)
+        assert (handler.pending, handler.dropped) == (0, 0)
+        handler.close()
+        logged = 4 * 5 * len(places)
+
+        counted = wait_for(lambda: number if (number := counted_by(relay)) >= logged else 0, "all to be counted")
+
+    assert counted == logged
+
+
+def less_pending(handler: ErrorMailHandler) -> Callable[[], bool]:
+    before = handler.pending
+    return lambda: handler.pending < before
+
+
+def counted_by(relay: Relay) -> int:
+    return sum(group["occurrences"] for group in json.loads(relay.run("groups", "--json").stdout or "[]"))
