@@ -52,10 +52,12 @@ class Draft:
 
     @classmethod
     def of(cls, envelope: Envelope, kept: Kept, content: bytes, *, received_at: datetime, size: int) -> Draft:
-        """Take a mail down. Raises ValueError where a text of the envelope holds a NUL."""
+        """Take a mail down. Raises ValueError where a text of the envelope holds a NUL, or `size` is negative."""
         texts = (envelope.peer, envelope.sender, *envelope.recipients)
         if any("\0" in text for text in texts):
             raise ValueError("an envelope cannot hold a NUL")
+        if size < 0:
+            raise ValueError("a mail cannot have a negative size")
         packed = "\0".join(texts).encode("utf-8", "surrogateescape")
         moment = (received_at - _EPOCH) // _MICROSECOND
         return cls((len(packed), _KINDS.index(kept), moment, size), packed + content)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
+from queue import SimpleQueue
 from typing import NamedTuple, Self
 
 from relay.errors import SpoolError
@@ -31,6 +32,9 @@ class _Waiting(NamedTuple):
     position: asyncio.Future[int]
 
 
+_Group = list[_Waiting]
+
+
 class SpoolWriter:
     """The writing end of a spool; one for each, in the receiver's event loop."""
 
@@ -38,9 +42,11 @@ class SpoolWriter:
         """See `open`; `group_size` in bytes is about the most that is synced at once."""
         self._spool = log
         self._group_size = group_size
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
         self._waiting: deque[_Waiting] = deque()
-        self._commits: asyncio.Task[None] | None = None
+        self._groups: SimpleQueue[tuple[_Group, bytes] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._closed = False
         self.records = 0
         """Records written since the start."""
@@ -73,25 +79,25 @@ class SpoolWriter:
         loop = asyncio.get_running_loop()
         waiting = _Waiting(draft, kept is Kept.COUNT, loop.create_future())
         self._waiting.append(waiting)
-        if self._commits is None:
-            self._commits = loop.create_task(self._commit_all())
+        if self._idle.is_set():
+            self._idle.clear()
+            loop.call_soon(self._begin_group, loop)  # after all that this turn of the loop brings
         return await waiting.position
 
-    async def _commit_all(self) -> None:
-        while self._waiting:
-            group = self._take()
-            try:
-                first = await self._commit(group)
-            except SpoolError as error:
-                _refuse(group, error)
-            except Exception:  # noqa: BLE001 -- whatever it is, nobody may be left waiting for an answer
-                _log.exception("writing to the spool failed in an unforeseen way")
-                _refuse(group, SpoolError("cannot write to the spool; the receiver's log says more"))
-            else:
-                _answer(group, first)
-        self._commits = None
+    def _begin_group(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hand the next group over to the thread, if there is one."""
+        if not self._waiting:
+            self._idle.set()
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._write_groups, args=(loop,), name="spool", daemon=True)
+            self._thread.start()
+        group = self._take()
+        spool = self._spool
+        data = b"".join([waiting.draft.encode(synced=spool.synced, seed=spool.seed) for waiting in group])
+        self._groups.put((group, data))
 
-    def _take(self) -> list[_Waiting]:
+    def _take(self) -> _Group:
         """Take the next group: in order, all counters or none, and not much larger than a group may be."""
         group = [self._waiting.popleft()]
         size = len(group[0].draft)
@@ -102,21 +108,38 @@ class SpoolWriter:
             group.append(self._waiting.popleft())
         return group
 
-    async def _commit(self, group: Sequence[_Waiting]) -> int:
-        spool = self._spool
-        data = b"".join([waiting.draft.encode(synced=spool.synced, seed=spool.seed) for waiting in group])
-        loop = asyncio.get_running_loop()
-        first = await loop.run_in_executor(self._thread, lambda: spool.append(data, last_resort=group[0].last_resort))
-        self.records += len(group)
-        self.syncs += 1
-        return first
+    def _write_groups(self, loop: asyncio.AbstractEventLoop) -> None:
+        """What the thread does: nothing but write and sync, one group at a time."""
+        while (job := self._groups.get()) is not None:
+            group, data = job
+            loop.call_soon_threadsafe(self._end_group, loop, group, self._write(group, data))
+
+    def _write(self, group: _Group, data: bytes) -> int | SpoolError:
+        """Return the position of the group's first record, or why there is none."""
+        try:
+            return self._spool.append(data, last_resort=group[0].last_resort)
+        except SpoolError as error:
+            return error
+        except Exception:  # noqa: BLE001 -- whatever it is, nobody may be left waiting for an answer
+            _log.exception("writing to the spool failed in an unforeseen way")
+            return SpoolError("cannot write to the spool; the receiver's log says more")
+
+    def _end_group(self, loop: asyncio.AbstractEventLoop, group: _Group, outcome: int | SpoolError) -> None:
+        if isinstance(outcome, SpoolError):
+            _refuse(group, outcome)
+        else:
+            self.records += len(group)
+            self.syncs += 1
+            _answer(group, outcome)
+        self._begin_group(loop)
 
     async def close(self) -> None:
         """Refuse further appends, wait for those under way, close the files."""
         self._closed = True
-        if self._commits is not None:
-            await self._commits
-        self._thread.shutdown()
+        await self._idle.wait()
+        if self._thread is not None:
+            self._groups.put(None)
+            self._thread.join()
         self._spool.close()
 
 
