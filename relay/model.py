@@ -367,6 +367,7 @@ class Letter:
     kind: LetterKind
     route: str
     created_at: datetime
+    """When it was put into the outbox: frozen, or revived by an administrator."""
     message_id: str
     subject: str
     raw: bytes

@@ -14,7 +14,7 @@ from relay.errors import LeaseLost
 from relay.ledger.columns import EPOCH
 from relay.ledger.engine import Database
 from relay.ledger.gate import Gate
-from relay.ledger.schema import leases, letters
+from relay.ledger.schema import IS_TO_TRY, leases, letters
 from relay.ledger.upserts import insert_missing
 
 
@@ -43,9 +43,9 @@ class Leases(Database):
 
         To be called when a worker starts (its name belongs to a data directory that it has locked) and when it stops.
         """
-        with self._write(Gate.PASSED_BY) as connection:
+        with self._write(Gate.ALONE) as connection:
             connection.execute(update(leases).where(leases.c.holder == worker).values(expires_at=EPOCH))
-            claimed = update(letters).where(letters.c.claimed_by == worker)
+            claimed = update(letters).where(IS_TO_TRY, letters.c.claimed_by == worker)
             connection.execute(claimed.values(claim="", claimed_by="", claimed_until=None))
 
 

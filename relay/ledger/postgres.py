@@ -80,6 +80,9 @@ class Postgres:
         with self.engine.begin() as connection:
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_milliseconds(_MIGRATION_PATIENCE)}")
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION})
+            encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
+            if encoding != "UTF8":  # any other would refuse some mail's text, again and again
+                raise LedgerError(f"the ledger's database is in {encoding}; it has to be made with ENCODING 'UTF8'")
             yield connection
 
     def shrink(self, connection: Connection, pages: int) -> None:

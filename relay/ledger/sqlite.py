@@ -34,8 +34,9 @@ class Sqlite:
         if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
             raise LedgerError("a SQLite ledger needs a file: sqlite:////folder/ledger.db")
         self.path = Path(url.database)
+        seconds = patience.total_seconds()
         self.engine: Engine = create_engine(
-            url, hide_parameters=True, connect_args={"timeout": patience.total_seconds()}
+            url, hide_parameters=True, pool_timeout=seconds, connect_args={"timeout": seconds}
         )
         event.listen(self.engine, "connect", _on_connect)
 

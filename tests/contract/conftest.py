@@ -26,21 +26,21 @@ def postgres_socket() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def new_database(postgres_socket: str) -> Callable[[], str]:
+def new_database(postgres_socket: str) -> Callable[..., str]:
     """Makes a database and returns its URL, with a password that a trusting server does not look at."""
     import psycopg
 
-    def create() -> str:
+    def create(options: str = "") -> str:
         name = f"ledger{next(_numbers)}"
         with psycopg.connect(host=postgres_socket, user="relay", dbname="postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 {options}")
         return f"postgresql://relay:hunter2@/{name}?host={postgres_socket}"
 
     return create
 
 
 @pytest.fixture(scope="session")
-def emptied_database(new_database: Callable[[], str]) -> Callable[[], str]:
+def emptied_database(new_database: Callable[..., str]) -> Callable[[], str]:
     """Empties one database that holds a ledger, which takes less time and room than making one."""
     import psycopg
 

@@ -367,6 +367,12 @@ def test_session_is_durable_and_waits_for_no_lock_for_ever(new_database: Callabl
 
 
 @pytest.mark.postgres
+def test_database_that_cannot_hold_every_text_is_refused(new_database: Callable[..., str]):
+    with pytest.raises(LedgerError, match="UTF8"):
+        Ledger.open(new_database("ENCODING 'LATIN1' LOCALE 'C'"))
+
+
+@pytest.mark.postgres
 def test_connection_the_server_ended_is_replaced(emptied_database: Callable[[], str]):
     """A server that was restarted costs one call at most."""
     ledger = Ledger.open(emptied_database())

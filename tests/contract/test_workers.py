@@ -92,6 +92,20 @@ def test_sorters_with_different_spools_find_the_same_new_errors(workers):
         assert sum(course.counts) == group.mails
 
 
+@pytest.mark.postgres
+def test_sorters_of_different_errors_do_not_wait_for_each_other(emptied_database):
+    """One is in the middle of its batch while the other begins and ends."""
+    url = emptied_database()
+    one, two = Ledger.open(url), Ledger.open(url, patience=timedelta(milliseconds=50))
+    with one.sorting(SPOOL, 0) as tx:
+        tx.groups([key("a"), key("b")])
+        sort(two, {"c": 1}, spool=OTHER)
+        tx.save([fresh("a")])
+    assert {group.fingerprint for group in one.groups()} == {"a", "c"}
+    one.close()
+    two.close()
+
+
 def test_second_sorter_gets_what_the_first_one_saved(workers):
     """It asks for the error while the first one is still at it."""
     one, two = workers(), workers()

@@ -24,6 +24,7 @@ def _only(condition: str) -> dict[str, Any]:
 def upgrade() -> None:
     _mails_came()
     _groups()
+    _groups_to_find()
     _group_details()
     _letters()
     _letter_parts()
@@ -102,6 +103,9 @@ def _groups() -> None:
         sa.UniqueConstraint("key", name="groups_key"),
         sqlite_autoincrement=True,
     )
+
+
+def _groups_to_find() -> None:
     op.create_index("groups_due", "groups", ["due_at"], **_only("due_at IS NOT NULL"))
     op.create_index(
         "groups_pending", "groups", ["route", "phase", "pending_since", "pending_mails"], **_only("pending_mails > 0")
