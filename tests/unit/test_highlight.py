@@ -1,0 +1,66 @@
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+from markupsafe import Markup
+
+from relay.highlight import MOST, highlight
+from tests.unit.digests import TRACE
+
+
+def without_spans(html: str) -> str:
+    return Markup(re.sub(r'<span class="[a-z]">|</span>', "", html)).unescape()
+
+
+def test_exception_keyword_and_line_number_are_coloured():
+    html = highlight(TRACE)
+
+    assert '<span class="e">ZeroDivisionError</span>: division by zero' in html
+    assert '<span class="k">for</span> item in cart' in html
+    assert 'line <span class="n">118</span>, in checkout' in html
+
+
+def test_line_of_markers_is_one_span_with_its_line_end():
+    """So that a phone can hide it without leaving an empty line."""
+    assert '<span class="m">               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n</span>' in highlight(TRACE)
+
+
+def test_lines_left_out_do_not_confuse_the_rest():
+    head, tail = TRACE.splitlines()[:2], TRACE.splitlines()[-4:]
+
+    html = highlight("\n".join([*head, "… 9 lines left out …", "  [Previous line repeated 3 more times]", *tail]))
+
+    assert '<span class="c">… 9 lines left out …' in html
+    assert '<span class="e">ZeroDivisionError</span>' in html
+
+
+def test_text_stays_the_same_but_for_spans():
+    assert without_spans(highlight(TRACE)) == TRACE
+
+
+def test_html_in_a_trace_is_escaped():
+    html = highlight(TRACE.replace("division by zero", '<script>alert("1")</script>'))
+
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+
+
+def test_what_looks_like_our_own_spans_is_escaped():
+    html = highlight('Traceback (most recent call last):\n    <span class="m">^^^</span>\n')
+
+    assert "&lt;span class=" in html
+    assert 'class="m"' not in html
+
+
+def test_huge_or_foreign_traces_are_only_escaped():
+    huge, java = TRACE + "x" * MOST, "java.lang.NullPointerException\n\tat a.b(C.java:3) <init>"
+
+    assert "<span" not in highlight(huge)
+    assert highlight(java) == java.replace("<", "&lt;").replace(">", "&gt;")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=300))
+def test_any_text_survives(text):
+    trace = f"Traceback (most recent call last):\n{text}"
+
+    assert trace == without_spans(highlight(trace))
