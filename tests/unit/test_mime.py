@@ -1,0 +1,149 @@
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay.mime import Heading, compose, html_part, text_part
+from relay.model import LetterKind
+from relay.wording import one_line
+from tests.unit.digests import NOW
+
+ID = "5f2b8c1de0a94476b3f1d2c4a5e60718"
+
+
+def heading(**fields):
+    given: dict[str, Any] = {
+        "id": ID,
+        "kind": LetterKind.DIGEST,
+        "sender": "server-error@example.com",
+        "recipients": ("yourname@example.com",),
+        "at": NOW,
+    }
+    return Heading(**(given | fields))
+
+
+def mail(subject="Subject", text="Text\n", html="<p>Text</p>", **fields) -> bytes:
+    return compose(heading(**fields), subject=subject, text=text, html=html)
+
+
+def read(raw: bytes):
+    return message_from_bytes(raw, policy=policy.default)
+
+
+def test_headers_say_who_when_and_that_no_robot_need_answer():
+    headers = read(mail(recipients=("a@example.com", "b@example.com"), kind=LetterKind.FOLLOW_UP))
+
+    assert headers["From"] == "server-error@example.com"
+    assert headers["To"] == "a@example.com, b@example.com"
+    assert headers["Date"].datetime == NOW
+    assert headers["Message-ID"] == f"<{ID}@example.com>"
+    assert headers["Auto-Submitted"] == "auto-generated"
+    assert headers["X-Error-Mail-Relay"] == "follow-up"
+    assert headers["References"] is headers["In-Reply-To"] is None
+
+
+@pytest.mark.parametrize("host", ["example.com", "a-rather-long-host-name." * 8 + "example.com"])
+def test_thread_is_referred_to_as_it_is(host):
+    """The standard library would take a long one for text and encode it, and clients would not thread."""
+    thread = f"<{ID}@{host}>"
+
+    raw = mail(thread=thread)
+
+    assert f"\r\nIn-Reply-To: {thread}\r\nReferences: {thread}\r\n".encode() in raw
+
+
+@pytest.mark.parametrize("thread", ["no message id", "<a@b>\r\nBcc: c@example.com", "<a@b> <c@d>", "<@>"])
+def test_thread_that_is_no_message_id_is_left_out(thread):
+    headers = read(mail(thread=thread))
+
+    assert headers["References"] is headers["In-Reply-To"] is headers["Bcc"] is None
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "=?utf-8?q?a=0D=0ABcc:_victim@example.com?=",
+        "=?utf-8?b?YQ0KQmNjOiB2aWN0aW1AZXhhbXBsZS5jb20=?= and more",
+        "x=?utf-8?q?a=0ABcc:_victim@example.com?=y",
+    ],
+)
+def test_encoded_word_in_a_subject_stays_text(subject):
+    """The standard library decodes it on the way in and writes its line breaks out."""
+    raw = mail(subject=subject)
+
+    assert b"\r\nBcc" not in raw
+    assert read(raw)["Subject"] == subject
+
+
+@given(st.text(st.characters()))
+def test_any_subject_stays_one_header(text):
+    subject = one_line(text, 200)
+
+    headers = read(mail(subject=subject))
+
+    assert set(headers.keys()) == {
+        "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "X-Error-Mail-Relay", "MIME-Version",
+        "Content-Type",
+    }  # fmt: skip
+    assert headers["Subject"] == subject
+
+
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\t")))
+def test_any_text_comes_out_as_it_went_in(text):
+    text = text + "\n"
+
+    raw = mail(text=text, html=text)
+
+    assert (text_part(raw), html_part(raw)) == (text, text)
+    assert raw.isascii()
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
+    assert b"\n" not in raw.replace(b"\r\n", b"")
+
+
+def test_parts_are_alternatives_that_no_upstream_has_to_recode():
+    message = read(mail(text="▁▂█ " + "x" * 3000 + "\n.\nFrom me\n", html="<p>" + "▁▂█ " * 300))
+
+    assert message.get_content_type() == "multipart/alternative"
+    assert [(part.get_content_type(), part["Content-Transfer-Encoding"]) for part in message.iter_parts()] == [
+        ("text/plain", "quoted-printable"),
+        ("text/html", "base64"),  # shorter there
+    ]
+
+
+def test_same_mail_gives_same_bytes():
+    assert mail() == mail()
+
+
+def test_recipients_too_many_to_name_are_not_named():
+    headers = read(mail(recipients=tuple(f"somebody-{n}@example.com" for n in range(200))))
+
+    assert headers["To"] == "undisclosed-recipients:;"
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "nobody", "a@b\nBcc: c@example.com", "@", "a b@c d", "ü@example.com", "a@" + "b" * 70]
+)
+def test_recipient_that_cannot_be_named_costs_nobody_the_mail(bad):
+    headers = read(mail(recipients=("a@example.com", bad)))
+
+    assert "a@example.com" in headers["To"]
+    assert headers["Bcc"] is None
+
+
+def test_domain_beyond_ascii_is_written_in_ascii():
+    raw = mail(sender="relay@bücher.example", recipients=("a@bücher.example",))
+
+    assert b"\r\nTo: a@xn--bcher-kva.example\r\n" in raw
+    assert f"Message-ID: <{ID}@xn--bcher-kva.example>\r\n".encode() in raw
+
+
+def test_mail_without_a_part_has_no_text_of_it():
+    assert (text_part(b""), html_part(b"Subject: x\r\n\r\nplain\r\n")) == ("", "")
+    assert text_part(b"Subject: x\r\n\r\nplain\r\n") == "plain\n"
+
+
+def test_date_is_in_the_zone_of_the_moment_given():
+    assert b"\r\nDate: Tue, 03 Mar 2026 13:08:02 +0000\r\n" in mail(at=datetime(2026, 3, 3, 13, 8, 2, tzinfo=UTC))
