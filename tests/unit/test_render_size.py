@@ -1,0 +1,233 @@
+"""A digest fits its limit whatever it holds, and what is left out is counted."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from relay.model import Course, Digest, Entry, Form, LetterKind, Level, Reason, Report
+from relay.page import details, page
+from relay.render import Renderer, html_part, text_part
+from tests.unit.digests import NOW, TRACE, Limits, books, digest, entry, report
+
+UTC_ZONE = ZoneInfo("UTC")
+
+
+def renderer(**limits) -> Renderer:
+    return Renderer(None, Limits(**limits), UTC_ZONE, "server-error@example.com")
+
+
+def many(number: int, **fields) -> Iterator[Entry]:
+    for n in range(number):
+        yield entry(occurrences=number - n, group_id=n, title=f"ValueError in step_{n:04}", **fields)
+
+
+def told_in_full(text: str) -> int:
+    return len(re.findall(r"^Message type:", text, re.MULTILINE))
+
+
+def test_twenty_ordinary_errors_are_told_in_full():
+    text = text_part(renderer().digest(digest(*many(20))).raw)
+
+    assert told_in_full(text) == 20
+    assert text.count("ZeroDivisionError: division by zero") == 20
+
+
+def test_errors_beyond_the_limit_get_a_line_each_by_count():
+    told = list(many(30))
+
+    text = text_part(renderer(full_errors=3).digest(digest(*reversed(told))).raw)
+
+    assert told_in_full(text) == 3
+    assert re.findall(r"^\d+ of 30: NEW: (.+)$", text, re.MULTILINE) == [e.title for e in told[:3]]
+    lines = re.findall(r"^ +(\d+)  new +(ValueError in step_\d+) +([\d,]+)×", text, re.MULTILINE)[3:]
+    assert lines == [(str(e.group_id), e.title, f"{e.occurrences:,}") for e in told[3:]]
+
+
+def test_critical_error_is_told_in_full_whatever_its_count():
+    rare = entry(occurrences=1, level=Level.CRITICAL, title="DiskFull in save")
+
+    text = text_part(renderer(full_errors=2).digest(digest(*many(10), rare)).raw)
+
+    assert "1 of 11: NEW, CRITICAL: DiskFull in save" in text
+
+
+def assert_that_counts_add_up(text: str, told: list[Entry]) -> None:
+    """What is shown and what is folded are together what was told, for errors sorted by count."""
+    folded = re.search(
+        r"([\d,]+)(?: more)? errors had no room here, with ([\d,]+) occurrences? in ([\d,]+) mails", text
+    )
+    assert folded is not None
+    errors, occurrences, mails = (int(number.replace(",", "")) for number in folded.groups())
+    shown = re.findall(r"^ +\d+  new .* ([\d,]+)×", text, re.MULTILINE)
+    assert len(shown) == len(told) - errors
+    assert occurrences == mails == sum(e.occurrences for e in told[len(shown) :])
+    assert f"{sum(e.occurrences for e in told):,} occurrences, " in text
+
+
+def test_five_thousand_errors_make_one_mail_with_exact_totals():
+    told = list(many(5000))
+
+    rendered = renderer().digest(digest(*told))
+
+    assert len(rendered.raw) <= 90_000
+    assert "5,000 new" in rendered.subject
+    assert told_in_full(text_part(rendered.raw)) > 5
+    assert_that_counts_add_up(text_part(rendered.raw), told)
+
+
+def test_huge_trace_keeps_its_beginning_and_its_end():
+    frames = "".join(f'  File "/srv/x.py", line {n}, in f{n}\n    g()\n' for n in range(20_000))
+    huge = report(trace=f"Traceback (most recent call last):\n{frames}ValueError: at last")
+
+    text = text_part(renderer(trace_lines=60).digest(digest(entry(sample=huge))).raw)
+
+    trace = text[text.index("Traceback") :].partition("\n\n-----")[0].splitlines()
+    assert len(trace) == 60
+    assert trace[0] == "Traceback (most recent call last):"
+    assert "… 39,943 lines left out …" in trace
+    assert trace[-1] == "ValueError: at last"
+
+
+@pytest.mark.parametrize("text", ["x" * 300_000, "é\n" * 100_000, "▁" * 50_000, "<&>" * 60_000, "= " * 90_000])
+def test_huge_texts_are_cut_to_the_limit(text):
+    sample = report(message=text, trace=f"{TRACE}{text}", location=text, host=text, time=text)
+
+    rendered = renderer().digest(digest(*many(25, sample=sample), notes=(text,) * 60))
+
+    assert len(rendered.raw) <= 90_000
+    assert told_in_full(text_part(rendered.raw)) >= 1
+
+
+def test_smallest_limit_still_holds_the_totals():
+    told = list(many(300))
+    notes = ("A sentence of the relay's own. " * 30,) * 30
+
+    rendered = renderer(max_size=10_000).digest(digest(*told, notes=notes, recipients=("a@example.com",) * 400))
+
+    assert len(rendered.raw) <= 10_000
+    assert_that_counts_add_up(text_part(rendered.raw), told)
+
+
+@pytest.mark.parametrize("text", ["\U0001f9e8" * 5000, "=?" * 5000, "<&" * 5000, "\u202e" * 5000, "a b" * 5000])
+@pytest.mark.parametrize("number", [1, 300])
+def test_smallest_limit_holds_for_the_longest_of_everything(text, number):
+    address = "a" * 60 + "@" + ("b" * 60 + ".") * 3 + "example.com"
+    told = digest(
+        *(
+            entry(app=f"{text[n:]}", title=text, level=Level.CRITICAL, sample=report(message=text))
+            for n in range(number)
+        ),
+        kind=LetterKind.FOLLOW_UP,
+        route=text,
+        notes=(text,) * 30,
+        recipients=(address,) * 50,
+        thread=f"<{'x' * 200}@{'y' * 200}>",
+        books=books(received=10**12),
+    )
+
+    rendered = Renderer(None, Limits(max_size=10_000), UTC_ZONE, address).digest(told)
+
+    assert len(rendered.raw) <= 10_000
+
+
+def test_notices_are_bounded_too():
+    notice = renderer().notice(
+        id="a" * 32, recipients=("a@b",), created_at=NOW, title="x" * 5000, lines=["y" * 5000] * 5000
+    )
+
+    assert len(notice.raw) <= 90_000
+    assert "4,980 further notes had no room here." in text_part(notice.raw)
+
+
+def test_same_digest_gives_the_same_bytes():
+    told = digest(*many(40))
+
+    assert renderer().digest(told).raw == renderer().digest(told).raw
+
+
+texts = st.text(st.characters(), max_size=40) | st.sampled_from(["=" * 3000, "é" * 2000, "line\n" * 900, TRACE * 3])
+moments = st.datetimes(datetime(1971, 1, 1), datetime(2199, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+counts = st.integers(0, 10**12)
+rates = st.floats(0, 10**9)
+reports = st.builds(
+    Report, form=st.sampled_from(Form), subject=texts, sender=texts, app=texts, level=st.sampled_from(Level),
+    logger=texts, location=texts, module=texts, function=texts, time=texts, message=texts, trace=texts,
+    environment=texts, host=texts, release=texts, dropped=st.integers(0, 9), cut=st.booleans(),
+)  # fmt: skip
+courses = st.builds(
+    Course,
+    since=moments,
+    step=st.timedeltas(timedelta(seconds=1), timedelta(days=9)),
+    counts=st.lists(counts).map(tuple),
+)
+entries = st.builds(
+    Entry, group_id=st.integers(0, 10**9), reason=st.sampled_from(Reason), app=texts, title=texts,
+    level=st.sampled_from(Level), mails=counts, occurrences=counts, since=moments, until=moments,
+    rate=rates, rate_before=rates, first_seen=moments, last_seen=moments, seen_before=st.none() | moments,
+    total_occurrences=counts, episode_occurrences=counts, episode_since=moments, peak=counts,
+    course=st.none() | courses, sample=st.none() | reports,
+)  # fmt: skip
+digests = st.builds(
+    Digest,
+    id=st.text("0123456789abcdef", min_size=32, max_size=32),
+    kind=st.sampled_from([LetterKind.DIGEST, LetterKind.FOLLOW_UP]),
+    route=texts,
+    recipients=st.lists(st.emails() | texts, max_size=9).map(tuple),
+    created_at=moments,
+    entries=st.builds(lambda few, times: tuple(few * times), st.lists(entries, max_size=3), st.integers(1, 60)),
+    books=st.builds(books, received=counts, pending=counts),
+    notes=st.builds(lambda few, times: few * times, st.lists(texts, max_size=3), st.integers(1, 9)).map(tuple),
+    thread=texts | st.just("<0123@example.com>"),
+)
+any_digest = settings(
+    max_examples=20,
+    deadline=None,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # shrinking such a digest takes minutes
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
+)
+
+
+@any_digest
+@given(digests, st.integers(10_000, 90_000))
+def test_any_digest_becomes_a_mail_within_the_limit(told, max_size):
+    rendered = renderer(max_size=max_size).digest(told)
+
+    assert len(rendered.raw) <= max_size
+    assert rendered.raw.isascii()
+    assert max(map(len, rendered.raw.split(b"\r\n"))) <= 998
+    assert rendered.faults == ()
+    assert "</html>" in html_part(rendered.raw)
+
+
+@any_digest
+@given(digests, st.integers(0, 40))
+def test_counts_add_up_in_any_detail(told, step):
+    every = list(details(Limits(max_size=20_000), len(told.entries)))
+
+    laid_out = page(told, every[min(step, len(every) - 1)], UTC_ZONE)
+
+    shown = [item.id for item in laid_out.full + laid_out.lines]
+    assert laid_out.folded.errors == len(told.entries) - len(shown)
+    assert laid_out.total.occurrences == told.occurrences
+    rest = sorted(e.group_id for e in told.entries)
+    for group in shown:
+        rest.remove(group)
+    assert laid_out.folded.errors == len(rest)
+    if laid_out.folded.errors == 0:
+        assert (laid_out.folded.occurrences, laid_out.folded.mails) == (0, 0)
+
+
+def test_steps_only_ever_shorten():
+    every = list(details(Limits(), 300))
+
+    for longer, shorter in pairwise(every):
+        assert shorter.full <= longer.full
+        assert shorter.trace_lines <= longer.trace_lines
+        assert shorter.notes <= longer.notes
+    assert (every[-1].full, every[-1].lines, every[-1].notes) == (0, 0, 0)
