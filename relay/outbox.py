@@ -13,10 +13,11 @@ one that is longer, so that the next one to find out is another.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from time import monotonic
+from traceback import extract_tb
 
 import structlog
 
@@ -66,11 +67,11 @@ class Outbox:
         if letter is None:
             return False
         self._fresh = False  # one try after a start needs no pause: whoever put the password right need not wait
-        began = time.monotonic()
+        began = monotonic()
         attempt = self._try(letter, now)
         if attempt is None:
             return False
-        self._conclude(letter, attempt, upstream, now + timedelta(seconds=int(time.monotonic() - began)))
+        self._conclude(letter, attempt, upstream, now + timedelta(seconds=int(monotonic() - began)))
         return True
 
     def _claim(self, now: datetime) -> Letter | None:
@@ -96,9 +97,8 @@ class Outbox:
         except RelayError:
             self._let_go(letter, now)
             raise
-        except Exception as error:
-            log.exception("an error in the relay itself; the letter is tried again", letter=letter.id)
-            return Attempt(answers=_all_later(letter, f"an error in the relay itself: {type(error).__name__}"))
+        except Exception as error:  # noqa: BLE001 -- one letter must not stop the others, whatever is wrong with us
+            return _faulted(letter, error)
         return None
 
     def _let_go(self, letter: Letter, now: datetime) -> None:
@@ -194,6 +194,14 @@ def _untouched(letter: Letter, next_try_at: datetime | None) -> Outcome:
 def _all_later(letter: Letter, words: str) -> dict[str, Answer]:
     """What a try that broke off means for each recipient."""
     return dict.fromkeys(letter.recipients, Answer(verdict=Verdict.LATER, code=0, text=words[:MAX_TEXT]))
+
+
+def _faulted(letter: Letter, error: Exception) -> Attempt:
+    """What an error of our own means. Neither its text nor its frames' variables are told: they may hold the mail."""
+    place = " > ".join(f"{frame.name}:{frame.lineno}" for frame in extract_tb(error.__traceback__))
+    name = type(error).__name__
+    log.error("an error in the relay itself; the letter is tried again", letter=letter.id, error=name, at=place)
+    return Attempt(answers=_all_later(letter, f"an error in the relay itself: {name}"))
 
 
 def _is_open(answer: Answer) -> bool:

@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay import config
+from relay import outbox as outbox_module
 from relay.deliver import Upstream, open_target
 from relay.errors import LedgerBusy
 from relay.ledger import Ledger, StoredLetter, sqlite_url
@@ -41,6 +42,12 @@ PASSWORD = "corr3ct horse"
 def server() -> Iterator[servers.Upstream]:
     with servers.Upstream() as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def tries_take_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow this machine is."""
+    monkeypatch.setattr(outbox_module, "monotonic", lambda: 0.0)
 
 
 @pytest.fixture
@@ -373,6 +380,20 @@ def test_a_letter_that_breaks_the_upstream_lets_others_find_out_whether_it_is_ba
     assert (stored(ledger, stuck).state, stored(ledger, stuck).ambiguous) == (LetterState.OPEN, False)
 
 
+def test_pauses_begin_at_the_end_of_a_try(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a try that hung for two minutes would be followed by the next one at once."""
+    readings = iter([1000.0, 1120.9])
+    monkeypatch.setattr(outbox_module, "monotonic", lambda: next(readings))
+    server.say("GREETING", "421 4.3.2 not now")
+    write(ledger)
+
+    outbox.step(NOON)
+
+    assert ledger.upstream().next_try_at == NOON + 2 * MINUTE + MINUTE
+
+
 # --- Without a word ---------------------------------------------------------------------------------------------------
 
 
@@ -544,17 +565,20 @@ def test_an_error_of_our_own_on_one_letter_does_not_stop_the_others(
     class Faulty(Upstream):
         def deliver(self, raw: bytes, **how: object) -> Attempt:
             if b"Subject: faulty" in raw:
-                raise ZeroDivisionError
+                raise ZeroDivisionError("on " + raw.decode())
             return super().deliver(raw, **how)  # type: ignore[arg-type]
 
     outbox = new_outbox(target=Faulty(settings(server, tmp_path).upstream))
     faulty = write(ledger, ADA, route="faulty")
     write(ledger, BOB, route="fine", at=NOON + SECOND)
 
-    for minute in range(3):
-        outbox.step(NOON + minute * MINUTE)
+    with capture_logs() as logs:
+        for minute in range(3):
+            outbox.step(NOON + minute * MINUTE)
 
     assert [mail.recipients for mail in server.mails] == [(BOB,)]
+    assert "an error in the relay itself" in logs[0]["event"]
+    assert not any("Message-ID:" in str(line) or "exc_info" in line for line in logs)
     assert stored(ledger, faulty).deliveries[0].text == "an error in the relay itself: ZeroDivisionError"
 
 
