@@ -4,6 +4,8 @@
     tick       one look: what each route is told, what is made good to whom
     accounts   who may have a mail, and what is said of budgets
     letters    the digest as a value, and rendered
+    former     what an earlier configuration left behind
+    preview    the same for what is pending, without telling anybody
 
 Guarantee: a digest and the groups it was made of change in one transaction, under a lease with a fencing token: every
 pending mail is in exactly one digest, whatever dies when and however many workers share the ledger.

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import structlog
 
 from relay.config import Settings
+from relay.digest.former import gone_routes, strangers
 from relay.digest.letters import Frozen, Letters
 from relay.digest.tick import Tick
 from relay.errors import LeaseLost
@@ -37,6 +38,8 @@ class Digests:
         self._leased_at: datetime | None = None
         self._looked_at: datetime | None = None
         self._pause = LOOK_EVERY
+        self._strangers: list[tuple[str, str]] | None = None
+        self._gone: list[str] = []
 
     def step(self, now: datetime, *, caught_up: bool = True) -> bool:
         """Freeze what is due; False where nothing was, another worker does it, or the last look was just now.
@@ -50,12 +53,13 @@ class Digests:
         self._looked_at = now
         if not self._lease(now):
             return False
+        self._look_back()
         upstream = self._ledger.upstream()
         try:
             with self._ledger.scheduling(LEASE, self._token or 0) as tx:
                 letters = Letters(tx, self._renderer, self._settings, now)
-                tick = Tick(tx, letters, self._settings, upstream, now, caught_up=caught_up)
-                tick.run()
+                tick = Tick(tx, letters, self._settings, now, caught_up=caught_up)
+                tick.run(upstream, self._strangers or (), self._gone)
         except LeaseLost:
             self._token = None
             return False
@@ -63,6 +67,13 @@ class Digests:
         for frozen in letters.frozen:
             _log(frozen)
         return bool(letters.frozen)
+
+    def _look_back(self) -> None:
+        """Find what an earlier configuration left behind, until there is none of it: a letter may be on its way."""
+        if self._strangers is None:
+            self._gone = gone_routes(self._ledger, self._settings.routes)
+        if self._strangers is None or self._strangers:
+            self._strangers = strangers(self._ledger, self._settings.routes)
 
     def _lease(self, now: datetime) -> bool:
         """Hold the lease for this step, renewed in time."""

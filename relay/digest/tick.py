@@ -9,9 +9,10 @@ from datetime import datetime
 from relay import notes
 from relay.config import Route, Settings
 from relay.digest.accounts import Paid, pay, sentences
+from relay.digest.former import route_of
 from relay.digest.letters import Letters
 from relay.entries import entry, merged
-from relay.ledger import SchedulingTransaction
+from relay.ledger import DeadTotal, SchedulingTransaction
 from relay.model import Entry, Group, LetterKind, Level, Phase, UpstreamState
 from relay.schedule import scheduled, told
 from relay.turns import MAX_ENTRIES, Turn, turn
@@ -25,31 +26,32 @@ class Tick:
     """What is done at one moment, in one transaction; `due` is how many groups had their turn."""
 
     def __init__(
-        self,
-        tx: SchedulingTransaction,
-        letters: Letters,
-        settings: Settings,
-        upstream: UpstreamState,
-        now: datetime,
-        *,
-        caught_up: bool,
+        self, tx: SchedulingTransaction, letters: Letters, settings: Settings, now: datetime, *, caught_up: bool
     ) -> None:
         self._tx = tx
         self._letters = letters
         self._routes = settings.routes
         self._budget = settings.budget
         self._zone = settings.time.tz
-        self._upstream = upstream
         self._now = now
         self._caught_up = caught_up
+        self._upstream = UpstreamState()
+        self._gone: Sequence[str] = ()
         self.due = 0
 
-    def run(self) -> None:
-        """Tell each route what is due, then each recipient what was held back."""
+    def run(self, upstream: UpstreamState, strangers: Iterable[tuple[str, str]], gone: Sequence[str]) -> None:
+        """Tell each route what is due, then each recipient what was held back.
+
+        `upstream` is what is known of it; `strangers` are to get nothing more (route and recipient); the last route
+        also tells of the dead letters of those that are `gone`.
+        """
+        self._upstream, self._gone = upstream, gone
+        for name, recipient in strangers:
+            self._dismiss(name, recipient)
         for name, groups in self._due_by_route().items():
-            self._tell(self._route(name), groups)
+            self._tell(route_of(self._routes, name), groups)
         for name, recipient in self._tx.holding():
-            self._make_good(self._route(name), recipient)
+            self._make_good(route_of(self._routes, name), recipient)
 
     def _due_by_route(self) -> Mapping[str, list[Group]]:
         by_route: dict[str, list[Group]] = defaultdict(list)
@@ -60,11 +62,6 @@ class Tick:
             for route in self._routes:
                 by_route[route.name] = by_route[route.name] or self._tx.pending_groups(route.name, limit=MAX_ENTRIES)
         return by_route
-
-    def _route(self, name: str) -> Route:
-        """The route of that name. What is left of one that is no longer configured goes to those of the last."""
-        last = self._routes[-1].model_copy(update={"name": name})
-        return next((route for route in self._routes if route.name == name), last)
 
     # --- A digest -----------------------------------------------------------------------------------------------------
 
@@ -105,7 +102,7 @@ class Tick:
 
     def _freeze(self, route: Route, chosen: Turn, paid: Mapping[str, Paid], last_digest_at: datetime | None) -> None:
         now, zone = self._now, self._zone
-        dead = self._tx.dead_totals(route.name)[:DEAD_LIMIT]
+        dead = self._dead(route)
         said = [
             *self._outage(chosen, last_digest_at),
             *sentences(paid, self._budget, now, interval=route.timing.interval, zone=zone),
@@ -122,6 +119,11 @@ class Tick:
         )
         self._tx.save(told(group, why, route.timing, now) for group, why in chosen.groups)
 
+    def _dead(self, route: Route) -> list[DeadTotal]:
+        """The dead letters that this route's digest tells of, the oldest first."""
+        names = [route.name, *self._gone] if route.name == self._routes[-1].name else [route.name]
+        return [each for name in names for each in self._tx.dead_totals(name)][:DEAD_LIMIT]
+
     def _outage(self, chosen: Turn, last_digest_at: datetime | None) -> list[str]:
         """The sentence on the last outage, in the first digest after it, if it kept news waiting."""
         since, until = self._upstream.outage_since, self._upstream.outage_until
@@ -135,7 +137,7 @@ class Tick:
     def _make_good(self, route: Route, recipient: str) -> None:
         """Fold what was held back for the recipient into one letter, if it may have one now."""
         if recipient not in route.recipients:
-            self._tx.abandon(route.name, recipient, "no longer a recipient of this route", self._now)
+            self._dismiss(route.name, recipient)
             return
         if not self._tx.free_recipients(route.name, [recipient]):
             return
@@ -146,6 +148,9 @@ class Tick:
             said = sentences(paid, self._budget, self._now, interval=route.timing.interval, zone=self._zone)
             digest, rendered = self._letters.write(LetterKind.FOLLOW_UP, route.name, (recipient,), entries, said)
             self._tx.freeze(digest, rendered, queued=[recipient], covers=covered)
+
+    def _dismiss(self, route: str, recipient: str) -> None:
+        self._tx.abandon(route, recipient, "no longer a recipient of this route", self._now)
 
     def _held_back(self, route: str, recipient: str) -> tuple[list[str], list[Entry]]:
         """The letters held back for the recipient, oldest first, as many as one mail may hold; and what they told."""

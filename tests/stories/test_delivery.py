@@ -1,6 +1,6 @@
 """What arrives in the admins' inboxes when the upstream, a recipient or the budget stands in the way."""
 
-from relay.model import Delivery, LetterState, Level
+from relay.model import LetterState, Level
 from tests.stories.world import ANN, BOB
 
 
@@ -198,20 +198,38 @@ def test_an_error_alone_in_its_digests_is_one_thread(make_world):
     assert first["Message-ID"] in third["References"]
 
 
-def test_whoever_is_no_longer_an_admin_holds_nothing_up(make_world):
-    """Bob is stuck and then taken from the configuration: what was held for him is given up, the books close."""
+def test_whoever_is_no_longer_an_admin_gets_nothing_more_and_holds_nothing_up(make_world):
+    """Bob is stuck and then taken from the configuration: what waited for him is given up, the books close."""
     world = make_world(admins=(ANN, BOB))
     world.post.puts_off = {BOB}
     world.mail("0:00", "boom", 2)
     world.mail("0:10", "other", 5)
     world.until("0:30")
-    assert world.books.pending == 7
+    assert (world.books.pending, len(world.inboxes[ANN])) == (7, 2)
 
     world.digests = world.worker("two", world.settings.model_copy(update={"admins": (ANN,)}))
-    world.until("1:00")
+    world.post.puts_off = set()
+    world.until("6:00")
 
-    states = {each.state for letter in world.ledger.letters() for each in letter.deliveries if each.recipient == BOB}
-    assert Delivery.HELD not in states
+    assert BOB not in world.inboxes
+    assert (world.books.reported, world.books.pending) == (7, 0)
+    assert world.books.balanced
+
+
+def test_a_digest_whose_only_reader_is_gone_stands_with_its_totals_in_the_admins_next(make_world):
+    world = make_world(admins=(ANN,), route=[{"name": "night", "recipients": [BOB]}])
+    world.post.puts_off = {BOB}
+    world.mail("0:00", "batch", 7, route="night")
+    world.until("0:30")
+
+    world.digests = world.worker("two", world.settings.model_copy(update={"route": ()}))
+    world.post.puts_off = set()
+    world.mail("1:00", "boom")
+    world.until("2:00")
+
+    assert BOB not in world.inboxes
+    assert "The digest of 00:00 could not be delivered. It told of 7 occurrences" in world.inboxes[ANN][0].text
+    assert (world.books.undelivered, world.books.reported) == (7, 1)
     assert world.books.balanced
 
 
