@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Protocol
 
+from relay.entries import shown_in_full
 from relay.item import Item, Room, item
 from relay.model import Books, Digest, Entry, LetterKind, Level, Reason
 from relay.wording import clock, counted, number, one_line, zone_name
@@ -178,8 +179,8 @@ def sentences(texts: Sequence[str], most: int) -> tuple[str, ...]:
 
 def _chosen(entries: Sequence[Entry], detail: Detail) -> tuple[list[Entry], list[Entry]]:
     """Those to show in full and as a line: chosen by count (CRITICAL first), each shown with what is news first."""
-    ranked = sorted(entries, key=lambda entry: (entry.level < Level.CRITICAL, -entry.occurrences))
-    full, lines = ranked[: detail.full], ranked[detail.full : detail.full + detail.lines]
+    ranked = shown_in_full(entries, detail.full + detail.lines)
+    full, lines = ranked[: detail.full], ranked[detail.full :]
     return sorted(full, key=_urgency), sorted(lines, key=_urgency)
 
 
