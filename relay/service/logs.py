@@ -1,7 +1,8 @@
 """The relay's own log: one line an event on standard error, as text or JSON.
 
-No mail content and no secret goes there; what comes from outside is a value of its own in
-the line and cannot begin another one.
+No mail content and no secret goes there: tracebacks are plain, since local variables would
+hold both. What comes from outside is a value of its own in the line and cannot begin
+another one.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ def configure(style: str, level: str) -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     last: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if style == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
     )
     structlog.configure(
         processors=[*shared, *last],

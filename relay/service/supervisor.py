@@ -21,7 +21,7 @@ from typing import Any
 
 import structlog
 
-from relay.errors import RelayError
+from relay.errors import ConfigError
 
 log = structlog.get_logger()
 
@@ -39,7 +39,7 @@ USAGE = 2
 """The exit code of a child that cannot work with the configuration it was given."""
 
 
-class Unstartable(RelayError):
+class Unstartable(ConfigError):
     """A child ended before its first sign of life because of its configuration: starting it again would not help."""
 
 
@@ -66,7 +66,7 @@ class Child:
             if stop.is_set():
                 return
             if self._code() == USAGE and not self.lived:
-                raise Unstartable(f"the {self.name} cannot start with this configuration; its own words stand above")
+                raise Unstartable((f"the {self.name} cannot start with this configuration; its own words stand above",))
             self.deaths = 1 if time.monotonic() - began > STEADY else self.deaths + 1
             pause = self.pauses[min(self.deaths, len(self.pauses)) - 1]
             log.warning("child ended", child=self.name, code=self._code(), again_in=f"{pause:g}s")
