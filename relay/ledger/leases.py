@@ -17,6 +17,9 @@ from relay.ledger.gate import Gate
 from relay.ledger.schema import IS_TO_TRY, leases, letters
 from relay.ledger.upserts import insert_missing
 
+CLOCKS_DIFFER_BY = timedelta(days=1)
+"""What the clocks of two workers may differ by at most, for one to respect the other's claims."""
+
 
 class Leases(Database):
     """The ledger's part for taking turns."""
@@ -25,12 +28,13 @@ class Leases(Database):
         """Take the lease or make it last until `now + ttl`; returns its fencing token, None while another holds it.
 
         The token stays the same as long as the holder renews in time; in every other case it is a greater one.
+        A lease that would last for days was given by a clock that has been set back since: it does not count.
         """
         with self._write(Gate.PASSED_BY) as connection:
             nobody = {"name": name, "holder": "", "token": 0, "expires_at": EPOCH}
             connection.execute(insert_missing(connection, leases), nobody)
             row = connection.execute(select(leases).where(leases.c.name == name).with_for_update()).one()
-            live = row.expires_at > now
+            live = now < row.expires_at <= now + ttl + CLOCKS_DIFFER_BY
             if live and row.holder != holder:
                 return None
             token: int = row.token if live else row.token + 1

@@ -17,16 +17,20 @@ import secrets
 from dataclasses import asdict, fields
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
 
 from relay.errors import LeaseLost
 from relay.ledger.endings import end_letters
 from relay.ledger.engine import Database
 from relay.ledger.gate import Gate
+from relay.ledger.leases import CLOCKS_DIFFER_BY
 from relay.ledger.schema import IS_QUEUED, IS_TO_TRY, bodies, deliveries, letters, upstream
 from relay.ledger.upserts import replace
 from relay.ledger.views import Outcome
 from relay.model import Delivery, Letter, LetterState, UpstreamState
+
+PAUSES_AT_MOST = timedelta(days=7)
+"""No letter is put off for longer: it would be given up before."""
 
 
 class Outbox(Database):
@@ -36,12 +40,13 @@ class Outbox(Database):
         """Claim the oldest letter that is to be tried at `now` and that nobody holds; None where there is none.
 
         The claim runs out at `now + ttl`, which must be longer than any try may take: after it another worker may send
-        the letter too.
+        the letter too. A claim for days or a pause for weeks was made by a clock that has been set back since:
+        it does not count.
         """
         claimable = and_(
             IS_TO_TRY,
-            letters.c.next_try_at <= now,
-            or_(letters.c.claimed_until.is_(None), letters.c.claimed_until <= now),
+            _over(letters.c.next_try_at, now, PAUSES_AT_MOST),
+            or_(letters.c.claimed_until.is_(None), _over(letters.c.claimed_until, now, ttl + CLOCKS_DIFFER_BY)),
         )
         oldest = select(letters.c.id).where(claimable).order_by(letters.c.created_at, letters.c.id).limit(1)
         with self._write(Gate.PASSED_BY) as connection:
@@ -112,6 +117,10 @@ class Outbox(Database):
 
 
 _UPSTREAM = tuple(upstream.c[field.name] for field in fields(UpstreamState))
+
+
+def _over(until: ColumnElement[datetime | None], now: datetime, at_most: timedelta) -> ColumnElement[bool]:
+    return or_(until <= now, until > now + at_most)
 
 
 def _claimed(connection: Connection, letter_id: str) -> Letter:

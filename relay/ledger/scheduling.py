@@ -128,7 +128,10 @@ class SchedulingTransaction:
         return [entry_of(text) for *_, text in sorted(found)]
 
     def dead_totals(self, route: str) -> list[DeadTotal]:
-        """Digests of the route that nobody took and no letter under way or sent tells of yet, oldest first."""
+        """Digests of the route that nobody took (dead, or dropped since) and that no letter tells of, oldest first.
+
+        A letter tells of them that was frozen with them in `tells` and is under way or sent.
+        """
         query = select(letters).where(IS_UNTOLD, letters.c.route == route)
         rows = self._connection.execute(query.order_by(letters.c.created_at, letters.c.id))
         return [_dead_total(row) for row in rows]

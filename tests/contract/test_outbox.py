@@ -83,6 +83,24 @@ def test_letter_is_not_claimed_before_its_time(ledger: Ledger):
     assert ledger.next_try_at() == NOON
 
 
+def test_clock_that_was_set_back_stops_no_letter(ledger: Ledger, letter_id: str):
+    """It was a year ahead when the letter was claimed and put off."""
+    ahead = NOON + 365 * DAY
+    letter = ledger.claim_letter("one", ahead, TTL)
+    assert letter is not None
+    again = ledger.claim_letter("two", NOON, TTL)
+    assert again is not None
+    ledger.settle(again, replace(LATER, next_try_at=ahead + HOUR), NOON)
+
+    assert ledger.claim_letter("two", NOON + MINUTE, TTL) is not None
+
+
+def test_clock_that_runs_ahead_for_hours_breaks_no_claim(ledger: Ledger, letter_id: str):
+    ledger.claim_letter("one", NOON + 23 * HOUR, TTL)
+
+    assert ledger.claim_letter("two", NOON, TTL) is None
+
+
 def test_settled_claim_is_gone(ledger: Ledger, letter_id: str):
     letter, _ = send(ledger, SENT)
 

@@ -67,6 +67,17 @@ def test_lease_that_ran_out_goes_to_the_next_under_a_greater_token(ledger: Ledge
     assert ledger.lease("other", "one", NOON, MINUTE) is not None
 
 
+def test_clock_that_was_set_back_gives_the_lease_to_the_next(ledger: Ledger):
+    """Under a greater token, as ever."""
+    first = ledger.lease("schedule", "one", NOON + 365 * DAY, MINUTE)
+    second = ledger.lease("schedule", "two", NOON, MINUTE)
+
+    assert first is not None
+    assert second is not None
+    assert second > first
+    assert ledger.lease("schedule", "one", NOON - 23 * HOUR, MINUTE) is None
+
+
 def test_worker_that_comes_back_gets_a_new_token_at_once(ledger: Ledger):
     """Its former life may still be writing somewhere."""
     first = ledger.lease("schedule", "one", NOON, MINUTE)
