@@ -201,15 +201,20 @@ def plan(config: Path | None, *, as_json: bool) -> None:
 @click.option("--html", is_flag=True, help="The HTML part instead of the text.")
 @click.option("--raw", is_flag=True, help="The whole mail as it would go out.")
 def render(config: Path | None, *, html: bool, raw: bool) -> None:
-    """Render the digests that the pending errors would make now; nothing is sent or changed."""
+    """Render the digests that the pending errors would make now (or a made-up one); nothing is sent or changed."""
     from relay.digest.preview import preview
     from relay.render import html_part, text_part
     from relay.service.assembly import make_renderer
+    from relay.specimen import specimen
 
     settings = settings_of(config)
-    found = preview(open_ledger(settings), make_renderer(settings), settings, utc_now())
+    renderer, now = make_renderer(settings), utc_now()
+    found = preview(open_ledger(settings), renderer, settings, now)
     if not found:
-        click.echo("Nothing is pending: there is no digest to look at.", err=True)
+        click.echo("Nothing is pending; this is a made-up digest.\n", err=True)
+        found = [renderer.digest(specimen(now, settings.routes[-1].recipients))]
+    for fault in (fault for mail in found for fault in mail.faults):
+        click.echo(f"warning: {fault}", err=True)
     for mail in found:
         if raw:
             click.echo(mail.raw.decode("utf-8", "replace"))

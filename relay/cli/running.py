@@ -104,14 +104,17 @@ def check(ctx: click.Context, config: Path | None) -> None:
 
 
 def _bad_templates(settings: Settings) -> list[str]:
+    from relay.clock import utc_now
     from relay.errors import TemplateError
     from relay.service.assembly import make_renderer
+    from relay.specimen import specimen
 
     try:
-        make_renderer(settings)
+        renderer = make_renderer(settings)
+        tried = renderer.digest(specimen(utc_now(), settings.routes[-1].recipients))
     except TemplateError as error:
         return [f"templates: {error}"]
-    return []
+    return [f"templates: {fault}" for fault in tried.faults]
 
 
 def _bad_folder(folder: Path) -> list[str]:

@@ -251,6 +251,27 @@ def test_check_finds_a_template_that_does_not_compile(bench, tmp_path):
     assert "2" in result.output
 
 
+def test_check_finds_a_template_that_fails_on_a_digest(bench, tmp_path):
+    templates = tmp_path / "templates"
+    templates.mkdir()
+    (templates / "digest.body.txt").write_text("{{ nothing.of.the.kind }}\n")
+    bench.config.write_text(f'templates = "{templates}"\n' + bench.config.read_text())
+
+    result = bench.run("check")
+
+    assert result.exit_code == 2
+    assert "digest.body.txt" in result.output
+
+
+def test_render_with_nothing_pending_shows_a_made_up_digest(bench):
+    bench.freeze()
+
+    result = bench.run("render")
+
+    assert "this is a made-up digest" in result.output
+    assert "Message type:       ERROR" in result.output
+
+
 def test_check_finds_a_data_directory_that_is_a_file(bench, tmp_path):
     (tmp_path / "file").touch()
     bench.config.write_text(f'[storage]\ndata_dir = "{tmp_path}/file/data"\n')
