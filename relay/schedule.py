@@ -94,6 +94,7 @@ def arrive(group: Group, arrival: Arrival, timing: Timing) -> Group:
         group,
         mails=group.mails + arrival.mails,
         occurrences=group.occurrences + arrival.occurrences,
+        first_seen=min(group.first_seen, arrival.first),
         last_seen=max(group.last_seen, arrival.last),
     )
     if is_muted(group, arrival.last):

@@ -93,6 +93,25 @@ def test_a_mail_after_the_gap_has_long_passed_still_waits_for_those_that_come_wi
     assert group.due_at == NOON + HOUR + 10 * SECOND
 
 
+def test_with_fewer_gaps_in_the_settings_than_before_the_last_one_holds():
+    group = arrive(replace(reported(), step=5), mails(NOON + SECOND), Timing(steps=(MINUTE, 2 * MINUTE)))
+
+    assert group.due_at == NOON + 2 * MINUTE
+
+
+def test_the_bout_begins_with_its_first_mail_however_many_follow():
+    group = arrive(reported(), mails(NOON + HOUR, 5), TIMING)
+
+    assert (group.episode_since, group.episode_occurrences) == (NOON - 10 * SECOND, 6)
+
+
+def test_a_mail_that_was_late_in_its_spool_moves_the_beginning_back():
+    group = arrive(seen(mails(NOON)), mails(NOON - HOUR), TIMING)
+
+    assert (group.first_seen, group.last_seen) == (NOON - HOUR, NOON)
+    assert (group.episode_since, group.pending_since) == (NOON - HOUR, NOON - HOUR)
+
+
 def test_pending_keeps_the_worst_level_until_it_is_told():
     group = arrive(reported(), mails(NOON + MINUTE, level=Level.CRITICAL), TIMING)
     group = arrive(group, mails(NOON + 2 * MINUTE, level=Level.WARNING), TIMING)
@@ -205,6 +224,12 @@ def test_seen_again_it_continues_at_its_step_and_begins_a_new_bout():
     assert group.due_at == NOON + 10 * MINUTE
     assert reason(group, TIMING, group.due_at) is Reason.AGAIN
     assert told(group, Reason.AGAIN, TIMING, group.due_at).phase is Phase.OPEN
+
+
+def test_a_quiet_of_exactly_ended_after_is_an_end():
+    before = ended()
+
+    assert arrive(before, mails(before.last_seen + 15 * MINUTE), TIMING).again
 
 
 def test_seen_again_after_its_gap_it_waits_only_for_those_that_come_with_it():
