@@ -6,36 +6,25 @@ Reading takes time linear in the text, whatever the text is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
 
-from relay.traces import go, java, javascript, python, ruby
-from relay.traces.frames import Error, Frame, Origin, Trace
+from relay.traces import dotnet, go, java, javascript, php, python, ruby, rust
+from relay.traces.frames import Error, Frame, Language, Origin, Trace
 
 __all__ = ["Error", "Frame", "Origin", "Trace", "counted", "find"]
 
 
-class _Reader(NamedTuple):
-    marks: tuple[str, ...]
-    read: Callable[[Sequence[str]], Trace | None]
-
-
-_READERS = (
-    _Reader(python.MARKS, python.read),
-    _Reader(javascript.MARKS, javascript.read),
-    _Reader(java.MARKS, java.read),
-    _Reader(ruby.MARKS, ruby.read),
-    _Reader(go.MARKS, go.read),
-)
+_LANGUAGES: tuple[Language, ...] = (python, rust, javascript, java, ruby, go, php, dotnet)
+"""In this order, since Rust prints places that look like JavaScript's."""
 
 
 def find(text: str) -> Trace | None:
     """The stack trace in `text` (lines ended by newline), or None. Its `start` and `end` count lines of `text`."""
     lines: list[str] = []
-    for reader in _READERS:
-        if any(mark in text for mark in reader.marks):
+    for language in _LANGUAGES:
+        if any(mark in text for mark in language.MARKS):
             lines = lines or text.split("\n")
-            if trace := reader.read(lines):
+            if trace := language.read(lines):
                 return trace
     return None
 

@@ -68,10 +68,10 @@ class Trace:
 
 
 class Language(Protocol):
-    """One language's way to print a trace."""
+    """One language's way to print a trace: each is a module."""
 
     @property
-    def marks(self) -> tuple[str, ...]:
+    def MARKS(self) -> tuple[str, ...]:  # noqa: N802 - a module's constant
         """Texts of which at least one is in every trace of this language: a cheap first look."""
 
     def read(self, lines: Sequence[str]) -> Trace | None:

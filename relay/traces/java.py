@@ -14,7 +14,10 @@ from relay.traces.frames import Error, Frame, Origin, Trace
 NAME = "Java"
 MARKS = ("\tat ", "  at ")
 
-_FRAME = re.compile(r"\s*at (?:[\w.@-]*/{1,2})?(?P<class>[\w$.]+)\.(?P<method>[\w$<>-]+)\((?P<where>[^()]*)\)")
+_FRAME = re.compile(
+    r"\s*at (?:[\w.@-]*/{1,2})?(?P<class>[\w$.]+)\.(?P<method>[\w$<>-]+)"
+    r"\((?P<where>Native Method|Unknown Source|<generated>|[\w$.-]+(?::-?\d+)?)\)"
+)
 _HEAD = re.compile(
     r"\s*(?P<how>Caused by: |Suppressed: |Exception in thread \"[^\"]*\" )?"
     r"(?P<type>(?:[a-zA-Z_]\w*\.)+[A-Z][\w$]*|[A-Z]\w*(?:Exception|Error|Throwable))(?::\s?(?P<message>.*))?$"

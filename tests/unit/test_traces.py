@@ -237,6 +237,88 @@ def test_go_panics_of_the_goroutine_that_failed():
     assert read(GO).errors[0].message == "runtime error: invalid memory address or nil pointer dereference"
 
 
+PHP = r"""PHP Fatal error:  Uncaught RuntimeException: Order 5 failed in /srv/shop/src/Cart.php:12
+Stack trace:
+#0 /srv/shop/src/Shop.php(34): Shop\Cart->total(Object(Shop\Order), 5)
+#1 /srv/shop/vendor/symfony/http-kernel/HttpKernel.php(163): Shop\CartController->show()
+#2 [internal function]: array_map(Object(Closure), Array)
+#3 {main}
+
+Next Shop\CartException: Cart 7 is broken in /srv/shop/src/Shop.php:40
+Stack trace:
+#0 /srv/shop/public/index.php(5): Shop\Shop->run()
+#1 {main}
+  thrown in /srv/shop/src/Shop.php on line 40
+"""
+
+
+def test_php_chains():
+    assert outline(PHP) == [("RuntimeException", ["Shop\\Cart->total"]), ("Shop\\CartException", ["Shop\\Shop->run"])]
+    assert [error.message for error in read(PHP).errors] == ["Order 5 failed", "Cart 7 is broken"]
+    assert read(PHP).end == len(PHP.rstrip().split("\n"))
+
+
+def test_php_as_monolog_and_php_5_write_it():
+    monolog = r"""[2026-11-22] prod.ERROR: x {"exception":"[object] (ErrorException(code: 0): No x at /srv/a.php:12)
+[stacktrace]
+#0 /srv/shop/Cart.php(12): Illuminate\HandleExceptions->handleError()
+#1 /srv/shop/Web.php(3): App\Cart->sum()
+"""
+    old = r"""Uncaught exception 'Cart\Error' with message 'no x' in /srv/shop/Cart.php:1
+Stack trace:
+#0 /srv/shop/Web.php(3): sum()
+"""
+
+    assert outline(monolog) == [("ErrorException", ["App\\Cart->sum"])]
+    assert outline(old) == [("Cart\\Error", ["sum"])]
+
+
+DOTNET = """System.InvalidOperationException: Order 5 failed
+ ---> System.FormatException: Input string was not in a correct format.
+   at System.Number.ThrowOverflowOrFormatException(ParsingStatus status)
+   at Shop.Cart.Parse(String text) in /src/Shop/Cart.cs:line 12
+   --- End of inner exception stack trace ---
+   at Shop.Cart.<TotalAsync>d__5.MoveNext() in /src/Shop/Cart.cs:line 20
+--- End of stack trace from previous location where exception was thrown ---
+   at System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw()
+   at Shop.CartController.<>c__DisplayClass3_0.<Show>b__0(Order order)
+"""
+
+
+def test_dotnet_inner_exceptions_async_methods_and_lambdas():
+    assert outline(DOTNET) == [
+        ("System.FormatException", ["Parse"]),
+        ("System.InvalidOperationException", ["Show", "TotalAsync"]),
+    ]
+
+
+def test_dotnet_framework_puts_the_chain_on_one_line():
+    text = (
+        "Unhandled Exception: Shop.CartException: Cart 7 ---> System.ArgumentNullException: Value cannot be null.\n"
+        "   at Shop.Cart.Total(Order order)\n   --- End of inner exception stack trace ---\n   at Shop.Program.Main()\n"
+    )
+
+    assert outline(text) == [("System.ArgumentNullException", ["Total"]), ("Shop.CartException", ["Main"])]
+
+
+RUST = printed("rust.txt")
+
+
+def test_rust_panics():
+    assert outline(RUST["option"]) == [("panic", ["tide::main", "tide::daily", "tide::gauge::mean"])]
+    assert read(RUST["index"]).errors[0].message == "index out of bounds: the len is 2 but the index is 7"
+    assert read(RUST["bare"]).errors[0].frames[0].file == "gauge.rs"
+    assert outline(RUST["bare"].replace("(28", "(99")) == outline(RUST["bare"])
+
+
+def test_rust_panics_of_older_releases_and_backtraces_of_errors():
+    old = "thread 'main' panicked at 'no cart 5', src/cart.rs:5:18\nnote: run with `RUST_BACKTRACE=1`"
+    anyhow = "Error: no cart 5\n\nStack backtrace:\n   0: shop::cart::total\n             at ./src/cart.rs:5:1\n"
+
+    assert read(old).errors[0].message == "no cart 5"
+    assert outline(anyhow) == [("", ["shop::cart::total"])]
+
+
 # --- Whose code it is -------------------------------------------------------------------------------------------------
 
 
@@ -355,7 +437,16 @@ main.f()
 \t/a/b.go:1 +0x1
 panic: x
 a.rb:1:in `b'
-\tfrom a.rb:1:in `b'"""
+\tfrom a.rb:1:in `b'
+#0 /a/b.php(1): c->d()
+Next A: b in /c/d.php:1
+   at A.B.C(String d)
+ ---> A.B: c
+   --- End of inner exception stack trace ---
+thread 'a' panicked at b.rs:1:1:
+stack backtrace:
+   0: a::b
+             at ./a.rs:1:1"""
 LINES = ["", LEFT_OUT, *PRINTED.split("\n")]
 
 
@@ -378,8 +469,25 @@ def test_a_megabyte_of_equal_lines_comes_to_an_end(line):
     assert trace is None or trace.errors
 
 
-@pytest.mark.parametrize("unit", ["a.", "at a.", ' File "', "(A", ": (A::", "panic ", " at (", "[cause]: ", "a:1:in `"])
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "a.",
+        "at a.",
+        ' File "',
+        "(A",
+        ": (A::",
+        "panic ",
+        " at (",
+        "[cause]: ",
+        "a:1:in `",
+        " in /a:1",
+        "thread '",
+        "---> A.B: ",
+    ],
+)
 def test_a_megabyte_on_one_line_comes_to_an_end(unit):
-    text = f"Traceback (most recent call last):\n  at goroutine 1 :in `\n{unit * (1_000_000 // len(unit))}\n"
+    marks = "Traceback (most recent call last):\n   at goroutine 1 :in ` panicked at \n"
+    text = f"{marks}{unit * (1_000_000 // len(unit))}\n#0 a\n"
 
     assert find(text) is None or find(text)
