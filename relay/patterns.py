@@ -56,7 +56,7 @@ _TYPE_IN_QUOTES = (
     r"'(?:NoneType|str|int|float|bool|bytes|bytearray|list|tuple|dict|set|frozenset|object|type|function|method|module"
     r"|generator|coroutine|Decimal|datetime\.\w{1,10}|undefined|null|nil)'"
 )
-_CALL_IN_QUOTES = r"[\"'`][\w.$]{1,120}\([\w.,$\[\] ]{0,200}\)[\"'`]"
+_CALL_IN_QUOTES = r"[\"'`][\w.:$]{1,120}\([\w.,$\[\] ]{0,200}\)[\"'`]"
 
 # --- Moments and amounts ----------------------------------------------------------------------------------------------
 
