@@ -166,7 +166,7 @@ def _pending_due(group: Group, timing: Timing) -> datetime:
     if group.phase is Phase.FRESH or group.reported_at is None or _is_spike(group, timing):
         return soonest
     # The second bound speaks only where the clock was set back and `reported_at` is still to come.
-    at_step = min(group.reported_at + _gap(group, timing), since + timing.steps[-1])
+    at_step = min(group.reported_at + gap(group, timing), since + timing.steps[-1])
     closing = _closing_due(group, timing)
     return max(soonest, min(at_step, closing) if closing else at_step)
 
@@ -177,7 +177,8 @@ def _closing_due(group: Group, timing: Timing) -> datetime | None:
     return group.last_seen + timing.ended_after if group.phase is Phase.OPEN and large else None
 
 
-def _gap(group: Group, timing: Timing) -> timedelta:
+def gap(group: Group, timing: Timing) -> timedelta:
+    """How long after its last report the group is told again."""
     return timing.steps[min(group.step, len(timing.steps) - 1)]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from relay.model import Group, Level, Phase, Reason
-from relay.schedule import Timing, due, is_due, is_muted, reason
+from relay.schedule import Timing, due, gap, is_due, is_muted, reason
 from relay.wording import duration, number
 
 MAX_ENTRIES = 5_000
@@ -118,14 +118,14 @@ def _no_turn(group: Group) -> str:
 
 def _words(group: Group, why: Reason | None, timing: Timing) -> str:
     pending = f"{number(group.pending_occurrences)} pending"
-    gap = duration(timing.steps[min(group.step, len(timing.steps) - 1)])
+    step = duration(gap(group, timing))
     match why:
         case Reason.NEW:
             return f"new: {pending}, {duration(timing.first_wait)} after the first"
         case Reason.BACK:
             return f"back after a long quiet: {pending}, {duration(timing.first_wait)} after the first"
         case Reason.AGAIN:
-            return f"again since it ended: {pending}, at least {gap} after the last report"
+            return f"again since it ended: {pending}, at least {step} after the last report"
         case Reason.SPIKE:
             return f"spike: {pending}, at least {timing.spike_factor:g} times the rate last reported"
         case Reason.ENDED:
@@ -133,4 +133,4 @@ def _words(group: Group, why: Reason | None, timing: Timing) -> str:
                 f"closing total of {number(group.episode_occurrences)}, after {duration(timing.ended_after)} of quiet"
             )
         case _:
-            return f"ongoing: {pending}, {gap} after the last report"
+            return f"ongoing: {pending}, {step} after the last report"
