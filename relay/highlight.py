@@ -63,4 +63,4 @@ def _classified(trace: str) -> Iterator[tuple[str, str]]:
 def _class(kind: TokenType, text: str) -> str:
     if "\n" in text or kind is Token:
         return ""
-    return next((name for parent, name in _CLASSES if kind in parent), "")
+    return next((name for parent, name in _CLASSES if kind[: len(parent)] == parent), "")
