@@ -78,8 +78,8 @@ def _read(file: Path) -> tuple[dict[str, Any], str]:
 
 def known_keys(model: type[BaseModel] = Settings, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Yield the path of every setting, e.g. ("upstream", "host"); a list of tables as its name alone."""
-    for name, field in model.model_fields.items():
-        kind = field.annotation
+    for name, setting in model.model_fields.items():
+        kind = setting.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             yield from known_keys(kind, (*above, name))
         else:

@@ -71,7 +71,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One verdict with the upstream's words: `code` 0 where it gave none; `text` is one line, 200 characters at most."""
+    """One verdict with the upstream's words: `code` 0 where it gave none; `text` is one line of 200 at most."""
 
     verdict: Verdict
     code: int
