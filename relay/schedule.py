@@ -26,7 +26,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from relay.model import Arrival, Fingerprint, Group, Phase, Reason
+from relay.model import Arrival, Fingerprint, Group, Level, Phase, Reason
 
 MINUTE = timedelta(minutes=1)
 
@@ -165,6 +165,10 @@ def _pending_due(group: Group, timing: Timing) -> datetime:
     soonest = since + timing.first_wait
     if group.phase is Phase.FRESH or group.reported_at is None or _is_spike(group, timing):
         return soonest
+    if group.phase is Phase.ENDED and group.level >= Level.CRITICAL:
+        return (
+            soonest  # the first news of each bout; within one, its gaps grow as any other's, or a storm is unreadable
+        )
     # The second bound speaks only where the clock was set back and `reported_at` is still to come.
     at_step = min(group.reported_at + gap(group, timing), since + timing.steps[-1])
     closing = _closing_due(group, timing)

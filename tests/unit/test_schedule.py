@@ -232,6 +232,12 @@ def test_a_quiet_of_exactly_ended_after_is_an_end():
     assert arrive(before, mails(before.last_seen + 15 * MINUTE), TIMING).again
 
 
+def test_a_critical_one_that_is_seen_again_waits_for_no_step():
+    group = arrive(ended(), mails(NOON + MINUTE, level=Level.CRITICAL), TIMING)
+
+    assert (group.again, group.due_at) == (True, NOON + MINUTE + 10 * SECOND)
+
+
 def test_seen_again_after_its_gap_it_waits_only_for_those_that_come_with_it():
     group = arrive(ended(), mails(NOON + 5 * HOUR), TIMING)
 
