@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import NamedTuple
 
 
@@ -136,7 +135,15 @@ _LOGIN = (
     r"[a-z][a-z0-9._-]{1,40}(?![\w@:/(=])"
 )
 _HANDLE = r"(?:by|for|from|to|of|By|For|From) [a-z]{1,30}[._][a-z]{1,30}(?![\w@:/(=.-])"
-_PHRASES = "|".join(sorted({re.escape(status.phrase) for status in HTTPStatus if " " in status.phrase}))
+_PHRASES = (
+    r"(?:Already Reported|Bad (?:Gateway|Request)|Content Too|Expectation Failed|Failed Dependency|Gateway Timeout"
+    r"|Insufficient Storage|Internal Server|Length Required|Loop Detected|Method Not|Misdirected Request"
+    r"|Moved Permanently|Multiple Choices|Network Authentication|No Content"
+    r"|Not (?:Acceptable|Found|Implemented|Modified)|Partial Content|Payment Required|Permanent Redirect"
+    r"|Precondition (?:Failed|Required)|Request (?:Entity|Timeout)|Reset Content|Service Unavailable|Temporary Redirect"
+    r"|Too (?:Early|Many)|Unprocessable (?:Content|Entity)|Upgrade Required|Use Proxy)"
+)
+"""How HTTP spells its status (RFC 9110, section 15): two capital letters, but nobody's name."""
 _FULL_NAME = r"[A-ZÀ-Þ][a-zß-ÿ']{1,30} [A-ZÀ-Þ][a-zß-ÿ']{1,30}"
 _PERSON = rf"(?:by|for|from|to|of|with|and|customer|user) (?!{_PHRASES}){_FULL_NAME}(?![\w:])"
 _PEOPLE = rf"\((?!{_PHRASES}){_FULL_NAME}(?:, {_FULL_NAME}){{0,50}}\)"

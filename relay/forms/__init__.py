@@ -1,6 +1,6 @@
 """The layout of an error mail's text: which label says what, and where the message itself begins.
 
-Between `mime`, which decodes, and `parse`, which joins all into a Report. One module for each
+Between `mail`, which decodes, and `parse`, which joins all into a Report. One module for each
 layout; where none fits, the whole text is the message. Nothing here raises, and everything
 takes time linear in the text.
 """
