@@ -1,16 +1,28 @@
-"""A PostgreSQL server of the tests' own: Debian's programs, a folder that goes afterwards, no network."""
+"""A PostgreSQL server of the tests' own: Debian's programs, a folder that goes afterwards, no network.
+
+It lives as long as a pipe from the tests is open: it ends with them however they end.
+"""
 
 from __future__ import annotations
 
 import os
 import pwd
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+_LIFE = """
+set -e
+initdb -D data -U relay -A trust -E UTF8 --locale=C.UTF-8 --no-sync >&2
+pg_ctl -D data -l log -w start -o "-c listen_addresses= -k $PWD -c fsync=off -c max_connections=60" >&2
+echo ready
+cat
+pg_ctl -D data -m immediate -w stop >&2
+rm -r "$PWD"
+"""
 
 
 def programs() -> Path | None:
@@ -23,54 +35,31 @@ def programs() -> Path | None:
 @contextmanager
 def running_server(folder: Path) -> Iterator[str]:
     """Start a server with the programs in `folder`; gives the path of the folder with its socket."""
-    home = Path(tempfile.mkdtemp(prefix="relay-pg-"))
-    server = _Server(folder, home)
-    try:
-        server.start()
-        yield str(home)
-        server.stop()
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    home = tempfile.mkdtemp(prefix="relay-pg-")
+    said = tempfile.TemporaryFile()  # noqa: SIM115 -- closed below
+    server = subprocess.Popen(
+        ["sh", "-c", _LIFE],
+        cwd=home,
+        env=os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=said,
+        start_new_session=True,  # an interrupt of the tests is not the server's
+        **_unprivileged(home),
+    )
+    with said, server:  # which closes the pipe, and waits for the end
+        assert server.stdout is not None
+        if server.stdout.readline() != b"ready\n":
+            said.seek(0)
+            raise RuntimeError(f"PostgreSQL does not start: {said.read().decode()}")
+        yield home
 
 
-class _Server:
-    def __init__(self, folder: Path, home: Path) -> None:
-        self._folder = folder
-        self._home = home
-        self._user: dict[str, Any] = {}
-        if os.geteuid() == 0:  # the server refuses to be root
-            owner = _unprivileged()
-            os.chown(home, owner.pw_uid, owner.pw_gid)
-            self._user = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
-
-    def start(self) -> None:
-        data = str(self._home / "data")
-        self._run("initdb", "-D", data, "-U", "relay", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
-        options = f"-c listen_addresses= -k {self._home} -c fsync=off -c max_connections=60 -c shared_buffers=16MB"
-        self._run("pg_ctl", "-D", data, "-l", str(self._home / "log"), "-w", "-o", options, "start")
-
-    def stop(self) -> None:
-        self._run("pg_ctl", "-D", str(self._home / "data"), "-m", "immediate", "-w", "stop")
-
-    def _run(self, program: str, *arguments: str) -> None:
-        command = [str(self._folder / program), *arguments]
-        done = subprocess.run(
-            command,
-            cwd=self._home,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,  # a pipe would stay open with the server
-            stderr=subprocess.PIPE if program == "initdb" else subprocess.DEVNULL,
-            check=False,
-            **self._user,
-        )
-        if done.returncode:
-            raise RuntimeError(f"{program} failed: {(done.stderr or b'').decode()}")
-
-
-def _unprivileged() -> pwd.struct_passwd:
-    for name in ("postgres", "nobody"):
-        try:
-            return pwd.getpwnam(name)
-        except KeyError:
-            continue
-    raise RuntimeError("neither postgres nor nobody exists here, and a server cannot be started as root")
+def _unprivileged(home: str) -> dict[str, Any]:
+    """Whom the server runs as, which refuses to be root."""
+    if os.geteuid() != 0:
+        return {}
+    names = {user.pw_name: user for user in pwd.getpwall()}
+    owner = names.get("postgres") or names["nobody"]
+    os.chown(home, owner.pw_uid, owner.pw_gid)
+    return {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
