@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ import click
 from relay.cli.looking import shown, table
 from relay.cli.options import config_option, json_option, open_ledger, print_json, settings_of
 from relay.clock import utc_now
+from relay.ledger import Ledger
+from relay.model import LetterState
 
 if TYPE_CHECKING:
     from relay.config import Settings, Timing
@@ -104,11 +107,7 @@ def list_letters(config: Path | None, *, as_json: bool, limit: int) -> None:
 @click.pass_context
 def retry(ctx: click.Context, config: Path | None, letter_id: str) -> None:
     """Try a dead letter again (the first digits of its ID are enough)."""
-    ledger = open_ledger(settings_of(config))
-    whole = _whole_id([letter.id for letter in ledger.letters(limit=10_000)], letter_id)
-    done = whole is not None and ledger.retry(whole, utc_now())
-    click.echo("queued again" if done else "there is no such dead letter", err=not done)
-    ctx.exit(0 if done else 1)
+    _treat(ctx, config, letter_id, Ledger.retry, "queued again")
 
 
 @outbox.command("drop")
@@ -117,16 +116,21 @@ def retry(ctx: click.Context, config: Path | None, letter_id: str) -> None:
 @click.pass_context
 def drop(ctx: click.Context, config: Path | None, letter_id: str) -> None:
     """Let a dead letter go; its mails stay booked as undelivered."""
+    _treat(ctx, config, letter_id, Ledger.drop, "dropped")
+
+
+def _treat(
+    ctx: click.Context, config: Path | None, start: str, act: Callable[[Ledger, str, datetime], bool], done: str
+) -> None:
+    """Do something about the one dead letter whose ID begins with `start`; exit code 1 where there is none."""
     ledger = open_ledger(settings_of(config))
-    whole = _whole_id([letter.id for letter in ledger.letters(limit=10_000)], letter_id)
-    done = whole is not None and ledger.drop(whole, utc_now())
-    click.echo("dropped" if done else "there is no such dead letter", err=not done)
-    ctx.exit(0 if done else 1)
-
-
-def _whole_id(ids: list[str], start: str) -> str | None:
-    found = [each for each in ids if each.startswith(start)]
-    return found[0] if len(found) == 1 and len(start) >= 4 else None
+    ids = [letter.id for letter in ledger.letters(state=LetterState.DEAD, limit=10_000) if letter.id.startswith(start)]
+    if len(ids) == 1 and act(ledger, ids[0], utc_now()):
+        click.echo(done)
+        return
+    several = "several dead letters begin so: give more digits" if len(ids) > 1 else "there is no such dead letter"
+    click.echo(several, err=True)
+    ctx.exit(1)
 
 
 @click.command("send-test")
