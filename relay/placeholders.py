@@ -29,6 +29,16 @@ _GATES = {
 }
 """A rule is tried only where the character before and the first one fit: most places are passed by at once."""
 
+_OPENERS = (
+    "user|username|login|customer|client|employee|member|owner|author|by|for|from|to|of|with|and|error|http|status|exit"
+    "|exited"
+)
+_PLAIN_WORDS = rf"(?<![A-Za-z0-9_])(?:(?!(?i:{_OPENERS})\b)[A-Za-z]{{1,40}}[,:]? (?=[a-z]))+"
+"""Words before other words, where no rule can begin: they stay, and are passed by together.
+
+`_OPENERS` are the words with which a rule of several words begins.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
@@ -47,7 +57,7 @@ class Parameteriser:
 
     def __init__(self, rules: Sequence[Rule] = RULES) -> None:
         self._rules = {f"r{number}": rule for number, rule in enumerate(rules)}
-        gated = []
+        gated = [_PLAIN_WORDS]
         for starts, gate in _GATES.items():
             names = [
                 f"(?P<{name}{starts}>{rule.pattern})" for name, rule in self._rules.items() if starts in rule.starts
@@ -66,8 +76,10 @@ class Parameteriser:
         rules = self._rules
 
         def replacement(match: re.Match[str]) -> str:
-            rule = rules[(match.lastgroup or "")[:-1]]
             value = match[0]
+            if match.lastgroup is None:
+                return value
+            rule = rules[match.lastgroup[:-1]]
             if not rule.kind:
                 return value
             new = rule.rename(value) if rule.rename else f"<{rule.kind}>"

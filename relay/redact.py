@@ -9,8 +9,9 @@ Time is linear in the text.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from relay import traces
@@ -96,24 +97,67 @@ def _without_in_line(line: str, types: tuple[str, ...], patterns: list[re.Patter
     return line[:kept] + _without(line[kept:], patterns)
 
 
+MAX_KEPT = 16_384
+"""Characters of a stack whose secrets are kept in memory; with the number of stacks this bounds it."""
+MAX_KEPT_STACKS = 256
+_STACK = re.compile(r"(?<=\n)(?:[ \t][^\n]*\n){8,}")
+"""Indented lines, as the calls of a trace are: a repeated error has the very same ones."""
+
+
 def _secrets(text: str) -> Iterator[_Secret]:
     if len(text) > MIN_ECHO:
-        yield from _labelled(text)
-        yield from _in_urls(text)
-        yield from _by_their_form(text)
+        done = 0
+        for stack in _STACK.finditer(text):
+            yield from _moved(_in_lines(text[done : stack.start()]), done)
+            yield from _moved(_in_stack(stack[0]), stack.start())
+            done = stack.end()
+        yield from _moved(_in_lines(text[done:]), done)
         yield from _pem_blocks(text)
-        yield from _cards(text)
+
+
+def _moved(secrets: Iterable[_Secret], by: int) -> Iterator[_Secret]:
+    return (_Secret(secret.start + by, secret.end + by, secret.echo) for secret in secrets)
+
+
+def _in_stack(text: str) -> Iterable[_Secret]:
+    return _kept(text) if len(text) <= MAX_KEPT else _in_lines(text)
+
+
+@lru_cache(maxsize=MAX_KEPT_STACKS)
+def _kept(text: str) -> tuple[_Secret, ...]:
+    return tuple(_in_lines(text))
+
+
+def _in_lines(text: str) -> Iterator[_Secret]:
+    """Those that stand on one line each."""
+    yield from _labelled(text)
+    yield from _in_urls(text)
+    yield from _by_their_form(text)
+    yield from _cards(text)
 
 
 # --- Behind a name that gives them away -------------------------------------------------------------------------------
 
-_NAMES = (
-    "password", "passwd", "passphrase", "passcode", "pass=", "pwd", "secret", "token", "api_key", "api-key", "apikey",
-    "api key", "access_key", "accesskey", "access-key", "account_key", "accountkey", "private_key", "privatekey",
-    "private-key", "private key", "signing_key", "encryption_key", "authorization", "auth_key", "authkey", "auth=",
-    "cookie", "session", "csrf", "xsrf", "credentials", "passwords", "secrets", "cookies", "signature=", "sig=",
-)  # fmt: skip
-"""In lower case. A key may have anything in front, but after it only what `_REST` allows: `token_type` is no secret."""
+_NAMES = {
+    "pass": ("password", "passwords", "passwd", "passphrase", "passcode", "pass="),
+    "pwd": ("pwd",),
+    "secret": ("secret", "secrets"),
+    "token": ("token",),
+    "key": (
+        "api_key", "api-key", "apikey", "api key", "access_key", "accesskey", "access-key", "account_key", "accountkey",
+        "private_key", "privatekey", "private-key", "private key", "signing_key", "encryption_key",
+    ),
+    "auth": ("authorization", "auth_key", "authkey", "auth="),
+    "cookie": ("cookie", "cookies"),
+    "session": ("session",),
+    "srf": ("csrf", "xsrf"),
+    "credentials": ("credentials",),
+    "sig": ("signature=", "sig="),
+}  # fmt: skip
+"""In lower case, by a part of them that few texts hold, so that most names need not be looked for.
+
+A key may have anything in front, but after it only what `_REST` allows: `token_type` is no secret.
+"""
 _REST = re.compile(
     r"(?:[_-]?(?:access|id|key|token|hash|value|header|salt|base64|b64|pem|middlewaretoken|confirm(?:ation)?|again|old|new"
     r"|\d{1,2})){0,4}[\"'\]]{0,2}[ \t]{0,3}(?:=>|:=|:|=(?!=)|(?<==))[ \t]{0,3}",
@@ -134,7 +178,7 @@ _SOURCE = re.compile(r"[ \t|>]{0,40}File \"")
 
 def _labelled(text: str) -> Iterator[_Secret]:
     lower = text.replace("\u0130", "I").lower()  # the one letter that would change the length
-    for name in _NAMES:
+    for name in (name for part, names in _NAMES.items() if part in lower for name in names):
         place = lower.find(name)
         while place >= 0:
             end = place + len(name)

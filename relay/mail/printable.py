@@ -6,6 +6,8 @@ import re
 
 _UNCOMMON = re.compile("[^\t\n -~\xa0-\u1fff\u2030-\u2065\u2070-\ud7ff\uf900-\ufefe]")
 """Most texts have none of these, and are done with one look."""
+_COMMON = b"\t\n" + bytes(range(0x20, 0x7F))
+"""All that texts in ASCII may hold; `translate` is several times faster at that look than a pattern."""
 _OTHER_LINE_ENDS = re.compile("[\x0b\x0c\x85\u2028\u2029]")
 _UNPRINTABLE = re.compile(
     "\x1b\\[[0-9;?]{0,20}[A-Za-z]"  # colours and cursor moves of a terminal (ECMA-48)
@@ -19,7 +21,7 @@ def clean(text: str) -> str:
     """`text` with newlines as line ends and without control characters, but for newline and tab."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if not _UNCOMMON.search(text):
+    if not (text.encode("ascii").translate(None, _COMMON) if text.isascii() else _UNCOMMON.search(text)):
         return text
     text = _OTHER_LINE_ENDS.sub("\n", text)
     return _SURROGATE.sub("\ufffd", _UNPRINTABLE.sub("", text))

@@ -17,11 +17,14 @@ MAX_PATH = 400
 
 _SEPARATORS = re.compile(r"[\\/]+")
 
-_PACKAGES = re.compile(r"^(?:site|dist)-packages$|\.whl$|^_?vendor(?:ed)?$|^__pypackages__$", re.IGNORECASE)
+_PACKAGES = re.compile(
+    r"^(?:.*(?:[\\/](?:(?:site|dist)-packages|_?vendor(?:ed)?|__pypackages__)|\.whl)|(?:site|dist)-packages)[\\/]+",
+    re.IGNORECASE | re.DOTALL,
+)
 """Folders whose children are installed packages: pip's and Debian's, a wheel inside a pex, vendored copies."""
 
 _STANDARD_LIBRARY = re.compile(
-    r"^(?:python|pypy)\d(?:\.?\d+)?t?$|^python\d\d+\.zip$|^Python\.framework$", re.IGNORECASE
+    r"(?:^|[\\/])(?:(?:python|pypy)\d(?:\.?\d+)?t?|python\d\d+\.zip|Python\.framework)[\\/]", re.IGNORECASE
 )
 """`lib/python3.11`, `Python311\\Lib`, `python311.zip`."""
 
@@ -97,11 +100,10 @@ def app_file(path: str) -> str:
 def _python_place(path: str) -> Place:
     if path.startswith("<"):
         return Place(path, Origin.LIBRARY, "")
+    if packages := _PACKAGES.match(path):
+        return _installed(_SEPARATORS.split(path[packages.end() :]))
     parts = _SEPARATORS.split(path)
-    for index in range(len(parts) - 2, -1, -1):
-        if _PACKAGES.search(parts[index]):
-            return _installed(parts[index + 1 :])
-    if any(_STANDARD_LIBRARY.match(part) for part in parts[:-1]):
+    if _STANDARD_LIBRARY.search(path):
         return Place(_tail(parts), Origin.LIBRARY, "")
     for root in _FLAT_ROOTS:
         if path.startswith(root):
@@ -131,7 +133,8 @@ def _app_file(path: str) -> str:
     path = path.replace("\\", "/")
     if _TEMPORARY.match(path):
         return "temporary file" + _EXTENSION.sub(r"\1", path)
-    rest = _BASES.sub("", path, count=1).strip("/")
+    base = _BASES.match(path)
+    rest = path[base.end() if base else 0 :].strip("/")
     folder, _, name = rest.rpartition("/")
     folder = folder.rpartition("/")[2]
     if not folder or folder.lower() in _MARKERS or _STAMPED.match(folder):

@@ -7,7 +7,8 @@ repeated …]", caret lines, missing source lines, tracebacks of pool workers, c
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from relay.traces.frames import LEFT_OUT, Error, Frame, Trace
 from relay.traces.paths import python_place
@@ -33,9 +34,44 @@ _INLINED = frozenset(("<listcomp>", "<dictcomp>", "<setcomp>"))
 def read(lines: Sequence[str]) -> Trace | None:
     """The first traceback in `lines`, with all that is chained to it; see `Language.read`."""
     reader = _Reader()
-    for number, line in enumerate(lines):
-        reader.take(number, line, lines)
+    number = 0
+    while number < len(lines):
+        number = reader.take_stack(number, lines) or reader.take(number, lines[number], lines)
     return reader.result()
+
+
+# --- A stack of calls -------------------------------------------------------------------------------------------------
+
+MAX_KEPT_STACK = 16_384
+"""Characters of a stack that is kept; with the number of stacks this bounds the memory."""
+MAX_KEPT_STACKS = 256
+
+
+def _stack(text: str) -> tuple[Frame, ...]:
+    """The frames in `text`, indented lines of calls and source.
+
+    They are kept, since a repeated error has the very same stack under another message, and each mail's is read when
+    it is parsed and when its fingerprint is made.
+    """
+    return _kept_stack(text) if len(text) <= MAX_KEPT_STACK else _frames(text)
+
+
+@lru_cache(maxsize=MAX_KEPT_STACKS)
+def _kept_stack(text: str) -> tuple[Frame, ...]:
+    return _frames(text)
+
+
+def _frames(text: str) -> tuple[Frame, ...]:
+    matches = (_FRAME.match(line) for line in text.split("\n") if 'File "' in line)
+    return tuple(_framed(match for match in matches if match))
+
+
+def _framed(matches: Iterable[re.Match[str]]) -> Iterable[Frame]:
+    for match in matches:
+        function = (match["function"] or "").strip()
+        if function not in _INLINED:
+            file, origin, package = python_place(match["path"])
+            yield Frame(file, function, origin, package)
 
 
 class _Reader:
@@ -54,7 +90,26 @@ class _Reader:
         self.resumed = -1
         """The line after the middle that was left out, which may begin anywhere."""
 
-    def take(self, number: int, line: str, lines: Sequence[str]) -> None:
+    def take_stack(self, number: int, lines: Sequence[str]) -> int:
+        """Take all lines from `number` on that are one stack of an open traceback; the line after them, 0 for none."""
+        if not self.open or self.base or self.grouped:
+            return 0
+        end = number
+        while end < len(lines) and lines[end].startswith(_BLANK) and _HEADING not in lines[end]:
+            end += 1
+        if end == number:
+            return 0
+        self.frames += _stack("\n".join(lines[number:end]))
+        if self.frames or self.end == number:
+            self.end = end
+        return end
+
+    def take(self, number: int, line: str, lines: Sequence[str]) -> int:
+        """Take one line; the number of the next."""
+        self._take(number, line, lines)
+        return number + 1
+
+    def _take(self, number: int, line: str, lines: Sequence[str]) -> None:
         content = self._content(line) if self.grouped else line
         if 'File "' in content and (match := _FRAME.match(content)) and (match["line"] or self.open):
             self._frame(match, number)
@@ -95,10 +150,7 @@ class _Reader:
             self.open = True
             self.base = max(0, len(match["indent"]) - 2)
         self._mark(number)
-        function = (match["function"] or "").strip()
-        if function not in _INLINED:
-            file, origin, package = python_place(match["path"])
-            self.frames.append(Frame(file, function, origin, package))
+        self.frames += _framed((match,))
 
     def _mark(self, number: int) -> None:
         if self.start < 0:
