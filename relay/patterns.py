@@ -110,7 +110,7 @@ _SHARE_PATH = r"\\\\[\w.-]{1,80}(?:\\[\w.@+~%$ -]{1,120}){1,30}"
 
 # --- Quotations -------------------------------------------------------------------------------------------------------
 
-_REQUEST_LINE = r"\"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE) [^\"\s]{1,2000}(?: HTTP/[\d.]{1,3})?\""
+_REQUEST_LINE = r"\"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE) [^\"\s]{1,2000}(?: HTTP/[\d.]{1,3}\"(?: (?:status:? ?)?[1-5]\d\d(?!\S))?|\")"
 _QUOTED = (
     r"'(?:[^'\\\n]|\\.){0,1000}'(?![A-Za-z0-9])|\"(?:[^\"\\\n]|\\.){0,1000}\"|`[^`\n]{0,200}`"
     r"|\u2018[^\u2019\n]{0,500}\u2019|\u201c[^\u201d\n]{0,500}\u201d|\u00ab[^\u00bb\n]{0,500}\u00bb|\u201e[^\u201c\n]{0,500}\u201c"
@@ -187,7 +187,10 @@ def _after_equals(found: str) -> str:
 
 
 def _after_method(found: str) -> str:
-    return found.partition(" ")[0].lstrip('"') + " <url>"
+    """The method, and behind a request as access logs have it, its status where the server itself failed."""
+    method, _, rest = found[1:].partition(" ")
+    status = rest.rpartition('"')[2][-3:]
+    return f"{method} <url>" + (f" {status}" if status.startswith("5") else " <number>" if status else "")
 
 
 def _after_class(found: str) -> str:
@@ -232,7 +235,9 @@ RULES: tuple[Rule, ...] = (
     Rule("name in code", "", "l", _NAME_IN_CODE, "module 'x', attribute 'y': names that stand in the code"),
     Rule("type in quotes", "", "m", _TYPE_IN_QUOTES, "'NoneType' object: the type is the finding"),
     Rule("call in quotes", "", "m", _CALL_IN_QUOTES, '"Map.get(Object)" stands in the code, too'),
-    Rule("request line", "url", "m", _REQUEST_LINE, "a line of an access log: its method stays", _after_method),
+    Rule(
+        "request line", "url", "m", _REQUEST_LINE, "a line of an access log: the method stays, and a 5xx", _after_method
+    ),
     Rule("quoted", "text", "m", _QUOTED, "what somebody typed or a file held"),
     Rule("quoted bytes", "text", "l", rf"[bBrRuU]{{1,2}}(?:{_QUOTED})", "the same as Python prints bytes"),
     Rule("object", "value", "m", _REPR, "<Order: Order 17>: an object as it names itself", _after_class),

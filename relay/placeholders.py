@@ -22,6 +22,10 @@ MAX_TEMPLATE = 1_000
 MAX_LINES = 12
 """Lines of a template that count."""
 
+MAX_KEPT = 1_000
+"""Characters of a message whose key is kept; with the number of keys this bounds the memory."""
+MAX_KEYS = 1_024
+
 _GATES = {
     "d": "(?<![A-Za-z0-9_])(?=[0-9])",
     "l": "(?<![A-Za-z0-9_])(?=[A-Za-z_\u00c0-\u024f])",
@@ -70,7 +74,8 @@ class Parameteriser:
         """`text` without its data. Any text, of which the first `MAX_TEXT` characters count."""
         found: list[tuple[str, str]] = []
         typed = self._pattern.sub(self._replacing(found), _without_structures(text[:MAX_TEXT], found))
-        return Template(text=typed, key=_key(typed), found=tuple(found))
+        key = _kept_key(typed) if len(typed) <= MAX_KEPT else _key(typed)
+        return Template(text=typed, key=key, found=tuple(found))
 
     def _replacing(self, found: list[tuple[str, str]]) -> Callable[[re.Match[str]], str]:
         rules = self._rules
@@ -152,6 +157,11 @@ _ENCLOSED = re.compile(r"\(\*\)|(?<= )\(\)|\[\*\]|\{\*\}|<\*>|'\*'|\"\*\"")
 _PLURAL = re.compile(r"\* ([a-z-]{2,30}?)(?:\(s\)|(?<![sui])s)(?![a-z])")
 _REPEATED = re.compile(r"(?<!\S)(\S{0,40}\*\S{0,40})(?:[ ,]{1,2}\1)+(?!\S)")
 _SPACE = re.compile(r"[ \t]+")
+
+
+@lru_cache(maxsize=MAX_KEYS)
+def _kept_key(typed: str) -> str:
+    return _key(typed)
 
 
 def _key(typed: str) -> str:

@@ -29,4 +29,4 @@ def clean(text: str) -> str:
 
 def one_line(text: str, limit: int) -> str:
     """`text` on one line of at most `limit` characters, cleaned."""
-    return " ".join(clean(text[: 4 * limit]).split())[:limit]
+    return " ".join(clean(text[: 4 * limit]).split())[:limit] if text else ""

@@ -39,7 +39,7 @@ EXAMPLES = {
     "name in code": ("no attribute 'price' in module 'cart'", "no attribute 'price' in module 'cart'"),
     "type in quotes": ("'NoneType' object", "'NoneType' object"),
     "call in quotes": ('cannot invoke "shop.Cart.total(Item)"', 'cannot invoke "shop.Cart.total(Item)"'),
-    "request line": ('"GET /cart/5 HTTP/1.1" failed', "GET <url> failed"),
+    "request line": ('"GET /cart/5 HTTP/1.1" failed; "PUT / HTTP/2" 404', "GET <url> failed; PUT <url> <number>"),
     "quoted": ("can't find 'it\\'s' or “x” for it", "can't find <text> or <text> for it"),
     "quoted bytes": (r"bad b'\x00\xff'", "bad <text>"),
     "object": ("lost <Order: Order of Ada>", "lost <Order <value>>"),
@@ -101,8 +101,26 @@ def test_words_that_are_the_same_each_time_stay(text):
         ("No module named 'cart'", "No module named 'cash'"),
         ("[Errno 13] denied", "[Errno 28] denied"),
         ('"GET /a/5 HTTP/1.1" failed', '"PUT /a/5 HTTP/1.1" failed'),
+        ('"GET /a/5 HTTP/1.1" 502 17', '"GET /a/5 HTTP/1.1" 504 17'),
+        ('"GET /a/5 HTTP/1.1" status: 404 17', '"GET /a/5 HTTP/1.1" status: 500 17'),
         ("upstream returned Bad Gateway", "upstream returned Not Found"),
     ],
 )
 def test_what_tells_errors_apart_is_kept(one, other):
     assert parameterise(one).key != parameterise(other).key
+
+
+def test_what_an_access_log_says_of_a_request_it_served_is_data():
+    """One statement of the server writes each of them, and only a 5xx is an error of the app."""
+    served = '"GET /cart/5 HTTP/1.1" status: 200 len: 17'
+
+    assert parameterise(served).key == parameterise('"GET /cart/7 HTTP/1.0" status: 404 len: 2').key
+
+
+def test_words_that_are_passed_by_together_hide_no_data():
+    """A rule of several words may begin with any of them."""
+    text = "could not send it to ada.lovelace for user ada, error number 7, owner bo is late by Ada Lovelace"
+
+    assert parameterise(text).text == (
+        "could not send it to <name> for user <name>, error number 7, owner <name> is late by <name>"
+    )
