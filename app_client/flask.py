@@ -1,4 +1,4 @@
-"""Flask's side: reads `app.config` and puts an `ErrorMailHandler` in place.
+"""Flask's side: reads `app.config` and puts an `ErrorMailHandler` in place, and log files if they are asked for.
 
     app.config["ADMINS"] = ["yourname@example.com"]
     ErrorMail(app)
@@ -15,25 +15,33 @@ Keys of `app.config`, all optional but the first:
     ERROR_MAIL_LOGGERS        names of other libraries' loggers to listen to as well, "sqlalchemy" say
     ERROR_MAIL_ENVIRONMENT    told to the relay: "production", "staging"
     ERROR_MAIL_RELEASE        told to the relay
+    ERROR_MAIL_REQUEST        False; True puts a block about the request at the head of the mail
+    ERROR_LOG_...             files and syslog, see `app_client.file_keys`
 
 Several apps in one process do not mix: what is logged while an app serves a request is that app's alone.
 """
 
+import contextlib
 import logging
 import socket
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flask import Flask, current_app, has_app_context
+from flask import Flask, current_app, g, has_app_context, has_request_context, request, session
 
+from app_client.attachment import Attachment, attach
+from app_client.file_keys import handlers_of
 from app_client.formats import mail_formatter
 from app_client.handler import ErrorMailHandler
 from app_client.mailhost import split_mailhost
 from app_client.message import addresses
+from app_client.request import RequestFacts
 
 KEY = "error_mail"
 """Where in `app.extensions` the app's handler stands."""
+LOG_KEY = "error_log"
+"""Where in `app.extensions` the list of the handlers stands that the `ERROR_LOG_...` keys asked for."""
 
 
 class ErrorMail:
@@ -46,21 +54,65 @@ class ErrorMail:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Attach the handler that `app.config` describes; an app that has one already keeps it.
+        """Attach the handlers that `app.config` describes; an app that has them already keeps those.
 
         Raises ValueError, naming the key, when the configuration cannot work.
         """
         if KEY in app.extensions or not (self._even_in_debug or _in_production(app)):
             return
-        handler = _handler(app)
-        handler.addFilter(_OwnRecords(app, even_in_debug=self._even_in_debug))
+        mail = _handler(app)
+        files = handlers_of(app.config, name=app.name, facts=request_facts)
+        for handler in (mail, *files):
+            handler.addFilter(_OwnRecords(app, even_in_debug=self._even_in_debug))
         names = app.config.get("ERROR_MAIL_LOGGERS") or ()
         loggers = [app.logger, *map(logging.getLogger, [names] if isinstance(names, str) else names)]
-        for logger in loggers:
-            logger.addHandler(handler)
-        app.extensions[KEY] = handler
+        attachment = attach([mail, *files], loggers)
+        app.extensions[KEY], app.extensions[LOG_KEY] = mail, files
         # Loggers live as long as the process: they must let go of an app that is gone.
-        weakref.finalize(app, _detach, handler, loggers).atexit = False
+        weakref.finalize(app, _release, attachment, files).atexit = False
+
+
+def request_facts() -> RequestFacts | None:
+    """What is known of the request that Flask is serving; None when it serves none. Never raises.
+
+    The request's id is `g.request_id`, else the header `X-Request-ID`, else the server's `REQUEST_ID`.
+    """
+    if not has_request_context():
+        return None
+    return RequestFacts(**{name: _told(fact) for name, fact in _FACTS.items()})
+
+
+def _told(fact: Callable[[], object]) -> str:
+    """A fact as text; "" where the request is too broken to tell it (a Host header that is none, say)."""
+    with contextlib.suppress(Exception):
+        return str(fact() or "")
+    return ""
+
+
+def _request_id() -> object:
+    return g.get("request_id") or request.headers.get("X-Request-ID") or request.environ.get("REQUEST_ID")
+
+
+def _user_id() -> object:
+    """Flask-Login's user id. The session has it as text; the user object might ask a database that is in trouble."""
+    if not hasattr(current_app, "login_manager"):
+        return None
+    with contextlib.suppress(Exception):
+        if user_id := session.get("_user_id"):
+            return user_id
+    user = g.get("_login_user")  # of a request with a token of its own, if the app has asked for its user
+    return user.get_id() if user is not None else None
+
+
+_FACTS: dict[str, Callable[[], object]] = {
+    "method": lambda: request.method,
+    "url": lambda: request.url,
+    "endpoint": lambda: request.endpoint,
+    "remote_addr": lambda: request.remote_addr,
+    "user_agent": lambda: request.user_agent.string,
+    "request_id": _request_id,
+    "user_id": _user_id,
+}
 
 
 class _OwnRecords(logging.Filter):
@@ -104,7 +156,7 @@ def _handler(app: Flask) -> ErrorMailHandler:
         release=config.get("ERROR_MAIL_RELEASE", ""),
     )
     handler.setLevel(_checked(app, "ERROR_MAIL_LEVEL", logging.ERROR, logging.Handler().setLevel))
-    handler.setFormatter(mail_formatter())
+    handler.setFormatter(mail_formatter(facts=request_facts if config.get("ERROR_MAIL_REQUEST") else None))
     return handler
 
 
@@ -127,6 +179,7 @@ def _pair(value: Sequence[str] | None) -> None:
         raise ValueError("must be a pair of user name and password")
 
 
-def _detach(handler: logging.Handler, loggers: list[logging.Logger]) -> None:
-    for logger in loggers:
-        logger.removeHandler(handler)
+def _release(attachment: Attachment, files: list[logging.Handler]) -> None:
+    attachment.detach()
+    for handler in files:
+        handler.close()
