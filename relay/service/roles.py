@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from relay.errors import ConfigError, InUse, LedgerTooNew, TemplateError
+from relay.errors import ConfigError, InUse, LedgerTooNew, RelayError, TemplateError
 
 UNUSABLE = (ConfigError, TemplateError, LedgerTooNew)
 """What a child cannot work with however often it is started."""
@@ -26,9 +26,17 @@ BEAT = 0.5
 """Seconds between two signs of life."""
 
 
+class NoState(RelayError):
+    """The data directory cannot be made or written."""
+
+
 def make_private(folder: Path) -> Path:
-    """Create `folder` for us alone (0700) where it is missing and return it."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Create `folder` for us alone (0700) where it is missing and return it. Raises NoState."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        advice = "set storage.data_dir to a folder that this user may write"
+        raise NoState(f"no state can be kept in {folder}: {error.strerror}; {advice}") from error
     return folder
 
 
@@ -36,10 +44,14 @@ def make_private(folder: Path) -> Path:
 def hold(data_dir: Path, role: str) -> Iterator[None]:
     """Hold the lock of `role` on the data directory for as long as the block runs; a killed process lets go of it.
 
-    Raises InUse where another process holds it.
+    Raises InUse where another process holds it, NoState.
     """
     path = make_private(data_dir) / f"{role}.lock"
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+") as file:
+    try:
+        number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise NoState(f"{path} cannot be written: {error.strerror}; it must belong to this user") from error
+    with os.fdopen(number, "r+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

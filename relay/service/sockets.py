@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import time
@@ -34,7 +35,7 @@ def bind(listen: Listen, *, patience: float = 0.0) -> socket.socket:
         try:
             return _bound(listen)
         except OSError as error:
-            if not isinstance(error, PermissionError | socket.gaierror) and time.monotonic() < deadline:
+            if error.errno == errno.EADDRINUSE and time.monotonic() < deadline:
                 time.sleep(0.1)
                 continue
             raise CannotListen(f"cannot listen on {listen}: {_advice(error)}") from error
@@ -62,7 +63,11 @@ def _advice(error: OSError) -> str:
         return "ports below 1024 need root, CAP_NET_BIND_SERVICE or a systemd socket (docs/operations.md)"
     if isinstance(error, socket.gaierror):
         return "the host name is not known here"
-    return f"{error.strerror}; another program may have the port"
+    if error.errno == errno.EADDRINUSE:
+        return "another program has the port, or another relay runs"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "this machine has no such address"
+    return str(error.strerror)
 
 
 def inherited(environ: Mapping[str, str]) -> dict[str, list[socket.socket]]:

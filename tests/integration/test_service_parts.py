@@ -1,0 +1,74 @@
+"""What `relay serve` says where it cannot begin: sockets and the data directory."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from relay.config import Listen
+from relay.errors import InUse
+from relay.service.roles import NoState, hold, make_private
+from relay.service.sockets import CannotListen, bind, inherited
+
+
+def test_a_port_that_is_taken_is_said_so():
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        pytest.raises(CannotListen, match="another program has the port"),
+    ):
+        bind(Listen("127.0.0.1", taken.getsockname()[1]))
+
+
+def test_a_port_that_becomes_free_is_waited_for():
+    taken = socket.create_server(("127.0.0.1", 0))
+    port = taken.getsockname()[1]
+    threading.Timer(0.3, taken.close).start()
+
+    with bind(Listen("127.0.0.1", port), patience=10) as bound:
+        assert bound.getsockname()[1] == port
+
+
+@pytest.mark.parametrize(
+    ("host", "words"), [("192.0.2.1", "this machine has no such address"), ("no-such-host.invalid", "not known here")]
+)
+def test_an_address_that_is_not_ours_is_said_so_without_waiting(host, words):
+    began = time.monotonic()
+
+    with pytest.raises(CannotListen, match=words):
+        bind(Listen(host, 2525), patience=60)
+    assert time.monotonic() - began < 30
+
+
+def test_sockets_meant_for_another_process_are_not_taken():
+    assert inherited({"LISTEN_PID": str(os.getpid() + 1), "LISTEN_FDS": "1"}) == {}
+    assert inherited({}) == {}
+
+
+def test_a_role_is_held_once_and_let_go_of_at_the_end(tmp_path: Path):
+    with hold(tmp_path, "worker"), pytest.raises(InUse, match=f"process {os.getpid()}"), hold(tmp_path, "worker"):
+        pass
+    with hold(tmp_path, "worker"), hold(tmp_path, "receiver"):
+        assert (tmp_path / "worker.lock").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_that_cannot_be_made_is_said_with_what_to_do(tmp_path: Path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(NoState, match=r"Not a directory; set storage\.data_dir"):
+        make_private(tmp_path / "file" / "data")
+
+
+def test_a_lock_that_cannot_be_written_is_said_so(tmp_path: Path):
+    (tmp_path / "worker.lock").mkdir()
+
+    with pytest.raises(NoState, match="it must belong to this user"), hold(tmp_path, "worker"):
+        pass
+
+
+def test_the_data_directory_is_for_us_alone(tmp_path: Path):
+    assert make_private(tmp_path / "a" / "data").stat().st_mode & 0o777 == 0o700
