@@ -88,7 +88,7 @@ def _upstream(settings: Settings, state: UpstreamState) -> str:
     if not settings.upstream.host:
         return "local mailbox: no upstream is set"
     name = f"{settings.upstream.host}:{settings.upstream.port}"
-    return f"{name}: {state.trouble}: {state.detail}" if state.trouble else f"{name}: no trouble known"
+    return f"{state.trouble}: {state.detail or name}" if state.trouble else f"{name}: no trouble known"
 
 
 def _words(value: Any, settings: Settings) -> str:

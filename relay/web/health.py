@@ -88,7 +88,7 @@ def _upstream(state: UpstreamState, host: str) -> Check:
         )
         return Check(name="upstream", ok=True, words=f"{host}: {last}")
     since = f" since {state.failing_since:%Y-%m-%d %H:%M:%S} UTC" if state.failing_since else ""
-    words = f"{host}: {state.trouble}{since} ({state.detail}); {ADVICE[state.trouble]}"
+    words = f"{state.trouble}{since} ({state.detail or host}); {ADVICE[state.trouble]}"
     return Check(name="upstream", ok=False, words=words)
 
 
