@@ -67,9 +67,7 @@ def test_values_of_yaml(write, written, expected):
 
 
 def test_blocks_of_other_programs_are_passed_over(write):
-    text = "celery:\n  - x\n  nested: {a: 1}\nversion: 2\nFLASK:\n  A: 1\n\n  # more\n  B: 2\nlogs: [a,\n".replace(
-        "[a,", "[a]"
-    )
+    text = "celery:\n  - x\n  nested: {a: 1}\nversion: 2\nFLASK:\n  A: 1\n\n  # more\n  B: 2\nlogs: [a]\n"
 
     assert load_config(write(text)) == {"A": 1, "B": 2}
 
@@ -93,7 +91,8 @@ def test_blocks_of_other_programs_are_passed_over(write):
             (f"FLASK:\n  A: {value}", "line 2: A: put the value in quotes")
             for value in (
                 *("yes", "No", "on", "OFF", "n", "010", "0x1F", "1_000", "1e5", "12:30", "2024-01-01", ".5", "5."),
-                *(".inf", "*alias", "&anchor a", "!tag a", "|", ">", "{a: 1}", "- 1", "@a", "%a", "<<", "=", "a: b", "a:"),
+                *(".inf", "*alias", "&anchor a", "!tag a", "|", ">", "{a: 1}", "- 1", "@a", "%a", "<<", "="),
+                *("a: b", "a:"),
                 "1" * 5000,
             )
         ],

@@ -1,0 +1,299 @@
+"""Debug mode with Flask's own server and real WSGI servers: who catches an exception, and where it is refused."""
+
+import http.client
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app_client.debugging import DebugRefused, configure, run_options
+from tests.app_client.servers import PATIENCE, wait_until
+
+ROOT = Path(__file__).parents[2]
+EXTERNAL = {"use_debugger": False, "use_reloader": False, "passthrough_errors": True, "threaded": False}
+BUILT_IN = {"use_debugger": True, "use_reloader": True}
+NEITHER = {"use_debugger": False, "use_reloader": False}
+
+FACTORY = """
+    from flask import Flask
+    from app_client.debugging import configure, run
+
+    def create_app(config="config.yaml"):
+        app = Flask("yourapplication")
+        configure(app, config)
+        app.add_url_rule("/fail", "fail", lambda: {}["order"])
+        app.add_url_rule("/", "well", lambda: "well")
+        return app
+"""
+
+
+@pytest.fixture
+def app() -> Flask:
+    return Flask("yourapplication")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Holds an app and a configuration: of the guide, but for what `change` says."""
+    (tmp_path / "shop.py").write_text(textwrap.dedent(FACTORY))
+    (tmp_path / "config.yaml").write_text("FLASK:\n    DEBUG: True\n    DEBUG_WITH_APTANA: True\n")
+    return tmp_path
+
+
+@pytest.fixture
+def start(folder) -> Iterator[Callable[..., subprocess.Popen]]:
+    """Python with these arguments in the folder, its complaints in the file `complaints`; ended with the test."""
+    processes = []
+
+    def start(*arguments: str, **environment: str) -> subprocess.Popen:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("FLASK_", "WERKZEUG_"))}
+        kept |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **environment}
+        with (folder / "complaints").open("w") as complaints:
+            process = subprocess.Popen(
+                [sys.executable, *arguments], cwd=folder, env=kept, stderr=complaints, stdin=subprocess.DEVNULL,
+                stdout=complaints, text=True, start_new_session=True,
+            )  # fmt: skip
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def complaints(folder: Path) -> str:
+    return (folder / "complaints").read_text()
+
+
+def port_of(process: subprocess.Popen, folder: Path) -> int:
+    found: list[str] = []
+
+    def is_known() -> bool:
+        found[:] = re.findall(r"http://127\.0\.0\.1:(\d+)", complaints(folder))
+        return bool(found) or process.poll() is not None
+
+    wait_until(is_known)
+    assert found, complaints(folder)
+    return int(found[0])
+
+
+def get(port: int, path: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    try:
+        return response.status, response.read().decode()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({}, {"debug": False, **NEITHER}),
+        ({"DEBUG": True}, {"debug": True, **BUILT_IN}),
+        ({"DEBUG": True, "DEBUG_WITH_APTANA": True}, {"debug": True, **EXTERNAL}),
+        ({"DEBUG": True, "DEBUG_WITH_EXTERNAL": True}, {"debug": True, **EXTERNAL}),
+        ({"DEBUG": True, "DEBUG_WITH_EXTERNAL": False}, {"debug": True, **BUILT_IN}),
+        ({"DEBUG_WITH_EXTERNAL": True}, {"debug": False, **NEITHER}),
+    ],
+)
+def test_options_follow_the_configuration(app, config, expected):
+    app.config.update(config)
+
+    assert run_options(app) == {"host": None, **expected}
+
+
+def test_options_given_come_first(app):
+    app.config.update(DEBUG=True, DEBUG_WITH_EXTERNAL=True)
+
+    assert run_options(app, threaded=True, ssl_context="adhoc")["threaded"] is True
+    assert run_options(app, debug=False) == {"host": None, "debug": False, **NEITHER}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost", "unix:///run/shop.sock", None])
+def test_debug_mode_is_for_this_machine(app, host):
+    app.debug = True
+
+    assert run_options(app, host)["debug"]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "10.0.0.1", "no-such-host.invalid"])
+@pytest.mark.parametrize(
+    "options", [{"debug": True}, {"use_debugger": True}, {"debug": True, "use_debugger": False}], ids=str
+)
+def test_debug_mode_is_refused_where_others_get_there(app, host, options):
+    with pytest.raises(DebugRefused, match=rf"^Debug mode is refused on {re.escape(host)}: .*force=True"):
+        run_options(app, host, **options)
+
+    assert run_options(app, host)["debug"] is False
+    assert run_options(app, host, force=True, **options).items() >= options.items()
+
+
+def test_the_server_name_is_where_flask_listens_by_default(app):
+    app.config.update(DEBUG=True, SERVER_NAME="192.0.2.1:80")
+
+    with pytest.raises(DebugRefused, match=r"on 192\.0\.2\.1"):
+        run_options(app)
+    assert run_options(app, "127.0.0.1")["debug"]
+
+
+def test_a_test_client_is_let_in(folder, app):
+    configure(app, folder / "config.yaml")
+    app.add_url_rule("/", view_func=lambda: "well")
+
+    assert app.test_client().get("/").text == "well"
+    assert app.test_client().get("/", base_url="http://192.0.2.1").text == "well"
+
+
+def test_configuring_twice_guards_once(folder, app):
+    configure(app, folder / "config.yaml")
+    guard = app.wsgi_app
+    configure(app, folder / "config.yaml")
+
+    assert app.wsgi_app is guard
+
+
+def test_with_an_external_debugger_the_exception_leaves_app_run_itself(folder, start):
+    """Where pdb, or any debugger that stops at uncaught exceptions, finds it."""
+    process = start(
+        "-c", "import shop\ntry:\n shop.run(shop.create_app(), port=0)\nexcept KeyError as e: print('got', e)"
+    )
+
+    with pytest.raises((http.client.HTTPException, OSError)):
+        get(port_of(process, folder), "/fail")
+
+    assert process.wait(PATIENCE) == 0
+    assert "got 'order'" in complaints(folder)
+    assert "Debugger is active" not in complaints(folder)
+    assert "Restarting with" not in complaints(folder)
+
+
+def test_pdb_has_the_exception_of_a_request_for_its_post_mortem(folder, start):
+    (folder / "main.py").write_text("import shop\nshop.run(shop.create_app('config.yaml'), port=0)\n")
+    process = start("-m", "pdb", "-c", "continue", "main.py")
+
+    with pytest.raises((http.client.HTTPException, OSError)):
+        get(port_of(process, folder), "/fail")
+
+    process.wait(PATIENCE)
+    assert "Uncaught exception. Entering post mortem debugging" in complaints(folder)
+    assert 'lambda: {}["order"]' in complaints(folder)
+
+
+def test_with_threads_the_exception_ends_its_thread_and_the_server_goes_on(folder, start):
+    process = start("-c", "import shop; shop.run(shop.create_app(), port=0, threaded=True)")
+    port = port_of(process, folder)
+
+    with pytest.raises((http.client.HTTPException, OSError)):
+        get(port, "/fail")
+
+    assert get(port, "/") == (200, "well")
+    wait_until(lambda: "KeyError: 'order'" in complaints(folder))
+    assert "Exception in thread" in complaints(folder)
+
+
+def test_without_one_the_built_in_debugger_answers(folder, start):
+    (folder / "config.yaml").write_text("FLASK:\n    DEBUG: True\n")
+    process = start("-c", "import shop; shop.run(shop.create_app(), port=0, use_reloader=False)")
+
+    status, page = get(port_of(process, folder), "/fail")
+
+    assert (status, "Werkzeug Debugger" in page) == (500, True)
+
+
+def test_in_production_the_error_page_says_nothing(folder, start):
+    (folder / "config.yaml").write_text("FLASK:\n    DEBUG: False\n    DEBUG_WITH_EXTERNAL: True\n")
+    process = start("-c", "import shop; shop.run(shop.create_app(), '0.0.0.0', port=0)")
+
+    status, page = get(port_of(process, folder), "/fail")
+
+    assert status == 500
+    assert "Werkzeug" not in page
+    assert "order" not in page
+
+
+def test_a_forced_run_serves_in_spite_of_the_guard(folder, start):
+    process = start("-c", "import shop; shop.run(shop.create_app(), '0.0.0.0', port=0, force=True)")
+
+    assert get(port_of(process, folder), "/") == (200, "well")
+    assert "Debug mode is forced on 0.0.0.0" in complaints(folder)
+
+
+def test_app_run_past_ours_meets_the_guard(folder, start):
+    process = start(
+        "-c", "import shop; shop.create_app().run('0.0.0.0', port=0, use_debugger=False, use_reloader=False)"
+    )
+
+    status, page = get(port_of(process, folder), "/fail")
+
+    assert (status, page) == (503, "Debug mode is refused here; the log of the app says why.\n")
+    assert "Debug mode is refused on 0.0.0.0" in complaints(folder)
+
+
+@pytest.mark.parametrize("options", [["run", "--host", "0.0.0.0"], ["run", "--debug", "-h", "0.0.0.0"]])
+def test_flask_run_with_a_public_address_is_refused(folder, start, options):
+    process = start("-m", "flask", "--app", "shop", *options, "--port", "0")
+
+    assert process.wait(PATIENCE) == 1
+    assert "Debug mode is refused on 0.0.0.0" in complaints(folder)
+
+
+def test_flask_run_refuses_its_debugger_even_for_an_app_that_is_not_in_debug_mode(folder, start):
+    (folder / "config.yaml").write_text("FLASK:\n    DEBUG: False\n")
+    process = start("-m", "flask", "--app", "shop", "run", "--debugger", "--host", "0.0.0.0", "--port", "0")
+
+    assert process.wait(PATIENCE) == 1
+    assert "Debug mode is refused on 0.0.0.0" in complaints(folder)
+
+
+def test_flask_run_on_this_machine_serves(folder, start):
+    process = start("-m", "flask", "--app", "shop", "run", "--debug", "--no-debugger", "--no-reload", "--port", "0")
+
+    assert get(port_of(process, folder), "/") == (200, "well")
+
+
+def test_gunicorn_does_not_come_up_with_an_app_in_debug_mode(folder, start):
+    process = start("-m", "gunicorn", "--bind", "127.0.0.1:0", "shop:create_app()")
+
+    assert process.wait(PATIENCE) != 0
+    assert "Debug mode is refused under gunicorn" in complaints(folder)
+
+
+def test_waitress_serves_503_to_whoever_asks(folder, start):
+    """Called from code, it cannot be told from anything else before the first request."""
+    script = """
+        import shop, waitress
+        server = waitress.create_server(shop.create_app(), listen="127.0.0.1:0")
+        print(f"http://127.0.0.1:{server.effective_port}")
+        server.run()
+    """
+    process = start("-c", textwrap.dedent(script))
+
+    port = port_of(process, folder)
+    assert get(port, "/fail")[0] == 503
+    assert get(port, "/")[0] == 503
+    assert complaints(folder).count("Debug mode is refused under waitress") == 1
+
+
+def test_waitress_serves_an_app_that_is_not_in_debug_mode(folder, start):
+    (folder / "config.yaml").write_text("FLASK:\n    DEBUG: False\n")
+    process = start("-m", "waitress", "--listen", "127.0.0.1:0", "--call", "shop:create_app")
+
+    assert get(port_of(process, folder), "/") == (200, "well")
+
+
+def test_waitress_by_its_own_command_is_refused_at_once(folder, start):
+    process = start("-m", "waitress", "--listen", "127.0.0.1:0", "--call", "shop:create_app")
+
+    assert process.wait(PATIENCE) != 0
+    assert "Debug mode is refused under waitress" in complaints(folder)
