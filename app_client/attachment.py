@@ -96,5 +96,7 @@ def is_ours(record: logging.LogRecord) -> bool:
     if any(record.pathname.startswith(home) for home in _HOMES.values()):
         return True
     package = record.name.partition(".")[0]
+    if record.name == "mail.log":  # aiosmtpd's, with which the relay takes mails
+        return "relay.receive" in sys.modules
     origin = getattr(sys.modules.get(package), "__file__", None) if package in _HOMES else None
     return origin is not None and origin.startswith(_HOMES[package])

@@ -54,7 +54,7 @@ def place_of(address: str) -> Place:
     Raises ValueError for anything else.
     """
     if not address or address.startswith("/"):
-        local = address or next((path for path in _LOCAL if Path(path).exists()), _LOCAL[0])
+        local = address or next((path for path in _LOCAL if Path(path).is_socket()), _LOCAL[0])
         return Place(transport=Transport.LOCAL, host=local)
     try:
         parts = urlsplit(address)

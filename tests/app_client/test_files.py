@@ -1,0 +1,331 @@
+"""Ready file handlers on real files: what is written, how they rotate, what is said when it cannot work."""
+
+import logging
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import app_client
+from app_client.files import LogFileError
+
+ROOT = Path(__file__).parents[2]
+LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (\w+): (.*) \[in (\S+):\d+\]")
+MAKERS = {
+    "plain": app_client.plain_file,
+    "size": app_client.rotating_file,
+    "time": app_client.timed_file,
+    "watched": app_client.watched_file,
+}
+each_kind = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+NOBODYS_ID = 65534
+
+
+@pytest.fixture
+def open_handler():
+    """Handlers that are closed when the test ends."""
+    handlers = []
+
+    def keep(handler):
+        handlers.append(handler)
+        return handler
+
+    yield keep
+    for handler in handlers:
+        handler.close()
+
+
+def messages(path: Path) -> list[str]:
+    return [match[2] if (match := LINE.fullmatch(line)) else line for line in path.read_text().splitlines()]
+
+
+@each_kind
+def test_one_call_gives_a_handler_at_warning_in_the_documented_format(make, tmp_path, make_logger, open_handler):
+    path = tmp_path / "app.log"
+    logger = make_logger(open_handler(make(path)))
+    logger.setLevel(logging.DEBUG)
+
+    logger.info("too small")
+    logger.warning("größer als %d", 3)
+    logger.error("a lone surrogate: \udc80")
+    first, second = path.read_text("utf-8").splitlines()
+
+    assert LINE.fullmatch(first).groups() == ("WARNING", "größer als 3", __file__)
+    assert LINE.fullmatch(second)[2] == r"a lone surrogate: \udc80"
+
+
+@each_kind
+def test_level_and_formatter_can_be_chosen(make, tmp_path, make_logger, open_handler):
+    handler = open_handler(make(str(tmp_path / "app.log"), level="ERROR", formatter=logging.Formatter("%(message)s")))
+    logger = make_logger(handler)
+
+    logger.warning("too small")
+    logger.error("as it is")
+
+    assert (tmp_path / "app.log").read_text() == "as it is\n"
+
+
+@each_kind
+def test_a_file_that_is_there_is_continued(make, tmp_path, make_logger, open_handler):
+    (tmp_path / "app.log").write_text("before\n")
+
+    make_logger(open_handler(make(tmp_path / "app.log"))).error("after")
+
+    assert messages(tmp_path / "app.log") == ["before", "after"]
+
+
+def test_rotates_by_size_and_keeps_as_many_as_told(tmp_path, make_logger, open_handler):
+    path = tmp_path / "app.log"
+    logger = make_logger(open_handler(app_client.rotating_file(path, max_bytes=300, keep=2)))
+
+    for number in range(20):
+        logger.error("%03d %s", number, "x" * 60)
+
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["app.log", "app.log.1", "app.log.2"]
+    assert messages(path)[-1].startswith("019")
+    assert all(file.stat().st_size <= 300 for file in tmp_path.iterdir())
+
+
+def test_rotates_by_time(tmp_path, make_logger, open_handler):
+    """A file from the day before yesterday is set aside by the first record of today."""
+    path = tmp_path / "app.log"
+    path.write_text("old\n")
+    os.utime(path, (1714550000, 1714550000))
+    make_logger(open_handler(app_client.timed_file(path))).error("new")
+
+    [old] = [file for file in tmp_path.iterdir() if file != path]
+    assert re.fullmatch(r"app\.log\.2024-0[45]-\d\d", old.name)
+    assert messages(old) == ["old"]
+    assert messages(path) == ["new"]
+
+
+@pytest.mark.parametrize("kind", ["watched", "size", "time"])
+def test_follows_logrotate(kind, tmp_path, make_logger, open_handler):
+    """Which renames the file, makes a new one, and later deletes the old one."""
+    path = tmp_path / "app.log"
+    logger = make_logger(open_handler(MAKERS[kind](path)))
+
+    logger.error("one")
+    path.rename(tmp_path / "app.log.1")
+    logger.error("two")
+    path.rename(tmp_path / "app.log.2")
+    path.touch()
+    logger.error("three")
+    path.unlink()
+    logger.error("four")
+
+    assert messages(tmp_path / "app.log.1") == ["one"]
+    assert messages(tmp_path / "app.log.2") == ["two"]
+    assert messages(path) == ["four"]
+
+
+def test_a_watched_file_that_cannot_be_opened_again_does_not_hurt_the_app(tmp_path, make_logger, open_handler, capsys):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    logger = make_logger(open_handler(app_client.watched_file(folder / "app.log")))
+    folder.rename(tmp_path / "gone")
+
+    logger.error("nowhere")
+    (tmp_path / "gone").rename(folder)
+    logger.error("back")
+
+    assert "FileNotFoundError" in capsys.readouterr().err
+    assert messages(folder / "app.log") == ["back"]
+
+
+@pytest.mark.parametrize("kind", ["size", "time"])
+def test_a_file_that_cannot_be_rotated_goes_on_growing(kind, tmp_path, make_logger, open_handler, capsys):
+    """A folder stands where the old file should go: no record is lost for it, and it is said once."""
+    path = tmp_path / "app.log"
+    handler = open_handler(MAKERS[kind](path, **({"max_bytes": 100, "keep": 1} if kind == "size" else {})))
+    if kind == "time":
+        handler.rolloverAt = 1714550000
+    handler.namer = lambda _default: str(tmp_path / "taken")
+    (tmp_path / "taken" / "not empty").mkdir(parents=True)
+    logger = make_logger(handler)
+
+    for number in range(5):
+        logger.error("%d %s", number, "x" * 60)
+
+    assert [message[0] for message in messages(path)] == list("01234")
+    assert capsys.readouterr().err.count("cannot be rotated and goes on growing") == 1
+
+
+WORKER = """
+    import logging, sys
+    import app_client
+    kind, path, name = sys.argv[1:]
+    if kind == "size":
+        handler = app_client.rotating_file(path, max_bytes=4000, keep=1000)
+    else:
+        handler = app_client.timed_file(path, when="S", keep=1000)
+    logger = logging.getLogger(name)
+    logger.addHandler(handler)
+    sys.stdin.readline()
+    for number in range(300):
+        logger.error("%s-%03d", name, number)
+"""
+
+
+@pytest.mark.parametrize("kind", ["size", "time"])
+def test_several_processes_rotate_one_file_and_no_line_is_lost(kind, tmp_path):
+    """As the workers of a server do."""
+    path = tmp_path / "app.log"
+    path.write_text("")
+    if kind == "time":  # old enough for every worker to find that it is time
+        os.utime(path, (1714550000, 1714550000))
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(WORKER), kind, str(path), name],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in "abc"
+    ]
+    complaints = [worker.communicate("go\n", timeout=60)[1] for worker in workers]
+    written = [message for file in tmp_path.iterdir() for message in messages(file)]
+
+    assert complaints == ["", "", ""]
+    assert sorted(written) == sorted(f"{name}-{number:03}" for name in "abc" for number in range(300))
+    assert len(list(tmp_path.iterdir())) > 1
+
+
+@each_kind
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        (
+            "missing/deep/app.log",
+            r"the folder .*/missing/deep does not exist: create it, and let \w+ \(uid",
+        ),
+        ("a-file/app.log", r"app\.log cannot be a file: .*/a-file is no folder\. Choose another path"),
+        ("a-file/deep/app.log", r"app\.log cannot be a file: .*/a-file is no folder\. Choose another path"),
+        ("a-folder", r"/a-folder is a folder: name a file in it"),
+        ("a-pipe", r"/a-pipe is a pipe or a socket: .*Name a file"),
+        ("a-link", r"/a-link is a link to a place that does not exist: /nowhere/app\.log"),
+        ("/proc/app.log", r"/proc/app\.log cannot be written: no file can be created in /proc"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_at_once(make, place, words, tmp_path):
+    (tmp_path / "a-file").touch()
+    (tmp_path / "a-folder").mkdir()
+    (tmp_path / "a-link").symlink_to("/nowhere/app.log")
+    os.mkfifo(tmp_path / "a-pipe")
+    before = set(tmp_path.iterdir())
+
+    with pytest.raises(LogFileError, match=words):
+        make(tmp_path / place)
+
+    assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("kind", ["size", "time", "watched"])
+def test_a_device_is_for_plain_handlers_only(kind, open_handler):
+    open_handler(app_client.plain_file("/dev/null"))
+
+    with pytest.raises(LogFileError, match="is a device: it cannot be rotated"):
+        MAKERS[kind]("/dev/null")
+
+
+AS_NOBODY = """
+    import os, pwd, sys
+    import app_client
+    os.setgroups([])
+    os.setgid({user})
+    os.setuid({user})
+    try:
+        getattr(app_client, sys.argv[1])(sys.argv[2])
+    except app_client.files.LogFileError as refusal:
+        print(refusal)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize(
+    ("maker", "words"),
+    [
+        (
+            "plain_file",
+            "theirs.log cannot be written: nobody (uid 65534) may not write it. Give the file",
+        ),
+        ("rotating_file", "may not write it"),
+        ("watched_file", "may not write it"),
+    ],
+)
+def test_another_users_file_is_refused_with_the_users_name(maker, words, public_path):
+    (public_path / "theirs.log").touch(0o644)
+
+    assert words in refused_to_nobody(maker, public_path / "theirs.log")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("maker", ["rotating_file", "timed_file"])
+def test_a_folder_where_nothing_can_be_renamed_is_refused_for_rotation(maker, public_path):
+    """Writing would work, and fail at the first rotation."""
+    (public_path / "ours.log").touch()
+    os.chown(public_path / "ours.log", NOBODYS_ID, NOBODYS_ID)
+
+    assert refused_to_nobody("plain_file", public_path / "ours.log") == ""
+    assert "nobody (uid 65534) may not rename files in" in refused_to_nobody(maker, public_path / "ours.log")
+
+
+@pytest.fixture
+def public_path():
+    """A folder that everybody may enter, unlike pytest's own, and only its owner may change."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def refused_to_nobody(maker: str, path: Path) -> str:
+    script = textwrap.dedent(AS_NOBODY).format(user=NOBODYS_ID)
+    done = subprocess.run(
+        [sys.executable, "-c", script, maker, str(path)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: app_client.rotating_file(path, max_bytes=0), "must be at least 1"),
+        (lambda path: app_client.rotating_file(path, keep=0), "must be at least 1"),
+        (lambda path: app_client.timed_file(path, keep=0), "must be at least 1"),
+        (lambda path: app_client.timed_file(path, when="noon"), 'when must be "midnight", "S"'),
+        (lambda path: app_client.plain_file(path, level="LOUD"), "Unknown level"),
+    ],
+    ids=["max_bytes", "keep of size", "keep of time", "when", "level"],
+)
+def test_wrong_arguments_are_refused(make, words, tmp_path):
+    with pytest.raises(ValueError, match=words):
+        make(tmp_path / "app.log")
+
+
+def test_windows_event_log_is_refused_elsewhere():
+    with pytest.raises(LogFileError, match=r"on Windows only: use syslog\(\) or a file"):
+        app_client.windows_event_log("yourapplication")
+
+
+def test_windows_event_log_says_what_is_missing(monkeypatch):
+    """The stock handler prints a line and logs nothing."""
+    monkeypatch.setattr(sys, "platform", "win32")
+
+    with pytest.raises(LogFileError, match="pip install pywin32"):
+        app_client.windows_event_log("yourapplication")
+
+
+def test_a_refusal_is_an_os_error_too(tmp_path):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket"))
+
+        with pytest.raises(OSError, match="is a pipe or a socket"):
+            app_client.plain_file(tmp_path / "socket")
