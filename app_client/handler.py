@@ -21,6 +21,7 @@ from app_client.mailhost import Mailhost, split_mailhost
 from app_client.message import Origin, addresses
 from app_client.report import Report, kind_of, shorten
 from app_client.sender import Sender
+from app_client.situations import situation_of
 from app_client.tls import Secure
 
 
@@ -117,6 +118,7 @@ class ErrorMailHandler(SMTPHandler):
         super().close()
 
     def _report(self, record: logging.LogRecord, kind: int) -> Report:
+        situation, reason = _situation(record)
         return Report(
             sender=self.fromaddr,
             recipients=tuple(self.toaddrs),
@@ -126,6 +128,8 @@ class ErrorMailHandler(SMTPHandler):
             logger=record.name,
             level=record.levelname,
             kind=kind,
+            situation=situation,
+            situation_reason=reason,
         )
 
     def _sender(self) -> Sender:
@@ -167,3 +171,11 @@ class ErrorMailHandler(SMTPHandler):
         process = sys.modules.get("multiprocessing.process")
         if util is not None and process is not None and process.parent_process() is not None:
             util.Finalize(None, self.flush, exitpriority=0)
+
+
+def _situation(record: logging.LogRecord) -> tuple[str, str]:
+    """A hint alone: where an exception of the app's own makes trouble even here, the mail goes without it."""
+    with contextlib.suppress(Exception):
+        if record.exc_info and record.exc_info[1] is not None:
+            return situation_of(record.exc_info[1]) or ("", "")
+    return "", ""

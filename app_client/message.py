@@ -9,6 +9,7 @@ newline in a subject out as a real one.
     X-Error-Mail-Count: 1..1000000                  occurrences that this mail stands for
     X-Error-Mail-Dropped: 1..1000000                occurrences dropped since this process's last accepted mail
     X-Error-Mail-App, -Environment, -Release, -Host, -Logger, -Level: text, at most 200 characters each
+    X-Error-Mail-Situation, -Situation-Reason       which of the seven situations it looks like, and by what
 
 Those that have nothing to say (no text, none dropped) are left out.
 """
@@ -95,6 +96,8 @@ def _facts(parcel: Parcel, origin: Origin) -> dict[str, str]:
         "Host": origin.host,
         "Logger": parcel.report.logger,
         "Level": parcel.report.level,
+        "Situation": parcel.report.situation,
+        "Situation-Reason": parcel.report.situation_reason,
     }
 
 

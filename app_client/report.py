@@ -37,6 +37,9 @@ class Report:
     level: str
     kind: int
     """Equal for equal errors, see `kind_of`; valid in this process only."""
+    situation: str = ""
+    """Which of the seven situations it looks like, as `app_client.situations` names them; "" where there is no sign."""
+    situation_reason: str = ""
 
     @property
     def weight(self) -> int:
@@ -62,11 +65,11 @@ def kind_of(record: logging.LogRecord) -> int:
     place = (record.name, record.levelno, record.pathname, record.lineno)
     exception = record.exc_info[1] if record.exc_info else None
     if exception is not None:
-        return hash((*place, *map(_trait, islice(_chain(exception), _CHAIN))))
+        return hash((*place, *map(_trait, islice(chain(exception), _CHAIN))))
     return hash((*place, _levelled(_message(record)), _levelled((record.exc_text or "")[-_PHRASE:])))
 
 
-def _chain(exception: BaseException) -> Iterator[BaseException]:
+def chain(exception: BaseException) -> Iterator[BaseException]:
     """The exception and those it came from, as a traceback shows them; a ring of causes ends at the caller's limit."""
     link: BaseException | None = exception
     while link is not None:

@@ -74,7 +74,7 @@ class Item:
     why: str
     """The reason in a few words more: `back, last seen 2026-02-20 14:08:02 CET (11 d before)`."""
     news: Rows
-    """Count, rate, first and last seen, ID."""
+    """The situation where there is a sign of one; count, rate, first and last seen, ID."""
     bar: Bar | None
     origin: Rows
     """App, environment, host, release, logger, as far as known."""
@@ -99,7 +99,7 @@ def item(entry: Entry, *, place: int, at: datetime, zone: tzinfo, room: Room | N
         pace=pace,
         speed=speed,
         why=_why(entry, zone),
-        news=_news(entry, zone),
+        news=_situation(sample) + _news(entry, zone),
         bar=_bar(entry.course, at, zone) if entry.course and room else None,
         origin=_origin(entry, sample),
         report=_report(entry, sample) if room else (),
@@ -150,6 +150,14 @@ def _last_seen_before(entry: Entry, zone: tzinfo) -> str:
         return ""
     quiet = duration(entry.since - entry.seen_before)
     return f", last seen {moment(entry.seen_before, zone)} ({quiet} before)"
+
+
+def _situation(sample: Report | None) -> Rows:
+    """What it looks like, with the reason in brackets: it is a hint."""
+    if sample is None or sample.situation is None:
+        return ()
+    reason = one_line(sample.situation_reason, 160)
+    return (("Situation", f"{sample.situation} ({reason})" if reason else sample.situation.value),)
 
 
 def _news(entry: Entry, zone: tzinfo) -> Rows:

@@ -125,6 +125,8 @@ class Page:
     """`Follow-up`, `CRITICAL`."""
     summary: str
     """`2 new, 1 ongoing`; `new` where there is one error only; "" where there is none."""
+    situation: str
+    """`network down` where all errors look like this one; "" where they do not."""
     span: str
     """`1,316 occurrences in 1,310 mails, 14:02 to 14:06 CET`."""
     lead: Item | None
@@ -157,6 +159,7 @@ def page(digest: Digest, detail: Detail, zone: tzinfo) -> Page:
         one_app=len(apps) == 1,
         marks=_marks(digest),
         summary=_summary(digest.entries),
+        situation=_situation(digest.entries),
         span=_span(digest, total, zone),
         lead=item(lead, place=1, at=digest.created_at, zone=zone, room=None) if lead else None,
         notes=sentences(digest.notes, detail.notes),
@@ -222,6 +225,12 @@ def _summary(entries: Sequence[Entry]) -> str:
         return entries[0].reason.value
     by_reason = Counter(entry.reason for entry in entries)
     return ", ".join(f"{number(by_reason[reason])} {reason}" for reason in _TIERS if by_reason[reason])
+
+
+def _situation(entries: Sequence[Entry]) -> str:
+    situations = {entry.sample.situation if entry.sample else None for entry in entries}
+    shared = situations.pop() if len(situations) == 1 else None
+    return shared.value if shared else ""
 
 
 def _span(digest: Digest, total: Totals, zone: tzinfo) -> str:

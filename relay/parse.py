@@ -16,7 +16,9 @@ from typing import Protocol
 from relay import mail, traces
 from relay.forms import Layout, level_named, read
 from relay.mail import Mail, one_line
-from relay.model import MAX_COUNT, Form, Kept, Level, Record, Report
+from relay.model import MAX_COUNT, Form, Kept, Level, Record, Report, Situation
+from relay.situations import MAX_REASON, Hint, situation
+from relay.traces import Trace
 
 CONTENT_NOT_KEPT = "content not kept: there was no room for more than counting this mail"
 
@@ -27,6 +29,7 @@ _MAX_LABEL = 200
 _MAX_LOCATION = 500
 _MAX_NAME = 60
 _MAX_DROPPED = 999_999_999
+_SITUATIONS = frozenset(each.value for each in Situation)
 _RECORD_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -61,7 +64,9 @@ def parse_text(subject: str, body: str) -> Report:
 
 def _report(mail: Mail, apps: Iterable[App], *, size: int, cut: bool = False) -> Report:
     layout = read(mail.subject, mail.text)
-    message, trace = _message_and_trace(layout.text)
+    found = traces.find(layout.text)
+    message, trace = _message_and_trace(layout.text, found)
+    hint = _told_situation(mail) or situation(found, message)
 
     def told(name: str, limit: int = _MAX_LABEL) -> str:
         """What our client put into its header, else what the text's label says."""
@@ -90,7 +95,17 @@ def _report(mail: Mail, apps: Iterable[App], *, size: int, cut: bool = False) ->
         size=size,
         cut=cut,
         own="x-error-mail-relay" in mail.head.fields,
+        situation=hint[0] if hint else None,
+        situation_reason=hint[1] if hint else "",
     )
+
+
+def _told_situation(mail: Mail) -> Hint | None:
+    """What our client, which saw the exception itself, says of it; None for anything but the seven."""
+    told = mail.head.text("x-error-mail-situation", _MAX_LABEL)
+    if told not in _SITUATIONS:
+        return None
+    return Situation(told), mail.head.text("x-error-mail-situation-reason", MAX_REASON)
 
 
 def _form(mail: Mail, layout: Layout, trace: str) -> Form:
@@ -99,9 +114,8 @@ def _form(mail: Mail, layout: Layout, trace: str) -> Form:
     return Form.DEFAULT if layout.form is Form.PLAIN and trace else layout.form
 
 
-def _message_and_trace(text: str) -> tuple[str, str]:
+def _message_and_trace(text: str, trace: Trace | None) -> tuple[str, str]:
     """The trace apart from what stands above and below it."""
-    trace = traces.find(text)
     if trace is None:
         return text.strip(), ""
     lines = text.split("\n")

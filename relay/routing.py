@@ -38,6 +38,10 @@ class Conditions(Protocol):
         """Glob on the environment."""
 
     @property
+    def situation(self) -> str:
+        """Glob on the situation, such as `network down`; only `*` takes a report without one."""
+
+    @property
     def pattern(self) -> str:
         """Glob on the title or the message's first line."""
 
@@ -48,6 +52,7 @@ class _Rule(NamedTuple):
     app: re.Pattern[str] | None
     logger: re.Pattern[str] | None
     environment: re.Pattern[str] | None
+    situation: re.Pattern[str] | None
     pattern: re.Pattern[str] | None
 
     def takes(self, report: Report, title: str, first_line: str) -> bool:
@@ -56,6 +61,7 @@ class _Rule(NamedTuple):
             and _matches(self.app, report.app)
             and _matches(self.logger, report.logger)
             and _matches(self.environment, report.environment)
+            and _matches(self.situation, report.situation or "")
             and (_matches(self.pattern, title) or _matches(self.pattern, first_line))
         )
 
@@ -71,6 +77,7 @@ class Router:
                 _glob(route.app),
                 _glob(route.logger),
                 _glob(route.environment),
+                _glob(route.situation),
                 _glob(route.pattern),
             )
             for route in routes

@@ -11,11 +11,12 @@ import socket
 import ssl
 from collections.abc import Mapping
 from datetime import timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from relay.config.values import (
     Duration,
@@ -28,7 +29,7 @@ from relay.config.values import (
     ZoneName,
     listing,
 )
-from relay.model import Level
+from relay.model import Level, Situation
 
 _DEFAULT_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
@@ -39,6 +40,12 @@ def _level(value: Any) -> Any:
     if isinstance(value, Level):
         return value
     raise ValueError(f"{value!r} is no level: write one of {', '.join(Level.__members__)}")
+
+
+def _situation(glob: str) -> str:
+    if not any(fnmatchcase(situation, glob.lower()) for situation in Situation):
+        raise ValueError(f"{glob!r} is none of the situations: {', '.join(Situation)}")
+    return glob
 
 
 def _minutes(*numbers: int) -> tuple[timedelta, ...]:
@@ -228,6 +235,7 @@ class Route(Section):
     level: Annotated[Level, BeforeValidator(_level)] = Level.DEBUG
     logger: str = "*"
     environment: str = "*"
+    situation: Annotated[str, AfterValidator(_situation)] = "*"
     pattern: str = "*"
     timing: Timing = Timing()
 

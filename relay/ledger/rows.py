@@ -18,7 +18,7 @@ from sqlalchemy import Connection, bindparam, update
 from relay.ledger.columns import storable
 from relay.ledger.schema import groups
 from relay.ledger.views import GroupKey
-from relay.model import Course, Entry, Form, Group, Level, Reason, Report
+from relay.model import Course, Entry, Form, Group, Level, Reason, Report, Situation
 
 T = TypeVar("T")
 
@@ -105,7 +105,9 @@ def entry_of(text: str) -> Entry:
 
 def _report(values: Mapping[str, Any]) -> Report:
     known = _known(values, _REPORT)
-    return Report(**known | {"form": Form(known["form"]), "level": Level(known["level"])})
+    situation = known.get("situation")  # samples of earlier releases have none
+    known |= {"form": Form(known["form"]), "level": Level(known["level"])}
+    return Report(**known | {"situation": Situation(situation) if situation else None})
 
 
 def _course_values(course: Course) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from relay.model.letter import (
     UpstreamState,
     Verdict,
 )
-from relay.model.mail import CUT_MARKER, MAX_COUNT, Envelope, Fingerprint, Form, Kept, Level, Record, Report
+from relay.model.mail import CUT_MARKER, MAX_COUNT, Envelope, Fingerprint, Form, Kept, Level, Record, Report, Situation
 
 __all__ = [
     "CUT_MARKER",
@@ -59,6 +59,7 @@ __all__ = [
     "Rendered",
     "Report",
     "Sample",
+    "Situation",
     "Trouble",
     "UpstreamState",
     "Verdict",

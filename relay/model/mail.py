@@ -72,6 +72,18 @@ class Form(StrEnum):
     """Any other text."""
 
 
+class Situation(StrEnum):
+    """Why an app fails though nobody changed it: the seven of Flask's guide on logging application errors."""
+
+    CLIENT_GONE = "client gone"
+    DATABASE_OVERLOADED = "database overloaded"
+    FILE_SYSTEM_FULL = "file system full"
+    DISK_BROKEN = "disk broken"
+    BACKEND_OVERLOADED = "backend overloaded"
+    LIBRARY_BUG = "bug in a library"
+    NETWORK_DOWN = "network down"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """One error mail, understood. Every text is bounded by `parse`, without control characters but newline and tab."""
@@ -108,6 +120,10 @@ class Report:
     """True where the spool kept only the ends of the mail."""
     own: bool = False
     """True where this is a mail of the relay itself that came back: counted, never digested."""
+    situation: Situation | None = None
+    """What it looks like: a hint, None where there is no sign of any."""
+    situation_reason: str = ""
+    """By what it was told, e.g. `OperationalError: database is locked`; "" without a situation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

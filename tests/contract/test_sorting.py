@@ -1,12 +1,13 @@
 """Mails come in: each counted once, with the cursor."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
 from relay.errors import CursorMismatch, LedgerError
 from relay.ledger import Ledger
-from relay.model import Form, Level, Report, Sample
+from relay.model import Form, Level, Report, Sample, Situation
 from tests.contract.world import DAY, HOUR, MINUTE, NOON, SECOND, SPOOL, figures, fresh, key, more, report, sample, sort
 
 
@@ -287,5 +288,16 @@ def test_sample_of_a_stored_report_survives_a_field_it_does_not_have(ledger: Led
     from relay.ledger.rows import report_json, report_of
 
     text = report_json(report("x")).replace('"host":"",', '"unheard_of":1,')
+    text = text.replace('"situation":null,"situation_reason":""', '"else_unheard_of":1')
 
+    assert "situation" not in text
     assert report_of(text) == report("x")
+
+
+def test_sample_keeps_its_situation(ledger: Ledger):
+    from relay.ledger.rows import report_json, report_of
+
+    told = replace(report("x"), situation=Situation.NETWORK_DOWN, situation_reason="URLError")
+
+    assert report_of(report_json(told)) == told
+    assert report_of(report_json(told)).situation is Situation.NETWORK_DOWN

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from relay.model import Course, Digest, Form, LetterKind, Level, Reason
-from relay.render import Renderer, text_part
+from relay.model import Course, Digest, Form, LetterKind, Level, Reason, Situation
+from relay.render import Renderer, html_part, text_part
 from tests.unit.digests import NOW, Limits, books, digest, entry, report
 
 FOLDER = Path(__file__).parents[1] / "data" / "digests"
@@ -47,6 +47,8 @@ CRITICAL = entry(
         host="web-2",
         release="2026.3.1",
         logger="shop.cart",
+        situation=Situation.DATABASE_OVERLOADED,
+        situation_reason="OperationalError: sorry, too many clients already",
     ),
 )
 ONGOING = entry(
@@ -192,7 +194,30 @@ def test_follow_up_says_so_in_its_subject():
 
     subject = renderer.digest(digest(CRITICAL, kind=LetterKind.FOLLOW_UP)).subject
 
-    assert subject.startswith("[YourApplication Failed] Follow-up · CRITICAL · back: OperationalError in load_cart")
+    assert subject.startswith(
+        "[YourApplication Failed] Follow-up · CRITICAL · back, database overloaded: OperationalError in load_cart"
+    )
+
+
+def test_situation_stands_in_the_subject_where_all_errors_share_it():
+    renderer = Renderer(None, Limits(), ZoneInfo("UTC"), "server-error@example.com")
+    other = entry(sample=report(situation=Situation.NETWORK_DOWN))
+
+    def subject(*told):
+        return renderer.digest(digest(*told)).subject
+
+    assert "CRITICAL · back, database overloaded: OperationalError in load_cart (" in subject(CRITICAL)
+    assert "CRITICAL · 2 back, database overloaded: Oper" in subject(CRITICAL, CRITICAL)
+    for mixed in ((CRITICAL, other), (CRITICAL, entry()), (CRITICAL, AGAIN)):
+        assert "database" not in subject(*mixed)
+
+
+def test_situation_is_shown_with_its_reason_in_text_and_html():
+    told = report(situation=Situation.NETWORK_DOWN, situation_reason="URLError: <b>refused</b>")
+    raw = Renderer(None, Limits(), ZoneInfo("UTC"), "server-error@example.com").digest(digest(entry(sample=told))).raw
+
+    assert "\nSituation:          network down (URLError: <b>refused</b>)\n" in text_part(raw)
+    assert "network down (URLError: &lt;b&gt;refused&lt;/b&gt;)" in html_part(raw)
 
 
 def test_subject_too_long_is_cut_inside_and_keeps_the_count():

@@ -3,7 +3,7 @@
 import pytest
 
 from relay.config import make_settings
-from relay.model import Form, Level, Report
+from relay.model import Form, Level, Report, Situation
 from relay.routing import Router
 
 TABLES = {
@@ -12,6 +12,7 @@ TABLES = {
         {"name": "worst", "recipients": ["pager@example.com"], "level": "CRITICAL"},
         {"name": "shop", "recipients": ["shop@example.com"], "app": "Shop*", "environment": "prod*"},
         {"name": "sql", "recipients": ["dba@example.com"], "logger": "sqlalchemy.*"},
+        {"name": "net", "recipients": ["net@example.com"], "situation": "Network*"},
         {"name": "locks", "recipients": ["dba@example.com"], "pattern": "*database is locked*"},
     ],
 }
@@ -29,6 +30,8 @@ def report(**fields):
         ({"app": "shop Failed", "environment": "staging"}, "", "admins"),
         ({"logger": "sqlalchemy.pool"}, "", "sql"),
         ({"logger": "sqlalchemy"}, "", "admins"),
+        ({"situation": Situation.NETWORK_DOWN}, "", "net"),
+        ({"situation": Situation.DISK_BROKEN, "message": "network down"}, "network down", "admins"),
         ({"message": "Exception: Database is locked now\nmore"}, "", "locks"),
         ({}, "OperationalError: database is locked", "locks"),
         ({"message": "first line\ndatabase is locked"}, "", "admins"),

@@ -1,0 +1,186 @@
+"""Which of the seven situations an exception itself shows; it agrees with what the relay reads in the text."""
+
+import builtins
+import errno
+import gc
+import logging
+import os
+import random
+import sqlite3
+from logging.handlers import SMTPHandler
+from types import FunctionType
+from typing import Any
+
+import pytest
+
+from app_client.demo import create_app
+from app_client.demo_surroundings import surroundings
+from app_client.demo_visits import KINDS, Visitors, available_kinds, served
+from app_client.situations import situation_of
+from relay.situations import situation as read_situation
+from relay.traces import find
+from tests.app_client.servers import wait_until
+from tests.app_client.test_with_relay import read_by_relay
+from tests.situations import MISLEADING, TELLING, At, Case, Raised, printed
+
+STDLIB = os.path.dirname(os.__file__)  # noqa: PTH120 - as frames name it
+
+
+def _fail(error):
+    raise error
+
+
+def _pass_on(error):
+    inner(error)  # type: ignore[name-defined]  # noqa: F821 - `framed` gives it
+
+
+def framed(at: At, inner: FunctionType | None) -> FunctionType:
+    """A function whose frame says that it stands at `at`; it calls `inner`, or raises."""
+    code = (_pass_on if inner else _fail).__code__
+    code = code.replace(co_filename=at.file.replace("STDLIB", STDLIB), co_name=at.function)
+    return FunctionType(code, {"inner": inner})
+
+
+def made(raised: Raised) -> BaseException:
+    """The exception: of the built-in class itself, else of one with that name, module and bases."""
+    module, _, name = raised.kind.rpartition(".")
+    kind = getattr(builtins, name, None) if not module else None
+    if kind is None:
+        names: dict[str, Any] = {"__module__": module, "__str__": lambda _: raised.text, **raised.attributes}
+        kind = type(name, raised.bases, names)
+    given = (raised.text.strip("'"),) if kind is KeyError else (raised.text,)
+    return kind(*(raised.args or given))
+
+
+def exception_of(case: Case) -> BaseException:
+    """The chain of `case`, raised through its frames; each while the one before it was handled."""
+    before = None
+    for raised in case.chain:
+        error = made(raised)
+        function = None
+        for at in reversed(raised.frames):
+            function = framed(at, function)
+        try:
+            assert function is not None
+            function(error)
+        except BaseException as caught:  # noqa: BLE001 - SystemExit is among them
+            frames = caught.__traceback__
+            error = caught.with_traceback(frames and frames.tb_next)  # without this frame
+        error.__context__ = before
+        before = error
+    assert before is not None
+    return before
+
+
+@pytest.mark.parametrize("case", TELLING, ids=str)
+def test_situation_is_told_by_the_exception_as_by_its_text(case):
+    told, read = situation_of(exception_of(case)), read_situation(find(printed(case.chain)), "")
+
+    assert told is not None
+    assert read is not None
+    assert told[0] == read[0] == case.label
+
+
+@pytest.mark.parametrize("case", MISLEADING, ids=str)
+def test_what_only_looks_like_a_situation_is_none(case):
+    assert situation_of(exception_of(case)) is None
+
+
+def test_reason_is_a_phrase_and_never_the_whole_message():
+    error = exception_of(next(case for case in TELLING if case.about == "with its name"))
+
+    assert situation_of(error) == ("file system full", "OSError: [Errno 28] No space left on device")
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["x" * 1_000_000, "(" * 1_000_000, "FATAL: " * 100_000, "a.b" * 300_000],
+    ids=["word", "(", "FATAL", "dots"],
+)
+def test_huge_message_is_survived(message):
+    assert situation_of(sqlite3.OperationalError(message)) is None
+
+
+def test_exception_that_fails_at_everything_is_mailed_without_a_hint(sink, make_handler, make_logger):
+    class HostileError(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+        def __getattribute__(self, name):
+            if name in ("errno", "response", "code"):
+                raise RuntimeError
+            return super().__getattribute__(name)
+
+    HostileError.__module__ = "requests.exceptions"
+    handler = make_handler(sink.mailhost)
+    logger = make_logger(handler)
+
+    logger.error("it failed", exc_info=HostileError())
+    [mail] = sink.wait_for(1)
+
+    assert mail.message["X-Error-Mail-Situation"] is None
+    assert handler.dropped == 0
+
+
+def test_ring_of_causes_ends():
+    first, second = RuntimeError("a"), RuntimeError("b")
+    first.__cause__, second.__cause__ = second, first
+
+    assert situation_of(first) is None
+
+
+@pytest.mark.skipif(not hasattr(errno, "EDQUOT"), reason="this system has no quotas")
+def test_situation_and_reason_go_out_as_headers(sink, make_handler, make_logger):
+    logger = make_logger(make_handler(sink.mailhost))
+
+    logger.error("no room", exc_info=OSError(errno.EDQUOT, os.strerror(errno.EDQUOT), "/srv/a\nX-Forged: 1"))
+    [mail] = sink.wait_for(1)
+
+    reason = f"OSError: [Errno {errno.EDQUOT}] {os.strerror(errno.EDQUOT)}"
+    assert mail.message["X-Error-Mail-Situation"] == "file system full"
+    assert mail.message["X-Error-Mail-Situation-Reason"] == reason
+    assert mail.message["X-Forged"] is None
+    assert read_by_relay(mail).situation_reason == reason
+
+
+# --- The demo's seven failures, for real ------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(len(available_kinds()) < len(KINDS), reason="two of the seven kinds need Linux")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the shop leaves its 503s unclosed
+@pytest.mark.parametrize("ours", [False, True], ids=["stock handler", "ErrorMailHandler"])
+def test_each_failure_of_the_demo_arrives_with_its_label(sink, make_handler, ours):
+    """Backend overloaded comes thrice, since every third time the service does not answer at all."""
+    kinds = [*KINDS, "backend overloaded", "backend overloaded"]
+    with surroundings() as config:
+        app = create_app(config)
+        stock = next(each for each in app.logger.handlers if isinstance(each, SMTPHandler))
+        stock.mailhost, stock.mailport = sink.mailhost
+        if ours:
+            handler = make_handler(sink.mailhost)
+            handler.setFormatter(stock.formatter)
+            app.logger.removeHandler(stock)
+            app.logger.addHandler(handler)
+        try:
+            with served(app) as address:
+                told = [label_of_next_mail(sink, Visitors(address, random.Random(7)), kind) for kind in kinds]
+        finally:
+            logging.getLogger(app.name).handlers.clear()
+            gc.collect()  # here, where the shop's open sockets are expected
+
+    assert [label for label, _, _ in told] == kinds
+    assert all(reason for _, reason, _ in told)
+    assert [header is not None for _, _, header in told] == [ours] * len(kinds)
+
+
+def label_of_next_mail(sink, visitors, kind):
+    """What the relay reads of the mail about a visit of this kind, and what the client's header says."""
+    before = len(sink.mails)
+    visitors.visit(kind)
+    wait_until(lambda: len(sink.mails) > before)
+    report = read_by_relay(sink.mails[before])
+    return (
+        report.situation and report.situation.value,
+        report.situation_reason,
+        sink.mails[before].message["X-Error-Mail-Situation"],
+    )

@@ -1,0 +1,139 @@
+"""Which of the seven situations a text shows; more important, which it does not."""
+
+import time
+from collections import Counter
+
+import pytest
+
+from relay import traces
+from relay.fingerprint import fingerprint
+from relay.model import Situation
+from relay.parse import parse, parse_text
+from relay.redact import redact
+from relay.situations import MAX_REASON, situation
+from tests.situations import LOGGED_MISLEADING, LOGGED_TELLING, MISLEADING, TELLING, printed
+from tests.unit.mails import raw, record
+
+
+def told(text: str) -> str | None:
+    hint = situation(traces.find(text), "Exception on /checkout [POST]")
+    return hint[0].value if hint else None
+
+
+@pytest.mark.parametrize("case", TELLING, ids=str)
+def test_situation_is_told_by_the_text(case):
+    assert told(printed(case.chain)) == case.label
+
+
+@pytest.mark.parametrize("case", MISLEADING, ids=str)
+def test_what_only_looks_like_a_situation_is_none(case):
+    assert told(printed(case.chain)) is None
+
+
+def test_table_is_large_enough_to_mean_something():
+    counted = Counter(case.label for case in TELLING)
+
+    assert len({printed(case.chain) for case in MISLEADING}) >= 60
+    assert set(counted) == {each.value for each in Situation}
+    assert min(counted.values()) >= 4
+
+
+@pytest.mark.parametrize(("message", "label"), LOGGED_TELLING)
+def test_log_message_that_quotes_an_exception_is_enough(message, label):
+    hint = situation(None, message)
+
+    assert hint is not None
+    assert hint[0] == label
+
+
+@pytest.mark.parametrize("message", LOGGED_MISLEADING)
+def test_words_alone_are_not_enough(message):
+    assert situation(None, message) is None
+
+
+@pytest.mark.parametrize(
+    ("label", "about", "reason"),
+    [
+        ("database overloaded", "SQLAlchemy over sqlite3", "OperationalError: database is locked"),
+        ("file system full", "with its name", "OSError: [Errno 28] No space left on device"),
+        ("client gone", "gunicorn writes an answer", "BrokenPipeError: [Errno 32] Broken pipe"),
+        ("backend overloaded", "requests: 429", "HTTPError: HTTP 429"),
+        ("bug in a library", "Jinja divides by zero", "ZeroDivisionError in sync_do_slice (jinja2/filters.py)"),
+        ("network down", "urllib: refused", "URLError: [Errno 111] Connection refused"),
+    ],
+)
+def test_reason_says_by_what(label, about, reason):
+    [case] = [case for case in TELLING if (case.label, case.about) == (label, about)]
+
+    assert situation(traces.find(printed(case.chain)), "") == (label, reason)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Errno " * 200_000,
+        "(" * 500_000,
+        "A" * 500_000 + "Error: x",
+        "a." * 300_000 + "Error: x",
+        'Traceback (most recent call last):\n  File "/a.py", line 1, in f\nsqlite3.OperationalError: '
+        + "FATAL: " * 90_000,
+        'Traceback (most recent call last):\n  File "/a.py", line 1, in f\nOSError: ' + "[Errno 1] " * 90_000,
+        ('Traceback (most recent call last):\n  File "/a.py", line 1, in f\nOSError: x\n\n' * 5_000),
+    ],
+    ids=["errno", "brackets", "word", "dots", "fatal", "many errnos", "long chain"],
+)
+def test_hostile_text_takes_no_time(text):
+    """Bounded by the look at first lines only: a second is a hundred times what it takes."""
+    trace = traces.find(text)
+    begun = time.process_time()
+    hint = situation(trace, text)
+
+    assert time.process_time() - begun < 1
+    assert hint is None
+
+
+# --- In the report ----------------------------------------------------------------------------------------------------
+
+LOCKED = printed(next(case.chain for case in TELLING if case.about == "sqlite3"))
+
+
+def test_report_says_the_situation_and_by_what():
+    report = parse_text("YourApplication Failed", f"Exception on /checkout [POST]\n{LOCKED}")
+
+    assert report.situation is Situation.DATABASE_OVERLOADED
+    assert report.situation_reason == "OperationalError: database is locked"
+
+
+def test_clients_header_wins_over_the_text():
+    head = (
+        "X-Error-Mail-Client: 1\nX-Error-Mail-Situation: disk broken\nX-Error-Mail-Situation-Reason: OSError: a\n b c"
+    )
+    report = parse(record(raw(head, LOCKED.encode())), ())
+
+    assert (report.situation, report.situation_reason) == (Situation.DISK_BROKEN, "OSError: a b c")
+
+
+@pytest.mark.parametrize("value", ["", "disk", "DISK BROKEN", "disk broken; x", "=?utf-8?q?disk_is_broken?="])
+def test_header_that_names_none_of_the_seven_counts_for_nothing(value):
+    head = f"X-Error-Mail-Client: 1\nX-Error-Mail-Situation: {value}\nX-Error-Mail-Situation-Reason: made up"
+    report = parse(record(raw(head, LOCKED.encode())), ())
+
+    assert report.situation is Situation.DATABASE_OVERLOADED
+    assert report.situation_reason == "OperationalError: database is locked"
+
+
+def test_reason_is_bounded_and_redacted():
+    reason = "password=hunter2secret " + "x" * 900
+    head = f"X-Error-Mail-Client: 1\nX-Error-Mail-Situation: network down\nX-Error-Mail-Situation-Reason: {reason}"
+    report = redact(parse(record(raw(head)), ()))
+
+    assert len(report.situation_reason) <= MAX_REASON
+    assert "hunter2secret" not in report.situation_reason
+
+
+def test_situation_does_not_change_which_error_it_is():
+    head = "X-Error-Mail-Client: 1\n"
+    with_it = parse(record(raw(head + "X-Error-Mail-Situation: disk broken", LOCKED.encode())), ())
+    without = parse(record(raw(head.strip(), LOCKED.encode())), ())
+
+    assert fingerprint(with_it) == fingerprint(without)
