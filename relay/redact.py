@@ -36,17 +36,18 @@ class _Secret(NamedTuple):
 
 def redact(report: Report) -> Report:
     """`report` with its secrets masked; the same object where there are none."""
-    texts = (report.app, report.subject, report.message, report.trace)
+    texts = (report.app, report.subject, report.situation_reason, report.message, report.trace)
     found = [list(_secrets(text)) for text in texts]
     if not any(found):
         return report
     echoes = {secret.echo: None for secrets in found for secret in secrets if len(secret.echo) >= MIN_ECHO}
     patterns = [_echo_pattern(echo) for echo in sorted(echoes, key=len, reverse=True)[:MAX_ECHOES]]
-    app, subject, message, trace = (_masked(text, secrets) for text, secrets in zip(texts, found, strict=True))
+    app, subject, reason, message, trace = (_masked(text, secrets) for text, secrets in zip(texts, found, strict=True))
     return replace(
         report,
         app=_without(app, patterns),
         subject=_without(subject, patterns),
+        situation_reason=_without(reason, patterns),
         message=_without(message, patterns),
         trace=_without_in_trace(trace, patterns),
     )
