@@ -1,17 +1,27 @@
 """Which of the seven situations an exception itself shows; it agrees with what the relay reads in the text."""
 
+import asyncio
 import builtins
 import errno
 import gc
+import http.client
 import logging
 import os
 import random
+import socket
 import sqlite3
+import subprocess
+import traceback
+from contextlib import closing
 from logging.handlers import SMTPHandler
 from types import FunctionType
 from typing import Any
 
+import psycopg
 import pytest
+import sqlalchemy
+from jinja2 import Environment, StrictUndefined
+from sqlalchemy.pool import QueuePool
 
 from app_client.demo import create_app
 from app_client.demo_surroundings import surroundings
@@ -19,7 +29,7 @@ from app_client.demo_visits import KINDS, Visitors, available_kinds, served
 from app_client.situations import situation_of
 from relay.situations import situation as read_situation
 from relay.traces import find
-from tests.app_client.servers import wait_until
+from tests.app_client.servers import closed_port, wait_until
 from tests.app_client.test_with_relay import read_by_relay
 from tests.situations import MISLEADING, TELLING, At, Case, Raised, printed
 
@@ -141,6 +151,84 @@ def test_situation_and_reason_go_out_as_headers(sink, make_handler, make_logger)
     assert mail.message["X-Error-Mail-Situation-Reason"] == reason
     assert mail.message["X-Forged"] is None
     assert read_by_relay(mail).situation_reason == reason
+
+
+# --- Libraries at hand, for real --------------------------------------------------------------------------------------
+
+
+def locked(folder, _):
+    with closing(sqlite3.connect(folder / "a.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        engine = sqlalchemy.create_engine(f"sqlite:///{folder / 'a.db'}", connect_args={"timeout": 0})
+        with engine.connect() as connection:
+            connection.execute(sqlalchemy.text("CREATE TABLE orders (id INTEGER)"))
+
+
+def pool_empty(_, __):
+    pool = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0, "pool_timeout": 0.01}
+    engine = sqlalchemy.create_engine("sqlite://", **pool)
+    with engine.connect():
+        engine.connect()
+
+
+def no_table(_, __):
+    with sqlalchemy.create_engine("sqlite://").connect() as connection:
+        connection.execute(sqlalchemy.text("SELECT 'database is locked' FROM orders"))
+
+
+def postgres_away(_, port):
+    sqlalchemy.create_engine(f"postgresql+psycopg://shop@127.0.0.1:{port}/shop").connect()
+
+
+def psycopg_away(_, port):
+    psycopg.connect(f"host=127.0.0.1 port={port} dbname=shop")
+
+
+def asyncio_refused(_, port):
+    asyncio.run(asyncio.open_connection("127.0.0.1", port))
+
+
+def silent_backend(_, __):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        connection = http.client.HTTPConnection("127.0.0.1", silent.getsockname()[1], timeout=0.05)
+        with closing(connection):
+            connection.request("GET", "/")
+            connection.getresponse()
+
+
+def pipe_to_program(_, __):
+    with subprocess.Popen(["true"], stdin=subprocess.PIPE) as program:
+        program.wait()
+        assert program.stdin is not None
+        os.write(program.stdin.fileno(), b"x")
+
+
+def undefined_in_template(_, __):
+    Environment(undefined=StrictUndefined, autoescape=True).from_string("{{ order.price }}").render()
+
+
+@pytest.mark.parametrize(
+    ("fail", "label"),
+    [
+        (locked, "database overloaded"),
+        (pool_empty, "database overloaded"),
+        (postgres_away, "network down"),
+        (psycopg_away, "network down"),
+        (asyncio_refused, "network down"),
+        (silent_backend, "backend overloaded"),
+        (no_table, None),
+        (pipe_to_program, None),
+        (undefined_in_template, None),
+    ],
+)
+def test_real_exception_is_labelled_alike_by_both(tmp_path, fail, label):
+    with pytest.raises(Exception) as raised:
+        fail(tmp_path, closed_port())
+    text = "".join(traceback.format_exception(raised.value))
+    told, read = situation_of(raised.value), read_situation(find(text), "")
+
+    assert (told and told[0]) == (read and read[0].value) == label
+    assert (told and told[1].partition(":")[0]) == (read and read[1].partition(":")[0])
 
 
 # --- The demo's seven failures, for real ------------------------------------------------------------------------------

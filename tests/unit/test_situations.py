@@ -1,18 +1,26 @@
 """Which of the seven situations a text shows; more important, which it does not."""
 
+import re
 import time
+import tomllib
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from relay import traces
+from relay.config import make_settings
 from relay.fingerprint import fingerprint
 from relay.model import Situation
 from relay.parse import parse, parse_text
 from relay.redact import redact
+from relay.routing import Router
 from relay.situations import MAX_REASON, situation
 from tests.situations import LOGGED_MISLEADING, LOGGED_TELLING, MISLEADING, TELLING, printed
 from tests.unit.mails import raw, record
+
+PAGE = Path(__file__).parents[2] / "docs" / "app-client.md"
 
 
 def told(text: str) -> str | None:
@@ -129,6 +137,26 @@ def test_reason_is_bounded_and_redacted():
 
     assert len(report.situation_reason) <= MAX_REASON
     assert "hunter2secret" not in report.situation_reason
+
+
+def test_routes_of_the_page_take_what_they_say(tmp_path):
+    section = PAGE.read_text().partition("\n## The seven situations\n")[2].partition("\n## ")[0]
+    tables = tomllib.loads(re.findall(r"^```toml\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)[0])
+    router = Router(make_settings(tmp_path, admins=["yourname@example.com"], **tables).routes)
+    report = parse_text("YourApplication Failed", LOCKED)
+
+    def taken(label):
+        return router.route(replace(report, situation=label), "x")
+
+    assert taken(Situation.NETWORK_DOWN) == "operations"
+    assert taken(Situation.DISK_BROKEN) == "disks"
+    assert taken(Situation.DATABASE_OVERLOADED) == taken(None) == "admins"
+
+
+def test_every_situation_stands_on_the_page():
+    section = PAGE.read_text().partition("\n## The seven situations\n")[2].partition("\n## ")[0]
+
+    assert re.findall(r"^\| ([a-z ]+) \|", section, re.MULTILINE)[1:] == [each.value for each in Situation]
 
 
 def test_situation_does_not_change_which_error_it_is():
