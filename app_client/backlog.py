@@ -75,9 +75,19 @@ class Backlog:
         self.pending += 1
         return True
 
-    def drop(self) -> None:
-        """Count an occurrence that never got as far as a report."""
-        self.dropped += 1
+    @property
+    def is_empty(self) -> bool:
+        """True when all that was ever opened is settled."""
+        return self.opened == self.settled
+
+    @property
+    def is_crowded(self) -> bool:
+        """True when less than half of the room is left."""
+        return 2 * (self.opened - self.settled) > self._max_entries or 2 * self._bytes > self._max_bytes
+
+    def drop(self, number: int = 1) -> None:
+        """Count occurrences that never got as far as a report, or were lost after they had left."""
+        self.dropped += number
 
     def take(self) -> Parcel | None:
         """The parcel in hand, the same until it is settled; None when nothing waits."""
@@ -94,7 +104,7 @@ class Backlog:
         return self._in_hand
 
     def accept(self, parcel: Parcel) -> None:
-        """The relay has it: settled, and what it told of dropped ones is told."""
+        """The relay or the fallback folder has it: settled, and what it tells of dropped ones is told."""
         if self._settle(parcel):
             self.dropped -= parcel.dropped
 

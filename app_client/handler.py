@@ -13,10 +13,12 @@ import sys
 import threading
 from collections.abc import Sequence
 from logging.handlers import SMTPHandler
+from pathlib import Path
 from smtplib import SMTP_PORT
 
 from app_client.backlog import Backlog
 from app_client.connection import Access, Connection
+from app_client.fallback import Fallback
 from app_client.mailhost import Mailhost, split_mailhost
 from app_client.message import Origin, addresses
 from app_client.report import Report, kind_of, shorten
@@ -35,7 +37,9 @@ class ErrorMailHandler(SMTPHandler):
     be, or hold, an `ssl.SSLContext`. `app`, `environment` and `release` tell the relay whose errors these are. At most
     `queue_size` mails and about `queue_bytes` bytes wait in memory. In seconds: `timeout` for each step with the relay,
     `idle_timeout` until the connection is closed when there is nothing to send, `exit_timeout` to deliver what waits
-    when the handler is flushed or closed or the interpreter ends. Raises ValueError for what cannot work.
+    when the handler is flushed or closed or the interpreter ends. `fallback` is a folder for mails when the relay is
+    away for long or at the end: any process that has the same folder for the same relay sends them later. Raises
+    ValueError for what cannot work.
     """
 
     def __init__(  # noqa: PLR0913 - the first seven are the stock handler's, in its order
@@ -55,6 +59,7 @@ class ErrorMailHandler(SMTPHandler):
         queue_bytes: int = 16 * 1024 * 1024,
         idle_timeout: float = 30.0,
         exit_timeout: float = 5.0,
+        fallback: str | os.PathLike[str] | None = None,
     ) -> None:
         host, port = split_mailhost(mailhost)
         recipients = [toaddrs] if isinstance(toaddrs, str) else list(toaddrs)
@@ -72,10 +77,13 @@ class ErrorMailHandler(SMTPHandler):
         self._exit_timeout = exit_timeout
         self._senders: dict[int, Sender] = {}  # by process id: at most our own and, in a fresh child, the parent's
         self._emitting = threading.local()
+        self._fallback = Path(fallback).absolute() if fallback else None
+        if self._fallback and self._fallback.is_dir():
+            self._sender().wake()
 
     @property
     def pending(self) -> int:
-        """Records of this process that wait for the relay's 250."""
+        """Records of this process that wait in memory for the relay's 250."""
         return self._sender().pending
 
     @property
@@ -163,6 +171,7 @@ class ErrorMailHandler(SMTPHandler):
             connection=Connection(access),
             origin=self._origin,
             idle_timeout=self._idle_timeout,
+            fallback=Fallback(self._fallback) if self._fallback else None,
         )
 
     def _drain_with_multiprocessing(self) -> None:

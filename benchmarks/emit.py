@@ -1,0 +1,227 @@
+"""What a logged error costs the thread that logs it: the stock handler and ours, side by side, against one real relay.
+
+    python benchmarks/emit.py            all of it, about a minute
+    python benchmarks/emit.py --quick    a tenth of it
+
+Three tables: the cost of `emit` with the relay at work, ours while the relay hangs (a socket that accepts and never
+answers), and a storm of 10,000 errors a second, with the growth of memory and the counts. Ends with 1 where a promise
+is not kept: a median of at most 1/100 of the stock one's, 1 ms at the 99.9th percentile while the relay hangs.
+"""
+
+import argparse
+import contextlib
+import gc
+import json
+import logging
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from logging.handlers import SMTPHandler
+from pathlib import Path
+from statistics import quantiles
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from app_client import ErrorMailHandler, mail_formatter  # noqa: E402 - the checkout's
+
+ADDRESSES = ("server-error@example.com", ["yourname@example.com"], "YourApplication Failed")
+RATE = 10_000  # errors a second in the storm
+PACE = 0.001  # seconds from one measured error to the next: a thread that serves requests does other things, too
+Mailhost = tuple[str, int]
+Samples = list[float]
+
+
+@contextlib.contextmanager
+def relay() -> Iterator[Mailhost]:
+    """`relay serve` on free ports, with its state in a temporary folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        config, log = Path(folder, "relay.toml"), Path(folder, "relay.log")
+        config.write_text(
+            'admins = ["yourname@example.com"]\nsmtp.listen = "127.0.0.1:0"\nhttp.listen = "127.0.0.1:0"\n'
+            f'storage.data_dir = {json.dumps(folder + "/data")}\nlog.format = "json"\n'
+        )
+        command = [sys.executable, "-m", "relay", "serve", "--config", str(config)]
+        with log.open("wb") as stderr, subprocess.Popen(command, cwd=ROOT, stderr=stderr) as process:
+            try:
+                yield "127.0.0.1", _port(log, process)
+            finally:
+                process.terminate()
+
+
+def _port(log: Path, process: "subprocess.Popen[bytes]") -> int:
+    """Where it says that it listens, once it does."""
+    for _ in range(600):
+        if found := re.search(r'"smtp": ?"[^"]*:(\d+)"', log.read_text()):
+            return int(found[1])
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    raise SystemExit(f"the relay does not start:\n{log.read_text()[-2000:]}")
+
+
+@contextlib.contextmanager
+def hanging() -> Iterator[Mailhost]:
+    """The address of a server that accepts and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        kept = []
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    kept.append(listener.accept())
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield listener.getsockname()
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def ours(mailhost: Mailhost, **options: float) -> ErrorMailHandler:
+    """Our handler with the recipe's arguments."""
+    return ErrorMailHandler(mailhost, *ADDRESSES, **options)  # type: ignore[arg-type]
+
+
+def fail(depth: int, order: str) -> None:
+    """An error some calls deep, as in an app."""
+    if depth:
+        fail(depth - 1, order)
+    raise LookupError(f"no such order: {order}")
+
+
+def measure(handler: logging.Handler, number: int, new: int) -> Samples:
+    """Seconds in the handler for each of so many records with a traceback; each `new`-th is of a new error."""
+    handler.setFormatter(mail_formatter())
+    samples = []
+    for count in range(number):
+        try:
+            fail(8, _letters(count // new))
+        except LookupError:
+            what = ("yourapplication", logging.ERROR, __file__, 1, "order failed", (), sys.exc_info())
+            record = logging.LogRecord(*what)
+            started = time.perf_counter()
+            handler.handle(record)
+            samples.append(time.perf_counter() - started)
+        time.sleep(PACE)
+    return samples
+
+
+def _letters(number: int) -> str:
+    """Letters, because errors that differ in numbers alone are equal to our handler."""
+    return "".join(chr(97 + int(digit)) for digit in str(number))
+
+
+def milliseconds(samples: Samples) -> tuple[float, float, float]:
+    """Median, 99th and 99.9th percentile."""
+    cuts = quantiles(samples, n=1000, method="inclusive")
+    return cuts[499] * 1e3, cuts[989] * 1e3, cuts[998] * 1e3
+
+
+def show(name: str, figures: tuple[float, ...], unit: str = "ms") -> None:
+    """A row of the table."""
+    print(f"{name:<44}" + "".join(f"{figure:>12.4f}" for figure in figures) + f"  {unit}")
+
+
+def compare(number: int) -> float:
+    """Both handlers with the relay at work; returns how many times ours fits into the stock one's median."""
+    print(f"{'RELAY AT WORK':<44}{'median':>12}{'99 %':>12}{'99.9 %':>12}")
+    ratios = []
+    with relay() as mailhost:
+        for name, new in (("each 50th error a new one", 50), ("each error a new one", 1)):
+            print(name)
+            figures = []
+            for handler in (SMTPHandler(mailhost, *ADDRESSES), ours(mailhost)):
+                with contextlib.closing(handler):
+                    measure(handler, 20, new)
+                    figures.append(milliseconds(measure(handler, number, new)))
+                show(f"  {type(handler).__module__}.{type(handler).__name__}", figures[-1])
+            times = tuple(theirs / own for theirs, own in zip(*figures, strict=True))
+            show("  stock : ours", times, "times")
+            ratios.append(times[0])
+    return ratios[0]
+
+
+def hang(number: int) -> float:
+    """Ours while the relay hangs; returns the worst 99.9th percentile in ms."""
+    print(f"\n{'RELAY HANGS':<44}{'median':>12}{'99 %':>12}{'99.9 %':>12}")
+    worst = 0.0
+    for name, new in (("equal errors", number), ("each 50th error a new one", 50), ("each error a new one", 1)):
+        with hanging() as mailhost, contextlib.closing(ours(mailhost, timeout=0.5, exit_timeout=0)) as handler:
+            figures = milliseconds(measure(handler, number, new))
+        show(f"  {name}", figures)
+        worst = max(worst, figures[2])
+    return worst
+
+
+def storm(seconds: float) -> bool:
+    """10,000 errors a second; prints memory and counts, and returns whether the counts are right."""
+    print(f"\nSTORM of {RATE:,} errors/s for {seconds:g} s")
+    with relay() as mailhost, hanging() as dead_end:
+        return _storm("relay at work", mailhost, seconds) and _storm("relay hangs", dead_end, seconds)
+
+
+def _storm(name: str, mailhost: Mailhost, seconds: float) -> bool:
+    handler = ours(mailhost, exit_timeout=0)
+    logger = logging.getLogger("benchmark")
+    logger.propagate = False
+    logger.addHandler(handler)
+    gc.collect()
+    before = resident()
+    number, took = _blow(logger, seconds)
+    grown = resident() - before
+    handler.flush(5)
+    pending, dropped = handler.pending, handler.dropped
+    logger.removeHandler(handler)
+    handler.close()
+    print(f"  {name}: {number:,} errors in {took:.1f} s; memory grew by {grown:.1f} MiB")
+    print(f"    delivered {number - pending - dropped:,}, waiting {pending:,}, dropped {dropped:,}")
+    return dropped == 0 and pending in {0, number}
+
+
+def _blow(logger: logging.Logger, seconds: float) -> tuple[int, float]:
+    """Log at the given rate, 20 kinds of errors in turn; returns how many and the seconds that it took."""
+    words = [_letters(number) for number in range(20)]
+    started = time.perf_counter()
+    number = 0
+    while (elapsed := time.perf_counter() - started) < seconds:
+        for _ in range(int(elapsed * RATE) - number):
+            try:
+                fail(2, words[number % 20])
+            except LookupError:
+                logger.exception("order failed")
+            number += 1
+        time.sleep(0.001)
+    return number, time.perf_counter() - started
+
+
+def resident() -> float:
+    """MiB of this process in memory."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def main() -> int:
+    """Everything in turn; 0 if all promises are kept."""
+    parser = argparse.ArgumentParser(description="Cost of a logged error to the thread that logs it.")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the errors")
+    share = 0.1 if parser.parse_args().quick else 1.0
+    logging.raiseExceptions = False
+    times = compare(int(5000 * share))
+    tail = hang(int(10000 * share))
+    right = storm(10 * share)
+    verdicts = {
+        f"median at most 1/100 of the stock one's: 1/{times:.0f}": times >= 100,
+        f"99.9th percentile at most 1 ms while the relay hangs: {tail:.3f} ms": tail <= 1,
+        "every error of the storm delivered or waiting, none lost": right,
+    }
+    print("\n" + "\n".join(f"{'kept  ' if kept else 'MISSED'}  {verdict}" for verdict, kept in verdicts.items()))
+    return 0 if all(verdicts.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
