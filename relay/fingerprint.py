@@ -22,8 +22,9 @@ from relay.model import Fingerprint, Report
 from relay.parse import parse_text
 from relay.placeholders import Template, parameterise
 from relay.redact import redact
-from relay.traces import Error, Frame, Trace, counted, find
+from relay.traces import Error, Frame, Trace, counted, find, python
 from relay.traces.paths import python_place
+from relay.traces.wording import timeless
 
 VERSION = 1
 
@@ -56,8 +57,9 @@ def _of_trace(trace: Trace) -> Fingerprint:
     chain: dict[str, None] = {}
     members: set[str] = set()
     for error, own in list(zip(trace.errors, own_frames, strict=True))[-MAX_CHAIN:]:
-        template = parameterise(error.message[:MAX_EXCEPTION_TEXT])
-        part = "\x1e".join((error.type, template.key, *(frame.place for frame in own)))
+        type_, message = _timeless(trace, error)
+        template = parameterise(message)
+        part = "\x1e".join((type_, template.key, *(frame.place for frame in own)))
         if error.member:
             members.add(part)
         else:
@@ -66,10 +68,17 @@ def _of_trace(trace: Trace) -> Fingerprint:
     return _fingerprint(["trace", *chain, *sorted(members)], _trace_title(trace, own_frames), steps)
 
 
+def _timeless(trace: Trace, error: Error) -> tuple[str, str]:
+    message = error.message[:MAX_EXCEPTION_TEXT]
+    return timeless(error.type, message) if trace.language == python.NAME else (error.type, message)
+
+
 def _told(error: Error, template: Template, own: tuple[Frame, ...]) -> Iterator[str]:
     left_out = len(error.frames) - len(own)
     yield f"exception type: {error.type or 'not told'}"
     yield from _replaced(template)
+    if error.message and not template.text:
+        yield "message: does not count, since each version of Python words it in its own way"
     for frame in own[-10:]:
         yield f"counts: {_short(frame.place, 200)}"
     if left_out > 0:
