@@ -1,4 +1,4 @@
-"""Sorts the spool into the ledger: parse → redact → fingerprint → route → group (spool → sort → ledger).
+"""Sorts the spool into the ledger: parse → redact → fingerprint → rules → route → group (spool → sort → ledger).
 
 Guarantee: every mail of the spool is booked exactly once, as pending, muted, ignored or
 parked, in the transaction that moves the cursor past it; crash or not.
@@ -30,6 +30,7 @@ from relay.model import Arrival, Fingerprint, Group, Record, Report, Sample
 from relay.parse import parse
 from relay.redact import redact
 from relay.routing import Router
+from relay.rules import Rules
 from relay.schedule import arrive, is_muted, open_group
 from relay.spool import Claims
 
@@ -41,7 +42,7 @@ DEADLY = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Understood:
-    """One mail of a batch; `key` is None where it is not digested (a mail of our own)."""
+    """One mail of a batch; `key` is None where it is not digested (a mail of our own, or one a rule ignores)."""
 
     record: Record
     report: Report
@@ -83,6 +84,7 @@ class Sort:
         self._claims = claims
         self._ledger = ledger
         self._apps = settings.app
+        self._rules = Rules(settings.rule)
         self._router = Router(settings.routes)
         self._timings = {route.name: route.timing for route in settings.routes}
         self._parked = parked
@@ -157,7 +159,7 @@ class Sort:
         self.busy_since = time.monotonic()
         try:
             report = redact(parse(record, self._apps))
-            found = fingerprint(report)
+            found, ignored = self._rules.judge(report, fingerprint(report))
             route = self._router.route(report, found.title)
         except MemoryError:
             raise  # the limit on the worker's memory: the mail is taken for one that kills
@@ -166,7 +168,7 @@ class Sort:
             return _Parked(record=record, reason=f"{type(error).__name__} while it was being understood")
         finally:
             self.busy_since = None
-        key = None if report.own else (route, report.app, found.key)
+        key = None if report.own or ignored else (route, report.app, found.key)
         return _Understood(record=record, report=report, fingerprint=found, key=key)
 
     def _put_aside(self, spool_id: str, mail: _Parked) -> str:

@@ -20,7 +20,8 @@ ROOT = Path(__file__).parents[1]
 
 LEAVES = {"model", "errors", "clock", "paths"}
 FLOW = (
-    "traces", "mail", "forms", "situations", "parse", "redact", "patterns", "placeholders", "fingerprint", "routing",
+    "traces", "mail", "forms", "situations", "parse", "redact", "patterns", "placeholders", "fingerprint",
+    "rules", "routing",
     "wording", "retry", "schedule", "entries", "turns", "budget",
     "notes", "item", "highlight", "page", "specimen", "mime", "render",
 )  # fmt: skip

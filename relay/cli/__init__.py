@@ -1,8 +1,10 @@
 """The command line: `relay COMMAND`. Exit codes: 0 fine, 1 the answer is no, 2 wrong usage or configuration.
 
     running    serve, receive, work, health, check
-    looking    status, groups, show, plan, render, explain, fingerprint
-    acting     mute, unmute, outbox, send-test, replay
+    looking    status, groups, show, plan, render
+    explaining explain, fingerprint, regroup
+    acting     mute, unmute, outbox, send-test
+    replaying  replay
 
 A command's module is imported when it is called: the whole stack takes over a second.
 """
@@ -30,6 +32,7 @@ _COMMANDS = {
     "render": "looking",
     "explain": "explaining",
     "fingerprint": "explaining",
+    "regroup": "explaining",
     "mute": "acting",
     "unmute": "acting",
     "outbox": "acting",

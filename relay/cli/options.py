@@ -42,12 +42,14 @@ def settings_of(config: Path | None) -> Settings:
 
 
 def open_ledger(settings: Settings) -> Ledger:
-    """Open the ledger that the configuration names. Raises LedgerError."""
+    """Open the ledger that the configuration names, until the command ends. Raises LedgerError."""
     from relay.ledger import Ledger
     from relay.service.roles import make_private
 
     make_private(settings.storage.data_dir)
-    return Ledger.open(settings.storage.ledger_url)
+    ledger = Ledger.open(settings.storage.ledger_url)
+    click.get_current_context().call_on_close(ledger.close)
+    return ledger
 
 
 def print_json(value: Any) -> None:

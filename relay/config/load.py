@@ -154,7 +154,7 @@ def _toml_name(loc: Path_) -> str:
         top = Settings.model_fields.get(names[0])
         table = top is not None and isinstance(top.annotation, type) and issubclass(top.annotation, BaseModel)
         return f"[{names[0]}]" if table else names[0]
-    if names and names[0] in {"route", "app"}:
+    if names and names[0] in {"route", "app", "rule"}:
         return f"[[{names[0]}]] {' '.join(names[1:])}"
     if names and isinstance(loc[1], int):
         return " ".join(names)
@@ -189,7 +189,7 @@ def _sentence(error: Mapping[str, Any], places: _Places) -> str:
         return f"{where}: there is no such setting{_nearest(loc)}"
     if kind == "value_error":
         return f"{where}: {context['error']}"
-    if kind == "literal_error":
+    if kind in {"literal_error", "enum"}:
         return f"{where}: must be one of {context['expected']}"
     if kind in _WORDS:
         return f"{where}: {_WORDS[kind]}"

@@ -29,7 +29,7 @@ from relay.config.values import (
     ZoneName,
     listing,
 )
-from relay.model import Level, Situation
+from relay.model import Action, Level, Situation, SplitBy
 
 _DEFAULT_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
@@ -248,6 +248,25 @@ class App(Section):
     subject: str = "*"
 
 
+class Rule(Section):
+    """`[[rule]]`: says of the mails it matches (shell globs) that they are one error, several, or none."""
+
+    name: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[\w .-]*$")]
+    action: Action
+    by: SplitBy | None = None
+    app: str = "*"
+    logger: str = "*"
+    title: str = "*"
+    message: str = "*"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.action is Action.SPLIT) != (self.by is not None):
+            missing = 'by is missing: say by what to split, such as by = "host"'
+            raise ValueError(missing if self.by is None else 'by goes with action = "split" alone')
+        return self
+
+
 class Zone(Section):
     """`[time]`: how moments are shown."""
 
@@ -281,6 +300,7 @@ class Settings(Section):
     digest: DigestLimits = DigestLimits()
     route: Annotated[tuple[Route, ...], BeforeValidator(listing)] = ()
     app: Annotated[tuple[App, ...], BeforeValidator(listing)] = ()
+    rule: Annotated[tuple[Rule, ...], BeforeValidator(listing)] = ()
     time: Zone = Zone()
     log: Log = Log()
 

@@ -31,10 +31,12 @@ from relay.model.letter import (
     Verdict,
 )
 from relay.model.mail import CUT_MARKER, MAX_COUNT, Envelope, Fingerprint, Form, Kept, Level, Record, Report, Situation
+from relay.model.rule import Action, SplitBy
 
 __all__ = [
     "CUT_MARKER",
     "MAX_COUNT",
+    "Action",
     "Answer",
     "Arrival",
     "Attempt",
@@ -60,6 +62,7 @@ __all__ = [
     "Report",
     "Sample",
     "Situation",
+    "SplitBy",
     "Trouble",
     "UpstreamState",
     "Verdict",

@@ -146,6 +146,33 @@ def test_fingerprint_answers_each_json_line(bench):
     assert len({answer["fingerprint"] for answer in answers}) == 1
 
 
+def test_regroup_shows_what_a_rule_would_do_and_does_nothing(bench):
+    bench.desk.spool([mail("the printer burns"), mail("the printer is wet")])
+    bench.desk.sort_all()
+    assert "Nothing would change" in bench.run("regroup", "--dry-run").output
+    bench.config.write_text(
+        bench.config.read_text() + '[[rule]]\nname = "Printer"\naction = "join"\nmessage = "*printer*"\n'
+        '[[rule]]\nname = "orders"\naction = "ignore"\nmessage = "*order*"\n'
+    )
+
+    moves = {move["title"]: move for move in bench.json("regroup", "--dry-run")}
+
+    assert sorted(move["becomes"] for move in moves.values()) == ["Printer", "Printer", "ignored"]
+    assert moves["the printer burns"]["with"] == [moves["the printer is wet"]["id"]]
+    assert len(bench.json("groups")) == 3
+    assert "Printer" in bench.run("regroup", "--dry-run").output
+
+
+def test_regroup_without_dry_run_is_wrong_usage(bench):
+    assert bench.run("regroup").exit_code == 2
+
+
+def test_explain_tells_of_rules(bench):
+    bench.config.write_text(bench.config.read_text() + '[[rule]]\nname = "All one"\naction = "join"\n')
+
+    assert "rule 'All one': joined" in bench.run("explain", "1").output
+
+
 def test_mute_and_unmute(bench):
     muted = bench.run("mute", "1", "--for", "2h")
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from relay.config import Timing
 from relay.digest import tick
 from relay.digest.step import LEASE, LEASE_FOR
 from relay.errors import LeaseLost, TemplateError
@@ -146,7 +147,7 @@ def test_shorter_gaps_in_the_settings_hold_from_the_next_mail_on(tmp_path):
     world.mail("0:12", count=3)
     world.until("0:11")
 
-    world.settings = world.settings.model_copy(update={"timing": World(tmp_path / "b").settings.timing})
+    world.settings = world.settings.model_copy(update={"timing": Timing()})
     world.digests = world.worker("two")
 
     assert world.until("0:59")[ANN] == ["0:12:00 ongoing boom 5"]

@@ -1,0 +1,114 @@
+"""The administrator's say over what is the same error (fingerprint → rules → routing): `[[rule]]` in the configuration.
+
+Pure. The first rule whose every condition holds decides; without one the fingerprint stands.
+
+    join     all that matches is one error, under the rule's name
+    split    one fingerprint becomes several, by a field of the report
+    ignore   counted as ignored, never told
+
+Conditions are shell globs without regard to case, as with routes. What a rule did stands
+in the fingerprint's steps, so `relay explain` shows it.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import NamedTuple, Protocol
+
+from relay.model import Action, Fingerprint, Report, SplitBy
+
+
+class Rule(Protocol):
+    """One rule as configured; `config.Rule` is one."""
+
+    @property
+    def name(self) -> str:
+        """Its name, and that of the error it joins."""
+
+    @property
+    def action(self) -> Action:
+        """What it does."""
+
+    @property
+    def by(self) -> SplitBy | None:
+        """What it splits by; None for the other actions."""
+
+    @property
+    def app(self) -> str:
+        """Glob on the app's name."""
+
+    @property
+    def logger(self) -> str:
+        """Glob on the logger's name."""
+
+    @property
+    def title(self) -> str:
+        """Glob on the error's title."""
+
+    @property
+    def message(self) -> str:
+        """Glob on the whole message and trace."""
+
+
+class Judgement(NamedTuple):
+    """What the rules say of one report: its fingerprint, and whether it is to be ignored."""
+
+    fingerprint: Fingerprint
+    ignored: bool
+
+
+class _Compiled(NamedTuple):
+    rule: Rule
+    conditions: tuple[tuple[str, re.Pattern[str]], ...]
+
+    def matches(self, texts: dict[str, str]) -> bool:
+        return all(pattern.match(texts[name]) for name, pattern in self.conditions)
+
+
+class Rules:
+    """The rules in their order, compiled once."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._rules = [_Compiled(rule, tuple(_conditions(rule))) for rule in rules]
+
+    def judge(self, report: Report, found: Fingerprint) -> Judgement:
+        """Apply the first rule that matches to what `fingerprint` found."""
+        if not self._rules:
+            return Judgement(found, ignored=False)
+        texts = {
+            "app": report.app,
+            "logger": report.logger,
+            "title": found.title,
+            "message": f"{report.message}\n{report.trace}",
+        }
+        rule = next((each.rule for each in self._rules if each.matches(texts)), None)
+        if rule is None:
+            return Judgement(found, ignored=False)
+        return Judgement(_applied(rule, report, found), ignored=rule.action is Action.IGNORE)
+
+
+def _conditions(rule: Rule) -> Iterable[tuple[str, re.Pattern[str]]]:
+    for name in ("app", "logger", "title", "message"):
+        glob: str = getattr(rule, name)
+        if glob != "*":
+            yield name, re.compile(fnmatch.translate(glob), re.IGNORECASE)
+
+
+def _applied(rule: Rule, report: Report, found: Fingerprint) -> Fingerprint:
+    if rule.action is Action.IGNORE:
+        return replace(found, steps=(*found.steps, f"rule {rule.name!r}: ignored"))
+    if rule.action is Action.JOIN or rule.by is None:
+        step = f"rule {rule.name!r}: joined with all that it matches"
+        return replace(found, key=_key("join", rule.name), title=rule.name, steps=(*found.steps, step))
+    value = report.level.name if rule.by is SplitBy.LEVEL else str(getattr(report, rule.by.value))
+    step = f"rule {rule.name!r}: split by {rule.by.value}, here {value[:80]!r}"
+    return replace(found, key=_key("split", found.key, rule.by.value, value), steps=(*found.steps, step))
+
+
+def _key(*parts: str) -> str:
+    """Make a key of the same form as a fingerprint's, which no fingerprint has."""
+    return hashlib.sha256("\x1f".join(("rule", *parts)).encode("utf-8", "replace")).hexdigest()[:32]

@@ -1,0 +1,117 @@
+"""What the administrator's rules make of fingerprints."""
+
+from __future__ import annotations
+
+import pytest
+
+from relay.config import make_settings
+from relay.errors import ConfigError
+from relay.fingerprint import fingerprint
+from relay.model import Level, Report
+from relay.parse import parse_text
+from relay.rules import Rules
+from tests.integration.test_sort import mail
+
+
+def report(message: str = "card service answered nothing", **fields) -> Report:
+    from dataclasses import replace
+
+    return replace(parse_text("App Failed", message), **fields)
+
+
+@pytest.fixture
+def judge(tmp_path):
+    def make(*rules: dict):
+        found = Rules(make_settings(tmp_path, rule=list(rules)).rule)
+        return lambda report: found.judge(report, fingerprint(report))
+
+    return make
+
+
+def test_without_rules_the_fingerprint_stands(judge):
+    assert judge()(report()) == (fingerprint(report()), False)
+
+
+def test_a_rule_that_does_not_match_changes_nothing(judge):
+    judged = judge({"name": "card", "action": "join", "message": "*no such words*"})
+
+    assert judged(report()) == (fingerprint(report()), False)
+
+
+def test_join_makes_one_error_of_all_that_matches_under_its_name(judge):
+    judged = judge({"name": "The card service is down", "action": "join", "message": "*CARD service*"})
+    one, two = judged(report("card service answered nothing")), judged(report("no answer of the card service"))
+
+    assert fingerprint(report("card service answered nothing")).key != one.fingerprint.key
+    assert one.fingerprint.key == two.fingerprint.key
+    assert one.fingerprint.title == "The card service is down"
+
+
+def test_split_makes_several_of_one_by_a_field(judge):
+    judged = judge({"name": "by host", "action": "split", "by": "host", "title": "*card*"})
+    keys = {judged(report(host=host)).fingerprint.key for host in ("web-1", "web-2", "web-1")}
+
+    assert len(keys) == 2
+    assert fingerprint(report()).key not in keys
+
+
+def test_split_by_level(judge):
+    judged = judge({"name": "by level", "action": "split", "by": "level"})
+
+    assert judged(report(level=Level.ERROR)).fingerprint.key != judged(report(level=Level.CRITICAL)).fingerprint.key
+
+
+def test_ignore_leaves_the_fingerprint_and_says_so(judge):
+    judged = judge({"name": "bots", "action": "ignore", "app": "app*"})(report())
+
+    assert judged.ignored
+    assert judged.fingerprint.key == fingerprint(report()).key
+
+
+def test_the_first_rule_that_matches_decides(judge):
+    judged = judge({"name": "one", "action": "join"}, {"name": "two", "action": "ignore"})(report())
+
+    assert (judged.fingerprint.title, judged.ignored) == ("one", False)
+
+
+def test_every_condition_must_hold(judge):
+    judged = judge({"name": "one", "action": "ignore", "app": "app*", "logger": "payments.*"})
+
+    assert not judged(report()).ignored
+    assert judged(report(logger="payments.card")).ignored
+
+
+def test_a_pattern_may_stand_in_the_trace(judge):
+    trace = 'it broke\nTraceback (most recent call last):\n  File "/srv/a.py", line 1, in f\n    f()\nKeyError: 1\n'
+
+    assert judge({"name": "one", "action": "ignore", "message": "*KeyError*"})(report(trace)).ignored
+
+
+@pytest.mark.parametrize("action", ["join", "split", "ignore"])
+def test_what_a_rule_did_is_explained(judge, action):
+    extra = {"by": "host"} if action == "split" else {}
+    steps = judge({"name": "mine", "action": action, **extra})(report(host="web-1")).fingerprint.steps
+
+    assert "rule 'mine'" in steps[-1]
+
+
+def test_what_is_ignored_is_booked_and_never_told(tmp_path):
+    from relay.ledger import Ledger
+    from tests.integration.test_sort import Desk
+
+    ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
+    desk = Desk(tmp_path, ledger, rule=[{"name": "bots", "action": "ignore", "message": "*bot*"}])
+    desk.spool([mail("a bot came by"), mail("it broke")])
+
+    desk.sort_all()
+
+    assert desk.books() == {"received": 2, "pending": 1, "ignored": 1}
+    ledger.close()
+
+
+def test_a_split_without_its_field_is_refused(tmp_path):
+    from pydantic import ValidationError
+
+    with pytest.raises(ValidationError, match="by is missing"):
+        make_settings(tmp_path, rule=[{"name": "one", "action": "split"}])
+    assert ConfigError
