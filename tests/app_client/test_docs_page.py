@@ -65,7 +65,7 @@ class Place:
         app.config["ERROR_MAIL_HOST"] = self.sink.mailhost
         names = {"app": app}
         exec(compile(code, PAGE.name, "exec"), names)
-        names["app"].add_url_rule("/fail", view_func=lambda: {}["order"])
+        names["app"].add_url_rule("/fail", view_func=lambda: dict[str, str]()["order"])
         return names
 
     def fail(self, app: Flask) -> None:

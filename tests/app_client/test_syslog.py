@@ -13,7 +13,7 @@ import pytest
 
 import app_client
 from app_client.files import LogFileError
-from app_client.syslog_socket import place_of
+from app_client.syslog_socket import SyslogHandler, place_of
 from tests.app_client.servers import PATIENCE, closed_port
 
 ROOT = Path(__file__).parents[2]
@@ -183,7 +183,12 @@ def test_a_server_that_hangs_holds_up_one_record_and_not_each(listening, make_sy
     logger = make_syslog(str(tmp_path / "log"))
     handler = logger.handlers[0]
     tries = []
-    handler.makeSocket = lambda *_arguments: tries.append(1) or app_client.files.SyslogHandler.makeSocket(handler)
+
+    def noted(timeout=1.0):
+        tries.append(timeout)
+        return SyslogHandler.makeSocket(handler, timeout)
+
+    handler.makeSocket = noted
 
     for number in range(3000):
         logger.error("%d", number)
