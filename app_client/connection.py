@@ -81,7 +81,7 @@ class Connection:
         try:
             self._smtp = self._smtp or self.access.open()
         except OSError as trouble:
-            return Reply(outcome=Outcome.LOST, detail=_describe(trouble))
+            return Reply(outcome=Outcome.LOST, detail=describe(trouble))
         try:
             self._smtp.sendmail(sender, recipients, content)
         except OSError as trouble:
@@ -127,7 +127,7 @@ def _reply_to(trouble: OSError) -> Reply:
         outcome = Outcome.REFUSED
     else:
         outcome = Outcome.LOST
-    return Reply(outcome=outcome, detail=_describe(trouble))
+    return Reply(outcome=outcome, detail=describe(trouble))
 
 
 def _code(trouble: OSError) -> int:
@@ -139,8 +139,8 @@ def _code(trouble: OSError) -> int:
     return 0
 
 
-def _describe(trouble: OSError) -> str:
-    """One line. What the server said to a login stays out: it may repeat what was shown to it."""
+def describe(trouble: OSError) -> str:
+    """One line on a failed try. What the server said to a login stays out: it may repeat what was shown to it."""
     code = _code(trouble)
     name = type(trouble).__name__
     if not code:

@@ -15,6 +15,7 @@ Keys of `app.config`, all optional but the first:
     ERROR_MAIL_LOGGERS        names of other libraries' loggers to listen to as well, "sqlalchemy" say
     ERROR_MAIL_ENVIRONMENT    told to the relay: "production", "staging"
     ERROR_MAIL_RELEASE        told to the relay
+    ERROR_MAIL_FALLBACK       a folder where mails wait when the relay is away for long
     ERROR_MAIL_REQUEST        False; True puts a block about the request at the head of the mail
     ERROR_LOG_...             files and syslog, see `app_client.file_keys`
 
@@ -31,6 +32,7 @@ from typing import Any
 from flask import Flask, current_app, g, has_app_context, has_request_context, request, session
 
 from app_client.attachment import Attachment, attach
+from app_client.commands import NAME, commands, is_asked
 from app_client.file_keys import handlers_of
 from app_client.formats import mail_formatter
 from app_client.handler import ErrorMailHandler
@@ -56,12 +58,22 @@ class ErrorMail:
     def init_app(self, app: Flask) -> None:
         """Attach the handlers that `app.config` describes; an app that has them already keeps those.
 
-        Raises ValueError, naming the key, when the configuration cannot work.
+        Raises ValueError, naming the key, when the configuration cannot work. Puts `flask error-mail doctor` on the
+        app's command line in any case; it says what is wrong in place of the error.
         """
+        if NAME not in app.cli.commands:
+            app.cli.add_command(commands(_handler, _log_handlers, debug=app.debug))
         if KEY in app.extensions or not (self._even_in_debug or _in_production(app)):
             return
+        try:
+            self._set_up(app)
+        except ValueError:
+            if not is_asked():
+                raise
+
+    def _set_up(self, app: Flask) -> None:
         mail = _handler(app)
-        files = handlers_of(app.config, name=app.name, facts=request_facts)
+        files = _log_handlers(app)
         for handler in (mail, *files):
             handler.addFilter(_OwnRecords(app, even_in_debug=self._even_in_debug))
         names = app.config.get("ERROR_MAIL_LOGGERS") or ()
@@ -140,6 +152,10 @@ def _in_production(app: Flask) -> bool:
     return not (app.debug or app.testing)
 
 
+def _log_handlers(app: Flask) -> list[logging.Handler]:
+    return handlers_of(app.config, name=app.name, facts=request_facts)
+
+
 def _handler(app: Flask) -> ErrorMailHandler:
     config = app.config
     if not config.get("ADMINS"):
@@ -154,6 +170,7 @@ def _handler(app: Flask) -> ErrorMailHandler:
         app=app.name,
         environment=config.get("ERROR_MAIL_ENVIRONMENT", ""),
         release=config.get("ERROR_MAIL_RELEASE", ""),
+        fallback=config.get("ERROR_MAIL_FALLBACK"),
     )
     handler.setLevel(_checked(app, "ERROR_MAIL_LEVEL", logging.ERROR, logging.Handler().setLevel))
     handler.setFormatter(mail_formatter(facts=request_facts if config.get("ERROR_MAIL_REQUEST") else None))
