@@ -10,6 +10,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import stat
 import time
 import uuid
@@ -22,6 +23,11 @@ MAX_BYTES = 64 * 1024 * 1024
 """What a folder takes; several processes that store in the same second may overstep it by that second's mails."""
 _MAX_MAIL = 8 * 1024 * 1024  # bytes of a file: what a report can become, encoded
 _ABANDONED = 600.0  # seconds until what a process has begun and not ended is taken for another's
+_READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_WRITING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_NAME = re.compile(
+    r"\d{15,17}-[0-9a-f]{32}-(?P<count>\d{1,8})\.(?:mail|(?P<claimed_at>\d{1,12})-[0-9a-f]{32}\.claimed)"
+)
 _FRESH = 1.0  # seconds for which the folder's size is believed
 
 
@@ -44,7 +50,7 @@ class Stored:
 
     def read(self) -> Letter:
         """Raises ValueError for a file that is not one of ours or not whole, OSError for one that cannot be read."""
-        with os.fdopen(os.open(self.path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb") as file:
+        with os.fdopen(os.open(self.path, _READING), "rb") as file:
             head, _, content = file.read(_MAX_MAIL).partition(b"\n")
         facts = json.loads(head)
         match facts:
@@ -74,7 +80,7 @@ class Fallback:
         name = self.folder / f"{max(0, int(created * 1000)):015d}-{record_id}-{count}"
         draft = name.with_suffix(f".{uuid.uuid4().hex}.new")
         try:
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            with os.fdopen(os.open(draft, _WRITING, 0o600), "wb") as file:
                 file.write(text)
             draft.replace(name.with_suffix(".mail"))
         except OSError:
@@ -112,9 +118,9 @@ class Fallback:
         path = self.folder / f"{stem}.{int(time.time())}-{uuid.uuid4().hex}.claimed"
         try:
             (self.folder / name).rename(path)
-            return Stored(path=path, count=int(stem.rpartition("-")[2]))
-        except (OSError, ValueError):  # another process was faster, or it is no file of ours
+        except OSError:  # another process was faster
             return None
+        return Stored(path=path, count=int(stem.rpartition("-")[2]))
 
     def _make_ready(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -149,8 +155,7 @@ def _stem(name: str) -> str:
 
 def _is_free(name: str) -> bool:
     """True for a mail that waits, or whose claim is so old that its process must be gone."""
-    _, _, rest = name.partition(".")
-    claimed_at = rest.partition("-")[0]
-    if rest.endswith(".claimed") and claimed_at.isdigit():
-        return abs(time.time() - int(claimed_at)) > _ABANDONED
-    return rest == "mail"
+    found = _NAME.fullmatch(name)
+    if found is None or found["claimed_at"] is None:
+        return found is not None
+    return abs(time.time() - int(found["claimed_at"])) > _ABANDONED
