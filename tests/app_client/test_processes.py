@@ -286,10 +286,12 @@ def fail(name):
 
 
 @pytest.mark.parametrize("preload", [True, False], ids=["preload", "no preload"])
-@pytest.mark.parametrize("worker", ["sync", "gthread"])
+@pytest.mark.parametrize("worker", ["sync", "gthread", "gevent"])
 def test_under_gunicorn_every_worker_mails(sink, tmp_path, preload, worker):
     """With preload, the handler's thread runs already when the workers are forked."""
     pytest.importorskip("gunicorn", reason="gunicorn is not installed")
+    if worker == "gevent":
+        pytest.importorskip("gevent", reason="gevent is not installed")
     (tmp_path / "yourapplication.py").write_text(GUNICORN_APP)
     command = [
         sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:0", "--workers", "2", "--worker-class", worker,
