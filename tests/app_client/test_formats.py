@@ -165,7 +165,9 @@ def test_request_block_stands_before_the_documented_part():
 
 @pytest.mark.parametrize("facts", [None, lambda: None, app_client.RequestFacts])
 def test_without_a_request_the_mail_is_the_documented_one(facts):
-    assert app_client.mail_formatter(facts=facts).format(record()) == app_client.mail_formatter().format(record())
+    same = record()
+
+    assert app_client.mail_formatter(facts=facts).format(same) == app_client.mail_formatter().format(same)
 
 
 def test_relay_takes_an_error_for_the_same_with_and_without_the_request():
