@@ -297,3 +297,35 @@ def test_waitress_by_its_own_command_is_refused_at_once(folder, start):
 
     assert process.wait(PATIENCE) != 0
     assert "Debug mode is refused under waitress" in complaints(folder)
+
+
+def example(kind: str) -> str:
+    """The one block of this kind in the documentation's section."""
+    section = (ROOT / "docs" / "app-client.md").read_text().partition("\n## Debugging\n")[2].partition("\n## ")[0]
+    [code] = re.findall(rf"^```{kind}\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    return code
+
+
+def test_the_documented_app_hands_its_exceptions_to_the_debugger(folder, start):
+    (folder / "config.yaml").write_text(example("yaml"))
+    code = example("python").replace(
+        "    ErrorMail(app)\n", '    ErrorMail(app)\n    app.add_url_rule("/fail", view_func=lambda: 1 / 0)\n'
+    )
+    (folder / "yourapplication.py").write_text(code.replace('"config.yaml"))', '"config.yaml"), port=0)'))
+    process = start("yourapplication.py")
+
+    with pytest.raises((http.client.HTTPException, OSError)):
+        get(port_of(process, folder), "/fail")
+
+    assert process.wait(PATIENCE) == 1
+    assert complaints(folder).endswith("ZeroDivisionError: division by zero\n")
+
+
+@pytest.mark.parametrize("kind", ["yaml", "toml", "json"])
+def test_the_documented_files_ask_for_an_external_debugger(app, folder, kind):
+    path = folder / f"documented.{kind}"
+    path.write_text(example(kind))
+
+    configure(app, path)
+
+    assert run_options(app) == {"host": None, "debug": True, **EXTERNAL}

@@ -2,10 +2,12 @@
 
 import logging
 import os
+import re
 import subprocess
 import sys
+import tempfile
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -46,17 +48,25 @@ needs_root = pytest.mark.skipif(
 
 
 @pytest.fixture
-def doctor(tmp_path, sink) -> Callable[..., subprocess.CompletedProcess]:
+def folder() -> Iterator[Path]:
+    """One that any user may enter, as none of pytest's is."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def doctor(folder, sink) -> Callable[..., subprocess.CompletedProcess]:
     """Calls it for an app with these settings; `user` is who calls."""
 
     def call(
         *options: str, user: int | None = None, app_debug: bool = False, **settings
     ) -> subprocess.CompletedProcess:
         settings = {"ADMINS": ["yourname@example.com"], "ERROR_MAIL_HOST": sink.mailhost, **settings}
-        (tmp_path / "shop.py").write_text(textwrap.dedent(APP.format(folder=tmp_path)))
-        (tmp_path / "settings.py").write_text("".join(f"{key} = {value!r}\n" for key, value in settings.items()))
+        (folder / "shop.py").write_text(textwrap.dedent(APP.format(folder=folder)))
+        (folder / "settings.py").write_text("".join(f"{key} = {value!r}\n" for key, value in settings.items()))
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FLASK_")}
-        kept |= {"PYTHONPATH": f"{tmp_path}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
+        kept |= {"PYTHONPATH": f"{folder}:{ROOT}", "PYTHONDONTWRITEBYTECODE": "1"}
         flask = ["-m", "flask"] if user is None else ["-c", AS_USER, str(user)]
         return subprocess.run(
             [sys.executable, *flask, "--app", "shop", *(["--debug"] if app_debug else []),
@@ -67,29 +77,20 @@ def doctor(tmp_path, sink) -> Callable[..., subprocess.CompletedProcess]:
     return call
 
 
-@pytest.fixture
-def open_to_nobody(tmp_path):
-    """The temporary folder, which any user may enter."""
-    for folder in (tmp_path, *tmp_path.parents):
-        if not folder.stat().st_mode & 0o001:
-            folder.chmod(folder.stat().st_mode | 0o011)
-    return tmp_path
-
-
 def lines(done: subprocess.CompletedProcess) -> dict[str, str]:
     """By name, each with its verdict."""
     return {line.split(":")[0].split()[1]: line for line in done.stdout.splitlines()}
 
 
-def test_all_is_well(doctor, sink, tmp_path):
-    done = doctor(ERROR_LOG_FILE=str(tmp_path / "shop.log"))
+def test_all_is_well(doctor, sink, folder):
+    done = doctor(ERROR_LOG_FILE=str(folder / "shop.log"))
 
     assert (done.returncode, done.stderr) == (0, "")
     assert lines(done)["user"].startswith("ok    user: ")
     assert f"({os.geteuid()}) in the groups " in lines(done)["user"]
     assert lines(done)["user"].endswith("in /")
     assert lines(done)["debug"] == "ok    debug: off"
-    assert lines(done)["file"] == f"ok    file: {tmp_path}/shop.log can be written"
+    assert lines(done)["file"] == f"ok    file: {folder}/shop.log can be written"
     assert lines(done)["mail"] == "ok    mail: to yourname@example.com"
     assert lines(done)["relay"] == f"ok    relay: 127.0.0.1 port {sink.port} answers: sink.test"
     assert done.stdout.count("\n") == 5
@@ -187,11 +188,11 @@ def test_debug_by_the_command_line_counts(doctor):
     assert "FAIL  debug: debug mode is on" in doctor(app_debug=True).stdout
 
 
-def test_other_commands_still_fail_for_a_wrong_configuration(doctor, tmp_path):
+def test_other_commands_still_fail_for_a_wrong_configuration(doctor, folder):
     doctor(ADMINS=[])
     done = subprocess.run(
         [sys.executable, "-m", "flask", "--app", "shop", "routes"],
-        cwd=tmp_path, env=os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}, capture_output=True, text=True,
+        cwd=folder, env=os.environ | {"PYTHONPATH": f"{folder}:{ROOT}"}, capture_output=True, text=True,
         check=False,
     )  # fmt: skip
 
@@ -200,39 +201,55 @@ def test_other_commands_still_fail_for_a_wrong_configuration(doctor, tmp_path):
 
 
 @needs_root
-def test_a_file_of_roots_is_not_the_deployed_users(doctor, open_to_nobody):
+def test_a_file_of_roots_is_not_the_deployed_users(doctor, folder):
     """The guide's own case: under one's own user all is well, under the deployed one nothing is written."""
-    log = open_to_nobody / "shop.log"
+    log = folder / "shop.log"
     log.touch(mode=0o644)
 
     assert doctor(BY_HAND=str(log)).returncode == 0
     done = doctor(BY_HAND=str(log), user=NOBODY)
 
-    assert done.returncode == 1
+    assert done.returncode == 1, done.stderr
     assert "FAIL  file: " in done.stdout
     assert f"{log} cannot be written by nobody: Permission denied; it belongs to root, mode 0644" in done.stdout
 
 
 @needs_root
-def test_a_folder_closed_to_the_deployed_user_cannot_hold_rotated_files(doctor, open_to_nobody):
-    log = open_to_nobody / "shop.log"
+def test_the_documented_answer_is_what_it_says(doctor, sink, folder):
+    log = folder / "yourapplication.log"
+    log.touch(mode=0o644)
+    page = (ROOT / "docs" / "app-client.md").read_text()
+    documented = re.findall(r"^    ((?:ok|FAIL) .*\n)", page.partition("### The doctor")[2], re.MULTILINE)
+
+    done = doctor("--send-test", BY_HAND=str(log), user=NOBODY)
+
+    said = done.stdout.replace(str(log), "/var/log/yourapplication.log").replace(f"port {sink.port}", "port 2525")
+    said = (
+        re.sub("nobody|nogroup", "www-data", said).replace(str(NOBODY), "33").replace("sink.test", "relay.example.com")
+    )
+    assert said.replace("; in /\n", "; in /srv/yourapplication\n") == "".join(documented)
+
+
+@needs_root
+def test_a_folder_closed_to_the_deployed_user_cannot_hold_rotated_files(doctor, folder):
+    log = folder / "shop.log"
     log.touch()
     log.chmod(0o666)
 
     done = doctor(BY_HAND=str(log), user=NOBODY)
-    fresh = doctor(BY_HAND=str(open_to_nobody / "fresh.log"), user=NOBODY)
+    fresh = doctor(BY_HAND=str(folder / "fresh.log"), user=NOBODY)
 
     for each in (done, fresh):
-        assert each.returncode == 1
-        assert f"{open_to_nobody} is closed to nobody; it belongs to root" in each.stdout
-    assert not (open_to_nobody / "fresh.log").exists()
+        assert each.returncode == 1, each.stderr
+        assert f"{folder} is closed to nobody; it belongs to root" in each.stdout
+    assert not (folder / "fresh.log").exists()
 
 
 @needs_root
-def test_the_user_it_is_asked_for_must_be_the_one_who_asks(doctor, open_to_nobody):
+def test_the_user_it_is_asked_for_must_be_the_one_who_asks(doctor):
     right, wrong = doctor("--user", "nobody", user=NOBODY), doctor("--user", "nobody")
 
-    assert right.returncode == 0
+    assert right.returncode == 0, right.stdout + right.stderr
     assert lines(right)["user"] == "ok    user: nobody (65534) in the groups nogroup (65534); in /"
     assert wrong.returncode == 1
     assert "the app is deployed as nobody: ask again as that user" in lines(wrong)["user"]
