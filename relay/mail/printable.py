@@ -29,4 +29,7 @@ def clean(text: str) -> str:
 
 def one_line(text: str, limit: int) -> str:
     """`text` on one line of at most `limit` characters, cleaned."""
-    return " ".join(clean(text[: 4 * limit]).split())[:limit] if text else ""
+    text = text[: 4 * limit]
+    if not (text.isascii() and text.isprintable()):
+        text = clean(text)
+    return " ".join(text.split())[:limit]

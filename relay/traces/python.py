@@ -95,7 +95,7 @@ class _Reader:
         if not self.open or self.base or self.grouped:
             return 0
         end = number
-        while end < len(lines) and lines[end].startswith(_BLANK) and _HEADING not in lines[end]:
+        while end < len(lines) and lines[end][:1] in _BLANK and _HEADING not in lines[end]:
             end += 1
         if end == number:
             return 0
