@@ -124,6 +124,8 @@ class Sink:
         ready.set()
         await self._stopped.wait()
         server.close()
+        for _ in range(10):  # turns of the loop in which a connection just accepted gets as far as `connections`
+            await asyncio.sleep(0)
         while self.connections:
             for transport in list(self.connections.values()):
                 transport.abort()

@@ -271,6 +271,53 @@ def test_a_crowded_memory_moves_at_once(folder, make_handler, make_logger):
     assert len(mails(folder)) == 15
 
 
+def test_a_flask_app_names_the_folder_in_its_configuration(soon, folder, sink):
+    flask = pytest.importorskip("flask", reason="Flask is not installed")
+    from app_client.flask import KEY, ErrorMail
+
+    app = flask.Flask("fallback_app")
+    app.config.update(ADMINS="b@example.com", ERROR_MAIL_HOST=sink.mailhost, ERROR_MAIL_FALLBACK=str(folder))
+    ErrorMail(app)
+    handler = app.extensions[KEY]
+    sink.stop()
+    app.logger.error("while away")
+    wait_until(lambda: mails(folder) or handler.pending == 0)
+    sink.start()
+    wait_until(lambda: sink.occurrences == 1)
+    handler.close()
+
+    assert folder.exists()
+
+
+def test_a_storm_while_the_relay_comes_and_goes_is_counted_exactly(soon, folder, make_handler, make_logger):
+    """Through memory and through the folder, from two handlers that share it; by record id no error counts twice."""
+    relay = Sink().start()
+    handlers = [make_handler(relay.mailhost, fallback=folder, queue_size=50) for _ in range(2)]
+    loggers = [make_logger(handler) for handler in handlers]
+    words = ["".join(letters) for letters in itertools.product("abcdef", repeat=3)]
+    for number, word in enumerate(words):
+        loggers[number % 2].error("failed at %s", word)
+        if number % 60 == 20:
+            wait_until(lambda: len(relay.connections) == 2)
+            relay.stop()
+        elif number % 60 == 50:
+            relay.start()
+            relay.wait_for(len(relay.mails) + 1)
+    relay.stop()
+    relay.start()
+    for handler in handlers:
+        handler.flush(PATIENCE)
+    wait_until(lambda: not folder.exists() or not any(folder.iterdir()))
+    for handler, logger in zip(handlers, loggers, strict=True):  # its mail tells of what had to be dropped
+        logger.error("last")
+        handler.flush(PATIENCE)
+    by_id = {mail.record_id: mail for mail in relay.mails}
+    relay.stop()
+
+    assert sum(mail.count + mail.dropped for mail in by_id.values()) == len(words) + 2
+    assert [handler.pending + handler.dropped for handler in handlers] == [0, 0]
+
+
 SCRIPT = """
     import logging, sys
     from app_client import ErrorMailHandler
