@@ -12,7 +12,6 @@ same from the text, is asked next. The reason quotes fixed phrases and names fro
 import errno
 import os
 import re
-import sysconfig
 import traceback
 from collections import deque
 from collections.abc import Mapping
@@ -292,9 +291,7 @@ def _first_line(error: BaseException) -> str:
 
 _INSTALLED = re.compile(r"[\\/](?:site|dist)-packages[\\/]")
 _SEPARATOR = re.compile(r"[\\/]+")
-_STANDARD_LIBRARY = tuple(
-    {path.rstrip("\\/") + os.sep for name in ("stdlib", "platstdlib") if (path := sysconfig.get_path(name))}
-)
+_STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120 -- frames name their files as text
 _SCRIPT = re.compile(r"[\\/](?:bin|Scripts)[\\/][^\\/.]+$")
 
 
@@ -309,7 +306,6 @@ def _place(path: str, function: str) -> _Place:
         return _Place(package.removesuffix(".py"), "/".join(rest) or package, function)
     if path.startswith("<") or _SCRIPT.search(path):
         return _Place("std", path, function)
-    for folder in _STANDARD_LIBRARY:
-        if path.startswith(folder):
-            return _Place("std", path[len(folder) :].replace("\\", "/"), function)
+    if path.startswith(_STANDARD_LIBRARY):
+        return _Place("std", path[len(_STANDARD_LIBRARY) :].replace("\\", "/"), function)
     return _Place("app", path, function)
