@@ -81,6 +81,11 @@ class Backlog:
         return self.opened == self.settled
 
     @property
+    def is_full(self) -> bool:
+        """True when nothing but equal reports can be added."""
+        return self.opened - self.settled >= self._max_entries or self._bytes >= self._max_bytes
+
+    @property
     def is_crowded(self) -> bool:
         """True when less than half of the room is left."""
         return 2 * (self.opened - self.settled) > self._max_entries or 2 * self._bytes > self._max_bytes

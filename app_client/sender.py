@@ -85,9 +85,14 @@ class Sender:
         return thread is not None and thread.ident == threading.get_ident()
 
     def fold(self, kind: int) -> bool:
-        """Count one more of an error that waits to be sent anyway; False when none of its kind does."""
+        """Count one more of an error that waits to be sent anyway, or has no room; False when a report is needed."""
         with self._turn:
-            return self._backlog.fold(kind)
+            if self._backlog.fold(kind):
+                return True
+            if self._backlog.is_full:
+                self._backlog.drop()
+                return self._ensure_thread()
+            return False
 
     def post(self, report: Report) -> None:
         """Queue a report, or count it as dropped; never waits for the relay."""

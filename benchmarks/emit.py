@@ -170,17 +170,23 @@ def storm(seconds: float) -> bool:
     """10,000 errors a second; prints memory and counts, and returns whether the counts are right."""
     print(f"\nSTORM of {RATE:,} errors/s for {seconds:g} s")
     with relay() as mailhost, hanging() as dead_end:
-        return _storm("relay at work", mailhost, seconds) and _storm("relay hangs", dead_end, seconds)
+        cases = (
+            ("relay at work, 20 kinds of errors", mailhost, 20),
+            ("relay hangs, 20 kinds of errors", dead_end, 20),
+            ("relay hangs, each error a new one", dead_end, sys.maxsize),
+        )
+        right = [_storm(name, address, seconds, kinds) for name, address, kinds in cases]
+    return all(right)
 
 
-def _storm(name: str, mailhost: Mailhost, seconds: float) -> bool:
+def _storm(name: str, mailhost: Mailhost, seconds: float, kinds: int) -> bool:
     handler = ours(mailhost, exit_timeout=0)
     logger = logging.getLogger("benchmark")
     logger.propagate = False
     logger.addHandler(handler)
     gc.collect()
     before = resident()
-    number, took = _blow(logger, seconds)
+    number, took = _blow(logger, seconds, kinds)
     grown = resident() - before
     handler.flush(5)
     pending, dropped = handler.pending, handler.dropped
@@ -188,18 +194,17 @@ def _storm(name: str, mailhost: Mailhost, seconds: float) -> bool:
     handler.close()
     print(f"  {name}: {number:,} errors in {took:.1f} s; memory grew by {grown:.1f} MiB")
     print(f"    delivered {number - pending - dropped:,}, waiting {pending:,}, dropped {dropped:,}")
-    return dropped == 0 and pending in {0, number}
+    return pending + dropped == number if kinds > 1000 else (pending, dropped) in {(0, 0), (number, 0)}
 
 
-def _blow(logger: logging.Logger, seconds: float) -> tuple[int, float]:
-    """Log at the given rate, 20 kinds of errors in turn; returns how many and the seconds that it took."""
-    words = [_letters(number) for number in range(20)]
+def _blow(logger: logging.Logger, seconds: float, kinds: int) -> tuple[int, float]:
+    """Log at the given rate, so many kinds of errors in turn; returns how many and the seconds that it took."""
     started = time.perf_counter()
     number = 0
     while (elapsed := time.perf_counter() - started) < seconds:
         for _ in range(int(elapsed * RATE) - number):
             try:
-                fail(2, words[number % 20])
+                fail(2, _letters(number % kinds))
             except LookupError:
                 logger.exception("order failed")
             number += 1
@@ -225,7 +230,7 @@ def main() -> int:
     verdicts = {
         f"median at most 1/100 of the stock one's: 1/{times:.0f}": times >= 100,
         f"99.9th percentile at most 1 ms while the relay hangs: {tail:.3f} ms": tail <= 1,
-        "every error of the storm delivered or waiting, none lost": right,
+        "every error of the storm delivered, waiting or counted as dropped": right,
     }
     print("\n" + "\n".join(f"{'kept  ' if kept else 'MISSED'}  {verdict}" for verdict, kept in verdicts.items()))
     return 0 if all(verdicts.values()) else 1
