@@ -26,8 +26,11 @@ def run_serve(loaded: Loaded) -> None:
         handed = sockets.inherited(os.environ)
         smtp = handed.get("smtp") or [sockets.bind(settings.smtp.listen, patience=PATIENCE)]
         http = handed.get("http") or [sockets.bind(settings.http.listen, patience=PATIENCE)]
-        log.info("listening", smtp=_names(smtp), http=_names(http), data=str(settings.storage.data_dir))
-        asyncio.run(supervise([_receiver(settings, smtp), _worker(loaded, http)]))
+
+        def ready() -> None:
+            log.info("listening", smtp=_names(smtp), http=_names(http), data=str(settings.storage.data_dir))
+
+        asyncio.run(supervise([_receiver(settings, smtp), _worker(loaded, http)], ready))
     log.info("stopped")
 
 

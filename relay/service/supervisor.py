@@ -15,7 +15,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,9 +122,10 @@ class Child:
         self.signal(signal.SIGKILL)
 
 
-async def supervise(children: Sequence[Child]) -> None:
+async def supervise(children: Sequence[Child], ready: Callable[[], None]) -> None:
     """Keep the children running until SIGTERM or SIGINT, then stop them; a second signal ends them at once.
 
+    `ready` is called as soon as the signals are heeded: who waits for its word may send one.
     Raises Unstartable where a child cannot even begin with its configuration.
     """
     stop, at_once = asyncio.Event(), asyncio.Event()
@@ -135,6 +136,7 @@ async def supervise(children: Sequence[Child]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
+    ready()
     lives = {asyncio.create_task(child.keep_running(stop), name=child.name) for child in children}
     stopping = asyncio.create_task(stop.wait(), name="stop")
     await asyncio.wait({*lives, stopping}, return_when=asyncio.FIRST_COMPLETED)
