@@ -26,6 +26,7 @@ import structlog
 from relay.config import Settings
 from relay.deliver import Mailbox, mailbox_folder
 from relay.errors import SpoolError
+from relay.failpoint import reach
 from relay.ledger import Ledger, Parked
 from relay.spool import SpoolReader
 
@@ -86,6 +87,7 @@ class Housekeeping:
 
     def _let_go(self, now: datetime) -> bool:
         """One round over everything that ages; True if the ledger has more of it."""
+        reach("housekeeping.purge")
         samples_for = self._tight(self._storage.samples_for)
         purged = self._ledger.purge(
             now,
@@ -181,6 +183,7 @@ class _Clock:
         with _logged("housekeeping cannot note where the clock stands"):
             with open(os.open(new, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123 -- with its mode from the start
                 json.dump(kept, file)
+            reach("housekeeping.clock")
             new.replace(self._file)
 
 

@@ -24,6 +24,7 @@ import structlog
 from relay.config import Settings
 from relay.deliver import Target
 from relay.errors import Interrupted, LeaseLost, LedgerError, RelayError
+from relay.failpoint import reach
 from relay.ledger import Ledger, Outcome
 from relay.model import Answer, Attempt, Letter, LetterState, Trouble, UpstreamState, Verdict
 from relay.retry import after_answer, after_success, after_trouble, upstream_ready
@@ -66,11 +67,13 @@ class Outbox:
         letter = self._claim(now)
         if letter is None:
             return False
+        reach("outbox.claimed")
         self._fresh = False  # one try after a start needs no pause: whoever put the password right need not wait
         began = monotonic()
         attempt = self._try(letter, now)
         if attempt is None:
             return False
+        reach("outbox.delivered")
         self._conclude(letter, attempt, upstream, now + timedelta(seconds=int(monotonic() - began)))
         return True
 
@@ -88,7 +91,7 @@ class Outbox:
                 letter.raw,
                 sender=self._sender,
                 recipients=letter.recipients,
-                before_data=lambda: self._ledger.mark_ambiguous(letter),
+                before_data=lambda: self._mark(letter),
             )
         except LeaseLost:
             log.warning("another worker has taken this letter over; it was not sent from here", letter=letter.id)
@@ -100,6 +103,11 @@ class Outbox:
         except Exception as error:  # noqa: BLE001 -- one letter must not stop the others, whatever is wrong with us
             return _faulted(letter, error)
         return None
+
+    def _mark(self, letter: Letter) -> None:
+        """Note, durably, that the letter may be taken from here on."""
+        self._ledger.mark_ambiguous(letter)
+        reach("outbox.marked")
 
     def _let_go(self, letter: Letter, now: datetime) -> None:
         """Give an unsent letter back as it was; where even that fails, its claim runs out by itself."""
@@ -127,6 +135,7 @@ class Outbox:
             except LeaseLost:
                 log.warning("a letter took longer than its claim; another worker may send it again", letter=letter.id)
             self._outcome = None
+            reach("outbox.settled")
         if self._learnt:
             self._ledger.save_upstream(self._learnt)
             self._learnt = None

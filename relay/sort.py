@@ -24,6 +24,7 @@ import structlog
 
 from relay.config import Settings
 from relay.errors import CursorMismatch, RelayError, SpoolError
+from relay.failpoint import reach
 from relay.fingerprint import fingerprint
 from relay.ledger import GroupKey, Ledger, SortingTransaction
 from relay.model import Arrival, Fingerprint, Group, Record, Report, Sample
@@ -142,6 +143,7 @@ class Sort:
         else:
             self._claims.begin(position, records[-1].end)
             deadly = False
+        reach("sort.claimed")
         reason = f"it ended {DEADLY} workers that began to sort it"
         done = [_Parked(record=r, reason=reason) if deadly else self._understand(r) for r in records]
         files = {mail.record.position: self._put_aside(spool_id, mail) for mail in done if isinstance(mail, _Parked)}
@@ -152,6 +154,8 @@ class Sort:
                     tx.park(mail.record.position, at=now, reason=mail.reason, path=files[mail.record.position])
             self._book(tx, [mail for mail in done if isinstance(mail, _Understood)], now)
             tx.advance(records[-1].end)
+            reach("sort.commit")
+        reach("sort.committed")
 
     # --- Understanding ------------------------------------------------------------------------------------------------
 

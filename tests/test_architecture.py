@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 
-LEAVES = {"model", "errors", "clock", "paths"}
+LEAVES = {"model", "errors", "clock", "paths", "failpoint"}
 FLOW = (
     "traces", "mail", "forms", "situations", "parse", "redact", "patterns", "placeholders", "fingerprint",
     "rules", "routing",
@@ -34,11 +34,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     **{leaf: {"model", "errors"} for leaf in LEAVES},
     "config": NOUNS,
     **{module: NOUNS | set(FLOW[:place]) for place, module in enumerate(FLOW)},
-    **{edge: NOUNS | {"config"} for edge in EDGES},
-    "sort": NOUNS | {"config", *FLOW, "spool", "ledger"},
-    "digest": NOUNS | {"config", *FLOW, "ledger"},
-    "outbox": NOUNS | {"config", *FLOW, "ledger", "deliver"},
-    "housekeeping": NOUNS | {"config", *FLOW, "ledger", "spool", "deliver"},
+    **{edge: NOUNS | {"config", "failpoint"} for edge in EDGES},
+    "sort": NOUNS | {"config", "failpoint", *FLOW, "spool", "ledger"},
+    "digest": NOUNS | {"config", "failpoint", *FLOW, "ledger"},
+    "outbox": NOUNS | {"config", "failpoint", *FLOW, "ledger", "deliver"},
+    "housekeeping": NOUNS | {"config", "failpoint", *FLOW, "ledger", "spool", "deliver"},
     "service": LEAVES | {"config", *FLOW, *EDGES, *STEPS, "web"},
     "web": NOUNS | {"config", "ledger", "render"},
     "cli": LEAVES | {"config", *FLOW, *EDGES, *STEPS, "web", "service"},

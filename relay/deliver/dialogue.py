@@ -20,6 +20,7 @@ import aiosmtplib
 from relay import config
 from relay.deliver.wire import NO_REPLY, Client
 from relay.deliver.words import AUTH_CODES, Failed, Scrub, answer, os_words, unanswered
+from relay.failpoint import reach
 from relay.model import Answer, Trouble, Verdict
 
 MECHANISMS = ("cram-md5", "plain", "login")
@@ -209,6 +210,7 @@ class Dialogue:
         self._decide(unanswered("the try was cut short before its word on the content"))
         try:
             self._client.send_content(raw)
+            reach("deliver.sent")
             response = await self._client.read_reply(None)  # bounded by the whole try's limit: see RFC 1047
         except aiosmtplib.SMTPResponseException as error:
             return unanswered(self._scrub(f"no SMTP reply to the content: {error.message}"))

@@ -11,6 +11,7 @@ from relay.digest.former import gone_routes, strangers
 from relay.digest.letters import Frozen, Letters
 from relay.digest.tick import Tick
 from relay.errors import LeaseLost
+from relay.failpoint import reach
 from relay.ledger import Ledger
 from relay.render import Renderer
 
@@ -60,11 +61,14 @@ class Digests:
                 letters = Letters(tx, self._renderer, self._settings, now)
                 tick = Tick(tx, letters, self._settings, now, caught_up=caught_up)
                 tick.run(upstream, self._strangers or (), self._gone)
+                if letters.frozen:
+                    reach("digest.freeze")
         except LeaseLost:
             self._token = None
             return False
         self._pause = LOOK_SELDOM if tick.due > MANY and not letters.frozen else LOOK_EVERY
         for frozen in letters.frozen:
+            reach("digest.frozen")
             _log(frozen)
         return bool(letters.frozen)
 

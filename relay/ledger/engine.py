@@ -16,6 +16,7 @@ from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from relay.errors import LedgerError
+from relay.failpoint import reach
 from relay.ledger.faults import translated
 from relay.ledger.gate import Gate
 from relay.ledger.migrating import is_current, require_current, upgrade
@@ -107,6 +108,8 @@ class Database:
         with translated(self._password), self._backend.engine.begin() as connection:
             self._backend.begin_write(connection, gate)
             yield connection
+            reach("ledger.commit")
+        reach("ledger.committed")
 
     def _shrink(self, pages: int) -> None:
         """Give up to `pages` free pages back to the file system."""

@@ -14,6 +14,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from relay.failpoint import reach
 from relay.spool.disk import make_folder, write_all
 
 _log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class Claims:
         marks = {str(at): times for at, times in self._marks.items()}
         text = json.dumps({"boot": self._boot, "range": self._range, "marks": marks})
         data = text.encode().ljust(_SIZE)
+        reach("claims.write")
         try:
             write_all(self._fd, data, 0)
             os.ftruncate(self._fd, len(data))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Self
 
 from relay.errors import SpoolError, SpoolFull
+from relay.failpoint import reach
 from relay.spool import record
 from relay.spool.disk import is_full, make_folder, opened, sync, sync_folder, write_all
 from relay.spool.scan import Found, Source, walk
@@ -51,7 +52,9 @@ class Segment:
         try:
             write_all(self._fd, header.encode(), 0)
             sync(self._fd)
+            reach("spool.rename")
             (folder / source).rename(segment_path(folder, header.number))
+            reach("spool.folder")
             sync_folder(folder)
         except OSError:
             os.close(self._fd)
@@ -71,11 +74,13 @@ class Segment:
 
     def append(self, data: bytes) -> int:
         """Write and sync `data`; return the offset where it begins. Raises OSError."""
+        reach("spool.write")
         try:
             write_all(self._fd, data, self.end)
         except OSError as error:
             self.broken = not (is_full(error) and self._take_back())
             raise
+        reach("spool.sync")
         try:
             sync(self._fd)
         except OSError:
@@ -174,12 +179,14 @@ class Log:
 
     def _acknowledge(self, segment: Segment) -> None:
         synced = position(segment.number, segment.end)
+        reach("spool.mark")
         try:
             self._mark.set(self.spool_id, synced)
         except OSError as error:
             segment.broken = True  # no reader would see what follows here
             raise failure(self._folder, error) from error
         self.synced = synced
+        reach("spool.answer")
 
     def _roll(self, *, last_resort: bool) -> Segment:
         """Begin the next segment, and put a reserve by where there is none and it is not the last room we take."""
@@ -190,6 +197,7 @@ class Log:
         return self._segment
 
     def _new_segment(self, source: str) -> Segment:
+        reach("spool.roll")
         number = max(segment_numbers(self._folder), default=0) + 1
         header = Header(spool_id=self.spool_id, number=number, synced=self.synced, exact=self._exact)
         segment = Segment(self._folder, source, header)
@@ -212,6 +220,7 @@ class Log:
         path = self._folder / RESERVE
         if path.exists():
             return
+        reach("spool.reserve")
         try:
             with opened(self._folder / FRESH, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as fd:
                 write_all(fd, bytes(RESERVE_SIZE), 0)  # written, not only allocated: overwriting then needs no room

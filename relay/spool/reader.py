@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from relay.errors import SpoolError
+from relay.failpoint import reach
 from relay.model import Record
 from relay.spool import record, segment
 from relay.spool.scan import Found, Source, heads, walk
@@ -102,6 +103,7 @@ class SpoolReader:
             needed = numbers[-1] if following is None else segment.split(following.position)[0]
             for number in numbers[:-1]:
                 if number < needed:
+                    reach("spool.remove")
                     segment_path(self._folder, number).unlink(missing_ok=True)
         except OSError as error:
             raise SpoolError(f"cannot remove what is sorted from {self._folder}: {error.strerror}") from error
