@@ -12,19 +12,16 @@ same from the text, is asked next. The reason quotes fixed phrases and names fro
 import errno
 import os
 import re
-import traceback
-from collections import deque
 from collections.abc import Mapping
 from itertools import islice
-from typing import NamedTuple
 
+from app_client.places import places_of
 from app_client.report import chain
 
 CLIENT_GONE, DATABASE, FULL = "client gone", "database overloaded", "file system full"
 BROKEN, BACKEND, LIBRARY, NETWORK = "disk broken", "backend overloaded", "bug in a library", "network down"
 
 _CHAIN = 8  # exceptions of a chain
-_FRAMES = 200  # innermost frames of each
 _TEXT = 1000  # characters of a message
 _REASON = 200
 
@@ -161,27 +158,6 @@ _NO_FILES = re.compile(r"inotify|watchdog|watchfiles|synchronize|\bpty|pexpect|g
 """Watches, semaphores and terminals fail with the numbers of files and disks."""
 
 
-class _Place(NamedTuple):
-    """A frame. `package` is `app` for the app's own code, `std` for the standard library and generated code."""
-
-    package: str
-    file: str
-    function: str
-
-    @property
-    def tail(self) -> str:
-        """The file with its last folder, as the relay writes it."""
-        return "/".join(f"{self.package}/{self.file}".split("/")[-2:])
-
-    @property
-    def foreign(self) -> bool:
-        """Whether it is a package of others."""
-        return self.package not in ("app", "std")
-
-    def __str__(self) -> str:
-        return f"{self.package} {self.file} {self.function}"
-
-
 def situation_of(exception: BaseException) -> tuple[str, str] | None:
     """The situation that an exception shows and by what, such as `OperationalError: database is locked`; or None."""
     for link in islice(chain(exception), _CHAIN):
@@ -206,7 +182,7 @@ class _Seen:
         self.names = [(kind.__module__.partition(".")[0], kind.__name__) for kind in kinds]
         self.packages = {package for package, _ in self.names}
         self.text = _DRIVER.sub("", _first_line(error), count=1)
-        self.places = _places(error)
+        self.places = places_of(error)
         self.innermost = str(self.places[-1]) if self.places else ""
         self.user = next((place for place in map(str, reversed(self.places)) if not _TRANSPORT.match(place)), "")
 
@@ -270,7 +246,7 @@ def _library_bug(error: BaseException) -> Found:
     `table["x"]`. Where the app itself may be installed as a package, nothing is said.
     """
     accident = _ACCIDENTS.get(type(error))
-    places = _places(error)
+    places = places_of(error)
     own = [number for number, place in enumerate(places) if place.package == "app"]
     if not own or accident is None or not accident.match(_first_line(error)):
         return None
@@ -285,27 +261,3 @@ def _first_line(error: BaseException) -> str:
         return str(error)[:_TEXT].partition("\n")[0]
     except Exception:  # noqa: BLE001 - the app's own class may fail at anything
         return ""
-
-
-# --- Places -----------------------------------------------------------------------------------------------------------
-
-_INSTALLED = re.compile(r"[\\/](?:site|dist)-packages[\\/]")
-_SEPARATOR = re.compile(r"[\\/]+")
-_STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120 -- frames name their files as text
-_SCRIPT = re.compile(r"[\\/](?:bin|Scripts)[\\/][^\\/.]+$")
-
-
-def _places(error: BaseException) -> list[_Place]:
-    frames = deque((frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)), maxlen=_FRAMES)
-    return [_place(code.co_filename, code.co_name) for code in frames]
-
-
-def _place(path: str, function: str) -> _Place:
-    if found := _INSTALLED.search(path):
-        package, *rest = _SEPARATOR.split(path[found.end() :])
-        return _Place(package.removesuffix(".py"), "/".join(rest) or package, function)
-    if path.startswith("<") or _SCRIPT.search(path):
-        return _Place("std", path, function)
-    if path.startswith(_STANDARD_LIBRARY):
-        return _Place("std", path[len(_STANDARD_LIBRARY) :].replace("\\", "/"), function)
-    return _Place("app", path, function)
