@@ -133,25 +133,6 @@ class Reading(Database):
             save_groups(connection, [changed])
             return changed
 
-    def mute(self, group_id: int, until: datetime) -> bool:
-        """Tell nothing of the group before `until`. False where there is none of that id."""
-
-        def muted(group: Group) -> Group:
-            return replace(group, muted_until=until, due_at=group.due_at and max(group.due_at, until))
-
-        return self.revise(group_id, muted) is not None
-
-    def unmute(self, group_id: int) -> bool:
-        """Let the group have its turn again: it is looked at in the next tick. False where there is none of that id.
-
-        With the route's timings at hand, `revise` and `schedule.unmute` set its turn exactly.
-        """
-
-        def unmuted(group: Group) -> Group:
-            return replace(group, muted_until=None, due_at=group.due_at and group.last_seen)
-
-        return self.revise(group_id, unmuted) is not None
-
 
 _ROUTES = select(routes).where(routes.c.last_digest_at.is_not(None))
 

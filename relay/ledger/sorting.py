@@ -61,20 +61,11 @@ class SortingTransaction:
         self._asked: dict[bytes, GroupKey] = {}
         self._books: Counter[str] = Counter()
 
-    def known_records(self, ids: Collection[str]) -> set[str]:
-        """Those of our client's record ids (32 hex digits each) that were remembered within about 24 hours."""
-        binary = {_record_id(each): each for each in ids}
-        known: set[str] = set()
-        for chunk in chunks(binary):
-            found = self._connection.scalars(select(records.c.id).where(records.c.id.in_(chunk)))
-            known.update(binary[bytes(each)] for each in found)
-        return known
-
     def remember_records(self, ids: Collection[str], at: datetime) -> set[str]:
         """Remember record ids seen at `at`; those returned are new, and only their mails count.
 
         The rest is a repeat of a mail whose 250 the client missed. One call both asks and remembers, so that two
-        workers that got the same mail at once cannot both count it; `known_records` is for looking only.
+        workers that got the same mail at once cannot both count it.
         Raises ValueError for an id that is not 32 hex digits.
         """
         binary = {_record_id(each): each for each in ids}

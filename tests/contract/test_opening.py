@@ -185,7 +185,7 @@ def test_writer_that_waits_too_long_is_told_so(url: str):
         with pytest.raises(LedgerBusy):
             sort(second, {"a": 1})
         with pytest.raises(LedgerBusy):
-            second.mute(1, NOON)
+            second.revise(1, lambda group: group)
         assert second.groups() == [], "who reads waits for nobody"
     sort(second, {"a": 1})
     first.close()

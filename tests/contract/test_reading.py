@@ -1,4 +1,4 @@
-"""What people see, and the mutes they set."""
+"""What people see, and what they change."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import pytest
 
 from relay.ledger import Cursor, GroupOrder, Ledger, Tally
 from relay.model import Books, Phase
-from tests.contract.world import ADA, DAY, HOUR, MINUTE, NOON, REFUSED, SECOND, SPOOL, figures, send, sort, tell
+from tests.contract.world import ADA, HOUR, MINUTE, NOON, REFUSED, SECOND, SPOOL, send, sort, tell
 
 
 @pytest.fixture
@@ -52,8 +52,6 @@ def test_unknown_group_is_none(ledger: Ledger):
     assert ledger.samples_of(4711) == []
     assert ledger.course(4711, NOON, NOON) is None
     assert ledger.revise(4711, lambda group: group) is None
-    assert not ledger.mute(4711, NOON)
-    assert not ledger.unmute(4711)
 
 
 def test_books_of_an_empty_ledger_balance(ledger: Ledger):
@@ -79,31 +77,7 @@ def test_cursors_are_listed_by_spool(ledger: Ledger):
     assert ledger.cursors() == [Cursor(spool_id=SPOOL, position=2), Cursor(spool_id="f" * 32, position=3)]
 
 
-# --- Mutes ------------------------------------------------------------------------------------------------------------
-
-
-def test_muted_group_has_no_turn_before_its_time(ledger: Ledger):
-    sort(ledger, {"a": 3})
-    number = ledger.groups()[0].id
-    assert ledger.mute(number, NOON + HOUR)
-
-    group = ledger.groups()[0]
-    assert (group.muted_until, group.due_at) == (NOON + HOUR, NOON + HOUR)
-    assert figures(ledger) == {"received": 3, "pending": 3}
-    assert ledger.unmute(number)
-    group = ledger.groups()[0]
-    assert (group.muted_until, group.due_at) == (None, NOON)
-
-
-def test_mute_leaves_a_later_turn_where_it_was(ledger: Ledger):
-    sort(ledger, {"a": 3}, at=NOON + DAY)
-    sort(ledger, {"nothing pending": 1})
-    later, quiet = ledger.groups()
-    ledger.revise(quiet.id, lambda group: replace(group, due_at=None))
-    for group in (later, quiet):
-        ledger.mute(group.id, NOON + HOUR)
-
-    assert [group.due_at for group in ledger.groups()] == [NOON + DAY, None]
+# --- Changing one group -----------------------------------------------------------------------------------------------
 
 
 def test_revised_group_keeps_its_id_and_its_thread(ledger: Ledger):
@@ -128,4 +102,4 @@ def test_failing_change_changes_nothing(ledger: Ledger):
         ledger.revise(before.id, lambda group: replace(group, step=1 // 0))
 
     assert ledger.groups() == [before]
-    assert ledger.mute(before.id, NOON + SECOND)
+    assert ledger.revise(before.id, lambda group: replace(group, muted_until=NOON + SECOND))

@@ -10,7 +10,7 @@ from relay.digest import tick
 from relay.digest.step import LEASE, LEASE_FOR
 from relay.errors import LeaseLost, TemplateError
 from relay.model import Digest, Level, Phase, Rendered
-from relay.schedule import mute
+from relay.schedule import mute, unmute
 from tests.stories.timetable import SECOND, at
 from tests.stories.world import ANN, BOB, World
 
@@ -122,7 +122,7 @@ def test_two_workers_on_one_ledger_tell_each_mail_once(tmp_path):
 def test_a_group_that_was_muted_is_not_looked_at_again_before_its_time(world):
     with_a_mail(world)
     (group,) = world.ledger.groups()
-    world.ledger.mute(group.id, at("3:00"))
+    world.ledger.revise(group.id, lambda group: mute(group, at("3:00"), world.settings.timing))
 
     assert world.until("2:59") == {}
     (muted,) = world.ledger.groups()
@@ -135,7 +135,7 @@ def test_unmuted_it_is_told_in_the_next_look(world):
     (group,) = world.ledger.groups()
     world.ledger.revise(group.id, lambda group: mute(group, at("3:00"), world.settings.timing))
     world.until("1:00")
-    world.ledger.unmute(group.id)
+    world.ledger.revise(group.id, lambda group: unmute(group, world.settings.timing))
 
     assert world.until("1:01")[ANN] == ["1:00:00 new boom 1"]
 

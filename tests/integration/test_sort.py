@@ -61,6 +61,11 @@ class Desk:
         while worker.step(now):
             pass
 
+    def mute(self, until: datetime) -> None:
+        """Mute the error seen last."""
+        timing = self.settings.timing
+        self.ledger.revise(self.ledger.groups()[0].id, lambda group: relay.schedule.mute(group, until, timing))
+
     def books(self) -> dict[str, int]:
         books = self.ledger.books(NOW)
         assert books.balanced
@@ -138,7 +143,7 @@ def test_mails_of_a_muted_error_are_booked_as_muted(make_desk):
     desk = make_desk()
     desk.spool([mail()])
     desk.sort_all()
-    desk.ledger.mute(desk.ledger.groups()[0].id, NOW + timedelta(hours=1))
+    desk.mute(NOW + timedelta(hours=1))
     desk.spool([mail()] * 3, at=NOW + timedelta(minutes=1))
 
     desk.sort_all()
