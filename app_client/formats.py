@@ -16,6 +16,7 @@ from logging import Formatter, LogRecord
 from typing import Any, Literal
 
 from app_client.lines import one_line
+from app_client.masking import is_secret, masked
 from app_client.request import NAMES, FactSource, RequestFacts
 
 MAIL_FORMAT = """
@@ -41,6 +42,7 @@ _LABELS = {
     "user_id": "User",
 }
 _INDENT = "    "
+_STOCK = set(vars(LogRecord("", 0, "", 0, "", None, None))) | {"message", "asctime", "taskName", "request_facts"}
 Style = Literal["%", "{", "$"]
 
 
@@ -49,8 +51,9 @@ class ErrorFormatter(Formatter):
 
     With `facts`, a format may use `%(method)s`, `%(url)s`, `%(endpoint)s`, `%(remote_addr)s`, `%(user_agent)s`,
     `%(request_id)s` and `%(user_id)s`; each is "-" where it is not known or there is no request. What the record itself
-    brings under such a name (`extra=`) goes before. With `iso_time`, times read `2024-05-01T12:00:00.123+02:00`, in UTC
-    if `converter` is `time.gmtime`; a `datefmt` goes before. The other arguments are the stock formatter's.
+    brings under such a name (`extra=`) goes before; what it brings under a name like "password" is masked. With
+    `iso_time`, times read `2024-05-01T12:00:00.123+02:00`, in UTC if `converter` is `time.gmtime`; a `datefmt` goes
+    before. The other arguments are the stock formatter's.
     """
 
     def __init__(
@@ -75,7 +78,16 @@ class ErrorFormatter(Formatter):
             own.exc_text = None  # another formatter's, which stock formatters take over from each other
         facts = self._facts() if self._facts else None
         own.__dict__ = self.added(facts) | own.__dict__ if facts else own.__dict__
+        self._mask(own)
         return super().format(own)
+
+    def _mask(self, record: LogRecord) -> None:
+        """Mask secrets among what was given by `extra=`, as far as it can be shown, and among named arguments."""
+        if type(record.args) is dict:
+            record.args = {name: masked(name, value) for name, value in record.args.items()}
+        for name in tuple(filter(is_extra, vars(record))):
+            if is_secret(name) or name in str(self._fmt):
+                setattr(record, name, masked(name, getattr(record, name)))
 
     def added(self, facts: RequestFacts) -> dict[str, Any]:
         """What the format may use because there is a request."""
@@ -87,6 +99,11 @@ class ErrorFormatter(Formatter):
             return super().formatTime(record, datefmt)
         moment = datetime.fromtimestamp(record.created, UTC)
         return (moment if self.converter is time.gmtime else moment.astimezone()).isoformat(timespec="milliseconds")
+
+
+def is_extra(name: str) -> bool:
+    """True for what a record does not have by itself."""
+    return name not in _STOCK and not name.startswith("_")
 
 
 class MailFormatter(ErrorFormatter):

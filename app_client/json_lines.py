@@ -8,11 +8,10 @@ import math
 from logging import LogRecord
 from typing import Any
 
-from app_client.formats import ErrorFormatter
+from app_client.formats import ErrorFormatter, is_extra
 from app_client.masking import MASK, is_secret
 from app_client.request import RequestFacts
 
-_STOCK = set(vars(LogRecord("", 0, "", 0, "", None, None))) | {"message", "asctime", "taskName", "request_facts"}
 _LIMIT = 1000  # characters of an extra that is no plain value
 _DEPTH = 3  # of dictionaries and lists in each other; what is deeper down is text
 _INTEGER = 2**63  # what programs that read JSON can be expected to hold
@@ -54,15 +53,11 @@ class JsonFormatter(ErrorFormatter):
             "exception": self.formatException(record.exc_info) if record.exc_info else record.exc_text,
             "stack": self.formatStack(record.stack_info) if record.stack_info else None,
             "request": getattr(record, "request_facts", None),
-            "extra": {name: _plain(name, value) for name, value in vars(record).items() if _is_extra(name)},
+            "extra": {name: _plain(name, value) for name, value in vars(record).items() if is_extra(name)},
         }
         record.exc_info = record.exc_text = record.stack_info = None
         optional = {"exception", "stack", "request", "extra"}
         return json.dumps({name: value for name, value in told.items() if value or name not in optional})
-
-
-def _is_extra(name: str) -> bool:
-    return name not in _STOCK and not name.startswith("_")
 
 
 def _plain(name: str, value: object, depth: int = _DEPTH) -> object:
