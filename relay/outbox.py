@@ -27,12 +27,15 @@ from relay.errors import Interrupted, LeaseLost, LedgerError, RelayError
 from relay.failpoint import reach
 from relay.ledger import Ledger, Outcome
 from relay.model import Answer, Attempt, Letter, LetterState, Trouble, UpstreamState, Verdict
-from relay.retry import after_answer, after_success, after_trouble, upstream_ready
+from relay.retry import after_answer, after_success, after_trouble, longest_pause, upstream_ready
 
 log = structlog.get_logger()
 
 BEHIND = timedelta(seconds=1)
 """How long after the upstream's pause a letter waits that may have been the cause of it."""
+CLOCK_STEP = timedelta(minutes=1)
+"""By how much a clock must have gone back for pauses to begin anew."""
+LOOK_AGAIN = timedelta(minutes=1)
 MAX_TEXT = 200
 """Characters of an answer (see `model.Answer`)."""
 
@@ -51,6 +54,8 @@ class Outbox:
         self._worker = worker
         self._jitter = jitter
         self._fresh = True
+        self._latest: datetime | None = None
+        self._look_again_at: datetime | None = None
         self._outcome: tuple[Letter, Outcome] | None = None
         self._learnt: UpstreamState | None = None
 
@@ -61,7 +66,7 @@ class Outbox:
         nothing is lost, the next step goes on with it.
         """
         self._write(now)
-        upstream = self._ledger.upstream()
+        upstream = self._heed_clock(self._ledger.upstream(), now)
         if not (self._fresh or upstream_ready(upstream, now)):
             return False
         letter = self._claim(now)
@@ -77,11 +82,26 @@ class Outbox:
         self._conclude(letter, attempt, upstream, now + timedelta(seconds=int(monotonic() - began)))
         return True
 
+    def _heed_clock(self, upstream: UpstreamState, now: datetime) -> UpstreamState:
+        """Where the clock was set back, let nothing wait for a moment that was meant to be near; else silence follows.
+
+        Looks again after a minute, at letters that were being made meanwhile. It is this worker's own clock that is
+        watched: workers whose clocks differ must not take each other's pauses for errors.
+        """
+        latest = self._latest or upstream.last_try_at or now
+        back = now < latest - CLOCK_STEP
+        if back:
+            log.warning("the clock was set back; pauses begin anew", was=str(latest), now=str(now))
+            upstream = replace(upstream, next_try_at=None)
+            self._ledger.save_upstream(upstream)
+        if back or (self._look_again_at and now >= self._look_again_at):
+            self._ledger.hasten(now, beyond=now + longest_pause(self._retry))
+            self._look_again_at = now + LOOK_AGAIN if back else None
+        self._latest = now
+        return upstream
+
     def _claim(self, now: datetime) -> Letter | None:
-        """Claim a letter for a little longer than the try can last; a look at what is due costs no transaction."""
-        due = self._ledger.next_try_at()
-        if due is None or due > now:
-            return None
+        """Claim a letter for a little longer than the try can last."""
         return self._ledger.claim_letter(self._worker, now, self._target.longest * 1.25 + timedelta(seconds=5))
 
     def _try(self, letter: Letter, now: datetime) -> Attempt | None:
@@ -185,15 +205,12 @@ class Outbox:
             next_try_at=min((moment for moment in again.values() if moment), default=None),
             tries=letter.tries + bool(again),
             refusals=letter.refusals + (Verdict.NEVER in verdicts.values()),
-            ambiguous=bool(queued) and (letter.ambiguous or any(_is_open(answers[each]) for each in queued)),
+            ambiguous=letter.ambiguous or any(_is_open(answers[each]) for each in queued),
         )
 
     def _again(self, letter: Letter, verdict: Verdict, now: datetime) -> datetime | None:
-        """When a recipient is tried again, None for never. The time before a letter's first words does not age it:
-        an outage is not the letter's.
-        """
-        known = letter if letter.tries >= len(self._retry.retry) else replace(letter, created_at=now)
-        return after_answer(known, verdict, retry=self._retry, jitter=self._jitter(), now=now)
+        """When a recipient is tried again, None for never."""
+        return after_answer(letter, verdict, retry=self._retry, jitter=self._jitter(), now=now)
 
 
 def _untouched(letter: Letter, next_try_at: datetime | None) -> Outcome:

@@ -4,12 +4,16 @@ Trouble with the upstream is the upstream's, not the letter's: it grows the paus
 (`after_trouble`) and costs no letter a try. A word about a letter itself is that letter's
 (`after_answer`). `jitter` is a number in -1..1 that the caller drew; pauses vary by it up to a fifth,
 so that many relays do not come back to one upstream in the same second.
+
+No age is asked for, only how often a letter was tried: neither an outage nor a clock that is set ahead or back makes
+the relay give a letter up, fall silent or hurry.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Protocol
 
 from relay.model import Letter, Trouble, UpstreamState, Verdict
@@ -30,7 +34,7 @@ class Retry(Protocol):
 
     @property
     def give_up_after(self) -> timedelta:
-        """The age at which a letter nobody took becomes a dead letter."""
+        """How long a letter that is put off is tried: the pauses between its tries, added up."""
 
 
 def after_trouble(
@@ -41,7 +45,7 @@ def after_trouble(
     return replace(
         state,
         failures=state.failures + 1,
-        failing_since=state.failing_since or now,
+        failing_since=min(state.failing_since or now, now),
         next_try_at=now + pause,
         trouble=trouble,
         detail=detail,
@@ -54,14 +58,19 @@ def after_success(state: UpstreamState, now: datetime) -> UpstreamState:
 
     An outage that ends here is kept as the last one, for the sentence in the next digest.
     """
-    ended = (state.failing_since, now) if state.failing_since else (state.outage_since, state.outage_until)
+    began = state.failing_since
+    ended = (min(began, now), now) if began else (state.outage_since, state.outage_until)
     return UpstreamState(last_success_at=now, last_try_at=now, outage_since=ended[0], outage_until=ended[1])
 
 
 def upstream_ready(state: UpstreamState, now: datetime) -> bool:
-    """Whether the upstream may be tried. A pause from before the clock was set back does not count."""
-    set_back = state.last_try_at is not None and state.last_try_at > now
-    return state.next_try_at is None or state.next_try_at <= now or set_back
+    """Whether the upstream may be tried."""
+    return state.next_try_at is None or state.next_try_at <= now
+
+
+def longest_pause(retry: Retry) -> timedelta:
+    """No pause is longer: what is put off for more was put off by a clock that has been set back since."""
+    return max(*retry.retry, *REFUSAL_PAUSES, AUTH_PAUSE) * (1 + JITTER)
 
 
 def after_answer(letter: Letter, verdict: Verdict, *, retry: Retry, jitter: float, now: datetime) -> datetime | None:
@@ -70,16 +79,17 @@ def after_answer(letter: Letter, verdict: Verdict, *, retry: Retry, jitter: floa
 
     `letter` is as it was claimed: this try is not among its `tries` and `refusals`.
     """
-    if verdict is Verdict.TAKEN or expired(letter, retry=retry, now=now):
+    if verdict is Verdict.TAKEN or expired(letter, retry=retry):
         return None
     if verdict is Verdict.NEVER:
         return None if letter.refusals >= len(REFUSAL_PAUSES) else now + _pause(REFUSAL_PAUSES, letter.refusals, jitter)
     return now + _pause(retry.retry, letter.tries, jitter)
 
 
-def expired(letter: Letter, *, retry: Retry, now: datetime) -> bool:
-    """Whether a letter is too old to be tried once more, whoever is to blame."""
-    return now - letter.created_at >= retry.give_up_after
+def expired(letter: Letter, *, retry: Retry) -> bool:
+    """Whether a letter has been tried for long enough."""
+    climbed = sum(islice(retry.retry, letter.tries), timedelta())
+    return climbed + retry.retry[-1] * max(letter.tries - len(retry.retry), 0) >= retry.give_up_after
 
 
 def _pause(pauses: tuple[timedelta, ...], before: int, jitter: float) -> timedelta:

@@ -49,6 +49,9 @@ class Outbox(Database):
             or_(letters.c.claimed_until.is_(None), _over(letters.c.claimed_until, now, ttl + CLOCKS_DIFFER_BY)),
         )
         oldest = select(letters.c.id).where(claimable).order_by(letters.c.created_at, letters.c.id).limit(1)
+        with self._read() as connection:  # a look costs no transaction that writes
+            if connection.scalar(oldest) is None:
+                return None
         with self._write(Gate.PASSED_BY) as connection:
             while letter_id := connection.scalar(oldest):
                 claim = {"claim": secrets.token_hex(16), "claimed_by": worker, "claimed_until": now + ttl}
@@ -103,6 +106,12 @@ class Outbox(Database):
         with self._read() as connection:
             first: datetime | None = connection.scalar(select(func.min(at)).where(IS_TO_TRY))
         return first
+
+    def hasten(self, now: datetime, *, beyond: datetime) -> None:
+        """Have every queued letter that waits for a moment after `beyond` tried at `now`: the clock was set back."""
+        with self._write(Gate.PASSED_BY) as connection:
+            waiting = update(letters).where(IS_TO_TRY, letters.c.next_try_at > beyond)
+            connection.execute(waiting.values(next_try_at=now))
 
     def upstream(self) -> UpstreamState:
         """What is known of the upstream."""

@@ -54,7 +54,8 @@ class Letter:
     refusals: int
     """Those of them that were 5xx."""
     ambiguous: bool
-    """True where an earlier try may have delivered it without our learning of it."""
+    """True where an earlier try may have delivered it without our learning of it. It stays true: what is taken then may
+    have come twice, under one Message-ID."""
     claim: str
     """The token of this claim; what is written back under another one is refused."""
 

@@ -95,6 +95,20 @@ def test_clock_that_was_set_back_stops_no_letter(ledger: Ledger, letter_id: str)
     assert ledger.claim_letter("two", NOON + MINUTE, TTL) is not None
 
 
+def test_hastened_letters_are_those_that_wait_for_too_long(ledger: Ledger):
+    near, far = (tell(ledger, [f"{name}@example.com"]) for name in ("near", "far"))
+    for _ in range(2):
+        letter = ledger.claim_letter("worker", NOON, TTL)
+        assert letter is not None
+        ledger.settle(letter, replace(LATER, next_try_at=NOON + (HOUR if letter.id == near else DAY)), NOON)
+    ledger.hasten(NOON, beyond=NOON + 2 * HOUR)
+
+    hastened = ledger.claim_letter("worker", NOON, TTL)
+    assert hastened is not None
+    assert hastened.id == far
+    assert ledger.claim_letter("worker", NOON, TTL) is None
+
+
 def test_clock_that_runs_ahead_for_hours_breaks_no_claim(ledger: Ledger, letter_id: str):
     ledger.claim_letter("one", NOON + 23 * HOUR, TTL)
 

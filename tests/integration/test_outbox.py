@@ -394,6 +394,84 @@ def test_pauses_begin_at_the_end_of_a_try(
     assert ledger.upstream().next_try_at == NOON + 2 * MINUTE + MINUTE
 
 
+# --- A clock that was set ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ahead", [DAY, 365 * DAY])
+@pytest.mark.parametrize(
+    ("place", "reply"), [("GREETING", "421 4.3.2 not now"), ("RCPT", "451 4.7.1 later"), ("DOT", "554 5.6.0 no")]
+)
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_clock_that_was_set_back_silences_nothing(
+    ahead: timedelta,
+    place: str,
+    reply: str,
+    restarts: bool,
+    new_outbox: Callable[..., Outbox],
+    ledger: Ledger,
+    server: servers.Upstream,
+) -> None:
+    """It was ahead while letters were made and put off: they wait for no moment of that time."""
+    outbox = new_outbox()
+    server.say(place, reply)
+    letters = [write(ledger, route=route, at=NOON + ahead) for route in ("one", "two")]
+    for minute in range(12):
+        outbox.step(NOON + ahead + minute * MINUTE)
+    server.forget()
+    before = server.connections
+
+    outbox = new_outbox() if restarts else outbox
+    while outbox.step(NOON):
+        pass
+
+    assert sorted(mail.message_id for mail in server.mails) == sorted(f"<{letter}@relay.test>" for letter in letters)
+    assert server.connections == before + 2
+
+
+def test_a_letter_made_while_the_clock_was_being_set_back_is_found_a_minute_later(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    outbox.step(NOON + DAY)
+    outbox.step(NOON)
+    write(ledger, at=NOON + DAY)
+
+    assert [outbox.step(NOON + SECOND), outbox.step(NOON + MINUTE)] == [False, True]
+    assert len(server.mails) == 1
+
+
+@pytest.mark.parametrize(("place", "reply"), [("GREETING", "421 4.3.2 not now"), ("RCPT", "451 4.7.1 later")])
+def test_a_clock_that_goes_a_year_ahead_and_back_makes_no_flood(
+    place: str, reply: str, outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.say(place, reply)
+    letter = write(ledger)
+    clock = [NOON + second * SECOND for second in range(300)]
+    clock += [at + 365 * DAY for at in clock]
+    clock += [NOON + (300 + second) * SECOND for second in range(300)]
+
+    for at in clock:
+        outbox.step(at)
+
+    assert server.connections <= 12, "each jump may cost one try, beside those of the ladder"
+    assert (stored(ledger, letter).state, len(server.mails)) == (LetterState.OPEN, 0)
+
+
+def test_workers_whose_clocks_differ_leave_each_other_their_pauses(
+    new_outbox: Callable[..., Outbox], ledger: Ledger, server: servers.Upstream
+) -> None:
+    """A pause that another worker's clock dates hours ahead is no sign that one's own was set back."""
+    server.say("GREETING", "421 4.3.2 not now")
+    write(ledger)
+    ahead, behind = new_outbox("ahead"), new_outbox("behind")
+    behind.step(NOON)
+
+    for second in range(600):
+        ahead.step(NOON + 3 * HOUR + second * SECOND)
+        behind.step(NOON + second * SECOND)
+
+    assert server.connections <= 10
+
+
 # --- Without a word ---------------------------------------------------------------------------------------------------
 
 
@@ -412,7 +490,7 @@ def test_a_letter_without_a_word_on_it_comes_again_under_the_same_message_id(
     outbox.step(NOON + 2 * MINUTE)
 
     assert [mail.message_id for mail in server.mails] == [f"<{letter}@relay.test>"] * 2
-    assert stored(ledger, letter).state is LetterState.SENT
+    assert (stored(ledger, letter).state, stored(ledger, letter).ambiguous) == (LetterState.SENT, True)
     assert ledger.upstream().trouble is None
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from relay.config import Upstream
 from relay.model import Letter, LetterKind, Trouble, UpstreamState, Verdict
-from relay.retry import after_answer, after_success, after_trouble, expired, upstream_ready
+from relay.retry import after_answer, after_success, after_trouble, expired, longest_pause, upstream_ready
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 RETRY = Upstream()
@@ -76,8 +76,28 @@ def test_the_upstream_may_be_tried_when_its_pause_is_over():
     assert upstream_ready(state, NOON + MINUTE)
 
 
-def test_a_pause_from_before_the_clock_was_set_back_does_not_hold():
-    assert upstream_ready(troubled(UpstreamState(), NOON + DAY), NOON)
+def test_an_outage_never_begins_after_it_was_seen():
+    """The clock was a day ahead when it began."""
+    began = troubled(UpstreamState(), NOON + DAY)
+
+    assert troubled(began, NOON).failing_since == NOON
+    assert (after_success(began, NOON).outage_since, after_success(began, NOON).outage_until) == (NOON, NOON)
+
+
+def test_no_pause_is_longer_than_the_longest():
+    """Else the relay would take its own pauses for those of a clock that was set back."""
+    long = Upstream(retry=(MINUTE, 6 * HOUR))
+    for retry in (RETRY, long):
+        pauses = [
+            after_answer(replace(LETTER, tries=tries, refusals=tries % 2), verdict, retry=retry, jitter=1.0, now=NOON)
+            for tries in range(9)
+            for verdict in Verdict
+        ] + [
+            after_trouble(UpstreamState(failures=9), kind, "", retry=retry, jitter=1.0, now=NOON).next_try_at
+            for kind in Trouble
+        ]
+
+        assert max(at - NOON for at in pauses if at) <= longest_pause(retry)
 
 
 def next_try(letter: Letter, verdict: Verdict, now: datetime = NOON, jitter: float = 0.0) -> datetime | None:
@@ -105,13 +125,20 @@ def test_a_letter_that_is_put_off_is_tried_with_the_upstreams_pauses():
     assert moments == [NOON + minutes * MINUTE for minutes in (1, 2, 4, 8, 16, 30, 30)]
 
 
-def test_after_five_days_it_is_given_up():
-    before, after = NOON + 5 * DAY - MINUTE, NOON + 5 * DAY
+def test_after_tries_for_five_days_it_is_given_up():
+    at, tried = NOON, LETTER
+    while (following := next_try(tried, Verdict.LATER, at)) is not None:
+        assert not expired(tried, retry=RETRY)
+        at, tried = following, replace(tried, tries=tried.tries + 1)
 
-    assert next_try(LETTER, Verdict.LATER, before) is not None
-    assert next_try(LETTER, Verdict.LATER, after) is None
-    assert not expired(LETTER, retry=RETRY, now=before)
-    assert expired(LETTER, retry=RETRY, now=after)
+    assert 5 * DAY <= at - NOON <= 5 * DAY + 30 * MINUTE
+    assert expired(tried, retry=RETRY)
+
+
+@pytest.mark.parametrize("now", [NOON + 365 * DAY, NOON - 365 * DAY])
+def test_age_alone_gives_no_letter_up(now: datetime):
+    """Be it an outage of the upstream or a clock that was set: neither is the letter's fault."""
+    assert next_try(replace(LETTER, tries=100), Verdict.LATER, now) == now + 30 * MINUTE
 
 
 def test_being_put_off_does_not_use_up_the_tries_of_a_refusal():
