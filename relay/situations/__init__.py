@@ -16,8 +16,8 @@ from collections.abc import Sequence
 
 from relay import traces
 from relay.model import Situation
-from relay.situations.symptoms import ACCIDENTS, LOGGED, SYMPTOMS, Shown
-from relay.traces import Error, Frame, Origin, Trace
+from relay.situations.symptoms import ACCIDENTS, LOGGED, symptoms_of
+from relay.traces import Frame, Origin, Trace
 
 __all__ = ["MAX_REASON", "Hint", "situation"]
 
@@ -52,7 +52,7 @@ def situation(trace: Trace | None, message: str) -> Hint | None:
     for index, error in [each for each in reversed(places) if not each[1].member][:_CHAIN]:
         name = error.type.rpartition(".")[2]
         if name in ACCIDENTS:
-            return _library_bug(name, error, traces.counted(trace)[index])
+            return _library_bug(name, trace, index)
         if hint := _shown(error.type, error.message, error.frames):
             return hint
         if error.message.startswith("[Errno"):
@@ -62,18 +62,13 @@ def situation(trace: Trace | None, message: str) -> Hint | None:
 
 def _shown(type_: str, message: str, frames: Sequence[Frame]) -> Hint | None:
     text = _DRIVER.sub("", message[:_FIRST_LINE], count=1)
+    said = [(row, phrase) for row in symptoms_of(type_) if (phrase := row.phrase(text)) is not None]
+    if not said:
+        return None
     at = [_place(frame) for frame in frames[-_CHAIN:]]
     innermost = at[-1] if at else ""
-    shown = Shown(
-        type=type_,
-        text=text,
-        innermost=innermost,
-        user=next((place for place in reversed(at) if not _TRANSPORT.match(place)), ""),
-    )
-    for symptom in SYMPTOMS:
-        if (phrase := symptom.phrase(shown)) is not None:
-            return _hint(symptom.situation, type_, phrase)
-    return None
+    user = next((place for place in reversed(at) if not _TRANSPORT.match(place)), "")
+    return next((_hint(row.situation, type_, phrase) for row, phrase in said if row.is_there(innermost, user)), None)
 
 
 def _hint(situation: Situation, type_: str, phrase: str) -> Hint:
@@ -87,17 +82,17 @@ def _place(frame: Frame) -> str:
     return f"{package} {frame.file} {frame.function}"
 
 
-def _library_bug(name: str, error: Error, own: Sequence[Frame]) -> Hint | None:
+def _library_bug(name: str, trace: Trace, index: int) -> Hint | None:
     """A programming error that arose in a package of others, not at the hand of the app.
 
     An error that is raised on purpose tells of its caller's mistake (`ACCIDENTS` says which never are), and so does
     one of a lookup that the app began: `table["x"]`.
     """
-    accident = ACCIDENTS[name]
+    error, accident = trace.errors[index], ACCIDENTS[name]
     if not error.frames or accident is None or not accident.match(error.message):
         return None
     innermost = error.frames[-1]
-    if innermost in own or not innermost.package:
+    if not innermost.package or innermost in (own := traces.counted(trace)[index]):
         return None
     last_own = max((place for place, frame in enumerate(error.frames) if frame in own), default=-1)
     entered = error.frames[last_own + 1].function

@@ -7,33 +7,25 @@ and gai_strerror(3), RFC 9110 (503, 504, 502) and RFC 6585 (429). Where a text c
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from relay.model import Situation
 
 
-class Shown(NamedTuple):
-    """What one exception shows of itself. Places are `package file function`."""
-
-    type: str
-    """With its module, as printed."""
-    text: str
-    """The first line of its message, without what SQLAlchemy puts before it."""
-    innermost: str
-    """Where it was raised; "" where that is not known."""
-    user: str
-    """The innermost place that does not merely carry bytes."""
-
-
 class Symptom(NamedTuple):
-    """One row. All that is set must hold."""
+    """One row. All that is set must hold; places are `package file function`."""
 
     situation: Situation
     types: str
+    """The exception, with its module, as printed."""
     says: str = ""
+    """Words of the first line of its message, without what SQLAlchemy puts before it."""
     user: str = ""
+    """The innermost place that does not merely carry bytes; "" where that is not known."""
     at: str = ""
+    """Where it was raised; "" where that is not known."""
     not_at: str = ""
 
     def compiled(self) -> CompiledSymptom:
@@ -42,7 +34,7 @@ class Symptom(NamedTuple):
 
 
 class CompiledSymptom(NamedTuple):
-    """A row with its patterns: `types`, `user`, `at` and `not_at` from the beginning, `says` anywhere."""
+    """A row with its patterns: `types`, `user` and `at` from the beginning, `says` and `not_at` anywhere."""
 
     situation: Situation
     types: re.Pattern[str] | None
@@ -51,20 +43,22 @@ class CompiledSymptom(NamedTuple):
     at: re.Pattern[str] | None
     not_at: re.Pattern[str] | None
 
-    def phrase(self, shown: Shown) -> str | None:
-        """The words that match, `HTTP 503` for a status, "" where the type says it all; None where it is not this."""
-        if self.types and not self.types.match(shown.type):
-            return None
-        if self.user and not self.user.match(shown.user):
-            return None
-        if (self.at and not self.at.match(shown.innermost)) or (self.not_at and self.not_at.search(shown.innermost)):
-            return None
+    def phrase(self, text: str) -> str | None:
+        """The words of `text` that match, `HTTP 503` for a status, "" where they do not matter; None for others."""
         if self.says is None:
             return ""
-        if (match := self.says.search(shown.text)) is None:
+        if (match := self.says.search(text)) is None:
             return None
         parts = match.groupdict()
         return f"HTTP {parts['status']}" if "status" in parts else parts.get("words") or match[0].strip(" :")
+
+    def is_there(self, innermost: str, user: str) -> bool:
+        """Whether it is raised and used where the row says."""
+        return not (
+            (self.user and not self.user.match(user))
+            or (self.at and not self.at.match(innermost))
+            or (self.not_at and self.not_at.search(innermost))
+        )
 
 
 # --- Words ------------------------------------------------------------------------------------------------------------
@@ -190,8 +184,24 @@ _TABLE = (
         r"^\(2003, .{1,200}\((?:111|61|101|113|110|timed out)\)|^\(2005, ['\"]Unknown (?:MySQL )?server host",
     ),
 )
-SYMPTOMS = tuple(symptom.compiled() for symptom in _TABLE)
-"""In order: the first that holds decides."""
+_SYMPTOMS = tuple(symptom.compiled() for symptom in _TABLE)
+_MAX_TYPE = 200
+"""Characters of a type whose rows are kept in memory; with the number of types this bounds it."""
+
+
+def symptoms_of(type_: str) -> Sequence[CompiledSymptom]:
+    """The rows that an exception of this type may show, in order: the first that holds decides."""
+    return _kept_rows(type_) if len(type_) <= _MAX_TYPE else _rows(type_)
+
+
+@lru_cache(maxsize=512)
+def _kept_rows(type_: str) -> Sequence[CompiledSymptom]:
+    return _rows(type_)
+
+
+def _rows(type_: str) -> Sequence[CompiledSymptom]:
+    return tuple(symptom for symptom in _SYMPTOMS if not symptom.types or symptom.types.match(type_))
+
 
 LOGGED = (
     (_FULL_DISK, re.compile(_FULL)),
