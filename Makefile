@@ -4,6 +4,7 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO  := $(BIN)/python -m relay.service.demo
+KILLS  = 240
 
 # The first Python that is new enough; to take another one: make PYTHON=/path/to/python3 test
 PYTHON = $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell \
@@ -19,7 +20,7 @@ apt = { $(debian) && echo "Installing $(1) ..." && apt-get update -qq \
 # The tests start servers of their own: Debian's package shall not start one as well.
 NO_CLUSTER := /etc/postgresql-common/createcluster.d/error-mail-relay.conf
 
-.PHONY: help setup demo test run check tools test-docker lock clean
+.PHONY: help setup demo test run check crash tools test-docker lock clean
 .NOTPARALLEL:
 
 help: ## say what can be made
@@ -44,6 +45,9 @@ check: $(READY) ## `test` without installing anything outside of .venv
 test-docker: $(READY) ## the container's tests; they need a Docker engine
 	$(BIN)/pytest -m docker
 
+crash: $(READY) ## end the relay's processes KILLS=240 times under load, and print the books
+	$(BIN)/python benchmarks/crash.py --kills $(KILLS)
+
 lock: $(READY) ## make the locks anew (UPGRADE=--upgrade: with newer versions)
 	$(LOCK) pyproject.toml --extra server --extra postgres -o requirements.lock
 	$(LOCK) pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
@@ -66,6 +70,8 @@ $(READY): requirements-dev.lock pyproject.toml
 tools: # what the tests need and pip cannot bring
 	@command -v swaks >/dev/null || $(call apt,swaks libnet-ssleay-perl) \
 		|| echo "swaks is not installed: the tests that send with it are skipped."
+	@command -v strace >/dev/null || $(call apt,strace) \
+		|| echo "strace is not installed: the test of what is synced before an answer is skipped."
 	@command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 \
 		|| { $(debian) && mkdir -p $(dir $(NO_CLUSTER)) && echo 'create_main_cluster = false' >$(NO_CLUSTER) \
 			&& $(call apt,postgresql) && rm $(NO_CLUSTER); } \

@@ -48,6 +48,8 @@ class Relay:
         self.smtp_port = 0
         self.http_port = 0
         self.process: subprocess.Popen[bytes] | None = None
+        self.environ: dict[str, str] = {}
+        """Variables it is started with, besides this process' own."""
         self._seen = 0
         settings: dict[str, Any] = {
             "smtp": {"listen": "127.0.0.1:0"},
@@ -67,7 +69,7 @@ class Relay:
                 [sys.executable, "-m", "relay", "serve", "--config", str(self.config)],
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                env=self._environ(),
+                env={**self._environ(), **self.environ},
             )
         line = wait_for(lambda: self._ended() or self.said("listening"), "the relay to listen")
         assert line is not True, f"the relay ended: {self.log_file.read_text()[-2000:]}"

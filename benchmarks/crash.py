@@ -1,0 +1,87 @@
+"""Ends the relay's processes some 240 times under load, at every named point and at random, and prints the books.
+
+    python benchmarks/crash.py               240 kills, about ten minutes
+    python benchmarks/crash.py --kills 1000
+
+Four apps send without a pause, two of them like the stock handler (one try), two like our client (until the 250); the
+upstream comes and goes. Ends with 1 where a mail that got its 250 is not told, or is told twice.
+"""
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.e2e.ordeal import POINTS, ROLES, Ordeal, Sum, summed_up  # noqa: E402 - the checkout's
+from tests.e2e.processes import Relay  # noqa: E402
+from tests.e2e.senders import sending  # noqa: E402
+from tests.upstream import Upstream  # noqa: E402
+
+PAUSE = 0.005
+"""Seconds each app waits between two mails: what is counted is kills, not mails."""
+
+
+def main() -> int:
+    """Run it; 0 if nothing was lost and nothing counted twice."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=240)
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    wanted = parser.parse_args()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, Upstream() as upstream:
+        relay = Relay(
+            Path(folder),
+            admins=["one@example.com", "two@example.com"],
+            sender="relay@example.com",
+            timing={"first_wait": "1s", "interval": "1s", "steps": ["1s"]},
+            budget={"per_hour": 100000, "burst": 1000, "per_day": 100000},
+            upstream={"host": upstream.host, "port": upstream.port, "security": "none", "retry": ["1s"]},
+        )
+        ordeal = Ordeal(relay, random.Random(wanted.seed))
+        relay.start()
+        try:
+            with sending(relay, pause=PAUSE) as senders:
+                _suffer(ordeal, upstream, wanted.kills)
+            found = summed_up(relay, upstream, senders, patience=300)
+        finally:
+            relay.stop()
+    _print(ordeal, found, wanted.seed, time.monotonic() - began)
+    return 0 if (found.lost, found.twice, found.balanced) == (0, 0, True) else 1
+
+
+def _suffer(ordeal: Ordeal, upstream: Upstream, kills: int) -> None:
+    """Every point in turn, a kill at random after each; the upstream is away for two points of twelve."""
+    number = 0
+    while sum(ordeal.kills.values()) < kills:
+        point = list(POINTS)[number % len(POINTS)]
+        ordeal.at(point)
+        ordeal.at_random(ROLES[number % len(ROLES)])
+        if number % 12 == 3:
+            upstream.stop()
+        if number % 12 == 5:
+            upstream.start()
+        number += 1
+        print(f"\r{sum(ordeal.kills.values())} kills", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+
+
+def _print(ordeal: Ordeal, found: Sum, seed: int, seconds: float) -> None:
+    for name, kills in sorted(ordeal.kills.items()):
+        print(f"{kills:>8}  {name}")
+    if ordeal.missed:
+        print(f"          not come to in time: {', '.join(sorted(ordeal.missed))}")
+    print(f"{sum(ordeal.kills.values()):>8}  kills in {seconds:.0f} s (seed {seed})")
+    print(f"{found.accepted:>8,}  mails accepted ({found.unknown} more sent whose answer a kill swallowed)")
+    print(f"{found.reported:>8,}  reported in {found.digests} digests, {found.repeated} of them repeated")
+    print(f"{found.lost:>8,}  lost")
+    print(f"{found.twice:>8,}  counted twice")
+    print(f"{found.aside:>8,}  parked or undelivered; the books {'balance' if found.balanced else 'DO NOT BALANCE'}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""Ends a relay's processes again and again, at named points and at random, and does the sum at the end."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.e2e.digests import told, unique
+from tests.e2e.processes import Relay, wait_for
+from tests.e2e.senders import Sender
+from tests.upstream import Upstream
+
+TEST_BUILD = Path(__file__).with_name("failing")
+ROLES = ("receiver", "worker", "supervisor", "all")
+POINTS = {
+    "spool.write": "",
+    "spool.sync": "",
+    "spool.mark": "",
+    "spool.answer": "",
+    "spool.roll": "receiver",
+    "spool.rename": "receiver",
+    "spool.folder": "receiver",
+    "spool.reserve": "receiver",
+    "spool.remove": "receiver",
+    "claims.write": "",
+    "sort.claimed": "",
+    "sort.commit": "",
+    "sort.committed": "",
+    "ledger.commit": "",
+    "ledger.committed": "",
+    "digest.freeze": "",
+    "digest.frozen": "",
+    "outbox.claimed": "",
+    "outbox.marked": "",
+    "deliver.sent": "",
+    "outbox.delivered": "",
+    "outbox.settled": "",
+    "housekeeping.clock": "worker",
+    "housekeeping.purge": "worker",
+}
+"""Every point, and the role whose death and new start leads to it where nothing else soon does."""
+PATIENCE = 30.0
+
+
+def failing_build(order: Path) -> dict[str, str]:
+    """The environment in which a relay dies where the file `order` says."""
+    return {"PYTHONPATH": str(TEST_BUILD), "RELAY_FAILPOINT": str(order)}
+
+
+class Ordeal:
+    """What one relay goes through."""
+
+    def __init__(self, relay: Relay, chance: random.Random) -> None:
+        self._relay = relay
+        self._chance = chance
+        self._order = relay.folder / "order"
+        self.kills: Counter[str] = Counter()
+        """By the point, or the role."""
+        self.missed: list[str] = []
+        """Points that were not come to in time."""
+        relay.environ.update(failing_build(self._order))
+        _believe_the_clock(relay)
+
+    def at(self, point: str) -> None:
+        """Have the process die that next comes to `point` (for the first to the third time)."""
+        number = self._chance.choice((1, 1, 2, 3)) if not POINTS[point] else 1
+        new = self._order.with_suffix(".new")
+        new.write_text(f"{self._chance.getrandbits(64):x} {point} {number}\n")
+        new.rename(self._order)
+        if point == "spool.reserve":
+            (self._relay.data / "spool" / "reserve").unlink(missing_ok=True)
+        if POINTS[point]:
+            self.role(POINTS[point])
+        deadline = time.monotonic() + PATIENCE
+        while self._order.exists() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if self._order.exists():
+            self._order.unlink(missing_ok=True)
+            self.missed.append(point)
+        else:
+            self.kills[point] += 1
+
+    def role(self, role: str) -> None:
+        """Kill a role on the spot; a dead supervisor's relay is started again."""
+        for each in ("receiver", "worker", "supervisor") if role == "all" else (role,):
+            self._relay.kill(each)
+        self.kills[role] += 1
+        if role in {"supervisor", "all"}:
+            self._relay.start()
+
+    def at_random(self, role: str) -> None:
+        """Kill a role at some moment of the next half second."""
+        time.sleep(self._chance.uniform(0.02, 0.5))
+        self.role(role)
+
+
+def _believe_the_clock(relay: Relay) -> None:
+    """As if the relay had run for a day: housekeeping believes the clock and purges from the start."""
+    relay.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    now = str(datetime.now(UTC))
+    kept = {"stood_at": now, "believed_from": now}
+    (relay.data / "housekeeping.json").write_text(json.dumps(kept))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sum:
+    """What went in and what came out."""
+
+    accepted: int
+    unknown: int
+    reported: int
+    digests: int
+    repeated: int
+    """Digests that came more than once, each with the same Message-ID."""
+    lost: int
+    twice: int
+    balanced: bool
+    aside: int
+    """Mails parked or undelivered."""
+
+
+def settled(relay: Relay) -> bool:
+    status = relay.status()
+    return status["pending"] == 0 and status["spooled_unsorted"] == 0 and status["letters_open"] == 0
+
+
+def summed_up(relay: Relay, upstream: Upstream, senders: Sequence[Sender], *, patience: float = 120) -> Sum:
+    """Wait until everything is told, then compare each sender's books with what the digests say."""
+    wait_for(lambda: settled(relay), "everything to be told", patience)
+    status = relay.status()
+    counts = told(upstream.mails)
+    by_place = {each.place: sum(n for title, n in counts.items() if each.place in title) for each in senders}
+    surplus = {each.place: by_place[each.place] - len(each.accepted) for each in senders}
+    return Sum(
+        accepted=sum(len(each.accepted) for each in senders),
+        unknown=sum(each.unknown for each in senders),
+        reported=sum(by_place.values()),
+        digests=len(unique(upstream.mails)),
+        repeated=len(upstream.mails) - len(unique(upstream.mails)),
+        lost=sum(max(0, -surplus[each.place]) for each in senders),
+        twice=sum(max(0, surplus[each.place] - each.unknown) for each in senders),
+        balanced=status["balanced"],
+        aside=status["parked"] + status["undelivered"],
+    )
