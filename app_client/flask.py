@@ -170,6 +170,8 @@ def _handler(app: Flask) -> ErrorMailHandler:
         app=app.name,
         environment=config.get("ERROR_MAIL_ENVIRONMENT", ""),
         release=config.get("ERROR_MAIL_RELEASE", ""),
+        package=app.import_name.partition(".")[0],
+        facts=request_facts,
         fallback=config.get("ERROR_MAIL_FALLBACK"),
     )
     handler.setLevel(_checked(app, "ERROR_MAIL_LEVEL", logging.ERROR, logging.Handler().setLevel))

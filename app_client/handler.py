@@ -22,8 +22,10 @@ from app_client.fallback import Fallback
 from app_client.mailhost import Mailhost, split_mailhost
 from app_client.message import Origin, addresses
 from app_client.report import Report, kind_of, shorten
+from app_client.request import FactSource
 from app_client.sender import Sender
 from app_client.situations import situation_of
+from app_client.snapshot import snapshot
 from app_client.tls import Secure
 
 
@@ -34,12 +36,13 @@ class ErrorMailHandler(SMTPHandler):
     cannot be queued or delivered is counted, and the next mail says so. Safe with threads and with servers that fork.
 
     The arguments are the stock handler's, and more by keyword. `mailhost` may also be "host:port"; `secure` may also
-    be, or hold, an `ssl.SSLContext`. `app`, `environment` and `release` tell the relay whose errors these are. At most
-    `queue_size` mails and about `queue_bytes` bytes wait in memory. In seconds: `timeout` for each step with the relay,
-    `idle_timeout` until the connection is closed when there is nothing to send, `exit_timeout` to deliver what waits
-    when the handler is flushed or closed or the interpreter ends. `fallback` is a folder for mails when the relay is
-    away for long or at the end: any process that has the same folder for the same relay sends them later. Raises
-    ValueError for what cannot work.
+    be, or hold, an `ssl.SSLContext`. `app`, `environment` and `release` tell the relay whose errors these are,
+    `package` which code is the app's own if that is installed as a package, and `facts` what is known of the request
+    in hand. At most `queue_size` mails and about `queue_bytes` bytes wait in memory. In seconds: `timeout` for each
+    step with the relay, `idle_timeout` until the connection is closed when there is nothing to send, `exit_timeout`
+    to deliver what waits when the handler is flushed or closed or the interpreter ends. `fallback` is a folder for
+    mails when the relay is away for long or at the end: any process that has the same folder for the same relay
+    sends them later. Raises ValueError for what cannot work.
     """
 
     def __init__(  # noqa: PLR0913 - the first seven are the stock handler's, in its order
@@ -55,6 +58,8 @@ class ErrorMailHandler(SMTPHandler):
         app: str = "",
         environment: str = "",
         release: str = "",
+        package: str = "",
+        facts: FactSource | None = None,
         queue_size: int = 1000,
         queue_bytes: int = 16 * 1024 * 1024,
         idle_timeout: float = 30.0,
@@ -71,7 +76,10 @@ class ErrorMailHandler(SMTPHandler):
         super().__init__(host, fromaddr, recipients, subject, credentials, timeout=timeout)
         self.mailport = port
         self.secure = secure  # type: ignore[assignment]  # a context as well, unlike the stock handler's
-        self._origin = Origin(app=app, environment=environment, release=release, host=socket.gethostname())
+        self._origin = Origin(
+            app=app, environment=environment, release=release, host=socket.gethostname(), package=package
+        )
+        self._facts = facts
         self._queue_limits = (queue_size, queue_bytes)
         self._idle_timeout = idle_timeout
         self._exit_timeout = exit_timeout
@@ -138,6 +146,7 @@ class ErrorMailHandler(SMTPHandler):
             kind=kind,
             situation=situation,
             situation_reason=reason,
+            snapshot=snapshot(record, self._facts),
         )
 
     def _sender(self) -> Sender:

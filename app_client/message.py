@@ -11,7 +11,8 @@ newline in a subject out as a real one.
     X-Error-Mail-App, -Environment, -Release, -Host, -Logger, -Level: text, at most 200 characters each
     X-Error-Mail-Situation, -Situation-Reason       which of the seven situations it looks like, and by what
 
-Those that have nothing to say (no text, none dropped) are left out.
+Those that have nothing to say (no text, none dropped) are left out. Where the report has a snapshot, the mail has two
+parts: the text, and after it the JSON that `enclosure` describes, as `application/vnd.error-mail+json`.
 """
 
 import re
@@ -21,6 +22,7 @@ from email.header import Header
 from email.message import Message
 from email.utils import format_datetime, formataddr, getaddresses
 
+from app_client import enclosure
 from app_client.backlog import Parcel
 from app_client.report import Report
 
@@ -39,6 +41,8 @@ class Origin:
     environment: str
     release: str
     host: str
+    package: str = ""
+    """The app's own, if it is installed as one."""
 
     @property
     def domain(self) -> str:
@@ -72,42 +76,66 @@ def envelope(report: Report) -> tuple[str, list[str]]:
 def compose(parcel: Parcel, origin: Origin) -> bytes:
     """The whole mail, its lines ended by CRLF; raises ValueError for an address that is none."""
     report = parcel.report
-    mail = _body(report.text)
+    facts = _facts(report, origin)
+    mail = _part(report.text)
+    if report.snapshot is not None:
+        mail = _enclosing(mail, parcel, enclosure.write(report.snapshot, facts, origin.package))
     mail["From"] = _address_list((report.sender,))
     mail["To"] = _address_list(report.recipients)
     mail["Subject"] = _header(report.subject, _SUBJECT)
     mail["Date"] = format_datetime(datetime.fromtimestamp(report.created, UTC).astimezone())
     mail["Message-ID"] = f"<{parcel.record_id}@{origin.domain}>"
-    for name, value in _facts(parcel, origin).items():
+    for name, value in (_counts(parcel) | facts | _situation(report)).items():
         if value:
             mail[f"X-Error-Mail-{name}"] = _header(value, _VALUE)
     return mail.as_bytes(policy=mail.policy.clone(linesep="\r\n"))
 
 
-def _facts(parcel: Parcel, origin: Origin) -> dict[str, str]:
+def _counts(parcel: Parcel) -> dict[str, str]:
     return {
         "Client": PROTOCOL,
         "Record": parcel.record_id,
         "Count": str(parcel.count),
         "Dropped": str(parcel.dropped or ""),
+    }
+
+
+def _facts(report: Report, origin: Origin) -> dict[str, str]:
+    return {
         "App": origin.app,
         "Environment": origin.environment,
         "Release": origin.release,
         "Host": origin.host,
-        "Logger": parcel.report.logger,
-        "Level": parcel.report.level,
-        "Situation": parcel.report.situation,
-        "Situation-Reason": parcel.report.situation_reason,
+        "Logger": report.logger,
+        "Level": report.level,
     }
 
 
-def _body(text: str) -> "Message[str, str | Header]":
+def _situation(report: Report) -> dict[str, str]:
+    return {"Situation": report.situation, "Situation-Reason": report.situation_reason}
+
+
+def _part(text: str) -> "Message[str, str | Header]":
     """Plain where it can be read as it stands, else base64; a lone surrogate (of a file name) becomes an escape."""
     content = text.encode("utf-8", "backslashreplace").replace(b"\0", b"\\x00")
     content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     plain = content.isascii() and max(map(len, content.split(b"\n"))) <= _LINE
     mail: Message[str, str | Header] = Message()
     mail.set_payload(content.decode(), "us-ascii" if plain else "utf-8")
+    return mail
+
+
+def _enclosing(text: "Message[str, str | Header]", parcel: Parcel, content: str) -> "Message[str, str | Header]":
+    """The text, and the JSON behind it. Their boundary occurs nowhere else, since nobody else knows the record's id."""
+    attachment = _part(content)
+    attachment.replace_header("Content-Type", enclosure.TYPE)
+    attachment["Content-Disposition"] = 'attachment; filename="error.json"'
+    mail: Message[str, str | Header] = Message()
+    mail["MIME-Version"] = "1.0"
+    mail["Content-Type"] = f'multipart/mixed; boundary="=_{parcel.record_id}"'
+    for part in (text, attachment):
+        del part["MIME-Version"]
+        mail.attach(part)
     return mail
 
 

@@ -40,10 +40,11 @@ class Place(NamedTuple):
 def places_of(error: BaseException) -> list[Place]:
     """The places of its traceback, outermost first; of a deep one the innermost."""
     frames = deque((frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)), maxlen=_FRAMES)
-    return [_place(code.co_filename, code.co_name) for code in frames]
+    return [place_of(code.co_filename, code.co_name) for code in frames]
 
 
-def _place(path: str, function: str) -> Place:
+def place_of(path: str, function: str) -> Place:
+    """The place of one frame, by its file as code names it."""
     if found := _INSTALLED.search(path):
         package, *rest = _SEPARATOR.split(path[found.end() :])
         return Place(package.removesuffix(".py"), "/".join(rest) or package, function)

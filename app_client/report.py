@@ -13,6 +13,8 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from app_client.snapshot import Snapshot
+
 HEAD, TAIL = 192 * 1024, 64 * 1024
 """What is kept of an overlong text, in characters: the exception itself stands at the end."""
 
@@ -40,11 +42,14 @@ class Report:
     situation: str = ""
     """Which of the seven situations it looks like, as `app_client.situations` names them; "" where there is no sign."""
     situation_reason: str = ""
+    snapshot: Snapshot | None = None
+    """What the mail's JSON part is made of; None for a mail without one."""
 
     @property
     def weight(self) -> int:
         """Roughly the bytes of memory that it takes."""
-        return 2048 + sys.getsizeof(self.text) + sys.getsizeof(self.subject)
+        snapshot = self.snapshot.weight if self.snapshot else 0
+        return 2048 + sys.getsizeof(self.text) + sys.getsizeof(self.subject) + snapshot
 
 
 def shorten(text: str) -> str:

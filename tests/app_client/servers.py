@@ -5,6 +5,7 @@ import contextlib
 import email
 import email.policy
 import functools
+import json
 import selectors
 import socket
 import socketserver
@@ -13,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.message import EmailMessage
-from typing import Self
+from typing import Any, Self
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
@@ -56,7 +57,17 @@ class Taken:
 
     @property
     def text(self) -> str:
-        return self.message.get_content().replace("\r\n", "\n")
+        body = self.message.get_body(("plain",))
+        assert body is not None
+        text = str(body.get_content()).replace("\r\n", "\n")
+        return text if body["Content-Transfer-Encoding"] == "base64" else text.removesuffix("\n") + "\n"
+
+    @property
+    def enclosed(self) -> Any:
+        """What the JSON part says."""
+        [part] = self.message.iter_attachments()
+        assert part.get_content_type() == "application/vnd.error-mail+json"
+        return json.loads(part.get_payload(decode=True))
 
 
 class Sink:
