@@ -18,6 +18,7 @@ from typing import Any, Literal
 from app_client.lines import one_line
 from app_client.masking import is_secret, masked
 from app_client.request import NAMES, FactSource, RequestFacts
+from app_client.traces import LATER
 
 MAIL_FORMAT = """
 Message type:       %(levelname)s
@@ -74,7 +75,7 @@ class ErrorFormatter(Formatter):
     def format(self, record: LogRecord) -> str:
         """The record as text; the record itself is left as it is, and so is what others keep in it."""
         own = copy.copy(record)
-        if own.exc_info:
+        if own.exc_info and own.exc_text is not LATER:
             own.exc_text = None  # another formatter's, which stock formatters take over from each other
         facts = self._facts() if self._facts else None
         own.__dict__ = self.added(facts) | own.__dict__ if facts else own.__dict__

@@ -21,11 +21,12 @@ from app_client.connection import Access, Connection
 from app_client.fallback import Fallback
 from app_client.mailhost import Mailhost, split_mailhost
 from app_client.message import Origin, addresses
-from app_client.report import Report, kind_of, shorten
+from app_client.report import Report, kind_of
 from app_client.request import FactSource
 from app_client.sender import Sender
 from app_client.situations import situation_of
 from app_client.snapshot import snapshot
+from app_client.text import text_of
 from app_client.tls import Secure
 
 
@@ -135,11 +136,12 @@ class ErrorMailHandler(SMTPHandler):
 
     def _report(self, record: logging.LogRecord, kind: int) -> Report:
         situation, reason = _situation(record)
+        text, trace = text_of(record, self)
         return Report(
             sender=self.fromaddr,
             recipients=tuple(self.toaddrs),
             subject=str(self.getSubject(record)),
-            text=shorten(self.format(record)),
+            text=text,
             created=record.created,
             logger=record.name,
             level=record.levelname,
@@ -147,6 +149,7 @@ class ErrorMailHandler(SMTPHandler):
             situation=situation,
             situation_reason=reason,
             snapshot=snapshot(record, self._facts),
+            trace=trace,
         )
 
     def _sender(self) -> Sender:

@@ -77,7 +77,7 @@ def compose(parcel: Parcel, origin: Origin) -> bytes:
     """The whole mail, its lines ended by CRLF; raises ValueError for an address that is none."""
     report = parcel.report
     facts = _facts(report, origin)
-    mail = _part(report.text)
+    mail = _part(report.written())
     if report.snapshot is not None:
         mail = _enclosing(mail, parcel, enclosure.write(report.snapshot, facts, origin.package))
     mail["From"] = _address_list((report.sender,))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from app_client.snapshot import Snapshot
+from app_client.traces import LATER, Trace
 
 HEAD, TAIL = 192 * 1024, 64 * 1024
 """What is kept of an overlong text, in characters: the exception itself stands at the end."""
@@ -32,7 +33,7 @@ class Report:
     recipients: tuple[str, ...]
     subject: str
     text: str
-    """The formatted record, at most `HEAD + TAIL` characters and a marker."""
+    """The formatted record, at most `HEAD + TAIL` characters and a marker; with a `trace`, `LATER` stands for that."""
     created: float
     """Seconds since the epoch, as in the record."""
     logger: str
@@ -44,12 +45,18 @@ class Report:
     situation_reason: str = ""
     snapshot: Snapshot | None = None
     """What the mail's JSON part is made of; None for a mail without one."""
+    trace: Trace | None = None
 
     @property
     def weight(self) -> int:
         """Roughly the bytes of memory that it takes."""
+        trace = self.trace.weight if self.trace else 0
         snapshot = self.snapshot.weight if self.snapshot else 0
-        return 2048 + sys.getsizeof(self.text) + sys.getsizeof(self.subject) + snapshot
+        return 2048 + sys.getsizeof(self.text) + sys.getsizeof(self.subject) + trace + snapshot
+
+    def written(self) -> str:
+        """The text, its traceback written out: not to be called where anybody waits."""
+        return shorten(self.text.replace(LATER, self.trace.text())) if self.trace else self.text
 
 
 def shorten(text: str) -> str:
