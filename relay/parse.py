@@ -118,9 +118,8 @@ def _message_and_trace(text: str, trace: Trace | None) -> tuple[str, str]:
     """The trace apart from what stands above and below it."""
     if trace is None:
         return text.strip(), ""
-    lines = text.split("\n")
-    around = ("\n".join(lines[: trace.start]).strip(), "\n".join(lines[trace.end :]).strip())
-    return "\n\n".join(filter(None, around)), "\n".join(lines[trace.start : trace.end])
+    around = (text[: trace.start].strip(), text[trace.end :].strip())
+    return "\n\n".join(filter(None, around)), text[trace.start : trace.end]
 
 
 def _number(text: str, least: int, most: int) -> int | None:

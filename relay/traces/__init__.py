@@ -19,13 +19,13 @@ _LANGUAGES: tuple[Language, ...] = (python, rust, javascript, java, ruby, go, ph
 
 
 def find(text: str) -> Trace | None:
-    """The stack trace in `text` (lines ended by newline), or None. Its `start` and `end` count lines of `text`."""
-    lines: list[str] = []
+    """The stack trace in `text` (lines ended by newline), or None."""
     for language in _LANGUAGES:
-        if any(mark in text for mark in language.MARKS):
-            lines = lines or text.split("\n")
-            if trace := language.read(lines):
-                return trace
+        for mark in language.MARKS:
+            if mark in text:
+                if trace := language.read(text):
+                    return trace
+                break
     return None
 
 

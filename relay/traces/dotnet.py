@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.traces.frames import Error, Frame, Origin, Trace
+from relay.traces.frames import Error, Frame, Origin, Trace, by_lines
 
 NAME = ".NET"
 MARKS = ("   at ",)
@@ -34,6 +34,7 @@ _HEAD_WITHIN = 12
 _MAX_CHAIN = 20
 
 
+@by_lines
 def read(lines: Sequence[str]) -> Trace | None:
     """The first trace in `lines`; see `Language.read`. The innermost exception and frame are printed first."""
     heads: list[tuple[str, str]] = []

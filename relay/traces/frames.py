@@ -7,9 +7,10 @@ that two machines, two releases and two virtualenvs give equal frames.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import wraps
 from typing import NamedTuple, Protocol
 
 LEFT_OUT = "[... error-mail-relay: "
@@ -58,7 +59,7 @@ class Error:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """A stack trace found in a text, from line `start` up to and without line `end`."""
+    """A stack trace found in a text: the whole lines `text[start:end]`, without the last one's end."""
 
     language: str
     errors: tuple[Error, ...]
@@ -74,5 +75,25 @@ class Language(Protocol):
     def MARKS(self) -> tuple[str, ...]:  # noqa: N802 - a module's constant
         """Texts of which at least one is in every trace of this language: a cheap first look."""
 
-    def read(self, lines: Sequence[str]) -> Trace | None:
-        """The first trace in `lines` (without line ends), in time linear in their length; None where there is none."""
+    @property
+    def read(self) -> Callable[[str], Trace | None]:
+        """The first trace in a text (lines ended by newline), in time linear in its length; None where none is."""
+
+
+def by_lines(read: Callable[[Sequence[str]], Trace | None]) -> Callable[[str], Trace | None]:
+    """Give a reader of lines, which counts `start` and `end` in lines, the text's."""
+
+    @wraps(read)
+    def read_text(text: str) -> Trace | None:
+        lines = text.split("\n")
+        trace = read(lines)
+        return trace and placed(trace, lines)
+
+    return read_text
+
+
+def placed(trace: Trace, lines: Sequence[str]) -> Trace:
+    """`trace`, which counts in `lines`, as it stands in the text that these lines are."""
+    start = sum(map(len, lines[: trace.start])) + trace.start
+    length = sum(map(len, lines[trace.start : trace.end])) + trace.end - trace.start - 1
+    return Trace(language=trace.language, errors=trace.errors, start=start, end=start + length)

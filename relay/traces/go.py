@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.traces.frames import Error, Frame, Origin, Trace
+from relay.traces.frames import Error, Frame, Origin, Trace, by_lines
 
 NAME = "Go"
 MARKS = ("goroutine ",)
@@ -24,6 +24,7 @@ _STANDARD = frozenset(_TOP_FOLDERS.split())
 """The standard library's top folders (https://pkg.go.dev/std); golang.org/x goes with them."""
 
 
+@by_lines
 def read(lines: Sequence[str]) -> Trace | None:
     """The first panic in `lines`; see `Language.read`."""
     frames: list[Frame] = []

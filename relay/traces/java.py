@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.traces.frames import Error, Frame, Origin, Trace
+from relay.traces.frames import Error, Frame, Origin, Trace, by_lines
 
 NAME = "Java"
 MARKS = ("\tat ", "  at ")
@@ -39,6 +39,7 @@ _HEAD_WITHIN = 12
 """A message may have more lines between the exception's name and its first frame, but no more than these."""
 
 
+@by_lines
 def read(lines: Sequence[str]) -> Trace | None:
     """The first trace in `lines`; see `Language.read`. The reported exception is printed first, its causes after it."""
     errors: list[Error] = []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.traces.frames import Error, Frame, Origin, Trace
+from relay.traces.frames import Error, Frame, Origin, Trace, by_lines
 from relay.traces.paths import app_file
 
 NAME = "JavaScript"
@@ -31,6 +31,7 @@ _MAX_PROPERTIES = 50
 """Lines of the error's own properties, which Node prints in braces behind the last frame."""
 
 
+@by_lines
 def read(lines: Sequence[str]) -> Trace | None:
     """The first trace in `lines`; see `Language.read`. The reported error is printed first, its cause inside it."""
     errors: list[Error] = []

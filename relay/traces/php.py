@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.traces.frames import Error, Frame, Origin, Trace
+from relay.traces.frames import Error, Frame, Origin, Trace, by_lines
 from relay.traces.paths import app_file
 
 NAME = "PHP"
@@ -32,6 +32,7 @@ _MAX_HEAD = 2_000
 _MAX_ERRORS = 50
 
 
+@by_lines
 def read(lines: Sequence[str]) -> Trace | None:
     """The first trace in `lines`; see `Language.read`. The innermost exception and call are printed first."""
     errors: list[Error] = []

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from relay.traces.frames import LEFT_OUT, Error, Frame, Trace
+from relay.traces.frames import LEFT_OUT, Error, Frame, Trace, placed
 from relay.traces.paths import python_place
 
 NAME = "Python"
@@ -31,13 +31,41 @@ _INLINED = frozenset(("<listcomp>", "<dictcomp>", "<setcomp>"))
 """Frames of their own up to Python 3.11, part of the function since (PEP 709)."""
 
 
-def read(lines: Sequence[str]) -> Trace | None:
-    """The first traceback in `lines`, with all that is chained to it; see `Language.read`."""
+def read(text: str) -> Trace | None:
+    """The first traceback in `text`, with all that is chained to it; see `Language.read`."""
+    try:
+        return _read(_folded(text))
+    except _NotAsOneError:
+        return _read(text.split("\n"))
+
+
+def _read(lines: Sequence[str]) -> Trace | None:
+    """Read lines, of which some may be folded; raises _NotAsOneError where those have to be taken one by one."""
     reader = _Reader()
     number = 0
     while number < len(lines):
         number = reader.take_stack(number, lines) or reader.take(number, lines[number], lines)
-    return reader.result()
+    trace = reader.result()
+    return trace and placed(trace, lines)
+
+
+_RUN = re.compile(r"(?<![^\n])[ \t][^\n]*(?:\n[ \t][^\n]*){7,}")
+
+
+class _NotAsOneError(Exception):
+    """A folded run of lines stands where each of them counts for itself."""
+
+
+def _folded(text: str) -> list[str]:
+    """The lines of `text`; all that are indented and follow one another, as the calls of a trace do, as one."""
+    lines: list[str] = []
+    done = 0
+    for run in _RUN.finditer(text):
+        if _HEADING not in run[0]:
+            lines += text[done : run.start() - 1].split("\n") if run.start() else ()
+            lines.append(run[0])
+            done = run.end() + 1
+    return lines + text[done:].split("\n") if done <= len(text) else lines
 
 
 # --- A stack of calls -------------------------------------------------------------------------------------------------
@@ -106,6 +134,8 @@ class _Reader:
 
     def take(self, number: int, line: str, lines: Sequence[str]) -> int:
         """Take one line; the number of the next."""
+        if "\n" in line and (self.grouped or self.base or 'File "' in line):
+            raise _NotAsOneError
         self._take(number, line, lines)
         return number + 1
 
@@ -195,5 +225,5 @@ class _Reader:
 
 def _is_source(number: int, lines: Sequence[str]) -> bool:
     """True for a source line that lost its indentation (in HTML, say): another frame follows it."""
-    following = lines[number + 1] if number + 1 < len(lines) else ""
+    following = lines[number + 1].partition("\n")[0] if number + 1 < len(lines) else ""
     return 'File "' in following and _FRAME.match(following) is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.traces.frames import LEFT_OUT, Error, Frame, Origin, Trace
+from relay.traces.frames import LEFT_OUT, Error, Frame, Origin, Trace, by_lines
 from relay.traces.paths import app_file
 
 NAME = "Ruby"
@@ -28,6 +28,7 @@ _OWNER = re.compile(r"^[A-Z]\w*(?:::\w+)*[#.]")
 _HEAD_WITHIN = 4
 
 
+@by_lines
 def read(lines: Sequence[str]) -> Trace | None:
     """The first backtrace in `lines`; see `Language.read`. Each begins with the frame that raised."""
     errors: list[Error] = []

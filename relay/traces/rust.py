@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.traces.frames import Error, Frame, Origin, Trace
+from relay.traces.frames import Error, Frame, Origin, Trace, by_lines
 from relay.traces.paths import app_file
 
 NAME = "Rust"
@@ -25,6 +25,7 @@ _MAX_HEAD = 1_000
 _PLACES = ("/rustc/", "/.cargo/registry/", "/.cargo/git/", "/cargo/registry/", "/library/std/")
 
 
+@by_lines
 def read(lines: Sequence[str]) -> Trace | None:
     """The first panic or backtrace in `lines`; see `Language.read`. It begins with the frame that panicked."""
     start = next((n for n, line in enumerate(lines) if "panicked at " in line and _head(line)), -1)

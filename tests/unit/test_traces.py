@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.model import CUT_MARKER
-from relay.traces import Origin, counted, find
+from relay.traces import Origin, counted, find, python
 from relay.traces.frames import LEFT_OUT
 from relay.traces.paths import MAX_PATH, app_file, python_place
 
@@ -94,11 +94,12 @@ def test_the_members_of_a_group_are_told_apart_from_it():
 
 
 def test_a_note_belongs_to_the_trace():
-    trace = read(f"Totals failed\n{PYTHON['note']}\n\nRegards")
+    text = f"Totals failed\n{PYTHON['note']}\n\nRegards"
+    trace = read(text)
 
-    lines = f"Totals failed\n{PYTHON['note']}".rstrip().split("\n")
-    assert lines[trace.start].startswith("Traceback")
-    assert lines[trace.end - 1] == "station: Husum"
+    lines = text[trace.start : trace.end].split("\n")
+    assert lines[0].startswith("Traceback")
+    assert lines[-1] == "station: Husum"
 
 
 def test_a_trace_whose_beginning_is_cut_off_is_read_from_its_first_frame():
@@ -119,7 +120,7 @@ def test_a_trace_goes_on_behind_the_middle_that_was_left_out():
     text = f'{before}{marker}\nle["next"]))\n  [Previous{after}'
 
     assert outline(text) == outline(PYTHON["recursion"])
-    assert read(text).end == len(text.rstrip().split("\n"))
+    assert read(text).end == len(text.rstrip())
 
 
 def test_lost_indentation_makes_no_difference():
@@ -176,7 +177,7 @@ def test_java_classes_made_at_run_time_do_not_count():
 def test_javascript_frames_causes_and_properties():
     assert outline(NODE["cause"])[1] == ("ReadingError", ["<anonymous>", "show", "exports.checked"])
     assert outline(NODE["crash"]) == [("TypeError", ["Timeout._onTimeout", "exports.station"])]
-    assert read(NODE["system"]).end == len(NODE["system"].rstrip().split("\n"))
+    assert read(NODE["system"]).end == len(NODE["system"].rstrip())
     assert read(NODE["rejection"]).errors[-1].message == "station 4 is unusable"
 
 
@@ -255,7 +256,7 @@ Stack trace:
 def test_php_chains():
     assert outline(PHP) == [("RuntimeException", ["Shop\\Cart->total"]), ("Shop\\CartException", ["Shop\\Shop->run"])]
     assert [error.message for error in read(PHP).errors] == ["Order 5 failed", "Cart 7 is broken"]
-    assert read(PHP).end == len(PHP.rstrip().split("\n"))
+    assert read(PHP).end == len(PHP.rstrip())
 
 
 def test_php_as_monolog_and_php_5_write_it():
@@ -452,14 +453,37 @@ LINES = ["", LEFT_OUT, *PRINTED.split("\n")]
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.one_of(st.sampled_from(LINES), st.text(max_size=10)), max_size=40))
-def test_any_lines_are_read_and_the_span_is_inside_them(lines):
+def test_any_lines_are_read_and_the_span_is_whole_lines_of_them(lines):
     text = "\n".join(lines)
     trace = find(text)
 
     if trace:
-        assert 0 <= trace.start < trace.end <= len(text.split("\n"))
+        assert 0 <= trace.start <= trace.end <= len(text)
+        assert f"\n{text}"[trace.start] == f"{text}\n"[trace.end] == "\n"
         assert trace.errors
         assert len(counted(trace)) == len(trace.errors)
+
+
+PYTHONS = [*"\n".join(PYTHON.values()).split("\n"), LEFT_OUT, "Exception Value: x", "x", ""]
+INDENTED = st.lists(st.sampled_from([line for line in PYTHONS if line[:1] == " "]), min_size=8, max_size=12)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(["Traceback (most recent call last):", "a.Error: b"]),
+            INDENTED.map("\n".join),
+            st.sampled_from(PYTHONS),
+        ),
+        max_size=12,
+    ),
+    st.sampled_from(["", "  "]),
+)
+def test_a_python_stack_taken_as_one_is_read_like_its_lines(parts, margin):
+    text = "\n".join(margin + part for part in parts)
+
+    assert python.read(text) == python._read(text.split("\n"))
 
 
 @pytest.mark.parametrize("line", LINES)
