@@ -1,6 +1,6 @@
 """Decides what is told when: the rules of one error's life, as pure functions over `Group` (sort → schedule → digest).
 
-    open_group, arrive   mails came
+    open_group, arrive   mails came (split_off: for a part of an error that is known)
     due, reason          when its own turn comes, and why it would be told now
     told                 a digest was frozen
 
@@ -82,6 +82,25 @@ def open_group(*, route: str, app: str, fingerprint: Fingerprint, arrival: Arriv
         first_seen=arrival.first,
         last_seen=arrival.first,
         episode_since=arrival.first,
+    )
+
+
+def split_off(parent: Group, *, fingerprint: Fingerprint, arrival: Arrival) -> Group:
+    """A group for an error that was counted as part of `parent` up to now, by an earlier version of the fingerprint.
+
+    It counts nothing yet, as after `open_group`, but is told when `parent` would have been: it is no news by itself.
+    """
+    opened = open_group(route=parent.route, app=parent.app, fingerprint=fingerprint, arrival=arrival)
+    return replace(
+        opened,
+        last_seen=parent.last_seen,
+        phase=parent.phase,
+        step=parent.step,
+        reported_at=parent.reported_at,
+        reported_rate=parent.reported_rate,
+        seen_before=parent.seen_before,
+        again=parent.again,
+        muted_until=parent.muted_until,
     )
 
 

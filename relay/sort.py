@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,15 +25,16 @@ import structlog
 from relay.config import Settings
 from relay.errors import CursorMismatch, RelayError, SpoolError
 from relay.failpoint import reach
-from relay.fingerprint import fingerprint
 from relay.ledger import GroupKey, Ledger, SortingTransaction
 from relay.model import Arrival, Fingerprint, Group, Record, Report, Sample
 from relay.parse import parse
 from relay.redact import redact
 from relay.routing import Router
 from relay.rules import Rules
-from relay.schedule import arrive, is_muted, open_group
+from relay.schedule import arrive, is_muted, open_group, split_off
 from relay.spool import Claims
+from relay.succession import Succession
+from relay.versions import VERSIONS, Versions
 
 log = structlog.get_logger()
 
@@ -79,13 +80,23 @@ class Source(Protocol):
 class Sort:
     """The step that empties the spool."""
 
-    def __init__(self, reader: Source, claims: Claims, ledger: Ledger, settings: Settings, parked: Path) -> None:
-        """`parked` is the folder where mails go that cannot be sorted."""
+    def __init__(
+        self,
+        reader: Source,
+        claims: Claims,
+        ledger: Ledger,
+        settings: Settings,
+        parked: Path,
+        versions: Versions = VERSIONS,
+    ) -> None:
+        """`parked` is the folder where mails go that cannot be sorted; `versions` are those of the fingerprint."""
         self._reader = reader
         self._claims = claims
         self._ledger = ledger
         self._apps = settings.app
         self._rules = Rules(settings.rule)
+        self._fingerprint = versions.current
+        self._succession = Succession(ledger, self._rules, versions)
         self._router = Router(settings.routes)
         self._timings = {route.name: route.timing for route in settings.routes}
         self._parked = parked
@@ -147,12 +158,14 @@ class Sort:
         reason = f"it ended {DEADLY} workers that began to sort it"
         done = [_Parked(record=r, reason=reason) if deadly else self._understand(r) for r in records]
         files = {mail.record.position: self._put_aside(spool_id, mail) for mail in done if isinstance(mail, _Parked)}
+        mails = [mail for mail in done if isinstance(mail, _Understood)]
+        parents = self._succession.carry_over((mail.key, mail.report, mail.fingerprint) for mail in mails if mail.key)
         with self._ledger.sorting(spool_id, position) as tx:
             tx.book(received=len(records), parked=len(files))
             for mail in done:
                 if isinstance(mail, _Parked):
                     tx.park(mail.record.position, at=now, reason=mail.reason, path=files[mail.record.position])
-            self._book(tx, [mail for mail in done if isinstance(mail, _Understood)], now)
+            self._book(tx, mails, parents, now)
             tx.advance(records[-1].end)
             reach("sort.commit")
         reach("sort.committed")
@@ -163,7 +176,7 @@ class Sort:
         self.busy_since = time.monotonic()
         try:
             report = redact(parse(record, self._apps))
-            found, ignored = self._rules.judge(report, fingerprint(report))
+            found, ignored = self._rules.judge(report, self._fingerprint(report))
             route = self._router.route(report, found.title)
         except MemoryError:
             raise  # the limit on the worker's memory: the mail is taken for one that kills
@@ -191,7 +204,9 @@ class Sort:
 
     # --- Booking ------------------------------------------------------------------------------------------------------
 
-    def _book(self, tx: SortingTransaction, mails: Sequence[_Understood], now: datetime) -> None:
+    def _book(
+        self, tx: SortingTransaction, mails: Sequence[_Understood], parents: Mapping[GroupKey, Group], now: datetime
+    ) -> None:
         ids = {mail.report.record_id for mail in mails if mail.report.record_id}
         new = tx.remember_records(ids, now) if ids else set()
         parcels: dict[GroupKey, list[_Understood]] = defaultdict(list)
@@ -203,24 +218,34 @@ class Sort:
             else:
                 new.discard(record_id)  # its repeat in this very batch is a repeat too
                 parcels[mail.key].append(mail)
-        tx.book(ignored=ignored, muted=self._file(tx, parcels))
+        tx.book(ignored=ignored, muted=self._file(tx, parcels, parents))
 
-    def _file(self, tx: SortingTransaction, parcels: dict[GroupKey, list[_Understood]]) -> int:
+    def _file(
+        self,
+        tx: SortingTransaction,
+        parcels: Mapping[GroupKey, Sequence[_Understood]],
+        parents: Mapping[GroupKey, Group],
+    ) -> int:
         """Count each parcel into its group; return how many mails were muted."""
         groups = tx.groups(parcels.keys())
         after: dict[GroupKey, Group] = {}
         muted = 0
         for key, mails in parcels.items():
             arrival = _arrival(mails)
-            group = groups.get(key) or open_group(
-                route=key[0], app=key[1], fingerprint=mails[-1].fingerprint, arrival=arrival
-            )
+            group = groups.get(key) or _opened(key, mails[-1].fingerprint, arrival, parents.get(key))
             muted += len(mails) if is_muted(group, arrival.last) else 0
             after[key] = arrive(group, arrival, self._timings[key[0]])
         for key, group in tx.save(after.values()).items():
             tx.count(group.id, _arrival(parcels[key]).minutes)
             tx.sample(group.id, _sample(parcels[key]))
         return muted
+
+
+def _opened(key: GroupKey, found: Fingerprint, arrival: Arrival, parent: Group | None) -> Group:
+    """A group for what has none; `parent` is the one of which an earlier fingerprint made it a part."""
+    if parent:
+        return split_off(parent, fingerprint=found, arrival=arrival)
+    return open_group(route=key[0], app=key[1], fingerprint=found, arrival=arrival)
 
 
 def _arrival(mails: Iterable[_Understood]) -> Arrival:

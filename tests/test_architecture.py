@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[1]
 LEAVES = {"model", "errors", "clock", "paths", "failpoint"}
 FLOW = (
     "traces", "mail", "forms", "situations", "parse", "redact", "patterns", "placeholders", "fingerprint",
-    "rules", "routing",
+    "versions", "rules", "regrouping", "routing",
     "wording", "retry", "schedule", "entries", "turns", "budget",
     "notes", "item", "highlight", "page", "specimen", "mime", "render",
 )  # fmt: skip
@@ -35,7 +35,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": NOUNS,
     **{module: NOUNS | set(FLOW[:place]) for place, module in enumerate(FLOW)},
     **{edge: NOUNS | {"config", "failpoint"} for edge in EDGES},
-    "sort": NOUNS | {"config", "failpoint", *FLOW, "spool", "ledger"},
+    "sort": NOUNS | {"config", "failpoint", *FLOW, "spool", "ledger", "succession"},
+    "succession": NOUNS | {*FLOW, "ledger"},
     "digest": NOUNS | {"config", "failpoint", *FLOW, "ledger"},
     "outbox": NOUNS | {"config", "failpoint", *FLOW, "ledger", "deliver"},
     "housekeeping": NOUNS | {"config", "failpoint", *FLOW, "ledger", "spool", "deliver"},

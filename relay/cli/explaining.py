@@ -16,6 +16,7 @@ _ALL = 1_000_000
 if TYPE_CHECKING:
     from relay.config import Settings
     from relay.model import Report
+    from relay.regrouping import Move
 
 
 @click.command()
@@ -33,7 +34,7 @@ def explain(ctx: click.Context, config: Path | None, what: str, *, as_json: bool
     if report is None:
         click.echo(f"{what} is neither a file nor the ID of a known error with a sample", err=True)
         ctx.exit(1)
-    found, _ = Rules(settings.rule).judge(report, fingerprint_of(report))
+    found, _ = Rules(settings.rule).judge(report, fingerprint_of(report, steps=True))
     if as_json:
         print_json({"fingerprint": found, "report": report})
         return
@@ -87,35 +88,48 @@ def fingerprint() -> None:
 )
 def regroup(config: Path | None, *, as_json: bool) -> None:
     """Show what the rules and the fingerprint of today would make of the errors that are known, by their samples."""
-    settings = settings_of(config)
-    moves = _moves(settings)
+    from relay.regrouping import Fate
+    from relay.versions import VERSIONS
+
+    found = _moves(settings_of(config))
     if as_json:
-        print_json(moves)
-    elif not moves:
+        print_json([_as_json(move) for move in found])
+        return
+    carried = sum(move.fate is Fate.CARRIED for move in found)
+    told = [move for move in found if move.fate is not Fate.CARRIED]
+    if carried:
+        click.echo(f"Carried over to version {VERSIONS.number} of the fingerprint as they are: {carried:,}.")
+    if told:
+        rows = [(move.group.id, move.group.title, move.fate, move.becomes, _besides(move)) for move in told]
+        table("ID#", "error", "would be", "as", "with", rows=rows)
+    elif not carried:
         click.echo("Nothing would change: every error keeps its group.")
-    else:
-        rows = [(move["id"], move["title"], move["becomes"], ", ".join(map(str, move["with"]))) for move in moves]
-        table("ID#", "error", "would be", "together with", rows=rows)
 
 
-def _moves(settings: Settings) -> list[dict[str, Any]]:
-    """The groups whose newest sample has another key now, or would be ignored; `with` are those of the same new key."""
-    from relay.fingerprint import fingerprint as fingerprint_of
+def _moves(settings: Settings) -> list[Move]:
+    from relay.regrouping import Known, moves
     from relay.rules import Rules
+    from relay.versions import VERSIONS
 
-    ledger, rules = open_ledger(settings), Rules(settings.rule)
-    judged = []
-    for group in ledger.groups(limit=_ALL):
-        if samples := ledger.samples_of(group.id):
-            found, ignored = rules.judge(samples[0].report, fingerprint_of(samples[0].report))
-            judged.append((group, "" if ignored else found.key, "ignored" if ignored else found.title))
-    return [
-        {
-            "id": group.id,
-            "title": group.title,
-            "becomes": becomes,
-            "with": [other.id for other, its, _ in judged if its == key and key and other.id != group.id],
-        }
-        for group, key, becomes in judged
-        if key != group.fingerprint
-    ]
+    ledger = open_ledger(settings)
+    known = (
+        Known(group=group, samples=[sample.report for sample in ledger.samples_of(group.id)])
+        for group in ledger.groups(limit=_ALL)
+    )
+    return moves(known, Rules(settings.rule), VERSIONS)
+
+
+def _besides(move: Move) -> str:
+    others = [f"ID {number}" for number in move.joins]
+    return ", ".join([*others, *move.parts])
+
+
+def _as_json(move: Move) -> dict[str, Any]:
+    return {
+        "id": move.group.id,
+        "title": move.group.title,
+        "fate": move.fate,
+        "becomes": move.becomes,
+        "with": move.joins,
+        "parts": move.parts,
+    }

@@ -1,6 +1,7 @@
 """The state of the world in one SQL database: groups, counts, letters, budgets, books (steps, CLI, web ↔ disk).
 
     with ledger.sorting(spool_id, position) as tx:    mails come in, exactly once        sorting.py
+    ledger.carry_over                                 groups of an earlier version       carrying.py
     with ledger.scheduling(name, token) as tx:        a digest is frozen, under a lease  scheduling.py, freezing.py
     ledger.claim_letter, mark_ambiguous, settle       it goes out                        outbox.py, endings.py
     ledger.groups, letters, books, …                  people look at it                  reading.py, letters.py
@@ -22,6 +23,7 @@ from relay.ledger.scheduling import SchedulingTransaction
 from relay.ledger.sorting import SortingTransaction
 from relay.ledger.views import (
     Addressee,
+    Claim,
     Cursor,
     DeadTotal,
     GroupKey,
@@ -36,6 +38,7 @@ from relay.ledger.views import (
 
 __all__ = [
     "Addressee",
+    "Claim",
     "Cursor",
     "DeadTotal",
     "GroupKey",

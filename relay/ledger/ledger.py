@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from relay.ledger.carrying import Carrying
 from relay.ledger.leases import Leases
 from relay.ledger.letters import Letters
 from relay.ledger.outbox import Outbox
@@ -11,5 +12,5 @@ from relay.ledger.scheduling import Scheduling
 from relay.ledger.sorting import Sorting
 
 
-class Ledger(Sorting, Scheduling, Leases, Outbox, Letters, Reading, Purge):
+class Ledger(Sorting, Carrying, Scheduling, Leases, Outbox, Letters, Reading, Purge):
     """All that the relay knows, in one database. Open it with `Ledger.open(url)`, close it with `close()`."""

@@ -33,7 +33,7 @@ from sqlalchemy import (
 from relay.ledger.columns import Moment, OneOf, RowId, Severity, Words
 from relay.model import Delivery, LetterKind, LetterState, Phase, Trouble
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration: a ledger at this revision needs nothing done."""
 
 MINUTE, HOUR, DAY = 0, 1, 2
@@ -111,6 +111,17 @@ IS_QUIET = and_(_is(groups.c.phase, Phase.OPEN), groups.c.pending_mails == liter
 _partial("groups_due", IS_DUE_ONCE, groups.c.due_at)
 _partial("groups_pending", IS_PENDING, groups.c.route, groups.c.phase, groups.c.pending_since, groups.c.pending_mails)
 _partial("groups_quiet", IS_QUIET, groups.c.route, groups.c.last_seen)
+
+former_keys = Table(
+    "former_keys",
+    metadata,
+    Column("key", LargeBinary(16), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("group_id", RowId, ForeignKey("groups.id", ondelete="CASCADE"), nullable=False),
+    Index("former_keys_by_group", "group_id"),
+    sqlite_with_rowid=False,
+)
+"""Under which keys a group was known to earlier versions of the fingerprint."""
 
 counts = Table(
     "counts",

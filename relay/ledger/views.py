@@ -7,10 +7,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from relay.model import Answer, Delivery, LetterKind, LetterState
+from relay.model import Answer, Delivery, Fingerprint, LetterKind, LetterState
 
 GroupKey = tuple[str, str, str]
 """Route, app and fingerprint key: what makes two reports the same group."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """An error that has no group under its key yet."""
+
+    fingerprint: Fingerprint
+    former: tuple[GroupKey, ...]
+    """The keys that earlier versions of the fingerprint give it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

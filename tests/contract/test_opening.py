@@ -9,8 +9,10 @@ import sys
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
+import alembic.command
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -118,10 +120,32 @@ def test_ledger_of_a_later_release_is_refused(empty_url: str):
 
 def test_ledger_of_an_earlier_release_is_migrated_only_on_request(empty_url: str, monkeypatch: pytest.MonkeyPatch):
     Ledger.open(empty_url).close()
-    monkeypatch.setattr(migrating, "REVISION", "0002")
+    monkeypatch.setattr(migrating, "REVISION", "0003")
 
     with pytest.raises(LedgerError, match="earlier"):
         Ledger.open(empty_url, create=False)
+
+
+def test_groups_live_through_the_migrations(empty_url: str, monkeypatch: pytest.MonkeyPatch):
+    """What a release wrote with the first schema is there after all later migrations, and takes part in what is new."""
+    with monkeypatch.context() as patch:
+        patch.setattr(alembic.command, "upgrade", partial(_upgrade_to, alembic.command.upgrade, "0001"))
+        patch.setattr(migrating, "REVISION", "0001")
+        old = Ledger.open(empty_url)
+        sort(old, {"a": 3})
+        before = old.groups()
+        old.close()
+
+    new = Ledger.open(empty_url)
+    assert new.groups() == before
+    assert new.versions() == {1}
+    sort(new, {"a": 1})
+    assert [group.mails for group in new.groups()] == [4]
+    new.close()
+
+
+def _upgrade_to(upgrade: Callable[..., None], revision: str, config: Config, _head: str) -> None:
+    upgrade(config, revision)
 
 
 def test_ledger_is_not_made_by_who_only_reads(empty_url: str, tmp_path: Path):

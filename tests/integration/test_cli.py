@@ -15,9 +15,11 @@ from click.testing import CliRunner, Result
 from relay.cli import main
 from relay.clock import utc_now
 from relay.digest import Digests
+from relay.fingerprint import fingerprint
 from relay.ledger import Ledger, Outcome
-from relay.model import LetterState
+from relay.model import Fingerprint, LetterState
 from relay.service.assembly import make_renderer
+from relay.versions import Versions
 from tests.integration.test_sort import Desk, mail
 
 
@@ -161,6 +163,37 @@ def test_regroup_shows_what_a_rule_would_do_and_does_nothing(bench):
     assert moves["the printer burns"]["with"] == [moves["the printer is wet"]["id"]]
     assert len(bench.json("groups")) == 3
     assert "Printer" in bench.run("regroup", "--dry-run").output
+
+
+def test_regroup_shows_what_a_new_version_would_do(bench, monkeypatch):
+    """Errors that stay what they are are only counted; those that become one are listed."""
+
+    def second(report):
+        return Fingerprint(version=2, key=report.message[:9], title=f"second: {report.message}")
+
+    bench.desk.spool([mail("the printer burns"), mail("the printer is wet")])
+    bench.desk.sort_all()
+    monkeypatch.setattr("relay.versions.VERSIONS", Versions(current=second, number=2, former={1: fingerprint}))
+
+    shown = " ".join(bench.run("regroup", "--dry-run").output.split())
+    found = {move["title"]: move for move in bench.json("regroup", "--dry-run")}
+
+    assert "second: the printer burns" in shown
+    assert [(move["fate"], move["with"], move["parts"]) for move in found.values() if move["fate"] == "joined"] == [
+        ("joined", [2], []),
+        ("joined", [3], []),
+    ]
+    assert "joined" in shown
+    assert bench.json("groups")[0]["version"] == 1
+
+
+def test_regroup_only_counts_what_is_carried_over(bench, monkeypatch):
+    def second(report):
+        return Fingerprint(version=2, key=f"second {fingerprint(report).key}", title="order")
+
+    monkeypatch.setattr("relay.versions.VERSIONS", Versions(current=second, number=2, former={1: fingerprint}))
+
+    assert bench.run("regroup", "--dry-run").output == "Carried over to version 2 of the fingerprint as they are: 1.\n"
 
 
 def test_regroup_without_dry_run_is_wrong_usage(bench):

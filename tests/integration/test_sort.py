@@ -18,6 +18,7 @@ from relay.ledger import Ledger
 from relay.model import Envelope, Kept, Level
 from relay.sort import Sort
 from relay.spool import Claims, SpoolReader, SpoolWriter
+from relay.versions import VERSIONS, Versions
 
 NOW = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 ENVELOPE = Envelope(sender="app@example.com", recipients=("yourname@example.com",), peer="127.0.0.1")
@@ -39,6 +40,7 @@ class Desk:
     def __init__(self, folder: Path, ledger: Ledger, **tables) -> None:
         self.folder, self.ledger = folder, ledger
         self.settings = make_settings(folder, **tables)
+        self.versions = VERSIONS
 
     def spool(self, contents: Sequence[bytes], at: datetime = NOW, kept: Kept = Kept.WHOLE) -> None:
         async def write() -> None:
@@ -53,8 +55,8 @@ class Desk:
         asyncio.run(write())
 
     def worker(self) -> Sort:
-        spool = self.folder / "spool"
-        return Sort(SpoolReader(spool), Claims(spool), self.ledger, self.settings, self.folder / "parked")
+        spool, parked = self.folder / "spool", self.folder / "parked"
+        return Sort(SpoolReader(spool), Claims(spool), self.ledger, self.settings, parked, self.versions)
 
     def sort_all(self, now: datetime = NOW) -> None:
         worker = self.worker()
@@ -243,7 +245,7 @@ def test_a_mail_whose_understanding_fails_is_parked_at_once(make_desk, monkeypat
             raise RuntimeError("a bug of ours")
         return real(report)
 
-    monkeypatch.setattr("relay.sort.fingerprint", fingerprint)
+    desk.versions = Versions(current=fingerprint, number=1)
     desk.spool([mail("strange"), mail("usual")])
 
     desk.sort_all()

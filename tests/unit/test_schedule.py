@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from relay.config import Timing
 from relay.model import Arrival, Fingerprint, Group, Level, Phase, Reason
-from relay.schedule import arrive, due, is_muted, mute, open_group, rate, reason, told, unmute
+from relay.schedule import arrive, due, is_muted, mute, open_group, rate, reason, split_off, told, unmute
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 TIMING = Timing()
@@ -382,3 +382,43 @@ def test_whatever_the_clock_does_pending_mails_have_a_turn_and_counts_are_exact(
         assert group.due_at == due(group, TIMING)
 
     assert told_of + group.pending_occurrences == group.occurrences == sum(item.occurrences for item, _ in steps)
+
+
+# --- A part of a known error ------------------------------------------------------------------------------------------
+
+
+def test_a_part_of_an_error_that_goes_on_is_told_when_that_one_would_be():
+    parent = reported()
+    part = arrive(part_of(parent, NOON + MINUTE), mails(NOON + MINUTE, 3), TIMING)
+    whole = arrive(parent, mails(NOON + MINUTE, 3), TIMING)
+
+    assert part.due_at == whole.due_at
+    assert reason(part, TIMING, part.due_at) is reason(whole, TIMING, whole.due_at) is Reason.ONGOING
+    assert (part.mails, part.pending_mails, part.episode_occurrences, part.first_seen) == (3, 3, 3, NOON + MINUTE)
+
+
+@pytest.mark.parametrize("quiet", [HOUR, 25 * HOUR])
+def test_a_part_of_an_error_that_had_ended_is_told_as_that_one_would_be(quiet):
+    ended = told(reported(), Reason.ENDED, TIMING, NOON + HOUR)
+    came = ended.last_seen + quiet
+    part, whole = (arrive(group, mails(came), TIMING) for group in (part_of(ended, came), ended))
+
+    assert part.due_at == whole.due_at
+    assert reason(part, TIMING, part.due_at) is reason(whole, TIMING, whole.due_at)
+    assert part.seen_before == whole.seen_before == ended.last_seen
+
+
+def test_a_part_of_an_error_nobody_was_told_of_is_new():
+    parent = seen(mails(NOON, 5))
+    part = arrive(part_of(parent, NOON + SECOND), mails(NOON + SECOND), TIMING)
+
+    assert reason(part, TIMING, part.due_at) is Reason.NEW
+
+
+def test_a_part_of_a_muted_error_is_muted():
+    assert is_muted(part_of(mute(reported(), NOON + HOUR, TIMING), NOON + MINUTE), NOON + MINUTE)
+
+
+def part_of(parent: Group, at: datetime) -> Group:
+    found = Fingerprint(version=2, key="part", title="part")
+    return split_off(parent, fingerprint=found, arrival=mails(at))
