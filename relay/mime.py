@@ -25,6 +25,13 @@ from relay.model import LetterKind
 _MOST_NAMED = 1_500
 """Characters of addresses beyond which the To header names nobody."""
 
+_SHORT = 8_000
+"""Characters of a text that even a server with little room takes; the least it must take is 64 KiB (RFC 5321,
+section 4.5.3.1.7)."""
+_LEFT_OUT = (
+    "the mail server refused this mail as too large; what stood here is on the dashboard, and `relay groups` lists it"
+)
+
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>")
 
 
@@ -89,6 +96,30 @@ def compose(heading: Heading, *, subject: str, text: str, html: str) -> bytes:
         del part["MIME-Version"]
     mail.set_boundary(f"=_{heading.id}")  # never occurs in either encoding (RFC 2045, section 6.7)
     return mail.as_bytes()
+
+
+def shorter(raw: bytes) -> bytes | None:
+    """The same mail under the same headers with less in it; None where nothing more can go.
+
+    First the HTML goes; then, of a text above `_SHORT` characters, the middle, which a line says.
+    """
+    text, html = text_part(raw), html_part(raw)
+    if not text or (not html and len(text) <= _SHORT):
+        return None
+    if not html:
+        text = _without_middle(text)
+    head, _, _ = raw.partition(b"\r\n\r\n")
+    fields = re.split(rb"\r\n(?![ \t])", head)
+    kept = [field for field in fields if not field.lower().startswith((b"content-", b"mime-version:"))]
+    body = EmailMessage(policy=policy.SMTP)
+    body.set_content(text, cte=_shorter_encoding(text))
+    return b"\r\n".join([*kept, body.as_bytes()])
+
+
+def _without_middle(text: str) -> str:
+    """The beginning of a digest has its summary, its end the books."""
+    head, tail = text[: _SHORT * 2 // 3], text[-_SHORT // 4 :]
+    return f"{head.rpartition(chr(10))[0]}\n\n[{_LEFT_OUT}]\n\n{tail.partition(chr(10))[2]}"
 
 
 def text_part(raw: bytes) -> str:

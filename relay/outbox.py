@@ -21,11 +21,13 @@ from traceback import extract_tb
 
 import structlog
 
+from relay.advice import ADVICE, advice_on
 from relay.config import Settings
 from relay.deliver import Target
 from relay.errors import Interrupted, LeaseLost, LedgerError, RelayError
 from relay.failpoint import reach
 from relay.ledger import Ledger, Outcome
+from relay.mime import shorter
 from relay.model import Answer, Attempt, Letter, LetterState, Trouble, UpstreamState, Verdict
 from relay.retry import after_answer, after_success, after_trouble, longest_pause, upstream_ready
 
@@ -162,17 +164,17 @@ class Outbox:
 
     def _judge(self, state: UpstreamState, attempt: Attempt, now: datetime) -> UpstreamState:
         """What is known of the upstream now."""
-        words = _first_refusal(attempt.answers)
+        refusal = _first_refusal(attempt.answers)
         if attempt.trouble:
             trouble, detail = attempt.trouble, attempt.detail
-        elif any(_is_open(answer) for answer in attempt.answers.values()):
-            trouble, detail = Trouble.UNREACHABLE, f"{self._target}: {words}"
+        elif word := next(filter(_is_open, attempt.answers.values()), None):
+            trouble, detail = Trouble.UNREACHABLE, f"{self._target}: {word}"
         else:
             works = after_success(state, now)
             if any(answer.verdict is Verdict.TAKEN for answer in attempt.answers.values()):
-                return works
-            note = f"{self._target}: it did not take the last letter: {words}"  # no pause: this is about the letter
-            return replace(works, last_success_at=state.last_success_at, trouble=Trouble.UNWILLING, detail=note)
+                return replace(works, detail=f"{self._target}: not for {refusal}" if refusal else "")
+            note = f"{self._target}: it did not take the last letter: {refusal}"  # no pause: this is about the letter
+            return replace(works, last_success_at=state.last_success_at, trouble=Trouble.REFUSED, detail=note)
         return after_trouble(state, trouble, detail, retry=self._retry, jitter=self._jitter(), now=now)
 
     def _weigh(self, letter: Letter, attempt: Attempt, upstream: UpstreamState, now: datetime) -> Outcome:
@@ -189,12 +191,12 @@ class Outbox:
         return outcome
 
     def _settled(self, letter: Letter, answers: Mapping[str, Answer], now: datetime) -> Outcome:
-        """What words about the letter mean for each recipient."""
-        verdicts = {recipient: answer.verdict for recipient, answer in answers.items()}
-        sent = {recipient for recipient, verdict in verdicts.items() if verdict is Verdict.TAKEN}
+        """What words about the letter mean for each recipient. What is too large is tried at once with less in it."""
+        smaller = shorter(letter.raw) if any(answer.too_large for answer in answers.values()) else None
+        sent = {recipient for recipient, answer in answers.items() if answer.verdict is Verdict.TAKEN}
         again = {
-            recipient: self._again(letter, verdict, now)
-            for recipient, verdict in verdicts.items()
+            recipient: now if smaller and answer.too_large else self._again(letter, answer.verdict, now)
+            for recipient, answer in answers.items()
             if recipient not in sent
         }
         queued = [recipient for recipient, moment in again.items() if moment]
@@ -203,8 +205,9 @@ class Outbox:
             refused=frozenset(again) - frozenset(queued),
             words=answers,
             next_try_at=min((moment for moment in again.values() if moment), default=None),
+            raw=smaller,
             tries=letter.tries + bool(again),
-            refusals=letter.refusals + (Verdict.NEVER in verdicts.values()),
+            refusals=letter.refusals + any(answer.verdict is Verdict.NEVER for answer in answers.values()),
             ambiguous=letter.ambiguous or any(_is_open(answers[each]) for each in queued),
         )
 
@@ -236,12 +239,8 @@ def _is_open(answer: Answer) -> bool:
 
 
 def _first_refusal(answers: Mapping[str, Answer]) -> str:
-    refusals = [answer for answer in answers.values() if answer.verdict is not Verdict.TAKEN]
-    return _reply(refusals[0]) if refusals else ""
-
-
-def _reply(answer: Answer) -> str:
-    return f"{answer.code} {answer.text}" if answer.code else answer.text
+    refusals = [f"{who}: {answer}" for who, answer in answers.items() if answer.verdict is not Verdict.TAKEN]
+    return next(iter(refusals), "")
 
 
 def _tell_letter(letter: Letter, outcome: Outcome, state: LetterState) -> None:
@@ -250,10 +249,15 @@ def _tell_letter(letter: Letter, outcome: Outcome, state: LetterState) -> None:
     if outcome.sent:
         about.info("the letter was taken", recipients=sorted(outcome.sent))
     for recipient, answer in outcome.words.items():
-        said = {"recipient": recipient, "reply": _reply(answer)}
+        if answer.verdict is Verdict.TAKEN:
+            continue
+        if outcome.raw and answer.too_large:
+            about.warning("too large; it is sent again with less in it", recipient=recipient, reply=str(answer))
+            continue
+        said = {"recipient": recipient, "reply": str(answer), "advice": advice_on(answer)}
         if recipient in outcome.refused:
             about.error("given up for this recipient", **said, tries=outcome.tries)
-        elif recipient not in outcome.sent:
+        else:
             about.warning("not taken; it is tried again", **said, next_try_at=str(outcome.next_try_at))
     if state is LetterState.DEAD:
         about.error("a dead letter: nobody took it; see `relay outbox list`, then `retry` or `drop`")
@@ -261,11 +265,12 @@ def _tell_letter(letter: Letter, outcome: Outcome, state: LetterState) -> None:
 
 def _tell_upstream(before: UpstreamState, after: UpstreamState) -> None:
     """One line for the log on what was learnt of the upstream."""
-    if after.failures:
+    if after.failures and after.trouble:
         log.warning(
             "the upstream is in trouble; letters wait",
-            trouble=str(after.trouble),
+            trouble=after.trouble.value,
             detail=after.detail,
+            advice=ADVICE[after.trouble],
             failures=after.failures,
             next_try_at=str(after.next_try_at),
         )

@@ -22,7 +22,7 @@ LEAVES = {"model", "errors", "clock", "paths", "failpoint"}
 FLOW = (
     "traces", "mail", "forms", "situations", "parse", "redact", "patterns", "placeholders", "fingerprint",
     "versions", "rules", "regrouping", "routing",
-    "wording", "retry", "schedule", "entries", "turns", "budget",
+    "wording", "advice", "retry", "schedule", "entries", "turns", "budget",
     "notes", "item", "highlight", "page", "specimen", "mime", "render",
 )  # fmt: skip
 """The pure core in the order in which a mail meets it: each may import what stands before it."""
@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "outbox": NOUNS | {"config", "failpoint", *FLOW, "ledger", "deliver"},
     "housekeeping": NOUNS | {"config", "failpoint", *FLOW, "ledger", "spool", "deliver"},
     "service": LEAVES | {"config", *FLOW, *EDGES, *STEPS, "web"},
-    "web": NOUNS | {"config", "ledger", "render"},
+    "web": NOUNS | {"config", "ledger", "render", "advice"},
     "cli": LEAVES | {"config", *FLOW, *EDGES, *STEPS, "web", "service"},
     "__main__": {"cli"},
     "": set(),  # relay/__init__.py

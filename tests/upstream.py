@@ -111,6 +111,7 @@ class Session(SMTP):
         super().__init__(_Handler(upstream), loop=asyncio.get_running_loop(), **options)
         self._upstream = upstream
         self._mute = False
+        self.content_size = 0
         self._smtp_methods = {name: partial(self._obey, name, do) for name, do in self._smtp_methods.items()}
 
     async def say(self, words: bytes) -> None:
@@ -177,6 +178,7 @@ class _Handler:
         return [line for line in kept if line[4:].split()[0] not in self._upstream.without]
 
     async def handle_DATA(self, server: Session, session: Any, envelope: Any) -> str:  # noqa: N802 -- aiosmtpd's name
+        server.content_size = len(envelope.content)
         if await server.play("DOT"):
             server.mute()
             return ""

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from relay import wording
+from relay.advice import finding
 from relay.cli.options import config_option, json_option, open_ledger, print_json, settings_of
 from relay.clock import utc_now
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from relay.config import Settings
     from relay.ledger import Ledger
-    from relay.model import Group, UpstreamState
+    from relay.model import Group
     from relay.turns import Forecast
 
 
@@ -62,7 +63,10 @@ def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
     from relay.spool import SpoolReader
 
     reader = SpoolReader(Places.under(settings.storage.data_dir).spool)
-    books, upstream, tally = ledger.books(utc_now()), ledger.upstream(), ledger.tally()
+    now = utc_now()
+    books, upstream, tally = ledger.books(now), ledger.upstream(), ledger.tally()
+    name = f"{settings.upstream.host}:{settings.upstream.port}" if settings.upstream.host else ""
+    found = finding(upstream, name=name, next_letter_at=ledger.next_try_at(), now=now, zone=settings.time.tz)
     unsorted = reader.waiting(ledger.cursor(reader.spool_id)) if reader.spool_id else 0
     return {
         "received": books.received,
@@ -78,17 +82,10 @@ def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
         "errors_pending": tally.groups_pending,
         "letters_open": tally.letters_open,
         "letters_dead": tally.letters_dead,
-        "upstream": _upstream(settings, upstream),
+        "upstream": found.words,
         "upstream_next_try": upstream.next_try_at,
         "last_delivery": upstream.last_success_at,
     }
-
-
-def _upstream(settings: Settings, state: UpstreamState) -> str:
-    if not settings.upstream.host:
-        return "local mailbox: no upstream is set"
-    name = f"{settings.upstream.host}:{settings.upstream.port}"
-    return f"{state.trouble}: {state.detail or name}" if state.trouble else f"{name}: no trouble known"
 
 
 def _words(value: Any, settings: Settings) -> str:

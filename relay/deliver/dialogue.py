@@ -13,13 +13,13 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import aiosmtplib
 
 from relay import config
 from relay.deliver.wire import NO_REPLY, Client
-from relay.deliver.words import AUTH_CODES, Failed, Scrub, answer, os_words, unanswered
+from relay.deliver.words import AUTH_CODES, Failed, Reply, Scrub, answer, os_words, unanswered
 from relay.failpoint import reach
 from relay.model import Answer, Trouble, Verdict
 
@@ -29,21 +29,6 @@ NO_EHLO = frozenset({500, 501, 502, 504})
 """How a server says that it does not know EHLO, or not like this (RFC 5321 section 4.2.4)."""
 
 T = TypeVar("T")
-
-
-class Reply(NamedTuple):
-    """One reply: its code, 200..599, and its words as they may be shown."""
-
-    code: int
-    text: str
-
-    @property
-    def good(self) -> bool:
-        """Whether the command was done."""
-        return self.code // 100 == 2
-
-    def __str__(self) -> str:
-        return f"{self.code} {self.text}".strip()
 
 
 class Dialogue:
@@ -81,6 +66,9 @@ class Dialogue:
         self, raw: bytes, sender: str, recipients: Sequence[str], before_data: Callable[[], None]
     ) -> None:
         """Say who gets what, then the content; fills `answers`. Raises Failed, and whatever `before_data` raises."""
+        if too_large := self._too_large(raw):
+            self.answers = dict.fromkeys(recipients, too_large)
+            return
         utf8 = not all(_local_part(address).isascii() for address in (sender, *recipients))
         utf8 = utf8 and self._client.supports_extension("smtputf8")
         self.begun = True
@@ -107,7 +95,7 @@ class Dialogue:
         await self._guard("the connection", self._client.open(tls=tls), handshake=tls)
         reply = await self._ask("the greeting", self._client.read_reply(self._timeout))
         if reply.code != 220:
-            raise self._unwilling(reply)
+            raise self._unfit(reply)
 
     def _tls_context(self) -> ssl.SSLContext | None:
         """Return what checks the certificate: against `ca_file`, else the system's authorities; host name included."""
@@ -124,7 +112,7 @@ class Dialogue:
         if reply.code in NO_EHLO:
             reply = await self._ask("HELO", self._client.helo(hostname=self._name()))
         if reply.code != 250:
-            raise self._unwilling(reply)
+            raise self._unfit(reply)
 
     def _name(self) -> str:
         """What we call ourselves: our host's full name, else our address in brackets (RFC 5321 section 4.1.4)."""
@@ -176,6 +164,14 @@ class Dialogue:
 
     # --- The letter ---------------------------------------------------------------------------------------------------
 
+    def _too_large(self, raw: bytes) -> Answer | None:
+        """What the server has said of letters of this size: a client does not even try (RFC 1870 section 6)."""
+        most = self._client.largest
+        if not most or len(raw) <= most:
+            return None
+        words = f"it takes no mail above {most:,} bytes, and this one has {len(raw):,}"
+        return Answer(verdict=Verdict.NEVER, code=552, text=words, step="EHLO")
+
     async def _mail(self, raw: bytes, sender: str, *, utf8: bool) -> Reply:
         options = [f"SIZE={len(raw)}"] if self._client.supports_extension("size") else []
         if not raw.isascii() and self._client.supports_extension("8bitmime"):
@@ -194,8 +190,8 @@ class Dialogue:
             command = self._client.rcpt(_on_the_wire(recipient), encoding=_encoding(utf8=utf8))
             reply = await self._ask("RCPT", command)
         except ValueError:
-            words = "the upstream offers no SMTPUTF8, which this address needs"
-            self.answers[recipient] = Answer(verdict=Verdict.NEVER, code=0, text=words)
+            words = "it offers no SMTPUTF8, which this address needs"
+            self.answers[recipient] = Answer(verdict=Verdict.NEVER, code=0, text=words, step="RCPT")
             return False
         if not reply.good:
             self.answers[recipient] = self._word(reply)
@@ -206,23 +202,23 @@ class Dialogue:
         reply = await self._ask("DATA", self._client.execute_command(b"DATA"))
         if reply.code != 354:
             return self._word(reply)
-        self.phase, self.sent = "the final dot", True
-        self._decide(unanswered("the try was cut short before its word on the content"))
+        self.phase, self.sent = "the content", True
+        self._decide(unanswered("no word on it in time"))
         try:
             self._client.send_content(raw)
             reach("deliver.sent")
             response = await self._client.read_reply(None)  # bounded by the whole try's limit: see RFC 1047
         except aiosmtplib.SMTPResponseException as error:
-            return unanswered(self._scrub(f"no SMTP reply to the content: {error.message}"))
+            return unanswered(self._scrub(f"no SMTP reply: {error.message}"))
         except (aiosmtplib.SMTPException, OSError):
-            return unanswered("the connection broke before its word on the content")
-        return answer(response.code, self._scrub(response.message))
+            return unanswered("the connection broke before its word")
+        return answer(Reply(response.code, self._scrub(response.message)), self.phase)
 
     def _word(self, reply: Reply) -> Answer:
         """Return a refusal (4xx, 5xx) as an answer. Raises Failed for any other reply: it has no meaning here."""
         if reply.code // 100 not in {4, 5}:
-            raise Failed(Trouble.PROTOCOL, f"it answered {self.phase} with {reply}")
-        return answer(*reply)
+            raise self._unfit(reply)
+        return answer(reply, self.phase)
 
     def _decide(self, word: Answer) -> None:
         self.answers.update(dict.fromkeys(self._undecided, word))
@@ -264,7 +260,7 @@ class Dialogue:
         except aiosmtplib.SMTPResponseException:
             raise
         except TimeoutError as error:
-            raise Failed(Trouble.UNREACHABLE, f"no answer at {phase} within {self._timeout:g}s") from error
+            raise Failed(Trouble.UNREACHABLE, f"no answer at {phase} within {self._timeout:g} s") from error
         except ssl.SSLCertVerificationError as error:
             raise Failed(Trouble.CERTIFICATE, f"its certificate was not accepted: {os_words(error)}") from error
         except (OSError, aiosmtplib.SMTPException) as error:
@@ -277,6 +273,12 @@ class Dialogue:
         if phase == "the connection":
             return Failed(Trouble.UNREACHABLE, f"cannot connect: {os_words(error)}")
         return Failed(Trouble.UNREACHABLE, f"the connection broke at {phase}")
+
+    def _unfit(self, reply: Reply) -> Failed:
+        """What a reply means that is not the one to go on with: a refusal, or nothing that SMTP knows here."""
+        if reply.code // 100 in {4, 5}:
+            return self._unwilling(reply)
+        return Failed(Trouble.PROTOCOL, f"it answered {self.phase} with {reply}")
 
     def _unwilling(self, reply: Reply) -> Failed:
         return Failed(Trouble.UNWILLING, f"it refused at {self.phase}: {reply}")

@@ -47,7 +47,7 @@ class Mailbox:
                 before_data()
                 self._show(name)
         except OSError as error:
-            return Attempt(answers={}, trouble=Trouble.UNREACHABLE, detail=f"{self}: {os_words(error)}")
+            return Attempt(answers={}, trouble=Trouble.MAILBOX, detail=f"{self}: {os_words(error)}")
         return Attempt(answers=dict.fromkeys(recipients, TAKEN))
 
     def abort(self) -> None:

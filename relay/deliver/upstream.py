@@ -1,6 +1,7 @@
 """The real mail server: `Upstream.deliver` tries one letter once, over a connection of its own.
 
-Guarantee: it returns within four times `timeout`, whatever the other side does, or within a few seconds of
+Guarantee: it returns within fourteen times `timeout`, whatever the other side does (ten for all that comes before the
+content, so that a slow and honest server is served; four for its word on the content), or within a few seconds of
 `abort`; memory is bounded by the letter and a reply of 32 KiB. STARTTLS is never done without, no password goes
 over the wire in clear unless asked for by name, and no credential is in a text it returns.
 """
@@ -20,8 +21,10 @@ from relay.deliver.words import Failed, Scrub
 from relay.errors import Interrupted
 from relay.model import Attempt, Trouble
 
-PATIENCE = 4
-"""The whole try may last this many times the timeout of one step."""
+PATIENCE = 10
+"""All steps together, up to the content, may last this many times the timeout of one."""
+PATIENCE_FOR_WORD = 4
+"""Its word on the content likewise: content filters take their time (RFC 1047)."""
 GRACE = 4.0
 """Seconds that `abort` leaves the upstream for its word on a content that was already sent."""
 
@@ -43,7 +46,7 @@ class Upstream:
     @property
     def longest(self) -> timedelta:
         """The longest that one `deliver` takes."""
-        return self._settings.timeout * PATIENCE
+        return self._settings.timeout * (PATIENCE + PATIENCE_FOR_WORD)
 
     def __str__(self) -> str:
         return f"{self._settings.host}:{self._settings.port}"
@@ -57,8 +60,16 @@ class Upstream:
         it raises ends the try there and is raised on. Raises Interrupted after `abort`, with nothing handed over.
         """
         dialogue = Dialogue(self._settings, helo=self._helo, scrub=self._scrub)
+
+        async def hand_over(limit: asyncio.Timeout) -> None:
+            def now_the_content() -> None:
+                before_data()
+                self._extend(limit)
+
+            await dialogue.hand_over(raw, sender, recipients, now_the_content)
+
         with asyncio.Runner(loop_factory=Loop) as runner:
-            return runner.run(self._try(dialogue, lambda: dialogue.hand_over(raw, sender, recipients, before_data)))
+            return runner.run(self._try(dialogue, hand_over))
 
     def abort(self) -> None:
         """Stop for good, from any thread: a try under way ends at once, or soon where the content was sent already."""
@@ -68,14 +79,14 @@ class Upstream:
                 loop, hurry = self._running
                 loop.call_soon_threadsafe(hurry)
 
-    async def _try(self, dialogue: Dialogue, hand_over: Callable[[], Awaitable[None]]) -> Attempt:
-        limit = asyncio.timeout(self.longest.total_seconds())
+    async def _try(self, dialogue: Dialogue, hand_over: Callable[[asyncio.Timeout], Awaitable[None]]) -> Attempt:
+        limit = asyncio.timeout(self._seconds(PATIENCE))
         done = False
         try:
             async with limit:
                 self._announce(dialogue, limit)
                 await dialogue.open()
-                await hand_over()
+                await hand_over(limit)
             done = True
             return Attempt(answers=dialogue.answers)
         except Failed as failure:
@@ -102,12 +113,21 @@ class Upstream:
                 raise Interrupted(STOPPED)
             self._running = (loop, hurry)
 
+    def _seconds(self, steps: int) -> float:
+        return (self._settings.timeout * steps).total_seconds()
+
+    def _extend(self, limit: asyncio.Timeout) -> None:
+        """Let the content and the word on it have a limit of their own, unless `abort` was called meanwhile."""
+        with self._lock:
+            if not self._stopped:
+                limit.reschedule(asyncio.get_running_loop().time() + self._seconds(PATIENCE_FOR_WORD))
+
     def _overrun(self, dialogue: Dialogue) -> Attempt:
         if dialogue.sent:
             return Attempt(answers=dialogue.answers)
         if self._stopped:
             raise Interrupted(STOPPED)
-        words = f"the whole try took longer than {self.longest.total_seconds():g}s; it was at {dialogue.phase}"
+        words = f"the whole try took longer than {self._seconds(PATIENCE):g} s; it was at {dialogue.phase}"
         return self._trouble(dialogue, Trouble.UNREACHABLE, words)
 
     def _trouble(self, dialogue: Dialogue, trouble: Trouble, detail: str) -> Attempt:

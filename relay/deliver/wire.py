@@ -116,6 +116,12 @@ class Client(aiosmtplib.SMTP):
         """What the server said beyond its last reply, "" where it kept to its turn."""
         return self._wire.unasked.decode("utf-8", "replace") if self._wire else ""
 
+    @property
+    def largest(self) -> int:
+        """Bytes of the largest mail that the server says it takes, 0 where it names none (RFC 1870 section 3)."""
+        named = self.esmtp_extensions.get("size", "").strip()
+        return int(named) if named.isascii() and named.isdigit() and len(named) <= 20 else 0
+
     def send_content(self, raw: bytes) -> None:
         """Send a mail's content and the final dot, with dots doubled (RFC 5321 section 4.5.2)."""
         if self._wire is None:

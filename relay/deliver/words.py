@@ -11,6 +11,7 @@ import os
 import re
 import socket
 import ssl
+from typing import NamedTuple
 
 from relay.model import Answer, Trouble, Verdict
 
@@ -21,6 +22,21 @@ AUTH_CODES = frozenset({530, 534, 535, 538})
 
 UNKNOWN_ISSUER = frozenset({18, 19, 20, 21})
 """What OpenSSL calls a certificate whose issuer nobody vouches for (X509_V_ERR_…)."""
+
+
+class Reply(NamedTuple):
+    """One reply: its code, 200..599, and its words as they may be shown."""
+
+    code: int
+    text: str
+
+    @property
+    def good(self) -> bool:
+        """Whether the command was done."""
+        return self.code // 100 == 2
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.text}".strip()
 
 
 class Failed(Exception):
@@ -36,7 +52,8 @@ class Scrub:
     """Makes the upstream's words fit to be shown: printable, one line, short, the credentials taken out."""
 
     def __init__(self, username: str, password: str) -> None:
-        self._secrets = _forms(username, password)
+        forms = _forms(username, password)
+        self._secrets = re.compile("|".join(map(re.escape, forms)), re.IGNORECASE) if forms else None
 
     def __call__(self, text: str) -> str:
         """Return `text` as one line of at most `MAX_TEXT` printable characters, `***` in place of a secret."""
@@ -45,13 +62,11 @@ class Scrub:
         return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"
 
     def _mask(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return text
+        return self._secrets.sub("***", text) if self._secrets else text
 
 
 def _forms(username: str, password: str) -> tuple[str, ...]:
-    """The shapes in which a password goes over the wire, the longest first."""
+    """The shapes in which a password goes over the wire, the longest first; servers repeat them in any case."""
     if not password:
         return ()
     plain = f"\0{username}\0{password}"
@@ -60,16 +75,16 @@ def _forms(username: str, password: str) -> tuple[str, ...]:
     return tuple(sorted(forms, key=len, reverse=True))
 
 
-def answer(code: int, text: str) -> Answer:
+def answer(reply: Reply, step: str) -> Answer:
     """Return the verdict that a reply's first digit gives (RFC 5321 section 4.2.1); neither 2, 4 nor 5 is no word."""
     verdicts = {2: Verdict.TAKEN, 4: Verdict.LATER, 5: Verdict.NEVER}
-    verdict = verdicts.get(code // 100)
-    return Answer(verdict=verdict or Verdict.LATER, code=code if verdict else 0, text=text)
+    verdict = verdicts.get(reply.code // 100)
+    return Answer(verdict=verdict or Verdict.LATER, code=reply.code if verdict else 0, text=reply.text, step=step)
 
 
 def unanswered(text: str) -> Answer:
     """Return the verdict where the upstream may have taken the letter and its word never came."""
-    return Answer(verdict=Verdict.LATER, code=0, text=text)
+    return Answer(verdict=Verdict.LATER, code=0, text=text, step="the content")
 
 
 def os_words(error: BaseException) -> str:

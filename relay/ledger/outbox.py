@@ -92,6 +92,8 @@ class Outbox(Database):
                 claimed_by="",
                 claimed_until=None,
             )
+            if outcome.raw is not None:
+                connection.execute(update(bodies).where(bodies.c.letter_id == letter.id).values(raw=outcome.raw))
             _write_deliveries(connection, letter, outcome, now)
             end_letters(connection, {letter.id}, now)
             state: LetterState = connection.execute(

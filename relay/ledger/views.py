@@ -62,7 +62,9 @@ class Outcome:
     refusals: int
     """What the letter's counters are from now on."""
     ambiguous: bool
-    """Whether this or an earlier try may have delivered it to somebody who is still queued."""
+    """Whether this or an earlier try may have delivered it without our learning of it: who has it may have it twice."""
+    raw: bytes | None = None
+    """What the letter says from now on, where that is to change: it was too large."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

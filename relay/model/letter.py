@@ -77,6 +77,21 @@ class Answer:
     verdict: Verdict
     code: int
     text: str
+    step: str = ""
+    """The command it was said to, e.g. `RCPT`; `the content` after the final dot."""
+
+    def __str__(self) -> str:
+        said = f"{self.code} {self.text}".strip() if self.code else self.text
+        return f"{said} (at {self.step})" if self.step else said
+
+    @property
+    def too_large(self) -> bool:
+        """Whether the letter was refused for its size alone (RFC 1870 section 6, RFC 3463 section 3.3 and 3.4).
+
+        At RCPT the same code tells of a mailbox that is full.
+        """
+        size = self.code == 552 or self.text.startswith(("5.2.3", "5.3.4"))
+        return self.verdict is Verdict.NEVER and size and self.step != "RCPT"
 
 
 class Trouble(StrEnum):
@@ -93,6 +108,10 @@ class Trouble(StrEnum):
     """535 and its kin: the credentials were refused, or AUTH was impossible."""
     PROTOCOL = "protocol"
     """It does not speak SMTP as it should."""
+    REFUSED = "refused"
+    """It works, and nobody took the last letter: 4xx or 5xx on that or on all its recipients."""
+    MAILBOX = "mailbox"
+    """The local mailbox cannot be written to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +138,7 @@ class UpstreamState:
     next_try_at: datetime | None = None
     trouble: Trouble | None = None
     detail: str = ""
+    """Which server, at which step, what it said; without `trouble`, who did not get the last letter and why."""
     last_success_at: datetime | None = None
     last_try_at: datetime | None = None
     outage_since: datetime | None = None

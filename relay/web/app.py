@@ -52,7 +52,8 @@ class _Desk:
     def readiness(self) -> tuple[Check, ...]:
         ledger = self.ledger
         host = self.settings.upstream.host
-        return ready(self.vitals(), ledger.upstream(), ledger.tally(), host=host, now=self.now())
+        due = ledger.next_try_at()
+        return ready(self.vitals(), ledger.upstream(), ledger.tally(), host=host, now=self.now(), next_letter_at=due)
 
 
 def _desk() -> _Desk:

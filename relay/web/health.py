@@ -9,22 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from relay.advice import finding
 from relay.ledger import Tally
-from relay.model import Trouble, UpstreamState
+from relay.model import UpstreamState
 
 STUCK = 60.0
 """Seconds without a turn after which a thread of the worker is taken for stuck."""
 RECEIVER_SILENT = timedelta(seconds=30)
 """A receiver that has published nothing for so long is taken for gone."""
-
-ADVICE = {
-    Trouble.UNREACHABLE: "check [upstream] host and port, the network and the firewall",
-    Trouble.UNWILLING: "it turns us away before hearing of a mail: ask its administrator, or look at its log",
-    Trouble.NO_TLS: 'it offers no encryption: check port and security ("tls" for port 465)',
-    Trouble.CERTIFICATE: "its certificate is not trusted: check host, or set ca_file",
-    Trouble.AUTH: "it refuses the credentials: check username and password (tried again once an hour)",
-    Trouble.PROTOCOL: "this does not look like a mail server: check host, port and security",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +54,26 @@ def _turning(name: str, seconds: float, vitals: Vitals) -> Check:
     return Check(name=name, ok=ok, words="works" if ok else f"has done nothing for {seconds:.0f} s: restart the relay")
 
 
-def ready(vitals: Vitals, upstream: UpstreamState, tally: Tally, *, host: str, now: datetime) -> tuple[Check, ...]:
-    """Judge everything between an app's mail and the admins' inbox; `host` is the upstream's, "" for the mailbox."""
-    return (*alive(vitals), _receiver(vitals, now), _upstream(upstream, host), _outbox(tally))
+def ready(
+    vitals: Vitals,
+    upstream: UpstreamState,
+    tally: Tally,
+    *,
+    host: str,
+    now: datetime,
+    next_letter_at: datetime | None = None,
+) -> tuple[Check, ...]:
+    """Judge everything between an app's mail and the admins' inbox.
+
+    `host` is the upstream's, "" for the mailbox; `next_letter_at` is when a letter is to be tried, None for no letter.
+    """
+    found = finding(upstream, name=host, next_letter_at=next_letter_at, now=now)
+    return (
+        *alive(vitals),
+        _receiver(vitals, now),
+        Check(name="upstream", ok=found.ok, words=found.words),
+        _outbox(tally),
+    )
 
 
 def _receiver(vitals: Vitals, now: datetime) -> Check:
@@ -74,22 +83,6 @@ def _receiver(vitals: Vitals, now: datetime) -> Check:
     if now - seen > RECEIVER_SILENT:
         return Check(name="receiver", ok=False, words=f"gives no sign of life since {seen:%Y-%m-%d %H:%M:%S} UTC")
     return Check(name="receiver", ok=True, words="takes mail")
-
-
-def _upstream(state: UpstreamState, host: str) -> Check:
-    if not host:
-        words = "no upstream is set: digests go to the local mailbox, which the dashboard shows; set [upstream] host"
-        return Check(name="upstream", ok=True, words=words)
-    if state.trouble is None:
-        last = (
-            f"took the last mail {state.last_success_at:%Y-%m-%d %H:%M:%S} UTC"
-            if state.last_success_at
-            else "not tried yet"
-        )
-        return Check(name="upstream", ok=True, words=f"{host}: {last}")
-    since = f" since {state.failing_since:%Y-%m-%d %H:%M:%S} UTC" if state.failing_since else ""
-    words = f"{state.trouble}{since} ({state.detail or host}); {ADVICE[state.trouble]}"
-    return Check(name="upstream", ok=False, words=words)
 
 
 def _outbox(tally: Tally) -> Check:

@@ -130,7 +130,7 @@ def test_a_link_in_the_place_of_the_file_is_not_followed(box: Mailbox, folder: P
 
     attempt = deliver(box, letter())
 
-    assert attempt.trouble is Trouble.UNREACHABLE
+    assert attempt.trouble is Trouble.MAILBOX
     assert target.read_bytes() == b"precious"
 
 
@@ -140,7 +140,7 @@ def test_a_disk_in_trouble_is_the_targets_trouble(box: Mailbox, folder: Path) ->
 
     attempt = deliver(box, letter())
 
-    assert (attempt.trouble, attempt.answers) == (Trouble.UNREACHABLE, {})
+    assert (attempt.trouble, attempt.answers) == (Trouble.MAILBOX, {})
     assert attempt.detail == f"local mailbox {folder}: File exists"
 
 

@@ -83,15 +83,23 @@ def outbox(new_outbox: Callable[..., Outbox]) -> Outbox:
     return new_outbox()
 
 
-def write(ledger: Ledger, *recipients: str, mails: int = 3, route: str = ROUTE, at: datetime = NOON) -> str:
+PLAIN = "From: relay@example.com\r\n{message_id}Subject: news\r\n\r\nnews\r\n"
+
+
+def write(
+    ledger: Ledger, *recipients: str, mails: int = 3, route: str = ROUTE, at: datetime = NOON, raw: str = PLAIN
+) -> str:
     """Freeze a digest of `mails` mails about one error; returns its id."""
     sort(ledger, {f"error on {route}": mails}, at=at, route=route)
     with ledger.scheduling("schedule", schedule_token(ledger, at)) as tx:
         groups = tx.pending_groups(route)
         letter = digest([entry(group) for group in groups], recipients or (ADA,), at=at, route=route)
         message_id = f"<{letter.id}@relay.test>"
-        raw = f"From: relay@example.com\r\nMessage-ID: {message_id}\r\nSubject: {route}\r\n\r\nnews\r\n".encode()
-        tx.freeze(letter, Rendered(message_id=message_id, subject=route, raw=raw), queued=recipients or (ADA,))
+        mail = raw.replace("{message_id}", f"Message-ID: {message_id}\r\n").replace(
+            "Subject: news", f"Subject: {route}"
+        )
+        rendered = Rendered(message_id=message_id, subject=route, raw=mail.encode())
+        tx.freeze(letter, rendered, queued=recipients or (ADA,))
         tx.save([told(group, at) for group in groups])
     return letter.id
 
@@ -255,6 +263,78 @@ def test_a_letter_put_off_for_five_days_is_dead(
     assert stored(ledger, letter).state is LetterState.DEAD
 
 
+# --- Too large --------------------------------------------------------------------------------------------------------
+
+TOLD = "7 new\r\n" + "boom: line after line of a trace\r\n" * 800
+LARGE = (
+    "From: relay@example.com\r\nTo: ada@example.com\r\nSubject: 7 new\r\nMIME-Version: 1.0\r\n{message_id}"
+    'Content-Type: multipart/alternative; boundary="b"\r\n\r\n'
+    f"--b\r\nContent-Type: text/plain\r\n\r\n{TOLD}"
+    f"--b\r\nContent-Type: text/html\r\n\r\n<pre>{TOLD}</pre>\r\n--b--\r\n"
+)
+
+
+@pytest.mark.parametrize("most", [40_000, 12_000])
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_letter_that_is_too_large_is_sent_at_once_with_less_in_it(
+    most: int, announced: bool, new_outbox: Callable[..., Outbox], ledger: Ledger, tmp_path: Path
+) -> None:
+    """However the server's limit is learnt: from what it offers at EHLO, or from its refusal of the content."""
+    with servers.Upstream(max_size=most if announced else 32 * 2**20) as server:
+
+        async def weigh(session: servers.Session) -> None:
+            if session.content_size > most:
+                await session.say(b"552 5.3.4 message too big\r\n")
+            else:
+                server.forget()
+                await session.say(b"451 4.3.0 but not now\r\n")
+
+        if not announced:
+            server.say("DOT", weigh)
+        made = settings(server, tmp_path)
+        outbox = new_outbox(target=open_target(made))
+        letter = write(ledger, ADA, BOB, raw=LARGE)
+        with capture_logs() as logs:
+            for minute in range(5):
+                while outbox.step(NOON + minute * MINUTE):
+                    pass
+
+        [mail] = server.mails
+    assert len(mail.raw) <= most
+    assert (mail.recipients, mail.message_id) == ((ADA, BOB), f"<{letter}@relay.test>")
+    body = mail.message.get_body(("plain",))
+    assert body is not None
+    assert body.get_content().startswith("7 new")
+    assert not mail.message.is_multipart()
+    assert ledger.raw(letter) == mail.raw
+    assert figures(ledger) == {"received": 3, "reported": 3}
+    assert any("too large; it is sent again with less in it" in line["event"] for line in logs)
+
+
+def test_what_is_too_large_however_little_is_in_it_is_a_dead_letter(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.say("MAIL", "552 5.3.4 message too big")
+    letter = write(ledger, raw=LARGE)
+
+    while outbox.step(NOON):
+        pass
+
+    assert (stored(ledger, letter).state, server.connections) == (LetterState.DEAD, 3)
+    assert figures(ledger) == {"received": 3, "undelivered": 3}
+
+
+def test_a_mailbox_that_is_full_is_no_reason_to_shorten_the_letter(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.say(f"RCPT {ADA}", "552 5.2.2 mailbox full", times=1)
+    letter = write(ledger, ADA, raw=LARGE)
+    before = ledger.raw(letter)
+
+    assert tries(outbox, ledger, server, HOUR) == minutes(0, 10)
+    assert ledger.raw(letter) == before
+
+
 def test_an_upstream_that_only_puts_off_is_no_upstream_that_works(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
@@ -264,8 +344,10 @@ def test_an_upstream_that_only_puts_off_is_no_upstream_that_works(
     outbox.step(NOON)
 
     state = ledger.upstream()
-    assert (state.trouble, state.last_success_at, state.next_try_at) == (Trouble.UNWILLING, None, None)
-    assert state.detail == f"localhost:{server.port}: it did not take the last letter: 450 4.7.1 slow down"
+    assert (state.trouble, state.last_success_at, state.next_try_at) == (Trouble.REFUSED, None, None)
+    assert state.detail == (
+        f"localhost:{server.port}: it did not take the last letter: {ADA}: 450 4.7.1 slow down (at MAIL)"
+    )
 
 
 def test_a_letter_put_off_does_not_keep_the_next_one_waiting(
@@ -692,4 +774,4 @@ def test_the_log_tells_who_was_given_up_and_why(outbox: Outbox, ledger: Ledger, 
         "given up for this recipient",
         "a dead letter: nobody took it; see `relay outbox list`, then `retry` or `drop`",
     ]
-    assert (logs[-2]["recipient"], logs[-2]["reply"]) == (ADA, "550 5.1.1 no such user")
+    assert (logs[-2]["recipient"], logs[-2]["reply"]) == (ADA, "550 5.1.1 no such user (at RCPT)")

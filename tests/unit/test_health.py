@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from relay.advice import ADVICE, advice_on, finding
 from relay.ledger import Tally
-from relay.model import Trouble, UpstreamState
+from relay.model import Answer, Trouble, UpstreamState, Verdict
 from relay.web.health import Vitals, alive, ready
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -19,7 +20,8 @@ WELL = Vitals(
 
 
 def verdicts(vitals=WELL, upstream=None, tally=TALLY, host="mail.example.com"):
-    return {check.name: check for check in ready(vitals, upstream or UpstreamState(), tally, host=host, now=NOW)}
+    found = ready(vitals, upstream or UpstreamState(), tally, host=host, now=NOW, next_letter_at=NOW)
+    return {check.name: check for check in found}
 
 
 def test_all_is_well_when_everything_turns():
@@ -44,16 +46,66 @@ def test_without_a_receiver_it_is_not_ready(seen_at):
     assert not verdicts(replace(WELL, receiver_seen_at=seen_at))["receiver"].ok
 
 
+HOUR = timedelta(hours=1)
+
+
 @pytest.mark.parametrize("trouble", list(Trouble))
-def test_each_trouble_of_the_upstream_comes_with_advice(trouble):
-    state = UpstreamState(failures=2, failing_since=NOW - timedelta(hours=1), trouble=trouble, detail="its own words")
+def test_each_trouble_of_the_upstream_comes_with_advice_and_the_next_try(trouble):
+    state = UpstreamState(
+        failures=2, failing_since=NOW - HOUR, next_try_at=NOW + HOUR, trouble=trouble, detail="its own words"
+    )
+
+    check = verdicts(upstream=state, host="" if trouble is Trouble.MAILBOX else "mail.example.com")["upstream"]
+
+    assert not check.ok
+    assert check.words == (
+        f"{trouble} since 2026-03-01 11:00:00 UTC (its own words); {ADVICE[trouble]}; next try 2026-03-01 13:00:00 UTC"
+    )
+
+
+@pytest.mark.parametrize(
+    ("next_letter_at", "said"),
+    [(None, "with the next letter"), (NOW, "now"), (NOW + 2 * HOUR, "2026-03-01 14:00:00 UTC")],
+)
+def test_the_next_try_is_that_of_the_next_letter(next_letter_at, said):
+    state = UpstreamState(trouble=Trouble.REFUSED, detail="localhost:25: 450 4.7.1 slow down (at RCPT)")
+
+    assert finding(state, name="x", next_letter_at=next_letter_at, now=NOW).words.endswith(f"; next try {said}")
+
+
+def test_who_alone_did_not_get_the_last_letter_is_told_without_calling_it_unready():
+    state = UpstreamState(last_success_at=NOW, detail="not for bob@example.com: 550 5.1.1 who? (at RCPT)")
 
     check = verdicts(upstream=state)["upstream"]
 
-    assert not check.ok
-    assert trouble in check.words
-    assert "its own words" in check.words
-    assert "2026-03-01 11:00:00 UTC" in check.words
+    assert check.ok
+    assert "not for bob@example.com: 550 5.1.1 who? (at RCPT)" in check.words
+    assert ADVICE[Trouble.REFUSED] in check.words
+
+
+def test_what_befell_the_mailbox_says_nothing_of_an_upstream_and_the_other_way_round():
+    mailbox, elsewhere = UpstreamState(trouble=Trouble.MAILBOX), UpstreamState(trouble=Trouble.AUTH)
+
+    assert verdicts(upstream=mailbox)["upstream"].ok
+    assert verdicts(upstream=elsewhere, host="")["upstream"].ok
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "step", "said"),
+    [
+        (0, "no word", "the content", "same Message-ID"),
+        (451, "4.7.1 greylisted", "RCPT", "nothing, unless it goes on"),
+        (550, "5.1.1 who?", "RCPT", "`admins` and the routes"),
+        (552, "5.2.2 mailbox full", "RCPT", "`admins` and the routes"),
+        (550, "5.7.1 not you", "MAIL", "`sender`"),
+        (552, "5.3.4 too big", "MAIL", "[digest] max_size"),
+        (554, "5.7.1 spam", "the content", "ask its administrator"),
+    ],
+)
+def test_each_refusal_of_a_letter_comes_with_advice(code, text, step, said):
+    verdict = Verdict.NEVER if code >= 500 else Verdict.LATER
+
+    assert said in advice_on(Answer(verdict=verdict, code=code, text=text, step=step))
 
 
 def test_without_an_upstream_it_is_ready_and_says_plainly_where_digests_go():

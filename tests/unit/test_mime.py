@@ -1,12 +1,13 @@
+import re
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.mime import Heading, compose, html_part, text_part
+from relay.mime import Heading, compose, html_part, shorter, text_part
 from relay.model import LetterKind
 from relay.wording import one_line
 from tests.unit.digests import NOW
@@ -78,6 +79,7 @@ def test_encoded_word_in_a_subject_stays_text(subject):
     assert read(raw)["Subject"] == subject
 
 
+@settings(deadline=None)
 @given(st.text(st.characters()))
 def test_any_subject_stays_one_header(text):
     subject = one_line(text, 200)
@@ -91,6 +93,7 @@ def test_any_subject_stays_one_header(text):
     assert headers["Subject"] == subject
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\t")))
 def test_any_text_comes_out_as_it_went_in(text):
     text = text + "\n"
@@ -147,3 +150,43 @@ def test_mail_without_a_part_has_no_text_of_it():
 
 def test_date_is_in_the_zone_of_the_moment_given():
     assert b"\r\nDate: Tue, 03 Mar 2026 13:08:02 +0000\r\n" in mail(at=datetime(2026, 3, 3, 13, 8, 2, tzinfo=UTC))
+
+
+# --- Less in it -------------------------------------------------------------------------------------------------------
+
+
+def fields_of(raw: bytes) -> list[tuple[str, str]]:
+    about_the_body = ("content-type", "content-transfer-encoding")
+    return [pair for pair in message_from_bytes(raw).items() if pair[0].lower() not in about_the_body]
+
+
+def test_what_is_too_large_first_loses_its_html():
+    raw = mail(subject="5 × “new”", text="Größe: 7\n" * 40, html="<p>" + "x" * 50_000)
+
+    less = shorter(raw)
+
+    assert less is not None
+    assert sorted(fields_of(less)) == sorted(fields_of(raw))
+    assert (text_part(less), html_part(less)) == ("Größe: 7\n" * 40, "")
+    assert less.isascii()
+    assert shorter(less) is None
+
+
+def test_then_the_middle_of_its_text_goes_and_a_line_says_so():
+    text = "2 new\n" + "".join(f"line {number}\n" for number in range(9000)) + "Books: they balance\n"
+    raw = mail(subject="s", text=text, html="<p>")
+
+    least = shorter(shorter(raw) or b"")
+
+    assert least is not None
+    assert len(least) < 10_000
+    assert sorted(fields_of(least)) == sorted(fields_of(raw))
+    lines = text_part(least).splitlines()
+    assert (lines[0], lines[-1]) == ("2 new", "Books: they balance")
+    assert sum("refused this mail as too large" in line for line in lines) == 1
+    assert {re.sub(r"\d+", "N", line) for line in lines[1:-1] if "too large" not in line} == {"line N", ""}
+    assert shorter(least) is None
+
+
+def test_of_a_mail_without_text_nothing_can_go():
+    assert shorter(b"Subject: x\r\nContent-Type: text/html\r\n\r\n<p>\r\n") is None
