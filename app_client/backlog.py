@@ -94,6 +94,10 @@ class Backlog:
         """Count occurrences that never got as far as a report, or were lost after they had left."""
         self.dropped += number
 
+    def waiting(self) -> list[Report]:
+        """The reports of all entries that are not in hand, in their order."""
+        return [entry.report for entry in self._waiting]
+
     def take(self) -> Parcel | None:
         """The parcel in hand, the same until it is settled; None when nothing waits."""
         if self._in_hand is None and self._waiting:

@@ -18,6 +18,7 @@ from smtplib import SMTP_PORT
 
 from app_client.backlog import Backlog
 from app_client.connection import Access, Connection
+from app_client.courier import Courier
 from app_client.fallback import Fallback
 from app_client.mailhost import Mailhost, split_mailhost
 from app_client.message import Origin, addresses
@@ -180,8 +181,7 @@ class ErrorMailHandler(SMTPHandler):
         )
         return Sender(
             backlog=Backlog(max_entries=queue_size, max_bytes=queue_bytes),
-            connection=Connection(access),
-            origin=self._origin,
+            courier=Courier(Connection(access), self._origin),
             idle_timeout=self._idle_timeout,
             fallback=Fallback(self._fallback) if self._fallback else None,
         )

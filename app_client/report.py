@@ -8,7 +8,6 @@ mail.
 import logging
 import re
 import sys
-import traceback
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -19,7 +18,7 @@ from app_client.traces import LATER, Trace
 HEAD, TAIL = 192 * 1024, 64 * 1024
 """What is kept of an overlong text, in characters: the exception itself stands at the end."""
 
-_CHAIN = 8  # exceptions of a chain that tell kinds apart
+_SHOWN = 12  # exceptions of a traceback that tell kinds apart
 _FRAMES = 40  # frames of each, the innermost ones
 _PHRASE = 300  # characters of a message
 _NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d+")
@@ -70,14 +69,14 @@ def shorten(text: str) -> str:
 def kind_of(record: logging.LogRecord) -> int:
     """A hash of what a record has in common with all others of the same error.
 
-    That is its logger, level and place; with an exception also the exception's chain, each with its type, its message
-    and the lines it came through; without one the message. Numbers are levelled, so that "order 17" and "order 18" are
-    the same.
+    That is its logger, level and place; with an exception also all that its traceback shows, the chain and what groups
+    hold, each with its type, its message and the lines it came through; without one the message. Numbers are levelled,
+    so that "order 17" and "order 18" are the same.
     """
     place = (record.name, record.levelno, record.pathname, record.lineno)
     exception = record.exc_info[1] if record.exc_info else None
     if exception is not None:
-        return hash((*place, *map(_trait, islice(chain(exception), _CHAIN))))
+        return hash((*place, *map(_trait, islice(_shown(exception), _SHOWN))))
     return hash((*place, _levelled(_message(record)), _levelled((record.exc_text or "")[-_PHRASE:])))
 
 
@@ -89,8 +88,22 @@ def chain(exception: BaseException) -> Iterator[BaseException]:
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
 
 
+def _shown(exception: BaseException) -> Iterator[BaseException]:
+    """All that a traceback shows, nearest first; a ring of causes ends at the caller's limit."""
+    found = [exception]
+    for each in found:
+        yield each
+        found += islice(chain(each), 1, 2)
+        if isinstance(each, BaseExceptionGroup):
+            found += each.exceptions[:_SHOWN]
+
+
 def _trait(exception: BaseException) -> Hashable:
-    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(exception.__traceback__)]
+    frames = []
+    link = exception.__traceback__
+    while link is not None:
+        frames.append((link.tb_frame.f_code.co_filename, link.tb_lineno))
+        link = link.tb_next
     try:
         message = str(exception)
     except Exception:  # noqa: BLE001 - the app's own class may fail at anything; its type must do then

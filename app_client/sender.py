@@ -9,32 +9,25 @@ The thread rests for a moment between one round of mails and the next. Equal err
 hundredth of what a report costs the thread that logs, which is not interrupted for each of them either.
 """
 
-import contextlib
 import importlib
-import logging
-import sys
 import threading
 import time
 from collections.abc import Callable
 
 from app_client.backlog import Backlog, Parcel
-from app_client.connection import Connection, Outcome, Reply
-from app_client.fallback import Fallback, Letter
-from app_client.message import Origin, compose, envelope
+from app_client.connection import Outcome, Reply
+from app_client.courier import Courier
+from app_client.fallback import Fallback
+from app_client.pace import Pace
 from app_client.report import Report
 
-for _module in ("email.generator", "encodings.ascii", "encodings.idna"):
+for _module in ("ast", "email.generator", "encodings.ascii", "encodings.idna", "tokenize", "unicodedata"):
     # What the thread needs is loaded before there is one: a fork in the midst of its import would leave the child half
     # a module, for good. The standard library itself imports these only when they are first used.
     importlib.import_module(_module)
 
-PAUSES = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0)
-"""Seconds before each further try; a relay that restarts is back within the first few."""
-_REST = 0.1  # seconds between two rounds of mails
-_AWAY = 10.0  # seconds after which a relay is away for long
-_HURRY = 0.25  # the longest pause while somebody waits for the backlog to drain
-_DEFERRALS = 30  # a mail answered 4xx so often is given up: it must not hold up all others for ever
 _PARTING = 1.0  # seconds that `close` grants the thread for its QUIT
+_BREATH = 0.001  # seconds between two texts: others want to run as well
 _IN_A_ROW = 1.0  # seconds at most between a flush and a close that share one limit
 
 
@@ -45,14 +38,12 @@ class Sender:
         self,
         *,
         backlog: Backlog,
-        connection: Connection,
-        origin: Origin,
+        courier: Courier,
         idle_timeout: float,
         fallback: Fallback | None = None,
     ) -> None:
         self._backlog = backlog
-        self._connection = connection
-        self._origin = origin
+        self._courier = courier
         self._fallback = fallback
         self._stored = False  # the fallback folder may hold mails to be sent
         self._idle_timeout = idle_timeout
@@ -61,13 +52,8 @@ class Sender:
         self._turn = threading.Condition(threading.RLock())
         self._closed = False
         self._round = 0  # how many entries are settled when the round of mails is over
-        self._failures = 0  # tries in vain since something was last settled
-        self._failing_since = 0.0  # monotonic time of the first of them
-        self._deferrals = 0  # those of the parcel in hand that were answered
-        self._due = 0.0  # monotonic time of the next try
-        self._hurry_until = 0.0
+        self._pace = Pace()
         self._waited = (0.0, 0.0)  # when the last drain in vain ended, and its length
-        self._said = ""
 
     @property
     def pending(self) -> int:
@@ -120,8 +106,7 @@ class Sender:
         deadline = started + limit
         with self._turn:
             target = self._backlog.opened
-            self._hurry_until = max(self._hurry_until, deadline)
-            self._due = 0.0
+            self._pace.hurry(deadline)
             threaded = self._backlog.settled >= target or self._ensure_thread()
             self._turn.notify_all()
             while threaded and self._backlog.settled < target and (left := deadline - time.monotonic()) > 0:
@@ -148,15 +133,15 @@ class Sender:
             self._turn.notify_all()
             thread = self._thread
         if lost:
-            self._say("closed before the relay took the last ones, which are dropped", str(lost))
+            self._courier.say("closed before the relay took the last ones, which are dropped", str(lost))
         if thread is None:
-            self._connection.close()
+            self._courier.connection.close()
         elif drained and not self.is_own_thread():
             thread.join(_PARTING)
 
     def forget(self) -> None:
         """In a forked child: let go of what belongs to the parent, touching no lock of its threads."""
-        self._connection.forget()
+        self._courier.connection.forget()
 
     def _ensure_thread(self) -> bool:
         """Start the thread unless it runs; False when that is not possible (any more)."""
@@ -173,7 +158,7 @@ class Sender:
         self._stored = self._fallback is not None
         while self.is_own_thread():
             self._work(self.is_own_thread)
-            self._connection.close()
+            self._courier.connection.close()
             with self._turn:
                 if self._backlog.is_empty:
                     self._thread = None
@@ -185,7 +170,7 @@ class Sender:
                 parcel = self._backlog.take()
             if parcel is not None:
                 self._send(parcel)
-            if self._fallback is not None and self._stored and (parcel is None or not self._failures):
+            if self._fallback is not None and self._stored and (parcel is None or not self._pace.failures):
                 self._send_stored(self._fallback)
 
     def _wait_until_due(self, go_on: Callable[[], bool]) -> bool:
@@ -195,19 +180,19 @@ class Sender:
             while go_on():
                 now = time.monotonic()
                 is_waiting = not self._backlog.is_empty or (self._stored and not self._closed)
-                if is_waiting and now >= self._due:
+                if is_waiting and now >= self._pace.due:
                     if self._backlog.settled >= self._round:
                         self._round = self._backlog.opened
                     return True
                 if not is_waiting and (self._closed or now >= idle_until):
                     break
-                self._turn.wait((self._due if is_waiting else idle_until) - now)
+                self._turn.wait((self._pace.due if is_waiting else idle_until) - now)
             return False
 
     def _send(self, parcel: Parcel) -> None:
-        reply = self._try(lambda: self._letter(parcel))
+        reply = self._courier.carry(lambda: self._courier.letter(parcel))
         with self._turn:
-            outcome = self._judge(reply)
+            outcome = self._pace.judge(reply.outcome)
             if outcome is Outcome.ACCEPTED:
                 self._backlog.accept(parcel)
             elif outcome is Outcome.REFUSED:
@@ -217,6 +202,8 @@ class Sender:
         self._remark(outcome, reply)
         if outcome is Outcome.LOST and self._fallback is not None and self._is_time_to_store():
             self._store(self._fallback)
+        elif outcome is Outcome.LOST:
+            self._write_ahead()
 
     def _send_stored(self, folder: Fallback) -> None:
         """Send the oldest mail of the folder."""
@@ -224,9 +211,9 @@ class Sender:
         if stored is None:
             self._stored = False
             return
-        reply = self._try(stored.read)
+        reply = self._courier.carry(stored.read)
         with self._turn:
-            outcome = self._judge(reply)
+            outcome = self._pace.judge(reply.outcome)
             if outcome is Outcome.REFUSED:
                 self._backlog.drop(stored.count)
             self._set_due(outcome)
@@ -245,13 +232,13 @@ class Sender:
                 return
             try:
                 folder.store(
-                    self._letter(parcel),
+                    self._courier.letter(parcel),
                     created=parcel.report.created,
                     record_id=parcel.record_id,
                     count=parcel.count + parcel.dropped,
                 )
             except (OSError, ValueError) as trouble:
-                self._say("the fallback folder does not take it", str(trouble))
+                self._courier.say("the fallback folder does not take it", str(trouble))
                 return
             with self._turn:
                 self._backlog.accept(parcel)
@@ -259,52 +246,28 @@ class Sender:
                 self._turn.notify_all()
 
     def _is_time_to_store(self) -> bool:
-        return time.monotonic() - self._failing_since >= _AWAY or self._backlog.is_crowded
+        return self._pace.is_away(time.monotonic()) or self._backlog.is_crowded
 
-    def _letter(self, parcel: Parcel) -> Letter:
-        sender, recipients = envelope(parcel.report)
-        return Letter(sender=sender, recipients=recipients, content=compose(parcel, self._origin))
-
-    def _try(self, write: Callable[[], Letter]) -> Reply:
-        try:
-            letter = write()
-            return self._connection.send(letter.sender, letter.recipients, letter.content)
-        except Exception as trouble:  # noqa: BLE001 - whatever it is, the thread must go on
-            self._connection.break_off()
-            lasting = isinstance(trouble, ValueError)  # what is wrong with the mail will be wrong with it next time
-            return Reply(outcome=Outcome.REFUSED if lasting else Outcome.DEFERRED, detail=type(trouble).__name__)
-
-    def _judge(self, reply: Reply) -> Outcome:
-        """What the reply means for the mail: one that is deferred too often is refused."""
-        self._deferrals += reply.outcome is Outcome.DEFERRED
-        return Outcome.REFUSED if self._deferrals >= _DEFERRALS else reply.outcome
+    def _write_ahead(self) -> None:
+        """Write out the tracebacks that wait: when the relay is back, the source may have changed."""
+        with self._turn:
+            traces = [report.trace for report in self._backlog.waiting() if report.trace is not None]
+        for trace in traces:
+            if not trace.is_written and not self._pace.is_hurried(time.monotonic()):
+                trace.text()
+                time.sleep(_BREATH)
 
     def _set_due(self, outcome: Outcome) -> None:
         """When to go on: at once within a round, after a rest between two, after a pause when it was in vain."""
         now = time.monotonic()
         if outcome in (Outcome.LOST, Outcome.DEFERRED):
-            self._failing_since = self._failing_since if self._failures else now
-            self._failures += 1
-            self._due = now + self._pause()
+            self._pace.failed(now)
             return
-        self._stored = self._stored or (self._failures > 0 and self._fallback is not None)
-        self._failures = self._deferrals = 0
-        is_over = self._backlog.settled >= self._round and now >= self._hurry_until and not self._stored
-        self._due = now + _REST if is_over else 0.0
+        self._stored = self._stored or (self._pace.failures > 0 and self._fallback is not None)
+        self._pace.settled(now, rest=self._backlog.settled >= self._round and not self._stored)
 
     def _remark(self, outcome: Outcome, reply: Reply) -> None:
         """Outside the turn: stderr may block, and `post` must not."""
         remarks = {Outcome.ACCEPTED: "", Outcome.REFUSED: "a mail was refused and is dropped"}
         if not self._closed:
-            self._say(remarks.get(outcome, "not possible at the moment, trying on"), reply.detail)
-
-    def _pause(self) -> float:
-        pause = PAUSES[min(self._failures, len(PAUSES)) - 1]
-        return min(pause, _HURRY) if time.monotonic() < self._hurry_until else pause
-
-    def _say(self, remark: str, detail: str) -> None:
-        """One line on stderr, as `logging` does for its own troubles; not twice the same in a row."""
-        if remark != self._said and remark and logging.raiseExceptions and sys.stderr is not None:
-            with contextlib.suppress(OSError, ValueError):
-                sys.stderr.write(f"error mail to {self._connection.access}: {remark} ({detail})\n")
-        self._said = remark
+            self._courier.say(remarks.get(outcome, "not possible at the moment, trying on"), reply.detail)

@@ -19,7 +19,7 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 LATER = f"[traceback {uuid.uuid4().hex}]"
 """What stands in a record's text for a traceback that is still to be written; nobody outside can know it."""
 
-_FRAME = 100  # bytes of memory that a noted frame takes, or else its line of text
+_FRAME = 250  # bytes of memory that a noted frame takes, or else its lines of text
 _LINK = 2000  # bytes that an exception takes
 
 
@@ -38,6 +38,11 @@ class Trace:
         self._text = ""
         self.weight = sum(_LINK + sys.getsizeof(str(link)) + _FRAME * len(frames) for link, frames in links)
         """Roughly the bytes of memory that it takes."""
+
+    @property
+    def is_written(self) -> bool:
+        """True when `text` costs nothing any more."""
+        return self._links is None
 
     def text(self) -> str:
         """The traceback written out, without a newline at its end; the same each time, also for two threads at once."""

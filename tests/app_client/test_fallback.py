@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from app_client import sender
+from app_client import pace
 from app_client.fallback import Fallback, Letter
 from tests.app_client.servers import PATIENCE, Sink, closed_port, wait_until
 
@@ -30,7 +30,7 @@ def folder(tmp_path) -> Path:
 @pytest.fixture
 def soon(monkeypatch):
     """A relay is away for long from the first failure on."""
-    monkeypatch.setattr(sender, "_AWAY", 0.0)
+    monkeypatch.setattr(pace, "AWAY", 0.0)
 
 
 def store(fallback: Fallback, *, created: float = 0.0, count: int = 1) -> str:
@@ -199,7 +199,7 @@ def test_a_short_absence_leaves_nothing_in_the_folder(folder, sink, make_handler
     handler = make_handler(sink.mailhost, fallback=folder)
     sink.stop()
     make_logger(handler).error("early")
-    wait_until(lambda: handler._sender()._failures >= 3)
+    wait_until(lambda: handler._sender()._pace.failures >= 3)
     sink.start()
     handler.flush(PATIENCE)
 
@@ -224,7 +224,7 @@ def test_without_room_in_the_folder_errors_wait_in_memory(
     sink.stop()
     for letter in "abc":
         logger.error("error %s", letter)
-    wait_until(lambda: handler._sender()._failures >= 3)
+    wait_until(lambda: handler._sender()._pace.failures >= 3)
     assert (handler.pending, handler.dropped) == (3, 0)
     sink.start()
     handler.flush(PATIENCE)

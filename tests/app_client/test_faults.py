@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from app_client import message, sender
+from app_client import courier, message, pace
 from tests.app_client.servers import Sink, Unruly, closed_port, converse, take_mail_and, wait_until
 
 
@@ -117,7 +117,7 @@ def test_logging_does_not_wait_while_nobody_reads_stderr(make_handler, make_logg
         time.sleep(0.001)  # lets the other thread come to its remark
     pending = handler.pending
     os.close(reader)  # wakes the writer with an error
-    wait_until(lambda: handler._sender()._said)
+    wait_until(lambda: handler._sender()._courier._said)
     monkeypatch.undo()
 
     assert pending == 100
@@ -131,11 +131,38 @@ def test_errors_wait_for_a_relay_that_is_away(sink, make_handler, make_logger):
     sink.stop()
 
     logger.error("early")
-    wait_until(lambda: handler._sender()._failures >= 2)
+    wait_until(lambda: handler._sender()._pace.failures >= 2)
     sink.start()
     handler.flush(20)
 
     assert [mail.text for mail in sink.mails] == ["early\n"]
+
+
+def test_a_traceback_shows_the_source_of_its_time_although_the_relay_comes_later(
+    sink, make_handler, make_logger, tmp_path
+):
+    """A deployment may replace the files meanwhile."""
+    handler = make_handler(sink.mailhost)
+    logger = make_logger(handler)
+    sink.stop()
+    logger.error("the first one is in hand")
+    source = tmp_path / "views.py"
+    source.write_text("def ship(): return {}['order']\nship()\n")
+    try:
+        exec(compile(source.read_text(), str(source), "exec"), {})
+    except KeyError:
+        logger.exception("failed")
+    wait_until(lambda: all(report.trace is None or report.trace.is_written for report in waiting(handler)))
+    source.write_text("# all is new\n" * 9)
+    sink.start()
+    handler.flush(20)
+
+    assert "    ship()\n" in sink.mails[1].text
+    assert "all is new" not in sink.mails[1].text
+
+
+def waiting(handler):
+    return handler._sender()._backlog.waiting()
 
 
 def test_a_relay_that_restarts_in_a_storm_gets_every_error_once(make_handler, make_logger):
@@ -218,7 +245,7 @@ def test_a_mail_refused_for_now_is_tried_again(answer, make_handler, make_logger
 
 
 def test_a_mail_deferred_for_ever_does_not_hold_up_the_others(make_handler, make_logger, monkeypatch):
-    monkeypatch.setattr(sender, "PAUSES", (0.001,))
+    monkeypatch.setattr(pace, "PAUSES", (0.001,))
     relay = Sink(answer=lambda mail: "451 surprise" if "poison" in mail.text else "250 OK").start()
     handler = make_handler(relay.mailhost)
     logger = make_logger(handler)
@@ -348,7 +375,7 @@ def test_what_the_sending_thread_logs_does_not_go_round_for_ever(sink, make_hand
 
     handler = make_handler(sink.mailhost)
     logger = make_logger(handler)
-    monkeypatch.setattr(sender, "compose", chatty)
+    monkeypatch.setattr(courier, "compose", chatty)
 
     logger.error("outer")
     handler.flush()

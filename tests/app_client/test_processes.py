@@ -90,6 +90,12 @@ def test_sending_imports_nothing(guarded_sink):
         logger.addHandler(handler)
         before = set(sys.modules)
         for text in ("plain", "größer", "x" * 2000): logger.error(text)
+        namespace = {}
+        source = "größe = '価格'\\ndef f(): return (1 + 1) + (größe['価格'] + 1)"
+        import linecache; linecache.cache["<wide>"] = len(source), None, source.splitlines(True), "<wide>"
+        exec(compile(source, "<wide>", "exec"), namespace)
+        try: namespace["f"]()
+        except TypeError: logger.exception("failed")
         handler.flush()
         handler.close()
         print(sorted(set(sys.modules) - before))
@@ -97,7 +103,8 @@ def test_sending_imports_nothing(guarded_sink):
     done = run(script, guarded_sink.mailhost)
 
     assert (done.stdout, done.stderr) == ("[]\n", "")
-    assert len(guarded_sink.mails) == 3
+    assert len(guarded_sink.mails) == 4
+    assert "~~~^^^" in guarded_sink.mails[3].text
 
 
 @pytest.mark.parametrize("ending", ["", "sys.exit(0)", "raise SystemExit"], ids=["end", "exit", "raise"])

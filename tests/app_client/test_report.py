@@ -83,6 +83,34 @@ def test_the_way_to_the_same_line_tells_exceptions_apart():
     assert kind_of(record_of("x", error=caught(here))) != kind_of(record_of("x", error=caught(there)))
 
 
+def test_what_a_group_holds_tells_exceptions_apart():
+    """As with a task group, which always says the same of itself."""
+
+    def fail(*members):
+        raise ExceptionGroup("unhandled errors in a TaskGroup", members)
+
+    def nested(*members):
+        fail(caught(fail, *members))
+
+    groups = [
+        caught(fail, caught(ship, 1)),
+        caught(fail, caught(bill, 1)),
+        caught(fail, caught(ship, 1), caught(bill, 1)),
+        caught(nested, caught(ship, 1)),
+        caught(nested, caught(bill, 1)),
+    ]
+
+    assert len({kind_of(record_of("x", error=group)) for group in groups}) == 5
+    assert kind_of(record_of("x", error=groups[0])) == kind_of(record_of("x", error=caught(fail, caught(ship, 2))))
+
+
+def test_a_group_of_very_many_has_a_kind():
+    """Of a crowd the first ones tell it."""
+    crowds = [ExceptionGroup("a crowd", [ValueError(number) for number in range(10_000 + more)]) for more in (0, 1)]
+
+    assert kind_of(record_of("x", error=crowds[0])) == kind_of(record_of("x", error=crowds[1]))
+
+
 def test_causes_tell_exceptions_apart():
     def because(cause):
         raise RuntimeError("failed") from cause

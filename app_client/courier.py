@@ -1,0 +1,45 @@
+"""Takes mails to the relay, one after the other, and says on stderr how that goes; for the sending thread.
+
+Guarantee: whatever happens to a mail on the way is a `Reply`, never an exception.
+"""
+
+import contextlib
+import logging
+import sys
+from collections.abc import Callable
+
+from app_client.backlog import Parcel
+from app_client.connection import Connection, Outcome, Reply
+from app_client.fallback import Letter
+from app_client.message import Origin, compose, envelope
+
+
+class Courier:
+    """One process's."""
+
+    def __init__(self, connection: Connection, origin: Origin) -> None:
+        self.connection = connection
+        self._origin = origin
+        self._said = ""
+
+    def letter(self, parcel: Parcel) -> Letter:
+        """The parcel as a mail; raises ValueError for an address that is none."""
+        sender, recipients = envelope(parcel.report)
+        return Letter(sender=sender, recipients=recipients, content=compose(parcel, self._origin))
+
+    def carry(self, write: Callable[[], Letter]) -> Reply:
+        """Try once to send what `write` returns; where it raises, ValueError means that it always will."""
+        try:
+            letter = write()
+            return self.connection.send(letter.sender, letter.recipients, letter.content)
+        except Exception as trouble:  # noqa: BLE001 - whatever it is, the thread must go on
+            self.connection.break_off()
+            lasting = isinstance(trouble, ValueError)
+            return Reply(outcome=Outcome.REFUSED if lasting else Outcome.DEFERRED, detail=type(trouble).__name__)
+
+    def say(self, remark: str, detail: str) -> None:
+        """One line on stderr, as `logging` does for its own troubles; not twice the same in a row. It may block."""
+        if remark != self._said and remark and logging.raiseExceptions and sys.stderr is not None:
+            with contextlib.suppress(OSError, ValueError):
+                sys.stderr.write(f"error mail to {self.connection.access}: {remark} ({detail})\n")
+        self._said = remark
