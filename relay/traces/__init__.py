@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from relay.traces import dotnet, go, java, javascript, php, python, ruby, rust
-from relay.traces.frames import Error, Frame, Language, Origin, Trace
+from relay.traces.frames import Error, Frame, Language, Origin, Stack, Trace
 
-__all__ = ["Error", "Frame", "Origin", "Trace", "counted", "find"]
+__all__ = ["Error", "Frame", "Origin", "Stack", "Trace", "counted", "counted_in", "find"]
 
 
 _LANGUAGES: tuple[Language, ...] = (python, rust, javascript, java, ruby, go, php, dotnet)
@@ -29,27 +29,32 @@ def find(text: str) -> Trace | None:
     return None
 
 
-def counted(trace: Trace) -> tuple[tuple[Frame, ...], ...]:
-    """For each error of `trace`, the frames that tell where it happened: the app's own, each once.
+def counted(trace: Trace) -> tuple[Stack, ...]:
+    """For each error of `trace`, the frames that tell where it happened: see `counted_in`."""
+    return counted_in(tuple(error.frames for error in trace.errors))
+
+
+def counted_in(stacks: tuple[Stack, ...]) -> tuple[Stack, ...]:
+    """Of each of a chain's stacks the frames that tell where it happened: the app's own, each once.
 
     Where nothing is plainly the app's, it was installed like a library: then the outermost package
     that is not a well-known one counts as the app. Where all is library, all frames count. A frame
     counts once however often a recursion repeats it.
     """
-    belongs = _app_test(trace)
-    return tuple(tuple(dict.fromkeys(frame for frame in error.frames if belongs(frame))) for error in trace.errors)
+    belongs = _app_test(stacks)
+    return tuple(tuple(dict.fromkeys(frame for frame in stack if belongs(frame))) for stack in stacks)
 
 
-def _app_test(trace: Trace) -> Callable[[Frame], bool]:
-    if any(frame.origin is Origin.APP for frame in _outermost_first(trace)):
+def _app_test(stacks: tuple[Stack, ...]) -> Callable[[Frame], bool]:
+    if any(frame.origin is Origin.APP for frame in _outermost_first(stacks)):
         return lambda frame: frame.origin is Origin.APP
-    for frame in _outermost_first(trace):
+    for frame in _outermost_first(stacks):
         if frame.origin is Origin.INSTALLED:
             package = frame.package
             return lambda frame: frame.origin is Origin.INSTALLED and frame.package == package
     return lambda _: True
 
 
-def _outermost_first(trace: Trace) -> Iterator[Frame]:
-    for error in reversed(trace.errors):
-        yield from error.frames
+def _outermost_first(stacks: tuple[Stack, ...]) -> Iterator[Frame]:
+    for stack in reversed(stacks):
+        yield from stack

@@ -44,6 +44,10 @@ class Frame(NamedTuple):
         return f"{self.function or '?'} ({self.file})"
 
 
+Stack = tuple[Frame, ...]
+"""The calls of one error, outermost first."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Error:
     """One exception of a chain."""
@@ -52,7 +56,7 @@ class Error:
     """As printed, e.g. `sqlalchemy.exc.IntegrityError`; "" where the trace is cut off before it."""
     message: str
     """The first line of its text."""
-    frames: tuple[Frame, ...]
+    frames: Stack
     member: bool = False
     """True for one of the exceptions inside an exception group: their number and order mean nothing."""
 

@@ -49,7 +49,8 @@ def _read(lines: Sequence[str]) -> Trace | None:
     return trace and placed(trace, lines)
 
 
-_RUN = re.compile(r"(?<![^\n])[ \t][^\n]*(?:\n[ \t][^\n]*){7,}")
+_RUN = re.compile(r"\n([ \t][^\n]*(?:\n[ \t][^\n]*){7,})")
+"""It begins with the line end, since a pattern that begins with a letter is found fastest."""
 
 
 class _NotAsOneError(Exception):
@@ -57,14 +58,15 @@ class _NotAsOneError(Exception):
 
 
 def _folded(text: str) -> list[str]:
-    """The lines of `text`; all that are indented and follow one another, as the calls of a trace do, as one."""
+    """The lines of `text`; many indented ones that follow one another, as the calls of a trace do, as one."""
     lines: list[str] = []
     done = 0
-    for run in _RUN.finditer(text):
-        if _HEADING not in run[0]:
-            lines += text[done : run.start() - 1].split("\n") if run.start() else ()
-            lines.append(run[0])
-            done = run.end() + 1
+    for match in _RUN.finditer(text):
+        run = match[1]
+        if _HEADING not in run:
+            lines += text[done : match.start()].split("\n")
+            lines.append(run)
+            done = match.end() + 1
     return lines + text[done:].split("\n") if done <= len(text) else lines
 
 

@@ -17,7 +17,7 @@ TRACES = Path(__file__).parents[1] / "data" / "traces"
 
 
 def of(text, subject="x"):
-    return fingerprint(redact(parse_text(subject, text)))
+    return fingerprint(redact(parse_text(subject, text)), steps=True)
 
 
 def same(one, other):
