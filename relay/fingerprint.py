@@ -16,13 +16,15 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
+from functools import lru_cache
+from itertools import islice
+from typing import Any, NamedTuple
 
 from relay.model import Fingerprint, Report
 from relay.parse import parse_text
 from relay.placeholders import Template, parameterise
 from relay.redact import redact
-from relay.traces import Error, Frame, Trace, counted, find, python
+from relay.traces import Error, Frame, Stack, Trace, counted_in, find, python
 from relay.traces.paths import python_place
 from relay.traces.wording import timeless
 
@@ -35,62 +37,101 @@ MAX_CHAIN = 20
 MAX_EXCEPTION_TEXT = 2_000
 
 
-def fingerprint(report: Report) -> Fingerprint:
-    """The error that `report` is about. Any report gives one; equal reports give equal ones."""
+def fingerprint(report: Report, *, steps: bool = False) -> Fingerprint:
+    """The error that `report` is about, with `steps` also how that came about.
+
+    Any report gives one; equal reports give equal ones.
+    """
     trace = find(report.trace) if report.trace else None
     if trace:
-        return _of_trace(trace)
-    return _of_message(report)
+        return _of_trace(trace, steps=steps)
+    return _of_message(report, steps=steps)
 
 
-def _fingerprint(parts: list[str], title: str, steps: list[str]) -> Fingerprint:
+def _fingerprint(parts: Iterable[str], title: str, steps: Iterable[str]) -> Fingerprint:
     digest = hashlib.sha256("\x1f".join((str(VERSION), *parts)).encode("utf-8", "replace"))
-    return Fingerprint(version=VERSION, key=digest.hexdigest()[:32], title=title, steps=tuple(steps[:MAX_STEPS]))
+    return Fingerprint(version=VERSION, key=digest.hexdigest()[:32], title=title, steps=tuple(islice(steps, MAX_STEPS)))
 
 
 # --- With a stack trace -----------------------------------------------------------------------------------------------
 
 
-def _of_trace(trace: Trace) -> Fingerprint:
-    own_frames = counted(trace)
-    steps = [f"{trace.language} trace, {_plural(len(trace.errors), 'error')} in its chain"]
-    chain: dict[str, None] = {}
-    members: set[str] = set()
-    for error, own in list(zip(trace.errors, own_frames, strict=True))[-MAX_CHAIN:]:
-        type_, message = _timeless(trace, error)
-        template = parameterise(message)
-        part = "\x1e".join((type_, template.key, *(frame.place for frame in own)))
-        if error.member:
-            members.add(part)
-        else:
-            chain[part] = None
-        steps += _told(error, template, own)
-    return _fingerprint(["trace", *chain, *sorted(members)], _trace_title(trace, own_frames), steps)
+class _Calls(NamedTuple):
+    """What counts of an error's calls, and these places as the key has them."""
+
+    own: Stack
+    places: str
 
 
-def _timeless(trace: Trace, error: Error) -> tuple[str, str]:
-    message = error.message[:MAX_EXCEPTION_TEXT]
-    return timeless(error.type, message) if trace.language == python.NAME else (error.type, message)
+class _Link(NamedTuple):
+    """One error of a chain, as it counts."""
+
+    error: Error
+    type: str
+    template: Template
+    calls: _Calls
+
+    @property
+    def part(self) -> str:
+        return f"{self.type}\x1e{self.template.key}{self.calls.places}"
 
 
-def _told(error: Error, template: Template, own: tuple[Frame, ...]) -> Iterator[str]:
-    left_out = len(error.frames) - len(own)
-    yield f"exception type: {error.type or 'not told'}"
-    yield from _replaced(template)
-    if error.message and not template.text:
-        yield "message: does not count, since each version of Python words it in its own way"
-    for frame in own[-10:]:
-        yield f"counts: {_short(frame.place, 200)}"
-    if left_out > 0:
-        yield f"does not count: {_plural(left_out, 'frame')} of libraries or repeated"
+def _of_trace(trace: Trace, *, steps: bool) -> Fingerprint:
+    calls = _calls(tuple(error.frames for error in trace.errors))
+    links = [_link(trace, error, own) for error, own in list(zip(trace.errors, calls, strict=True))[-MAX_CHAIN:]]
+    chain = dict.fromkeys(link.part for link in links if not link.error.member)
+    members = {link.part for link in links if link.error.member}
+    return _fingerprint(
+        ("trace", *chain, *sorted(members)), _trace_title(trace, calls), _trace_steps(trace, links) if steps else ()
+    )
 
 
-def _trace_title(trace: Trace, own_frames: tuple[tuple[Frame, ...], ...]) -> str:
+def _link(trace: Trace, error: Error, calls: _Calls) -> _Link:
+    type_, message = error.type, error.message[:MAX_EXCEPTION_TEXT]
+    if trace.language == python.NAME:
+        type_, message = timeless(type_, message)
+    return _Link(error, type_, parameterise(message), calls)
+
+
+MAX_KEPT_FRAMES = 200
+"""Frames of a chain whose own calls are kept in memory; with the number of chains this bounds it."""
+MAX_KEPT_CHAINS = 256
+
+
+def _calls(stacks: tuple[Stack, ...]) -> tuple[_Calls, ...]:
+    """What counts of each error's calls; kept, since a repeated error has the very same ones."""
+    return _kept_calls(stacks) if sum(map(len, stacks)) <= MAX_KEPT_FRAMES else _all_calls(stacks)
+
+
+@lru_cache(maxsize=MAX_KEPT_CHAINS)
+def _kept_calls(stacks: tuple[Stack, ...]) -> tuple[_Calls, ...]:
+    return _all_calls(stacks)
+
+
+def _all_calls(stacks: tuple[Stack, ...]) -> tuple[_Calls, ...]:
+    return tuple(_Calls(own, "".join(f"\x1e{frame.place}" for frame in own)) for own in counted_in(stacks))
+
+
+def _trace_steps(trace: Trace, links: Iterable[_Link]) -> Iterator[str]:
+    yield f"{trace.language} trace, {_plural(len(trace.errors), 'error')} in its chain"
+    for error, _, template, calls in links:
+        yield f"exception type: {error.type or 'not told'}"
+        yield from _replaced(template)
+        if error.message and not template.text:
+            yield "message: does not count, since each version of Python words it in its own way"
+        for frame in calls.own[-10:]:
+            yield f"counts: {_short(frame.place, 200)}"
+        left_out = len(error.frames) - len(calls.own)
+        if left_out > 0:
+            yield f"does not count: {_plural(left_out, 'frame')} of libraries or repeated"
+
+
+def _trace_title(trace: Trace, calls: tuple[_Calls, ...]) -> str:
     """`ZeroDivisionError in checkout`: what was reported, and the app's function nearest to it."""
-    pairs = [pair for pair in zip(trace.errors, own_frames, strict=True) if not pair[0].member]
-    pairs = pairs or [(trace.errors[-1], own_frames[-1])]
+    pairs = [pair for pair in zip(trace.errors, calls, strict=True) if not pair[0].member]
+    pairs = pairs or [(trace.errors[-1], calls[-1])]
     type_ = pairs[-1][0].type.rpartition(".")[2].rpartition("::")[2].rpartition("$")[2]
-    own = next((frames for _, frames in reversed(pairs) if frames), ())
+    own = next((own for _, (own, _) in reversed(pairs) if own), ())
     return _line(f"{type_ or 'Error'} in {_called(own[-1])}" if own else type_ or "Error")
 
 
@@ -103,15 +144,20 @@ def _called(frame: Frame) -> str:
 # --- Without one ------------------------------------------------------------------------------------------------------
 
 
-def _of_message(report: Report) -> Fingerprint:
+def _of_message(report: Report, *, steps: bool) -> Fingerprint:
     template = parameterise(report.message or report.subject)
     site = _site(report)
-    steps = ["no stack trace: the message and the place that logged it count"]
-    steps += [f"logged by: {_short(' '.join(filter(None, site)), 200)}"] if any(site) else []
-    steps += _replaced(template)
     words = [template.key] if _LETTERS.search(template.key) else [template.key, *_field_names(report.message)]
     first = next((line for line in template.text.split("\n") if line.strip()), "")
-    return _fingerprint(["message", *site, *words], _line(first) or "empty message", steps)
+    told = _message_steps(site, template) if steps else ()
+    return _fingerprint(("message", *site, *words), _line(first) or "empty message", told)
+
+
+def _message_steps(site: tuple[str, ...], template: Template) -> Iterator[str]:
+    yield "no stack trace: the message and the place that logged it count"
+    if any(site):
+        yield f"logged by: {_short(' '.join(filter(None, site)), 200)}"
+    yield from _replaced(template)
 
 
 _LETTERS = re.compile(r"[^\W\d_]")
