@@ -25,6 +25,7 @@ ENV PATH=/opt/relay/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     RELAY_STORAGE__DATA_DIR=/var/lib/error-mail-relay \
     RELAY_SMTP__LISTEN=0.0.0.0:2525 \
+    RELAY_SMTP__CLIENTS=loopback,attached \
     RELAY_HTTP__LISTEN=0.0.0.0:8026
 USER 2525:2525
 VOLUME /var/lib/error-mail-relay

@@ -5,6 +5,7 @@
     explaining explain, fingerprint, regroup
     acting     mute, unmute, outbox, send-test
     replaying  replay
+    passwords  hash-password
 
 A command's module is imported when it is called: the whole stack takes over a second.
 """
@@ -38,6 +39,7 @@ _COMMANDS = {
     "outbox": "acting",
     "send-test": "acting",
     "replay": "replaying",
+    "hash-password": "passwords",
 }
 
 

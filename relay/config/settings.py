@@ -25,6 +25,7 @@ from relay.config.values import (
     ListenAddress,
     MailAddress,
     MailAddresses,
+    NetworkNames,
     Size,
     ZoneName,
     listing,
@@ -91,19 +92,40 @@ class Smtp(Section):
     """`[smtp]`: the receiver."""
 
     listen: ListenAddress = Listen("127.0.0.1", 2525)
+    listen_tls: ListenAddress | None = None
+    clients: NetworkNames = ("loopback",)
+    proxies: NetworkNames = ()
     max_size: Annotated[Size, Field(ge=64 * 1024)] = 32 * 2**20
     idle_timeout: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(minutes=5)
+    session_timeout: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(minutes=20)
     max_connections: Annotated[int, Field(ge=1)] = 1000
+    max_per_client: Annotated[int, Field(ge=1)] = 500
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
     username: str = ""
     password: SecretStr | None = None
     password_file: Path | None = None
+    auth_in_clear: bool = False
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         _resolve(self, "password")
         if bool(self.username) != bool(self.password):
             raise ValueError("username and password go together: set both, or neither (then any credentials are taken)")
+        if self.tls_key and not self.tls_cert:
+            raise ValueError("tls_key has no tls_cert: name the certificate too")
+        if self.listen_tls and not self.tls_cert:
+            raise ValueError("listen_tls needs tls_cert: without a certificate there is no TLS")
+        if self.password and self.beyond_loopback and not (self.tls_cert or self.auth_in_clear):
+            raise ValueError(
+                "clients beyond the loopback could not log in: set tls_cert and tls_key, or auth_in_clear = true"
+            )
         return self
+
+    @property
+    def beyond_loopback(self) -> bool:
+        """Whether clients on other machines may send."""
+        return any(name != "loopback" for name in self.clients) and not self.listen.loopback
 
 
 class Http(Section):

@@ -102,6 +102,21 @@ class Listen(NamedTuple):
             return self.host == "localhost"
 
 
+NETWORK_WORDS = ("loopback", "attached", "any")
+"""This machine; the networks that it has an address in; everybody."""
+
+
+def network(value: str) -> str:
+    """Check a network (`10.0.0.0/8`, `fd00::/8`), an address, or one of NETWORK_WORDS."""
+    if value not in NETWORK_WORDS:
+        try:
+            ipaddress.ip_network(value, strict=False)
+        except ValueError as error:
+            words = ", ".join(NETWORK_WORDS)
+            raise ValueError(f"{value!r} is no network: write one such as 10.0.0.0/8, or a word: {words}") from error
+    return value
+
+
 def _listen(value: Any) -> Any:
     return Listen.parse(value) if isinstance(value, str) else value
 
@@ -113,3 +128,4 @@ MailAddress = Annotated[str, AfterValidator(address)]
 MailAddresses = Annotated[tuple[MailAddress, ...], BeforeValidator(listing)]
 ZoneName = Annotated[str, AfterValidator(zone)]
 ListenAddress = Annotated[Listen, BeforeValidator(_listen)]
+NetworkNames = Annotated[tuple[Annotated[str, AfterValidator(network)], ...], BeforeValidator(listing)]

@@ -1,22 +1,29 @@
-"""AUTH (RFC 4954): PLAIN (RFC 4616) and LOGIN, and the comparison with what is expected.
+"""AUTH (RFC 4954): PLAIN (RFC 4616) and LOGIN, and whether what is claimed is true.
 
-Offered without TLS too, since the service listens on the loopback or a network of its own;
-what is sent is never logged.
+What is sent is never logged. A check takes its time on purpose, so it runs in a thread, few at
+once; what was found true is remembered, as a digest under a key of this process, because the
+stock handler logs in anew for every mail.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable
+import secrets
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from relay.receive import replies
+from relay.receive.passwords import agrees, is_hash, make_hash
 from relay.receive.replies import Refusal
 
 MECHANISMS = ("PLAIN", "LOGIN")
+_AT_ONCE = 2
+_MOST_WAITING = 64
 
 
 class Credentials(NamedTuple):
@@ -25,29 +32,21 @@ class Credentials(NamedTuple):
     username: bytes
     password: bytes
 
-    def match(self, username: str, password: str | None) -> bool:
-        """True where these are the expected ones, in a time that tells nothing of them; with no password, always."""
-        if password is None:
-            return True
-        same_name = hmac.compare_digest(_digest(self.username), _digest(username.encode()))
-        same_word = hmac.compare_digest(_digest(self.password), _digest(password.encode()))
-        return same_name & same_word
+
+Exchange = Generator[bytes, bytes, Credentials]
+"""Yields challenges and is sent the answers, both in base64; returns what was claimed. Raises Refusal."""
 
 
-Ask = Callable[[bytes], Awaitable[bytes]]
-"""Sends a challenge and returns the client's answer, both in base64."""
-
-
-async def credentials(argument: str, ask: Ask) -> Credentials:
-    """Return what the client gives, who has sent `AUTH argument`. Raises Refusal."""
+def exchange(argument: str) -> Exchange:
+    """Go through the dialogue of a client that has sent `AUTH argument`."""
     mechanism, _, initial = argument.partition(" ")
     first = initial.strip().encode("utf-8", "surrogateescape")
     match mechanism.upper():
         case "PLAIN":
-            return _split(_decode(first or await ask(b"")))
+            return _split(_decode(first or (yield b"")))
         case "LOGIN":
-            username = _decode(first or await ask(b"VXNlcm5hbWU6"))  # "Username:"
-            return Credentials(username, _decode(await ask(b"UGFzc3dvcmQ6")))  # "Password:"
+            username = _decode(first or (yield b"VXNlcm5hbWU6"))  # "Username:"
+            return Credentials(username, _decode((yield b"UGFzc3dvcmQ6")))  # "Password:"
         case "":
             raise Refusal(replies.ARGUMENT_MISSING)
         case _:
@@ -66,13 +65,59 @@ def _decode(text: bytes) -> bytes:
 
 
 def _split(message: bytes) -> Credentials:
-    """Take a PLAIN message apart; whom to act for, its first part, means nothing here."""
+    """Take a PLAIN message apart. To act for somebody else, its first part, is not possible here."""
     parts = message.split(b"\0")
     if len(parts) != 3:
         raise Refusal(replies.NOT_PLAIN)
-    return Credentials(parts[1], parts[2])
+    acting_for, username, password = parts
+    if acting_for not in {b"", username}:
+        raise Refusal(replies.NOT_FOR_OTHERS)
+    return Credentials(username, password)
 
 
-def _digest(text: bytes) -> bytes:
-    """Make texts of any length equally long."""
-    return hashlib.sha256(text).digest()
+class Login:
+    """Says whether credentials are the expected ones; where none are expected, any will do."""
+
+    def __init__(self, username: str, password: str | None) -> None:
+        """Expect `password`, in clear or as a hash, of `username`. Raises ValueError where it is a damaged hash."""
+        self.required = password is not None
+        self._username = username.encode()
+        self._kept = "" if password is None else password if is_hash(password) else make_hash(password)
+        self._key = secrets.token_bytes(32)
+        self._known = b""
+        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="login")
+        self._waiting = 0
+
+    def check(self, claimed: Credentials, done: Callable[[bool], None]) -> bool | None:
+        """Return the answer where it is known; else None, and call `done` with it later, in the running loop.
+
+        Raises Refusal where too many others wait for theirs.
+        """
+        if not self.required or hmac.compare_digest(self._digest(claimed), self._known):
+            return True
+        if self._waiting >= _MOST_WAITING:
+            raise Refusal(replies.LOGINS_BUSY)
+        self._waiting += 1
+        asked = asyncio.get_running_loop().run_in_executor(self._threads, self._is_true, claimed)
+        asked.add_done_callback(lambda answer: self._answer(claimed, answer, done))
+        return None
+
+    def _answer(self, claimed: Credentials, answer: asyncio.Future[bool], done: Callable[[bool], None]) -> None:
+        self._waiting -= 1
+        true = not answer.cancelled() and answer.exception() is None and answer.result()
+        if true:
+            self._known = self._digest(claimed)
+        done(true)
+
+    def _is_true(self, claimed: Credentials) -> bool:
+        """Compare both, whatever the first comparison says: an unknown user costs the same time."""
+        same_word = agrees(claimed.password, self._kept)
+        return hmac.compare_digest(claimed.username, self._username) & same_word
+
+    def _digest(self, claimed: Credentials) -> bytes:
+        length = len(claimed.username).to_bytes(4, "big")
+        return hmac.digest(self._key, length + claimed.username + claimed.password, hashlib.sha256)
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -1,7 +1,7 @@
-"""One client's connection: its bytes, its time, its end. The one place that knows aiosmtpd.
+"""One client's connection: who may come in, its bytes to the dialogue, its time.
 
-Of aiosmtpd's SMTP this uses the life of a connection; its command loop, its DATA and its
-commands are replaced, since they let exceptions out, refuse long lines and set no bounds.
+What has come is answered at once, where it comes in; only a sync of the disk, a password and a
+handshake are waited for, and nothing of the client's is read meanwhile but into a bounded buffer.
 
 Guarantee: each command has exactly one reply, no exception's text ever leaves the process,
 and nobody stays longer than the limits let him, whatever he sends or fails to read.
@@ -13,137 +13,188 @@ import asyncio
 import logging
 import math
 import traceback
-from typing import cast
-
-from aiosmtpd.smtp import SMTP
 
 from relay.model import Envelope
-from relay.receive import replies
+from relay.receive import proxy, replies
+from relay.receive.auth import Credentials
 from relay.receive.content import Content
 from relay.receive.dialogue import LONGEST_LINE, Dialogue
+from relay.receive.link import Link
+from relay.receive.networks import is_loopback, plain_address
 from relay.receive.reception import Reception
-from relay.receive.replies import Refusal
-from relay.receive.stream import LineTooLong, Stream
+from relay.receive.stream import LineTooLong, TooMuchNoise
 
-_FAREWELL = 2.0
-"""Seconds for a last reply to get out before the connection is cut."""
+_CLIENT_HELLO = b"\x16\x03"
 
 _log = logging.getLogger(__name__)
 
 
-class _NoHooks:
-    """The library lists the members of its handler for each connection: this one has none."""
+class Connection(Link):
+    """A link with a dialogue on it."""
 
-    def __dir__(self) -> list[str]:
-        return []
+    def __init__(self, reception: Reception, loop: asyncio.AbstractEventLoop, *, tls_first: bool = False) -> None:
+        """`tls_first`: TLS begins with the first byte (RFC 8314)."""
+        super().__init__(reception, loop, longest_line=LONGEST_LINE)
+        self._tls_first = tls_first
+        self._dialogue = Dialogue(self, reception.limits)
+        self._awaits_header = False
+        self._busy = self._blocked = self._half_closed = False
+        """We are at work; the client does not read; it will send no more."""
+        self._since = self._last_mail = loop.time()
+        """When the client began to owe us what it owes us now; when a mail was last taken."""
+        self._deadline = math.inf
 
-
-_NO_HOOKS = _NoHooks()
-
-
-class Connection(SMTP):
-    """The protocol of one connection; aiosmtpd runs `_handle_client` as its task."""
-
-    _deadline = math.inf
-    _turned_away = False
-
-    def __init__(self, reception: Reception, loop: asyncio.AbstractEventLoop) -> None:
-        limits = reception.limits
-        super().__init__(_NO_HOOKS, hostname=limits.hostname, timeout=limits.idle_timeout, loop=loop)
-        self.peer = ""
-        self._reception = reception
-        self._stream = Stream()
-        self._dialogue = Dialogue(self, limits)
-
-    def __dir__(self) -> list[str]:
-        """Nothing: the library lists members for each connection to find commands that the dialogue has in a table."""
-        return []
-
-    # --- The socket ---------------------------------------------------------------------------------------------------
+    # --- Coming in ----------------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Let the client in, or away where all others are at work; after STARTTLS forget what was said in clear."""
-        self._stream.attach(cast("asyncio.ReadTransport", transport))
-        if self.transport is None:
-            self._reception.opened()
-            if not self._admitted(cast("asyncio.WriteTransport", transport)):
-                return
-        else:
-            self._dialogue = Dialogue(self, self._reception.limits)
+        """Meet the client, or the proxy that will name it."""
         super().connection_made(transport)
-        peer = transport.get_extra_info("peername")
-        self.peer = peer[0] if isinstance(peer, tuple) else ""
+        address = transport.get_extra_info("peername")
+        self.peer = plain_address(address[0]) if isinstance(address, tuple) else ""
+        proxies = self._reception.proxies
+        if proxies and not self._tls_first and proxies.hold(self.peer):
+            self._awaits_header = True
+            if self._admitted():
+                self._advance(progress=True)
+        else:
+            self._meet()
 
-    def _admitted(self, transport: asyncio.WriteTransport) -> bool:
-        roster = self._reception.roster
+    def _meet(self) -> None:
+        """Let the client in and greet it, or send it away."""
+        if not self._reception.clients.hold(self.peer):
+            self._reception.counters.strangers += 1
+            self.hang_up(replies.NO_STRANGERS)
+        elif self._admitted():
+            if self._tls_first:
+                self._busy = True
+                self._begin_tls()
+            else:
+                self._greet()
+
+    def _admitted(self) -> bool:
+        """Take the client into the roster, where another may have to go for it."""
+        roster, now = self._reception.roster, self.loop.time()
+        roster.leave(self)
+        victim = roster.expendable(now, self.peer) if roster.crowded(self.peer) else None
         if roster.full:
             self._reception.counters.turned_away += 1
-            victim = roster.expendable(self.loop.time())
+            victim = victim or roster.expendable(now)
             if victim is None:
-                self._turned_away = True
-                self._say_goodbye(transport, replies.CROWDED)
+                self.hang_up(replies.CROWDED)
                 return False
+        if victim is not None:
             victim.hang_up(replies.CROWDED)
         roster.enter(self)
         return True
 
-    def connection_lost(self, error: Exception | None) -> None:
-        """Forget the client."""
-        self._reception.closed()
-        self._reception.roster.leave(self)
-        if not self._turned_away:
-            super().connection_lost(error)
+    def _greet(self) -> None:
+        self._out.append(b"220 %b ESMTP\r\n" % self.hostname.encode())
+        self._advance(progress=True)
+
+    # --- The socket ---------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Put what came where the dialogue reads."""
-        self._stream.feed(data)
+        """Take what came, and answer it unless the client has to wait for us."""
+        if self._parted:
+            return
+        self._stream.feed(data, self._wire)
+        if not (self._busy or self._blocked):
+            self._advance()
 
     def eof_received(self) -> bool:
-        """Let the dialogue go on with what has come: a client may close its half once all is sent."""
-        self._stream.feed_eof()
-        return self.session is not None and self.session.ssl is None  # a TLS connection has no halves
+        """Answer what has come all the same: a client may close its half once all is sent."""
+        self._half_closed = True
+        return not self.secure and not self._parted and (self._busy or self._blocked)  # TLS has no halves
 
-    async def push(self, status: bytes) -> None:  # type: ignore[override]  # ours are bytes throughout
-        """Send a reply, without its line end, and wait while the client does not read."""
-        self._reception.counters.note(status)
-        self._writer.write(status + b"\r\n")
-        await self._writer.drain()
+    def pause_writing(self) -> None:
+        """The client does not read: it gets no more to read."""
+        self._blocked = True
+
+    def resume_writing(self) -> None:
+        """Go on where the client reads again."""
+        self._blocked = False
+        if not (self._busy or self._parted):
+            self._advance()
 
     # --- The loop -----------------------------------------------------------------------------------------------------
 
-    async def _handle_client(self) -> None:
-        try:
-            await self.push(f"220 {self.hostname} ESMTP".encode())
-            while not self._dialogue.ended:
-                await self._serve_command()
-        except (EOFError, ConnectionError):
-            pass  # the client has gone, as clients may
-        finally:
-            if self.transport is not None:
-                self.transport.close()
+    def _advance(self, *, progress: bool = False) -> None:
+        """Answer whatever has come, in one go; then wait for the client, unless something of ours takes time.
 
-    async def _serve_command(self) -> None:
+        `progress`: the client owes us something new. What trickles in does not prolong its time.
+        """
         try:
-            reply = await self._dialogue.answer(await self._next_command())
-        except LineTooLong:
-            reply = self._dialogue.refused(Refusal(replies.LINE_TOO_LONG))
-        except (EOFError, ConnectionError):
-            raise
-        except Exception as error:  # noqa: BLE001 -- the edge: whatever it is, the client gets a reply
-            reply = self._surprised(error)
-        await self.push(reply)
-        if self._reception.stopping and not (self.in_transaction or self._dialogue.ended):
-            self.hang_up(replies.STOPPING)
-
-    async def _next_command(self) -> bytes:
-        self._reset_timeout()
-        if not self._stream.empty:
-            return await self._stream.line(LONGEST_LINE)
-        self._reception.roster.waits(self, self.loop.time())
-        try:
-            return await self._stream.line(LONGEST_LINE)
-        finally:
+            while self._stream and not self._waiting and self._step():
+                progress = True
+        except TooMuchNoise:
+            self._reply(replies.TOO_MUCH_NOISE)
+            self._part(linger=True)
+        if self._dialogue.ended:
+            self._part(linger=bool(self._stream))
+        if self._parted:
+            return
+        self._flush()
+        if self._busy:
             self._reception.roster.works(self)
+        elif self._half_closed and not self._blocked:
+            self._close()
+        elif self._reception.stopping and not self.in_transaction:
+            self.hang_up(replies.STOPPING)
+        else:
+            self._await_client(progress=progress)
+
+    @property
+    def _waiting(self) -> bool:
+        """True while what has come must wait, or is not wanted any more."""
+        return self._busy or self._blocked or self._parted or self._dialogue.ended
+
+    def _step(self) -> bool:
+        """Take one thing from what has come; False where it is not there as a whole."""
+        if self._awaits_header:
+            return self._read_header()
+        if self._dialogue.content is not None:
+            return self._read_content(self._dialogue.content)
+        try:
+            line = _CLIENT_HELLO if self._stream.begins(_CLIENT_HELLO) else self._stream.line()
+        except LineTooLong:
+            self._reply(self._dialogue.overlong())
+            return True
+        if line is None:
+            return False
+        self._answer(line)
+        return True
+
+    def _answer(self, line: bytes) -> None:
+        try:
+            self._reply(self._dialogue.hear(line))
+        except Exception as error:  # noqa: BLE001 -- the edge: whatever it is, the client gets a reply
+            self._reply(self._surprised(error))
+
+    def _read_content(self, content: Content) -> bool:
+        rest = content.feed(self._stream.take())
+        if rest is None:
+            return False
+        self._stream.unread(rest)
+        try:
+            self._reply(self._dialogue.mail_ended())
+        except Exception as error:  # noqa: BLE001 -- the edge, as above
+            self._reply(self._dialogue.stored(self._surprised(error)))
+        return True
+
+    def _read_header(self) -> bool:
+        data = self._stream.take()
+        try:
+            length = proxy.header_length(data)
+            client = None if length is None else proxy.client_of(data[:length])
+        except proxy.BadHeader:
+            self.hang_up(replies.NO_STRANGERS)
+            return False
+        self._stream.unread(data[length or 0 :])
+        if length is not None:
+            self._awaits_header = False
+            self.peer = client or self.peer
+            self._meet()
+        return False
 
     def _surprised(self, error: Exception) -> bytes:
         """Log a surprise by its kind and place, never by its text, which may hold what a client sent."""
@@ -157,63 +208,85 @@ class Connection(SMTP):
     @property
     def in_transaction(self) -> bool:
         """True between MAIL and the answer to DATA."""
-        return self._dialogue.in_transaction
+        return self._dialogue.in_transaction and not self._parted
 
-    async def ask(self, challenge: bytes) -> bytes:
-        """Send a challenge and return the answer, both in base64. Raises Refusal, EOFError."""
-        await self.push(b"334 " + challenge)
-        self._reset_timeout()
-        try:
-            answer = await self._stream.line(LONGEST_LINE)
-        except LineTooLong:
-            raise Refusal(replies.ANSWER_TOO_LONG) from None
-        return answer.strip()
+    @property
+    def offers_tls(self) -> bool:
+        """True where there is a certificate that is not in use yet."""
+        return self._reception.certificate is not None and not self.secure
 
-    async def read_content(self) -> Content:
-        """Read what follows DATA to its end. Raises EOFError."""
-        self._reset_timeout()
-        content = Content(self._reception.limits.max_size)
-        while (rest := content.feed(await self._stream.some())) is None:
-            pass
-        self._stream.unread(rest)
-        return content
+    @property
+    def offers_auth(self) -> bool:
+        """True where a password may be sent as things are."""
+        return self.secure or self._reception.auth_in_clear or is_loopback(self.peer)
 
-    async def store(self, envelope: Envelope, content: Content) -> bytes:
-        """Put the mail down and return the reply; no time of the client's runs meanwhile."""
-        self._deadline = math.inf
-        return await self._reception.take(envelope, content)
+    @property
+    def needs_auth(self) -> bool:
+        """True where nobody may send who is not known."""
+        return self._reception.login.required
+
+    def verify(self, claimed: Credentials) -> bool | None:
+        """Return whether they are true, None where that takes its time. Raises Refusal."""
+        known = self._reception.login.check(claimed, self._verified)
+        self._busy = known is None
+        return known
+
+    def _verified(self, true: bool) -> None:  # noqa: FBT001 -- the answer itself
+        self._resume(self._dialogue.verified(true=true))
+
+    def store(self, envelope: Envelope, content: Content) -> None:
+        """Put the mail down. Raises SpoolError."""
+        self._reception.take(envelope, content, self._stored)
+        self._busy = True
+
+    def _stored(self, reply: bytes) -> None:
+        self._last_mail = self.loop.time()
+        self._resume(self._dialogue.stored(reply))
+
+    def start_tls(self) -> None:
+        """Say that we are ready, and forget whatever the client said before it could know (RFC 3207 4.2)."""
+        self._wire.pause_reading()  # what comes now belongs to the handshake
+        self._reply(replies.READY_FOR_TLS)
+        self._flush()
+        self._stream.clear()
+        self._busy = True
+        self._begin_tls()
+
+    def _secured(self) -> None:
+        """Begin a new dialogue: nothing that was said in clear counts."""
+        self._busy = False
+        self._dialogue = Dialogue(self, self._reception.limits)
+        if self._tls_first:
+            self._greet()
+        else:
+            self._advance(progress=True)
+
+    def _resume(self, reply: bytes) -> None:
+        """Give the reply that took its time, and go on with what has come meanwhile."""
+        self._busy = False
+        if self._lost or self._parted:
+            return
+        self._reply(reply)
+        self._advance(progress=True)
 
     # --- Time ---------------------------------------------------------------------------------------------------------
 
-    def _reset_timeout(self, duration: float | None = None) -> None:
-        """Give the client its time from now on; nothing that it sends meanwhile prolongs it.
+    def _await_client(self, *, progress: bool) -> None:
+        """Give the client its time, by what it owes us; where it made no progress, its time goes on running."""
+        now, limits, content = self.loop.time(), self._reception.limits, self._dialogue.content
+        if progress:
+            self._since = now
+        elif content is None:
+            return
+        size = 0 if content is None else content.size
+        self._deadline = self._since + limits.idle_timeout + size / limits.min_rate
+        if size >= limits.min_rate * (now - self._since):
+            self._reception.roster.waits(self, now)
 
-        Only the deadline moves: the timer is set again when it fires, which is seldom.
-        """
-        self._deadline = self.loop.time() + (duration or self._timeout_duration)
-        if self._timeout_handle is None:
-            self._timeout_handle = self.loop.call_at(self._deadline, self._timeout_cb)
-
-    def _timeout_cb(self) -> None:
-        now = self.loop.time()
-        if now < self._deadline:
-            again = min(self._deadline, now + self._timeout_duration)
-            self._timeout_handle = self.loop.call_at(again, self._timeout_cb)
-        else:
+    def look_at_the_clock(self, now: float) -> None:
+        """Hang up where the client's time is over at `now`; while we are at work no time of the client's runs."""
+        if self._busy or self._parted:
+            return
+        if now >= self._deadline or now >= self._last_mail + self._reception.limits.session_timeout:
             self._reception.counters.timeouts += 1
-            self.hang_up(replies.TIMEOUT)
-
-    def hang_up(self, reply: bytes) -> None:
-        """Say a last word and end the connection."""
-        self._dialogue.ended = True
-        self._reception.roster.leave(self)
-        if self.transport is not None:
-            self._say_goodbye(cast("asyncio.WriteTransport", self.transport), reply)
-
-    def _say_goodbye(self, transport: asyncio.WriteTransport, reply: bytes) -> None:
-        """Close once `reply` is out; cut off a client that does not read it (close alone would wait for ever)."""
-        if not transport.is_closing():
-            self._reception.counters.note(reply)
-            transport.write(reply + b"\r\n")
-            transport.close()
-        self.loop.call_later(_FAREWELL, transport.abort)
+            self.hang_up(replies.TIMEOUT if now >= self._deadline else replies.STALE)

@@ -26,6 +26,9 @@ class Counters:
     connections_total: int = 0
     turned_away: int = 0
     """Connections ended because there were too many."""
+    strangers: int = 0
+    """Connections from beyond the networks that may connect."""
+    handshakes_failed: int = 0
     timeouts: int = 0
     surprises: int = 0
     """Commands that failed in an unforeseen way."""

@@ -1,78 +1,97 @@
-"""What each command does and is answered: RFC 5321 with 8BITMIME, SIZE, SMTPUTF8, PIPELINING, AUTH and enhanced codes.
+"""What each command does and is answered: RFC 5321 with 8BITMIME, SIZE, SMTPUTF8, PIPELINING, STARTTLS, AUTH and
+enhanced status codes. No socket, no clock: lines in, replies out.
 
 Recipients are only noted: they never decide who gets mail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import ClassVar, Protocol
 
 from relay.model import Envelope
 from relay.receive import replies
-from relay.receive.auth import MECHANISMS, credentials
+from relay.receive.auth import MECHANISMS, Credentials, Exchange, exchange
 from relay.receive.content import Content
 from relay.receive.limits import Limits
-from relay.receive.path import Path, parse_path
+from relay.receive.path import parse_path
 from relay.receive.replies import Refusal
+from relay.receive.transaction import Transaction, check_parameters
 
-_LINE = 510
-_LINES = {b"MAIL": _LINE + 26 + 10 + 500, b"RCPT": _LINE + 10, b"AUTH": 12288}
-"""RFC 5321 4.5.3.1.4, RFC 1870 3, RFC 6531 3.4, RFC 4954 3 and 4; without the line's end."""
-LONGEST_LINE = max(_LINES.values())
+_LINE = 2048
+LONGEST_LINE = 12288
+"""Without the line's end: RFC 4954 4 for AUTH; others get four times what RFC 5321 4.5.3.1.4 asks for, like Postfix."""
 
 _LEFT_OUT = 1000
 """Recipients beyond the limit that a client may offer; Postfix has the same overshoot limit."""
 
-_WITHOUT_AUTH = frozenset((b"EHLO", b"HELO", b"AUTH", b"NOOP", b"RSET", b"QUIT", b"HELP"))
+_WITHOUT_AUTH = frozenset((b"EHLO", b"HELO", b"AUTH", b"STARTTLS", b"NOOP", b"RSET", b"QUIT", b"HELP"))
 _IDLE = frozenset((b"EHLO", b"HELO", b"NOOP", b"RSET", b"VRFY", b"HELP"))
-_NOT_OURS = frozenset((b"EXPN", b"STARTTLS", b"BDAT", b"ETRN", b"TURN", b"SEND", b"SOML", b"SAML"))
-_WEB = frozenset((b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE"))
+_NOT_OURS = frozenset((b"EXPN", b"BDAT", b"ETRN", b"TURN", b"ATRN", b"SEND", b"SOML", b"SAML"))
+_WEB = frozenset((b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE", b"PRI"))
 
 
 class Client(Protocol):
-    """The far end of a dialogue: what `Connection` does for it."""
+    """The far end of a dialogue: what `Connection` does for it. What takes time is begun and answered later."""
 
     peer: str
     """Address of the client, without its port."""
+    secure: bool
+    """True under TLS."""
 
-    async def push(self, status: bytes, /) -> None:
-        """Send a reply."""
+    @property
+    def offers_tls(self) -> bool:
+        """True where there is a certificate."""
 
-    async def ask(self, challenge: bytes) -> bytes:
-        """Send a challenge of AUTH and return the answer. Raises Refusal, EOFError."""
+    @property
+    def offers_auth(self) -> bool:
+        """True where a password may be sent as things are."""
 
-    async def read_content(self) -> Content:
-        """Read what follows DATA to its end. Raises EOFError."""
+    @property
+    def needs_auth(self) -> bool:
+        """True where nobody may send who is not known."""
 
-    async def store(self, envelope: Envelope, content: Content) -> bytes:
-        """Put the mail down and return the reply to it."""
+    def verify(self, claimed: Credentials) -> bool | None:
+        """Return whether they are true; None where that takes its time: `verified` is called then. Raises Refusal."""
+
+    def start_tls(self) -> None:
+        """Say that we are ready, make the handshake, and begin a new dialogue."""
+
+    def store(self, envelope: Envelope, content: Content) -> None:
+        """Put the mail down, then call `stored` with the reply to it."""
 
 
 class Dialogue:
-    """The state of one client's dialogue; `answer` takes a command and returns its one reply."""
+    """The state of one client's dialogue; `hear` takes a line and returns its one reply."""
 
     def __init__(self, client: Client, limits: Limits) -> None:
         self._client = client
         self._limits = limits
         self._greeted = self._extended = self._authenticated = False
-        self._sender: str | None = None
-        self._recipients: list[str] = []
+        self._transaction: Transaction | None = None
+        self._login: Exchange | None = None
         self._errors = self._idle_commands = self._left_out = self._auth_failures = 0
+        self.content: Content | None = None
+        """The mail that comes in after DATA: what the client sends now goes there."""
         self.ended = False
         """True after the last reply."""
 
     @property
     def in_transaction(self) -> bool:
         """True between MAIL and the answer to DATA."""
-        return self._sender is not None
+        return self._transaction is not None
 
-    async def answer(self, line: bytes) -> bytes:
-        """Do what `line` asks and return the reply. Raises EOFError where the client is gone in the middle."""
+    def hear(self, line: bytes) -> bytes | None:
+        """Do what `line` asks and return the reply, None where it comes later."""
         try:
-            return await self._obey(line)
+            return self._obey(line) if self._login is None else self._challenge(line)
         except Refusal as refusal:
             return self.refused(refusal)
+
+    def overlong(self) -> bytes:
+        """Return the reply to a line that was too long, of which nothing was kept."""
+        answering, self._login = self._login is not None, None
+        return self.refused(Refusal(replies.ANSWER_TOO_LONG if answering else replies.LINE_TOO_LONG))
 
     def refused(self, refusal: Refusal) -> bytes:
         """Return the reply to a command that is refused; too many of them are the last."""
@@ -83,140 +102,169 @@ class Dialogue:
         self.ended = self.ended or refusal.last
         return refusal.reply
 
-    async def _obey(self, line: bytes) -> bytes:
+    def _obey(self, line: bytes) -> bytes | None:
         verb, _, argument = line.partition(b" ")
         verb = verb.upper()
         command = self._COMMANDS.get(verb)
         if command is None:
             raise _unknown(verb, line)
-        if len(line) > _LINES.get(verb, _LINE):
+        if len(line) > _LINE and verb != b"AUTH":
             raise Refusal(replies.LINE_TOO_LONG)
-        if self._limits.password is not None and not self._authenticated and verb not in _WITHOUT_AUTH:
+        if verb not in _WITHOUT_AUTH and not self._authenticated and self._client.needs_auth:
             raise Refusal(replies.AUTH_REQUIRED)
         if verb in _IDLE:
             self._idle_commands += 1
             if self._idle_commands > self._limits.idle_commands:
                 raise Refusal(replies.TOO_IDLE, last=True)
-        return await command(self, argument.strip(b" \t").decode("utf-8", "surrogateescape"))
+        return command(self, argument.strip(b" \t").decode("utf-8", "surrogateescape"))
 
     # --- Session ------------------------------------------------------------------------------------------------------
 
-    async def _helo(self, argument: str) -> bytes:
+    def _helo(self, argument: str) -> bytes:
         self._greet(argument, extended=False)
         return f"250 {self._limits.hostname}".encode()
 
-    async def _ehlo(self, argument: str) -> bytes:
+    def _ehlo(self, argument: str) -> bytes:
         self._greet(argument, extended=True)
-        offers = ("PIPELINING", f"SIZE {self._limits.max_size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES")
-        lines = (self._limits.hostname, *offers, f"AUTH {' '.join(MECHANISMS)}")
-        return "".join((*(f"250-{line}\r\n" for line in lines), "250 HELP")).encode()
+        offers = ["PIPELINING", f"SIZE {self._limits.max_size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
+        if self._client.offers_tls:
+            offers.append("STARTTLS")
+        if self._client.offers_auth:
+            offers.append(f"AUTH {' '.join(MECHANISMS)}")
+        return "".join((*(f"250-{line}\r\n" for line in (self._limits.hostname, *offers)), "250 HELP")).encode()
 
     def _greet(self, argument: str, *, extended: bool) -> None:
         if not argument:
             raise Refusal(replies.ARGUMENT_MISSING)
-        self._reset()
+        self._transaction = None
         self._greeted, self._extended = True, extended
 
-    def _reset(self) -> None:
-        self._sender, self._recipients = None, []
-
-    async def _noop(self, _: str) -> bytes:
+    def _noop(self, _: str) -> bytes:
         return replies.OK
 
-    async def _help(self, _: str) -> bytes:
+    def _help(self, _: str) -> bytes:
         return replies.HELP
 
-    async def _vrfy(self, argument: str) -> bytes:
+    def _vrfy(self, argument: str) -> bytes:
         if not argument:
             raise Refusal(replies.ARGUMENT_MISSING)
         return replies.NOT_VERIFIED
 
-    async def _rset(self, argument: str) -> bytes:
+    def _rset(self, argument: str) -> bytes:
         _no(argument)
-        self._reset()
+        self._transaction = None
         return replies.OK
 
-    async def _quit(self, argument: str) -> bytes:
+    def _quit(self, argument: str) -> bytes:
         _no(argument)
         self.ended = True
         return replies.BYE
 
-    async def _auth(self, argument: str) -> bytes:
+    def _starttls(self, argument: str) -> None:
+        if self._client.secure:
+            raise Refusal(replies.TLS_ALREADY)
+        if not self._client.offers_tls:
+            raise Refusal(replies.NOT_IMPLEMENTED)
+        _no(argument)
+        if not self._extended:
+            raise Refusal(replies.NO_EHLO)
+        self._client.start_tls()
+
+    # --- AUTH ---------------------------------------------------------------------------------------------------------
+
+    def _auth(self, argument: str) -> bytes | None:
         if not self._extended:
             raise Refusal(replies.NO_EHLO)
         if self._authenticated:
             raise Refusal(replies.AUTHENTICATED_ALREADY)
         if self.in_transaction:
             raise Refusal(replies.NESTED)
-        claimed = await credentials(argument, self._client.ask)
-        self._authenticated = claimed.match(self._limits.username, self._limits.password)
-        if not self._authenticated:
-            self._auth_failures += 1
-            too_many = self._auth_failures >= self._limits.auth_failures
-            raise Refusal(replies.TOO_MANY_LOGINS if too_many else replies.BAD_CREDENTIALS, last=too_many)
-        return replies.AUTHENTICATED
+        if not self._client.offers_auth:
+            raise Refusal(replies.NEEDS_TLS)
+        self._login = exchange(argument)
+        return self._challenge(None)
+
+    def _challenge(self, answer: bytes | None) -> bytes | None:
+        """Go on with AUTH: None begins it, afterwards the client's answers."""
+        login, self._login = self._login, None
+        assert login is not None  # noqa: S101 -- asked by the caller
+        try:
+            challenge = login.send(answer if answer is None else answer.strip())  # type: ignore[arg-type]  # to begin
+        except StopIteration as done:
+            true = self._client.verify(done.value)
+            return None if true is None else self.verified(true=true)
+        self._login = login
+        return b"334 " + challenge
+
+    def verified(self, *, true: bool) -> bytes:
+        """Return the reply to credentials that were looked at."""
+        if true:
+            self._authenticated = True
+            return replies.AUTHENTICATED
+        self._auth_failures += 1
+        too_many = self._auth_failures >= self._limits.auth_failures
+        return self.refused(Refusal(replies.TOO_MANY_LOGINS if too_many else replies.BAD_CREDENTIALS, last=too_many))
 
     # --- Mail ---------------------------------------------------------------------------------------------------------
 
-    async def _mail(self, argument: str) -> bytes:
+    def _mail(self, argument: str) -> bytes:
         if not self._greeted:
             raise Refusal(replies.NO_HELO)
-        if self.in_transaction:
+        if self._transaction is not None:
             raise Refusal(replies.NESTED)
         path = parse_path(argument, "FROM")
         if path is None:
             raise Refusal(replies.MAIL_SYNTAX)
-        self._check_parameters(path.parameters)
-        self._sender = path.address
+        if path.parameters:
+            check_parameters(path, self._limits.max_size, extended=self._extended)
+        transaction = Transaction(path.address, international="SMTPUTF8" in path.parameters)
+        transaction.check_charset(path.address)
+        self._transaction = transaction
         return replies.SENDER_OK
 
-    def _check_parameters(self, parameters: dict[str, str]) -> None:
-        offered = {"SIZE", "BODY", "SMTPUTF8", "AUTH"} if self._extended else set()
-        if not parameters.keys() <= offered:
-            raise Refusal(replies.UNKNOWN_PARAMETER)
-        size, body = parameters.get("SIZE", "0"), parameters.get("BODY", "7BIT")
-        if not (size.isascii() and size.isdecimal() and len(size) <= 20):
-            raise Refusal(replies.BAD_PARAMETER)
-        if body.upper() not in {"7BIT", "8BITMIME"} or parameters.get("SMTPUTF8") or parameters.get("AUTH") == "":
-            raise Refusal(replies.BAD_PARAMETER)
-        if int(size) > self._limits.max_size:
-            raise Refusal(replies.TOO_LARGE)
-
-    async def _rcpt(self, argument: str) -> bytes:
-        if not self.in_transaction:
+    def _rcpt(self, argument: str) -> bytes:
+        if self._transaction is None:
             raise Refusal(replies.NO_SENDER)
-        path = parse_path(argument, "TO") or Path("", {})
-        if not path.address:
+        path = parse_path(argument, "TO")
+        if path is None or not path.address:
             raise Refusal(replies.RCPT_SYNTAX)
         if path.parameters:
             raise Refusal(replies.UNKNOWN_PARAMETER)
-        if len(self._recipients) >= self._limits.recipients:
+        self._transaction.check_charset(path.address)
+        if not self._transaction.add(path.address, self._limits.recipients):
             self._left_out += 1
             if self._left_out > _LEFT_OUT:
                 raise Refusal(replies.TOO_MANY_ERRORS, last=True)
             raise Refusal(replies.TOO_MANY_RECIPIENTS)
-        self._recipients.append(path.address)
         return replies.RECIPIENT_OK
 
-    async def _data(self, argument: str) -> bytes:
+    def _data(self, argument: str) -> bytes:
         _no(argument)
-        if self._sender is None:
+        if self._transaction is None:
             raise Refusal(replies.NO_SENDER)
-        if not self._recipients:
+        if not self._transaction.recipients:
             raise Refusal(replies.NO_RECIPIENT)
-        envelope = Envelope(sender=self._sender, recipients=tuple(self._recipients), peer=self._client.peer)
-        await self._client.push(replies.GO_AHEAD)
-        content = await self._client.read_content()
-        try:
-            if content.too_large:
-                raise Refusal(replies.TOO_MUCH_DATA)
-            reply = await self._client.store(envelope, content)
-        finally:
-            self._reset()
+        self.content = Content(self._limits.max_size)
+        return replies.GO_AHEAD
+
+    def mail_ended(self) -> bytes | None:
+        """Return the reply to the mail that has come to its end, None where it comes later."""
+        content, self.content = self.content, None
+        transaction = self._transaction
+        assert content is not None and transaction is not None  # noqa: S101, PT018 -- `content` says so
+        if content.too_large:
+            self._transaction = None
+            return self.refused(Refusal(replies.TOO_MUCH_DATA))
+        self._client.store(transaction.envelope(self._client.peer), content)
+        return None
+
+    def stored(self, reply: bytes) -> bytes:
+        """Return `reply`, the one to a mail that was put down (or could not be), and begin anew."""
+        self._transaction = None
         self._errors = self._idle_commands = self._left_out = 0
         return reply
 
-    _COMMANDS: ClassVar[dict[bytes, Callable[[Dialogue, str], Awaitable[bytes]]]] = {
+    _COMMANDS: ClassVar[dict[bytes, Callable[[Dialogue, str], bytes | None]]] = {
         b"HELO": _helo,
         b"EHLO": _ehlo,
         b"NOOP": _noop,
@@ -224,6 +272,7 @@ class Dialogue:
         b"VRFY": _vrfy,
         b"RSET": _rset,
         b"QUIT": _quit,
+        b"STARTTLS": _starttls,
         b"AUTH": _auth,
         b"MAIL": _mail,
         b"RCPT": _rcpt,
@@ -239,4 +288,6 @@ def _no(argument: str) -> None:
 def _unknown(verb: bytes, line: bytes) -> Refusal:
     if verb in _WEB or b" HTTP/1." in line:
         return Refusal(replies.NO_WEB_SERVER, last=True)  # what follows may be a mail in a web form's disguise
+    if line.startswith(b"\x16\x03"):
+        return Refusal(replies.NOT_TLS, last=True)
     return Refusal(replies.NOT_IMPLEMENTED if verb in _NOT_OURS else replies.UNKNOWN)

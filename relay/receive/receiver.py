@@ -15,10 +15,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from relay.errors import ConfigError
 from relay.receive import replies
 from relay.receive.connection import Connection
 from relay.receive.counters import Counters, publish
-from relay.receive.limits import Limits
+from relay.receive.limits import Access, Limits
+from relay.receive.link import Link
 from relay.receive.reception import Reception, Spool
 
 _BACKLOG = 128
@@ -34,24 +36,45 @@ _log = logging.getLogger(__name__)
 class Receiver:
     """Takes mail from `start` to `stop`, in the running event loop."""
 
-    def __init__(self, spool: Spool, limits: Limits) -> None:
-        """Store into `spool`, which stays the caller's to close after `stop`."""
-        self._reception = Reception(spool, replace(limits, max_connections=_affordable(limits.max_connections)))
+    def __init__(self, spool: Spool, limits: Limits, access: Access | None = None) -> None:
+        """Store into `spool`, which stays the caller's to close after `stop`. Raises ConfigError (see Reception)."""
+        limits = replace(limits, max_connections=_affordable(limits.max_connections))
+        self._reception = Reception(spool, limits, access or Access())
         self._servers: list[asyncio.Server] = []
+        self._clock: asyncio.Task[None] | None = None
 
     @property
     def counters(self) -> Counters:
         """What happened so far."""
         return self._reception.counters
 
-    async def start(self, sockets: Sequence[socket.socket]) -> None:
-        """Accept connections on `sockets`, which are bound already."""
-        loop = asyncio.get_running_loop()
+    async def start(self, sockets: Sequence[socket.socket], tls_sockets: Sequence[socket.socket] = ()) -> None:
+        """Accept connections on `sockets`, which are bound already; on `tls_sockets` TLS begins with the first byte.
+
+        Raises ConfigError where there are such and no certificate.
+        """
+        if tls_sockets and self._reception.certificate is None:
+            raise ConfigError(("smtp.listen_tls needs smtp.tls_cert",))
         for listening in sockets:
-            server = await loop.create_server(
-                lambda: Connection(self._reception, loop), sock=listening, backlog=_BACKLOG
+            await self._listen(listening, tls_first=False)
+        for listening in tls_sockets:
+            await self._listen(listening, tls_first=True)
+        self._clock = asyncio.create_task(self._watch_the_clock())
+
+    async def _listen(self, listening: socket.socket, *, tls_first: bool) -> None:
+        loop = asyncio.get_running_loop()
+        self._servers.append(
+            await loop.create_server(
+                lambda: Connection(self._reception, loop, tls_first=tls_first), sock=listening, backlog=_BACKLOG
             )
-            self._servers.append(server)
+        )
+
+    async def _watch_the_clock(self) -> None:
+        """Look at everybody's time: cheaper than a timer for each, since time is seldom over."""
+        pause = min(1.0, max(0.02, self._reception.limits.idle_timeout / 8))
+        while True:
+            await asyncio.sleep(pause)
+            self._reception.end_overdue(asyncio.get_running_loop().time())
 
     async def stop(self) -> None:
         """Stop accepting, let transactions under way end within `stop_within` seconds, close all connections."""
@@ -60,8 +83,11 @@ class Receiver:
         self._reception.stopping = True
         await self._send_home(self._reception.roster.idle(), self._reception.limits.stop_within)
         await self._send_home(self._reception.roster, _LAST_WORDS)
+        if self._clock is not None:
+            self._clock.cancel()
+        self._reception.login.close()
 
-    async def _send_home(self, connections: Iterable[Connection], seconds: float) -> None:
+    async def _send_home(self, connections: Iterable[Link], seconds: float) -> None:
         """Hang up on `connections`, then wait until nobody is left, at most so long."""
         for connection in connections:
             connection.hang_up(replies.STOPPING)
@@ -80,14 +106,19 @@ async def receive(
     sockets: Sequence[socket.socket],
     spool: Spool,
     limits: Limits,
+    access: Access | None = None,
     *,
+    tls_sockets: Sequence[socket.socket] = (),
     stop: asyncio.Event,
     counters_file: Path | None = None,
     publish_every: float = 2.0,
 ) -> None:
-    """Take mail until `stop` is set, publishing the counters to `counters_file` every `publish_every` seconds."""
-    receiver = Receiver(spool, limits)
-    await receiver.start(sockets)
+    """Take mail until `stop` is set, publishing the counters to `counters_file` every `publish_every` seconds.
+
+    Raises ConfigError where `access` cannot be used.
+    """
+    receiver = Receiver(spool, limits, access)
+    await receiver.start(sockets, tls_sockets)
     while not stop.is_set():
         if counters_file is not None:
             receiver.publish(counters_file)

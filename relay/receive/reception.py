@@ -12,16 +12,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from relay.errors import SpoolError
+from relay.errors import ConfigError, SpoolError
 from relay.model import Envelope, Kept
 from relay.receive import replies
+from relay.receive.auth import Login
+from relay.receive.certificate import Certificate
 from relay.receive.content import Content
 from relay.receive.counters import Counters
-from relay.receive.limits import Limits
+from relay.receive.limits import Access, Limits
+from relay.receive.networks import Networks
 from relay.receive.roster import Roster
 
 if TYPE_CHECKING:
-    from relay.receive.connection import Connection
+    from relay.receive.link import Link
 
 _log = logging.getLogger(__name__)
 
@@ -32,8 +35,17 @@ class Spool(Protocol):
     records: int
     syncs: int
 
-    async def append(self, *, received_at: datetime, envelope: Envelope, kept: Kept, content: bytes, size: int) -> int:
-        """Return once the mail is on the disk; raise SpoolError where it is not."""
+    def submit(
+        self,
+        *,
+        received_at: datetime,
+        envelope: Envelope,
+        kept: Kept,
+        content: bytes,
+        size: int,
+        done: Callable[[int | SpoolError], None],
+    ) -> None:
+        """Call `done` once the mail is on the disk, or with the reason why it is not. Raises SpoolError."""
 
 
 def _utc_now() -> datetime:
@@ -43,10 +55,15 @@ def _utc_now() -> datetime:
 class Reception:
     """One receiver's limits, counters, connections and spool."""
 
-    def __init__(self, spool: Spool, limits: Limits, *, now: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(self, spool: Spool, limits: Limits, access: Access, *, now: Callable[[], datetime] = _utc_now) -> None:
+        """Raises ConfigError where `access` cannot be used: its certificate, its password's hash."""
         self.limits = limits
+        self.auth_in_clear = access.auth_in_clear
+        self.clients, self.proxies = Networks(access.clients), Networks(access.proxies)
+        self.certificate = Certificate(access.tls_cert, access.tls_key) if access.tls_cert else None
+        self.login = _login(access)
         self.counters = Counters()
-        self.roster: Roster[Connection] = Roster(limits.max_connections)
+        self.roster: Roster[Link] = Roster(limits.max_connections, limits.max_per_client)
         self.stopping = False
         self.quiet = asyncio.Event()
         """Set while no connection is open."""
@@ -55,29 +72,43 @@ class Reception:
         self._now = now
         self._in_trouble = False
 
-    async def take(self, envelope: Envelope, content: Content) -> bytes:
-        """Put a complete mail into the spool and return the reply to it."""
+    def take(self, envelope: Envelope, content: Content, answer: Callable[[bytes], None]) -> None:
+        """Put a complete mail into the spool and call `answer` with the reply to it, later. Raises SpoolError."""
         kept, data = content.kept()
-        moment = self._now()
-        if not await self._append(moment, envelope, kept, data, content.size):
-            kept = Kept.COUNT
-            bare = Envelope(sender=envelope.sender, recipients=(), peer=envelope.peer)
-            if not await self._append(moment, bare, kept, b"", content.size):
-                return replies.NO_ROOM
-        self._book(kept, content.size)
-        return replies.STORED
+        moment, size = self._now(), content.size
 
-    async def _append(self, moment: datetime, envelope: Envelope, kept: Kept, data: bytes, size: int) -> bool:
+        def outcome(found: int | SpoolError) -> None:
+            if isinstance(found, SpoolError):
+                self._note_trouble(found)
+                self._count_only(moment, envelope, size, answer)
+            else:
+                self._in_trouble = False
+                self._book(kept, size)
+                answer(replies.STORED)
+
+        self._spool.submit(received_at=moment, envelope=envelope, kept=kept, content=data, size=size, done=outcome)
+
+    def _count_only(self, moment: datetime, envelope: Envelope, size: int, answer: Callable[[bytes], None]) -> None:
+        """Keep no more of a mail than the fact that it came."""
+
+        def outcome(found: int | SpoolError) -> None:
+            if isinstance(found, SpoolError):
+                self._note_trouble(found)
+                answer(replies.NO_ROOM)
+            else:
+                self._book(Kept.COUNT, size)
+                answer(replies.STORED)
+
+        bare = Envelope(sender=envelope.sender, recipients=(), peer=envelope.peer)
         try:
-            await self._spool.append(received_at=moment, envelope=envelope, kept=kept, content=data, size=size)
+            self._spool.submit(received_at=moment, envelope=bare, kept=Kept.COUNT, content=b"", size=size, done=outcome)
         except SpoolError as error:
-            if not self._in_trouble:
-                _log.error("%s", error)  # once: with every mail it would fill what room is left
-            self._in_trouble = True
-            return False
-        if self._in_trouble and kept is not Kept.COUNT:
-            self._in_trouble = False
-        return True
+            outcome(error)
+
+    def _note_trouble(self, error: SpoolError) -> None:
+        if not self._in_trouble:
+            _log.error("%s", error)  # once: with every mail it would fill what room is left
+        self._in_trouble = True
 
     def _book(self, kept: Kept, size: int) -> None:
         counters = self.counters
@@ -98,6 +129,18 @@ class Reception:
         if not self.counters.connections:
             self.quiet.set()
 
+    def end_overdue(self, now: float) -> None:
+        """Hang up on every client whose time is over at `now`, a moment of the loop."""
+        for connection in self.roster:
+            connection.look_at_the_clock(now)
+
     def snapshot(self) -> dict[str, int]:
         """What the spool counts, to be published with the counters."""
         return {"records": self._spool.records, "syncs": self._spool.syncs}
+
+
+def _login(access: Access) -> Login:
+    try:
+        return Login(access.username, access.password)
+    except ValueError as error:
+        raise ConfigError((f"smtp.password {error}",)) from error

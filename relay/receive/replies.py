@@ -14,7 +14,7 @@ class Refusal(Exception):
     @property
     def counts(self) -> bool:
         """True where it counts against the client: our own trouble, a large mail and failed logins do not, here."""
-        return self.reply[:1] == b"5" and self.reply not in {BAD_CREDENTIALS, TOO_MUCH_DATA}
+        return self.reply[:1] == b"5" and self.reply not in _FORGIVEN
 
 
 BYE = b"221 2.0.0 Bye"
@@ -23,8 +23,9 @@ OK = b"250 2.0.0 OK"
 STORED = b"250 2.6.0 Stored"
 SENDER_OK = b"250 2.1.0 OK"
 RECIPIENT_OK = b"250 2.1.5 OK"
-NOT_VERIFIED = b"252 2.1.5 Not verified"
+NOT_VERIFIED = b"252 2.0.0 Not verified"
 AUTHENTICATED = b"235 2.7.0 Authenticated"
+READY_FOR_TLS = b"220 2.0.0 Ready for TLS"
 GO_AHEAD = b"354 End with <CRLF>.<CRLF>"
 
 TIMEOUT = b"421 4.4.2 Timed out"
@@ -32,9 +33,12 @@ CROWDED = b"421 4.3.2 Too many connections, try again later"
 STOPPING = b"421 4.3.2 Restarting, try again at once"
 TOO_MANY_ERRORS = b"421 4.7.0 Too many errors"
 TOO_IDLE = b"421 4.7.0 Too many commands without a mail"
+TOO_MUCH_NOISE = b"421 4.7.0 No command in all this"
+STALE = b"421 4.4.2 No mail for too long"
 TOO_MANY_LOGINS = b"421 4.7.0 Too many failed logins"
 SURPRISE = b"451 4.3.0 Cannot do that now, try again later"
 NO_ROOM = b"452 4.3.1 Cannot store mail now, try again later"
+LOGINS_BUSY = b"454 4.7.0 Too many logins at once, try again later"
 TOO_MANY_RECIPIENTS = b"452 4.5.3 Too many recipients"
 
 UNKNOWN = b"500 5.5.2 Unknown command"
@@ -48,6 +52,7 @@ BAD_PARAMETER = b"501 5.5.4 Bad value of a parameter"
 NOT_BASE64 = b"501 5.5.2 Not valid base64"
 NOT_PLAIN = b"501 5.5.2 Not a valid PLAIN message"
 AUTH_CANCELLED = b"501 5.7.0 Cancelled"
+NOT_TLS = b"501 5.5.2 TLS begins with STARTTLS here"
 NOT_IMPLEMENTED = b"502 5.5.1 Not implemented"
 NO_WEB_SERVER = b"502 5.5.1 This is a mail server"
 NO_HELO = b"503 5.5.1 Send EHLO or HELO first"
@@ -56,9 +61,16 @@ NO_SENDER = b"503 5.5.1 Send MAIL first"
 NO_RECIPIENT = b"503 5.5.1 Send RCPT first"
 NESTED = b"503 5.5.1 A mail is under way already"
 AUTHENTICATED_ALREADY = b"503 5.5.1 Authenticated already"
+TLS_ALREADY = b"503 5.5.1 TLS is in use already"
 UNKNOWN_MECHANISM = b"504 5.5.4 Unknown mechanism"
 AUTH_REQUIRED = b"530 5.7.0 Authentication required"
 BAD_CREDENTIALS = b"535 5.7.8 Wrong user name or password"
+NOT_FOR_OTHERS = b"535 5.7.8 Acting for another user is not possible"
+NEEDS_TLS = b"538 5.7.11 Encryption required: send STARTTLS first"
 TOO_LARGE = b"552 5.3.4 Mail too large"
 TOO_MUCH_DATA = b"552 5.3.4 Mail was too large"
+NEEDS_SMTPUTF8 = b"553 5.6.7 Not ASCII: SMTPUTF8 is required"
+NO_STRANGERS = b"554 5.7.1 Access denied"
 UNKNOWN_PARAMETER = b"555 5.5.4 Unknown parameter"
+
+_FORGIVEN = frozenset((BAD_CREDENTIALS, TOO_MUCH_DATA))

@@ -1,11 +1,12 @@
 """Who is connected, and who goes when there are too many: the longest-idle first, never one at work.
 
-A client that waits with no transaction open is idle. One in a transaction is at work, unless
-it has been silent for `PATIENCE` seconds.
+A client that owes us something (a command, the rest of its mail) with no transaction open is
+idle. One in a transaction is at work, unless it has given nothing for `PATIENCE` seconds.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Generic, Protocol, TypeVar
 
@@ -14,6 +15,8 @@ PATIENCE = 30.0
 
 class Client(Protocol):
     """A connection as the roster sees it."""
+
+    peer: str
 
     @property
     def in_transaction(self) -> bool:
@@ -24,13 +27,15 @@ ClientT = TypeVar("ClientT", bound=Client)
 
 
 class Roster(Generic[ClientT]):
-    """The connections of one receiver, at most `limit`; moments are the event loop's."""
+    """The connections of one receiver, at most `limit`, and `per_client` from one address; moments are the loop's."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, per_client: int) -> None:
         self._limit = limit
-        self._present: set[ClientT] = set()
+        self._per_client = per_client
+        self._present: dict[ClientT, str] = {}
+        self._addresses: Counter[str] = Counter()
         self._waiting: dict[ClientT, float] = {}
-        """Those whose next command we wait for and since when, longest first."""
+        """Those who owe us something and since when, longest first."""
 
     def __len__(self) -> int:
         return len(self._present)
@@ -43,31 +48,44 @@ class Roster(Generic[ClientT]):
         """True where one must go before another can come."""
         return len(self._present) >= self._limit
 
+    def crowded(self, address: str) -> bool:
+        """True where so many have come from `address` that one of them should go. A proxy or Docker may stand there."""
+        return self._addresses[address] >= self._per_client
+
     def enter(self, client: ClientT) -> None:
         """Add a connection."""
-        self._present.add(client)
+        self._present[client] = client.peer
+        self._addresses[client.peer] += 1
 
     def leave(self, client: ClientT) -> None:
         """Remove a connection; harmless where it is gone already."""
-        self._present.discard(client)
+        address = self._present.pop(client, None)
+        if address is None:
+            return
         self._waiting.pop(client, None)
+        self._addresses[address] -= 1
+        if not self._addresses[address]:
+            del self._addresses[address]
 
     def waits(self, client: ClientT, now: float) -> None:
-        """Note that the client's next command is awaited (a connection that is ending may say so too late)."""
+        """Note that something of the client is awaited, from now on (one that is ending may say so too late)."""
         if client in self._present:
+            self._waiting.pop(client, None)
             self._waiting[client] = now
 
     def works(self, client: ClientT) -> None:
-        """Note that the client has sent a command."""
+        """Note that the client waits for us."""
         self._waiting.pop(client, None)
 
     def idle(self) -> list[ClientT]:
         """Those that wait with no transaction open, longest first."""
         return [client for client in self._waiting if not client.in_transaction]
 
-    def expendable(self, now: float) -> ClientT | None:
-        """The one that goes first, None where all are at work."""
+    def expendable(self, now: float, address: str | None = None) -> ClientT | None:
+        """The one (from `address`) that goes first, None where all are at work."""
         for client, since in self._waiting.items():
+            if address not in {None, client.peer}:
+                continue
             if not client.in_transaction or now - since >= PATIENCE:
                 return client
         return None

@@ -1,102 +1,103 @@
-"""What has come from the socket and was not used yet, as lines or as it came. Bounded.
+"""What has come from the client and was not used yet: lines, or bytes as they came. Bounded.
 
 While more than `_HIGH` bytes wait, the socket is not read: TCP slows the client down.
 """
 
 from __future__ import annotations
 
-import asyncio
+from typing import Protocol
 
 _HIGH = 128 << 10
 _LOW = 32 << 10
+_NOISE = 16 << 20
+_CR = 13
+
+
+class Source(Protocol):
+    """Where the bytes come from: the reading side of a transport."""
+
+    def pause_reading(self) -> None:
+        """Let TCP hold the client back."""
+
+    def resume_reading(self) -> None:
+        """Go on."""
 
 
 class LineTooLong(Exception):
     """A line was longer than allowed; it has been skipped up to its end."""
 
 
+class TooMuchNoise(Exception):
+    """A line has no end; it is not worth waiting for it."""
+
+
 class Stream:
-    """The client's bytes, in order; one reader at a time. Reading at the end of them raises EOFError."""
+    """The client's bytes, in order."""
 
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._ended = False
-        self._paused = False
-        self._transport: asyncio.ReadTransport | None = None
-        self._wanted: asyncio.Future[None] | None = None
-
-    def attach(self, transport: asyncio.ReadTransport) -> None:
-        """Read from `transport` from now on; what came before the change (of STARTTLS) is dropped: RFC 3207 4.2."""
-        self._transport = transport
-        self._buffer.clear()
+    def __init__(self, limit: int) -> None:
+        """Lines may have `limit` bytes."""
+        self._limit = limit
+        self._data = b""
+        self._at = 0
+        self._skipped = 0
         self._paused = False
 
-    def feed(self, data: bytes) -> None:
-        """Take what the socket gave."""
-        self._buffer += data
-        self._wake()
-        if len(self._buffer) > _HIGH and not self._paused and self._transport is not None:
-            self._transport.pause_reading()
+    def __len__(self) -> int:
+        return len(self._data) - self._at
+
+    def feed(self, data: bytes, source: Source) -> None:
+        """Take what came from `source`."""
+        self._data = self._data[self._at :] + data if len(self._data) > self._at else data
+        self._at = 0
+        if len(self._data) > _HIGH and not self._paused:
+            source.pause_reading()
             self._paused = True
 
-    def feed_eof(self) -> None:
-        """Nothing more will come; what has come can still be read."""
-        self._ended = True
-        self._wake()
-
-    @property
-    def empty(self) -> bool:
-        """True where reading would have to wait."""
-        return not self._buffer
-
-    async def line(self, limit: int) -> bytes:
-        """Return the next line without its end, CRLF or LF. Raises LineTooLong where it has over `limit` bytes."""
-        end = self._buffer.find(b"\n")
-        while end < 0:
-            seen = len(self._buffer)
-            if seen > limit:
-                await self._skip_line()
-                raise LineTooLong
-            await self._more()
-            end = self._buffer.find(b"\n", seen)
-        line = self._cut(end + 1)
-        if len(line) > limit:
-            raise LineTooLong
-        return line[:-2] if line.endswith(b"\r\n") else line[:-1]
-
-    async def some(self) -> bytes:
-        """Return all that has come, at least one byte."""
-        if not self._buffer:
-            await self._more()
-        return self._cut(len(self._buffer))
-
-    def unread(self, data: bytes) -> None:
-        """Put `data` back, to be read first."""
-        self._buffer[:0] = data
-
-    async def _skip_line(self) -> None:
-        while (end := self._buffer.find(b"\n")) < 0:
-            self._cut(len(self._buffer))
-            await self._more()
-        self._cut(end + 1)
-
-    def _cut(self, length: int) -> bytes:
-        data = bytes(self._buffer[:length])
-        del self._buffer[:length]
-        if self._paused and len(self._buffer) < _LOW and self._transport is not None:
+    def relax(self, source: Source) -> None:
+        """Go on reading `source` where it was paused and there is room again."""
+        if self._paused and len(self) < _LOW:
             self._paused = False
-            self._transport.resume_reading()
+            source.resume_reading()
+
+    def line(self) -> bytes | None:
+        """Return the next line without its end, CRLF or LF; None where it has not come to its end.
+
+        Raises LineTooLong where it was over the limit, TooMuchNoise where it is far over it and goes on.
+        """
+        start = self._at
+        end = self._data.find(b"\n", start)
+        if end < 0:
+            self._give_up_line()
+            return None
+        self._at = end + 1
+        if self._skipped or end - start > self._limit + 1:
+            self._skipped = 0
+            raise LineTooLong
+        return self._data[start : end - 1 if end > start and self._data[end - 1] == _CR else end]
+
+    def _give_up_line(self) -> None:
+        """Skip what there is of a line that is too long already."""
+        if len(self) + self._skipped <= self._limit + 1:
+            return
+        self._skipped += len(self)
+        self.clear()
+        if self._skipped > _NOISE:
+            raise TooMuchNoise
+
+    def begins(self, prefix: bytes) -> bool:
+        """True where what comes next begins with `prefix`, as far as it has come, and something has."""
+        return self._data.startswith(prefix, self._at)
+
+    def take(self) -> bytes:
+        """Return all that has come."""
+        data = self._data[self._at :] if self._at else self._data
+        self.clear()
         return data
 
-    async def _more(self) -> None:
-        if self._ended:
-            raise EOFError
-        self._wanted = asyncio.get_running_loop().create_future()
-        try:
-            await self._wanted
-        finally:
-            self._wanted = None
+    def unread(self, data: bytes) -> None:
+        """Put `data` back, to be read first. Only after `take`."""
+        self._data = data
 
-    def _wake(self) -> None:
-        if self._wanted is not None and not self._wanted.done():
-            self._wanted.set_result(None)
+    def clear(self) -> None:
+        """Forget all that has come (as after STARTTLS: RFC 3207 4.2)."""
+        self._data, self._at = b"", 0

@@ -20,7 +20,7 @@ from typing import Any
 import uvloop
 
 from relay.errors import RelayError
-from relay.receive import Limits, receive
+from relay.receive import Access, Limits, receive
 from relay.service import roles
 from relay.spool import SpoolWriter
 
@@ -45,7 +45,16 @@ async def _receive(
         if lifeline:
             lifeline.act = lambda: loop.call_soon_threadsafe(stop.set)
             stack.callback(roles.beat(_answers(loop)))
-        await receive(bound, writer, Limits(**order["limits"]), stop=stop, counters_file=folder / "receiver.json")
+        plain = len(bound) - order["tls_sockets"]
+        await receive(
+            bound[:plain],
+            writer,
+            Limits(**order["limits"]),
+            Access(**order["access"]),
+            tls_sockets=bound[plain:],
+            stop=stop,
+            counters_file=folder / "receiver.json",
+        )
     await writer.close()
 
 
@@ -73,5 +82,5 @@ def be_child(order: Mapping[str, Any], bound: Sequence[socket.socket], lifeline:
         run(order, bound, lifeline)
     except RelayError as error:
         log.critical("the receiver cannot work: %s", error)
-        return 1
+        return roles.USAGE if isinstance(error, roles.UNUSABLE) else 1
     return 0

@@ -22,6 +22,8 @@ from relay.errors import ConfigError, InUse, LedgerTooNew, RelayError, TemplateE
 
 UNUSABLE = (ConfigError, TemplateError, LedgerTooNew)
 """What a child cannot work with however often it is started."""
+USAGE = 2
+"""The exit code of a child that cannot work with the configuration it was given."""
 BEAT = 0.5
 """Seconds between two signs of life."""
 

@@ -13,6 +13,7 @@ from relay.errors import RelayError
 
 if TYPE_CHECKING:
     from relay.config import Listen
+    from relay.config.settings import Smtp
 
 BACKLOG = 128
 """Enough for a storm; far longer ones made a server spin when it ran out of descriptors."""
@@ -71,7 +72,7 @@ def _advice(error: OSError) -> str:
 
 
 def inherited(environ: Mapping[str, str]) -> dict[str, list[socket.socket]]:
-    """Return the sockets a service manager handed down, by name: `http` where it is named so, else `smtp`.
+    """Return the sockets a service manager handed down, by name: `http` or `smtps` where it is named so, else `smtp`.
 
     None are there unless `LISTEN_PID` is this very process.
     """
@@ -82,6 +83,18 @@ def inherited(environ: Mapping[str, str]) -> dict[str, list[socket.socket]]:
     found: dict[str, list[socket.socket]] = {}
     for index in range(count):
         sock = socket.socket(fileno=_FIRST_INHERITED + index)
-        name = names[index] if index < len(names) and names[index] == "http" else "smtp"
+        name = names[index] if index < len(names) and names[index] in {"http", "smtps"} else "smtp"
         found.setdefault(name, []).append(sock)
     return found
+
+
+def implicit_tls(
+    handed: Mapping[str, list[socket.socket]], smtp: Smtp, *, patience: float = 0.0
+) -> list[socket.socket]:
+    """Return the sockets on which TLS begins with the first byte: handed down, or bound as `smtp.listen_tls` says.
+
+    None are where nothing asks for them. Raises CannotListen.
+    """
+    if "smtps" in handed:
+        return handed["smtps"]
+    return [bind(smtp.listen_tls, patience=patience)] if smtp.listen_tls else []

@@ -22,6 +22,7 @@ from typing import Any
 import structlog
 
 from relay.errors import ConfigError
+from relay.service.roles import USAGE
 
 log = structlog.get_logger()
 
@@ -33,10 +34,6 @@ START = 60.0
 """Seconds a child may take until its first sign of life."""
 STEADY = 30.0
 """Seconds a child must have lived for its next death to count as the first."""
-
-
-USAGE = 2
-"""The exit code of a child that cannot work with the configuration it was given."""
 
 
 class Unstartable(ConfigError):

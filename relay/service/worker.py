@@ -35,7 +35,6 @@ from relay.ledger import Ledger
 from relay.outbox import Outbox
 from relay.service import logs, roles, sockets
 from relay.service.assembly import Places, make_renderer, worker_name
-from relay.service.supervisor import USAGE
 from relay.sort import Sort
 from relay.spool import Claims, SpoolReader
 from relay.web import Server, Vitals, create_app
@@ -187,4 +186,4 @@ def be_child(order: Mapping[str, Any], bound: Sequence[socket.socket], lifeline:
         return run(settings, bound, lifeline)
     except RelayError as error:
         log.critical("the worker cannot start", why=str(error))
-        return USAGE if isinstance(error, roles.UNUSABLE) else 1
+        return roles.USAGE if isinstance(error, roles.UNUSABLE) else 1

@@ -13,7 +13,7 @@ from typing import Any, Self
 import uvloop
 
 from relay.model import Record
-from relay.receive import Limits, Receiver
+from relay.receive import Access, Limits, Receiver
 from relay.spool import SpoolReader, SpoolWriter
 
 
@@ -97,9 +97,13 @@ class Talk:
 class Reception:
     """A running receiver."""
 
-    def __init__(self, folder: Path, limits: Limits, wrap: Callable[[SpoolWriter], Any]) -> None:
+    def __init__(
+        self, folder: Path, limits: Limits, access: Access, wrap: Callable[[SpoolWriter], Any], tls_first: bool
+    ) -> None:
         self.folder = folder
         self._limits = limits
+        self._access = access
+        self._tls_first = tls_first
         self._wrap = wrap
         self._socket = listening()
         self.port: int = self._socket.getsockname()[1]
@@ -117,8 +121,9 @@ class Reception:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         writer = SpoolWriter.open(self.folder)
-        self.receiver = Receiver(self._wrap(writer), self._limits)
-        await self.receiver.start([self._socket])
+        self.receiver = Receiver(self._wrap(writer), self._limits, self._access)
+        sockets = [self._socket]
+        await self.receiver.start([], sockets) if self._tls_first else await self.receiver.start(sockets)
         self._ready.set()
         await self._stop.wait()
         await self.receiver.stop()
@@ -170,8 +175,13 @@ class Reception:
 
 @contextlib.contextmanager
 def receiving(
-    folder: Path, limits: Limits | None = None, *, wrap: Callable[[SpoolWriter], Any] = lambda writer: writer
+    folder: Path,
+    limits: Limits | None = None,
+    access: Access | None = None,
+    *,
+    wrap: Callable[[SpoolWriter], Any] = lambda writer: writer,
+    tls_first: bool = False,
 ) -> Iterator[Reception]:
     """Run a receiver with its spool in `folder`; `wrap` may put something between it and the spool."""
-    with Reception(folder, limits or Limits(stop_within=0.2), wrap) as reception:
+    with Reception(folder, limits or Limits(stop_within=0.2), access or Access(), wrap, tls_first) as reception:
         yield reception

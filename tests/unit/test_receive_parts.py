@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import re
 import time
@@ -15,7 +14,7 @@ from relay.model import Kept
 from relay.receive.content import Content
 from relay.receive.path import parse_path
 from relay.receive.roster import PATIENCE, Roster
-from relay.receive.stream import LineTooLong, Stream
+from relay.receive.stream import LineTooLong, Stream, TooMuchNoise
 
 # --- The end of DATA --------------------------------------------------------------------------------------------------
 
@@ -77,7 +76,7 @@ def test_no_text_surprises_the_grammar(text):
 # --- The buffer -------------------------------------------------------------------------------------------------------
 
 
-class Pausing(asyncio.ReadTransport):
+class Pausing:
     paused = False
 
     def pause_reading(self) -> None:
@@ -87,64 +86,86 @@ class Pausing(asyncio.ReadTransport):
         self.paused = False
 
 
-async def test_socket_is_not_read_while_much_waits():
-    transport, stream = Pausing(), Stream()
-    stream.attach(transport)
+def test_socket_is_not_read_while_much_waits():
+    source, stream = Pausing(), Stream(100)
     for _ in range(10):
-        stream.feed(b"x" * 50_000)
-        if transport.paused:
+        stream.feed(b"x" * 50_000, source)
+        if source.paused:
             break
 
-    assert transport.paused
-    assert len(await stream.some()) <= 200_000
-    assert not transport.paused
+    assert source.paused
+    assert len(stream.take()) <= 200_000
+    stream.relax(source)
+    assert not source.paused
 
 
-async def test_too_long_line_is_skipped_in_little_memory_and_the_next_one_is_found():
-    transport, stream = Pausing(), Stream()
-    stream.attach(transport)
-    line = asyncio.ensure_future(stream.line(100))
+def test_too_long_line_is_skipped_in_little_memory_and_the_next_one_is_found():
+    source, stream = Pausing(), Stream(100)
     for _ in range(1000):
-        stream.feed(b"x" * 10_000)
-        await asyncio.sleep(0)
-        assert len(stream._buffer) <= 200_000
-    stream.feed(b"\r\nnext\r\n")
+        stream.feed(b"x" * 10_000, source)
+        assert stream.line() is None
+        assert len(stream) <= 200_000
+    stream.feed(b"\r\nnext\r\n", source)
 
     with pytest.raises(LineTooLong):
-        await line
-    assert await stream.line(100) == b"next"
+        stream.line()
+    assert stream.line() == b"next"
+    assert stream.line() is None
 
 
-async def test_what_was_said_in_clear_is_forgotten_when_the_transport_changes():
-    stream = Stream()
-    stream.attach(Pausing())
-    stream.feed(b"MAIL FROM:<injected@example.com>\r\n")
-    stream.attach(Pausing())
-    stream.feed(b"EHLO x\r\n")
+def test_line_without_any_end_is_given_up():
+    source, stream = Pausing(), Stream(100)
 
-    assert await stream.line(100) == b"EHLO x"
+    for _ in range(160):
+        stream.feed(b"x" * 100_000, source)
+        assert stream.line() is None
+
+    stream.feed(b"x" * 1_000_000, source)
+    with pytest.raises(TooMuchNoise):
+        stream.line()
 
 
-async def test_end_is_told_after_what_came_before_it():
-    stream = Stream()
-    stream.feed(b"NOOP\r\nhalf")
-    stream.feed_eof()
+@given(st.lists(st.sampled_from([b"NOOP", b"\r", b"\n", b"\r\n", b"x" * 30, b"y" * 60]), max_size=30), st.data())
+def test_lines_are_the_same_however_they_are_cut(parts, data):
+    whole = b"".join(parts)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=8)))
+    source, stream = Pausing(), Stream(100)
+    found: list[bytes | None] = []
+    for start, end in itertools.pairwise([0, *cuts, len(whole)]):
+        stream.feed(whole[start:end], source)
+        found += all_lines(stream)
 
-    assert await stream.line(100) == b"NOOP"
-    with pytest.raises(EOFError):
-        await stream.line(100)
+    expected = [line[:-1] if line.endswith(b"\r") else line for line in whole.split(b"\n")[:-1]]
+    long = [len(line) > 101 for line in whole.split(b"\n")[:-1]]
+    assert [line is None or line == want for line, want in zip(found, expected, strict=True)] == [True] * len(found)
+    assert [line is None for line in found if line is None] == [True] * sum(long)
+
+
+def all_lines(stream: Stream) -> list[bytes | None]:
+    """Every line that is there, None for one that was too long."""
+    found: list[bytes | None] = []
+    while True:
+        try:
+            line = stream.line()
+        except LineTooLong:
+            found.append(None)
+        else:
+            if line is None:
+                return found
+            found.append(line)
 
 
 # --- Who goes first ---------------------------------------------------------------------------------------------------
 
 
 class Someone:
-    def __init__(self, *, in_transaction: bool = False) -> None:
+    def __init__(self, *, in_transaction: bool = False, peer: str = "127.0.0.1") -> None:
         self.in_transaction = in_transaction
+        self.peer = peer
 
 
 def test_one_silent_in_its_transaction_goes_only_after_a_while_and_one_at_work_never():
-    roster: Roster[Someone] = Roster(3)
+    roster: Roster[Someone] = Roster(3, 3)
     silent, working, idle = Someone(in_transaction=True), Someone(in_transaction=True), Someone()
     for client in (silent, working, idle):
         roster.enter(client)
@@ -164,7 +185,7 @@ def test_one_silent_in_its_transaction_goes_only_after_a_while_and_one_at_work_n
 
 
 def test_one_that_left_is_never_found_again():
-    roster: Roster[Someone] = Roster(1)
+    roster: Roster[Someone] = Roster(1, 1)
     client = Someone()
     roster.enter(client)
     roster.leave(client)

@@ -1,0 +1,150 @@
+"""The link to one client: what goes out, how it becomes TLS, how it ends. The one place that knows aiosmtpd's SMTP.
+
+That class stays the base of the protocol, by its released API; its loop is replaced, since it
+lets exceptions out, refuses long lines, sets no bounds, and spends most of its time on a task,
+a stream and log lines for each client.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+from aiosmtpd.smtp import SMTP
+
+from relay.receive.reception import Reception
+from relay.receive.stream import Stream
+
+_FAREWELL = 2.0
+"""Seconds for a last reply to get out before the connection is cut."""
+_HANDSHAKE = 60.0
+"""Seconds for a TLS handshake, at most."""
+
+
+class _NoHooks:
+    """The library lists the members of its handler for each connection: this one has none."""
+
+    def __dir__(self) -> list[str]:
+        return []
+
+
+_NO_HOOKS = _NoHooks()
+
+
+class Link(SMTP):
+    """The protocol of one connection, without what is said on it."""
+
+    def __init__(self, reception: Reception, loop: asyncio.AbstractEventLoop, *, longest_line: int) -> None:
+        super().__init__(_NO_HOOKS, hostname=reception.limits.hostname, loop=loop)
+        self.peer = ""
+        """Address of the client, without its port."""
+        self.secure = False
+        """True under TLS."""
+        self._reception = reception
+        self._stream = Stream(longest_line)
+        self._out: list[bytes] = []
+        self._parted = self._lost = False
+        """The client was told the last; it is gone."""
+        self._wire: asyncio.Transport
+
+    def __dir__(self) -> list[str]:
+        """Nothing: the library lists members for each connection to find commands that the dialogue has in a table."""
+        return []
+
+    @property
+    def in_transaction(self) -> bool:
+        """True while a mail is under way: a link alone carries none."""
+        return False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take note of the socket."""
+        self._wire = cast("asyncio.Transport", transport)
+        self._reception.opened()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Forget the client."""
+        if not self._lost:
+            self._lost = True
+            self._reception.closed()
+            self._reception.roster.leave(self)
+
+    # --- Out ----------------------------------------------------------------------------------------------------------
+
+    def _reply(self, reply: bytes | None) -> None:
+        """Have `reply` sent with the next flush."""
+        if reply is not None:
+            self._reception.counters.note(reply)
+            self._out += (reply, b"\r\n")
+
+    def _flush(self) -> None:
+        if self._out:
+            data = b"".join(self._out)
+            self._out.clear()
+            self._wire.write(data)
+        self._stream.relax(self._wire)
+
+    # --- TLS ----------------------------------------------------------------------------------------------------------
+
+    def _begin_tls(self) -> None:
+        """Shake hands; `_secured` is called where that went well, else the connection ends."""
+        self._handler_coroutine = self.loop.create_task(self._shake_hands())
+
+    async def _shake_hands(self) -> None:
+        certificate = self._reception.certificate
+        assert certificate is not None  # noqa: S101 -- offered only with one
+        plain = self._wire
+        seconds = min(_HANDSHAKE, self._reception.limits.idle_timeout)
+        try:
+            secured = await self.loop.start_tls(
+                plain, self, certificate.context(), server_side=True, ssl_handshake_timeout=seconds
+            )
+        except Exception:  # noqa: BLE001 -- a handshake fails in as many ways as there are clients
+            secured = None
+        if secured is None or secured.is_closing():
+            self._reception.counters.handshakes_failed += 1
+            plain.abort()
+            self.connection_lost(None)  # the loop tells nobody of a connection that is lost in a handshake
+            return
+        self._wire, self.secure = secured, True
+        self._secured()
+
+    def _secured(self) -> None:
+        """Go on under TLS."""
+
+    # --- The end ------------------------------------------------------------------------------------------------------
+
+    def look_at_the_clock(self, now: float) -> None:
+        """Hang up where the client's time is over at `now`: a link alone has all the time."""
+
+    def hang_up(self, reply: bytes) -> None:
+        """Say a last word and end the connection, at once where the last word was said before."""
+        if self._parted:
+            self._wire.abort()
+        else:
+            self._reply(reply)
+            self._part(linger=False)
+
+    def _part(self, *, linger: bool) -> None:
+        """End the connection after the last reply.
+
+        `linger`: more comes than was read. To close now would reset the connection, and the client might never see the
+        reply; so only our half is closed, and what comes is thrown away for a moment.
+        """
+        if self._parted:
+            return
+        self._parted = True
+        self._stream.clear()
+        self._flush()
+        if linger and self._wire.can_write_eof():
+            self._wire.write_eof()
+            self._reception.roster.waits(self, self.loop.time())
+            self.loop.call_later(_FAREWELL, self._wire.abort)
+        else:
+            self._reception.roster.leave(self)
+            self._close()
+
+    def _close(self) -> None:
+        """Close once all is sent; cut off a client that does not read it (close alone would wait for ever)."""
+        self._wire.close()
+        if self.secure or self._wire.get_write_buffer_size():
+            self.loop.call_later(_FAREWELL, self._wire.abort)

@@ -1,0 +1,51 @@
+"""Which addresses belong to which networks."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+from collections.abc import Iterable
+
+
+class Networks:
+    """A set of networks (`10.0.0.0/8`, `::1/128`)."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        """Raises ValueError where a text is no network."""
+        self._networks = tuple(ipaddress.ip_network(text, strict=False) for text in texts)
+        self._holds = functools.lru_cache(maxsize=1024)(self._look)
+
+    def __bool__(self) -> bool:
+        return bool(self._networks)
+
+    def hold(self, address: str) -> bool:
+        """True where `address` (as by `plain_address`) is in one of them; "" is a socket of this machine, always in."""
+        return self._holds(address)
+
+    def _look(self, address: str) -> bool:
+        if not address:
+            return True
+        try:
+            found = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        return any(found in network for network in self._networks)
+
+
+@functools.lru_cache(maxsize=1024)
+def plain_address(address: str) -> str:
+    """Return an address without its zone, and an IPv4 one that is mapped into IPv6 as IPv4: so that networks match."""
+    bare = address.partition("%")[0]
+    if bare.lower().startswith("::ffff:"):
+        mapped = ipaddress.IPv6Address(bare).ipv4_mapped
+        return str(mapped) if mapped else bare
+    return bare
+
+
+@functools.lru_cache(maxsize=1024)
+def is_loopback(address: str) -> bool:
+    """True where `address` is this very machine; "" is a socket of it."""
+    try:
+        return not address or ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False

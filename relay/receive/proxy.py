@@ -1,0 +1,58 @@
+"""The header by which a proxy names the client it speaks for: HAProxy's PROXY protocol, versions 1 and 2.
+
+Only told from networks that are configured as proxies; who else sends one has sent a wrong command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from aiosmtpd.proxy_protocol import get_proxy
+
+from relay.receive.networks import plain_address
+
+_V1, _V2 = b"PROXY ", b"\r\n\r\n\0\r\nQUIT\n"
+_LONGEST_V1 = 107
+_LONGEST_V2 = 16 + 2048
+
+
+class BadHeader(Exception):
+    """What a proxy sent is no header."""
+
+
+def header_length(data: bytes) -> int | None:
+    """Return how many bytes the header at the beginning of `data` has, None while more must come. Raises BadHeader."""
+    if data.startswith(_V1[: len(data)]):
+        end = data.find(b"\r\n", 0, _LONGEST_V1)
+        if end < 0 and len(data) >= _LONGEST_V1:
+            raise BadHeader
+        return None if end < 0 else end + 2
+    if data.startswith(_V2[: len(data)]):
+        if len(data) < 16:
+            return None
+        length = 16 + int.from_bytes(data[14:16], "big")
+        if length > _LONGEST_V2:
+            raise BadHeader
+        return length if len(data) >= length else None
+    raise BadHeader
+
+
+def client_of(header: bytes) -> str | None:
+    """Return the client's address from a whole header, None where the proxy speaks for itself. Raises BadHeader."""
+    reader = asyncio.StreamReader()
+    reader.feed_data(header)
+    reader.feed_eof()
+    reading = get_proxy(reader)
+    try:
+        reading.send(None)  # all it reads is there: it never waits
+    except StopIteration as done:
+        return _address(done.value)
+    reading.close()
+    raise BadHeader
+
+
+def _address(found: Any) -> str | None:
+    if not found.valid:
+        raise BadHeader
+    return plain_address(str(found.src_addr)) if found.src_addr else None
