@@ -164,6 +164,8 @@ _DIGITS = re.compile(r"\d+")
 
 def _word(found: str) -> str:
     """`events-27` gives `events-<number>`, `k9Mtd2gDcgG` gives `<id>`: piece by piece, the constant ones stay."""
+    if not _DIGITS.search(found):
+        return found
     return "<id>" if _TICKET.match(found) else "".join(map(_piece, _PIECES.split(found)))
 
 

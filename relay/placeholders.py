@@ -60,14 +60,14 @@ class Parameteriser:
     """A table of rules, made ready."""
 
     def __init__(self, rules: Sequence[Rule] = RULES) -> None:
-        self._rules = {f"r{number}": rule for number, rule in enumerate(rules)}
+        self._by_group: dict[str, Rule] = {}
+        """What replaces something, by its group in the pattern."""
         gated = [_PLAIN_WORDS]
         for starts, gate in _GATES.items():
-            names = [
-                f"(?P<{name}{starts}>{rule.pattern})" for name, rule in self._rules.items() if starts in rule.starts
-            ]
-            if names:
-                gated.append(f"{gate}(?:{'|'.join(names)})")
+            named = {f"{starts}{number}": rule for number, rule in enumerate(rules) if starts in rule.starts}
+            if named:
+                gated.append(f"{gate}(?:{'|'.join(f'(?P<{name}>{rule.pattern})' for name, rule in named.items())})")
+            self._by_group |= {name: rule for name, rule in named.items() if rule.kind}
         self._pattern = re.compile("|".join(gated))
 
     def template(self, text: str) -> Template:
@@ -78,14 +78,12 @@ class Parameteriser:
         return Template(text=typed, key=key, found=tuple(found))
 
     def _replacing(self, found: list[tuple[str, str]]) -> Callable[[re.Match[str]], str]:
-        rules = self._rules
+        rules = self._by_group
 
         def replacement(match: re.Match[str]) -> str:
             value = match[0]
-            if match.lastgroup is None:
-                return value
-            rule = rules[match.lastgroup[:-1]]
-            if not rule.kind:
+            rule = rules.get(match.lastgroup or "")
+            if rule is None:
                 return value
             new = rule.rename(value) if rule.rename else f"<{rule.kind}>"
             if new != value:

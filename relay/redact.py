@@ -37,7 +37,7 @@ class _Secret(NamedTuple):
 def redact(report: Report) -> Report:
     """`report` with its secrets masked; the same object where there are none."""
     texts = (report.app, report.subject, report.situation_reason, report.message, report.trace)
-    found = [list(_secrets(text)) for text in texts]
+    found = [_secrets(text) for text in texts]
     if not any(found):
         return report
     echoes = {secret.echo: None for secrets in found for secret in secrets if len(secret.echo) >= MIN_ECHO}
@@ -101,31 +101,46 @@ def _without_in_line(line: str, types: tuple[str, ...], patterns: list[re.Patter
 MAX_KEPT = 16_384
 """Characters of a stack whose secrets are kept in memory; with the number of stacks this bounds it."""
 MAX_KEPT_STACKS = 256
-_STACK = re.compile(r"(?<=\n)(?:[ \t][^\n]*\n){8,}")
+MAX_SHORT = 200
+"""Likewise for the app, the subject, the heading of a trace: short texts that are the same in mail after mail."""
+MAX_KEPT_SHORT = 1_024
+_STACK = re.compile(r"\n((?:[ \t][^\n]*\n){8,})")
 """Indented lines, as the calls of a trace are: a repeated error has the very same ones."""
 
 
-def _secrets(text: str) -> Iterator[_Secret]:
-    if len(text) > MIN_ECHO:
-        done = 0
-        for stack in _STACK.finditer(text):
-            yield from _moved(_in_lines(text[done : stack.start()]), done)
-            yield from _moved(_in_stack(stack[0]), stack.start())
-            done = stack.end()
-        yield from _moved(_in_lines(text[done:]), done)
-        yield from _pem_blocks(text)
+def _secrets(text: str) -> list[_Secret]:
+    found: list[_Secret] = []
+    if len(text) <= MIN_ECHO:
+        return found
+    done = 0
+    for stack in _STACK.finditer(text):
+        found += _moved(_in_piece(text[done : stack.start(1)]), done)
+        found += _moved(_in_stack(stack[1]), stack.start(1))
+        done = stack.end()
+    found += _moved(_in_piece(text[done:]), done)
+    found += _pem_blocks(text)
+    return found
 
 
-def _moved(secrets: Iterable[_Secret], by: int) -> Iterator[_Secret]:
-    return (_Secret(secret.start + by, secret.end + by, secret.echo) for secret in secrets)
+def _moved(secrets: Iterable[_Secret], by: int) -> Iterable[_Secret]:
+    return [_Secret(secret.start + by, secret.end + by, secret.echo) for secret in secrets] if by else secrets
+
+
+def _in_piece(text: str) -> Iterable[_Secret]:
+    return _kept_short(text) if len(text) <= MAX_SHORT else _in_lines(text)
+
+
+@lru_cache(maxsize=MAX_KEPT_SHORT)
+def _kept_short(text: str) -> tuple[_Secret, ...]:
+    return tuple(_in_lines(text))
 
 
 def _in_stack(text: str) -> Iterable[_Secret]:
-    return _kept(text) if len(text) <= MAX_KEPT else _in_lines(text)
+    return _kept_stack(text) if len(text) <= MAX_KEPT else _in_lines(text)
 
 
 @lru_cache(maxsize=MAX_KEPT_STACKS)
-def _kept(text: str) -> tuple[_Secret, ...]:
+def _kept_stack(text: str) -> tuple[_Secret, ...]:
     return tuple(_in_lines(text))
 
 

@@ -29,6 +29,8 @@ def clean(text: str) -> str:
 
 def one_line(text: str, limit: int) -> str:
     """`text` on one line of at most `limit` characters, cleaned."""
+    if not text:
+        return text  # most of what is asked for is missing
     text = text[: 4 * limit]
     if not (text.isascii() and text.isprintable()):
         text = clean(text)
