@@ -8,13 +8,13 @@ dropped in a later mail.
 import contextlib
 import logging
 import os
-import socket
 import sys
 import threading
 from collections.abc import Sequence
 from logging.handlers import SMTPHandler
 from pathlib import Path
 from smtplib import SMTP_PORT
+from socket import gethostname
 
 from app_client.backlog import Backlog
 from app_client.connection import Access, Connection
@@ -78,13 +78,10 @@ class ErrorMailHandler(SMTPHandler):
         super().__init__(host, fromaddr, recipients, subject, credentials, timeout=timeout)
         self.mailport = port
         self.secure = secure  # type: ignore[assignment]  # a context as well, unlike the stock handler's
-        self._origin = Origin(
-            app=app, environment=environment, release=release, host=socket.gethostname(), package=package
-        )
+        self._origin = Origin(app=app, environment=environment, release=release, package=package, host=gethostname())
         self._facts = facts
         self._queue_limits = (queue_size, queue_bytes)
-        self._idle_timeout = idle_timeout
-        self._exit_timeout = exit_timeout
+        self._idle_timeout, self._exit_timeout = idle_timeout, exit_timeout
         self._senders: dict[int, Sender] = {}  # by process id: at most our own and, in a fresh child, the parent's
         self._emitting = threading.local()
         self._fallback = Path(fallback).absolute() if fallback else None

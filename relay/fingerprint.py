@@ -44,7 +44,7 @@ def fingerprint(report: Report, *, steps: bool = False) -> Fingerprint:
     """
     trace = find(report.trace) if report.trace else None
     if trace:
-        return _of_trace(trace, steps=steps)
+        return _of_trace(trace, report.app_package, steps=steps)
     return _of_message(report, steps=steps)
 
 
@@ -76,8 +76,8 @@ class _Link(NamedTuple):
         return f"{self.type}\x1e{self.template.key}{self.calls.places}"
 
 
-def _of_trace(trace: Trace, *, steps: bool) -> Fingerprint:
-    calls = _calls(tuple(error.frames for error in trace.errors))
+def _of_trace(trace: Trace, app_package: str, *, steps: bool) -> Fingerprint:
+    calls = _calls(tuple(error.frames for error in trace.errors), app_package)
     links = [_link(trace, error, own) for error, own in list(zip(trace.errors, calls, strict=True))[-MAX_CHAIN:]]
     chain = dict.fromkeys(link.part for link in links if not link.error.member)
     members = {link.part for link in links if link.error.member}
@@ -98,18 +98,20 @@ MAX_KEPT_FRAMES = 200
 MAX_KEPT_CHAINS = 256
 
 
-def _calls(stacks: tuple[Stack, ...]) -> tuple[_Calls, ...]:
+def _calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[_Calls, ...]:
     """What counts of each error's calls; kept, since a repeated error has the very same ones."""
-    return _kept_calls(stacks) if sum(map(len, stacks)) <= MAX_KEPT_FRAMES else _all_calls(stacks)
+    few = sum(map(len, stacks)) <= MAX_KEPT_FRAMES
+    return _kept_calls(stacks, app_package) if few else _all_calls(stacks, app_package)
 
 
 @lru_cache(maxsize=MAX_KEPT_CHAINS)
-def _kept_calls(stacks: tuple[Stack, ...]) -> tuple[_Calls, ...]:
-    return _all_calls(stacks)
+def _kept_calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[_Calls, ...]:
+    return _all_calls(stacks, app_package)
 
 
-def _all_calls(stacks: tuple[Stack, ...]) -> tuple[_Calls, ...]:
-    return tuple(_Calls(own, "".join(f"\x1e{frame.place}" for frame in own)) for own in counted_in(stacks))
+def _all_calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[_Calls, ...]:
+    owns = counted_in(stacks, app_package)
+    return tuple(_Calls(own, "".join(f"\x1e{frame.place}" for frame in own)) for own in owns)
 
 
 def _trace_steps(trace: Trace, links: Iterable[_Link]) -> Iterator[str]:
@@ -145,7 +147,7 @@ def _called(frame: Frame) -> str:
 
 
 def _of_message(report: Report, *, steps: bool) -> Fingerprint:
-    template = parameterise(report.message or report.subject)
+    template = parameterise(report.template or report.message or report.subject)
     site = _site(report)
     words = [template.key] if _LETTERS.search(template.key) else [template.key, *_field_names(report.message)]
     first = next((line for line in template.text.split("\n") if line.strip()), "")

@@ -11,9 +11,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Protocol
 
-from relay import mail, traces
+from relay import enclosure, mail, traces
+from relay.arguments import without_arguments
+from relay.enclosure import Enclosure
 from relay.forms import Layout, level_named, read
 from relay.mail import Mail, one_line
 from relay.model import MAX_COUNT, Form, Kept, Level, Record, Report, Situation
@@ -64,14 +67,12 @@ def parse_text(subject: str, body: str) -> Report:
 
 def _report(mail: Mail, apps: Iterable[App], *, size: int, cut: bool = False) -> Report:
     layout = read(mail.subject, mail.text)
+    enclosed = enclosure.read(mail.enclosed)
     found = traces.find(layout.text)
     message, trace = _message_and_trace(layout.text, found)
+    trace = trace or enclosed.trace
     hint = _told_situation(mail) or situation(found, message)
-
-    def told(name: str, limit: int = _MAX_LABEL) -> str:
-        """What our client put into its header, else what the text's label says."""
-        return mail.head.text(f"x-error-mail-{name}", _MAX_LABEL) or one_line(layout.fields.get(name, ""), limit)
-
+    told = partial(_told, mail, layout, enclosed)
     record_id = told("record")
     return Report(
         form=_form(mail, layout, trace),
@@ -80,7 +81,7 @@ def _report(mail: Mail, apps: Iterable[App], *, size: int, cut: bool = False) ->
         app=told("app") or _app_name(mail, apps),
         level=level_named(told("level")) or layout.level or Level.ERROR,
         logger=told("logger"),
-        location=told("location", _MAX_LOCATION),
+        location=told("location", limit=_MAX_LOCATION),
         module=told("module"),
         function=told("function"),
         time=told("time"),
@@ -89,6 +90,11 @@ def _report(mail: Mail, apps: Iterable[App], *, size: int, cut: bool = False) ->
         environment=told("environment"),
         host=told("host"),
         release=told("release"),
+        process=told("process"),
+        thread=told("thread"),
+        request=layout.request or enclosed.request,
+        template="" if trace else without_arguments(message, enclosed.template, enclosed.arguments),
+        app_package=enclosed.app_package,
         count=_number(told("count"), 1, MAX_COUNT) or 1,
         record_id=record_id if _RECORD_ID.fullmatch(record_id) else "",
         dropped=_number(told("dropped"), 0, _MAX_DROPPED) or 0,
@@ -98,6 +104,12 @@ def _report(mail: Mail, apps: Iterable[App], *, size: int, cut: bool = False) ->
         situation=hint[0] if hint else None,
         situation_reason=hint[1] if hint else "",
     )
+
+
+def _told(mail: Mail, layout: Layout, enclosed: Enclosure, name: str, *, limit: int = _MAX_LABEL) -> str:
+    """What our client put into its header, else what the text's label says, else what stands in the JSON."""
+    value = mail.head.text(f"x-error-mail-{name}", _MAX_LABEL) or one_line(layout.fields.get(name, ""), limit)
+    return value or enclosed.fields.get(name, "")
 
 
 def _told_situation(mail: Mail) -> Hint | None:

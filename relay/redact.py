@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from relay import traces
 from relay.model import Report
@@ -34,23 +34,24 @@ class _Secret(NamedTuple):
     echo: str = ""
 
 
+_TEXTS = ("app", "subject", "situation_reason", "message", "template", "thread")
+"""Fields of a report that hold data, besides the trace, whose code is left alone, and the facts of the request."""
+
+
 def redact(report: Report) -> Report:
     """`report` with its secrets masked; the same object where there are none."""
-    texts = (report.app, report.subject, report.situation_reason, report.message, report.trace)
+    texts = [*(getattr(report, name) for name in _TEXTS), *(value for _, value in report.request), report.trace]
     found = [_secrets(text) for text in texts]
     if not any(found):
         return report
     echoes = {secret.echo: None for secrets in found for secret in secrets if len(secret.echo) >= MIN_ECHO}
     patterns = [_echo_pattern(echo) for echo in sorted(echoes, key=len, reverse=True)[:MAX_ECHOES]]
-    app, subject, reason, message, trace = (_masked(text, secrets) for text, secrets in zip(texts, found, strict=True))
-    return replace(
-        report,
-        app=_without(app, patterns),
-        subject=_without(subject, patterns),
-        situation_reason=_without(reason, patterns),
-        message=_without(message, patterns),
-        trace=_without_in_trace(trace, patterns),
-    )
+    *masked, trace = (_masked(text, secrets) for text, secrets in zip(texts, found, strict=True))
+    without = [_without(text, patterns) for text in masked]
+    changed: dict[str, Any] = dict(zip(_TEXTS, without, strict=False))
+    labels = [label for label, _ in report.request]
+    changed["request"] = tuple(zip(labels, without[len(_TEXTS) :], strict=True))
+    return replace(report, trace=_without_in_trace(trace, patterns), **changed)
 
 
 _FRAME = re.compile(r"[ \t|>]{0,40}(?:File \"|at \S|from \S|\S{1,400}:\d{1,9}:in )")

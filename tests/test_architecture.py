@@ -20,7 +20,8 @@ ROOT = Path(__file__).parents[1]
 
 LEAVES = {"model", "errors", "clock", "paths", "failpoint"}
 FLOW = (
-    "traces", "mail", "forms", "situations", "parse", "redact", "patterns", "placeholders", "fingerprint",
+    "traces", "mail", "forms", "situations", "patterns", "placeholders", "arguments", "enclosure", "parse", "redact",
+    "fingerprint",
     "versions", "rules", "regrouping", "routing",
     "wording", "advice", "retry", "schedule", "entries", "turns", "budget",
     "notes", "item", "highlight", "page", "specimen", "mime", "render",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.forms import logline
+from relay.forms import logline, request
 from relay.forms.layout import HEAD_LINES, Layout, level_named
 from relay.model import Form
 
@@ -41,11 +41,11 @@ _LABELS = {
     "revision": "release",
     "environment": "environment",
     "env": "environment",
-    "process": "",
-    "pid": "",
-    "process id": "",
-    "thread": "",
-    "thread name": "",
+    "process": "process",
+    "pid": "process",
+    "process id": "process",
+    "thread": "thread",
+    "thread name": "thread",
     "request": "",
     "request id": "",
     "user": "",
@@ -53,7 +53,7 @@ _LABELS = {
     "remote address": "",
     "ip": "",
 }
-"""What a label means; "" for what is only about this one occurrence."""
+"""What a label means; "" for what is about the request, and so about this one occurrence only."""
 _FUNCTION_TOO = re.compile(r"(?P<location>\S+) in (?P<function>[\w.<>]+)(?:\(\))?$")
 
 
@@ -81,15 +81,17 @@ def read(lines: Sequence[str]) -> Layout | None:
     rest = "\n".join([*kept, *lines[number + 1 :]]).strip("\n")
     if known < 2 or not rest:
         return None
-    return _labelled_with(fields, rest)
+    return _labelled_with(fields, rest, request.read(lines[first:number]))
 
 
-def _labelled_with(fields: dict[str, str], rest: str) -> Layout:
+def _labelled_with(fields: dict[str, str], rest: str, facts: request.Facts) -> Layout:
     fields.pop("", None)
     if match := _FUNCTION_TOO.match(fields.get("location", "")):
         fields["location"], fields["function"] = match["location"], match["function"]
     level = level_named(fields.pop("level", ""))
     line = logline.read(rest.split("\n"))
     if line is None:
-        return Layout(form=Form.PLAIN, text=rest, fields=fields, level=level)
-    return Layout(form=Form.PLAIN, text=line.text, fields=line.fields | fields, level=level or line.level)
+        return Layout(form=Form.PLAIN, text=rest, fields=fields, level=level, request=facts)
+    return Layout(
+        form=Form.PLAIN, text=line.text, fields=line.fields | fields, level=level or line.level, request=facts
+    )

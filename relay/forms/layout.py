@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from relay.forms.request import Facts
 from relay.model import Form, Level
 
 HEAD_LINES = 60
@@ -38,6 +39,8 @@ class Layout:
     text: str
     fields: dict[str, str] = field(default_factory=dict)
     level: Level | None = None
+    request: Facts = ()
+    """About the request that the error came up in."""
 
 
 def level_named(name: str) -> Level | None:

@@ -107,6 +107,7 @@ def _report(values: Mapping[str, Any]) -> Report:
     known = _known(values, _REPORT)
     situation = known.get("situation")  # samples of earlier releases have none
     known |= {"form": Form(known["form"]), "level": Level(known["level"])}
+    known["request"] = tuple((label, value) for label, value in known.get("request", ()))
     return Report(**known | {"situation": Situation(situation) if situation else None})
 
 

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from relay.mail.body import text_of
+from relay.mail.enclosed import enclosed_in
 from relay.mail.head import Head, split
 from relay.mail.printable import clean, one_line
 from relay.model import CUT_MARKER
@@ -27,13 +28,15 @@ _ADDRESS = re.compile(r"<([^<>\s]{1,320})>|([^\s<>,;\"]{1,64}@[^\s<>,;\"]{1,255}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """What a mail says; every text is clean, and all but `text` are one line."""
+    """What a mail says; every text but `enclosed` is clean, and all but `text` and `enclosed` are one line."""
 
     head: Head
     subject: str
     sender: str
     """The address in From, lower case; "" where there is none."""
     text: str
+    enclosed: str = ""
+    """The JSON part of our client's mail, decoded and no more; "" where there is none."""
 
 
 def read(content: bytes) -> Mail:
@@ -45,6 +48,7 @@ def read(content: bytes) -> Mail:
         subject=head.text("subject", MAX_HEADER),
         sender=(address[1] or address[2]).lower() if address else "",
         text=bounded(text_of(head, body)),
+        enclosed=enclosed_in(head, body) if "x-error-mail-client" in head.fields else "",
     )
 
 

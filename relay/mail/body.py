@@ -36,7 +36,7 @@ def text_of(head: Head, body: bytes) -> str:
         return search.plain
     if search.html.strip():
         return html.text_of(search.html)
-    return search.plain or _decoded(body, "", "")
+    return search.plain or decoded(body, "", "")
 
 
 class _Search:
@@ -62,14 +62,14 @@ class _Search:
             self.plain = _text(head, body)
 
     def _look_inside(self, body: bytes, boundary: bytes, depth: int) -> None:
-        for part in _parts(body, boundary):
+        for part in parts(body, boundary):
             self.parts += 1
             if self.parts > MAX_PARTS or self.plain.strip():
                 return
             self.look_into(*split(part), depth + 1)
 
 
-def _parts(body: bytes, boundary: bytes) -> Iterator[bytes]:
+def parts(body: bytes, boundary: bytes) -> Iterator[bytes]:
     """What stands between the boundaries (RFC 2046, section 5.1.1); a missing last one ends at the end."""
     line = b"--" + boundary
     start = place = -1
@@ -95,15 +95,16 @@ def _text(head: Head, body: bytes) -> str:
     charset = head.parameter(b"charset").decode("ascii", "replace")
     cut = _CUT.search(body)
     if cut is None:
-        return _decoded(body, head.encoding, charset)
-    beginning = _decoded(body[: cut.start()], head.encoding, charset)
+        return decoded(body, head.encoding, charset)
+    beginning = decoded(body[: cut.start()], head.encoding, charset)
     tail = _decoded_tail(body[cut.end() :], head.encoding, charset)
     if head.kind != "text/html" and len(_MARKUP.findall(tail[:_SAMPLE])) > 3:
         tail = html.text_of(tail)  # the plain part ended in the middle that was left out
     return beginning + cut[0].decode("ascii") + tail
 
 
-def _decoded(data: bytes, encoding: str, charset: str) -> str:
+def decoded(data: bytes, encoding: str, charset: str) -> str:
+    """The text in the body of a part, by its transfer encoding and charset, which may be wrong."""
     if encoding == "base64":
         data = _base64(data)
     elif encoding == "quoted-printable":

@@ -109,6 +109,15 @@ class Report:
     environment: str = ""
     host: str = ""
     release: str = ""
+    process: str = ""
+    """Its number, and its name where it has one of its own."""
+    thread: str = ""
+    request: tuple[tuple[str, str], ...] = ()
+    """What is known of the request that it came up in: labels, of a fixed set, and values."""
+    template: str = ""
+    """The message without words that the app says to be data; "" where the message is all there is."""
+    app_package: str = ""
+    """The installed package that the app itself says to be; "" where it does not."""
     count: int = 1
     """Occurrences this mail stands for, 1..MAX_COUNT."""
     record_id: str = ""

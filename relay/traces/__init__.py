@@ -29,25 +29,28 @@ def find(text: str) -> Trace | None:
     return None
 
 
-def counted(trace: Trace) -> tuple[Stack, ...]:
+def counted(trace: Trace, app_package: str = "") -> tuple[Stack, ...]:
     """For each error of `trace`, the frames that tell where it happened: see `counted_in`."""
-    return counted_in(tuple(error.frames for error in trace.errors))
+    return counted_in(tuple(error.frames for error in trace.errors), app_package)
 
 
-def counted_in(stacks: tuple[Stack, ...]) -> tuple[Stack, ...]:
+def counted_in(stacks: tuple[Stack, ...], app_package: str = "") -> tuple[Stack, ...]:
     """Of each of a chain's stacks the frames that tell where it happened: the app's own, each once.
 
-    Where nothing is plainly the app's, it was installed like a library: then the outermost package
-    that is not a well-known one counts as the app. Where all is library, all frames count. A frame
-    counts once however often a recursion repeats it.
+    Where nothing is plainly the app's, it was installed like a library: then `app_package`, which the
+    app says to be, counts as the app if it is there, else the outermost package that is not a
+    well-known one. Where all is library, all frames count. A frame counts once however often a
+    recursion repeats it.
     """
-    belongs = _app_test(stacks)
+    belongs = _app_test(stacks, app_package)
     return tuple(tuple(dict.fromkeys(frame for frame in stack if belongs(frame))) for stack in stacks)
 
 
-def _app_test(stacks: tuple[Stack, ...]) -> Callable[[Frame], bool]:
+def _app_test(stacks: tuple[Stack, ...], app_package: str) -> Callable[[Frame], bool]:
     if any(frame.origin is Origin.APP for frame in _outermost_first(stacks)):
         return lambda frame: frame.origin is Origin.APP
+    if app_package and any(frame.package == app_package for frame in _outermost_first(stacks)):
+        return lambda frame: frame.package == app_package
     for frame in _outermost_first(stacks):
         if frame.origin is Origin.INSTALLED:
             package = frame.package
