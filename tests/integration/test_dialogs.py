@@ -1,0 +1,75 @@
+"""Every dialog of `tests/data/dialogs` with the real receiver: each reply, and each byte that is stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import trustme
+
+from relay.receive import Access, Limits
+from relay.receive.passwords import make_hash
+from tests.dialogs import END, Dialog, Player, differences, load, load_all
+from tests.integration.receiving import Reception, receiving
+
+DIALOGS = load_all()
+LIMITS = Limits(stop_within=0.2, hostname="relay.example", max_size=1 << 20)
+
+
+@pytest.fixture(scope="module")
+def receptions(tmp_path_factory):
+    """A running receiver for each set-up that is asked for."""
+    folder = tmp_path_factory.mktemp("dialogs")
+    certificate = folder / "certificate.pem"
+    trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(certificate)
+    accesses = {
+        "open": Access(),
+        "locked": Access(username="app", password=make_hash("secret")),
+        "tls": Access(tls_cert=str(certificate)),
+        "tls-first": Access(tls_cert=str(certificate)),
+    }
+    running: dict[str, Reception] = {}
+
+    def get(setup: str) -> Reception:
+        if setup not in running:
+            tls_first = setup == "tls-first"
+            manager = receiving(folder / setup, LIMITS, accesses[setup], tls_first=tls_first)
+            running[setup] = manager.__enter__()
+            managers.append(manager)
+        return running[setup]
+
+    managers: list = []
+    yield get
+    for manager in managers:
+        manager.__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("dialog", DIALOGS, ids=lambda dialog: dialog.name)
+def test_dialog_goes_as_written(receptions, dialog: Dialog):
+    reception = receptions(dialog.setup)
+    before = len(reception.records())
+    player = Player(reception.port, patience=20, tls_first=dialog.setup == "tls-first")
+    try:
+        found = player.play(dialog)
+    finally:
+        player.close()
+
+    assert differences(dialog, found) == []
+    assert reception.receiver.counters.surprises == 0
+    assert reception.contents()[before:] == dialog.stored
+
+
+def test_there_are_dialogs_enough_and_each_is_about_something():
+    assert len(DIALOGS) >= 100
+    assert len({dialog.title for dialog in DIALOGS}) == len(DIALOGS)
+    assert all(any(kind in {"<", "end"} for kind, _ in dialog.steps) for dialog in DIALOGS)
+
+
+def test_a_wrong_reply_is_found(tmp_path: Path):
+    file = tmp_path / "case.txt"
+    file.write_text("A case.\n> NOOP\n< 250\n< 250 2\nend\n= 3 * x + y\\r\\n\n")
+    dialog = load(file)
+
+    assert dialog.stored == [b"xxxy\r\n"]
+    assert differences(dialog, ["250 2.0.0 OK", "250 2.0.0 OK", END]) == []
+    assert len(differences(dialog, ["500 What", "2500", "221 Bye"])) == 3
