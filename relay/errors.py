@@ -14,6 +14,7 @@ holds a secret or a mail's content.
     │   └── SpoolDamaged     a record that was synced cannot be read back
     └── LedgerError          the ledger cannot do what was asked
         ├── LedgerBusy       locked or out of reach for now: try again
+        ├── LedgerDamaged    cannot be read: `relay repair`
         ├── LedgerTooNew     written by a later release
         ├── CursorMismatch   the spool and the ledger disagree on how far sorting went
         └── LeaseLost        another worker has taken over
@@ -64,6 +65,10 @@ class LedgerError(RelayError):
 
 class LedgerBusy(LedgerError):
     """The ledger is locked or out of reach for now; the same call may succeed later."""
+
+
+class LedgerDamaged(LedgerError):
+    """The ledger's file cannot be read, or not all of it."""
 
 
 class LedgerTooNew(LedgerError):

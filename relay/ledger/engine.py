@@ -47,6 +47,12 @@ class Backend(Protocol):
     def begin_write(self, connection: Connection, gate: Gate) -> None:
         """Begin a transaction that writes, past the gate."""
 
+    def examine(self) -> None:
+        """Raise LedgerDamaged where opening it would forget commits without a word."""
+
+    def verify(self, connection: Connection) -> None:
+        """Raise LedgerDamaged where what is stored cannot all be read."""
+
     def shrink(self, connection: Connection, pages: int) -> None:
         """Give free space back to the file system; outside of a transaction."""
 
@@ -59,20 +65,27 @@ class Database:
         self._password = password
 
     @classmethod
-    def open(cls, url: str, *, create: bool = True, patience: timedelta = timedelta(seconds=3)) -> Self:
+    def open(
+        cls, url: str, *, create: bool = True, verify: bool = False, patience: timedelta = timedelta(seconds=3)
+    ) -> Self:
         """Open the ledger at `url` (`sqlite:////path/ledger.db`, `postgresql://user:password@host/name`).
 
         With `create` the file (0600, its folder 0700) is made and the schema brought to this release, under a lock:
         any number of processes may start at once. Without it a ledger that does not exist or is of an earlier release
-        raises LedgerError. `patience` is how long any call waits for a lock or a connection before LedgerBusy.
-        Raises LedgerTooNew for one written by a later release, LedgerBusy, LedgerError.
+        raises LedgerError. With `verify` a SQLite ledger is read from end to end first (for the worker, while nobody
+        else writes). `patience` is how long any call waits for a lock or a connection before LedgerBusy.
+        Raises LedgerTooNew for one written by a later release, LedgerDamaged, LedgerBusy, LedgerError.
         """
         address = _parsed(url)
         password = None if address.password is None else str(address.password)
         with translated(password):
             database = cls(_backend(address, patience), password)
             try:
+                if verify:
+                    database._backend.examine()
                 database._prepare(create=create)
+                if verify:
+                    database._verify()
             except BaseException:
                 database.close()
                 raise
@@ -81,6 +94,10 @@ class Database:
     def close(self) -> None:
         """Close all connections. Transactions must have ended."""
         self._backend.engine.dispose()
+
+    def _verify(self) -> None:
+        with self._backend.engine.connect() as connection:
+            self._backend.verify(connection)
 
     def _prepare(self, *, create: bool) -> None:
         if not create:

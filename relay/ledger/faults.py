@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import exc
 
-from relay.errors import LedgerBusy, LedgerError
+from relay.errors import LedgerBusy, LedgerDamaged, LedgerError
 
 _SQLITE_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _SQLITE_PASSING = frozenset(
@@ -20,12 +20,17 @@ _SQLITE_PASSING = frozenset(
         sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_LOCKED,
         sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_READONLY,
         sqlite3.SQLITE_IOERR,
         sqlite3.SQLITE_CANTOPEN,
         sqlite3.SQLITE_PROTOCOL,
         sqlite3.SQLITE_NOMEM,
     }
 )
+
+
+REPAIR = "`relay repair` saves what can be read of it and keeps the old file"
+"""What to do about a damaged ledger."""
 
 
 @contextmanager
@@ -57,7 +62,7 @@ def _of_sqlite(orig: sqlite3.Error, text: str) -> LedgerError:
     if code in _SQLITE_PASSING:
         return LedgerBusy(f"the ledger is locked or cannot be written: {text}")
     if code in _SQLITE_DAMAGED:
-        return LedgerError(f"the ledger is damaged ({text}); restore it from a backup")
+        return LedgerDamaged(f"the ledger is damaged ({text}); {REPAIR}")
     return LedgerError(f"the ledger refused: {text}")
 
 

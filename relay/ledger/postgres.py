@@ -85,6 +85,12 @@ class Postgres:
                 raise LedgerError(f"the ledger's database is in {encoding}; it has to be made with ENCODING 'UTF8'")
             yield connection
 
+    def examine(self) -> None:
+        """Nothing: likewise."""
+
+    def verify(self, connection: Connection) -> None:
+        """Nothing: the server minds its own files."""
+
     def shrink(self, connection: Connection, pages: int) -> None:
         """Nothing: autovacuum does it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import socket
 from dataclasses import dataclass
@@ -42,7 +43,9 @@ def worker_name(data_dir: Path) -> str:
         if name := file.read_text("ascii").strip():
             return name
     name = f"{socket.gethostname()}:{secrets.token_hex(6)}"
-    draft = file.with_suffix(".new")
-    draft.write_text(name, "ascii")
-    draft.replace(file)
+    with contextlib.suppress(OSError):  # on a full disk it is this life's name alone: what it holds then runs out
+        draft = file.with_suffix(".new")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as text:
+            text.write(name)
+        draft.replace(file)
     return name

@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from relay.errors import ConfigError, InUse, LedgerTooNew, RelayError, TemplateError
+from relay.errors import ConfigError, InUse, RelayError, TemplateError
 
-UNUSABLE = (ConfigError, TemplateError, LedgerTooNew)
+UNUSABLE = (ConfigError, TemplateError)
 """What a child cannot work with however often it is started."""
 USAGE = 2
 """The exit code of a child that cannot work with the configuration it was given."""
@@ -61,10 +61,15 @@ def hold(data_dir: Path, role: str) -> Iterator[None]:
             raise InUse(
                 f"{data_dir} is in use: another {role} runs there (process {pid}); stop that one first"
             ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        _sign(number)
         yield
+
+
+def _sign(number: int) -> None:
+    """Leave word of who holds the lock; on a full disk the lock alone has to do."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(number, 0)
+        os.pwrite(number, str(os.getpid()).encode(), 0)
 
 
 def read_order() -> dict[str, Any]:

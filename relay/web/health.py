@@ -6,7 +6,7 @@ Each verdict is in words that an administrator can act on; docs/operations.md ex
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from relay.advice import finding
@@ -17,6 +17,9 @@ STUCK = 60.0
 """Seconds without a turn after which a thread of the worker is taken for stuck."""
 RECEIVER_SILENT = timedelta(seconds=30)
 """A receiver that has published nothing for so long is taken for gone."""
+LEAST_ROOM = 4 * 2**20
+"""Bytes that the spool wants for a segment and its reserve; with less it may have to count mails instead."""
+MAKE_ROOM = "mails may only be counted; make room on the disk of storage.data_dir"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,12 @@ class Vitals:
     """When the receiver last published its counters; None where it never did."""
     receiver: Mapping[str, float]
     """Those counters."""
+    troubles: Mapping[str, str] = field(default_factory=dict)
+    """What stands in the worker's way at this moment, in words, by the part it is about (`ledger`, `spool`)."""
+    damaged: tuple[int, int] = (0, 0)
+    """Stretches of the spool that could not be read back, and their bytes."""
+    free: int | None = None
+    """Bytes free on the disk of the data directory; None where that cannot be told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +80,7 @@ def ready(
     return (
         *alive(vitals),
         _receiver(vitals, now),
+        *storage(vitals),
         Check(name="upstream", ok=found.ok, words=found.words),
         _outbox(tally),
     )
@@ -83,6 +93,22 @@ def _receiver(vitals: Vitals, now: datetime) -> Check:
     if now - seen > RECEIVER_SILENT:
         return Check(name="receiver", ok=False, words=f"gives no sign of life since {seen:%Y-%m-%d %H:%M:%S} UTC")
     return Check(name="receiver", ok=True, words="takes mail")
+
+
+def storage(vitals: Vitals) -> tuple[Check, ...]:
+    """Judge the disk, and whatever else stands in the worker's way."""
+    return (_disk(vitals), *(Check(name=name, ok=False, words=words) for name, words in vitals.troubles.items()))
+
+
+def _disk(vitals: Vitals) -> Check:
+    """Judge the room that is left; what the spool could not give back is told with it, and past help."""
+    if vitals.free is not None and vitals.free < LEAST_ROOM:
+        return Check(name="disk", ok=False, words=f"is full ({vitals.free / 2**20:.1f} MiB left): {MAKE_ROOM}")
+    stretches, size = vitals.damaged
+    if stretches:
+        words = f"{stretches} stretches of the spool ({size:,} bytes) were damaged: the mails that stood there are lost"
+        return Check(name="disk", ok=True, words=words)
+    return Check(name="disk", ok=True, words="has room")
 
 
 def _outbox(tally: Tally) -> Check:

@@ -5,23 +5,31 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from flask import Flask
 from waitress.server import create_server
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
 THREADS = 4
 
 
 class Server:
-    """The HTTP server of one worker."""
+    """The HTTP server of one worker; `app`, what it shows, may be changed at any time."""
 
     def __init__(self, app: Flask, sockets: Sequence[socket.socket]) -> None:
         """Serve `app` on `sockets`, which already listen."""
+        self.app = app
         self._server = create_server(
-            app, sockets=list(sockets), threads=THREADS, ident=None, clear_untrusted_proxy_headers=True
+            self._answer, sockets=list(sockets), threads=THREADS, ident=None, clear_untrusted_proxy_headers=True
         )
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+
+    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return self.app(environ, start_response)
 
     def start(self) -> None:
         """Begin to answer."""

@@ -1,0 +1,21 @@
+"""The pages of a worker that cannot work yet: alive, not ready, and why in one sentence."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, jsonify
+
+
+def create_waiting_app(part: str, words: str) -> Flask:
+    """Build the app of a worker that waits for `part` (such as `ledger`), of which `words` say what is wrong."""
+    app = Flask("relay.web.waiting", static_folder=None)
+
+    def livez() -> Response:
+        return jsonify(ok=True, worker="waits; a restart does not help")
+
+    def anything(**_place: str) -> tuple[Response, int]:
+        return jsonify(ok=False, **{part: words}), 503
+
+    app.add_url_rule("/livez", view_func=livez)
+    app.add_url_rule("/", view_func=anything)
+    app.add_url_rule("/<path:path>", endpoint="anything_else", view_func=anything)
+    return app
