@@ -114,6 +114,10 @@ class Session(SMTP):
         self.content_size = 0
         self._smtp_methods = {name: partial(self._obey, name, do) for name, do in self._smtp_methods.items()}
 
+    @property
+    def tls(self) -> bool:
+        return cast(asyncio.Transport, self.transport).get_extra_info("sslcontext") is not None
+
     async def say(self, words: bytes) -> None:
         self._writer.write(words)
         await self._writer.drain()
@@ -189,7 +193,7 @@ class _Handler:
                 recipients=tuple(envelope.rcpt_tos),
                 raw=bytes(envelope.content),
                 user=user,
-                tls=cast(asyncio.Transport, server.transport).get_extra_info("sslcontext") is not None,
+                tls=server.tls,
             )
         )
         if await server.play("TAKEN"):

@@ -1,5 +1,7 @@
 """Delivery to a mail server that hangs, breaks off or talks nonsense: each try ends, bounded, with a clear word."""
 
+import asyncio
+import gc
 import socket
 import threading
 import time
@@ -8,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trustme
@@ -149,6 +152,21 @@ def test_an_implicit_tls_port_that_says_nothing_ends_in_time() -> None:
     assert attempt.trouble is Trouble.UNREACHABLE
 
 
+@pytest.mark.parametrize("first", ["2001:db8::1", "::1"])
+def test_an_address_that_cannot_be_reached_is_no_matter_where_another_can(
+    first: str, server: servers.Upstream, target: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """IPv6 without a route, or refused; IPv4 takes the letter."""
+    resolve = socket.getaddrinfo
+
+    def both(host: str, *more: Any, **hints: Any) -> list[Any]:
+        return resolve(first, *more, **hints) + resolve("127.0.0.1", *more, **hints)
+
+    monkeypatch.setattr(socket, "getaddrinfo", both)
+
+    assert {answer.verdict for answer in deliver(target).answers.values()} == {Verdict.TAKEN}
+
+
 # --- Hangs and breaks -------------------------------------------------------------------------------------------------
 
 
@@ -210,6 +228,51 @@ def test_a_hang_up_after_the_last_word_changes_nothing(server: servers.Upstream,
     server.say("TAKEN", take_and_go)
 
     assert {answer.verdict for answer in deliver(target).answers.values()} == {Verdict.TAKEN}
+
+
+def test_a_server_that_reads_nothing_of_the_content_ends_in_time(server: servers.Upstream, hasty: Upstream) -> None:
+    """Its window is full; neither the content nor the goodbye is waited for."""
+
+    async def stop_reading(session: servers.Session) -> None:
+        session.transport.pause_reading()
+        await session.say(b"354 go on\r\n")
+        await hang(session)
+
+    server.say("DATA", stop_reading)
+    began = time.monotonic()
+
+    attempt = hasty.deliver(
+        RAW + (b"x" * 70 + b"\r\n") * 300_000, sender=SENDER, recipients=[ADMIN], before_data=lambda: None
+    )
+
+    assert time.monotonic() - began < OVERALL + 3
+    assert ambiguous(attempt)
+    assert server.mails == []
+
+
+def held() -> int:
+    """Open descriptors and running threads, of the server's end too."""
+    gc.collect()
+    return sum(1 for _ in Path("/proc/self/fd").iterdir()) + threading.active_count()
+
+
+def test_tries_that_fail_leave_nothing_behind(server: servers.Upstream, target: Upstream) -> None:
+    """No descriptor and no thread, wherever the connection broke."""
+    places = (*BEFORE_MAIL, *BEFORE_CONTENT, "DOT")
+
+    def fail_everywhere() -> None:
+        for place in places:
+            server.say(place, drop, times=1)
+            deliver(target)
+
+    fail_everywhere()
+    before = held()
+    fail_everywhere()
+
+    deadline = time.monotonic() + 10
+    while held() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert held() <= before
 
 
 @pytest.mark.parametrize("action", [hang, drop, "500 5.5.1 no", b"\xff\x00\r\n"])
@@ -276,6 +339,27 @@ def test_a_slow_but_whole_reply_is_a_reply(server: servers.Upstream, target: Ups
     assert {answer.verdict for answer in deliver(target).answers.values()} == {Verdict.TAKEN}
 
 
+def test_a_server_that_needs_its_time_for_each_step_is_served(
+    server: servers.Upstream, settings: config.Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All steps together take longer than one may, and than the word on the content may."""
+    monkeypatch.setattr(upstream, "PATIENCE_FOR_WORD", 1)
+    patient = Upstream(settings.model_copy(update={"timeout": timedelta(seconds=1)}))
+
+    async def wait_and_agree(session: servers.Session) -> None:
+        await asyncio.sleep(0.3)
+        await session.say(b"250 2.1.0 fine\r\n")
+
+    server.say("MAIL", wait_and_agree)
+    server.say("RCPT", wait_and_agree)
+    recipients = [f"admin{number}@example.org" for number in range(4)]
+
+    attempt = deliver(patient, *recipients)
+
+    assert not attempt.trouble, attempt
+    assert set(attempt.answers) == set(recipients)
+
+
 def test_the_word_on_the_content_may_take_longer_than_one_step(server: servers.Upstream, hasty: Upstream) -> None:
     """Content filters take their time, and a client that gives up sends the mail twice (RFC 1047)."""
     server.say("TAKEN", trickle(b"250 2.0.0 taken\r\n", TIMEOUT.total_seconds() / 12))
@@ -302,7 +386,7 @@ GARBAGE = [
 ]
 
 
-@pytest.mark.parametrize("place", ["GREETING", "EHLO", "MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("place", ["GREETING", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA"])
 @pytest.mark.parametrize("garbage", GARBAGE)
 def test_what_is_no_reply_is_trouble_with_the_protocol(
     place: str, garbage: bytes, server: servers.Upstream, target: Upstream
@@ -325,6 +409,39 @@ def test_a_reply_that_does_not_fit_its_command_is_trouble_with_the_protocol(
 
     assert attempt.trouble is Trouble.PROTOCOL
     assert f"it answered {place} with {reply}" in attempt.detail
+
+
+@pytest.mark.parametrize("injected", [b"250 2.1.0 fine\r\n" * 9, b"250-x\r\n250 AUTH PLAIN\r\n", b"\x16\x03\x01"])
+def test_what_is_said_in_clear_behind_starttls_is_never_heard(
+    injected: bytes, server: servers.Upstream, target: Upstream
+) -> None:
+    """Somebody on the way could put words into the server's mouth (RFC 3207 section 4.2)."""
+    server.say("STARTTLS", b"220 2.0.0 go ahead\r\n" + injected)
+
+    attempt = deliver(target)
+
+    assert attempt.trouble in {Trouble.PROTOCOL, Trouble.NO_TLS}
+    assert not any(line.startswith(("AUTH", "MAIL")) for line in server.commands)
+
+
+OFFERS = [
+    b"250-x\r\n250-STARTTLS\r\n250-SIZE much\r\n250 AUTH CRAM-MD5\r\n",
+    b"250-x\r\n250-STARTTLS\r\n250-SIZE\r\n250-SIZE -1\r\n250-AUTH=LOGIN\r\n250 AUTH\r\n",
+    b"250-x\r\n250-STARTTLS\r\n250-SIZE " + b"9" * 5000 + b"\r\n250-\xff\xfe\x00 \x1b[2J\r\n250 \r\n",
+    b"250-x\r\n" + b"250-STARTTLS\r\n" * 1500 + b"250 AUTH PLAIN\r\n",
+]
+
+
+@pytest.mark.parametrize("offer", OFFERS)
+def test_an_offer_that_makes_no_sense_is_no_error_of_ours(
+    offer: bytes, server: servers.Upstream, target: Upstream
+) -> None:
+    server.say("EHLO", offer)
+
+    attempt = deliver(target)
+
+    assert attempt.trouble is not None
+    assert attempt.detail
 
 
 def test_a_yes_before_the_content_is_no_yes(server: servers.Upstream, target: Upstream) -> None:
