@@ -6,6 +6,7 @@ out rather than shown empty.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
@@ -77,7 +78,9 @@ class Item:
     """The situation where there is a sign of one; count, rate, first and last seen, ID."""
     bar: Bar | None
     origin: Rows
-    """App, environment, host, release, logger, as far as known."""
+    """App, environment, host, release, process, logger, as far as known."""
+    request: Rows
+    """The request that the sample came up in, as far as known: method and URL, endpoint, user and so on."""
     report: Rows
     """The labels of the documented mail format, as far as known."""
     message: str
@@ -102,6 +105,7 @@ def item(entry: Entry, *, place: int, at: datetime, zone: tzinfo, room: Room | N
         news=_situation(sample) + _news(entry, zone),
         bar=_bar(entry.course, at, zone) if entry.course and room else None,
         origin=_origin(entry, sample),
+        request=_known(sample.request) if sample else (),
         report=_report(entry, sample) if room else (),
         message=_message(sample, room),
         trace=_trace(sample, room),
@@ -212,10 +216,17 @@ def _origin(entry: Entry, sample: Report | None) -> Rows:
             ("Environment", sample.environment),
             ("Host", sample.host),
             ("Release", sample.release),
+            ("Process", _process(sample)),
             ("Logger", sample.logger),
             ("Dropped", f"{counted(sample.dropped, 'record')} by the app itself" if sample.dropped else ""),
         ]
     return _known(rows)
+
+
+def _process(sample: Report) -> str:
+    """`4711 (ForkPoolWorker-1), thread error-checker`; the main thread goes without saying."""
+    thread = f"thread {sample.thread}" if sample.thread not in ("", "MainThread") else ""
+    return ", ".join(filter(None, (sample.process, thread)))
 
 
 def _report(entry: Entry, sample: Report | None) -> Rows:
@@ -232,7 +243,7 @@ def _report(entry: Entry, sample: Report | None) -> Rows:
     )
 
 
-def _known(rows: list[tuple[str, str]]) -> Rows:
+def _known(rows: Iterable[tuple[str, str]]) -> Rows:
     return tuple((label, text) for label, value in rows if (text := one_line(value, 240)))
 
 

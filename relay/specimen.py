@@ -83,4 +83,5 @@ def _report(at: datetime, level: Level) -> Report:
         trace=_TRACE,
         environment="production",
         host="web-1",
+        request=(("Request", "POST https://shop.example.com/checkout"), ("User", "42")),
     )

@@ -16,12 +16,13 @@ from relay.cli.options import config_option, json_option, open_ledger, print_jso
 from relay.clock import utc_now
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
     from zoneinfo import ZoneInfo
 
     from relay.config import Settings
     from relay.ledger import Ledger
-    from relay.model import Group
+    from relay.model import Group, Report
     from relay.turns import Forecast
 
 
@@ -161,7 +162,19 @@ def show(ctx: click.Context, config: Path | None, group_id: int, *, as_json: boo
     for name, value in facts.items():
         click.echo(f"{name:<14}{value}")
     for sample in samples[:1]:
-        click.echo(f"\nSample of {shown(sample.at, zone)}:\n\n{sample.report.message}\n{sample.report.trace}".rstrip())
+        click.echo(f"\nSample of {shown(sample.at, zone)}:\n")
+        for name, value in _circumstances(sample.report):
+            click.echo(f"{name + ':':<20}{value}")
+        click.echo(f"\n{sample.report.message}\n{sample.report.trace}".rstrip())
+
+
+def _circumstances(report: Report) -> Iterator[tuple[str, str]]:
+    """Where it happened and to which request, as far as known."""
+    yield "Location", report.location
+    for name in ("environment", "host", "release", "process", "thread"):
+        if value := getattr(report, name):
+            yield name.capitalize(), value
+    yield from report.request
 
 
 # --- plan, render -----------------------------------------------------------------------------------------------------

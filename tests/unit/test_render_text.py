@@ -260,3 +260,26 @@ if __name__ == "__main__":
     FOLDER.mkdir(parents=True, exist_ok=True)
     for case in CASES:
         (FOLDER / f"{case}.txt").write_text(text_of(case))
+
+
+def test_request_and_origin_of_the_sample_stand_aligned_in_text_and_html():
+    told = report(
+        host="web-1",
+        release="2026.3",
+        process="4711",
+        thread="checker",
+        request=(("Request", "GET https://shop.example/?q=<b>"), ("User", "42")),
+    )
+    raw = Renderer(None, Limits(), ZoneInfo("UTC"), "server-error@example.com").digest(digest(entry(sample=told))).raw
+
+    assert (
+        "Host:               web-1\n"
+        "Release:            2026.3\n"
+        "Process:            4711, thread checker\n"
+        "\n"
+        "Request:            GET https://shop.example/?q=<b>\n"
+        "User:               42\n"
+        "\n"
+        "Message type:       ERROR\n"
+    ) in text_part(raw)
+    assert "GET https://shop.example/?q=&lt;b&gt;" in html_part(raw)
