@@ -1,0 +1,1 @@
+"""Programs and alerts that `make_wide.py` runs and fills in."""
