@@ -6,6 +6,7 @@ sums of its parts.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -83,6 +84,16 @@ def _joined(before: Entry, after: Entry) -> Entry:
 def shown_in_full(entries: Sequence[Entry], most: int) -> list[Entry]:
     """The entries that a digest may show in full: the most frequent, CRITICAL ones before all others."""
     return sorted(entries, key=lambda each: (each.level < Level.CRITICAL, -each.occurrences))[:most]
+
+
+def with_echoes(entries: Iterable[Entry]) -> list[tuple[Entry, tuple[Entry, ...]]]:
+    """The entries that are told by themselves, in their order, each with those that are told in it."""
+    entries = tuple(entries)
+    echoes: dict[int, list[Entry]] = defaultdict(list)
+    for each in entries:
+        if each.echo_of is not None:
+            echoes[each.echo_of].append(each)
+    return [(each, tuple(echoes[each.group_id])) for each in entries if each.echo_of is None]
 
 
 def illustrate(entries: Iterable[Entry], courses: Mapping[int, Course], samples: Mapping[int, Report]) -> list[Entry]:

@@ -56,29 +56,36 @@ def _fingerprint(parts: Iterable[str], title: str, steps: Iterable[str]) -> Fing
 # --- With a stack trace -----------------------------------------------------------------------------------------------
 
 
-class _Calls(NamedTuple):
+class Calls(NamedTuple):
     """What counts of an error's calls, and these places as the key has them."""
 
     own: Stack
     places: str
 
 
-class _Link(NamedTuple):
+class Link(NamedTuple):
     """One error of a chain, as it counts."""
 
     error: Error
     type: str
     template: Template
-    calls: _Calls
+    calls: Calls
 
     @property
     def part(self) -> str:
+        """Type, message and calls as one text of the key."""
         return f"{self.type}\x1e{self.template.key}{self.calls.places}"
+
+
+def chain_of(report: Report) -> list[Link]:
+    """The errors in the report's trace as they count, oldest cause first; [] where there is no trace."""
+    trace = find(report.trace) if report.trace else None
+    return _links(trace, _calls(tuple(error.frames for error in trace.errors), report.app_package)) if trace else []
 
 
 def _of_trace(trace: Trace, app_package: str, *, steps: bool) -> Fingerprint:
     calls = _calls(tuple(error.frames for error in trace.errors), app_package)
-    links = [_link(trace, error, own) for error, own in list(zip(trace.errors, calls, strict=True))[-MAX_CHAIN:]]
+    links = _links(trace, calls)
     chain = dict.fromkeys(link.part for link in links if not link.error.member)
     members = {link.part for link in links if link.error.member}
     return _fingerprint(
@@ -86,11 +93,15 @@ def _of_trace(trace: Trace, app_package: str, *, steps: bool) -> Fingerprint:
     )
 
 
-def _link(trace: Trace, error: Error, calls: _Calls) -> _Link:
+def _links(trace: Trace, calls: tuple[Calls, ...]) -> list[Link]:
+    return [_link(trace, error, own) for error, own in list(zip(trace.errors, calls, strict=True))[-MAX_CHAIN:]]
+
+
+def _link(trace: Trace, error: Error, calls: Calls) -> Link:
     type_, message = error.type, error.message[:MAX_EXCEPTION_TEXT]
     if trace.language == python.NAME:
         type_, message = timeless(type_, message)
-    return _Link(error, type_, parameterise(message), calls)
+    return Link(error, type_, parameterise(message), calls)
 
 
 MAX_KEPT_FRAMES = 200
@@ -98,23 +109,23 @@ MAX_KEPT_FRAMES = 200
 MAX_KEPT_CHAINS = 256
 
 
-def _calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[_Calls, ...]:
+def _calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, ...]:
     """What counts of each error's calls; kept, since a repeated error has the very same ones."""
     few = sum(map(len, stacks)) <= MAX_KEPT_FRAMES
     return _kept_calls(stacks, app_package) if few else _all_calls(stacks, app_package)
 
 
 @lru_cache(maxsize=MAX_KEPT_CHAINS)
-def _kept_calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[_Calls, ...]:
+def _kept_calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, ...]:
     return _all_calls(stacks, app_package)
 
 
-def _all_calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[_Calls, ...]:
+def _all_calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, ...]:
     owns = counted_in(stacks, app_package)
-    return tuple(_Calls(own, "".join(f"\x1e{frame.place}" for frame in own)) for own in owns)
+    return tuple(Calls(own, "".join(f"\x1e{frame.place}" for frame in own)) for own in owns)
 
 
-def _trace_steps(trace: Trace, links: Iterable[_Link]) -> Iterator[str]:
+def _trace_steps(trace: Trace, links: Iterable[Link]) -> Iterator[str]:
     yield f"{trace.language} trace, {_plural(len(trace.errors), 'error')} in its chain"
     for error, _, template, calls in links:
         yield f"exception type: {error.type or 'not told'}"
@@ -128,7 +139,7 @@ def _trace_steps(trace: Trace, links: Iterable[_Link]) -> Iterator[str]:
             yield f"does not count: {_plural(left_out, 'frame')} of libraries or repeated"
 
 
-def _trace_title(trace: Trace, calls: tuple[_Calls, ...]) -> str:
+def _trace_title(trace: Trace, calls: tuple[Calls, ...]) -> str:
     """`ZeroDivisionError in checkout`: what was reported, and the app's function nearest to it."""
     pairs = [pair for pair in zip(trace.errors, calls, strict=True) if not pair[0].member]
     pairs = pairs or [(trace.errors[-1], calls[-1])]
@@ -147,12 +158,16 @@ def _called(frame: Frame) -> str:
 
 
 def _of_message(report: Report, *, steps: bool) -> Fingerprint:
-    template = parameterise(report.template or report.message or report.subject)
-    site = _site(report)
-    words = [template.key] if _LETTERS.search(template.key) else [template.key, *_field_names(report.message)]
+    template = said_by(report)
+    site = site_of(report)
     first = next((line for line in template.text.split("\n") if line.strip()), "")
     told = _message_steps(site, template) if steps else ()
-    return _fingerprint(("message", *site, *words), _line(first) or "empty message", told)
+    return _fingerprint(("message", *site, *words_of(report, template)), _line(first) or "empty message", told)
+
+
+def said_by(report: Report) -> Template:
+    """The message of a report without a trace, without its data."""
+    return parameterise(report.template or report.message or report.subject)
 
 
 def _message_steps(site: tuple[str, ...], template: Template) -> Iterator[str]:
@@ -166,12 +181,17 @@ _LETTERS = re.compile(r"[^\W\d_]")
 _FIELD_NAME = re.compile(r"[\"']([A-Za-z_][\w.-]{0,40})[\"'] ?:")
 
 
+def words_of(report: Report, said: Template) -> tuple[str, ...]:
+    """What counts of a message without its data: `said`, and where no word is left of it the names of its fields."""
+    return (said.key,) if _LETTERS.search(said.key) else (said.key, *_field_names(report.message))
+
+
 def _field_names(message: str) -> list[str]:
     """What is left of a message that is one structure of data: the names of its fields."""
     return sorted(set(_FIELD_NAME.findall(message[:MAX_EXCEPTION_TEXT])))
 
 
-def _site(report: Report) -> tuple[str, str, str]:
+def site_of(report: Report) -> tuple[str, str, str]:
     """File, function and logger, as far as the mail names them."""
     path, _, line = report.location.rpartition(":")
     path = path if line.isdigit() and path else report.location

@@ -6,7 +6,7 @@ out rather than shown empty.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
@@ -71,7 +71,7 @@ class Item:
     pace: str
     """`300/min ↑`; for an error that has ended `in 41 min`; "" for a single occurrence."""
     speed: str
-    """Both: `1,204×, 300/min ↑` or `7,412 in 41 min`."""
+    """Both: `1,204×, 300/min ↑` or `7,412 in 41 min`; in a line also the counts of other places it was logged in."""
     why: str
     """The reason in a few words more: `back, last seen 2026-02-20 14:08:02 CET (11 d before)`."""
     news: Rows
@@ -87,8 +87,13 @@ class Item:
     trace: str
 
 
-def item(entry: Entry, *, place: int, at: datetime, zone: tzinfo, room: Room | None) -> Item:
-    """Word `entry`, the digest's error number `place`, as of `at`; without `room` its report is left out."""
+def item(
+    entry: Entry, *, place: int, at: datetime, zone: tzinfo, room: Room | None, echoes: Sequence[Entry] = ()
+) -> Item:
+    """Word `entry`, the digest's error number `place`, as of `at`; without `room` its report is left out.
+
+    `echoes` are the same failure, logged in other places.
+    """
     sample = entry.sample if room else None
     count, pace, speed = _speed(entry)
     return Item(
@@ -100,9 +105,9 @@ def item(entry: Entry, *, place: int, at: datetime, zone: tzinfo, room: Room | N
         title=one_line(entry.title, 120) or "(no title)",
         count=count,
         pace=pace,
-        speed=speed,
+        speed=speed if room else speed + _also_in_short(echoes),
         why=_why(entry, zone),
-        news=_situation(sample) + _news(entry, zone),
+        news=_situation(sample) + _news(entry, zone) + _also(echoes),
         bar=_bar(entry.course, at, zone) if entry.course and room else None,
         origin=_origin(entry, sample),
         request=_known(sample.request) if sample else (),
@@ -172,6 +177,24 @@ def _news(entry: Entry, zone: tzinfo) -> Rows:
         ("Last seen", moment(entry.last_seen, zone)),
         ("ID", str(entry.group_id)),
     )
+
+
+def _also(echoes: Sequence[Entry]) -> Rows:
+    """Where else it was logged and how often: not to be added to the count, since it is the same failure."""
+    return tuple(("Also logged", f"{_speed(echo)[0]} {_where(echo)} (ID {echo.group_id})") for echo in echoes)
+
+
+def _also_in_short(echoes: Sequence[Entry]) -> str:
+    """The same for a line."""
+    also = ", ".join(f"{_speed(echo)[0]} ID {echo.group_id}" for echo in echoes[:3])
+    return f" (also logged: {also})" if also else ""
+
+
+def _where(echo: Entry) -> str:
+    sample = echo.sample
+    at, by = (one_line(sample.location, 120), one_line(sample.logger, 60)) if sample else ("", "")
+    words = " ".join(filter(None, (f"at {at}" if at else "", f"by {by}" if by else "")))
+    return words or f"as {one_line(echo.title, 120)}"
 
 
 def _count(entry: Entry) -> str:

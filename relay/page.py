@@ -9,12 +9,12 @@ digest's own, exactly.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Protocol
 
-from relay.entries import shown_in_full
+from relay.entries import shown_in_full, with_echoes
 from relay.item import Item, Room, item
 from relay.model import Books, Digest, Entry, LetterKind, Level, Reason
 from relay.wording import clock, counted, number, one_line, zone_name
@@ -110,7 +110,10 @@ class Totals:
     """Several errors summed up."""
 
     errors: int
+    """What was logged in two places is one."""
     occurrences: int
+    logged: int
+    """Records in the logs: more than occurrences where something was logged in two places."""
     mails: int
 
 
@@ -128,7 +131,8 @@ class Page:
     situation: str
     """`network down` where all errors look like this one; "" where they do not."""
     span: str
-    """`1,316 occurrences in 1,310 mails, 14:02 to 14:06 CET`."""
+    """`1,316 occurrences in 1,310 mails, 14:02 to 14:06 CET`; `1,316 occurrences, logged 2,632 times` where some were
+    logged in two places."""
     lead: Item | None
     """The error that the subject names."""
     notes: tuple[str, ...]
@@ -145,27 +149,35 @@ class Page:
 
 def page(digest: Digest, detail: Detail, zone: tzinfo) -> Page:
     """Lay out `digest` in `detail`, its moments as clocks in `zone` show them."""
-    full, lines = _chosen(digest.entries, detail)
-    lead = min(digest.entries, key=_urgency, default=None)
+    echoes = {entry.group_id: its for entry, its in with_echoes(digest.entries)}
+    full, lines = _chosen(digest.failures, detail)
+    lead = min(digest.failures, key=_urgency, default=None)
     room = Room(lines=detail.trace_lines, width=detail.trace_width)
     worded = [
-        item(entry, place=place, at=digest.created_at, zone=zone, room=room if place <= len(full) else None)
+        item(
+            entry,
+            place=place,
+            at=digest.created_at,
+            zone=zone,
+            room=room if place <= len(full) else None,
+            echoes=echoes[entry.group_id],
+        )
         for place, entry in enumerate(full + lines, 1)
     ]
-    total = _totals(digest.entries)
+    total = _totals(digest.failures, echoes)
     apps = {entry.app for entry in digest.entries}
     return Page(
         apps=_apps(apps),
         one_app=len(apps) == 1,
         marks=_marks(digest),
-        summary=_summary(digest.entries),
+        summary=_summary(digest.failures),
         situation=_situation(digest.entries),
         span=_span(digest, total, zone),
         lead=item(lead, place=1, at=digest.created_at, zone=zone, room=None) if lead else None,
         notes=sentences(digest.notes, detail.notes),
         full=tuple(worded[: len(full)]),
         lines=tuple(worded[len(full) :]),
-        folded=_less(total, _totals(full + lines)),
+        folded=_less(total, _totals(full + lines, echoes)),
         total=total,
         why_now=_why_now(digest, lead),
         missing=_missing(digest.books),
@@ -191,11 +203,12 @@ def _urgency(entry: Entry) -> tuple[bool, int, int]:
     return entry.level < Level.CRITICAL, _TIERS[entry.reason], -entry.occurrences
 
 
-def _totals(entries: Iterable[Entry]) -> Totals:
-    entries = tuple(entries)
+def _totals(failures: Sequence[Entry], echoes: Mapping[int, Sequence[Entry]]) -> Totals:
+    entries = [entry for failure in failures for entry in (failure, *echoes[failure.group_id])]
     return Totals(
-        errors=len(entries),
-        occurrences=sum(entry.occurrences for entry in entries),
+        errors=len(failures),
+        occurrences=sum(failure.occurrences for failure in failures),
+        logged=sum(entry.occurrences for entry in entries),
         mails=sum(entry.mails for entry in entries),
     )
 
@@ -204,6 +217,7 @@ def _less(total: Totals, part: Totals) -> Totals:
     return Totals(
         errors=total.errors - part.errors,
         occurrences=total.occurrences - part.occurrences,
+        logged=total.logged - part.logged,
         mails=total.mails - part.mails,
     )
 
@@ -236,7 +250,9 @@ def _situation(entries: Sequence[Entry]) -> str:
 def _span(digest: Digest, total: Totals, zone: tzinfo) -> str:
     """How many came in between when and when."""
     count = counted(total.occurrences, "occurrence")
-    if total.mails != total.occurrences:
+    if total.logged != total.occurrences:
+        count += f", logged {counted(total.logged, 'time')}"
+    if total.mails != total.logged:
         count += f" in {counted(total.mails, 'mail')}"
     told = [entry for entry in digest.entries if entry.occurrences]
     if not told:

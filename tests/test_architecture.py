@@ -22,8 +22,8 @@ LEAVES = {"model", "errors", "clock", "paths", "failpoint"}
 FLOW = (
     "traces", "mail", "forms", "situations", "patterns", "placeholders", "arguments", "enclosure", "parse", "redact",
     "fingerprint",
-    "versions", "rules", "regrouping", "routing",
-    "wording", "advice", "retry", "schedule", "entries", "turns", "budget",
+    "versions", "anatomy", "rules", "regrouping", "routing",
+    "wording", "advice", "retry", "schedule", "entries", "correlation", "turns", "budget",
     "notes", "item", "highlight", "page", "specimen", "mime", "render",
 )  # fmt: skip
 """The pure core in the order in which a mail meets it: each may import what stands before it."""

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import structlog
 
 from relay.config import Settings
+from relay.correlation import correlate
 from relay.entries import illustrate, shown_in_full
 from relay.ledger import SchedulingTransaction
 from relay.model import Digest, Entry, LetterKind, Rendered
@@ -40,25 +41,27 @@ class Letters:
         self, kind: LetterKind, route: str, recipients: tuple[str, ...], entries: Sequence[Entry], notes: Sequence[str]
     ) -> Frozen:
         """A digest of these entries as of now, with the books and its thread, rendered. Raises TemplateError."""
+        told = self._illustrated(entries)
+        failures = [each for each in told if each.echo_of is None]
         digest = Digest(
             id=secrets.token_hex(16),
             kind=kind,
             route=route,
             recipients=recipients,
             created_at=self._now,
-            entries=tuple(self._illustrated(entries)),
+            entries=tuple(told),
             books=self._tx.books(self._now),
             notes=tuple(notes),
-            thread=self._tx.first_message_id(entries[0].group_id) if len(entries) == 1 else "",
+            thread=self._tx.first_message_id(failures[0].group_id) if len(failures) == 1 else "",
         )
         self.frozen.append(Frozen(digest, self._render(digest)))
         return self.frozen[-1]
 
     def _illustrated(self, entries: Sequence[Entry]) -> list[Entry]:
-        """The entries, those that are shown in full with course and sample."""
+        """The entries, those that are shown in full with course and sample, and which of them are one failure."""
         full = shown_in_full(entries, self._full)
         courses = self._tx.courses({each.group_id: each.episode_since for each in full}, self._now)
-        return illustrate(entries, courses, self._tx.samples([each.group_id for each in full]))
+        return correlate(illustrate(entries, courses, self._tx.samples([each.group_id for each in full])))
 
     def _render(self, digest: Digest) -> Rendered:
         """Render the digest; whatever a sample does to the renderer, it must not keep the counts back."""

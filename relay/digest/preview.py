@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from relay.config import Route, Settings
+from relay.correlation import correlate
 from relay.entries import entry, illustrate, shown_in_full
 from relay.ledger import GroupOrder, Ledger
 from relay.model import Digest, Entry, Group, LetterKind, Reason, Rendered
@@ -32,18 +33,17 @@ def _digest(ledger: Ledger, settings: Settings, route: Route, entries: list[Entr
     full = shown_in_full(entries, settings.digest.full_errors)
     courses = {each.group_id: ledger.course(each.group_id, each.episode_since, now) for each in full}
     samples = {each.group_id: ledger.samples_of(each.group_id) for each in full}
+    illustrated = illustrate(
+        entries,
+        {group_id: course for group_id, course in courses.items() if course},
+        {group_id: found[0].report for group_id, found in samples.items() if found},
+    )
     return Digest(
         id="0" * 32,
         kind=LetterKind.DIGEST,
         route=route.name,
         recipients=route.recipients,
         created_at=now,
-        entries=tuple(
-            illustrate(
-                entries,
-                {group_id: course for group_id, course in courses.items() if course},
-                {group_id: found[0].report for group_id, found in samples.items() if found},
-            )
-        ),
+        entries=tuple(correlate(illustrated)),
         books=ledger.books(now),
     )

@@ -110,6 +110,6 @@ def _cover(connection: Connection, posting: Posting) -> None:
 
 
 def _begin_thread(connection: Connection, posting: Posting) -> None:
-    if len(posting.digest.entries) == 1:
-        alone = update(groups).where(groups.c.id == posting.digest.entries[0].group_id, groups.c.thread == "")
+    if len(posting.digest.failures) == 1:
+        alone = update(groups).where(groups.c.id == posting.digest.failures[0].group_id, groups.c.thread == "")
         connection.execute(alone.values(thread=posting.rendered.message_id))

@@ -57,6 +57,9 @@ class Entry:
     peak: int
     course: Course | None
     sample: Report | None
+    echo_of: int | None = None
+    """The group in whose entry it is told, being the same failure logged in another place; None: it is told by itself.
+    """
 
 
 class LetterKind(StrEnum):
@@ -110,14 +113,19 @@ class Digest:
     """Message-ID of the first digest about this single error; "" where there is none (several errors, or the first)."""
 
     @property
+    def failures(self) -> tuple[Entry, ...]:
+        """The entries told by themselves."""
+        return tuple(entry for entry in self.entries if entry.echo_of is None)
+
+    @property
     def mails(self) -> int:
-        """Mails reported by it."""
+        """Mails reported by it, each once."""
         return sum(entry.mails for entry in self.entries)
 
     @property
     def occurrences(self) -> int:
-        """Occurrences reported by it."""
-        return sum(entry.occurrences for entry in self.entries)
+        """Occurrences reported by it; what was logged in two places has occurred once."""
+        return sum(entry.occurrences for entry in self.failures)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

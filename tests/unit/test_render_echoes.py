@@ -1,0 +1,99 @@
+"""A failure that was logged in two places, as the admins read it: one error with both places and both counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from zoneinfo import ZoneInfo
+
+from relay.model import Digest, Entry, Rendered
+from relay.render import Renderer, html_part, text_part
+from tests.unit.digests import Limits, digest, entry, report
+
+BERLIN = ZoneInfo("Europe/Berlin")
+POOL = "sqlalchemy.pool.impl.QueuePool"
+
+
+def failure(number: int = 7, occurrences: int = 1204, *, echoes: int = 1, **fields: object) -> list[Entry]:
+    """An entry and its echoes: one occurrence of each is still on its way."""
+    sample = report(trace="", location="/srv/shop/pool.py:743", logger=POOL)
+    echo = entry(group_id=number, title="OperationalError in rollback", sample=sample, occurrences=occurrences - 1)
+    others = [replace(echo, group_id=number + place, echo_of=number) for place in range(1, echoes + 1)]
+    return [entry(group_id=number, occurrences=occurrences, **fields), *others]
+
+
+def rendered(of: Digest, **limits: int) -> Rendered:
+    return Renderer(None, Limits(**limits), BERLIN, "relay@example.com").digest(of)
+
+
+def told(*entries: Entry, **limits: int) -> str:
+    return text_part(rendered(digest(*entries), **limits).raw)
+
+
+def test_the_other_place_stands_in_the_entry_with_its_count():
+    text = told(*failure())
+
+    assert f"Also logged:        1,203× at /srv/shop/pool.py:743 by {POOL} (ID 8)\n" in text
+    assert "Count:              1,204 in 4 min\n" in text
+    assert "OperationalError in rollback" not in text
+
+
+def test_each_further_place_has_its_line():
+    text = told(*failure(echoes=3))
+
+    assert [f"(ID {number})" in text for number in (8, 9, 10, 11)] == [True, True, True, False]
+
+
+def test_both_counts_are_named_and_not_added():
+    assert "1,204 occurrences, logged 2,407 times, 14:04 to 14:08 CET" in told(*failure())
+
+
+def test_mails_that_stand_for_many_are_named_too():
+    entries = [replace(each, mails=10) for each in failure()]
+
+    assert "1,204 occurrences, logged 2,407 times in 20 mails, " in told(*entries)
+
+
+def test_it_is_one_error_in_the_subject():
+    subject = rendered(digest(*failure())).subject
+
+    assert subject == "[YourApplication Failed] new: ZeroDivisionError in checkout (1,204×, 301/min ↑)"
+
+
+def test_it_counts_as_one_among_others():
+    text = told(*failure(), entry(group_id=99, occurrences=3, title="KeyError in cart"))
+
+    assert "YourApplication Failed: 2 new\n1,207 occurrences, logged 2,410 times, " in text
+    assert "2 of 2: NEW: KeyError in cart" in text
+
+
+def test_the_html_part_says_the_same():
+    html = html_part(rendered(digest(*failure())).raw)
+
+    assert f"1,203× at /srv/shop/pool.py:743 by {POOL} (ID 8)" in html
+    assert "OperationalError in rollback" not in html
+
+
+def test_where_there_is_room_for_a_line_alone_the_line_names_both():
+    text = told(*failure(occurrences=5), *failure(20, 9), full_errors=1)
+
+    assert " ↑ (also logged: 4× ID 8)\n" in text
+
+
+def test_a_place_that_the_mail_did_not_name_is_told_by_its_title():
+    head, echo = failure()
+
+    assert "1,203× as OperationalError in rollback (ID 8)" in told(head, replace(echo, sample=None))
+
+
+def test_what_has_no_room_is_folded_with_all_its_mails():
+    text = told(*(each for number in range(100, 700, 2) for each in failure(number, 5)), max_size=10_000)
+
+    folded = next(line for line in text.splitlines() if "had no room here" in line)
+    shown = text.count("(also logged: 4× ID")
+    errors = int(folded.split()[0])
+    assert errors + shown == 300
+    assert folded.endswith(f"with {5 * errors:,} occurrences in {9 * errors:,} mails.")
+
+
+def test_the_footer_counts_every_mail():
+    assert "this digest's own\n                    2,407 mails count as pending" in told(*failure())
