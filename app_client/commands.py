@@ -8,12 +8,21 @@ import contextlib
 import logging
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
 
-from app_client.doctor import Finding, examine_debug, examine_files, examine_relay, examine_user, send_test
+from app_client.doctor import (
+    Finding,
+    examine_debug,
+    examine_fallback,
+    examine_files,
+    examine_relay,
+    examine_user,
+    send_test,
+)
 from app_client.handler import ErrorMailHandler
 
 NAME = "error-mail"
@@ -39,6 +48,7 @@ def commands(make_mail: MakeMail, make_files: MakeFiles, *, debug: bool) -> clic
             examine_debug(debug=debug or app.debug, testing=app.testing),
             *_files(app, make_files),
             *_mail(app, make_mail, sending=sending),
+            *_fallback(app),
         ]
         for finding in findings:
             click.echo(str(finding))
@@ -67,6 +77,16 @@ def _files(app: Flask, make_files: MakeFiles) -> list[Finding]:
             stack.callback(handler.close)
         found += [finding for finding in examine_files(made) if finding not in found]
     return found or [Finding(name="file", ok=True, text="no log file is set up")]
+
+
+def _fallback(app: Flask) -> list[Finding]:
+    folder = app.config.get("ERROR_MAIL_FALLBACK")
+    if not folder:
+        return []
+    try:
+        return [examine_fallback(Path(folder).absolute())]
+    except TypeError as problem:
+        return [Finding(name="fallback", ok=False, text=f'app.config["ERROR_MAIL_FALLBACK"]: {problem}')]
 
 
 def _mail(app: Flask, make_mail: MakeMail, *, sending: bool) -> list[Finding]:

@@ -20,7 +20,7 @@ class Courier:
     def __init__(self, connection: Connection, origin: Origin) -> None:
         self.connection = connection
         self._origin = origin
-        self._said = ""
+        self._said: set[str] = set()
 
     def letter(self, parcel: Parcel) -> Letter:
         """The parcel as a mail; raises ValueError for an address that is none."""
@@ -38,8 +38,14 @@ class Courier:
             return Reply(outcome=Outcome.REFUSED if lasting else Outcome.DEFERRED, detail=type(trouble).__name__)
 
     def say(self, remark: str, detail: str) -> None:
-        """One line on stderr, as `logging` does for its own troubles; not twice the same in a row. It may block."""
-        if remark != self._said and remark and logging.raiseExceptions and sys.stderr is not None:
-            with contextlib.suppress(OSError, ValueError):
-                sys.stderr.write(f"error mail to {self.connection.access}: {remark} ({detail})\n")
-        self._said = remark
+        """One line on stderr, as `logging` does for its own troubles, and it may block as well.
+
+        Not the same twice, until an empty remark says that all is well again.
+        """
+        if not remark:
+            self._said.clear()
+        elif remark not in self._said:
+            if logging.raiseExceptions and sys.stderr is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    sys.stderr.write(f"error mail to {self.connection.access}: {remark} ({detail})\n")
+            self._said.add(remark)

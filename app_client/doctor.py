@@ -8,6 +8,7 @@ Application Errors". Knows neither Flask nor a command line.
 import getpass
 import logging
 import os
+import shutil
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +16,11 @@ from logging.handlers import BaseRotatingHandler, SMTPHandler
 from pathlib import Path
 
 from app_client.connection import Access, describe
+from app_client.fallback import MAX_BYTES, Fallback, is_open_to_all
 from app_client.handler import ErrorMailHandler
+
+_MEBI = 1024 * 1024
+_SCARCE = 8 * _MEBI  # bytes free that count as none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +73,21 @@ def examine_files(handlers: Iterable[logging.Handler]) -> list[Finding]:
             if earlier is None or earlier.ok:
                 found[handler.baseFilename] = finding
     return list(found.values())
+
+
+def examine_fallback(folder: Path) -> Finding:
+    """May mails wait there, how many do, and is there room for more; a folder that is not there yet is not made."""
+    name, _ = _user()
+    try:
+        place = next(place for place in (folder, *folder.parents) if place.exists())
+        trouble = _trouble_with_folder(folder, place, name)
+        free = shutil.disk_usage(place).free
+        if not trouble and free < _SCARCE:
+            trouble = f"can hold no more: its file system has {free / _MEBI:.1f} MiB left"
+        waiting = _waiting(folder)
+    except OSError as error:
+        return Finding(name="fallback", ok=False, text=f"{folder} cannot be used: {error.strerror}")
+    return Finding(name="fallback", ok=not trouble, text=f"{folder} {trouble or 'can be written'}{waiting}")
 
 
 def examine_relay(handler: ErrorMailHandler) -> Finding:
@@ -132,6 +152,27 @@ def _trouble_with(file: Path, *, rotates: bool) -> str:
     if rotates and not os.access(file.parent, os.W_OK | os.X_OK):
         return f"{file} cannot be made or rotated: {file.parent} is closed to {name}{_owner(file.parent)}"
     return ""
+
+
+def _trouble_with_folder(folder: Path, place: Path, name: str) -> str:
+    """`place` is the folder, or the nearest above it that there is."""
+    if not place.is_dir():
+        return f"cannot be used: {place} is no folder"
+    if not os.access(place, os.R_OK | os.W_OK | os.X_OK if place == folder else os.W_OK | os.X_OK):
+        return f"cannot be used: {place} is closed to {name}{_owner(place)}"
+    if place != folder:
+        return ""
+    if is_open_to_all(folder):
+        return f"is not used, because anybody may write to it{_owner(folder)}"
+    return "can hold no more: it holds as much as it may" if Fallback(folder).survey().is_full else ""
+
+
+def _waiting(folder: Path) -> str:
+    if not folder.is_dir() or not os.access(folder, os.R_OK | os.X_OK):
+        return ""
+    held = Fallback(folder).survey()
+    size = f"{held.size / _MEBI:.1f} of {MAX_BYTES // _MEBI} MiB"
+    return f"; mails waiting: {held.mails}, for {held.count} errors, {size}"
 
 
 def _owner(path: Path) -> str:

@@ -59,6 +59,19 @@ class Stored:
         raise ValueError("not a whole mail")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What a folder holds."""
+
+    mails: int
+    count: int
+    """Occurrences that these stand for."""
+    size: int
+    """Bytes, with whatever else is in the folder."""
+    is_full: bool
+    """True when it holds as much as it may."""
+
+
 class Fallback:
     """One folder, as one process sees it; it is made when first needed. Not for two threads at once, but for `store`.
 
@@ -108,6 +121,17 @@ class Fallback:
         with contextlib.suppress(OSError):
             stored.path.unlink()
 
+    def survey(self) -> Survey:
+        """Count, and change nothing; raises OSError when the folder cannot be read."""
+        paths = list(self.folder.iterdir())
+        counts = [int(found["count"]) for path in paths if (found := _NAME.fullmatch(path.name))]
+        size = 0
+        for path in paths:
+            with contextlib.suppress(FileNotFoundError):  # another process has just sent it
+                size += path.lstat().st_size
+        is_full = len(paths) >= self._limits[0] or size >= self._limits[1]
+        return Survey(mails=len(counts), count=sum(counts), size=size, is_full=is_full)
+
     def _names(self) -> list[str]:
         with contextlib.suppress(OSError):
             return [name for name in os.listdir(self.folder) if _is_free(name)]  # noqa: PTH208 - names are what is wanted
@@ -124,7 +148,7 @@ class Fallback:
 
     def _make_ready(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.name == "posix" and self.folder.stat().st_mode & stat.S_IWOTH:
+        if is_open_to_all(self.folder):
             raise PermissionError(errno.EACCES, "anybody may write to the folder")
 
     def _reserve(self, size: int) -> None:
@@ -147,6 +171,11 @@ class Fallback:
                     else:
                         sizes.append(found.st_size)
         return len(sizes), sum(sizes)
+
+
+def is_open_to_all(folder: Path) -> bool:
+    """True where anybody may put a mail of theirs; raises OSError when the folder cannot be looked at."""
+    return os.name == "posix" and bool(folder.stat().st_mode & stat.S_IWOTH)
 
 
 def _stem(name: str) -> str:

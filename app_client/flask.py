@@ -24,6 +24,7 @@ Several apps in one process do not mix: what is logged while an app serves a req
 
 import contextlib
 import logging
+import os
 import socket
 import weakref
 from collections.abc import Callable, Sequence
@@ -172,7 +173,8 @@ def _handler(app: Flask) -> ErrorMailHandler:
         release=config.get("ERROR_MAIL_RELEASE", ""),
         package=app.import_name.partition(".")[0],
         facts=request_facts,
-        fallback=config.get("ERROR_MAIL_FALLBACK"),
+        # What waits there is not the doctor's to send.
+        fallback=None if is_asked() else _checked(app, "ERROR_MAIL_FALLBACK", None, _path),
     )
     handler.setLevel(_checked(app, "ERROR_MAIL_LEVEL", logging.ERROR, logging.Handler().setLevel))
     handler.setFormatter(mail_formatter(facts=request_facts if config.get("ERROR_MAIL_REQUEST") else None))
@@ -191,6 +193,11 @@ def _checked(app: Flask, key: str, default: object, check: Callable[[Any], objec
 
 def _addresses(value: str | Sequence[str]) -> None:
     addresses((value,) if isinstance(value, str) else tuple(value))
+
+
+def _path(value: str | os.PathLike[str] | None) -> None:
+    if value is not None:
+        os.fspath(value)
 
 
 def _pair(value: Sequence[str] | None) -> None:

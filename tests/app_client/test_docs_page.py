@@ -14,6 +14,7 @@ from flask import Flask
 
 from app_client import ErrorMailHandler
 from app_client.flask import KEY
+from tests.app_client.servers import wait_until
 
 PAGE = Path(__file__).parents[2] / "docs" / "app-client.md"
 ELSEWHERE = {"The seven situations", "Debugging"}
@@ -56,6 +57,7 @@ class Place:
             "2525": str(self.sink.port),
             "/var/log/yourapplication": str(self.folder),
             "/var/log/no-such-folder": str(self.folder / "no-such-folder"),
+            "/var/lib/yourapplication": str(self.folder),
             "/dev/log": str(self.folder / "log"),
             "logs.example.com:514": f"127.0.0.1:{udp}",
             "logs.example.com:601": f"127.0.0.1:{tcp}",
@@ -166,6 +168,23 @@ def a_subclass(place: Place, names: dict) -> None:
     assert place.file("brief.log")[2:] == ["    KeyError: 'order'"]
 
 
+def a_fallback_folder(place: Place, names: dict) -> None:
+    port = place.sink.port
+    place.sink.stop()
+    names["mail_handler"]._exit_timeout = 0.2
+    place.fail(names["app"])
+    names["mail_handler"].close()
+    assert len(list((place.folder / "error-mails").glob("*.mail"))) == 1
+    place.sink.start()
+    assert place.sink.port == port
+    again = ErrorMailHandler(
+        place.sink.mailhost, "a@example.com", "b@example.com", "x", fallback=place.folder / "error-mails"
+    )
+    wait_until(lambda: place.sink.mails)
+    again.close()
+    assert "KeyError: 'order'" in place.mail()
+
+
 def other_libraries(place: Place, names: dict) -> None:
     names["mail_handler"].flush()
     assert place.mail() == "from a library\n"
@@ -188,6 +207,7 @@ CHECKS = {
     "Formats 2": json_lines,
     "Formats 3": a_subclass,
     "Other libraries 1": other_libraries,
+    "When the relay is away 1": a_fallback_folder,
 }
 
 

@@ -7,13 +7,15 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
-from app_client.doctor import Finding
+from app_client.doctor import Finding, examine_fallback
+from app_client.fallback import Fallback, Letter
 from app_client.flask import ErrorMail
 from tests.app_client.servers import PATIENCE, Sink, Unruly, closed_port, converse
 
@@ -184,6 +186,119 @@ def test_each_trouble_has_its_line(doctor, settings, line):
     assert "Traceback" not in done.stderr
 
 
+def test_a_fallback_folder_is_looked_at_and_left_as_it_is(doctor, sink, folder):
+    """Even with the relay there to take what waits, and `--send-test`: it is not the doctor's to send."""
+    waiting = fallback_of(folder, 3, 7)
+    before = sorted(path.name for path in waiting.iterdir())
+
+    done = doctor("--send-test", ERROR_MAIL_FALLBACK=str(waiting))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert lines(done)["fallback"] == (
+        f"ok    fallback: {waiting} can be written; mails waiting: 2, for 10 errors, 0.0 of 64 MiB"
+    )
+    assert sorted(path.name for path in waiting.iterdir()) == before
+    assert ["Test of the error mails" in mail.text for mail in sink.mails] == [True]
+
+
+def fallback_of(folder: Path, *counts: int) -> Path:
+    """A folder in which mails wait that stand for so many errors each."""
+    place = folder / "error-mails"
+    for count in counts:
+        letter = Letter(sender="a@example.com", recipients=["b@example.com"], content=b"Subject: x\r\n\r\nx\r\n")
+        Fallback(place).store(letter, created=0.0, record_id=uuid.uuid4().hex, count=count)
+    return place
+
+
+def test_a_fallback_folder_that_is_not_there_is_not_made(doctor, folder):
+    done = doctor(ERROR_MAIL_FALLBACK=str(folder / "new" / "error-mails"))
+
+    assert done.returncode == 0
+    assert lines(done)["fallback"] == f"ok    fallback: {folder}/new/error-mails can be written"
+    assert not (folder / "new").exists()
+
+
+def test_without_a_fallback_folder_nothing_is_said_of_one(doctor):
+    assert "fallback" not in doctor().stdout
+
+
+@pytest.mark.parametrize(
+    ("trouble", "told"),
+    [
+        ("file", "cannot be used: {place} is no folder"),
+        ("below a file", "cannot be used: {parent} is no folder"),
+        ("open to all", "is not used, because anybody may write to it; it belongs to "),
+        ("number", 'app.config["ERROR_MAIL_FALLBACK"]: expected str, bytes or os.PathLike object, not int'),
+    ],
+)
+def test_a_fallback_folder_that_cannot_be_used_has_its_line(doctor, folder, trouble, told):
+    place = folder / "error-mails"
+    if trouble == "open to all":
+        place.mkdir()
+        place.chmod(0o777)
+    else:
+        place.write_text("no folder")
+    setting = {"number": 17, "below a file": str(place / "below")}.get(trouble, str(place))
+
+    done = doctor(ERROR_MAIL_FALLBACK=setting)
+
+    assert done.returncode == 1
+    assert "FAIL  fallback: " in done.stdout or "FAIL  mail: " in done.stdout
+    assert told.format(place=place, parent=place) in done.stdout
+
+
+def test_a_wrong_fallback_folder_keeps_the_app_from_coming_up():
+    app = Flask("shop")
+    app.config.update(ADMINS="yourname@example.com", ERROR_MAIL_FALLBACK=17)
+
+    with pytest.raises(ValueError, match=r'app.config\["ERROR_MAIL_FALLBACK"\]: expected str'):
+        ErrorMail(app)
+
+
+def test_a_fallback_folder_that_is_full_has_its_line(folder, monkeypatch):
+    place = fallback_of(folder, 1, 1)
+    monkeypatch.setattr(Fallback.__init__, "__kwdefaults__", {"max_files": 2, "max_bytes": 10_000})
+
+    finding = examine_fallback(place)
+
+    assert not finding.ok
+    assert "can hold no more: it holds as much as it may; mails waiting: 2, for 2 errors, " in finding.text
+
+
+@needs_root
+def test_a_fallback_folder_of_another_user_is_not_the_deployed_users(doctor, folder):
+    """Made under one's own user, by a first try by hand."""
+    waiting = fallback_of(folder, 1)
+
+    done = doctor(ERROR_MAIL_FALLBACK=str(waiting), user=NOBODY)
+    fresh = doctor(ERROR_MAIL_FALLBACK=str(folder / "fresh"), user=NOBODY)
+
+    assert (done.returncode, fresh.returncode) == (1, 1)
+    assert lines(done)["fallback"] == (
+        f"FAIL  fallback: {waiting} cannot be used: {waiting} is closed to nobody; it belongs to root, mode 0700"
+    )
+    assert f"{folder} is closed to nobody; it belongs to root, mode 0755" in lines(fresh)["fallback"]
+
+
+@needs_root
+def test_a_fallback_folder_on_a_full_or_read_only_disk_has_its_line(folder):
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k,mode=0755", "tmpfs", str(folder)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a tmpfs")
+    try:
+        place = fallback_of(folder, 1)
+        full = examine_fallback(place)
+        subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+        read_only = examine_fallback(place)
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+    assert not full.ok
+    assert "can hold no more: its file system has 0.1 MiB left; mails waiting: 1, for 1 errors, " in full.text
+    assert not read_only.ok
+    assert f"{place} cannot be used: {place} is closed to root" in read_only.text
+
+
 def test_debug_by_the_command_line_counts(doctor):
     assert "FAIL  debug: debug mode is on" in doctor(app_debug=True).stdout
 
@@ -221,9 +336,14 @@ def test_the_documented_answer_is_what_it_says(doctor, sink, folder):
     page = (ROOT / "docs" / "app-client.md").read_text()
     documented = re.findall(r"^    ((?:ok|FAIL) .*\n)", page.partition("### The doctor")[2], re.MULTILINE)
 
-    done = doctor("--send-test", BY_HAND=str(log), user=NOBODY)
+    place = fallback_of(folder, *[20] * 2)
+    for path in [place, *place.iterdir()]:
+        os.chown(path, NOBODY, NOBODY)
+    (place / "padding").write_bytes(bytes(100_000))
+    done = doctor("--send-test", BY_HAND=str(log), ERROR_MAIL_FALLBACK=str(place), user=NOBODY)
 
-    said = done.stdout.replace(str(log), "/var/log/yourapplication.log").replace(f"port {sink.port}", "port 2525")
+    said = done.stdout.replace(str(place), "/var/lib/yourapplication/error-mails")
+    said = said.replace(str(log), "/var/log/yourapplication.log").replace(f"port {sink.port}", "port 2525")
     said = (
         re.sub("nobody|nogroup", "www-data", said).replace(str(NOBODY), "33").replace("sink.test", "relay.example.com")
     )

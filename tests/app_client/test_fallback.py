@@ -2,7 +2,9 @@
 
 import errno
 import itertools
+import logging
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -10,11 +12,12 @@ import textwrap
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from app_client import pace
+from app_client import ErrorMailHandler, pace
 from app_client.fallback import Fallback, Letter
 from tests.app_client.servers import PATIENCE, Sink, closed_port, wait_until
 
@@ -231,6 +234,110 @@ def test_without_room_in_the_folder_errors_wait_in_memory(
 
     assert sink.occurrences == 3
     assert "the fallback folder does not take it" in capsys.readouterr().err
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A file system of 128 KiB, to be filled."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=128k,mode=0755", "tmpfs", str(disk)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("needs the right to mount a tmpfs")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+WORDS = ["".join(letters) for letters in itertools.product("abcdefgh", repeat=4)]
+
+
+def log_different(logger: logging.Logger, words: list[str]) -> None:
+    for word in words:
+        logger.error("error %s %s", word, "x" * 1000)
+
+
+def is_refused(handler: ErrorMailHandler) -> bool:
+    """Whether the folder did not take a mail."""
+    return "the fallback folder does not take it" in handler._sender()._courier._said
+
+
+def test_a_full_disk_is_survived_and_every_error_counted(soon, small_disk, sink, make_handler, make_logger):
+    """More errors than fit on it and into memory; each is sent, or told as dropped."""
+    folder = small_disk / "fallback"
+    handler = make_handler(sink.mailhost, fallback=folder, queue_size=20)
+    logger = make_logger(handler)
+    sink.stop()
+    words = iter(WORDS)
+    wait_until(lambda: log_different(logger, [next(words)]) or is_refused(handler))
+    log_different(logger, more := list(itertools.islice(words, 50)))
+    logged = WORDS.index(more[-1]) + 1
+
+    assert 0 < len(mails(folder)) <= 32
+    assert handler.dropped >= 30
+    assert not list(folder.glob("*.new"))
+    sink.start()
+    handler.flush(PATIENCE)
+    wait_until(lambda: not any(folder.iterdir()))
+    logger.error("last")
+    handler.flush(PATIENCE)
+
+    assert handler.pending == handler.dropped == 0
+    by_id = {mail.record_id: mail for mail in sink.mails}
+    assert sum(mail.count + mail.dropped for mail in by_id.values()) == logged + 1
+
+
+def test_the_folder_is_used_again_as_soon_as_there_is_room(soon, small_disk, make_handler, make_logger):
+    folder, filler = small_disk / "fallback", small_disk / "filler"
+    with filler.open("wb") as file, pytest.raises(OSError, match="No space left"):
+        file.write(bytes(1024 * 1024))
+    handler = make_handler(("127.0.0.1", closed_port()), fallback=folder)
+    log_different(make_logger(handler), WORDS[:5])
+    wait_until(lambda: is_refused(handler))
+    assert (handler.pending, handler.dropped) == (5, 0)
+
+    filler.unlink()
+    wait_until(lambda: handler.pending == 0)
+
+    assert sum(int(path.stem.rpartition("-")[2]) for path in mails(folder)) == 5
+    assert handler.dropped == 0
+
+
+def test_a_disk_that_turned_read_only_is_survived(soon, small_disk, sink, make_handler, make_logger):
+    """What was stored before cannot be claimed, either; it is sent when the disk is well again."""
+    folder = small_disk / "fallback"
+    store(Fallback(folder), count=3)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    handler = make_handler(sink.mailhost, fallback=folder)
+    sink.stop()
+    log_different(make_logger(handler), WORDS[:5])
+    wait_until(lambda: is_refused(handler))
+    assert (handler.pending, handler.dropped) == (5, 0)
+    sink.start()
+    handler.flush(PATIENCE)
+    assert sink.occurrences == 5
+
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    make_handler(sink.mailhost, fallback=folder)
+    wait_until(lambda: not any(folder.iterdir()))
+
+    assert [mail.content for mail in sink.mails].count(b"Subject: Failed\r\n\r\ntext\r\n") == 1
+
+
+def test_a_mail_cut_off_in_the_midst_of_writing_leaves_nothing_behind(folder):
+    """As by a quota."""
+    fallback = Fallback(folder)
+    folder.mkdir()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            store(fallback)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert not any(folder.iterdir())
+    store(fallback)
+    assert len(mails(folder)) == 1
 
 
 def test_a_broken_file_is_counted_as_dropped_and_does_not_hold_up_the_others(folder, sink, make_handler, make_logger):

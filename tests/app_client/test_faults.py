@@ -494,3 +494,24 @@ def test_without_any_more_threads_flush_delivers_by_itself(sink, make_handler, m
     handler.close()
 
     assert [mail.text for mail in sink.mails] == ["one\n", "two\n"]
+
+
+def test_each_trouble_is_told_once_until_all_is_well_again(make_handler, make_logger, capsys):
+    answers = iter(["451 a", "554 b", "451 a", "554 b", "250 OK", "451 a", "250 OK"])
+    relay = Sink(answer=lambda _mail: next(answers)).start()
+    handler = make_handler(relay.mailhost)
+    logger = make_logger(handler)
+
+    for word in ("one", "two", "three", "four"):
+        logger.error(word)
+        handler.flush(20)
+    relay.stop()
+
+    assert capsys.readouterr().err.splitlines() == [
+        f"error mail to 127.0.0.1 port {relay.port}: {remark}"
+        for remark in (
+            "not possible at the moment, trying on (SMTPDataError: 451 a)",
+            "a mail was refused and is dropped (SMTPDataError: 554 b)",
+            "not possible at the moment, trying on (SMTPDataError: 451 a)",
+        )
+    ]
