@@ -85,7 +85,13 @@ def chain(exception: BaseException) -> Iterator[BaseException]:
     link: BaseException | None = exception
     while link is not None:
         yield link
-        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+        link = _origin(link)
+
+
+def _origin(exception: BaseException) -> BaseException | None:
+    if exception.__cause__ is not None or exception.__suppress_context__:
+        return exception.__cause__
+    return exception.__context__
 
 
 def _shown(exception: BaseException) -> Iterator[BaseException]:
@@ -93,7 +99,8 @@ def _shown(exception: BaseException) -> Iterator[BaseException]:
     found = [exception]
     for each in found:
         yield each
-        found += islice(chain(each), 1, 2)
+        if (origin := _origin(each)) is not None:
+            found.append(origin)
         if isinstance(each, BaseExceptionGroup):
             found += each.exceptions[:_SHOWN]
 

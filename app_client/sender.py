@@ -49,7 +49,8 @@ class Sender:
         self._idle_timeout = idle_timeout
         self._thread: threading.Thread | None = None
         # Re-entrant: a signal handler may log in the middle of `post`, in the same thread.
-        self._turn = threading.Condition(threading.RLock())
+        self._lock = threading.RLock()
+        self._turn = threading.Condition(self._lock)
         self._closed = False
         self._round = 0  # how many entries are settled when the round of mails is over
         self._pace = Pace()
@@ -72,7 +73,7 @@ class Sender:
 
     def fold(self, kind: int) -> bool:
         """Count one more of an error that waits to be sent anyway, or has no room; False when a report is needed."""
-        with self._turn:
+        with self._lock:  # what the condition would take, at a fraction of its cost
             if self._backlog.fold(kind):
                 return True
             if self._backlog.is_full:
