@@ -143,9 +143,15 @@ class Player:
         self._socket.close()
 
 
-def differences(dialog: Dialog, found: list[str]) -> list[str]:
-    """What of the replies is not as the dialog says, in words; [] where all is."""
-    wanted = [(kind, rest) for kind, rest in dialog.steps if kind in {"<", "end"}]
+def code_of(pattern: str) -> str:
+    """The part of an expression that stands for the three digits of a reply."""
+    found = re.search(r"(?:\d|\\d|\(\d+(?:\|(?:\d|\\d)+)*\)|\[\d+(?:-\d)?\])+", pattern)
+    return found[0] if found else ""
+
+
+def differences(dialog: Dialog, found: list[str], *, codes_alone: bool = False) -> list[str]:
+    """What of the replies is not as the dialog says, in words; [] where all is. `codes_alone`: look at no more."""
+    wanted = [(kind, code_of(rest) if codes_alone else rest) for kind, rest in dialog.steps if kind in {"<", "end"}]
     wrong = []
     for (kind, pattern), reply in zip(wanted, found, strict=True):
         if not (reply == END if kind == "end" else reply not in {END, SILENCE} and re.match(pattern, reply)):

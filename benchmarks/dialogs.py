@@ -1,0 +1,233 @@
+"""What bare aiosmtpd, Postfix and the relay answer to the same dialogs (`tests/data/dialogs`), as a table.
+
+    python -m benchmarks.dialogs [--check]
+
+Writes docs/smtp-dialogs.md. Where a peer does otherwise than the dialog says, its file has to say why; the relay is
+never to. Exit code 1 where one does without a reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import ssl
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import trustme
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
+
+from benchmarks import postfix
+from relay.receive import Access, Limits
+from relay.receive.passwords import make_hash
+from tests.dialogs import END, SILENCE, Dialog, Player, differences, load_all
+from tests.integration.receiving import receiving
+
+PAGE = Path(__file__).parents[1] / "docs" / "smtp-dialogs.md"
+MAX_SIZE = 1 << 20
+PATIENCE = 4.0
+SETUPS = ("open", "locked", "tls", "tls-first")
+
+
+@dataclass
+class Server:
+    """One server in one set-up: its port, and what it has stored so far (None: it does not tell)."""
+
+    port: int
+    stored: Callable[[], list[bytes] | None]
+    peer: bool = True
+    """One of those we compare with: their codes count, not their enhanced codes and words."""
+
+
+@dataclass
+class Outcome:
+    """What a server did: its replies, and whether all was as the dialog says."""
+
+    codes: str
+    same: bool
+
+
+class Collector:
+    """aiosmtpd's handler: keeps all contents."""
+
+    def __init__(self) -> None:
+        self.contents: list[bytes] = []
+
+    async def handle_DATA(self, server, session, envelope) -> str:  # noqa: ANN001, N802 -- the library's interface
+        """Take a mail."""
+        self.contents.append(envelope.original_content)
+        return "250 OK"
+
+
+def main() -> int:
+    """Play, compare, write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    options = parser.parse_args()
+    dialogs = load_all()
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        certificate = folder / "certificate.pem"
+        trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(certificate)
+        peers = {
+            "relay": dict(stack.enter_context(relays(folder, certificate))),
+            "aiosmtpd": dict(stack.enter_context(aiosmtpds(certificate))),
+            "postfix": dict(stack.enter_context(postfixes(folder / "postfix", certificate))),
+        }
+        table = [(dialog, {name: play(dialog, servers) for name, servers in peers.items()}) for dialog in dialogs]
+    unexplained = [f"{dialog.name}: {name}" for dialog, row in table for name in lacking(dialog, row)]
+    print("\n".join(unexplained) or "every difference is explained")
+    if not options.check:
+        PAGE.write_text(page(table))
+    return bool(unexplained)
+
+
+def lacking(dialog: Dialog, row: dict[str, Outcome | None]) -> list[str]:
+    """Who does otherwise without a reason."""
+    return [
+        f"{name}: {found.codes}"
+        for name, found in row.items()
+        if found and not found.same and name not in dialog.reasons
+    ]
+
+
+def play(dialog: Dialog, servers: dict[str, Server]) -> Outcome | None:
+    """Play one dialog to a peer; None where it has no such set-up."""
+    server = servers.get(dialog.setup)
+    if server is None:
+        return None
+    before = len(server.stored() or ())
+    player = Player(server.port, patience=PATIENCE, tls_first=dialog.setup == "tls-first")
+    try:
+        found = player.play(dialog)
+    finally:
+        player.close()
+    stored = server.stored()
+    kept = stored is None or stored[before:] == dialog.stored
+    codes = " ".join(shortened(found)) + ("" if kept else ", other content")
+    return Outcome(codes, same=not differences(dialog, found, codes_alone=server.peer) and kept)
+
+
+def shortened(found: list[str]) -> Iterator[str]:
+    """Codes alone, equal ones in a row as one."""
+    codes = ["end" if reply == END else "silence" if reply == SILENCE else code(reply) for reply in found]
+    for each, run in itertools.groupby(codes):
+        times = len(list(run))
+        yield each if times == 1 else f"{times} × {each}"
+
+
+def code(reply: str) -> str:
+    """The code of a reply, with its enhanced one."""
+    words = reply.rpartition("\n")[2].split(" ")
+    enhanced = len(words) > 1 and words[1][:2] == f"{words[0][:1]}." and words[1].count(".") == 2
+    return "/".join(words[:2]) if enhanced else words[0][:3]
+
+
+# --- The peers --------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def relays(folder: Path, certificate: Path) -> Iterator[dict[str, Server]]:
+    """Run the relay's receiver in each set-up."""
+    tls = Access(tls_cert=str(certificate))
+    accesses = {"open": Access(), "locked": Access(username="app", password=make_hash("secret")), "tls": tls}
+    with contextlib.ExitStack() as stack:
+        servers = {}
+        for setup in SETUPS:
+            first = setup == "tls-first"
+            access = accesses.get(setup, tls)
+            limits = Limits(max_size=MAX_SIZE, hostname="relay.example")
+            running = stack.enter_context(receiving(folder / setup, limits, access, tls_first=first))
+            servers[setup] = Server(running.port, running.contents, peer=False)
+        yield servers
+
+
+@contextlib.contextmanager
+def aiosmtpds(certificate: Path) -> Iterator[dict[str, Server]]:
+    """Run aiosmtpd as it comes, with a handler that keeps everything."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    options: dict[str, dict] = {
+        "open": {},
+        "locked": {"auth_required": True, "auth_require_tls": False, "authenticator": authenticate},
+        "tls": {"tls_context": context},
+        "tls-first": {"ssl_context": context},
+    }
+    with contextlib.ExitStack() as stack:
+        servers = {}
+        for setup in SETUPS:
+            handler = Collector()
+            (port,) = postfix.free_ports(1)
+            controller = Controller(
+                handler, "127.0.0.1", port, data_size_limit=MAX_SIZE, enable_SMTPUTF8=True, **options[setup]
+            )
+            controller.start()
+            stack.callback(controller.stop)
+            servers[setup] = Server(port, lambda handler=handler: handler.contents)
+        yield servers
+
+
+def authenticate(*asked: object) -> AuthResult:
+    """Know the one user, by the last argument."""
+    fine = asked[-1] == LoginPassword(b"app", b"secret")
+    return AuthResult(success=fine, handled=False)
+
+
+@contextlib.contextmanager
+def postfixes(folder: Path, certificate: Path) -> Iterator[dict[str, Server]]:
+    """Run Postfix, where it is installed; without AUTH, which needs another server."""
+    if not postfix.installed():
+        print("Postfix is not installed: its column stays empty", file=sys.stderr)
+        yield {}
+        return
+    with postfix.running(folder, certificate, max_size=MAX_SIZE) as ports:
+        kinds = {"open": "plain", "tls": "starttls", "tls-first": "implicit"}
+        yield {setup: Server(ports[kind], lambda: None) for setup, kind in kinds.items()}
+
+
+# --- The page ---------------------------------------------------------------------------------------------------------
+
+HEAD = """\
+# SMTP dialogs, case by case
+
+What the relay, aiosmtpd 1.4.6 as it comes and Postfix (Debian's, discarding) answer to the same {count} dialogs of
+`tests/data/dialogs`. Written by `python -m benchmarks.dialogs`; the relay's column is also a test.
+
+Each cell has the codes of all replies in order, the greeting first, with `end` for a connection that the server ends
+and `silence` where nothing came within {patience:g} seconds. A peer's cell is empty where its codes are those that the
+dialog asks for; otherwise it says what came, and why. aiosmtpd does otherwise in {aiosmtpd} cases, Postfix in {postfix}
+of {played}. Only the three digits of the peers are compared: aiosmtpd has hardly any enhanced codes, and does not offer
+them either. Postfix tells no content. A dash: Postfix has no AUTH of its own, so those cases were not played.
+
+"""
+
+
+def page(table: list[tuple[Dialog, dict[str, Outcome | None]]]) -> str:
+    """The document."""
+    others = {
+        name: sum(row[name] is not None and not row[name].same for _, row in table) for name in ("aiosmtpd", "postfix")
+    }
+    played = sum(row["postfix"] is not None for _, row in table)
+    text = HEAD.format(count=len(table), patience=PATIENCE, played=played, **others)
+    text += "| case | what it is about | relay | aiosmtpd | Postfix |\n|---|---|---|---|---|\n"
+    for dialog, row in table:
+        cells = [dialog.name, dialog.title, row["relay"].codes if row["relay"] else ""]
+        cells += [cell(dialog, name, row[name]) for name in ("aiosmtpd", "postfix")]
+        text += f"| {' | '.join(each.replace('|', chr(92) + '|') for each in cells)} |\n"
+    return text
+
+
+def cell(dialog: Dialog, name: str, found: Outcome | None) -> str:
+    """What one peer does otherwise, and why."""
+    if found is None:
+        return "–"
+    return "" if found.same else f"{found.codes}: {dialog.reasons.get(name, '?')}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
