@@ -7,7 +7,9 @@ takes time linear in the text.
 
 from __future__ import annotations
 
-from relay.forms import django, documented, labels, logline, margin, structured
+from dataclasses import replace
+
+from relay.forms import django, documented, labels, logfmt, logline, margin, structured, syslog
 from relay.forms.layout import Layout, level_named
 from relay.model import Form
 
@@ -16,11 +18,17 @@ __all__ = ["Layout", "level_named", "read"]
 
 def read(subject: str, text: str) -> Layout:
     """The layout of `text` (lines ended by newline)."""
-    lines = margin.without(text.split("\n"))
+    lines, told = syslog.without(text.split("\n"))
+    layout = _layout(subject, margin.without(lines))
+    return replace(layout, fields=told | layout.fields) if told else layout
+
+
+def _layout(subject: str, lines: list[str]) -> Layout:
     return (
         documented.read(lines)
         or django.read(subject, lines)
         or structured.read(lines)
+        or logfmt.read(lines)
         or labels.read(lines)
         or logline.read(lines)
         or Layout(form=Form.PLAIN, text="\n".join(lines))

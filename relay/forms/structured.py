@@ -44,8 +44,11 @@ def read(lines: Sequence[str]) -> Layout | None:
         record = json.loads("\n".join(lines))
     except (ValueError, RecursionError):
         return None
-    if not isinstance(record, dict):
-        return None
+    return layout_of(record) if isinstance(record, dict) else None
+
+
+def layout_of(record: dict[str, Any], below: str = "") -> Layout | None:
+    """A record of any library by the usual names of its fields, and what stands below it; None without a message."""
     message = _text(record, _MESSAGES)
     trace = _text(record, _TRACES)
     if not message and not trace:
@@ -53,7 +56,7 @@ def read(lines: Sequence[str]) -> Layout | None:
     fields = {name: value for name, keys in _FIELDS.items() if (value := _text(record, keys))}
     return Layout(
         form=Form.PLAIN,
-        text=f"{message}\n{trace}".strip("\n"),
+        text=f"{message}\n{trace}\n{below}".strip("\n"),
         fields=fields,
         level=level_named(_text(record, _LEVELS)),
     )

@@ -374,6 +374,58 @@ def test_what_a_log_transport_puts_before_each_line_is_taken_off(margin):
     assert report.trace == TRACEBACK
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Nov 22 17:03:11 web-1 sshd[4711]: ",
+        "<34>Nov  2 07:03:11 web-1.example.net sshd: ",
+        "2026-11-22T17:03:11.512345+01:00 web-1 /usr/sbin/sshd[47]: ",
+        "<165>1 2026-11-22T17:03:11.5Z 10.0.0.7 sshd 4711 ID47 - ",
+    ],
+)
+def test_a_single_line_of_syslog_is_read_as_its_message_host_and_program(header):
+    report = parse_text("x", f"{header}Failed password for ada\n")
+
+    assert (report.message, report.logger) == ("Failed password for ada", "sshd")
+    assert report.host in header
+    assert report.time in " ".join(header.split())
+
+
+def test_the_kernel_does_not_tell_when_it_started():
+    report = parse_text("x", "Nov 22 17:03:11 web-1 kernel: [12345.678901] Out of memory: Killed process 17 (java)")
+
+    assert (report.message, report.logger) == ("Out of memory: Killed process 17 (java)", "kernel")
+
+
+@pytest.mark.parametrize("text", ["Nov 22 17:03:11 something happened", "May I ask: what is this?", "1 of 2: no"])
+def test_what_only_begins_like_syslog_stays_as_it_is(text):
+    assert parse_text("x", text).message == text
+
+
+def test_a_record_of_pairs_is_read_by_the_names_of_its_fields():
+    text = 'time=2026-11-22T17:03:11Z level=warn host=web-1 pid=7 msg="order \\"17\\" failed" err="no route\\nto host"'
+
+    report = parse_text("x", text)
+
+    assert (report.message, report.host, report.time) == (
+        'order "17" failed\nno route\nto host',
+        "web-1",
+        "2026-11-22T17:03:11Z",
+    )
+    assert report.level is Level.WARNING
+
+
+def test_a_trace_below_a_record_of_pairs_is_its_trace():
+    report = parse_text("x", f'ts=17:03:11 level=ERROR logger=shop.cart msg="Totals failed"\n{TRACEBACK}')
+
+    assert (report.message, report.trace, report.logger) == ("Totals failed", TRACEBACK, "shop.cart")
+
+
+@pytest.mark.parametrize("text", ['user=ada failed with level=3 msg="x"', "level=error code=7", "msg=hello to=you"])
+def test_what_has_pairs_beside_other_words_is_a_message(text):
+    assert parse_text("x", text).message == text
+
+
 def test_what_stands_below_the_trace_joins_the_message():
     report = parse_text("x", f"Totals failed\n{TRACEBACK}\n\nRequest: 17\nUser: ada")
 

@@ -1,0 +1,45 @@
+"""One log record as `key=value` pairs on a line, as logfmt, Go's slog and logrus, and Heroku's router write it.
+
+time=2026-11-22T17:03:11Z level=error msg="order 17 failed" err="connection refused"
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from relay.forms import structured
+from relay.forms.layout import Layout
+
+_PAIR = re.compile(r'([A-Za-z_@][\w.@-]{0,60})=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))(?: +|$)')
+_MESSAGES = ("msg", "message")
+_USUAL = ("level", "lvl", "levelname", "severity", "ts", "time", "timestamp")
+_ESCAPED = re.compile(r"\\(.)")
+_UNESCAPED = {"n": "\n", "t": "\t"}
+
+
+def read(lines: Sequence[str]) -> Layout | None:
+    """A line of nothing but pairs, with a message and a level or moment; what stands below belongs to it."""
+    first = next((number for number, line in enumerate(lines) if line.strip()), None)
+    if first is None or not (pairs := _pairs(lines[first])):
+        return None
+    if not any(name in pairs for name in _MESSAGES) or not any(name in pairs for name in _USUAL):
+        return None
+    return structured.layout_of(pairs, below="\n".join(lines[first + 1 :]).strip("\n"))
+
+
+def _pairs(line: str) -> dict[str, str]:
+    """Empty where anything on the line is no pair."""
+    found: dict[str, str] = {}
+    position = 0
+    while position < len(line):
+        match = _PAIR.match(line, position)
+        if not match:
+            return {}
+        found[match[1]] = _plain(match[2]) if match[2] is not None else match[3]
+        position = match.end()
+    return found
+
+
+def _plain(quoted: str) -> str:
+    return _ESCAPED.sub(lambda match: _UNESCAPED.get(match[1], match[1]), quoted)
