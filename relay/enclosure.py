@@ -27,7 +27,7 @@ _MAX_PATH = 400
 _MAX_NAME = 200
 _MAX_NUMBER = 2**63
 
-_PLAIN = ("app", "environment", "release", "host", "logger", "level", "module", "function", "thread")
+_PLAIN = ("environment", "release", "host", "module", "function", "thread")
 _UNQUALIFIED = ("", "builtins", "__main__")
 """Modules that Python leaves out where it prints a type."""
 _LINKS = {
@@ -41,7 +41,7 @@ class Enclosure:
     """What was understood of it; empty where there was nothing, or nothing that makes sense."""
 
     fields: Mapping[str, str] = field(default_factory=dict)
-    """Named like those of Report."""
+    """Named like those of Report, without those that headers tell (app, logger, level, counts)."""
     request: Facts = ()
     template: str = ""
     """The log message before its arguments were put in."""

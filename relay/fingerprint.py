@@ -20,7 +20,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
-from relay.model import Fingerprint, Report
+from relay.model import Fingerprint, Form, Report
 from relay.parse import parse_text
 from relay.placeholders import Template, parameterise
 from relay.redact import redact
@@ -192,10 +192,14 @@ def _field_names(message: str) -> list[str]:
 
 
 def site_of(report: Report) -> tuple[str, str, str]:
-    """File, function and logger, as far as the mail names them."""
+    """File, function and logger, as far as the mail names them.
+
+    Our client names the logger in a header, which stock handlers do not send: where the place is known it does without.
+    """
     path, _, line = report.location.rpartition(":")
     path = path if line.isdigit() and path else report.location
-    return (python_place(path).file if path else report.module, report.function, report.logger)
+    logger = "" if path and report.form is Form.CLIENT else report.logger
+    return (python_place(path).file if path else report.module, report.function, logger)
 
 
 def _replaced(template: Template) -> Iterator[str]:

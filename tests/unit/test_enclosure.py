@@ -1,0 +1,250 @@
+"""The JSON part of a mail in hostile hands: whatever it says, the text stays the truth."""
+
+import base64
+import json
+import string
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from relay import enclosure
+from relay.enclosure import NOTHING
+from relay.fingerprint import fingerprint
+from relay.ledger.rows import report_json, report_of
+from relay.model import Kept, Report
+from relay.parse import parse
+from relay.redact import redact
+from tests.unit.mails import TRACEBACK, ends_of, record
+
+TEXT = f"""
+Message type:       ERROR
+Location:           /srv/harbour/current/harbour/shop.py:9
+Module:             shop
+Function:           checkout
+Time:               2026-11-22 17:03:00,000
+
+Message:
+
+Exception on /checkout [POST]
+{TRACEBACK}
+"""
+MESSAGE_ONLY = TEXT.partition("Exception on")[0] + "no such customer: anna\n"
+FRAME = {"file": "/srv/other/views.py", "line": 3, "function": "pay", "module": "views", "in_app": True}
+
+
+def mail(content: Any, *, text: str = TEXT, client: str = "X-Error-Mail-Client: 1\n", encoding: str = "7bit") -> bytes:
+    told = content if isinstance(content, str) else json.dumps(content)
+    part = base64.encodebytes(told.encode("utf-8", "surrogatepass")).decode() if encoding == "base64" else told
+    return (
+        f"From: server-error@example.com\nSubject: Failed\n{client}MIME-Version: 1.0\n"
+        'Content-Type: multipart/mixed; boundary="b"\n\n'
+        f"--b\nContent-Type: text/plain; charset=utf-8\n\n{text}\n"
+        f"--b\nContent-Type: application/vnd.error-mail+json\nContent-Transfer-Encoding: {encoding}\n\n{part}\n--b--\n"
+    ).encode("utf-8", "surrogatepass")
+
+
+def understood(content: Any, **options: Any) -> Report:
+    return redact(parse(record(mail(content, **options)), ()))
+
+
+BARE = understood("")
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+NAMES = [
+    "app", "environment", "release", "host", "logger", "level", "location", "module", "function", "thread", "process",
+    "message", "exceptions", "request", "template", "arguments", "type", "file", "line", "in_app", "frames", "link",
+    "members", "id", "name", "method", "url", "user_id", "left_out",
+]  # fmt: skip
+LIKE_OURS = st.recursive(
+    st.text(max_size=30) | st.integers() | st.none(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6),
+    max_leaves=30,
+)
+
+
+@given(content=st.dictionaries(st.sampled_from(NAMES), ANYTHING | LIKE_OURS, max_size=12))
+def test_whatever_it_says_the_report_is_the_texts(content):
+    """What the text or a header tells stays, the error is the same one, and all is bounded, clean and storable."""
+    report = understood({"version": 1} | content, encoding="base64")
+
+    for name in ("form", "subject", "sender", "app", "level", "logger", "location", "module", "function", "time"):
+        assert getattr(report, name) == getattr(BARE, name), name
+    assert (report.message, report.trace, report.count) == (BARE.message, BARE.trace, 1)
+    assert fingerprint(report).key == fingerprint(BARE).key
+    told = [report.host, report.release, report.environment, report.process, report.thread, report.logger]
+    told += [text for pair in report.request for text in pair]
+    assert all(len(text) <= 600 and "\n" not in text and text.isprintable() for text in told if text)
+    assert report_of(report_json(report)) == report
+
+
+@given(text=st.text(max_size=200) | st.text(alphabet=string.punctuation + "01ne", max_size=200))
+def test_any_text_is_read(text):
+    assert enclosure.read(text) == NOTHING or text.strip()[:1] == "{"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "null", "[]", "17", "{}", "not json", '{"version": 2}', '{"version": true}', '{"version": 1.0}',
+        '{"version": "1"}', '{"version": 1', "[" * 60_000, '{"a":' * 12_000, '{"version": 1, "line": ' + "9" * 60_000,
+    ],
+    ids=lambda text: text[:16],
+)  # fmt: skip
+def test_what_is_none_of_ours_says_nothing(text):
+    assert enclosure.read(text) == NOTHING
+    assert replace(understood(text), size=0) == replace(BARE, size=0)
+
+
+def test_it_is_only_asked_for_in_mails_of_our_client():
+    assert understood({"version": 1, "host": "web-9"}).host == "web-9"
+    assert understood({"version": 1, "host": "web-9"}, client="").host == ""
+
+
+def test_one_that_is_too_long_is_not_looked_at():
+    assert understood({"version": 1, "host": "web-9", "padding": "x" * 70_000}).host == ""
+
+
+def test_it_is_found_in_a_mail_of_which_only_the_ends_were_kept():
+    """And the text, cut in its middle, is still the text."""
+    long = TEXT.replace("Exception on", "x" * 400_000 + "\nException on")
+    content = mail({"version": 1, "release": "2026.3"}, text=long)
+    report = parse(record(ends_of(content.replace(b"\n", b"\r\n")), kept=Kept.ENDS), ())
+
+    assert report.release == "2026.3"
+    assert report.trace.endswith("ZeroDivisionError: division by zero")
+
+
+def test_headers_and_labels_go_before_it():
+    header = "X-Error-Mail-Client: 1\nX-Error-Mail-Host: web-1\nX-Error-Mail-Count: 7\n"
+    lies = {"version": 1, "host": "evil", "module": "evil", "location": "/evil.py:1", "count": 99, "record": "f" * 32}
+    report = understood(lies, client=header)
+
+    assert (report.host, report.module, report.count, report.record_id) == ("web-1", "shop", 7, "")
+    assert report.location == "/srv/harbour/current/harbour/shop.py:9"
+
+
+def test_nothing_in_it_can_leave_its_line():
+    report = understood({"version": 1, "thread": "a\r\nBcc: x@y\u2028z\x1b[31m", "request": {"url": "a\nUser: b"}})
+
+    assert report.thread == "a Bcc: x@y z"
+    assert report.request == (("Request", "a User: b"),)
+
+
+def test_what_the_text_says_of_the_request_goes_before_it():
+    text = "Request:   GET /from-text\n" + TEXT
+
+    assert understood({"version": 1, "request": {"url": "/lie"}}, text=text).request == (("Request", "GET /from-text"),)
+    assert understood({"version": 1, "request": {"url": "/told", "evil": "x"}}).request == (("Request", "/told"),)
+
+
+def test_what_it_says_is_redacted():
+    secret = "hunter2hunter2"
+    report = understood(
+        {
+            "version": 1,
+            "thread": f"worker password={secret}",
+            "request": {"url": f"https://x/reset?token={secret}", "user_agent": f"curl {secret}"},
+            "message": {"template": f"no such customer: %s {secret}", "arguments": ["str"]},
+            "exceptions": [{"type": "E", "message": f"password={secret}", "frames": [FRAME]}],
+        },
+        text=MESSAGE_ONLY.replace("anna", f"anna {secret}"),
+    )
+
+    assert secret not in report_json(report)
+    assert report.request[0] == ("Request", "https://x/reset?token=[masked]")
+
+
+def test_process_and_thread():
+    assert understood({"version": 1, "process": {"id": 7, "name": "MainProcess"}}).process == "7"
+    assert understood({"version": 1, "process": {"id": 7, "name": "Fork-1"}, "thread": "t"}).process == "7 (Fork-1)"
+    assert understood({"version": 1, "process": {"id": -7}}).process == ""
+
+
+# --- Exceptions -------------------------------------------------------------------------------------------------------
+
+
+def exceptions(*told: dict[str, Any]) -> dict[str, Any]:
+    return {"version": 1, "exceptions": list(told)}
+
+
+def test_a_formatter_that_leaves_out_the_trace_does_not_hide_it():
+    """Types are named as Python prints them: builtins without their module."""
+    cause = {"type": "KeyError", "module": "builtins", "message": "'a'", "frames": [FRAME], "link": "cause"}
+    last = {"type": "PaymentError", "module": "shop.errors", "message": "no\nway", "frames": [FRAME]}
+
+    assert understood(exceptions(last, cause), text=MESSAGE_ONLY).trace == (
+        "Traceback (most recent call last):\n"
+        '  File "/srv/other/views.py", line 3, in pay\n'
+        "KeyError: 'a'\n"
+        "\nThe above exception was the direct cause of the following exception:\n\n"
+        "Traceback (most recent call last):\n"
+        '  File "/srv/other/views.py", line 3, in pay\n'
+        "shop.errors.PaymentError: no\nway"
+    )
+
+
+def test_a_trace_in_the_text_goes_before_it():
+    assert understood(exceptions({"type": "Lie", "message": "x", "frames": [FRAME]})).trace == BARE.trace
+
+
+def test_an_exception_that_was_never_raised_has_no_trace():
+    """As in the text, where Python prints its last line alone."""
+    assert understood(exceptions({"type": "E", "module": "m", "message": "x"}), text=MESSAGE_ONLY).trace == ""
+
+
+def test_frames_and_chains_are_bounded():
+    error = {"type": "E", "message": "m" * 10_000, "frames": [FRAME] * 900}
+    trace = enclosure.read(json.dumps(exceptions(*[error] * 40))).trace
+
+    assert trace.count("Traceback") == enclosure.MAX_ERRORS
+    assert trace.count("File") == enclosure.MAX_ERRORS * enclosure.MAX_FRAMES
+    assert max(map(len, trace.split("\n"))) <= enclosure.MAX_MESSAGE + 100
+
+
+# --- The app's own package --------------------------------------------------------------------------------------------
+
+INSTALLED = """
+Message type:       ERROR
+
+Message:
+
+failed
+Traceback (most recent call last):
+  File "/venv/lib/python3.11/site-packages/acme_gateway/serve.py", line {line}, in {wrapper}
+    return app(environ)
+  File "/venv/lib/python3.11/site-packages/shop/views.py", line 7, in {function}
+    raise ValueError("broken")
+ValueError: broken
+"""
+
+
+def installed(wrapper: str, function: str, package: str = "shop") -> str:
+    text = INSTALLED.format(line=5, wrapper=wrapper, function=function)
+    frame = {"file": f"/venv/lib/python3.11/site-packages/{package}/views.py", "function": "f", "in_app": True}
+    return fingerprint(understood(exceptions({"type": "ValueError", "frames": [frame]}), text=text)).key
+
+
+def test_which_installed_package_is_the_app_is_believed_where_the_text_cannot_tell():
+    """The text alone takes the outermost package for the app."""
+    assert installed("call", "pay") == installed("dispatch", "pay")
+    assert installed("call", "pay") != installed("call", "refund")
+
+
+def test_a_package_that_is_not_in_the_trace_changes_nothing():
+    text = INSTALLED.format(line=5, wrapper="call", function="pay")
+
+    assert installed("call", "pay", package="elsewhere") == fingerprint(understood("", text=text)).key
+
+
+def test_marks_change_nothing_where_the_text_shows_the_apps_own_code():
+    flask = {"file": "/venv/lib/python3.11/site-packages/flask/app.py", "function": "wsgi_app", "in_app": True}
+    report = understood(exceptions({"type": "ZeroDivisionError", "frames": [flask]}))
+
+    assert report.app_package == "flask"
+    assert fingerprint(report).key == fingerprint(BARE).key
