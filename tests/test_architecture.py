@@ -22,7 +22,7 @@ LEAVES = {"model", "errors", "clock", "paths", "failpoint"}
 FLOW = (
     "traces", "mail", "forms", "situations", "patterns", "placeholders", "arguments", "enclosure", "parse", "redact",
     "fingerprint",
-    "versions", "anatomy", "rules", "regrouping", "routing",
+    "versions", "anatomy", "rules", "comparison", "regrouping", "routing",
     "wording", "advice", "retry", "schedule", "entries", "correlation", "turns", "budget",
     "notes", "item", "highlight", "page", "specimen", "mime", "render",
 )  # fmt: skip

@@ -12,8 +12,11 @@ from relay.cli.looking import table
 from relay.cli.options import config_option, json_option, open_ledger, print_json, settings_of
 
 _ALL = 1_000_000
+_MOST_LINES = 12
+"""Of one side of a comparison."""
 
 if TYPE_CHECKING:
+    from relay.comparison import Aspect, Case
     from relay.config import Settings
     from relay.model import Report
     from relay.regrouping import Move
@@ -23,24 +26,66 @@ if TYPE_CHECKING:
 @config_option
 @json_option
 @click.argument("what", metavar="FILE|ID")
+@click.argument("other", metavar="[FILE|ID]", required=False)
 @click.pass_context
-def explain(ctx: click.Context, config: Path | None, what: str, *, as_json: bool) -> None:
-    """Say how the fingerprint of a mail (a file, `-` for standard input) or of a known error (its ID) came about."""
-    from relay.fingerprint import fingerprint as fingerprint_of
-    from relay.rules import Rules
+def explain(ctx: click.Context, config: Path | None, what: str, other: str | None, *, as_json: bool) -> None:
+    """Say how the fingerprint of a mail (a file, `-` for standard input) or of a known error (its ID) came about.
 
+    Of two: say whether they are the same error, and why or why not.
+    """
+    if what == other == "-":
+        raise click.UsageError("only one of the two can come from standard input")
     settings = settings_of(config)
-    report = _report(settings, what)
-    if report is None:
-        click.echo(f"{what} is neither a file nor the ID of a known error with a sample", err=True)
-        ctx.exit(1)
-    found, _ = Rules(settings.rule).judge(report, fingerprint_of(report, steps=True))
+    cases = [_case(ctx, settings, each) for each in (what, other) if each is not None]
+    if len(cases) > 1:
+        _compare(what, str(other), *cases, as_json=as_json)
+        return
+    report, found = cases[0].report, cases[0].judged.fingerprint
     if as_json:
         print_json({"fingerprint": found, "report": report})
         return
     click.echo(f"{found.title}\n{found.key} (version {found.version})\n\nRead as {report.form}, from {report.app}.")
     for number, step in enumerate(found.steps, 1):
         click.echo(f"{number:>3}. {step}")
+
+
+def _case(ctx: click.Context, settings: Settings, what: str) -> Case:
+    """One mail all the way to its group; exit code 1 where there is none."""
+    from relay.comparison import Case
+    from relay.fingerprint import fingerprint as fingerprint_of
+    from relay.routing import Router
+    from relay.rules import Rules
+
+    report = _report(settings, what)
+    if report is None:
+        click.echo(f"{what} is neither a file nor the ID of a known error with a sample", err=True)
+        ctx.exit(1)
+    found = fingerprint_of(report, steps=True)
+    judged = Rules(settings.rule).judge(report, found)
+    route = Router(settings.routes).route(report, judged.fingerprint.title)
+    return Case(report=report, found=found, judged=judged, route=route)
+
+
+def _compare(what: str, other: str, one: Case, its: Case, *, as_json: bool) -> None:
+    from relay.comparison import compare
+
+    found = compare(one, its)
+    if as_json:
+        keys = [case.judged.fingerprint.key for case in (one, its)]
+        print_json({"same": found.same, "why": found.why, "hint": found.hint, "keys": keys, "aspects": found.aspects})
+        return
+    click.echo(f"{'The same error' if found.same else 'Two errors'}: {found.why}.")
+    if found.hint:
+        click.echo(f"Nearly one: {found.hint}.")
+    for counts, heading in ((True, "What counts"), (False, "Differs, and does not count")):
+        if rows := [_side_by_side(aspect) for aspect in found.aspects if aspect.counts is counts]:
+            click.echo()
+            table(heading, "", Path(what).name, Path(other).name, rows=rows)
+
+
+def _side_by_side(aspect: Aspect) -> tuple[str, str, str, str]:
+    one, other = ("\n".join(each[:_MOST_LINES]) or "–" for each in (aspect.one, aspect.other))
+    return (aspect.name, "=" if aspect.same else "≠", one, other)
 
 
 def _report(settings: Settings, what: str) -> Report | None:

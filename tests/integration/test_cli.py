@@ -139,6 +139,41 @@ def test_explain_a_file_standard_input_and_a_known_error(bench, tmp_path):
     assert bench.run("explain", "no-such-file").exit_code == 1
 
 
+def test_explain_of_two_says_whether_they_are_one_error(bench, tmp_path):
+    """A known error and a file, and a file and standard input; the exit code is no answer."""
+    file = tmp_path / "other.eml"
+    file.write_bytes(mail("the printer burns"))
+
+    two = bench.run("explain", "1", str(file))
+    one = bench.run("explain", str(file), "-", stdin=mail("the printer burns").decode())
+    as_json = bench.json("explain", "1", str(file))
+
+    assert (two.exit_code, one.exit_code) == (0, 0)
+    assert two.output.startswith("Two errors: these differ: message.")
+    assert one.output.startswith("The same error: all that counts is equal.")
+    assert "order <number> of" in two.output
+    assert (as_json["same"], len(set(as_json["keys"]))) == (False, 2)
+    [message] = [aspect for aspect in as_json["aspects"] if aspect["name"] == "message"]
+    assert (message["other"], message["same"], message["counts"]) == (["the printer burns"], False, True)
+
+
+def test_explain_of_two_names_the_rule_that_decided(bench, tmp_path):
+    file = tmp_path / "other.eml"
+    file.write_bytes(mail("the printer burns"))
+    bench.config.write_text(bench.config.read_text() + '[[rule]]\nname = "All one"\naction = "join"\n')
+
+    assert "The same error: rule 'All one': joined" in bench.run("explain", "1", str(file)).output
+
+
+def test_explain_of_two_needs_both(bench, tmp_path):
+    file = tmp_path / "other.eml"
+    file.write_bytes(mail("the printer burns"))
+
+    assert bench.run("explain", str(file), "no-such-file").exit_code == 1
+    assert bench.run("explain", "99", str(file)).exit_code == 1
+    assert bench.run("explain", "-", "-", stdin="").exit_code == 2
+
+
 def test_fingerprint_answers_each_json_line(bench):
     lines = "".join(json.dumps({"id": f"m{n}", "subject": "s", "body": f"order {n} is lost"}) + "\n" for n in range(3))
 
