@@ -59,14 +59,12 @@ class Link(SMTP):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take note of the socket."""
         self._wire = cast("asyncio.Transport", transport)
-        self._reception.opened()
+        self._reception.opened(self)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Forget the client."""
-        if not self._lost:
-            self._lost = True
-            self._reception.closed()
-            self._reception.roster.leave(self)
+        self._lost = True
+        self._reception.closed(self)
 
     # --- Out ----------------------------------------------------------------------------------------------------------
 
@@ -123,6 +121,11 @@ class Link(SMTP):
         else:
             self._reply(reply)
             self._part(linger=False)
+
+    def cut(self) -> None:
+        """End the connection without a word."""
+        self._parted = True
+        self._wire.abort()
 
     def _part(self, *, linger: bool) -> None:
         """End the connection after the last reply.

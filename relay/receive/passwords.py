@@ -44,6 +44,8 @@ def agrees(password: bytes, kept: str) -> bool:
     if form is None:
         raise ValueError("no scrypt hash")
     log_n, r, p = (int(form[number]) for number in (1, 2, 3))
+    if 128 * r << log_n > _MEMORY or not p:
+        raise ValueError("no scrypt hash of a sane cost")
     expected = _bytes(form[5])
     found = _scrypt(password, _bytes(form[4]), log_n=log_n, r=r, p=p, length=len(expected))
     return hmac.compare_digest(found, expected)

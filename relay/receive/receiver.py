@@ -83,6 +83,8 @@ class Receiver:
         self._reception.stopping = True
         await self._send_home(self._reception.roster.idle(), self._reception.limits.stop_within)
         await self._send_home(self._reception.roster, _LAST_WORDS)
+        for link in tuple(self._reception.links):
+            link.cut()
         if self._clock is not None:
             self._clock.cancel()
         self._reception.login.close()

@@ -64,6 +64,8 @@ class Reception:
         self.login = _login(access)
         self.counters = Counters()
         self.roster: Roster[Link] = Roster(limits.max_connections, limits.max_per_client)
+        self.links: set[Link] = set()
+        """All sockets; of those in the roster nobody has taken leave yet."""
         self.stopping = False
         self.quiet = asyncio.Event()
         """Set while no connection is open."""
@@ -117,16 +119,19 @@ class Reception:
         counters.cut += kept is Kept.ENDS
         counters.counted += kept is Kept.COUNT
 
-    def opened(self) -> None:
+    def opened(self, link: Link) -> None:
         """A socket was opened."""
-        self.counters.connections += 1
+        self.links.add(link)
+        self.counters.connections = len(self.links)
         self.counters.connections_total += 1
         self.quiet.clear()
 
-    def closed(self) -> None:
+    def closed(self, link: Link) -> None:
         """A socket was closed."""
-        self.counters.connections -= 1
-        if not self.counters.connections:
+        self.links.discard(link)
+        self.counters.connections = len(self.links)
+        self.roster.leave(link)
+        if not self.links:
             self.quiet.set()
 
     def end_overdue(self, now: float) -> None:

@@ -1,0 +1,382 @@
+"""Who may connect, who may send, and under what protection: networks, proxies, AUTH, TLS and its certificate."""
+
+from __future__ import annotations
+
+import base64
+import socket
+import ssl
+import time
+from pathlib import Path
+
+import pytest
+import trustme
+
+from relay.errors import ConfigError
+from relay.receive import Access, Limits, Receiver
+from relay.receive.networks import Networks, plain_address
+from relay.receive.passwords import agrees, is_hash, make_hash
+from relay.spool import SpoolWriter
+from tests.integration.receiving import Reception, Talk, receiving
+
+QUICK = Limits(stop_within=0.1)
+EVERYBODY = ("0.0.0.0/0", "::/0")
+HASH = make_hash("secret")
+PLAIN = base64.b64encode(b"\0app\0secret")
+
+
+def waited(condition, seconds: float = 10.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+# --- Networks ---------------------------------------------------------------------------------------------------------
+
+
+def test_stranger_is_told_so_and_sent_away(tmp_path):
+    with receiving(tmp_path, QUICK, Access(clients=("192.0.2.0/24",))) as reception:
+        talk = reception.talk()
+
+        assert talk.reply() == ["554 5.7.1 Access denied"]
+        assert talk.ended()
+        assert reception.receiver.counters.strangers == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "network", "inside"),
+    [
+        ("10.1.2.3", "10.0.0.0/8", True),
+        ("11.1.2.3", "10.0.0.0/8", False),
+        ("::ffff:10.1.2.3", "10.0.0.0/8", True),
+        ("::FFFF:10.1.2.3", "10.1.2.3", True),
+        ("::ffff:11.1.2.3", "10.0.0.0/8", False),
+        ("fe80::1%eth0", "fe80::/10", True),
+        ("10.1.2.3", "::/0", False),
+        ("::1", "::1", True),
+        ("nonsense", "0.0.0.0/0", False),
+        ("", "192.0.2.0/24", True),
+    ],
+)
+def test_address_is_in_a_network_in_whatever_notation(address, network, inside):
+    assert Networks([network]).hold(plain_address(address)) is inside
+
+
+# --- A proxy ----------------------------------------------------------------------------------------------------------
+
+V2 = b"\r\n\r\n\0\r\nQUIT\n"
+
+
+def v2(command: int, family: int, body: bytes) -> bytes:
+    return V2 + bytes([0x20 | command, family]) + len(body).to_bytes(2, "big") + body
+
+
+def ipv4(client: str) -> bytes:
+    return socket.inet_aton(client) + socket.inet_aton("127.0.0.1") + (1234).to_bytes(2, "big") + b"\0\x19"
+
+
+@pytest.fixture(scope="module")
+def behind(tmp_path_factory):
+    """A receiver behind a proxy on the loopback."""
+    access = Access(clients=("192.0.2.0/24", "2001:db8::/32", "127.0.0.1"), proxies=("127.0.0.0/8",))
+    with receiving(tmp_path_factory.mktemp("behind"), QUICK, access) as reception:
+        yield reception
+
+
+@pytest.mark.parametrize(
+    ("header", "peer"),
+    [
+        (b"PROXY TCP4 192.0.2.7 127.0.0.1 1234 25\r\n", "192.0.2.7"),
+        (b"PROXY TCP6 2001:db8::7 ::1 1234 25\r\n", "2001:db8::7"),
+        (b"PROXY UNKNOWN\r\n", "127.0.0.1"),
+        (v2(1, 0x11, ipv4("192.0.2.8")), "192.0.2.8"),
+        (v2(0, 0x00, b""), "127.0.0.1"),
+    ],
+)
+@pytest.mark.parametrize("pieces", [False, True])
+def test_proxy_names_the_client(behind, header, peer, pieces):
+    talk = behind.talk()
+    for part in [header[:7], header[7:]] if pieces else [header]:
+        talk.send(part)
+
+    assert talk.greet().mail(b"text\r\n") == "250 2.6.0"
+    assert behind.records()[-1].envelope.peer == peer
+
+
+def test_greeting_comes_after_the_header_and_what_follows_it_is_heard(behind):
+    talk = behind.talk()
+    talk.send(b"PROXY TCP4 192.0.2.7 127.0.0.1 1234 25\r\nEHLO x\r\nNOOP\r\n")
+
+    assert [talk.code() for _ in range(3)] == ["220", "250", "250 2.0.0"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"PROXY TCP4 198.51.100.1 127.0.0.1 1234 25\r\n",
+        b"PROXY TCP4 nonsense 127.0.0.1 1234 25\r\n",
+        b"PROXY " + b"x" * 200,
+        b"EHLO x\r\n",
+        v2(1, 0x11, b"short"),
+        V2 + b"\x21\x11\xff\xff",
+        v2(3, 0x11, ipv4("192.0.2.8")),
+    ],
+)
+def test_header_of_a_stranger_or_none_at_all_ends_the_connection(behind, header):
+    talk = behind.talk()
+    talk.send(header)
+
+    assert talk.code() == "554 5.7.1"
+    assert talk.ended()
+
+
+def test_who_is_no_proxy_cannot_name_another_client(tmp_path):
+    with receiving(tmp_path, QUICK) as reception:
+        talk = reception.talk()
+        assert talk.code() == "220"
+
+        assert talk.say(b"PROXY TCP4 192.0.2.7 127.0.0.1 1234 25") == "500 5.5.2"
+
+
+# --- AUTH -------------------------------------------------------------------------------------------------------------
+
+
+def from_afar(reception: Reception) -> Talk:
+    """A client of another machine, as a proxy names it."""
+    talk = reception.talk()
+    talk.send(b"PROXY TCP4 192.0.2.7 127.0.0.1 1234 25\r\n")
+    assert talk.code() == "220"
+    talk.send(b"EHLO x\r\n")
+    return talk
+
+
+@pytest.mark.parametrize("in_clear", [False, True])
+def test_password_goes_in_clear_beyond_the_loopback_only_where_that_was_asked_for(tmp_path, in_clear):
+    access = Access(clients=EVERYBODY, proxies=("127.0.0.0/8",), username="app", password=HASH, auth_in_clear=in_clear)
+    with receiving(tmp_path, QUICK, access) as reception:
+        talk = from_afar(reception)
+
+        assert any("AUTH" in line for line in talk.reply()) is in_clear
+        assert talk.say(b"AUTH PLAIN " + PLAIN) == ("235 2.7.0" if in_clear else "538 5.7.11")
+        assert talk.say(b"MAIL FROM:<a@b>") == ("250 2.1.0" if in_clear else "530 5.7.0")
+
+
+@pytest.mark.parametrize("kept", ["secret", HASH], ids=["clear", "hash"])
+def test_password_may_be_kept_in_clear_or_as_a_hash(tmp_path, kept):
+    with receiving(tmp_path, QUICK, Access(username="app", password=kept)) as reception:
+        for _ in range(2):
+            assert reception.talk().greet().say(b"AUTH PLAIN " + PLAIN) == "235 2.7.0"
+        wrong = base64.b64encode(b"\0app\0" + HASH.encode())
+        assert reception.talk().greet().say(b"AUTH PLAIN " + wrong) == "535 5.7.8"
+
+
+def test_hash_tells_nothing_and_agrees_with_its_password_alone():
+    one, other = make_hash("pä55"), make_hash("pä55")
+
+    assert one != other
+    assert "pä55" not in one
+    assert is_hash(one)
+    assert agrees("pä55".encode(), one)
+    assert not agrees(b"pa55", one)
+    assert not is_hash("pä55")
+
+
+@pytest.mark.parametrize("damaged", ["$scrypt$", HASH[:-30], HASH.replace("ln=15", "ln=99"), HASH + "!"], ids=range(4))
+def test_damaged_hash_is_refused_at_the_start(damaged):
+    with pytest.raises(ConfigError, match="no whole hash"):
+        Receiver(None, Limits(), Access(username="app", password=damaged))  # type: ignore[arg-type]
+
+
+def test_others_are_served_while_a_password_is_looked_at(tmp_path):
+    """Many clients with wrong passwords at once; one without hears no delay of theirs."""
+    with receiving(tmp_path, QUICK, Access(username="app", password=HASH)) as reception:
+        wrong = base64.b64encode(b"\0app\0wrong")
+        talks = [reception.talk().greet() for _ in range(6)]
+        for talk in talks:
+            talk.send(b"AUTH PLAIN " + wrong + b"\r\n")
+
+        assert reception.talk().greet().say(b"NOOP") == "250 2.0.0"
+        assert {talk.code() for talk in talks} == {"535 5.7.8"}
+
+
+def test_too_many_logins_at_once_are_put_off(tmp_path):
+    with receiving(tmp_path, QUICK, Access(username="app", password=HASH)) as reception:
+        login = reception.receiver._reception.login
+        login._waiting = 64
+
+        assert reception.talk().greet().say(b"AUTH PLAIN " + PLAIN) == "454 4.7.0"
+        login._waiting = 0
+        assert reception.talk().greet().say(b"AUTH PLAIN " + PLAIN) == "235 2.7.0"
+
+
+# --- TLS --------------------------------------------------------------------------------------------------------------
+
+AUTHORITY = trustme.CA()
+
+
+def issue(file: Path) -> None:
+    AUTHORITY.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(file))
+
+
+@pytest.fixture
+def certificate(tmp_path) -> Path:
+    issue(tmp_path / "certificate.pem")
+    return tmp_path / "certificate.pem"
+
+
+def shake_hands(talk: Talk, **options) -> ssl.SSLSocket:
+    context = ssl.create_default_context()
+    AUTHORITY.configure_trust(context)
+    for name, value in options.items():
+        setattr(context, name, value)
+    wire = context.wrap_socket(talk.socket, server_hostname="127.0.0.1")
+    talk.socket = wire  # closed with the talk
+    return wire
+
+
+def ready_for_tls(reception: Reception) -> Talk:
+    talk = reception.talk().greet()
+    assert talk.say(b"STARTTLS") == "220 2.0.0"
+    return talk
+
+
+def serial_of(wire: ssl.SSLSocket) -> str:
+    found = wire.getpeercert()
+    assert found is not None
+    return str(found["serialNumber"])
+
+
+def test_certificate_is_shown_and_trusted(tmp_path, certificate):
+    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as reception:
+        wire = shake_hands(ready_for_tls(reception))
+        wire.sendall(b"EHLO x\r\n")
+
+        assert b"STARTTLS" not in wire.recv(1000)
+        assert wire.version() in {"TLSv1.2", "TLSv1.3"}
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
+def test_tls_before_1_2_is_refused(tmp_path, certificate):
+    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as reception:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            context.wrap_socket(ready_for_tls(reception).socket)
+
+        assert reception.talk().greet().say(b"NOOP") == "250 2.0.0"
+
+
+def test_new_certificate_is_used_without_a_restart_and_old_connections_stay(tmp_path, certificate):
+    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as reception:
+        before = shake_hands(ready_for_tls(reception))
+        issue(certificate)
+        after = shake_hands(ready_for_tls(reception))
+
+        assert serial_of(before) != serial_of(after)
+        before.sendall(b"NOOP\r\n")
+        assert before.recv(100).startswith(b"250 ")
+
+
+@pytest.mark.parametrize("broken", ["", "no certificate", None])
+def test_broken_new_certificate_leaves_the_old_one_at_work(tmp_path, certificate, caplog, broken):
+    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as reception:
+        before = serial_of(shake_hands(ready_for_tls(reception)))
+        if broken is None:
+            certificate.unlink()
+        else:
+            certificate.write_text(broken)
+
+        assert serial_of(shake_hands(ready_for_tls(reception))) == before
+    assert "stays in use" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("cert", "key", "words"),
+    [
+        ("missing.pem", "", "cannot be read: No such file"),
+        ("garbage.pem", "", "are no certificate and key in PEM"),
+        ("certificate.pem", "other.pem", "do not belong together"),
+        ("certificate.pem", "missing.pem", "missing.pem cannot be read"),
+        ("certificate.pem", "locked.pem", "has a password"),
+    ],
+)
+def test_unusable_certificate_is_said_at_the_start(tmp_path, certificate, cert, key, words):
+    (tmp_path / "garbage.pem").write_text("garbage")
+    issue(tmp_path / "other.pem")
+    locked = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIBvTBXBgkqhkiG9w0BBQ0wSjApBgkqhkiG9w0BBQwwHAQI\n"
+    (tmp_path / "locked.pem").write_text(locked + "-----END ENCRYPTED PRIVATE KEY-----\n")
+    access = Access(tls_cert=str(tmp_path / cert), tls_key=str(tmp_path / key) if key else "")
+    if key == "locked.pem":
+        encrypt(tmp_path / "other.pem", tmp_path / "locked.pem")
+
+    with pytest.raises(ConfigError, match=words):
+        Receiver(None, Limits(), access)  # type: ignore[arg-type]
+
+
+def encrypt(source: Path, target: Path) -> None:
+    """Store a private key under a password."""
+    from cryptography.hazmat.primitives import serialization as form
+
+    key = form.load_pem_private_key(source.read_bytes(), None)
+    target.write_bytes(
+        key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.BestAvailableEncryption(b"word"))
+    )
+
+
+async def test_tls_from_the_first_byte_needs_a_certificate(tmp_path):
+    writer = SpoolWriter.open(tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as sock, pytest.raises(ConfigError, match=r"needs smtp\.tls_cert"):
+        await Receiver(writer, QUICK).start([], [sock])
+    await writer.close()
+
+
+@pytest.mark.parametrize("tls_first", [False, True])
+@pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01\x02\x00\x01"])
+def test_handshake_that_goes_no_further_ends_within_its_limit(tmp_path, certificate, tls_first, sent):
+    limits = Limits(idle_timeout=0.3, stop_within=0.1)
+    with receiving(tmp_path / "s", limits, Access(tls_cert=str(certificate)), tls_first=tls_first) as reception:
+        talk = reception.talk() if tls_first else ready_for_tls(reception)
+        talk.send(sent)
+
+        assert talk.ended()
+        assert waited(lambda: reception.receiver.counters.connections == 0)
+        assert reception.receiver.counters.handshakes_failed == 1
+        assert len(reception.receiver._reception.roster) == 0
+
+
+def test_client_that_leaves_in_the_handshake_is_forgotten(tmp_path, certificate):
+    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as reception:
+        for _ in range(5):
+            talk = ready_for_tls(reception)
+            talk.send(b"\x16\x03\x01")
+            talk.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            talk.close()
+
+        assert waited(lambda: reception.receiver.counters.connections == 0)
+        assert len(reception.receiver._reception.roster) == 0
+
+
+def test_silence_under_tls_ends_within_its_limit(tmp_path, certificate):
+    limits = Limits(idle_timeout=1.0, stop_within=0.1)
+    with receiving(tmp_path / "spool", limits, Access(tls_cert=str(certificate))) as reception:
+        wire = shake_hands(ready_for_tls(reception))
+
+        assert wire.recv(100) == b"421 4.4.2 Timed out\r\n"
+        wire.close()
+        assert waited(lambda: reception.receiver.counters.connections == 0)
+
+
+def test_client_under_tls_that_never_reads_is_cut_off(tmp_path, certificate):
+    limits = Limits(idle_timeout=0.5, idle_commands=10**9, stop_within=0.1)
+    with receiving(tmp_path / "spool", limits, Access(tls_cert=str(certificate))) as reception:
+        wire = shake_hands(ready_for_tls(reception))
+        wire.settimeout(15)
+        with pytest.raises(OSError):  # noqa: PT012 -- at which of them is not known
+            while True:
+                wire.sendall(b"HELP\r\n" * 10_000)
+
+        assert waited(lambda: reception.receiver.counters.connections == 0)
