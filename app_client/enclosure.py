@@ -39,7 +39,7 @@ class _Room(NamedTuple):
 
 
 _ROOMS = (
-    _Room(MAX_ERRORS, MAX_OUTER + MAX_INNER, MAX_ARGUMENTS, MAX_TEXT),
+    _Room(MAX_ERRORS, MAX_OUTER + MAX_INNER, MAX_ARGUMENTS, MAX_TEXT - 1),
     _Room(MAX_ERRORS, 20, MAX_ARGUMENTS, 300),
     _Room(4, 10, 10, 100),
     _Room(1, 0, 0, 40),
@@ -78,8 +78,8 @@ class _Writer:
             "request": {name: self._text(value) for name, value in snapshot.request.items()},
             "left_out": _known(
                 {
-                    "exceptions": max(0, len(snapshot.failures) - self._room.errors),
-                    "arguments": max(0, len(snapshot.arguments) - self._room.arguments),
+                    "exceptions": snapshot.failures_left_out + max(0, len(snapshot.failures) - self._room.errors),
+                    "arguments": snapshot.arguments_left_out + max(0, len(snapshot.arguments) - self._room.arguments),
                 }
             ),
         }

@@ -21,8 +21,9 @@ MAX_ERRORS = 8
 MAX_OUTER, MAX_INNER = 10, 30
 """Frames of each error: those of the way in, and those where it happened."""
 MAX_ARGUMENTS = 20
-MAX_TEXT = 1000
-"""Characters of a text."""
+MAX_TEXT = 1001
+"""Characters of a text, of which one tells that there were more."""
+_MAX_CHAIN = 1000  # errors of a chain that are counted
 
 _FRAME = 100  # bytes of memory that a frame takes
 
@@ -62,6 +63,8 @@ class Snapshot:
     """The types of its arguments, by name where they have names."""
     failures: tuple[Failure, ...]
     """The exception that was logged, then what it came from."""
+    failures_left_out: int
+    arguments_left_out: int
     location: str
     module: str
     function: str
@@ -89,10 +92,13 @@ def snapshot(record: logging.LogRecord, facts: FactSource | None) -> Snapshot | 
 def _snapshot(record: logging.LogRecord, facts: FactSource | None) -> Snapshot:
     exception = record.exc_info[1] if record.exc_info else None
     request = facts() if facts else None
+    links = list(islice(_chain(exception), _MAX_CHAIN)) if exception is not None else []
     return Snapshot(
         template=record.msg[:MAX_TEXT] if isinstance(record.msg, str) else "",
         arguments=_types(record.args),
-        failures=tuple(_failures(exception)) if exception is not None else (),
+        arguments_left_out=max(0, len(record.args or ()) - MAX_ARGUMENTS),
+        failures=tuple(_failure(*link) for link in links[:MAX_ERRORS]),
+        failures_left_out=max(0, len(links) - MAX_ERRORS),
         location=f"{record.pathname}:{record.lineno}",
         module=str(record.module),
         function=str(record.funcName or ""),
@@ -119,19 +125,18 @@ def _name(kind: type) -> str:
     return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
 
 
-def _failures(exception: BaseException) -> Iterator[Failure]:
-    for link, error in islice(_chain(exception), MAX_ERRORS):
-        kind = type(error)
-        frames, left_out = _frames(error.__traceback__)
-        yield Failure(
-            module=kind.__module__,
-            type=kind.__qualname__,
-            message=_message(error),
-            link=link,
-            members=len(error.exceptions) if isinstance(error, BaseExceptionGroup) else 0,
-            frames=frames,
-            left_out=left_out,
-        )
+def _failure(link: str, error: BaseException) -> Failure:
+    kind = type(error)
+    frames, left_out = _frames(error.__traceback__)
+    return Failure(
+        module=kind.__module__,
+        type=kind.__qualname__,
+        message=_message(error),
+        link=link,
+        members=len(error.exceptions) if isinstance(error, BaseExceptionGroup) else 0,
+        frames=frames,
+        left_out=left_out,
+    )
 
 
 def _chain(exception: BaseException) -> Iterator[tuple[str, BaseException]]:

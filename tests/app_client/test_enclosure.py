@@ -1,0 +1,248 @@
+"""The JSON part of a mail: what it says, what it never says, and how large it gets."""
+
+import gc
+import json
+import logging
+import sys
+import threading
+import weakref
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app_client import ErrorMailHandler, RequestFacts
+from app_client.enclosure import MAX_SIZE, VERSION, write
+from app_client.snapshot import MAX_INNER, MAX_OUTER, snapshot
+
+ORIGIN = {
+    "App": "shop", "Environment": "production", "Release": "7", "Host": "web-1", "Logger": "shop", "Level": "ERROR",
+}  # fmt: skip
+FACTS = RequestFacts(
+    method="GET", url="https://u:pw@shop.example/pay?order=17&token=hunter2", endpoint="pay", remote_addr="203.0.113.7",
+    user_agent="curl/8", request_id="r-17", user_id="42",
+)  # fmt: skip
+
+
+def record(message: object = "no stock", *arguments: object, error: BaseException | None = None) -> logging.LogRecord:
+    info = None
+    if error is not None:
+        try:
+            raise error  # noqa: TRY301 - to get its traceback
+        except BaseException:  # noqa: BLE001 - the test's own
+            info = sys.exc_info()
+    return logging.LogRecord("shop", logging.ERROR, "/app/views.py", 42, message, arguments, info, "checkout")
+
+
+def told(of: logging.LogRecord, facts=None, package: str = ""):
+    taken = snapshot(of, facts)
+    assert taken is not None
+    text = write(taken, ORIGIN, package)
+    assert text.isascii()
+    assert len(text) <= MAX_SIZE
+    return json.loads(text)
+
+
+class PaymentError(Exception):
+    pass
+
+
+def test_it_says_all_that_was_promised():
+    error = PaymentError("cannot pay")
+    error.__cause__ = record(error=KeyError("order")).exc_info[1]  # type: ignore[index]
+    failed = record("order %s of %d failed", "17", 18, error=error)
+    said = told(failed, lambda: FACTS)
+    last, cause = said.pop("exceptions")
+    [frame] = last.pop("frames")
+
+    assert said == {
+        "version": VERSION,
+        "app": "shop", "environment": "production", "release": "7", "host": "web-1", "logger": "shop", "level": "ERROR",
+        "location": "/app/views.py:42", "module": "views", "function": "checkout",
+        "thread": threading.current_thread().name, "process": {"id": failed.process, "name": "MainProcess"},
+        "message": {"template": "order %s of %d failed", "arguments": ["str", "int"]},
+        "request": {
+            "method": "GET", "url": "https://[masked]@shop.example/pay?order=17&token=[masked]", "endpoint": "pay",
+            "remote_addr": "203.0.113.7", "user_agent": "curl/8", "request_id": "r-17", "user_id": "42",
+        },
+    }  # fmt: skip
+    assert last == {"type": "PaymentError", "module": __name__, "message": "cannot pay"}
+    assert (cause["type"], cause["module"], cause["message"]) == ("KeyError", "builtins", "'order'")
+    assert cause["link"] == "cause"
+    assert frame == {
+        "file": __file__, "line": frame["line"], "function": "record", "module": __name__, "in_app": True,
+    }  # fmt: skip
+    assert Path(__file__).read_text().splitlines()[frame["line"] - 1].strip().startswith("raise error")
+
+
+def test_arguments_are_told_by_their_types_alone():
+    class Customer:
+        def __repr__(self):
+            return "hunter2"
+
+    said = told(record("%s %s %r %s", Customer(), "hunter2", ["hunter2"], None))
+    named = told(record("%(who)s %(password)s", {"who": "hunter2", "password": "hunter2"}))
+
+    assert said["message"]["arguments"][1:] == ["str", "list", "NoneType"]
+    assert said["message"]["arguments"][0].endswith(".Customer")
+    assert named["message"] == {"template": "%(who)s %(password)s", "arguments": {"who": "str", "password": "str"}}
+    assert "hunter2" not in json.dumps([said, named])
+
+
+def test_secrets_by_their_name_are_masked_in_every_text():
+    said = told(record("f-string with password=hunter2", error=ValueError("{'api_key': 'hunter2', 'author': 'anna'}")))
+
+    assert "hunter2" not in json.dumps(said)
+    assert "anna" in said["exceptions"][0]["message"]
+
+
+def test_frames_of_libraries_are_not_the_apps(monkeypatch):
+    def fail_in(path: str, module: str) -> ValueError:
+        names: dict[str, object] = {"__name__": module}
+        exec(compile("def fail(): raise ValueError('x')", path, "exec"), names)
+        try:
+            names["fail"]()  # type: ignore[operator]
+        except ValueError as error:
+            return error.with_traceback(error.__traceback__.tb_next)  # type: ignore[union-attr]
+        raise AssertionError
+
+    def is_own(path: str, module: str, package: str = "") -> bool:
+        failed = record()
+        error = fail_in(path, module)
+        failed.exc_info = (ValueError, error, error.__traceback__)
+        return told(failed, package=package)["exceptions"][0]["frames"][0]["in_app"]
+
+    installed = "/venv/lib/python3.11/site-packages"
+    assert is_own("/srv/shop/views.py", "shop.views")
+    assert not is_own(f"{installed}/flask/app.py", "flask.app", "shop")
+    assert not is_own(json.__file__, "json")
+    assert not is_own(f"{installed}/shop/views.py", "shop.views")
+    assert is_own(f"{installed}/shop/views.py", "shop.views", "shop")
+    assert not is_own(f"{installed}/shopping/views.py", "shopping.views", "shop")
+
+
+def test_of_a_deep_stack_both_ends_are_told_and_the_rest_is_counted():
+    def dive(depth: int) -> None:
+        if depth:
+            dive(depth - 1)
+        raise ValueError
+
+    try:
+        dive(200)
+    except ValueError as error:
+        failed = record()
+        failed.exc_info = (ValueError, error, error.__traceback__)
+    said = told(failed)["exceptions"][0]
+
+    assert said["frames"][0]["function"] == "test_of_a_deep_stack_both_ends_are_told_and_the_rest_is_counted"
+    assert len(said["frames"]) + said["left_out"] == 202
+    assert 0 < said["after"] < len(said["frames"]) <= MAX_OUTER + MAX_INNER
+
+
+def test_what_is_cut_is_marked_and_what_is_left_out_is_counted():
+    error = ValueError("z" * 5000)
+    for _ in range(30):
+        error, error.__cause__ = ValueError("z" * 5000), error
+    said = told(record("x" * 5000, *range(100), error=error), lambda: RequestFacts(user_agent="y" * 5000))
+    texts = [said["message"]["template"], said["request"]["user_agent"], said["exceptions"][0]["message"]]
+
+    assert all(text.endswith("…") for text in texts)
+    assert said["message"]["arguments"] == ["int"] * 20
+    assert said["left_out"] == {"exceptions": 31 - len(said["exceptions"]), "arguments": 80}
+
+
+def test_a_group_tells_how_many_it_holds():
+    said = told(record(error=ExceptionGroup("several", [ValueError(), KeyError()])))
+
+    assert said["exceptions"][0]["members"] == 2
+
+
+TEXT = st.text(max_size=3000)
+
+
+@given(
+    message=TEXT | st.none() | st.binary(max_size=5),
+    arguments=st.lists(TEXT | st.integers() | st.none(), max_size=30),
+    text=TEXT,
+    facts=st.builds(RequestFacts, url=TEXT, user_agent=TEXT, user_id=TEXT, endpoint=TEXT),
+    length=st.integers(0, 12),
+)
+def test_whatever_a_record_holds_it_is_json_in_bounds(message, arguments, text, facts, length):
+    error: BaseException = ValueError(text)
+    for _ in range(length):
+        error, cause = RuntimeError(text), error
+        error.__cause__ = cause
+    failed = record(message, *arguments, error=error)
+    failed.processName, failed.threadName, failed.module = text, text, text
+
+    assert told(failed, lambda: facts)["version"] == VERSION
+
+
+@pytest.mark.parametrize("attribute", ["process", "processName", "threadName", "module", "funcName", "lineno", "args"])
+@pytest.mark.parametrize("value", [None, 17, -1, 10**5000, "text", object(), {"a": 1}, (1,)], ids=range(8))
+def test_a_record_with_odd_attributes_gives_one_or_none(attribute, value):
+    """As records from elsewhere may have; never an error."""
+    odd = record()
+    setattr(odd, attribute, value)
+    taken = snapshot(odd, None)
+
+    assert taken is None or json.loads(write(taken, ORIGIN))["version"] == VERSION
+
+
+def test_facts_that_fail_cost_the_json_part_and_not_the_mail(sink, make_handler, make_logger):
+    def facts() -> RequestFacts:
+        raise RuntimeError("no request today")
+
+    handler: ErrorMailHandler = make_handler(sink.mailhost, facts=facts)
+    make_logger(handler).error("all the same")
+    [mail] = sink.wait_for(1)
+
+    assert mail.text == "all the same\n"
+    assert list(mail.message.iter_attachments()) == []
+
+
+def test_nothing_of_the_apps_is_held():
+    class Cart:
+        pass
+
+    cart = Cart()
+    gone = weakref.ref(cart)
+
+    def fail(held: Cart) -> None:
+        raise ValueError("x")
+
+    failed = record("%s", cart)
+    try:
+        fail(cart)
+    except ValueError as error:
+        failed.exc_info = (ValueError, error, error.__traceback__)
+    taken = snapshot(failed, None)
+    del failed, cart
+    gc.collect()
+
+    assert taken is not None
+    assert gone() is None
+
+
+def test_it_weighs_what_it_holds():
+    deep = snapshot(record("x" * 900, error=ValueError("y" * 900)), None)
+    bare = snapshot(record("x"), None)
+
+    assert deep is not None
+    assert bare is not None
+    assert deep.weight > bare.weight + 1800
+
+
+def test_it_comes_with_the_mail(sink, make_handler, make_logger):
+    handler: ErrorMailHandler = make_handler(sink.mailhost, app="shop", release="7", facts=lambda: FACTS)
+    logger = make_logger(handler)
+    logger.error("order %d failed", 17, exc_info=PaymentError("größer"))
+    [mail] = sink.wait_for(1)
+
+    assert "PaymentError: größer" in mail.text
+    assert mail.enclosed["request"]["url"].endswith("token=[masked]")
+    assert mail.enclosed["exceptions"][0]["message"] == "größer"
+    assert mail.enclosed["message"] == {"template": "order %d failed", "arguments": ["int"]}
+    assert (mail.enclosed["app"], mail.enclosed["release"]) == ("shop", "7")
+    assert max(map(len, mail.content.split(b"\r\n"))) <= 998
