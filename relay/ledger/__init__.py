@@ -6,6 +6,7 @@
     ledger.claim_letter, mark_ambiguous, settle       it goes out                        outbox.py, endings.py
     ledger.groups, letters, books, …                  people look at it                  reading.py, letters.py
     ledger.purge                                      what is old goes                   purge.py
+    repair                                            a damaged file, made to work again repairing.py, salvage.py
 
 Guarantees. Every public method, and every `with` block, is one transaction: durable when it returns, without effect
 when it raises (a LedgerBusy at the commit alone may come after PostgreSQL has committed: read the state again before
@@ -19,6 +20,8 @@ No error text holds a password, a statement's values or a mail's content.
 
 from relay.ledger.engine import sqlite_url
 from relay.ledger.ledger import Ledger
+from relay.ledger.repairing import Repaired, repair
+from relay.ledger.salvage import Salvaged
 from relay.ledger.scheduling import SchedulingTransaction
 from relay.ledger.sorting import SortingTransaction
 from relay.ledger.views import (
@@ -47,10 +50,13 @@ __all__ = [
     "Ledger",
     "Outcome",
     "Parked",
+    "Repaired",
     "RouteState",
+    "Salvaged",
     "SchedulingTransaction",
     "SortingTransaction",
     "StoredLetter",
     "Tally",
+    "repair",
     "sqlite_url",
 ]

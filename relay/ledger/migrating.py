@@ -27,17 +27,17 @@ def require_current(connection: Connection) -> None:
     if revision is None:
         raise LedgerError("there is no ledger yet; the relay makes it when it starts")
     if revision != REVISION:
-        _require_known(revision)
+        require_known(revision)
         raise LedgerError("the ledger is of an earlier release; the relay migrates it when it starts")
 
 
-def upgrade(connection: Connection) -> None:
-    """Run the migrations that are missing. Raises LedgerTooNew."""
+def upgrade(connection: Connection, to: str = REVISION) -> None:
+    """Run the migrations that are missing up to revision `to`. Raises LedgerTooNew."""
     revision = _revision(connection)
-    if revision == REVISION:
+    if revision == to:
         return
     if revision is not None:
-        _require_known(revision)
+        require_known(revision)
     # Takes a quarter of a second to import, and is needed once in a release.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
@@ -46,7 +46,7 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)
 
 
 def _revision(connection: Connection) -> str | None:
@@ -56,7 +56,8 @@ def _revision(connection: Connection) -> str | None:
     return revision
 
 
-def _require_known(revision: str) -> None:
+def require_known(revision: str) -> None:
+    """Raise LedgerTooNew for a revision that this release has never heard of."""
     known = {path.name.split("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py")}
     if revision not in known:
         raise LedgerTooNew(

@@ -1,0 +1,254 @@
+"""Makes a ledger that works again out of a damaged SQLite file (CLI → ledger).
+
+    copy        the file and its log, as they are: the originals are not touched before the new one is whole
+    salvage     what can be read of the copy, into a new ledger
+    mend        what was torn apart: letters without their bytes, books that no longer balance
+    exchange    the old file is kept beside the new one, under a name with the moment
+
+Guarantee: the ledger's place holds the old file or the whole new one, whenever this is killed; a letter that was not
+sent and can be read is sent; the books balance, and what they lack is said in numbers.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, exists, func, literal_column, make_url, select, update
+
+from relay.errors import LedgerDamaged, LedgerError
+from relay.ledger.books import UNDELIVERED, book, read_books
+from relay.ledger.endings import end_letters
+from relay.ledger.engine import Database, sqlite_url
+from relay.ledger.faults import translated
+from relay.ledger.gate import Gate
+from relay.ledger.migrating import require_known, upgrade
+from relay.ledger.salvage import Salvaged, revision_of, salvage
+from relay.ledger.schema import (
+    IS_OPEN,
+    REVISION,
+    bodies,
+    counts,
+    deliveries,
+    former_keys,
+    groups,
+    letters,
+    metadata,
+    spools,
+)
+from relay.ledger.sqlite import Sqlite, require_file
+from relay.ledger.wal import missing_commits
+from relay.model import Delivery, LetterState
+
+_BLOCK = 4096
+_HEAD = b"SQLite format 3\0" + bytes([0x10, 0x00, 2, 2, 0, 64, 32, 32])
+"""How each of our files begins: magic, pages of 4,096 bytes, write-ahead log, and what is always the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repaired:
+    """What came of a repair."""
+
+    why: str
+    """What was wrong, in words."""
+    tables: tuple[Salvaged, ...]
+    dropped: int
+    """Letters that were not sent, and of which too much is lost to send them."""
+    missing: int
+    """Mails that were counted as received and stand nowhere any more: booked as undelivered."""
+    unexplained: int
+    """Mails that stand somewhere and were not counted as received any more: booked as received."""
+    aside: Path
+    """Where the old file is now."""
+
+
+def repair(path: Path, now: datetime) -> Repaired | None:
+    """Repair the SQLite ledger in the file `path`, which nobody else uses; None where nothing is wrong with it.
+
+    Raises LedgerTooNew for one of a later release, LedgerError where there is none or no room for a new one.
+    """
+    require_exists(path)
+    try:
+        with tempfile.TemporaryDirectory(prefix="repair-", dir=path.parent) as folder:
+            return _repair(path, Path(folder), now)
+    except OSError as error:
+        raise LedgerError(f"the ledger {path} cannot be repaired: {error.strerror}") from error
+
+
+def require_exists(path: Path) -> None:
+    """Raise LedgerError where there is nothing that could be repaired; an empty file can."""
+    if not path.exists():
+        raise LedgerError(f"there is no ledger {path}; the relay makes a new one when it starts")
+    try:
+        require_file(path)
+    except LedgerDamaged:
+        return
+
+
+def _repair(path: Path, folder: Path, now: datetime) -> Repaired | None:
+    damaged, new = folder / "damaged.db", folder / "new.db"
+    for suffix in ("", "-wal"):
+        _copy(path.with_name(path.name + suffix), damaged.with_name(damaged.name + suffix))
+    why = missing_commits(path) or _wrong_with(damaged)
+    if not why:
+        return None
+    _mend_head(damaged)
+    with translated():
+        revision = revision_of(damaged) or REVISION
+        require_known(revision)
+        _make(new, revision)
+        tables = salvage(damaged, new)
+    ledger = _Mending.open(sqlite_url(new))
+    dropped, missing = ledger.mend(now)
+    ledger.close()  # takes its log in
+    aside = _exchange(path, new, now)
+    return Repaired(
+        why=why,
+        tables=tuple(tables),
+        dropped=dropped,
+        missing=max(0, missing),
+        unexplained=max(0, -missing),
+        aside=aside,
+    )
+
+
+def _make(new: Path, revision: str) -> None:
+    """Make an empty ledger of that revision: rows are copied as they are, and migrated afterwards."""
+    backend = Sqlite(make_url(sqlite_url(new)), timedelta(seconds=3))
+    backend.create()
+    with backend.migrating() as connection:
+        upgrade(connection, revision)
+    backend.engine.dispose()
+
+
+def _copy(source: Path, copy: Path) -> None:
+    """Copy a file, with zeros for the blocks that the disk no longer gives."""
+    if not source.exists():
+        return
+    with source.open("rb", buffering=0) as old, copy.open("wb") as new:
+        for at in range(0, os.fstat(old.fileno()).st_size, _BLOCK):
+            try:
+                new.write(os.pread(old.fileno(), _BLOCK, at))
+            except OSError as error:
+                if error.errno != errno.EIO:
+                    raise
+                new.write(bytes(_BLOCK))
+
+
+def _wrong_with(copy: Path) -> str:
+    if not copy.stat().st_size:
+        return "it is empty"
+    try:
+        with closing(sqlite3.connect(copy)) as connection:
+            found = str(connection.execute("PRAGMA integrity_check(1)").fetchone()[0])
+            foreign = connection.execute("PRAGMA foreign_key_check").fetchone()
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    if found != "ok":
+        return " ".join(found.split())
+    return f"rows of {foreign[0]} belong to nothing" if foreign else ""
+
+
+def _mend_head(copy: Path) -> None:
+    """Write the file's first bytes anew, which are the same in all of ours."""
+    if copy.stat().st_size >= _BLOCK:
+        with copy.open("r+b") as file:
+            file.write(_HEAD)
+
+
+# --- Mending ----------------------------------------------------------------------------------------------------------
+
+
+class _Mending(Database):
+    """The new ledger, in which some rows may be missing."""
+
+    def mend(self, now: datetime) -> tuple[int, int]:
+        """Make it one that works; returns how many letters were dropped, and what the books were short of."""
+        with self._write(Gate.ALONE) as connection:
+            return _drop_unsendable(connection, now), _balance(connection, now)
+
+
+def _drop_unsendable(connection: Connection, now: datetime) -> int:
+    """Let go of open letters that lack their bytes or their recipients; the next digest tells of their totals."""
+    _orphan(connection)
+    whole = exists().where(bodies.c.letter_id == letters.c.id) & exists().where(deliveries.c.letter_id == letters.c.id)
+    torn = connection.scalars(select(letters.c.id).where(IS_OPEN, ~whole)).all()
+    for letter_id in torn:
+        ours = deliveries.c.letter_id == letter_id
+        lost = {"state": Delivery.REFUSED, "taken": 0, "at": now, "text": "its mail was lost with a damaged ledger"}
+        connection.execute(update(deliveries).where(ours, deliveries.c.taken.is_(None)).values(**lost))
+        end_letters(connection, [letter_id], now)
+        gone = {"state": LetterState.DROPPED, "ended_at": now, "next_try_at": None, "claim": "", "claimed_by": ""}
+        still = connection.scalar(select(letters.c.mails).where(letters.c.id == letter_id, IS_OPEN))
+        if still is not None:  # no delivery is left to settle
+            book(connection, {UNDELIVERED: still})
+        unsent = letters.c.state.in_([LetterState.OPEN, LetterState.DEAD])
+        connection.execute(update(letters).where(letters.c.id == letter_id, unsent).values(**gone))
+    return len(torn)
+
+
+def _orphan(connection: Connection) -> None:
+    """Take out rows that belong to nothing any more, and let recipients wait anew whose follow-up is gone."""
+    for table, rowid, _, _ in connection.exec_driver_sql("PRAGMA foreign_key_check").all():
+        if rowid is not None:
+            connection.execute(delete(metadata.tables[table]).where(literal_column("rowid") == rowid))
+    for owned in (counts, former_keys):  # without a rowid to tell them by
+        connection.execute(delete(owned).where(owned.c.group_id.not_in(select(groups.c.id))))
+    covering = select(letters.c.id)
+    lost = (deliveries.c.state == Delivery.COVERED, deliveries.c.taken.is_(None))
+    held = update(deliveries).where(*lost, deliveries.c.covered_by.not_in(covering))
+    connection.execute(held.values(state=Delivery.HELD, covered_by=""))
+
+
+def _balance(connection: Connection, now: datetime) -> int:
+    """Book what is missing; returns how many mails more were received than stand anywhere (negative: fewer)."""
+    found = read_books(connection, now)
+    elsewhere = found.reported + found.pending + found.muted + found.ignored + found.parked + found.undelivered
+    missing = found.received - elsewhere
+    if missing > 0:
+        book(connection, {UNDELIVERED: missing})
+    elif missing < 0:
+        some = connection.scalar(select(func.max(spools.c.spool_id)))
+        if some is None:
+            connection.execute(spools.insert(), {"spool_id": "lost", "position": 0, "received": -missing})
+        else:
+            more = update(spools).where(spools.c.spool_id == some)
+            connection.execute(more.values(received=spools.c.received - missing))
+    return missing
+
+
+# --- The exchange -----------------------------------------------------------------------------------------------------
+
+
+def _exchange(path: Path, new: Path, now: datetime) -> Path:
+    """Put `new` in the place of `path`; return where the old one is kept.
+
+    The old log goes first: beside another file SQLite would take it for that one's.
+    """
+    aside = path.with_name(f"{path.name}.damaged-{now:%Y%m%dT%H%M%SZ}")
+    new.chmod(0o600)
+    with new.open("rb") as file:
+        os.fsync(file.fileno())
+    try:
+        os.link(path, aside)
+    except OSError:  # not on this file system
+        shutil.copyfile(path, aside)
+        aside.chmod(0o600)
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists():
+        log.rename(aside.with_name(f"{aside.name}-wal"))
+    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
+    new.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return aside
