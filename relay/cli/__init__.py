@@ -5,6 +5,7 @@
     explaining explain, fingerprint, regroup
     acting     mute, unmute, outbox, send-test
     replaying  replay
+    keeping    backup, restore, repair
     passwords  hash-password
 
 A command's module is imported when it is called: the whole stack takes over a second.
@@ -39,6 +40,9 @@ _COMMANDS = {
     "outbox": "acting",
     "send-test": "acting",
     "replay": "replaying",
+    "backup": "keeping",
+    "restore": "keeping",
+    "repair": "keeping",
     "hash-password": "passwords",
 }
 

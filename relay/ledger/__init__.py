@@ -18,7 +18,7 @@ Every method may raise LedgerBusy (locked or out of reach: try again) and Ledger
 No error text holds a password, a statement's values or a mail's content.
 """
 
-from relay.ledger.engine import sqlite_url
+from relay.ledger.engine import sqlite_file, sqlite_url
 from relay.ledger.ledger import Ledger
 from relay.ledger.repairing import Repaired, repair
 from relay.ledger.salvage import Salvaged
@@ -58,5 +58,6 @@ __all__ = [
     "StoredLetter",
     "Tally",
     "repair",
+    "sqlite_file",
     "sqlite_url",
 ]

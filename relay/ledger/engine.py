@@ -139,6 +139,12 @@ def sqlite_url(path: Path) -> str:
     return URL.create("sqlite", database=str(path)).render_as_string()
 
 
+def sqlite_file(url: str) -> Path | None:
+    """The file of a SQLite ledger, None for one on a server. Raises LedgerError for what is no URL."""
+    address = _parsed(url)
+    return Path(address.database or "") if address.drivername.startswith("sqlite") else None
+
+
 def _parsed(url: str) -> URL:
     try:
         return make_url(url)
