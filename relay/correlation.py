@@ -12,9 +12,9 @@ in comparable numbers, minute by minute.
 Tied, in one of these ways, each of which names one failure and not a kind of failure:
 
     one stack        the same exceptions, where the calls of one end the calls of the other: caught further up
-    a cause          the same, where the one chain is a part of the other: logged, then raised as something else
+    a cause          the same, where the one chain begins the other: logged, then raised as something else
     a library        a library's own log of an exception which the app's chain begins or goes on with
-    a courier        an exception that a queue or a pool handed over, and the same one where it was raised
+    a courier        an exception that a queue or a pool handed over, and to the letter the same where it was raised
     one sentence     without a trace: word for word the same text, from a logger and from one of its parents
     a quotation      without a trace: what an exception says, written down by a function on that exception's way
 
@@ -150,18 +150,20 @@ def _tied(one: _Place, other: _Place) -> bool:
 
 
 def _is_part(inner: _Place, outer: _Place) -> bool:
-    """One stack, or a cause: the inner chain stands in the outer one, caught further down or further up."""
+    """One stack, or a cause: the outer chain begins with the inner one, each error caught further down or further up.
+
+    An error that has a cause in one place and none in the other is not the same.
+    """
     chain, whole = inner.anatomy.chain, outer.anatomy.chain
-    offsets = range(len(whole) - len(chain) + 1)
-    return any(all(map(_same_raise, chain, whole[offset:])) for offset in offsets)
+    return len(chain) <= len(whole) and all(map(_same_raise, chain, whole))
 
 
 def _same_raise(one: Link, other: Link) -> bool:
     if not _same_exception(one, other):
         return False
-    calls, its = [frame.place for frame in one.error.frames], [frame.place for frame in other.error.frames]
-    shorter = min(len(calls), len(its))
-    return shorter > 0 and calls[-shorter:] == its[-shorter:]
+    calls, its = one.error.frames, other.error.frames
+    inwards = zip(reversed(calls), reversed(its), strict=False)
+    return bool(calls and its) and all(frame.place == its_frame.place for frame, its_frame in inwards)
 
 
 def _same_exception(one: Link, other: Link) -> bool:
@@ -196,6 +198,7 @@ def _is_handed_over(received: _Place, raised: _Place) -> bool:
     receipt, original = received.anatomy.chain[-1], raised.anatomy.chain[-1]
     return (
         _same_exception(receipt, original)
+        and receipt.error.message == original.error.message
         and _is_of_app(receipt)
         and _is_of_app(original)
         and _is_couriers(receipt.error.frames[-1])

@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 from relay.correlation import correlate
 from relay.entries import with_echoes
 from relay.model import Course, Entry, Level, Reason, Report
+from relay.parse import parse_text
+from relay.redact import redact
 from tests.unit.digests import NOW, entry, report
+from tests.unit.test_own_errors import MAILS
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 SITE = "/srv/shop/venv/lib/python3.11/site-packages"
@@ -209,6 +212,14 @@ LOOK_ALIKES: dict[str, tuple[Entry, ...]] = {
         with_trace(trace("shop/a.py:f", raised="Unavailable: no", before=trace("shop/b.py:g", raised=CLOSED))),
         with_trace(trace("shop/a.py:f", raised="Unavailable: no", before=trace("shop/b.py:g", raised=STOCK))),
     ),
+    "one exception with a cause and one without": strangers(
+        with_trace(trace("shop/web.py:h", "shop/a.py:f", raised=STOCK, before=trace("shop/b.py:g", raised=CLOSED))),
+        with_trace(trace("shop/a.py:f", raised=STOCK)),
+    ),
+    "a task's result, and the like of it about another thing": strangers(
+        with_trace(trace("shop/web.py:checkout", *RESULT, raised="KeyError: 'sku'")),
+        with_trace(trace(*TASK, "shop/tasks.py:charge", raised="KeyError: 'title'"), logger="celery.app.trace"),
+    ),
     "a database away, and two pages without it": strangers(
         with_trace(trace("shop/web.py:checkout", PSYCOPG, raised=CLOSED)),
         with_trace(trace("shop/web.py:search", PSYCOPG, raised=CLOSED)),
@@ -272,6 +283,18 @@ LOOK_ALIKES: dict[str, tuple[Entry, ...]] = {
 
 @pytest.mark.parametrize("entries", LOOK_ALIKES.values(), ids=LOOK_ALIKES)
 def test_strangers_stay_apart(entries):
+    assert told(*entries) == {each.group_id: [] for each in entries}
+
+
+def test_of_the_errors_of_many_programs_no_two_are_tied_if_all_of_them_come_at_once_in_one_app():
+    """The worst case: nothing but their texts tells them apart."""
+    firsts = {mail["label"]: mail for mail in reversed(MAILS)}
+    reports = [redact(parse_text(mail["subject"], mail["text"])) for mail in firsts.values()]
+    entries = [
+        replace(logged(number), sample=replace(each, app="one", environment=""))
+        for number, each in enumerate(reports, 1)
+    ]
+
     assert told(*entries) == {each.group_id: [] for each in entries}
 
 
