@@ -194,6 +194,14 @@ def other_libraries(place: Place, names: dict) -> None:
         names[name].close()
 
 
+def facts_of_ones_own(place: Place, names: dict) -> None:
+    place.fail(names["app"])
+    names["mail_handler"].close()
+    [mail] = place.sink.mails
+    assert mail.enclosed["request"] == {"method": "JOB", "url": "queue://mails/17", "user_id": "42"}
+    assert mail.enclosed["exceptions"][0]["type"] == "KeyError"
+
+
 CHECKS = {
     "In your app 1": the_three_lines,
     "Mail 1": the_recipe,
@@ -208,6 +216,7 @@ CHECKS = {
     "Formats 3": a_subclass,
     "Other libraries 1": other_libraries,
     "When the relay is away 1": a_fallback_folder,
+    "What is sent 1": facts_of_ones_own,
 }
 
 

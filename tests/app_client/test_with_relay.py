@@ -1,5 +1,6 @@
 """Client and relay together: what the one writes the other reads, and the count survives kills."""
 
+import html
 import itertools
 import json
 import logging
@@ -7,10 +8,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from flask import Flask
 
 from app_client import ErrorMailHandler, mail_formatter
+from app_client.flask import KEY, ErrorMail
 from relay.model import Envelope, Form, Kept, Level, Record
 from relay.parse import parse
+from relay.render import html_part, text_part
 from tests.app_client.servers import Taken
 from tests.e2e.processes import Relay, wait_for
 
@@ -106,3 +110,38 @@ def less_pending(handler: ErrorMailHandler) -> Callable[[], bool]:
 
 def counted_by(relay: Relay) -> int:
     return sum(group["occurrences"] for group in json.loads(relay.run("groups", "--json").stdout or "[]"))
+
+
+@pytest.mark.e2e
+def test_what_is_known_of_the_request_gets_to_the_admins_without_its_secrets(tmp_path, make_logger):
+    """From a Flask app over the real relay into its ledger, a digest, `relay show` and the dashboard."""
+    by_form = "ghp_" + "a1B2" * 9  # known for a secret by its form alone, and by the relay alone
+    timing = {"first_wait": "0s", "interval": "1s"}
+    with Relay(tmp_path / "relay", admins=["yourname@example.com"], timing=timing) as relay:
+        app = Flask("shop")
+        make_logger(name=app.logger.name)
+        app.config.update(
+            ADMINS=["yourname@example.com"],
+            ERROR_MAIL_HOST=("127.0.0.1", relay.smtp_port),
+            ERROR_MAIL_ENVIRONMENT="production",
+            ERROR_MAIL_RELEASE="2026.3",
+        )
+        ErrorMail(app)
+        app.add_url_rule("/pay/<order>", endpoint="pay", view_func=lambda order: dict[str, str]()[order])
+        app.test_client().get(
+            f"/pay/17?coupon=spring&api_key=hunter2hunter2&ref={by_form}",
+            headers={"User-Agent": "curl/8", "X-Request-ID": "r-17", "Cookie": "session=hunter2hunter2"},
+        )
+        app.extensions[KEY].flush(20)
+        app.extensions[KEY].close()
+        [file] = wait_for(lambda: list(relay.data.glob("mailbox/new/*")), "the digest")
+        raw = file.read_bytes()
+        shown, kept = relay.run("show", "1").stdout, relay.run("show", "1", "--json").stdout
+        page = html.unescape(relay.get("/errors/1"))
+
+    request = "GET http://localhost/pay/17?coupon=spring&api_key=[masked]&ref=[masked]"
+    facts = (request, "pay", "127.0.0.1", "curl/8", "r-17", "production", "2026.3")
+    faces = {"text": text_part(raw), "html": html.unescape(html_part(raw)), "show": shown, "dashboard": page}
+    assert [(name, fact) for name, face in faces.items() for fact in facts if fact not in face] == []
+    assert f"\nRequest:            {request}\nEndpoint:           pay\n" in faces["text"]
+    assert not any(secret in text for secret in ("hunter2", by_form) for text in (*faces.values(), kept))

@@ -1,0 +1,98 @@
+"""What a mail's text says of the request: kept for people, and no part of what the error is."""
+
+import pytest
+
+from relay.fingerprint import fingerprint
+from relay.parse import parse_text
+from relay.redact import redact
+from tests.unit.mails import TRACEBACK
+
+BLOCK = """
+Request:            GET https://shop.example/pay?order=17
+Endpoint:           pay
+Remote address:     203.0.113.7
+User agent:         curl/8
+Request id:         r-17
+User:               42
+"""
+DOCUMENTED = f"""
+Message type:       ERROR
+Location:           /srv/shop/views.py:42
+Module:             views
+Function:           pay
+Time:               2026-11-22 17:03:00,000
+
+Message:
+
+failed
+{TRACEBACK}
+"""
+FACTS = (
+    ("Request", "GET https://shop.example/pay?order=17"),
+    ("Endpoint", "pay"),
+    ("Remote address", "203.0.113.7"),
+    ("User agent", "curl/8"),
+    ("Request id", "r-17"),
+    ("User", "42"),
+)
+
+
+def test_a_block_before_the_documented_labels_is_kept():
+    report = parse_text("Failed", BLOCK + DOCUMENTED)
+
+    assert report.request == FACTS
+    assert report.message == "failed"
+
+
+def test_it_is_no_part_of_the_error():
+    with_block, without = (redact(parse_text("Failed", text)) for text in (BLOCK + DOCUMENTED, DOCUMENTED))
+
+    assert without.request == ()
+    assert fingerprint(with_block).key == fingerprint(without).key
+
+
+@pytest.mark.parametrize(
+    ("line", "fact"),
+    [
+        ("URL: https://shop.example/pay", ("Request", "https://shop.example/pay")),
+        ("  > IP:   203.0.113.7", ("Remote address", "203.0.113.7")),
+        ("user id = 42", ("User", "42")),
+        ("User-Agent: curl/8", ("User agent", "curl/8")),
+    ],
+)
+def test_other_names_for_them_are_known(line, fact):
+    assert parse_text("Failed", f"{line}\n{DOCUMENTED}").request == (fact,)
+
+
+@pytest.mark.parametrize("line", ["Hello all:", "Request:", "Cookie: a=b", "the request: was bad", "User 42"])
+def test_what_is_none_is_not_taken(line):
+    assert parse_text("Failed", f"{line}\n{DOCUMENTED}").request == ()
+
+
+def test_the_message_cannot_add_any():
+    text = DOCUMENTED.replace("failed\n", "failed\nUser: root\nRequest: GET /forged\n")
+
+    assert parse_text("Failed", BLOCK + text).request == FACTS
+    assert parse_text("Failed", text).request == ()
+
+
+def test_of_each_the_first_counts_and_it_is_bounded():
+    [(_, value)] = parse_text("Failed", f"User: {'x' * 5000}\nUser: second\n{DOCUMENTED}").request
+
+    assert value == "x" * 500
+
+
+def test_labels_of_ones_own_are_kept_as_well():
+    text = f"Logger: shop\nPID: 4711\nThread: worker-1\nRequest: GET /pay\nUser: 42\n\nfailed\n{TRACEBACK}"
+    report = parse_text("Failed", text)
+
+    assert (report.process, report.thread) == ("4711", "worker-1")
+    assert report.request == (("Request", "GET /pay"), ("User", "42"))
+
+
+def test_secrets_in_them_are_masked_there_and_wherever_else_they_stand():
+    block = "Request: GET https://anna:pw12345@shop.example/reset?token=hunter2hunter2\n"
+    report = redact(parse_text("Failed", block + DOCUMENTED.replace("failed", "no reset by hunter2hunter2")))
+
+    assert report.request == (("Request", "GET https://[masked]@shop.example/reset?token=[masked]"),)
+    assert report.message == "no reset by [masked]"
