@@ -10,7 +10,7 @@ from email import message_from_bytes, policy
 from tests.upstream import Mail
 
 HEADING = re.compile(r"^(?:\d+ of \d+: )?(NEW|ONGOING|AGAIN|SPIKE|BACK|ENDED): (.+)$", re.MULTILINE)
-COUNT = re.compile(r"^Count: +([\d,]+) ", re.MULTILINE)
+COUNT = re.compile(r"^Count: +([\d,]+)", re.MULTILINE)
 
 
 def text_of(mail: Mail) -> str:

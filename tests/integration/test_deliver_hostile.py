@@ -411,16 +411,33 @@ def test_a_reply_that_does_not_fit_its_command_is_trouble_with_the_protocol(
     assert f"it answered {place} with {reply}" in attempt.detail
 
 
-@pytest.mark.parametrize("injected", [b"250 2.1.0 fine\r\n" * 9, b"250-x\r\n250 AUTH PLAIN\r\n", b"\x16\x03\x01"])
+@pytest.mark.parametrize("injected", [b"250-x\r\n250 AUTH PLAIN\r\n", b"250 2.1.0 fine\r\n" * 9])
 def test_what_is_said_in_clear_behind_starttls_is_never_heard(
     injected: bytes, server: servers.Upstream, target: Upstream
 ) -> None:
     """Somebody on the way could put words into the server's mouth (RFC 3207 section 4.2)."""
-    server.say("STARTTLS", b"220 2.0.0 go ahead\r\n" + injected)
+
+    async def go_ahead(session: servers.Session) -> None:
+        await session.say(b"220 2.0.0 go ahead\r\n" + injected)
+        session.mute()
+        await servers.SMTP.smtp_STARTTLS(session, "")
+
+    server.say("STARTTLS", go_ahead)
 
     attempt = deliver(target)
 
-    assert attempt.trouble in {Trouble.PROTOCOL, Trouble.NO_TLS}
+    assert {answer.verdict for answer in attempt.answers.values()} == {Verdict.TAKEN}, attempt
+    assert [mail.tls for mail in server.mails] == [True]
+    assert [line for line in server.commands if line.startswith("AUTH")] == ["AUTH CRAM-MD5"]
+
+
+@pytest.mark.parametrize("instead", [b"220 go\r\n\x16\x03\x01", b"220 go\r\n220 go\r\n"])
+def test_what_is_no_handshake_behind_starttls_ends_the_try(
+    instead: bytes, server: servers.Upstream, hasty: Upstream
+) -> None:
+    server.say("STARTTLS", instead)
+
+    assert deliver(hasty).trouble is not None
     assert not any(line.startswith(("AUTH", "MAIL")) for line in server.commands)
 
 

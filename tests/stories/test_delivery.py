@@ -1,7 +1,11 @@
 """What arrives in the admins' inboxes when the upstream, a recipient or the budget stands in the way."""
 
-from relay.model import LetterState, Level
+from relay.deliver import open_target
+from relay.model import LetterState, Level, Trouble
+from relay.outbox import Outbox
+from tests.stories.timetable import at
 from tests.stories.world import ANN, BOB
+from tests.upstream import Upstream
 
 
 def test_a_hundred_thousand_mails_arrive_as_four_with_exact_counts_and_balanced_books(make_world):
@@ -52,6 +56,35 @@ def test_upstream_down_for_a_day_leaves_one_frozen_digest_and_one_that_tells_the
     assert world.books.balanced
     assert "could not be used" not in world.inboxes[ANN][0].text
     assert "could not be used from 2026-03-02 00:00 to 00:01:" in world.inboxes[ANN][1].text
+
+
+def test_a_real_upstream_away_for_a_day_of_storms_has_few_tries_and_then_two_mails_a_route(make_world):
+    """One digest of each route was frozen when it went away; what came since is one more, and no flood."""
+    with Upstream() as server:
+        server.say("GREETING", "421 4.3.2 shut down")
+        through = {"host": server.host, "port": server.port, "security": "none", "timeout": "60s"}
+        world = make_world(route=[{"name": "night", "recipients": [BOB]}], upstream=through)
+        world.outbox = Outbox(world.ledger, open_target(world.settings), world.settings, "one", lambda: 0.0)
+        for number in range(3):
+            world.flood(40_000, "0:00", "24:00", f"error {number}", every=3600)
+        for hour in range(24):
+            world.mail(f"{hour}:03", "batch", 10, route="night")
+        world.until("24:00")
+        connections, state = server.connections, world.ledger.upstream()
+        letters = world.ledger.letters()
+        server.forget()
+        world.until("25:00")
+        mails = server.mails
+
+    assert 48 <= connections <= 60, "the ladder's: 1, 2, 4, 8, 16 min, then every half hour"
+    assert (len(letters), {letter.tries for letter in letters}) == (2, {0})
+    assert (state.trouble, state.failures) == (Trouble.UNWILLING, connections)
+    assert at("0:00:10") <= state.failing_since <= at("0:01")
+    told = {recipient: [mail for mail in mails if mail.recipients == (recipient,)] for recipient in (ANN, BOB)}
+    assert [len(told[who]) for who in (ANN, BOB)] == [2, 2]
+    assert all(len(mail.raw) <= 90_000 for mail in mails)
+    assert (world.books.reported, world.books.pending) == (120_240, 0)
+    assert world.books.balanced
 
 
 def test_one_recipient_is_stuck_while_the_other_is_served(make_world):
