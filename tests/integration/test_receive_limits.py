@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import resource
@@ -13,12 +14,13 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from relay.errors import SpoolError, SpoolFull
 from relay.model import Kept
-from relay.receive import Limits, Receiver, receive
+from relay.receive import Access, Limits, Receiver, receive
 from relay.spool import SpoolReader, SpoolWriter
 from tests.integration.receiving import Talk, listening, receiving
 
@@ -261,6 +263,156 @@ def test_our_own_slowness_is_not_the_clients(tmp_path, spools):
         reception._loop.call_soon_threadsafe(spools[0].hold.set)
 
         assert talk.code() == "250 2.6.0"
+
+
+def test_slow_mail_gets_its_time_by_what_it_brings_and_no_more(tmp_path):
+    """Two mails dripping in: what brings bytes enough is taken, what brings too few is ended."""
+    limits = Limits(idle_timeout=0.6, min_rate=100, stop_within=0.1)
+    with receiving(tmp_path, limits) as reception:
+        brisk, slow = (reception.talk().greet().open_mail() for _ in range(2))
+        began = time.monotonic()
+        while time.monotonic() < began + 1.5:
+            brisk.send(b"x" * 50)
+            if slow.socket.fileno() >= 0:
+                with contextlib.suppress(OSError):
+                    slow.send(b"x")
+            time.sleep(0.02)
+
+        assert brisk.say(b"\r\n.") == "250 2.6.0"
+        assert slow.code() == "421 4.4.2"
+        assert len(reception.records()) == 1
+
+
+def test_connection_without_mails_ends_whatever_is_said_on_it(tmp_path):
+    """A client that talks on for ever in time for each command, and one that sends a mail now and then."""
+    with receiving(tmp_path, Limits(session_timeout=1.0, idle_commands=10**9, stop_within=0.1)) as reception:
+        talker, sender = reception.talk().greet(), reception.talk().greet()
+        codes = []
+        began = time.monotonic()
+        while "421 4.4.2" not in codes and time.monotonic() < began + 10:
+            codes.append(talker.say(b"NOOP"))
+            assert sender.mail(b"text\r\n") == "250 2.6.0"
+            time.sleep(0.05)
+
+        assert codes[-1] == "421 4.4.2"
+        assert talker.ended()
+        assert sender.mail(b"text\r\n") == "250 2.6.0"
+
+
+def test_proxy_that_sends_no_header_ends_within_its_limit(tmp_path):
+    limits = Limits(idle_timeout=0.2, stop_within=0.1)
+    with receiving(tmp_path, limits, Access(proxies=("127.0.0.1",))) as reception:
+        talk = reception.talk()
+        talk.send(b"PROX")
+
+        assert talk.code() == "421 4.4.2"
+        assert talk.ended()
+
+
+def test_client_that_reads_no_reply_to_a_flood_of_recipients_costs_little(tmp_path):
+    """Its commands are not read on while its replies are not read."""
+    with receiving(tmp_path, Limits(idle_timeout=1.0, recipients=10, stop_within=0.1)) as reception:
+        talk = reception.talk(receive_buffer=2048).greet()
+        assert talk.say(b"MAIL FROM:<a@b>") == "250 2.1.0"
+        talk.socket.settimeout(10)
+        with pytest.raises(OSError):
+            keep_sending(talk, b"RCPT TO:<c@d>\r\n" * 1000)
+
+        assert reception.talk().greet().say(b"NOOP") == "250 2.0.0"
+
+
+# --- Many at once -----------------------------------------------------------------------------------------------------
+
+
+def test_one_address_loses_its_own_idle_connections_and_not_those_of_others(tmp_path):
+    limits = Limits(max_connections=10, max_per_client=3, stop_within=0.1)
+    with receiving(tmp_path, limits, Access(clients=("0.0.0.0/0",), proxies=("127.0.0.1",))) as reception:
+
+        def come(address: bytes) -> Talk:
+            talk = reception.talk()
+            talk.send(b"PROXY TCP4 %b 127.0.0.1 1 25\r\n" % address)
+            return talk.greet()
+
+        lonely = come(b"192.0.2.1")
+        crowd = [come(b"192.0.2.2") for _ in range(4)]
+
+        assert crowd[0].code() == "421 4.3.2"
+        for talk in (lonely, *crowd[1:]):
+            assert talk.say(b"NOOP") == "250 2.0.0"
+
+
+def test_address_whose_connections_all_work_may_have_more(tmp_path):
+    """Behind Docker all clients share one address: nobody who behaves is shut out while there is room in all."""
+    with receiving(tmp_path, Limits(max_per_client=3, stop_within=0.1)) as reception:
+        talks = [reception.talk().greet().open_mail() for _ in range(10)]
+
+        assert {talk.say(b"text\r\n.") for talk in talks} == {"250 2.6.0"}
+
+
+def test_500_clients_at_once_are_all_served(tmp_path):
+    with receiving(tmp_path, Limits(stop_within=0.1)) as reception:
+        talks = [reception.talk() for _ in range(500)]
+        for talk in talks:
+            talk.greet()
+            talk.send(b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n")
+        for talk in talks:
+            talk.send(b"text\r\n.\r\n")
+        for talk in talks:
+            assert [talk.code() for _ in range(4)][-1] == "250 2.6.0"
+
+        assert len(reception.records()) == 500
+
+
+def test_without_descriptors_it_neither_ends_nor_spins(tmp_path):
+    """A receiver that may open few files: clients come and go beyond that, and those that fit are served."""
+    program = (
+        "import asyncio, resource, sys, uvloop\n"
+        "from pathlib import Path\n"
+        "from relay.receive import Limits, Receiver\n"
+        "from relay.spool import SpoolWriter\n"
+        "from tests.integration.receiving import listening\n"
+        "async def main():\n"
+        "    receiver = Receiver(SpoolWriter.open(Path(sys.argv[1])), Limits())\n"
+        "    number = len(list(Path('/proc/self/fd').iterdir()))\n"
+        "    resource.setrlimit(resource.RLIMIT_NOFILE, (number + 20, number + 20))\n"
+        "    sock = listening()\n"
+        "    await receiver.start([sock])\n"
+        "    print(sock.getsockname()[1], flush=True)\n"
+        "    await asyncio.Event().wait()\n"
+        "uvloop.run(main())\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            assert process.stdout is not None
+            port = int(process.stdout.readline())
+            talks = [Talk(port) for _ in range(60)]
+            before = processor_time(process.pid)
+            time.sleep(1.0)  # in which a server that spins would take a second
+            assert processor_time(process.pid) - before < 0.5
+            for talk in talks:
+                talk.close()
+            deadline = time.monotonic() + 20
+            while not sent_alone(port):
+                assert time.monotonic() < deadline
+        finally:
+            process.kill()
+
+
+def sent_alone(port: int) -> bool:
+    """True where a mail was taken; False where the server had no descriptor for it yet."""
+    talk = Talk(port)
+    try:
+        return talk.code() == "220" and talk.greet_again().mail(b"text\r\n") == "250 2.6.0"
+    finally:
+        talk.close()
+
+
+def processor_time(process: int) -> float:
+    """Seconds of processor time that a process has taken."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 # --- Nothing is promised before it is kept ----------------------------------------------------------------------------
