@@ -96,8 +96,8 @@ def by_lines(read: Callable[[Sequence[str]], Trace | None]) -> Callable[[str], T
     return read_text
 
 
-def placed(trace: Trace, lines: Sequence[str]) -> Trace:
-    """`trace`, which counts in `lines`, as it stands in the text that these lines are."""
-    start = sum(map(len, lines[: trace.start])) + trace.start
+def placed(trace: Trace, lines: Sequence[str], first: int = 0) -> Trace:
+    """`trace`, which counts in `lines`, as it stands in the text in which these lines begin at `first`."""
+    start = first + sum(map(len, lines[: trace.start])) + trace.start
     length = sum(map(len, lines[trace.start : trace.end])) + trace.end - trace.start - 1
     return Trace(language=trace.language, errors=trace.errors, start=start, end=start + length)

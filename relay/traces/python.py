@@ -33,20 +33,27 @@ _INLINED = frozenset(("<listcomp>", "<dictcomp>", "<setcomp>"))
 
 def read(text: str) -> Trace | None:
     """The first traceback in `text`, with all that is chained to it; see `Language.read`."""
+    marked = min((place for mark in MARKS if (place := text.find(mark)) >= 0), default=-1)
+    if marked < 0:
+        return None
+    start = text.rfind("\n", 0, marked) + 1
     try:
-        return _read(_folded(text))
+        return _read(_folded(text[start:]), start)
     except _NotAsOneError:
-        return _read(text.split("\n"))
+        return _read(text[start:].split("\n"), start)
 
 
-def _read(lines: Sequence[str]) -> Trace | None:
-    """Read lines, of which some may be folded; raises _NotAsOneError where those have to be taken one by one."""
+def _read(lines: Sequence[str], start: int) -> Trace | None:
+    """Read lines, of which some may be folded and the first stands at `start` in the text.
+
+    Raises _NotAsOneError where folded ones have to be taken one by one.
+    """
     reader = _Reader()
     number = 0
     while number < len(lines):
         number = reader.take_stack(number, lines) or reader.take(number, lines[number], lines)
     trace = reader.result()
-    return trace and placed(trace, lines)
+    return trace and placed(trace, lines, start)
 
 
 _RUN = re.compile(r"\n([ \t][^\n]*(?:\n[ \t][^\n]*){7,})")
@@ -122,7 +129,7 @@ class _Reader:
 
     def take_stack(self, number: int, lines: Sequence[str]) -> int:
         """Take all lines from `number` on that are one stack of an open traceback; the line after them, 0 for none."""
-        if not self.open or self.base or self.grouped:
+        if not self.open or self.base or self.grouped or lines[number][:1] not in _BLANK:
             return 0
         end = number
         while end < len(lines) and lines[end][:1] in _BLANK and _HEADING not in lines[end]:

@@ -483,7 +483,7 @@ INDENTED = st.lists(st.sampled_from([line for line in PYTHONS if line[:1] == " "
 def test_a_python_stack_taken_as_one_is_read_like_its_lines(parts, margin):
     text = "\n".join(margin + part for part in parts)
 
-    assert python.read(text) == python._read(text.split("\n"))
+    assert python.read(text) == python._read(text.split("\n"), 0)
 
 
 @pytest.mark.parametrize("line", LINES)
