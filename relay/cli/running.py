@@ -25,7 +25,7 @@ def serve(config: Path | None) -> None:
     """Run the relay: hold the sockets, keep a receiver and a worker running."""
     from relay.service.serve import run_serve
 
-    run_serve(loaded(config))
+    run_serve(loaded(config), config)
 
 
 @click.command()

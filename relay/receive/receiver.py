@@ -41,6 +41,7 @@ class Receiver:
         limits = replace(limits, max_connections=_affordable(limits.max_connections))
         self._reception = Reception(spool, limits, access or Access())
         self._servers: list[asyncio.Server] = []
+        self._speaks_tls = False
         self._clock: asyncio.Task[None] | None = None
 
     @property
@@ -55,11 +56,18 @@ class Receiver:
         """
         if tls_sockets and self._reception.certificate is None:
             raise ConfigError(("smtp.listen_tls needs smtp.tls_cert",))
+        self._speaks_tls = bool(tls_sockets)
         for listening in sockets:
             await self._listen(listening, tls_first=False)
         for listening in tls_sockets:
             await self._listen(listening, tls_first=True)
         self._clock = asyncio.create_task(self._watch_the_clock())
+
+    def change(self, limits: Limits, access: Access) -> None:
+        """Go by others from now on, losing no connection. Raises ConfigError, and changes nothing then."""
+        if self._speaks_tls and not access.tls_cert:
+            raise ConfigError(("smtp.listen_tls needs smtp.tls_cert",))
+        self._reception.change(replace(limits, max_connections=_affordable(limits.max_connections)), access)
 
     async def _listen(self, listening: socket.socket, *, tls_first: bool) -> None:
         loop = asyncio.get_running_loop()
@@ -96,6 +104,17 @@ class Receiver:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._reception.quiet.wait(), seconds)
 
+    async def run(self, stop: asyncio.Event, counters_file: Path | None, publish_every: float = 2.0) -> None:
+        """Go on until `stop` is set, publishing the counters to `counters_file` every so many seconds; then `stop`."""
+        while not stop.is_set():
+            if counters_file is not None:
+                self.publish(counters_file)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), publish_every)
+        await self.stop()
+        if counters_file is not None:
+            self.publish(counters_file)
+
     def publish(self, path: Path) -> None:
         """Write the counters to `path` as JSON; a disk that refuses only costs the figures."""
         try:
@@ -121,14 +140,7 @@ async def receive(
     """
     receiver = Receiver(spool, limits, access)
     await receiver.start(sockets, tls_sockets)
-    while not stop.is_set():
-        if counters_file is not None:
-            receiver.publish(counters_file)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), publish_every)
-    await receiver.stop()
-    if counters_file is not None:
-        receiver.publish(counters_file)
+    await receiver.run(stop, counters_file, publish_every)
 
 
 def _affordable(connections: int) -> int:

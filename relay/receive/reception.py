@@ -57,13 +57,9 @@ class Reception:
 
     def __init__(self, spool: Spool, limits: Limits, access: Access, *, now: Callable[[], datetime] = _utc_now) -> None:
         """Raises ConfigError where `access` cannot be used: its certificate, its password's hash."""
-        self.limits = limits
-        self.auth_in_clear = access.auth_in_clear
-        self.clients, self.proxies = Networks(access.clients), Networks(access.proxies)
-        self.certificate = Certificate(access.tls_cert, access.tls_key) if access.tls_cert else None
-        self.login = _login(access)
-        self.counters = Counters()
         self.roster: Roster[Link] = Roster(limits.max_connections, limits.max_per_client)
+        self.change(limits, access)
+        self.counters = Counters()
         self.links: set[Link] = set()
         """All sockets; of those in the roster nobody has taken leave yet."""
         self.stopping = False
@@ -73,6 +69,15 @@ class Reception:
         self._spool = spool
         self._now = now
         self._in_trouble = False
+
+    def change(self, limits: Limits, access: Access) -> None:
+        """Go by these from the next command or connection on. Raises ConfigError, and changes nothing then."""
+        certificate = Certificate(access.tls_cert, access.tls_key) if access.tls_cert else None
+        self.login, self.certificate = _login(access), certificate
+        self.limits = limits
+        self.auth_in_clear = access.auth_in_clear
+        self.clients, self.proxies = Networks(access.clients), Networks(access.proxies)
+        self.roster.change(limits.max_connections, limits.max_per_client)
 
     def take(self, envelope: Envelope, content: Content, answer: Callable[[bytes], None]) -> None:
         """Put a complete mail into the spool and call `answer` with the reply to it, later. Raises SpoolError."""

@@ -30,12 +30,15 @@ class Roster(Generic[ClientT]):
     """The connections of one receiver, at most `limit`, and `per_client` from one address; moments are the loop's."""
 
     def __init__(self, limit: int, per_client: int) -> None:
-        self._limit = limit
-        self._per_client = per_client
+        self.change(limit, per_client)
         self._present: dict[ClientT, str] = {}
         self._addresses: Counter[str] = Counter()
         self._waiting: dict[ClientT, float] = {}
         """Those who owe us something and since when, longest first."""
+
+    def change(self, limit: int, per_client: int) -> None:
+        """Go by other limits from now on; who is here stays."""
+        self._limit, self._per_client = limit, per_client
 
     def __len__(self) -> int:
         return len(self._present)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import sys
@@ -19,8 +20,8 @@ from typing import Any
 
 import uvloop
 
-from relay.errors import RelayError
-from relay.receive import Access, Limits, receive
+from relay.errors import ConfigError, RelayError
+from relay.receive import Access, Limits, Receiver
 from relay.service import roles
 from relay.spool import SpoolWriter
 
@@ -46,16 +47,30 @@ async def _receive(
             lifeline.act = lambda: loop.call_soon_threadsafe(stop.set)
             stack.callback(roles.beat(_answers(loop)))
         plain = len(bound) - order["tls_sockets"]
-        await receive(
-            bound[:plain],
-            writer,
-            Limits(**order["limits"]),
-            Access(**order["access"]),
-            tls_sockets=bound[plain:],
-            stop=stop,
-            counters_file=folder / "receiver.json",
-        )
+        receiver = Receiver(writer, Limits(**order["limits"]), Access(**order["access"]))
+        await receiver.start(bound[:plain], bound[plain:])
+        if lifeline:
+            lifeline.heed(_changer(receiver, loop))
+        await receiver.run(stop, folder / "receiver.json")
     await writer.close()
+
+
+def _changer(receiver: Receiver, loop: asyncio.AbstractEventLoop) -> Callable[[dict[str, Any]], None]:
+    """Return what changes the receiver as a new order says, in the loop, and tells the supervisor whether it could."""
+
+    def change(order: Mapping[str, Any]) -> None:
+        try:
+            receiver.change(Limits(**order["limits"]), Access(**order["access"]))
+        except ConfigError as error:
+            log.warning("the receiver goes on as before: %s", error)
+            os.write(1, roles.REFUSED)
+        else:
+            os.write(1, roles.TAKEN)
+
+    def take(order: dict[str, Any]) -> None:
+        loop.call_soon_threadsafe(change, order)
+
+    return take
 
 
 def _answers(loop: asyncio.AbstractEventLoop) -> Callable[[], bool]:

@@ -1,9 +1,10 @@
 """One process for each role and data directory, and what a child is told when it starts.
 
 A child of the supervisor reads one line of JSON from its standard input (its order) and
-afterwards nothing but the end of it, which means that the supervisor is gone; it writes a
-byte to its standard output now and then, which means that it is well. Nothing secret
-stands in an argument list that way.
+afterwards other orders that are to take its place, and the end of it, which means that the
+supervisor is gone; it writes a byte to its standard output now and then, which means that it
+is well, and another one for each order it was given while it ran. Nothing secret stands in an
+argument list that way.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ UNUSABLE = (ConfigError, TemplateError)
 """What a child cannot work with however often it is started."""
 USAGE = 2
 """The exit code of a child that cannot work with the configuration it was given."""
+WELL, TAKEN, REFUSED = b".", b"+", b"-"
+"""What a child writes: a sign of life; a new order is at work; it cannot be, and the old one still is."""
 BEAT = 0.5
 """Seconds between two signs of life."""
 
@@ -90,12 +93,32 @@ class Lifeline:
         """Watch from a thread of its own."""
         self.act: Callable[[], object] = lambda: os._exit(0)
         """What is done then; a role that has opened something sets its own orderly stop."""
+        self._heed: Callable[[dict[str, Any]], None] | None = None
+        self._waiting: dict[str, Any] | None = None
+        self._lock = threading.Lock()
         threading.Thread(target=self._wait, name="lifeline", daemon=True).start()
 
+    def heed(self, take: Callable[[dict[str, Any]], None]) -> None:
+        """Call `take`, from a thread, with each new order; one that came too early is given to it at once."""
+        with self._lock:
+            self._heed, waiting = take, self._waiting
+        if waiting is not None:
+            take(waiting)
+
     def _wait(self) -> None:
-        while os.read(0, 4096):
-            pass
+        text = b""
+        while more := os.read(0, 65536):
+            *lines, text = (text + more).split(b"\n")
+            for line in lines:
+                self._give(json.loads(line))
         self.act()
+
+    def _give(self, order: dict[str, Any]) -> None:
+        with self._lock:
+            take = self._heed
+            self._waiting = order
+        if take is not None:
+            take(order)
 
 
 def beat(well: Callable[[], bool]) -> Callable[[], None]:
@@ -106,7 +129,7 @@ def beat(well: Callable[[], bool]) -> Callable[[], None]:
         with contextlib.suppress(OSError):
             while not stopped.wait(BEAT):
                 if well():
-                    os.write(1, b".")
+                    os.write(1, WELL)
 
     threading.Thread(target=run, name="heartbeat", daemon=True).start()
     return stopped.set

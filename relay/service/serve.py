@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import sys
+from pathlib import Path
 
 import structlog
 
 from relay.config import Listen, Loaded, Settings
-from relay.service import logs, networks, roles, sockets
+from relay.service import logs, roles, sockets
+from relay.service.orders import Reread, receiver_order, worker_order
 from relay.service.supervisor import Child, supervise
 
 log = structlog.get_logger()
@@ -18,8 +21,12 @@ PATIENCE = 20.0
 """Seconds to wait for a port: the children of a relay that was killed hold it while they end."""
 
 
-def run_serve(loaded: Loaded) -> None:
-    """Run the relay until a signal. Raises CannotListen, InUse, Unstartable."""
+def run_serve(loaded: Loaded, config: Path | None = None) -> None:
+    """Run the relay until a signal; on SIGHUP read the configuration anew.
+
+    `config` is its file as given on the command line, None where it was looked for.
+    Raises CannotListen, InUse, Unstartable.
+    """
     settings = loaded.settings
     logs.configure(settings.log.format, settings.log.level)
     with roles.hold(settings.storage.data_dir, "supervisor"):
@@ -31,7 +38,10 @@ def run_serve(loaded: Loaded) -> None:
         def ready() -> None:
             log.info("listening", smtp=_names(smtp + smtps), http=_names(http), data=str(settings.storage.data_dir))
 
-        asyncio.run(supervise([_receiver(settings, smtp, smtps), _worker(loaded, http)], ready))
+        children = [_receiver(settings, smtp, smtps), _worker(loaded, http)]
+        terminal = sys.stderr.isatty()  # whose closing sends SIGHUP too, and means the end
+        reread = None if terminal else Reread(loaded, config, tls_sockets=len(smtps))
+        asyncio.run(supervise(children, ready, reread))
     log.info("stopped")
 
 
@@ -44,6 +54,7 @@ def _receiver(settings: Settings, bound: list[socket.socket], tls: list[socket.s
         name="receiver",
         order=receiver_order(settings, tls_sockets=len(tls)),
         sockets=[*bound, *tls],
+        changes=True,
         pauses=(0.0, 0.1, 0.5, 1.0),
     )
 
@@ -51,39 +62,10 @@ def _receiver(settings: Settings, bound: list[socket.socket], tls: list[socket.s
 def _worker(loaded: Loaded, bound: list[socket.socket]) -> Child:
     return Child(
         name="worker",
-        order={"tables": loaded.tables},
+        order=worker_order(loaded.tables),
         sockets=bound,
         pauses=(0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0),
     )
-
-
-def receiver_order(settings: Settings, *, tls_sockets: int = 0) -> dict[str, object]:
-    """Everything the receiver needs, as plain JSON: it imports nothing that could read a configuration.
-
-    `tls_sockets`: on so many of its sockets, the last ones, TLS begins with the first byte.
-    """
-    smtp = settings.smtp
-    return {
-        "data_dir": str(settings.storage.data_dir),
-        "tls_sockets": tls_sockets,
-        "limits": {
-            "hostname": socket.gethostname(),
-            "max_size": smtp.max_size,
-            "idle_timeout": smtp.idle_timeout.total_seconds(),
-            "session_timeout": smtp.session_timeout.total_seconds(),
-            "max_connections": smtp.max_connections,
-            "max_per_client": smtp.max_per_client,
-        },
-        "access": {
-            "clients": networks.resolve(smtp.clients),
-            "proxies": networks.resolve(smtp.proxies),
-            "username": smtp.username,
-            "password": smtp.password.get_secret_value() if smtp.password else None,
-            "auth_in_clear": smtp.auth_in_clear,
-            "tls_cert": str(smtp.tls_cert.absolute()) if smtp.tls_cert else "",
-            "tls_key": str(smtp.tls_key.absolute()) if smtp.tls_key else "",
-        },
-    }
 
 
 def run_receiver(settings: Settings) -> None:

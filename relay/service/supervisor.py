@@ -2,7 +2,8 @@
 
 It imports nothing of what they do, so that nothing of theirs can bring it down. The
 receiver comes back at once, because clients wait in the backlog; only the worker's pauses
-grow. SIGTERM lets both finish what is under way (DRAIN seconds at most), a second one
+grow. SIGHUP has them work by the configuration as it is then: the receiver takes it while it
+runs, the worker is replaced. SIGTERM lets both finish what is under way (DRAIN seconds at most), a second one
 ends them on the spot; nothing that got its 250 is lost either way.
 """
 
@@ -15,14 +16,14 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from relay.errors import ConfigError
-from relay.service.roles import USAGE
+from relay.service.roles import REFUSED, TAKEN, USAGE
 
 log = structlog.get_logger()
 
@@ -54,6 +55,12 @@ class Child:
     deaths: int = 0
     lived: bool = False
     """Whether any process of this role ever gave a sign of life."""
+    changes: bool = False
+    """Whether a running process takes a new order; one that does not is replaced."""
+    former: Mapping[str, Any] | None = None
+    """The order to go back to where the one at hand turns out to be unusable; None once it has proved good."""
+    replaced: bool = False
+    """Whether the process at hand was told to make room for the next one."""
 
     async def keep_running(self, stop: asyncio.Event) -> None:
         """Start it again and again until `stop` is set."""
@@ -62,6 +69,12 @@ class Child:
             await self._live(stop)
             if stop.is_set():
                 return
+            if self._code() == USAGE and self.former is not None:
+                self._go_back()
+                continue
+            if self.replaced:
+                self.replaced, self.deaths = False, 0
+                continue
             if self._code() == USAGE and not self.lived:
                 raise Unstartable((f"the {self.name} cannot start with this configuration; its own words stand above",))
             self.deaths = 1 if time.monotonic() - began > STEADY else self.deaths + 1
@@ -102,8 +115,36 @@ class Child:
                 break
             if not sign:
                 break
-            self.lived, limit = True, SILENCE
+            self._heard(sign, first=limit == START)
+            limit = SILENCE
         await process.wait()
+
+    def _heard(self, sign: bytes, *, first: bool) -> None:
+        self.lived = True
+        if first or TAKEN in sign:
+            if self.former is not None:
+                log.info("the new configuration is at work", child=self.name)
+            self.former = None
+        elif REFUSED in sign and self.former is not None:
+            self._go_back()
+
+    def _go_back(self) -> None:
+        assert self.former is not None  # noqa: S101 -- asked by the caller
+        log.error("cannot work with the new configuration and goes on with the old one", child=self.name)
+        self.order, self.former = self.former, None
+
+    def change(self, order: Mapping[str, Any]) -> None:
+        """Have the role work by another order, without losing a connection or what is under way."""
+        if order == self.order:
+            return
+        self.former, self.order = self.order, order
+        if self.process is None or self.process.returncode is not None:
+            return
+        if self.changes and self.process.stdin:
+            self.process.stdin.write(json.dumps(order).encode() + b"\n")
+        else:
+            self.replaced = True
+            self.signal(signal.SIGTERM)
 
     def _code(self) -> int | None:
         return self.process.returncode if self.process else None
@@ -119,10 +160,17 @@ class Child:
         self.signal(signal.SIGKILL)
 
 
-async def supervise(children: Sequence[Child], ready: Callable[[], None]) -> None:
+Orders = Mapping[str, Mapping[str, Any]]
+"""An order for each child, by its name."""
+
+
+async def supervise(
+    children: Sequence[Child], ready: Callable[[], None], reread: Callable[[], Awaitable[Orders]] | None = None
+) -> None:
     """Keep the children running until SIGTERM or SIGINT, then stop them; a second signal ends them at once.
 
-    `ready` is called as soon as the signals are heeded: who waits for its word may send one.
+    `ready` is called as soon as the signals are heeded: who waits for its word may send one. On SIGHUP the children get
+    the orders that `reread` returns; where it raises ConfigError, they keep theirs.
     Raises Unstartable where a child cannot even begin with its configuration.
     """
     stop, at_once = asyncio.Event(), asyncio.Event()
@@ -133,6 +181,9 @@ async def supervise(children: Sequence[Child], ready: Callable[[], None]) -> Non
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
+    reloading = _Reload(children, reread) if reread else None
+    if reloading:
+        loop.add_signal_handler(signal.SIGHUP, reloading.begin)
     ready()
     lives = {asyncio.create_task(child.keep_running(stop), name=child.name) for child in children}
     stopping = asyncio.create_task(stop.wait(), name="stop")
@@ -143,6 +194,35 @@ async def supervise(children: Sequence[Child], ready: Callable[[], None]) -> Non
     for child in children:
         child.signal(signal.SIGTERM)
     await _finish(lives, children, at_once)
+
+
+class _Reload:
+    """Rereads the configuration, once more where it is told so while it does."""
+
+    def __init__(self, children: Sequence[Child], reread: Callable[[], Awaitable[Orders]]) -> None:
+        self._children = children
+        self._reread = reread
+        self._task: asyncio.Task[None] | None = None
+        self._again = False
+
+    def begin(self) -> None:
+        """What SIGHUP does."""
+        self._again = True
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._reload(), name="reload")
+
+    async def _reload(self) -> None:
+        while self._again:
+            self._again = False
+            try:
+                orders = await self._reread()
+            except ConfigError as error:
+                log.warning("the new configuration is refused, the old one stays", problems=list(error.problems))
+                continue
+            changed = [child for child in self._children if orders[child.name] != child.order]
+            log.info("configuration read anew", changes=[child.name for child in changed])
+            for child in changed:
+                child.change(orders[child.name])
 
 
 async def _finish(lives: set[asyncio.Task[None]], children: Sequence[Child], at_once: asyncio.Event) -> None:

@@ -1,0 +1,137 @@
+"""SIGHUP: a new configuration is at work without a connection or a pending digest lost; a bad one is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import smtplib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from relay.config import load
+from relay.service import sockets
+from relay.service.orders import worker_order
+from relay.service.supervisor import Child
+from tests.e2e.processes import Relay, wait_for
+from tests.e2e.test_service import send
+
+pytestmark = pytest.mark.e2e
+REFUSED = "the new configuration is refused, the old one stays"
+
+
+@pytest.fixture
+def relay(tmp_path: Path) -> Relay:
+    return Relay(tmp_path / "relay", smtp={"max_size": "1MiB"})
+
+
+def reload(relay: Relay, **tables: object) -> None:
+    """Write another configuration and tell the relay to read it."""
+    Relay(relay.folder, **tables)
+    assert relay.process
+    os.kill(relay.process.pid, signal.SIGHUP)
+
+
+def announced_size(port: int) -> int:
+    with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
+        client.ehlo()
+        return int(client.esmtp_features["size"])
+
+
+def test_new_configuration_is_at_work_and_nothing_is_lost(relay: Relay):
+    """With a client in the middle of its mail; and what only a restart can change is named, and stays."""
+    with relay:
+        wait_for(lambda: relay.child("worker"), "the worker")
+        receiver, worker = relay.child("receiver"), relay.child("worker")
+        send(relay.smtp_port, "before")
+        client = smtplib.SMTP("127.0.0.1", relay.smtp_port, timeout=30)
+        client.ehlo()
+        client.mail("app@example.com")
+        client.rcpt("a@example.com")
+        client.docmd("DATA")
+        elsewhere = {"data_dir": relay.folder / "elsewhere"}
+        reload(relay, smtp={"max_size": "2MiB", "listen": "127.0.0.1:9"}, storage=elsewhere)
+        wait_for(lambda: relay.said("configuration read anew"), "the configuration to be read")
+        wait_for(lambda: announced_size(relay.smtp_port) == 2 << 20, "the receiver to go by it")
+        client.send(b"Subject: App Failed\r\n\r\nbegun before, ended after\r\n.\r\n")
+        assert client.getreply()[0] == 250
+        client.quit()
+        wait_for(lambda: relay.child("worker") != worker, "another worker")
+        Relay(relay.folder)  # `status` looks where the relay still works
+        wait_for(lambda: relay.status()["received"] == 2, "both mails to be sorted")
+
+        assert relay.child("receiver") == receiver
+        named = relay.said("these settings stay as they were until a restart")
+        assert named is not None
+        assert named["settings"] == ["storage.data_dir", "smtp.listen"]
+        assert not (relay.folder / "elsewhere" / "ledger.db").exists()
+
+
+def test_what_is_not_usable_is_refused_in_words_and_the_old_one_stays(relay: Relay):
+    templates = relay.folder / "templates"
+    templates.mkdir()
+    (templates / "digest.body.txt").write_text("fine\n{% nonsense %}\n")
+    with relay:
+        wait_for(lambda: relay.child("worker"), "the worker")
+        children = relay.child("receiver"), relay.child("worker")
+        reload(relay, smtp={"max_sise": "2MiB"})
+        first = wait_for(lambda: relay.said(REFUSED), "the refusal")
+        reload(relay, templates=templates)
+        wait_for(lambda: relay.said(REFUSED) != first, "the second refusal")
+        second = relay.said(REFUSED)
+
+        assert "max_sise: there is no such setting; did you mean max_size?" in first["problems"][0]
+        assert second is not None
+        assert "digest.body.txt" in second["problems"][0]
+        assert announced_size(relay.smtp_port) == 1 << 20
+        assert (relay.child("receiver"), relay.child("worker")) == children
+
+
+async def test_child_that_cannot_begin_with_its_new_order_goes_back_to_the_old_one(relay: Relay):
+    """What `relay check` did not find, because it came a moment later."""
+    (relay.folder / "digest.body.txt").write_text("{% nonsense %}\n")
+    found = load(relay.config)
+    good = worker_order(found.tables)
+    bad = worker_order({**found.tables, "templates": str(relay.folder)})
+    with sockets.bind(found.settings.http.listen) as bound:
+        child = Child(name="worker", order=good, sockets=[bound], pauses=(0.1,))
+        stop = asyncio.Event()
+        life = asyncio.create_task(child.keep_running(stop))
+        await _until(lambda: child.lived)
+        child.change(bad)
+        assert child.order == bad
+        await _until(lambda: child.order == good)
+        child.lived = False
+        await _until(lambda: child.lived)
+        stop.set()
+        child.signal(signal.SIGTERM)
+        await life
+
+
+async def _until(condition) -> None:
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.05)
+
+
+def test_relay_in_a_terminal_ends_with_it(relay: Relay):
+    leader, follower = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "relay", "serve", "--config", str(relay.config)],
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        start_new_session=True,
+    )
+    os.close(follower)
+    seen = b""
+    while b"listening" not in seen:
+        seen += os.read(leader, 4096)
+    process.send_signal(signal.SIGHUP)
+    try:
+        assert process.wait(20) == -signal.SIGHUP
+    finally:
+        os.close(leader)
