@@ -32,7 +32,8 @@ class Rule(NamedTuple):
 # --- What stays -------------------------------------------------------------------------------------------------------
 
 _STANDARDS = (
-    r"(?i:utf[-_]?\d{1,2}(?:[-_]?(?:le|be|sig)|mb[34])?|iso[-_]?\d{4,5}(?:[-_]\d{1,2})?|latin[-_]?\d|cp[-_]?\d{3,4}"
+    r"(?i:utf[-_]?\d{1,2}(?:[-_]?(?:le|be|sig)|mb[34])?|iso[-_]?\d{4,5}(?:[-_]\d{1,2})?|latin[-_]?\d"
+    r"|cp[-_]?(?:125\d|437|65001|7[37]\d|8[5-7]\d|9(?:32|36|49|50))"
     r"|windows[-_]125\d|u?int\d{1,3}|float\d{1,3}|bool8|complex\d{2,3}|sha[-_]?\d{1,3}(?:[-_]\d{3})?|md[245]"
     r"|base[-_]?(?:16|32|58|64|85)|blake2[bs]|ed25519|x86(?:[-_]64)?|amd64|arm64|aarch64|http/?[123](?:\.\d)?|h[23]"
     r"|tls(?:v|/)?1(?:\.\d)?|sslv?[23]|ipv?[46]|oauth[12]?|saml2|x\.?509|pkcs#?\d{1,2}|rfc ?\d{3,4}|sqlite3"
@@ -43,13 +44,15 @@ _STATUS = (
     r"|sqlcode|signal|exit(?:ed)?(?: with)?(?: code| status)?|winerror|rc|hresult)"
     r"(?: ?[:=#(\[]{1,2} ?| )-?(?:0x[0-9A-Fa-f]{8}|\d[0-9A-Z]{0,4})(?![\w.,]\w|\w)"
 )
-_VENDOR_CODE = r"(?:ORA|TNS|PLS|SP2|CVE|RFC|KB|ERR|E|SQLSTATE\[|WinError|CS|TS)[-_ ]?\d{3,6}(?:-\d{4,7})?(?!\w)\]?"
+_VENDOR_CODE = (
+    r"(?:(?:ORA|TNS|PLS|SP2|CVE|RFC|ERR|SQLSTATE\[|WinError)[-_ ]?|KB|E|CS|TS)\d{3,6}(?:-\d{4,7})?(?!\w|-\w)\]?"
+)
 _SMTP_CODE = r"[245]\d\d[ -][245]\.\d{1,3}\.\d{1,3}(?![\w.])"
 _DRIVER_CODE = r"\((?=\d{4}, [\"'b])\d{4}"
 _NAME_IN_CODE = (
     r"(?:attributes?|arguments?:?|parameter|module|named?|codec|column|table|relation|field|method|function:?|class|type"
     r"|option|encoding|operator|keyword|constraint|index|property|symbol|variable|constant|label|reading|setting|command"
-    r"|event) (?:'[A-Za-z_.:-]{1,60}'|\"[A-Za-z_.:-]{1,60}\"|`[A-Za-z_.:-]{1,60}`)"
+    r"|event|result) (?:'[A-Za-z_.:-]{1,60}'|\"[A-Za-z_.:-]{1,60}\"|`[A-Za-z_.:-]{1,60}`)"
 )
 _TYPE_IN_QUOTES = (
     r"'(?:NoneType|str|int|float|bool|bytes|bytearray|list|tuple|dict|set|frozenset|object|type|function|method|module"
@@ -108,6 +111,19 @@ _UNIX_PATH = r"~?(?:/[\w.@+~%=:,-]{1,200}){2,40}/?(?<![.,:])"
 _WINDOWS_PATH = r"[A-Za-z]:[\\/](?:[\w.@+~%$ -]{1,120}[\\/]){0,30}[\w.@+~%$-]{0,120}"
 _SHARE_PATH = r"\\\\[\w.-]{1,80}(?:\\[\w.@+~%$ -]{1,120}){1,30}"
 
+_MEDIA = (
+    r"pdf|docx?|xlsx?|pptx?|od[stp]|[ct]sv|rtf|jpe?g|png|gif|tiff?|bmp|webp|heic|mp[34]|mov|avi|wav|eml|ics|parquet"
+)
+_ARCHIVES = r"(?:tar\.)?(?:zip|tgz|gz|bz2|xz|zst|7z|rar|bak|dump)"
+_FILE = (
+    rf"[\w-]{{1,80}}(?:\.[\w-]{{1,40}}){{0,4}}?\.(?:{_MEDIA}|{_ARCHIVES})(?![\w-]|\.\w)"
+    r"|(?=[A-Za-z._-]{0,80}\d)[\w-]{1,80}(?:\.[\w-]{1,40}){0,4}?\.(?:xml|json|ya?ml|txt|log|sql|html?)(?![\w-]|\.\w)"
+)
+"""A document has a name of its own; `settings.json` is a part of the program, `orders-0417.json` is not."""
+_POD = r"[a-z][a-z0-9-]{0,60}?-[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}(?![A-Za-z0-9-])"
+_DISK = r"(?:(?:dev|device|disk|drive) (?:sd|hd|vd|xvd)[a-z]{1,2}|(?:sd|hd|vd|xvd)[a-z]{1,2}(?=\d))\d{0,3}(?!\w)"
+_KEY = r"Key \S{1,200} (?=is missing in the map)|enum constant [\w.$]{1,200}\.\w{1,100}"
+
 # --- Quotations -------------------------------------------------------------------------------------------------------
 
 _REQUEST_LINE = (
@@ -135,9 +151,19 @@ _NO_NAME = (
 )
 _LOGIN = (
     rf"(?:user|User|username|login|customer|Customer|client|employee|member|owner|author|Author) {_NO_NAME}"
-    r"[a-z][a-z0-9._-]{1,40}(?![\w@:/(=])"
+    r"[a-zß-ÿ][a-z0-9ß-ÿ._-]{1,40}(?![\w@:/=]|\((?!uid=))"
 )
-_HANDLE = r"(?:by|for|from|to|of|By|For|From) [a-z]{1,30}[._][a-z]{1,30}(?![\w@:/(=.-])"
+_NO_HANDLE = (
+    r"(?!\w{1,30}_(?:ids?|at|by|on|name|type|kind|keys?|code|count|dates?|time|url|uri|path|file|dir|size|limit|total"
+    r"|status|state|values?|number|token|email|mail|address|index|list|data|flag|items?|users?|orders?|price|amount|rate|hash"
+    r"|text|title|version|info|config|settings|options|args|table|view|field|column)\b)"
+)
+"""Snake case that says what a thing is: a name in code."""
+_HANDLE = (
+    r"(?:by|for|from|to|of|By|For|From|von|für|durch|por|para|pour|par|player|guest|patient|student|driver|tenant|operator"
+    r"|seller|buyer|agent|reader|subscriber|Benutzer|Nutzer|Kunde|usuario|utente|cliente|utilisateur)"
+    rf" {_NO_HANDLE}[a-zß-ÿ]{{1,30}}[._][a-zß-ÿ]{{1,30}}(?!\w|[@/(=-]|[.:][^\s])"
+)
 _PHRASES = (
     r"(?:Already Reported|Bad (?:Gateway|Request)|Content Too|Expectation Failed|Failed Dependency|Gateway Timeout"
     r"|Insufficient Storage|Internal Server|Length Required|Loop Detected|Method Not|Misdirected Request"
@@ -148,7 +174,10 @@ _PHRASES = (
 )
 """How HTTP spells its status (RFC 9110, section 15): two capital letters, but nobody's name."""
 _FULL_NAME = r"[A-ZÀ-Þ][a-zß-ÿ']{1,30} [A-ZÀ-Þ][a-zß-ÿ']{1,30}"
-_PERSON = rf"(?:by|for|from|to|of|with|and|customer|user) (?!{_PHRASES}){_FULL_NAME}(?![\w:])"
+_PERSON = (
+    r"(?:by|for|from|to|of|with|and|customer|user|von|für|an|mit|de|por|para|pour|di|da)"
+    rf" (?!{_PHRASES}){_FULL_NAME}(?![\w:])"
+)
 _PEOPLE = rf"\((?!{_PHRASES}){_FULL_NAME}(?:, {_FULL_NAME}){{0,50}}\)"
 
 # --- Words with digits ------------------------------------------------------------------------------------------------
@@ -185,6 +214,19 @@ def _piece(piece: str) -> str:
 
 def _after_noun(found: str) -> str:
     return found.partition(" ")[0] + " <name>"
+
+
+def _after_key(found: str) -> str:
+    """The first words, and of a constant its class."""
+    return "Key <value> " if found.startswith("Key") else found.rpartition(".")[0] + ".<value>"
+
+
+def _before_dashes(found: str) -> str:
+    return found.rsplit("-", 2)[0] + "-<id>"
+
+
+def _device(found: str) -> str:
+    return found.partition(" ")[0] + " <id>" if " " in found else "<id>"
 
 
 def _after_equals(found: str) -> str:
@@ -234,6 +276,10 @@ RULES: tuple[Rule, ...] = (
     Rule("windows path", "path", "l", _WINDOWS_PATH, "where it is installed, or whose file it is"),
     Rule("share", "path", "m", _SHARE_PATH, "a file on a share"),
     Rule("path", "path", "m", _UNIX_PATH, "where it is installed, or whose file it is"),
+    Rule("file", "path", "dl", _FILE, "a document, whoever named it; a program's own files stay"),
+    Rule("pod", "id", "l", _POD, "web-7d4b9c6f88-x2x5m: Kubernetes names a pod after its deployment", _before_dashes),
+    Rule("disk", "id", "l", _DISK, "sda1: the kernel names disks in the order it finds them", _device),
+    Rule("key", "value", "l", _KEY, "Kotlin and Java write the key that they did not find without quotes", _after_key),
     Rule("size", "size", "d", _SIZE, "5 MB"),
     Rule("amount of time", "duration", "d", _AMOUNT_OF_TIME, "3.2 seconds, 11 days"),
     Rule("number", "number", "d", _NUMBER, "ids, amounts, counts"),

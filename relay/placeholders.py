@@ -35,7 +35,8 @@ _GATES = {
 
 _OPENERS = (
     "user|username|login|customer|client|employee|member|owner|author|by|for|from|to|of|with|and|error|http|status|exit"
-    "|exited"
+    "|exited|player|guest|patient|student|driver|tenant|operator|seller|buyer|agent|reader|subscriber|von|für|durch|an|mit"
+    "|de|por|para|pour|par|di|da|benutzer|nutzer|kunde|usuario|utente|cliente|utilisateur|dev|device|disk|drive|key|enum"
 )
 _PLAIN_WORDS = rf"(?<![A-Za-z0-9_])(?:(?!(?i:{_OPENERS})\b)[A-Za-z]{{1,40}}[,:]? (?=[a-z]))+"
 """Words before other words, where no rule can begin: they stay, and are passed by together.
@@ -150,6 +151,8 @@ def _end_of_structure(text: str, start: int) -> int:
 _PLACEHOLDER = re.compile(
     r"<(?:data|url|email|uuid|trace|time|ip|mac|duration|address|hash|host|path|size|number|text|value|name|id)>|\[masked\]"
 )
+_BESIDE_MASK = re.compile(r"(?<![A-Za-z0-9])[A-Za-z0-9]{0,40}(?:\[masked\])[A-Za-z0-9]{0,40}")
+_ELIDED = re.compile(r"(?:\.\.\.|…)?\*(?:\.\.\.|…)")
 _RUN = re.compile(r"[-+#~]?\*(?:[ ,;:/|.+&=@-]{0,3}\*)*")
 _ENCLOSED = re.compile(r"\(\*\)|(?<= )\(\)|\[\*\]|\{\*\}|<\*>|'\*'|\"\*\"")
 _PLURAL = re.compile(r"\* ([a-z-]{2,30}?)(?:\(s\)|(?<![sui])s)(?![a-z])")
@@ -164,7 +167,8 @@ def _kept_key(typed: str) -> str:
 
 def _key(typed: str) -> str:
     """Untyped, since one error may write a host here and an address there; runs of data as one."""
-    key = _SPACE.sub(" ", _PLACEHOLDER.sub("*", typed))
+    typed = _BESIDE_MASK.sub("*", typed) if "[masked]" in typed else typed
+    key = _ELIDED.sub("*", _SPACE.sub(" ", _PLACEHOLDER.sub("*", typed)))
     for _ in range(3):
         key = _ENCLOSED.sub("*", _RUN.sub("*", key))
     key = _PLURAL.sub(r"* \1", _REPEATED.sub(r"\1", key))

@@ -14,8 +14,9 @@ _ALIASES = {
     "concurrent.futures._base.TimeoutError": "TimeoutError",
     "concurrent.futures.TimeoutError": "TimeoutError",
     "socket.timeout": "TimeoutError",
+    "re.PatternError": "re.error",
 }
-"""Classes that became other names of the built-in one (3.10, 3.11)."""
+"""Classes that became other names of the built-in one (3.10, 3.11), or were renamed (3.13)."""
 
 _PARSER_ERRORS = frozenset(("SyntaxError", "IndentationError", "TabError"))
 """Their wording was written anew with the parser of 3.9 and changes with each version: the place tells them apart."""

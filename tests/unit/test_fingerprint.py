@@ -74,6 +74,7 @@ def raised(error):
     [
         ("asyncio.exceptions.TimeoutError", "TimeoutError"),
         ("socket.timeout: timed out", "TimeoutError: timed out"),
+        ("re.error: missing ) at position 4", "re.PatternError: missing ) at position 4"),
         ("SyntaxError: invalid syntax", "SyntaxError: expected ':'"),
         ("NameError: name 'totl' is not defined", "NameError: name 'totl' is not defined. Did you mean: 'total'?"),
         ("NameError: name 'io' is not defined", "NameError: name 'io' is not defined. Did you forget to import 'io'?"),

@@ -8,7 +8,7 @@ from relay.placeholders import Parameteriser, parameterise
 EXAMPLES = {
     "standard": ("no codec utf-8 in x86_64 for sha256", "no codec utf-8 in x86_64 for sha256"),
     "status": ("HTTP 503, exit code 137, [Errno 28]", "HTTP 503, exit code 137, [Errno 28]"),
-    "vendor code": ("ORA-00942: see CVE-2024-1234", "ORA-00942: see CVE-2024-1234"),
+    "vendor code": ("ORA-00942: see CVE-2024-1234, CS1002", "ORA-00942: see CVE-2024-1234, CS1002"),
     "smtp code": ("said: 550 5.1.1 unknown", "said: 550 5.1.1 unknown"),
     "driver code": ("(1062, 'Duplicate entry 7')", "(1062, <text>)"),
     "url": ("GET https://ada:pw@[::1]:80/x?y=1#z, then", "GET <url>, then"),
@@ -33,6 +33,10 @@ EXAMPLES = {
     "windows path": (r"open C:\inetpub\shop\a.txt", "open <path>"),
     "share": (r"open \\files\shop\a.txt", "open <path>"),
     "path": ("open /srv/shop/a b", "open <path> b"),
+    "file": ("no orders-0417.json, plan.pdf, dump.tar.gz, conf.json", "no <path>, <path>, <path>, conf.json"),
+    "pod": ("pod web-7d4b9c6f88-x2xpm crashed", "pod web-<id> crashed"),
+    "disk": ("error, dev sdf, sector 5 (device sdg1)", "error, dev <id>, sector <number> (device <id>)"),
+    "key": ("Key a is missing in the map, enum constant A.B", "Key <value> is missing in the map, enum constant A.<value>"),
     "size": ("limit 12.5 MB reached", "limit <size> reached"),
     "amount of time": ("late by 11 days", "late by <duration>"),
     "number": ("paid 4,150,908 or -7 or 1.5e-3 or 96%", "paid <number> or -<number> or <number> or <number>"),
@@ -45,7 +49,7 @@ EXAMPLES = {
     "object": ("lost <Order: Order of Ada>", "lost <Order <value>>"),
     "assigned": ("retry=True, name='Ada L', x=", "retry=<value>, name=<value>, x=<value>"),
     "login": ("session of user ada ended; user is unknown", "session of user <name> ended; user is unknown"),
-    "handle": ("locked by ada.lovelace", "locked by <name>"),
+    "handle": ("by ada.lovelace: no; für lucía_ruiz; for order_id", "by <name>: no; für <name>; for order_id"),
     "person": ("parcel for Ada Lovelace; upstream said to Not Found", "parcel for <name>; upstream said to Not Found"),
     "people": ("booked twice (Ada Lovelace, Grace Hopper)", "booked twice <name>"),
     "in parentheses": ("late (carrier DHL), (asked by ada)", "late (carrier <value>), (asked by <value>)"),
@@ -103,6 +107,9 @@ def test_words_that_are_the_same_each_time_stay(text):
         ('"GET /a/5 HTTP/1.1" failed', '"PUT /a/5 HTTP/1.1" failed'),
         ('"GET /a/5 HTTP/1.1" 502 17', '"GET /a/5 HTTP/1.1" 504 17'),
         ('"GET /a/5 HTTP/1.1" status: 404 17', '"GET /a/5 HTTP/1.1" status: 500 17'),
+        ("no value for customer_id", "no value for order_id"),
+        ("cannot read package.json", "cannot read settings.json"),
+        ("Failed with result 'timeout'", "Failed with result 'exit-code'"),
         ("upstream returned Bad Gateway", "upstream returned Not Found"),
     ],
 )
@@ -115,6 +122,20 @@ def test_what_an_access_log_says_of_a_request_it_served_is_data():
     served = '"GET /cart/5 HTTP/1.1" status: 200 len: 17'
 
     assert parameterise(served).key == parameterise('"GET /cart/7 HTTP/1.0" status: 404 len: 2').key
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("box CP-4465 fell", "box CQ-1724 fell"), ("box TS-4465 fell", "box VN-1724 fell")]
+)
+def test_codes_of_things_are_no_standards(one, other):
+    assert parameterise(one).key == parameterise(other).key
+
+
+@pytest.mark.parametrize(
+    "noun", ["by", "for", "von", "für", "para", "player", "guest", "driver", "tenant", "Benutzer", "usuario", "client"]
+)
+def test_a_handle_is_seen_behind_each_word_that_announces_it(noun):
+    assert parameterise(f"we saw the {noun} ada.lovelace again").text == f"we saw the {noun} <name> again"
 
 
 def test_words_that_are_passed_by_together_hide_no_data():

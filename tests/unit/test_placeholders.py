@@ -31,6 +31,8 @@ def test_what_was_replaced_is_told_in_order():
         ("host down at 10.0.0.1 (db.example.org)", "host down at 10.0.0.1 ()"),
         ("a  b\tc", "a b c"),
         ("token [masked] is bad", "token 'abc' is bad"),
+        ("key session:b[masked]7 is bad", "key session:4711 is bad"),
+        ('token "abc" is bad', 'token ..."bc d"... is bad'),
         ("https://ada:pw@example.org/x is down", "https://[masked]@example.org/x is down"),
         ("see https://example.org/?token=abc&x=1 now", "see https://example.org/?token=[masked]&x=2 now"),
     ],
