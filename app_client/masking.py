@@ -33,7 +33,7 @@ _QUERY_ONLY = {"code", "key", "sig", "state"}
 _PAIR = re.compile(r"(?P<start>[?&;#])(?P<name>[^=&;#]*)=[^&;#]*")
 _USER_INFO = re.compile(r"(?<=://)[^/?#@]*@")
 _ASSIGNED = re.compile(
-    r"(?P<name>[\w-]{1,60})(?P<link>=|[\"'] ?: ?|(?<=ookie): |(?<=uthorization): (?:\w{1,20} (?=\S))?)"
+    r"(?<![\w-])(?P<name>[\w-]{1,60})(?P<link>=|[\"'] ?: ?|(?<=ookie): |(?<=uthorization): (?:\w{1,20} (?=\S))?)"
     r"(?P<value>\"[^\"\n]*\"?|'[^'\n]*'?|[^\s,;&\"'(){}\[\]]+)"
 )
 """A name and its value, in a text: `name=value`, `'name': 'value'`, or one of two headers."""
