@@ -18,6 +18,7 @@ from app_client.backlog import Backlog, Parcel
 from app_client.connection import Outcome, Reply
 from app_client.courier import Courier
 from app_client.fallback import Fallback
+from app_client.forking import forks_later
 from app_client.pace import Pace
 from app_client.report import Report
 
@@ -27,6 +28,7 @@ for _module in ("ast", "email.generator", "encodings.ascii", "encodings.idna", "
     importlib.import_module(_module)
 
 _PARTING = 1.0  # seconds that `close` grants the thread for its QUIT
+_LOADING = 1.0  # seconds to deliver an error where no thread may be started
 _BREATH = 0.001  # seconds between two texts: others want to run as well
 _IN_A_ROW = 1.0  # seconds at most between a flush and a close that share one limit
 
@@ -82,14 +84,17 @@ class Sender:
             return False
 
     def post(self, report: Report) -> None:
-        """Queue a report, or count it as dropped; never waits for the relay."""
+        """Queue a report, or count it as dropped; waits for the relay only where `forks_later`."""
         with self._turn:
             self._closed = False
             is_first = self._backlog.is_empty
             self._backlog.add(report)
-            self._ensure_thread()
+            is_threaded = self._ensure_thread()
             if is_first:  # else the thread is awake, or wakes when it is due
                 self._turn.notify_all()
+        if not is_threaded and forks_later():  # no request waits here, an app is being loaded
+            self.drain(_LOADING)
+            self._courier.connection.close()
 
     def wake(self) -> None:
         """Send what a former process has left in the fallback folder."""
@@ -145,9 +150,11 @@ class Sender:
         self._courier.connection.forget()
 
     def _ensure_thread(self) -> bool:
-        """Start the thread unless it runs; False when that is not possible (any more)."""
+        """Start the thread unless it runs; False when that is not possible (any more, or yet)."""
         if self._thread is not None and self._thread.is_alive():
             return True
+        if forks_later():
+            return False
         try:
             self._thread = threading.Thread(target=self._run, name="error-mail", daemon=True)
             self._thread.start()

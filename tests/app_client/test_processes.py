@@ -33,6 +33,7 @@ def start(script: str, mailhost: tuple[str, int], exit_timeout: float = PATIENCE
         [sys.executable, "-c", PRELUDE + textwrap.dedent(script), "{}:{}".format(*mailhost), str(exit_timeout)],
         cwd=ROOT,
         text=True,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -205,6 +206,90 @@ def test_what_waits_at_a_fork_is_sent_by_the_parent_alone():
     assert process.returncode == 0, complaints
     assert texts(relay) == ["child", "one", "three", "two"]
     assert len(relay.tried) == 4
+
+
+def test_a_server_that_forks_without_a_word_to_python(sink):
+    """As a server written in C does: none of Python's hooks runs, and the worker leaves without the exit hooks."""
+    done = run(
+        """
+        import ctypes
+        libc = ctypes.PyDLL(None)  # which keeps the interpreter's lock over the call
+        logger.error("while loading")
+        handler.flush()
+        logger.error("still waiting")
+        for number in range(2):
+            if libc.fork() == 0:
+                for word in ("one", "two", "one"):
+                    logger.error("%s in worker %s", word, "ab"[number])
+                handler.flush()
+                os._exit(handler.pending + handler.dropped)
+        print([os.wait()[1] for _ in range(2)])
+        """,
+        sink.mailhost,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "[0, 0]\n"), done.stderr
+    assert sink.occurrences == 8
+    assert sorted(set(texts(sink))) == [
+        "one in worker a", "one in worker b", "still waiting", "two in worker a", "two in worker b", "while loading"
+    ]  # fmt: skip
+
+
+UWSGI = """
+    import ctypes, types
+    worker = 0
+    sys.modules["uwsgi"] = types.SimpleNamespace(worker_id=lambda: worker, mule_id=lambda: 0)
+    logger.error("while loading")
+    print(threading.active_count(), handler.pending, handler.dropped, flush=True)
+    if ctypes.PyDLL(None).fork() == 0:
+        worker = 1
+        logger.error("in a worker")
+        print(threading.active_count(), flush=True)
+        handler.flush()
+        os._exit(0)
+    os.wait()
+"""
+"""What uWSGI shows of itself in its master, and then in a worker."""
+
+
+def test_in_uwsgis_master_no_thread_is_started_and_errors_are_delivered_all_the_same(sink):
+    """A thread that runs there when the workers are forked may leave them without the interpreter's lock, for good."""
+    done = run(UWSGI, sink.mailhost)
+
+    assert (done.returncode, done.stdout) == (0, "1 0 0\n2\n"), done.stderr
+    assert texts(sink) == ["in a worker", "while loading"]
+    assert len({mail.connection for mail in sink.mails}) == 2
+
+
+def test_in_uwsgis_master_errors_wait_when_the_relay_is_away():
+    """Until the master ends, or logs again."""
+    relay = Sink().start()
+    relay.stop()
+    script = """
+        import types
+        sys.modules["uwsgi"] = types.SimpleNamespace(worker_id=lambda: 0, mule_id=lambda: 0)
+        logger.error("one")
+        print(threading.active_count(), handler.pending, flush=True)
+        sys.stdin.readline()
+        logger.error("two")
+        print(threading.active_count(), handler.pending, flush=True)
+    """
+    with start(script, relay.mailhost) as process:
+        assert first_line(process) == "1 1\n"
+        relay.start()
+        assert process.stdin is not None
+        output, complaints = process.communicate("go on\n", timeout=3 * PATIENCE)
+    relay.stop()
+
+    assert (process.returncode, output) == (0, "1 0\n"), complaints
+    assert texts(relay) == ["one", "two"]
+
+
+def test_a_module_that_only_has_uwsgis_name_changes_nothing(sink):
+    done = run("import types; sys.modules['uwsgi'] = types.ModuleType('uwsgi'); logger.error('one')", sink.mailhost)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert texts(sink) == ["one"]
 
 
 def test_forks_in_the_midst_of_a_storm_lose_nothing_and_hang_nobody(sink):
