@@ -7,6 +7,7 @@ web-1  | Traceback (most recent call last):
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 _ENDS = re.compile(r": |\| |\] |\t| [FP] ")
 _VARYING = re.compile(r"\d+|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b|[^\d]")
@@ -17,7 +18,7 @@ _LOOK = 6
 
 def without(lines: list[str]) -> list[str]:
     """`lines` without what stands in front of each in the same shape, numbers apart; as they are where nothing does."""
-    sample = [line for line in lines[:40] if line.strip()][:_LOOK]
+    sample = list(islice(filter(str.strip, lines[:40]), _LOOK))
     if len(sample) < 3:
         return lines
     for end in reversed([match.end() for match in _ENDS.finditer(sample[0], 0, _WIDTH)]):

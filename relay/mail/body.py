@@ -18,6 +18,7 @@ from relay.model import CUT_MARKER
 MAX_DEPTH = 20
 MAX_PARTS = 100
 
+_CUT_WORDS = CUT_MARKER.partition(b"%d")[0].strip()
 _CUT = re.compile(re.escape(CUT_MARKER).replace(rb"%d", rb"(\d{1,15})"))
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 _BASE64_LINES = re.compile(rb"[A-Za-z0-9+/=]{0,1000}(?:\r?\n[A-Za-z0-9+/]{60,76}){2}")
@@ -93,7 +94,7 @@ def parts(body: bytes, boundary: bytes) -> Iterator[bytes]:
 
 def _text(head: Head, body: bytes) -> str:
     charset = head.parameter(b"charset").decode("ascii", "replace")
-    cut = _CUT.search(body)
+    cut = _CUT.search(body) if _CUT_WORDS in body else None
     if cut is None:
         return decoded(body, head.encoding, charset)
     beginning = decoded(body[: cut.start()], head.encoding, charset)

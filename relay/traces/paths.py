@@ -22,6 +22,8 @@ _PACKAGES = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """Folders whose children are installed packages: pip's and Debian's, a wheel inside a pex, vendored copies."""
+_PACKAGE_MARKS = ("packages", "vendor", ".whl")
+"""One of them is in each of these folders: a look that costs less than the pattern does."""
 
 _STANDARD_LIBRARY = re.compile(
     r"(?:^|[\\/])(?:(?:python|pypy)\d(?:\.?\d+)?t?|python\d\d+\.zip|Python\.framework)[\\/]", re.IGNORECASE
@@ -100,10 +102,12 @@ def app_file(path: str) -> str:
 def _python_place(path: str) -> Place:
     if path.startswith("<"):
         return Place(path, Origin.LIBRARY, "")
-    if packages := _PACKAGES.match(path):
+    folded = path.casefold()
+    looks_installed = any(mark in folded for mark in _PACKAGE_MARKS)
+    if looks_installed and (packages := _PACKAGES.match(path)):
         return _installed(_SEPARATORS.split(path[packages.end() :]))
     parts = _SEPARATORS.split(path)
-    if _STANDARD_LIBRARY.search(path):
+    if ("python" in folded or "pypy" in folded) and _STANDARD_LIBRARY.search(path):
         return Place(_tail(parts), Origin.LIBRARY, "")
     for root in _FLAT_ROOTS:
         if path.startswith(root):

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.model import CUT_MARKER
-from relay.traces import Origin, counted, find, python
+from relay.traces import Origin, counted, find, paths, python
 from relay.traces.frames import LEFT_OUT
 from relay.traces.paths import MAX_PATH, app_file, python_place
 
@@ -462,6 +462,30 @@ def test_any_lines_are_read_and_the_span_is_whole_lines_of_them(lines):
         assert f"\n{text}"[trace.start] == f"{text}\n"[trace.end] == "\n"
         assert trace.errors
         assert len(counted(trace)) == len(trace.errors)
+
+
+FOLDERS = [
+    "site-packages",
+    "DIST-PACKAGES",
+    "_vendor",
+    "vendored",
+    "__pypackages__",
+    "a.whl",
+    "python3.11",
+    "Python311",
+    "pypy3",
+    "lib",
+    "shop",
+    "a.py",
+]
+
+
+@given(st.sampled_from(["", "/", "C:\\"]), st.lists(st.sampled_from(FOLDERS), min_size=1), st.sampled_from("/\\"))
+def test_no_installed_path_is_passed_by_at_the_first_look(root, folders, separator):
+    path = (root + separator.join(folders)).casefold()
+
+    assert not paths._PACKAGES.match(path) or any(mark in path for mark in paths._PACKAGE_MARKS)
+    assert not paths._STANDARD_LIBRARY.search(path) or "python" in path or "pypy" in path
 
 
 PYTHONS = [*"\n".join(PYTHON.values()).split("\n"), LEFT_OUT, "Exception Value: x", "x", ""]
