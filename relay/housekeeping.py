@@ -1,6 +1,7 @@
 """Lets go of what is old, so that neither disk nor ledger grows for ever (the last step of a worker's turn).
 
-    the spool's segments     once all in them is sorted (`sort` does it; this is for what a crash left)
+    the spool's segments     once all in them is sorted (`sort` does it; this is for what a crash left), and once parked
+                             mails in them, for which there was no room, have their files
     ledger                   samples, counts, record ids, the bytes of settled letters: see `Ledger.purge`
     parked mails             files and rows, after `storage.parked_for`
     local mailbox            after `storage.samples_for`, and the oldest beyond MAILBOX_AT_MOST
@@ -28,7 +29,7 @@ from relay.deliver import Mailbox, mailbox_folder
 from relay.errors import SpoolError
 from relay.failpoint import reach
 from relay.ledger import Ledger, Parked
-from relay.spool import SpoolReader
+from relay.spool import Parking, SpoolReader
 
 log = structlog.get_logger()
 
@@ -57,6 +58,7 @@ class Housekeeping:
         self._storage = settings.storage
         self._mailbox = Mailbox(mailbox_folder(settings.storage.data_dir))
         self._parked = settings.storage.data_dir / "parked"
+        self._parking = Parking(self._parked)
         self._clock = _Clock(settings.storage.data_dir / "housekeeping.json")
         self._ran_at: datetime | None = None
         self._next_at: datetime | None = None
@@ -83,7 +85,17 @@ class Housekeeping:
         with _logged("sorted mail could not be removed from the spool"):
             spool_id = self._reader.spool_id
             if spool_id:
-                self._reader.release(self._ledger.cursor(spool_id))
+                self._file_deferred(spool_id)
+                self._reader.release(self._ledger.needed_from(spool_id))
+
+    def _file_deferred(self, spool_id: str) -> None:
+        """Give parked mails the files that there was no room for."""
+        for position in self._ledger.deferred(spool_id):
+            records = self._reader.read(position, limit=1)
+            if records and records[0].position == position:
+                path = self._parking.put(spool_id, records[0])
+                self._ledger.file_parked(spool_id, position, path)
+                log.info("parked mail filed", position=position, file=path)
 
     def _let_go(self, now: datetime) -> bool:
         """One round over everything that ages; True if the ledger has more of it."""

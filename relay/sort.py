@@ -7,11 +7,11 @@ Poison: each batch is claimed beside the spool before its first mail is looked a
 that finds such a claim when it starts was killed by something in it, and does that batch
 again mail by mail, marking each before it touches it; a mail marked for the third time
 has killed two workers and is parked. A mail whose understanding raises is parked at once.
+Where there is no room for its file it stays in the spool until there is; the others go on.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ from relay.redact import redact
 from relay.routing import Router
 from relay.rules import Rules
 from relay.schedule import arrive, is_muted, open_group, split_off
-from relay.spool import Claims
+from relay.spool import Claims, Parking
 from relay.succession import Succession
 from relay.versions import VERSIONS, Versions
 
@@ -99,7 +99,9 @@ class Sort:
         self._succession = Succession(ledger, self._rules, versions)
         self._router = Router(settings.routes)
         self._timings = {route.name: route.timing for route in settings.routes}
-        self._parked = parked
+        self._parking = Parking(parked)
+        self._deferred = True
+        """Whether parked mails may be left in the spool, for want of room for their files."""
         self._position: int | None = None
         self.sorted_to = 0
         """Where the last step ended in the spool."""
@@ -133,9 +135,15 @@ class Sort:
             position = records[-1].end
         if not alone or suspect is None or position >= suspect[1]:
             self._claims.done()
-        self._reader.release(position)
+        self._release(spool_id, position)
         self._position = self.sorted_to = position
         return bool(records)
+
+    def _release(self, spool_id: str, position: int) -> None:
+        """Let go of what stands before `position`, but for parked mails that have no file yet."""
+        needed = self._ledger.needed_from(spool_id) if self._deferred else position
+        self._deferred = needed < position
+        self._reader.release(needed)
 
     def _start(self, spool_id: str) -> int:
         position = self._ledger.cursor(spool_id)
@@ -189,18 +197,15 @@ class Sort:
         return _Understood(record=record, report=report, fingerprint=found, key=key)
 
     def _put_aside(self, spool_id: str, mail: _Parked) -> str:
-        """Write a parked mail to a file of its own (0600, durable) and return its path."""
-        self._parked.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._parked / f"{spool_id}-{mail.record.position}.eml"
+        """Write a parked mail to a file of its own and return its path; "" where it has to stay in the spool."""
         try:
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(mail.record.content)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise SpoolError(f"a parked mail cannot be written to {path}: {error.strerror}") from error
-        log.warning("mail parked", position=mail.record.position, reason=mail.reason, file=str(path))
-        return str(path)
+            path = self._parking.put(spool_id, mail.record)
+        except SpoolError as error:
+            log.warning("mail parked; it stays in the spool", reason=mail.reason, why=str(error))
+            self._deferred = True
+            return ""
+        log.warning("mail parked", position=mail.record.position, reason=mail.reason, file=path)
+        return path
 
     # --- Booking ------------------------------------------------------------------------------------------------------
 

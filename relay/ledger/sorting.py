@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from relay.errors import CursorMismatch, LedgerError
 from relay.ledger.engine import Database
@@ -115,7 +115,10 @@ class SortingTransaction:
         self._books.update(received=received, muted=muted, ignored=ignored, parked=parked)
 
     def park(self, position: int, *, at: datetime, reason: str, path: str = "") -> None:
-        """List a mail that was put aside; `path` is its file. Does not book it: `book(received=1, parked=1)` does."""
+        """List a mail that was put aside; `path` is its file, "" while it stays in the spool.
+
+        Does not book it: `book(received=1, parked=1)` does.
+        """
         row = {"spool_id": self._spool_id, "position": position, "at": at, "reason": reason, "path": path}
         self._connection.execute(insert(parked), row)
 
@@ -174,6 +177,26 @@ class Sorting(Database):
         with self._read() as connection:
             query = select(spools.c.position).where(spools.c.spool_id == spool_id)
             return connection.scalar(query) or 0
+
+    def needed_from(self, spool_id: str) -> int:
+        """Where the first record stands that the spool must keep: the cursor, or a parked mail that has no file yet."""
+        deferred = select(func.min(parked.c.position)).where(parked.c.spool_id == spool_id, parked.c.path == "")
+        with self._read() as connection:
+            cursor = connection.scalar(select(spools.c.position).where(spools.c.spool_id == spool_id)) or 0
+            position = connection.scalar(deferred)
+        return cursor if position is None else min(cursor, position)
+
+    def deferred(self, spool_id: str) -> list[int]:
+        """The positions of parked mails that have no file yet, oldest first."""
+        query = select(parked.c.position).where(parked.c.spool_id == spool_id, parked.c.path == "")
+        with self._read() as connection:
+            return list(connection.scalars(query.order_by(parked.c.position)))
+
+    def file_parked(self, spool_id: str, position: int, path: str) -> None:
+        """Note where the file of a parked mail is now."""
+        here = update(parked).where(parked.c.spool_id == spool_id, parked.c.position == position)
+        with self._write(Gate.PASSED_BY) as connection:
+            connection.execute(here.values(path=path))
 
     @contextmanager
     def sorting(self, spool_id: str, position: int) -> Iterator[SortingTransaction]:

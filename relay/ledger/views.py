@@ -136,7 +136,7 @@ class Parked:
     at: datetime
     reason: str
     path: str
-    """The file that holds it as it came, "" where there is none."""
+    """The file that holds it as it came, "" while it stays in the spool for want of room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@
     writer     many appends, one sync: for the receiver
     reader     records in order, segments let go of: for the worker
     claims     which mail the worker was at when it died
+    parking    mails that were put aside
 
 A spool is a folder of segments (`0000000001.segment`, …), each a header and then records,
 one after another. A *position* names a byte of it: the segment's number times 2³² plus the
@@ -20,7 +21,8 @@ when the machine stopped is either whole or not there; it never hides what stand
 """
 
 from relay.spool.claims import Claims
+from relay.spool.parking import Parking
 from relay.spool.reader import SpoolReader
 from relay.spool.writer import SpoolWriter
 
-__all__ = ["Claims", "SpoolReader", "SpoolWriter"]
+__all__ = ["Claims", "Parking", "SpoolReader", "SpoolWriter"]

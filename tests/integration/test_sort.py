@@ -14,6 +14,7 @@ import relay.parse
 import relay.schedule
 from relay.config import make_settings
 from relay.errors import CursorMismatch, LedgerBusy
+from relay.housekeeping import Housekeeping
 from relay.ledger import Ledger
 from relay.model import Envelope, Kept, Level
 from relay.sort import Sort
@@ -234,6 +235,42 @@ def test_a_worker_that_was_killed_for_another_reason_parks_nothing(make_desk, mo
     desk.sort_all()
 
     assert desk.books() == {"received": 3, "pending": 3}
+
+
+def test_a_parked_mail_without_room_stays_in_the_spool_and_holds_nobody_up(make_desk, monkeypatch):
+    """A file in the folder's place stands for a disk that takes no new one."""
+    desk = make_desk()
+    original = relay.parse.parse
+
+    def fail(record, rules):
+        if b"poison" in record.content:
+            raise RuntimeError
+        return original(record, rules)
+
+    monkeypatch.setattr("relay.sort.parse", fail)
+    (desk.folder / "parked").touch()
+    desk.spool([mail("fine"), mail("poison"), mail("fine too")])
+    desk.spool([mail("later")])  # a segment of its own
+    desk.sort_all()
+    desk.spool([mail("after a restart of the worker")])
+    desk.sort_all()
+    assert desk.books() == {"received": 5, "pending": 4, "parked": 1}
+    assert [parked.path for parked in desk.ledger.parked()] == [""]
+    assert len(segments(desk)) == 3, "all from its own on"
+
+    (desk.folder / "parked").unlink()
+    reader = SpoolReader(desk.folder / "spool")
+    Housekeeping(desk.ledger, reader, desk.settings).step(NOW)
+
+    [parked] = desk.ledger.parked()
+    assert b"poison" in Path(parked.path).read_bytes()
+    assert Path(parked.path).stat().st_mode & 0o777 == 0o600
+    assert desk.books() == {"received": 5, "pending": 4, "parked": 1}
+    assert len(segments(desk)) == 1
+
+
+def segments(desk: Desk) -> list[Path]:
+    return list((desk.folder / "spool").glob("*.segment"))
 
 
 def test_a_mail_whose_understanding_fails_is_parked_at_once(make_desk, monkeypatch):
