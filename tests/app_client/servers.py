@@ -67,7 +67,7 @@ class Taken:
         """What the JSON part says."""
         [part] = self.message.iter_attachments()
         assert part.get_content_type() == "application/vnd.error-mail+json"
-        return json.loads(part.get_payload(decode=True))
+        return json.loads(part.get_content())
 
 
 class Sink:

@@ -268,7 +268,12 @@ def test_a_full_disk_is_survived_and_every_error_counted(soon, small_disk, sink,
     logger = make_logger(handler)
     sink.stop()
     words = iter(WORDS)
-    wait_until(lambda: log_different(logger, [next(words)]) or is_refused(handler))
+
+    def is_full() -> bool:
+        log_different(logger, [next(words)])
+        return is_refused(handler)
+
+    wait_until(is_full)
     log_different(logger, more := list(itertools.islice(words, 50)))
     logged = WORDS.index(more[-1]) + 1
 

@@ -76,7 +76,7 @@ def test_a_relay_is_away_when_it_has_failed_for_long():
 
 def test_a_mail_deferred_too_often_is_refused_and_the_next_one_starts_anew():
     pace = Pace()
-    judged = []
+    judged: list[Outcome] = []
     while not judged or judged[-1] is Outcome.DEFERRED:
         judged.append(pace.judge(Outcome.DEFERRED))
     assert len(judged) >= 20

@@ -7,6 +7,7 @@ import smtplib
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -44,6 +45,14 @@ def readyz(relay: Relay) -> str:
     return str(json.loads(page(relay, "/readyz")).get("upstream", ""))
 
 
+def logged(relay: Relay, words: str) -> bool:
+    return words in relay.log_file.read_text()
+
+
+def shown(relay: Relay, words: str) -> bool:
+    return words in readyz(relay)
+
+
 def send(relay: Relay, name: str) -> None:
     with smtplib.SMTP("127.0.0.1", relay.smtp_port, timeout=30) as client:
         client.sendmail("app@example.com", ["a@example.com"], f"Subject: App Failed\r\n\r\n{name} is broken\r\n")
@@ -58,8 +67,8 @@ def test_each_fault_is_told_and_nothing_is_lost(make_relay: Callable[..., Relay]
             upstream.forget()
             upstream.say(place, action)
             send(relay, name)
-            wait_for(lambda words=words: words in relay.log_file.read_text(), words)
-            wait_for(lambda words=words: words in readyz(relay), words)
+            wait_for(partial(logged, relay, words), words)
+            wait_for(partial(shown, relay, words), words)
             assert readyz(relay).startswith(trouble)
             assert f"{ADVICE[trouble]}; next try " in readyz(relay)
         status = relay.run("status").stdout  # of the last one; a command takes a second to start

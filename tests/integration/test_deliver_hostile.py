@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import trustme
+from aiosmtpd.smtp import SMTP
 
 from relay import config
 from relay.deliver import Upstream, upstream
@@ -234,6 +235,7 @@ def test_a_server_that_reads_nothing_of_the_content_ends_in_time(server: servers
     """Its window is full; neither the content nor the goodbye is waited for."""
 
     async def stop_reading(session: servers.Session) -> None:
+        assert isinstance(session.transport, asyncio.Transport)
         session.transport.pause_reading()
         await session.say(b"354 go on\r\n")
         await hang(session)
@@ -420,7 +422,7 @@ def test_what_is_said_in_clear_behind_starttls_is_never_heard(
     async def go_ahead(session: servers.Session) -> None:
         await session.say(b"220 2.0.0 go ahead\r\n" + injected)
         session.mute()
-        await servers.SMTP.smtp_STARTTLS(session, "")
+        await SMTP.smtp_STARTTLS(session, "")
 
     server.say("STARTTLS", go_ahead)
 

@@ -50,6 +50,7 @@ class Between:
             self.writer.submit(kept=kept, done=done, **mail)
 
     async def _submit_later(self, **mail):
+        assert self.hold
         await self.hold.wait()
         self.writer.submit(**mail)
 

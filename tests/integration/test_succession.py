@@ -176,8 +176,12 @@ def test_former_fingerprints_are_made_only_of_errors_without_a_group(desk):
     assert len(made) == 2
 
 
+def unasked(report: Report) -> Fingerprint:
+    raise AssertionError(f"asked for {report.message!r}")
+
+
 def test_in_a_ledger_without_an_older_version_nothing_is_asked(desk, monkeypatch):
-    desk.versions = Versions(current=SAME, number=2, former={1: pytest.fail})
+    desk.versions = Versions(current=SAME, number=2, former={1: unasked})
     monkeypatch.setattr(desk.ledger, "versions_of", pytest.fail)
 
     sort(desk, "order 1 is lost", "order 2 is lost")

@@ -225,7 +225,7 @@ def make_bench(tmp_path: Path, authority: trustme.CA, new_ledger: Path) -> Itera
             f"admins = ['{ADA}']\n[storage]\ndata_dir = '{tmp_path / 'data'}'\n[upstream]\n{lines}"
         )
         (tmp_path / "data").mkdir()
-        ledger = Ledger.open(sqlite_url(shutil.copy(new_ledger, tmp_path / "data" / "ledger.db")))
+        ledger = Ledger.open(sqlite_url(Path(shutil.copy(new_ledger, tmp_path / "data" / "ledger.db"))))
         opened.append(ledger)
         if hasty:
             settings = settings.model_copy(update={"upstream": settings.upstream.model_copy(update={"timeout": HASTY})})

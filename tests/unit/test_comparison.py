@@ -17,8 +17,8 @@ from relay.config import Rule
 from relay.fingerprint import fingerprint
 from relay.model import Action, Form, Report, SplitBy
 from relay.rules import Rules
+from tests.unit.digests import report as sample
 from tests.unit.test_correlation import FLASK, LOOK_ALIKES, ONE_FAILURE, STOCK, trace
-from tests.unit.test_correlation import report as sample
 
 CHECKOUT = trace(*FLASK, "shop/web.py:checkout", "shop/stock.py:reserve", raised=STOCK)
 GROUP = """\
@@ -88,12 +88,12 @@ def test_the_answer_for_every_pair_is_that_of_the_keys():
 
 @given(st.text(max_size=80), st.text(max_size=80), st.booleans())
 def test_any_two_texts_are_compared(one: str, other: str, as_trace: bool):
-    reports = [report(text, trace=f"{CHECKOUT}\n{text}" if as_trace else "") for text in (one, other)]
-    found = compared(*reports)
+    first, second = (report(text, trace=f"{CHECKOUT}\n{text}" if as_trace else "") for text in (one, other))
+    found = compared(first, second)
 
-    assert found.same is (fingerprint(reports[0]).key == fingerprint(reports[1]).key)
+    assert found.same is (fingerprint(first).key == fingerprint(second).key)
     assert found.same is (differing(found) == [])
-    assert compared(reports[1], reports[0]).same is found.same
+    assert compared(second, first).same is found.same
 
 
 # --- What it says -----------------------------------------------------------------------------------------------------
@@ -190,7 +190,8 @@ def test_a_rule_that_splits_is_what_decided():
     [(("bot", "man"), "the first"), (("man", "bot"), "the second"), (("bot", "bot"), "neither")],
 )
 def test_what_a_rule_ignores_is_no_error(words, why):
-    found = compared(*(report(f"a {word} came") for word in words), IGNORE)
+    first, second = (report(f"a {word} came") for word in words)
+    found = compared(first, second, IGNORE)
 
     assert not found.same
     assert found.why.startswith(why)
@@ -216,22 +217,22 @@ def rule_of(hint: str) -> Rule:
     ],
 )
 def test_few_words_that_keep_two_mails_apart_are_named_with_the_rule_that_joins_them(one, other, words):
-    reports = report(one), report(other)
-    found = compared(*reports)
+    first, second = report(one), report(other)
+    found = compared(first, second)
 
     assert not found.same
     assert words in found.hint
-    assert compared(*reports, rule_of(found.hint)).same
+    assert compared(first, second, rule_of(found.hint)).same
 
 
 def test_the_hint_holds_for_exceptions_too():
-    reports = [
+    first, second = (
         report(trace=CHECKOUT.replace("only 4 left of", f"shelf {name} has none of")) for name in ("ABCD", "EFGH")
-    ]
-    found = compared(*reports)
+    )
+    found = compared(first, second)
 
     assert "'ABCD' here is 'EFGH' there" in found.hint
-    assert compared(*reports, rule_of(found.hint)).same
+    assert compared(first, second, rule_of(found.hint)).same
 
 
 @pytest.mark.parametrize(

@@ -315,7 +315,7 @@ def test_what_fits_two_strangers_equally_is_told_by_itself():
 
 
 def test_what_ended_together_is_one_closing_total():
-    over = {"reason": Reason.ENDED, "occurrences": 0, "mails": 0}
+    over: dict[str, Any] = {"reason": Reason.ENDED, "occurrences": 0, "mails": 0}
     head, echo = twins(**over)
 
     assert told(replace(head, **over), echo) == {1: [2]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from relay.model import Digest, Entry, Rendered
@@ -13,7 +14,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 POOL = "sqlalchemy.pool.impl.QueuePool"
 
 
-def failure(number: int = 7, occurrences: int = 1204, *, echoes: int = 1, **fields: object) -> list[Entry]:
+def failure(number: int = 7, occurrences: int = 1204, *, echoes: int = 1, **fields: Any) -> list[Entry]:
     """An entry and its echoes: one occurrence of each is still on its way."""
     sample = report(trace="", location="/srv/shop/pool.py:743", logger=POOL)
     echo = entry(group_id=number, title="OperationalError in rollback", sample=sample, occurrences=occurrences - 1)

@@ -392,6 +392,7 @@ def test_a_part_of_an_error_that_goes_on_is_told_when_that_one_would_be():
     part = arrive(part_of(parent, NOON + MINUTE), mails(NOON + MINUTE, 3), TIMING)
     whole = arrive(parent, mails(NOON + MINUTE, 3), TIMING)
 
+    assert part.due_at is not None
     assert part.due_at == whole.due_at
     assert reason(part, TIMING, part.due_at) is reason(whole, TIMING, whole.due_at) is Reason.ONGOING
     assert (part.mails, part.pending_mails, part.episode_occurrences, part.first_seen) == (3, 3, 3, NOON + MINUTE)
@@ -403,6 +404,7 @@ def test_a_part_of_an_error_that_had_ended_is_told_as_that_one_would_be(quiet):
     came = ended.last_seen + quiet
     part, whole = (arrive(group, mails(came), TIMING) for group in (part_of(ended, came), ended))
 
+    assert part.due_at is not None
     assert part.due_at == whole.due_at
     assert reason(part, TIMING, part.due_at) is reason(whole, TIMING, whole.due_at)
     assert part.seen_before == whole.seen_before == ended.last_seen
@@ -412,6 +414,7 @@ def test_a_part_of_an_error_nobody_was_told_of_is_new():
     parent = seen(mails(NOON, 5))
     part = arrive(part_of(parent, NOON + SECOND), mails(NOON + SECOND), TIMING)
 
+    assert part.due_at is not None
     assert reason(part, TIMING, part.due_at) is Reason.NEW
 
 

@@ -45,7 +45,7 @@ function told(\Throwable $error, string $family): string
 {
     $moment = new \DateTimeImmutable($_SERVER['NOW']);
     $logger = new \Monolog\Logger($family === 'laravel' ? 'production' : 'request');
-    $handler = new \Monolog\Handler\StreamHandler('php://stdout');
+    $handler = new \Monolog\Handler\StreamHandler('php://output');
     $handler->setFormatter(new \Monolog\Formatter\LineFormatter(null, 'Y-m-d H:i:s', true, true));
     if ($family === 'laravel') {
         $handler->getFormatter()->includeStacktraces();
@@ -69,6 +69,8 @@ function told(\Throwable $error, string $family): string
 
 $which = $argv[1];
 $family = explode('.', $which)[0];
+// The same error in two layouts is the same error: another application for each.
+ob_start(fn ($text) => preg_replace('/App(\\\\+)Service/', 'App$1' . ucfirst($family), $text));
 try {
     $wall = new Wall($which);
     $family === 'twig' ? $wall->render() : $wall->hang((int) $_SERVER['ID']);
