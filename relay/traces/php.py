@@ -4,32 +4,76 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import islice
+from typing import NamedTuple
 
 from relay.traces.frames import Error, Frame, Origin, Trace, by_lines
 from relay.traces.paths import app_file
 
 NAME = "PHP"
-MARKS = ("#0 ",)
+MARKS = ("#0 ", " on line ", "Uncaught PHP Exception ", " (line ")
 
 _FRAME = re.compile(
     r"\s*#\d+ (?:(?P<path>[^()]+)\(\d+\): |\[internal function\]: )?"
     r"(?P<function>[\w\\]+(?:(?:->|::)[\w{}\\]+)?)?"
 )
 _HEAD = re.compile(
-    r"(?:.*?(?:Uncaught (?:exception '?)?|\[object\] \(|Next ))?(?P<type>\\?[A-Z]\w*(?:\\\w+)*)'?"
+    r"(?:.*?(?:Uncaught (?:exception '?)?|\[object\] \(|Next ))?(?P<type>\\?[A-Z]\w*(?:\\{1,2}\w+)*)'?"
     r"(?:: (?P<message>.*?)| with message '(?P<quoted>.*?)'|\(code: \S+\): (?P<coded>.*?))?"
     r"(?: (?:in|at) (?P<path>(?:/|[A-Za-z]:\\).*?)(?::| on line )\d+\)?)?$"
 )
+_CLASS = re.compile(
+    r"(?:Class|Type|Exception(?: class| type)?) ?: \\?(?P<type>[A-Z]\w*(?:\\\w+)+|[A-Z]\w*(?:Exception|Error))$"
+)
+_MESSAGE = re.compile(r"Message ?: (?P<message>.*)$")
+_BESIDE_CLASS = re.compile(r"(?:Message|Exception|Error) ?: (?P<message>.*)$")
+_NO_HEAD = re.compile(r"(?:File|Line|Code|Trace|Backtrace|Url|URL|URI)\b")
+"""Labels of mails that an app composes by itself from what an exception knows of itself."""
+_PATH = r"(?P<path>(?:/|[A-Za-z]:\\|phar:)[^\"<>|]{0,400}?)"
+_ALONE = (
+    (
+        "PHP ",
+        re.compile(
+            r"(?:PHP )?(?P<type>(?:Fatal|Parse|Recoverable fatal|Catchable fatal) error|Warning|Notice|Deprecated"
+            rf"|Strict Standards): {{1,2}}(?P<message>.*) in {_PATH} on line \d+"
+        ),
+    ),
+    (
+        "Uncaught PHP Exception ",
+        re.compile(rf"Uncaught PHP Exception \\?(?P<type>[\w\\]+): \"(?P<message>.*)\" at {_PATH} line \d+"),
+    ),
+    (
+        "\x00",
+        re.compile(
+            r"\\?(?P<type>[A-Z]\w*(?:\\\w+)*): (?P<message>.*) in (?P<function>[\w\\]+(?:(?:->|::)\w+)?)\(\)"
+            rf" \(line \d+ of {_PATH}\)"
+        ),
+    ),
+)
+"""What PHP, Symfony and Drupal write of an error without its calls, and what it begins with where a line does not."""
 _NAMESPACES = """
 Illuminate Laravel Symfony Doctrine Twig Monolog GuzzleHttp Psr Composer PHPUnit Zend Laminas Slim Cake Yii Nette
 Phalcon CodeIgniter Livewire Filament Spatie League Carbon Ramsey Predis Aws Google Stripe
 """
 _LIBRARIES = tuple(f"{name}\\" for name in _NAMESPACES.split())
 _HEADING = ("Stack trace:", "[stacktrace]")
+_PREVIOUS = "[previous exception]"
+"""Monolog puts the causes last."""
 _HEAD_WITHIN = 8
 _MAX_HEAD = 2_000
 """Characters of the line that names the exception: its pattern has to try several ends of the message."""
 _MAX_ERRORS = 50
+_MAX_ALONE = 20
+"""Lines that are looked at for an error without its calls."""
+
+
+class _Head(NamedTuple):
+    """What is said of an exception above its calls, and in which line."""
+
+    at: int
+    type: str = ""
+    message: str = ""
+    path: str = ""
 
 
 @by_lines
@@ -40,26 +84,48 @@ def read(lines: Sequence[str]) -> Trace | None:
     number = 0
     while number < len(lines) and len(errors) < _MAX_ERRORS:
         if lines[number].lstrip().startswith("#0 ") and _FRAME.match(lines[number]):
-            head_at, head = _head(lines, number, max(end, 0))
+            head = _head(lines, number, max(end, 0))
             frames, end = _frames(lines, number)
-            start = head_at if start < 0 else start
-            errors.append(_error(head, frames))
+            start = head.at if start < 0 else start
+            outer_first = lines[head.at].startswith(_PREVIOUS)
+            errors.insert(0 if outer_first else len(errors), _error(head, frames))
             number = end
         else:
             number += 1
     if not errors or not any(error.type or len(error.frames) > 1 for error in errors):
-        return None
+        return _alone(lines)
     return Trace(language=NAME, errors=tuple(errors), start=start, end=end)
 
 
-def _head(lines: Sequence[str], frame_at: int, least: int) -> tuple[int, re.Match[str] | None]:
-    """The line that names the exception, at most a few lines above its first frame, and after the trace before."""
+def _alone(lines: Sequence[str]) -> Trace | None:
+    """An error that is told on one line, without its calls."""
+    marked = (number for number, line in enumerate(lines) if any(mark in line for mark in MARKS[1:]))
+    for number in islice(marked, _MAX_ALONE):
+        line = lines[number][:_MAX_HEAD]
+        for begin, pattern in _ALONE:
+            if match := pattern.match(line, max(line.find(begin), 0)):
+                function = match.groupdict().get("function") or ""
+                frame = Frame(app_file(match["path"]), function, Origin.APP)
+                error = Error(type=match["type"], message=match["message"], frames=(frame,))
+                return Trace(language=NAME, errors=(error,), start=number, end=number + 1)
+    return None
+
+
+def _head(lines: Sequence[str], frame_at: int, least: int) -> _Head:
+    """What names the exception, at most a few lines above its first frame, and after the trace before."""
+    found = _Head(frame_at)
     for number in range(frame_at - 1, max(least - 1, frame_at - 1 - _HEAD_WITHIN), -1):
-        if lines[number].strip() in ("", *_HEADING):
+        line = lines[number][:_MAX_HEAD].strip()
+        if line in ("", *_HEADING) or _NO_HEAD.match(line):
             continue
-        if match := _HEAD.match(lines[number][:_MAX_HEAD]):
-            return number, match
-    return frame_at, None
+        if match := _CLASS.match(line):
+            found = _Head(number, match["type"], found.message)
+        elif match := (_BESIDE_CLASS if found.type else _MESSAGE).match(line):
+            found = _Head(number, found.type, match["message"])
+        elif not found.type and (match := _HEAD.match(line)):
+            message = match["message"] or match["quoted"] or match["coded"] or found.message
+            return _Head(number, match["type"].lstrip("\\").replace("\\\\", "\\"), message, match["path"] or "")
+    return found
 
 
 def _frames(lines: Sequence[str], number: int) -> tuple[list[Frame], int]:
@@ -74,15 +140,12 @@ def _frames(lines: Sequence[str], number: int) -> tuple[list[Frame], int]:
 
 def _frame(match: re.Match[str]) -> Frame:
     path = match["path"] or ""
-    function = match["function"].replace("{closure}", "closure")
+    function = match["function"].replace("\\\\", "\\").replace("{closure}", "closure")
     library = not path or "/vendor/" in path.replace("\\", "/") or function.startswith(_LIBRARIES)
     return Frame(app_file(path) if path else "", function, Origin.LIBRARY if library else Origin.APP)
 
 
-def _error(head: re.Match[str] | None, frames: list[Frame]) -> Error:
-    if head is None:
-        return Error(type="", message="", frames=tuple(reversed(frames)))
-    message = head["message"] or head["quoted"] or head["coded"] or ""
-    if not frames and head["path"]:
-        frames = [Frame(app_file(head["path"]), "", Origin.APP)]
-    return Error(type=head["type"].lstrip("\\"), message=message, frames=tuple(reversed(frames)))
+def _error(head: _Head, frames: list[Frame]) -> Error:
+    if not frames and head.path:
+        frames = [Frame(app_file(head.path), "", Origin.APP)]
+    return Error(type=head.type, message=head.message, frames=tuple(reversed(frames)))

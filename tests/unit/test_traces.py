@@ -274,6 +274,65 @@ Stack trace:
     assert outline(old) == [("Cart\\Error", ["sum"])]
 
 
+def test_php_as_laravel_writes_it_with_its_causes_last():
+    text = r"""[2026-11-22] production.ERROR: x {"exception":"[object] (App\\Lost(code: 0): no 5 at /srv/a.php:12)
+[stacktrace]
+#0 /srv/shop/Web.php(3): App\\Cart->sum()
+#1 {main}
+
+[previous exception] [object] (PDOException(code: 23000): gone at /srv/b.php:2)
+[stacktrace]
+#0 /srv/shop/Cart.php(12): App\\Store->read()
+#1 {main}
+"} """
+
+    assert outline(text) == [("PDOException", ["App\\Store->read"]), ("App\\Lost", ["App\\Cart->sum"])]
+    assert read(text).errors[-1].message == "no 5"
+
+
+@pytest.mark.parametrize(
+    ("line", "type_", "message", "frame"),
+    [
+        ("PHP Warning:  Undefined variable $x in /srv/shop/Cart.php on line 7", "Warning", "Undefined variable $x", "?"),
+        (
+            "[22-Nov-2026 17:03:11 UTC] PHP Parse error:  syntax error, unexpected x in /srv/shop/Cart.php on line 7",
+            "Parse error", "syntax error, unexpected x", "?",
+        ),
+        (
+            'request.CRITICAL: Uncaught PHP Exception App\\Lost: "no "5"" at /srv/shop/Cart.php line 7 {"x":"[…]"}',
+            "App\\Lost", 'no "5"', "?",
+        ),
+        ("Lost: no 5 in App\\Cart->sum() (line 7 of /srv/shop/Cart.php).", "Lost", "no 5", "App\\Cart->sum"),
+    ],
+)  # fmt: skip
+def test_php_errors_that_are_told_on_one_line(line, type_, message, frame):
+    found = read(f"before\n{line}\nafter")
+
+    assert [(error.type, error.message) for error in found.errors] == [(type_, message)]
+    assert found.errors[0].frames[0].place == f"{frame} (Cart.php)"
+    assert f"before\n{line}\nafter"[found.start : found.end] == line
+
+
+@pytest.mark.parametrize("line", ["Warning: bad on line 7", "stopped (line 3 of 4)", "no Uncaught PHP Exception x"])
+def test_what_only_sounds_like_php_is_no_trace(line):
+    assert find(line) is None
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        "Exception: no 5\nClass: App\\Lost\nFile: /srv/shop/Cart.php:27\n\nTrace:",
+        "Type: App\\Lost\nMessage: no 5\nFile: /srv/shop/Cart.php\nLine: 27\nStack trace:",
+        "App\\Lost: no 5 in /srv/shop/Cart.php:27\nStack trace:",
+    ],
+)
+def test_php_mails_that_an_app_composes_by_itself(labels):
+    text = f"{labels}\n#0 /srv/shop/Web.php(3): App\\Cart->sum()\n#1 {{main}}\n"
+
+    assert outline(text) == [("App\\Lost", ["App\\Cart->sum"])]
+    assert read(text).errors[0].message == "no 5"
+
+
 DOTNET = """System.InvalidOperationException: Order 5 failed
  ---> System.FormatException: Input string was not in a correct format.
    at System.Number.ThrowOverflowOrFormatException(ParsingStatus status)
