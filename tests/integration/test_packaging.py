@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from tests.app_client.servers import Sink
+
 ROOT = Path(__file__).parents[2]
 BUILD = "import sys, hatchling.build; print(getattr(hatchling.build, sys.argv[1])(sys.argv[2]))"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -27,10 +29,13 @@ def build(hook: str, folder: Path) -> Path:
 
 
 def install(wheel: Path, folder: Path) -> Path:
-    """Install `wheel` alone into an empty virtual environment; its Python comes back."""
+    """Install `wheel` alone into an empty virtual environment; its Python comes back.
+
+    With what it requires, of which there is nothing to be had: one requirement, and pip fails.
+    """
     run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=wheel.parent)
     python = folder / "bin" / "python"
-    run(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", wheel, cwd=wheel.parent)
+    run(sys.executable, "-m", "pip", "--python", python, "install", "--no-index", wheel, cwd=wheel.parent)
     return python
 
 
@@ -78,11 +83,36 @@ def test_editable_install_finds_the_templates_of_the_checkout(tmp_path):
     assert templates_of(python, tmp_path) == ROOT / "templates"
 
 
-def test_app_client_needs_no_other_package(installed, tmp_path):
-    """In the empty environment every import outside of the standard library would fail."""
-    code = "from app_client import ErrorMailHandler; print(ErrorMailHandler.__mro__[-2].__module__)"
+def test_the_wheel_brings_in_no_other_package(installed, tmp_path):
+    code = "from importlib.metadata import distributions as d; print(*{each.name for each in d()})"
 
-    assert run(installed, "-I", "-c", code, cwd=tmp_path) == "logging"
+    assert run(installed, "-I", "-c", code, cwd=tmp_path) == "error-mail-relay"
+
+
+NEEDS_FLASK = {"flask", "commands", "demo", "demo_surroundings", "demo_visits"}
+MAIL = """
+import importlib, logging, pathlib, sys, app_client
+for file in pathlib.Path(app_client.__file__).parent.glob("*.py"):
+    if file.stem not in %r:
+        importlib.import_module(f"app_client.{file.stem}")
+logger = logging.getLogger("yourapplication")
+logger.addHandler(app_client.ErrorMailHandler(sys.argv[1], "a@example.com", "b@example.com", "Failed"))
+try:
+    {}["order"]
+except KeyError:
+    logger.exception("from an empty environment")
+"""
+
+
+def test_app_client_needs_no_other_package(installed, tmp_path):
+    """In the empty environment every import outside of the standard library would fail; and it mails."""
+    sink = Sink().start()
+    run(installed, "-I", "-c", MAIL % NEEDS_FLASK, f"127.0.0.1:{sink.port}", cwd=tmp_path)
+    sink.stop()
+
+    [mail] = sink.mails
+    assert "from an empty environment\nTraceback (most recent call last):\n" in mail.text
+    assert mail.text.rstrip().endswith("KeyError: 'order'")
 
 
 def test_missing_templates_are_told_with_the_places_looked_at(installed, tmp_path):
