@@ -17,12 +17,15 @@ MARKS = ("    at ",)
 
 _FRAME = re.compile(
     r"\s*at (?:async )?(?:(?P<function>\S.*) \()?(?P<where>[^()\s]*:\d+:\d+|<anonymous>|native|index \d+)\)?"
-    r"(?P<more> \{)?$"
+    r"(?P<more> \{)?,?$"
 )
 _WRAPPED = re.compile(
     r".*(?:\bUnhandledPromiseRejectionWarning: |\bUncaught (?:exception: )?(?:\(in promise\) )?)|\s*\[cause\]: "
 )
 _HEAD = re.compile(r"(?P<type>[A-Z][\w.]*)(?: \[\w+\])?(?:: (?P<message>.*))?$")
+_ALONE = re.compile(r"\[(?P<type>[A-Z][\w.]*)(?: \[\w+\])?(?:: (?P<message>.*))?\](?: \{)?$")
+"""An error without calls of its own, as of an aggregate that was made by Node itself."""
+_ERRORS = "[errors]: ["
 _POSITION = re.compile(r"(?::\d+){1,2}$")
 _ALIAS = re.compile(r" \[as [^\]]*\]$")
 _HEAD_WITHIN = 12
@@ -40,6 +43,8 @@ def read(lines: Sequence[str]) -> Trace | None:
     head_at = start = end = -1
     more = False
     for number, line in enumerate(lines):
+        if _ERRORS in line and number and (frames or number - head_at <= 1):
+            return _aggregate(_error(head, frames), lines, start if frames else head_at, number)
         if " at " in line and (match := _FRAME.match(line)):
             if start < 0:
                 near = head_at >= 0 and number - head_at <= _HEAD_WITHIN
@@ -64,8 +69,26 @@ def read(lines: Sequence[str]) -> Trace | None:
     return Trace(language=NAME, errors=tuple(reversed(errors)), start=start, end=end)
 
 
-def _error(head: tuple[str, str], frames: list[Frame]) -> Error:
-    return Error(type=head[0], message=head[1], frames=tuple(reversed(frames)))
+def _aggregate(outer: Error, lines: Sequence[str], start: int, number: int) -> Trace:
+    """What an `AggregateError` holds: its members, each with its calls, indented, up to the closing bracket."""
+    closing = lines[number][: len(lines[number]) - len(lines[number].lstrip())] + "]"
+    members: list[Error] = []
+    head, frames = _NO_HEAD, list[Frame]()
+    end = number + 1
+    while end < len(lines) and lines[end].strip() and lines[end] != closing:
+        line = lines[end].strip()
+        if match := _FRAME.match(lines[end]):
+            frames.append(_frame(match))
+        elif found := _head(line):
+            members += [_error(head, frames, member=True)] if head[0] else []
+            head, frames = found, []
+        end += 1
+    members += [_error(head, frames, member=True)] if head[0] else []
+    return Trace(language=NAME, errors=(*reversed(members), outer), start=start, end=_after_properties(lines, end))
+
+
+def _error(head: tuple[str, str], frames: list[Frame], *, member: bool = False) -> Error:
+    return Error(type=head[0], message=head[1], frames=tuple(reversed(frames)), member=member)
 
 
 def _after_properties(lines: Sequence[str], end: int) -> int:
@@ -76,7 +99,7 @@ def _after_properties(lines: Sequence[str], end: int) -> int:
 
 def _head(line: str) -> tuple[str, str] | None:
     wrapped = _WRAPPED.match(line)
-    match = _HEAD.match(line, wrapped.end()) if wrapped else _HEAD.match(line)
+    match = _HEAD.match(line, wrapped.end()) if wrapped else _HEAD.match(line) or _ALONE.match(line)
     return (match["type"], (match["message"] or "").removesuffix(" {")) if match else None
 
 

@@ -19,13 +19,14 @@ _FRAME = re.compile(
     r":in [`'](?P<function>[^']*)'(?P<rest>: .*)?$"
 )
 _RAISED = re.compile(r": (?P<message>.*?)(?: \((?P<type>[A-Z]\w*(?:::\w+)*)\))?$")
-_HEAD = re.compile(r"\s*(?P<type>[A-Z]\w*(?:::\w+)*)(?: \((?P<quoted>.*)\):?|: (?P<message>.*))$")
+_HEAD = re.compile(r"\s*(?P<type>[A-Z]\w*(?:::\w+)*)(?: \((?P<quoted>.*?)(?:\):?)?|: (?P<message>.*))$")
 _INSIDE = re.compile(r"^(?:(?:block|rescue|ensure)(?: \(\d+ levels\))? in )+")
 _COMPILED = re.compile(r"_{2,}\d+_\d+$")
 """The numbers at the end of a compiled view's method change with each start."""
 _OWNER = re.compile(r"^[A-Z]\w*(?:::\w+)*[#.]")
 """Ruby 3.4 puts the class in front of the method."""
-_HEAD_WITHIN = 4
+_HEAD_WITHIN = 8
+"""Since 3.1 Ruby shows the line of code below the message."""
 
 
 @by_lines

@@ -181,6 +181,35 @@ def test_javascript_frames_causes_and_properties():
     assert read(NODE["rejection"]).errors[-1].message == "station 4 is unusable"
 
 
+AGGREGATE = """[AggregateError: All promises were rejected] {
+  [errors]: [
+    Error: pump 7 is dry
+        at dose (file:///srv/tank/feed.mjs:10:9)
+        at async Promise.any (index 0)
+        at async file:///srv/tank/feed.mjs:35:3,
+    TypeError: pump 8 is clogged {
+      code: 'ECLOG'
+    },
+    Error: pump 9 is dry
+        at dose (file:///srv/tank/feed.mjs:10:9) {
+      code: 'EDRY'
+    }
+  ]
+}
+
+Node.js v20.20.2"""
+
+
+def test_javascript_aggregates_have_members():
+    found = read(AGGREGATE)
+
+    assert [(error.type, error.message, error.member) for error in found.errors] == [
+        ("Error", "pump 9 is dry", True), ("TypeError", "pump 8 is clogged", True), ("Error", "pump 7 is dry", True),
+        ("AggregateError", "All promises were rejected", False),
+    ]  # fmt: skip
+    assert AGGREGATE[found.start : found.end].endswith("]\n}")
+
+
 def test_javascript_rejections_nobody_handled_are_named_after_what_was_thrown():
     text = "(node:17) UnhandledPromiseRejectionWarning: TypeError: no id\n    at get (/srv/shop/app.js:5:8)\n"
 
@@ -200,6 +229,21 @@ RUBY = """E, [2026-11-22T17:03:19 #4711] ERROR -- : job failed
 def test_ruby_chains_and_blocks():
     assert outline(RUBY) == [("ArgumentError", ["import", "Integer"]), ("Store::ImportError", ["import", "each"])]
     assert outline(RUBY.replace("`", "'").replace("in 'import", "in 'Store::Row#import")) == outline(RUBY)
+
+
+def test_a_ruby_message_of_several_lines_is_read_from_its_first():
+    """Since 3.1 Ruby shows the code below the message; the bracket that a logger put around both closes after it."""
+    text = """NoMethodError (undefined method `size' for nil:NilClass
+
+      when "hall" then nil.size
+                          ^^^^^):
+
+lib/choir.rb:36:in `hall'
+lib/choir.rb:50:in `<main>'
+"""
+
+    assert outline(text) == [("NoMethodError", ["<main>", "hall"])]
+    assert read(text).errors[0].message == "undefined method `size' for nil:NilClass"
 
 
 def test_rails_reports():
@@ -293,7 +337,7 @@ def test_php_as_laravel_writes_it_with_its_causes_last():
 @pytest.mark.parametrize(
     ("line", "type_", "message", "frame"),
     [
-        ("PHP Warning:  Undefined variable $x in /srv/shop/Cart.php on line 7", "Warning", "Undefined variable $x", "?"),
+        ("PHP Warning:  Undefined key 5 in /srv/shop/Cart.php on line 7", "Warning", "Undefined key 5", "?"),
         (
             "[22-Nov-2026 17:03:11 UTC] PHP Parse error:  syntax error, unexpected x in /srv/shop/Cart.php on line 7",
             "Parse error", "syntax error, unexpected x", "?",
