@@ -5,8 +5,8 @@ const env = process.env;
 
 async function dose(tank) {
   await null;
-  if (env.WHICH === "feed.msg") throw new Error(`pump ${env.CODE} of tank ${tank} is dry`);
-  if (env.WHICH === "feed.type") throw new TypeError(`pump ${env.CODE} of tank ${tank} is clogged`);
+  if (env.WHICH.endsWith(".msg")) throw new Error(`pump ${env.CODE} of tank ${tank} is dry`);
+  if (env.WHICH.endsWith(".type")) throw new TypeError(`pump ${env.CODE} of tank ${tank} is clogged`);
   throw new Error(`pump ${env.CODE} of tank ${tank} is clogged`);
 }
 

@@ -118,7 +118,7 @@ class Ring:
         return max(len(str(part)) for part in int(env["ID"]))
 
     def ride(self, depth=0):
-        sys.setrecursionlimit(150)
+        sys.setrecursionlimit(150) if depth == 0 else None
         if self.which == "ride.func" and depth > 50:
             return self.gallop(depth)
         return self.ride(depth + 1)

@@ -70,7 +70,7 @@ func manifest(which string) error {
 	if which == "manifest.msg" {
 		return errors.New("manifest " + os.Getenv("UUID") + " names no captain")
 	}
-	return fmt.Errorf("manifest %s: %w", os.Getenv("UUID"), json.Unmarshal([]byte(os.Getenv("TEXT")), &cars))
+	return fmt.Errorf("manifest %s: %w", os.Getenv("UUID"), json.Unmarshal([]byte("x"+os.Getenv("TEXT")), &cars))
 }
 
 func main() {
