@@ -332,9 +332,10 @@ class Upstream:
         listening.set()
         await self._stopping.wait()
         server.close()
-        for each in sessions:
-            each.cut()
-        await asyncio.sleep(0.01)  # lets the connections' ends be seen
+        for _ in range(2):  # one may have been accepted just now
+            for each in sessions:
+                each.cut()
+            await asyncio.sleep(0.01)  # lets the connections' ends be seen
 
 
 def _server_context(certificate: trustme.LeafCert) -> ssl.SSLContext:
