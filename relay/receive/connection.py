@@ -123,13 +123,14 @@ class Connection(Link):
 
         `progress`: the client owes us something new. What trickles in does not prolong its time.
         """
+        dialogue = self._dialogue
         try:
-            while self._stream and not self._waiting and self._step():
+            while not (self._busy or self._blocked or self._parted or dialogue.ended) and self._step(dialogue):
                 progress = True
         except TooMuchNoise:
             self._reply(replies.TOO_MUCH_NOISE)
             self._part(linger=True)
-        if self._dialogue.ended:
+        if dialogue.ended:
             self._part(linger=bool(self._stream))
         if self._parted:
             return
@@ -143,32 +144,26 @@ class Connection(Link):
         else:
             self._await_client(progress=progress)
 
-    @property
-    def _waiting(self) -> bool:
-        """True while what has come must wait, or is not wanted any more."""
-        return self._busy or self._blocked or self._parted or self._dialogue.ended
-
-    def _step(self) -> bool:
+    def _step(self, dialogue: Dialogue) -> bool:
         """Take one thing from what has come; False where it is not there as a whole."""
         if self._awaits_header:
             return self._read_header()
-        if self._dialogue.content is not None:
-            return self._read_content(self._dialogue.content)
+        if dialogue.content is not None:
+            return self._read_content(dialogue.content)
         try:
-            line = _CLIENT_HELLO if self._stream.begins(_CLIENT_HELLO) else self._stream.line()
+            line = self._stream.line()
+            if line is None:
+                if not self._stream.begins(_CLIENT_HELLO):
+                    return False
+                line = _CLIENT_HELLO  # its end may never come
+            self._reply(dialogue.hear(line))
         except LineTooLong:
-            self._reply(self._dialogue.overlong())
-            return True
-        if line is None:
-            return False
-        self._answer(line)
-        return True
-
-    def _answer(self, line: bytes) -> None:
-        try:
-            self._reply(self._dialogue.hear(line))
+            self._reply(dialogue.overlong())
+        except TooMuchNoise:
+            raise
         except Exception as error:  # noqa: BLE001 -- the edge: whatever it is, the client gets a reply
             self._reply(self._surprised(error))
+        return True
 
     def _read_content(self, content: Content) -> bool:
         rest = content.feed(self._stream.take())

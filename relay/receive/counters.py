@@ -36,10 +36,9 @@ class Counters:
     """Replies of 4xx and 5xx by their code."""
 
     def note(self, reply: bytes) -> None:
-        """Count a reply if it is one of 4xx or 5xx."""
-        if reply[:1] in b"45":
-            code = reply[:3].decode("ascii")
-            self.refused[code] = self.refused.get(code, 0) + 1
+        """Count a reply of 4xx or 5xx."""
+        code = reply[:3].decode("ascii")
+        self.refused[code] = self.refused.get(code, 0) + 1
 
 
 def publish(path: Path, counters: Counters, **more: Any) -> None:

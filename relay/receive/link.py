@@ -71,7 +71,8 @@ class Link(SMTP):
     def _reply(self, reply: bytes | None) -> None:
         """Have `reply` sent with the next flush."""
         if reply is not None:
-            self._reception.counters.note(reply)
+            if reply[0] in b"45":
+                self._reception.counters.note(reply)
             self._out += (reply, b"\r\n")
 
     def _flush(self) -> None:
@@ -79,7 +80,8 @@ class Link(SMTP):
             data = b"".join(self._out)
             self._out.clear()
             self._wire.write(data)
-        self._stream.relax(self._wire)
+        if self._stream.paused:
+            self._stream.relax(self._wire)
 
     # --- TLS ----------------------------------------------------------------------------------------------------------
 

@@ -40,7 +40,8 @@ class Stream:
         self._data = b""
         self._at = 0
         self._skipped = 0
-        self._paused = False
+        self.paused = False
+        """True while the source is not read."""
 
     def __len__(self) -> int:
         return len(self._data) - self._at
@@ -49,14 +50,14 @@ class Stream:
         """Take what came from `source`."""
         self._data = self._data[self._at :] + data if len(self._data) > self._at else data
         self._at = 0
-        if len(self._data) > _HIGH and not self._paused:
+        if len(self._data) > _HIGH and not self.paused:
             source.pause_reading()
-            self._paused = True
+            self.paused = True
 
     def relax(self, source: Source) -> None:
         """Go on reading `source` where it was paused and there is room again."""
-        if self._paused and len(self) < _LOW:
-            self._paused = False
+        if self.paused and len(self) < _LOW:
+            self.paused = False
             source.resume_reading()
 
     def line(self) -> bytes | None:
