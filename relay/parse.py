@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from functools import partial
 from typing import Protocol
 
 from relay import enclosure, mail, traces
@@ -27,6 +26,7 @@ CONTENT_NOT_KEPT = "content not kept: there was no room for more than counting t
 
 UNKNOWN_APP = "unknown app"
 
+_OURS = "x-error-mail-"
 _MAX_LABEL = 200
 """Characters of a value that our client put into a header, or that stands behind a label."""
 _MAX_LOCATION = 500
@@ -72,32 +72,32 @@ def _report(mail: Mail, apps: Iterable[App], *, size: int, cut: bool = False) ->
     message, trace = _message_and_trace(layout.text, found)
     trace = trace or enclosed.trace
     hint = _told_situation(mail) or situation(found, message)
-    told = partial(_told, mail, layout, enclosed)
-    record_id = told("record")
+    told = _told(mail, layout, enclosed)
+    record_id = told.get("record", "")
     return Report(
         form=_form(mail, layout, trace),
         subject=mail.subject,
         sender=mail.sender,
-        app=told("app") or _app_name(mail, apps),
-        level=level_named(told("level")) or layout.level or Level.ERROR,
-        logger=told("logger"),
-        location=told("location", limit=_MAX_LOCATION),
-        module=told("module"),
-        function=told("function"),
-        time=told("time"),
+        app=told.get("app", "") or _app_name(mail, apps),
+        level=level_named(told.get("level", "")) or layout.level or Level.ERROR,
+        logger=told.get("logger", ""),
+        location=told.get("location", ""),
+        module=told.get("module", ""),
+        function=told.get("function", ""),
+        time=told.get("time", ""),
         message=message,
         trace=trace,
-        environment=told("environment"),
-        host=told("host"),
-        release=told("release"),
-        process=told("process"),
-        thread=told("thread"),
+        environment=told.get("environment", ""),
+        host=told.get("host", ""),
+        release=told.get("release", ""),
+        process=told.get("process", ""),
+        thread=told.get("thread", ""),
         request=layout.request or enclosed.request,
         template="" if trace else without_arguments(message, enclosed.template, enclosed.arguments),
         app_package=enclosed.app_package,
-        count=_number(told("count"), 1, MAX_COUNT) or 1,
+        count=_number(told.get("count", ""), 1, MAX_COUNT) or 1,
         record_id=record_id if _RECORD_ID.fullmatch(record_id) else "",
-        dropped=_number(told("dropped"), 0, _MAX_DROPPED) or 0,
+        dropped=_number(told.get("dropped", ""), 0, _MAX_DROPPED) or 0,
         size=size,
         cut=cut,
         own="x-error-mail-relay" in mail.head.fields,
@@ -106,10 +106,21 @@ def _report(mail: Mail, apps: Iterable[App], *, size: int, cut: bool = False) ->
     )
 
 
-def _told(mail: Mail, layout: Layout, enclosed: Enclosure, name: str, *, limit: int = _MAX_LABEL) -> str:
+def _told(mail: Mail, layout: Layout, enclosed: Enclosure) -> dict[str, str]:
     """What our client put into its header, else what the text's label says, else what stands in the JSON."""
-    value = mail.head.text(f"x-error-mail-{name}", _MAX_LABEL) or one_line(layout.fields.get(name, ""), limit)
-    return value or enclosed.fields.get(name, "")
+    labelled = {
+        name: one_line(value, _MAX_LOCATION if name == "location" else _MAX_LABEL)
+        for name, value in layout.fields.items()
+    }
+    headed = {
+        name.removeprefix(_OURS): mail.head.text(name, _MAX_LABEL)
+        for name in mail.head.fields
+        if name.startswith(_OURS)
+    }
+    told = dict(enclosed.fields)
+    for source in (labelled, headed):
+        told.update({name: value for name, value in source.items() if value})
+    return told
 
 
 def _told_situation(mail: Mail) -> Hint | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 from relay.forms import request
 from relay.forms.layout import HEAD_LINES, Layout, level_named
@@ -23,7 +25,31 @@ _DOCUMENTED_NAMES = {
     "module": "module",
     "function": "function",
     "time": "time",
+    "message": "message",
 }
+MAX_LABEL = 200
+"""Characters of a line whose label is kept in memory; with the number of lines this bounds it."""
+MAX_KEPT_LABELS = 512
+
+
+class _Label(NamedTuple):
+    """What a line says, and the margin in front of it; `name` is "" for a line without a label."""
+
+    name: str = ""
+    margin: str = ""
+    value: str = ""
+
+
+def _label(line: str) -> _Label:
+    match = _DOCUMENTED.match(line)
+    name = _DOCUMENTED_NAMES.get(match["label"].lower(), "") if match else ""
+    return _Label(name, match["indent"], match["value"]) if match and name else _Label()
+
+
+@lru_cache(maxsize=MAX_KEPT_LABELS)
+def _kept_label(line: str) -> _Label:
+    """The label of a line; kept, since all but a few lines of these are the same in mail after mail."""
+    return _label(line)
 
 
 def read(lines: Sequence[str]) -> Layout | None:
@@ -34,14 +60,13 @@ def read(lines: Sequence[str]) -> Layout | None:
     for number, line in enumerate(lines):
         if not fields and number >= HEAD_LINES:
             return None
-        match = _DOCUMENTED.match(line)
-        label = match["label"].lower() if match else ""
-        if match and label == "message" and fields:
-            rest = [match["value"].lstrip(), *lines[number + 1 :]]
-            return _documented_with(fields, rest, match["indent"], lines[:first])
-        if match and label in _DOCUMENTED_NAMES and _DOCUMENTED_NAMES[label] not in fields:
-            first, indent = (first, indent) if fields else (number, match["indent"])
-            fields[_DOCUMENTED_NAMES[label]] = match["value"].strip()
+        name, margin, value = _label(line) if len(line) > MAX_LABEL else _kept_label(line)
+        if name == "message" and fields:
+            rest = [value.lstrip(), *lines[number + 1 :]]
+            return _documented_with(fields, rest, margin, lines[:first])
+        if name and name != "message" and name not in fields:
+            first, indent = (first, indent) if fields else (number, margin)
+            fields[name] = value.strip()
         elif fields and line.strip(" \t>"):
             return _documented_with(fields, lines[number:], indent, lines[:first])
     return _documented_with(fields, [], indent, lines[:first])

@@ -55,4 +55,4 @@ def read(lines: Iterable[str]) -> Facts:
         match = _LINE.match(line)
         if match and (label := label_of(match["name"])):
             found.setdefault(label, match["value"])
-    return facts(found)
+    return facts(found) if found else ()

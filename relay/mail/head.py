@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from binascii import Error, a2b_base64
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from relay.mail import charsets
 from relay.mail.printable import one_line
@@ -42,7 +43,9 @@ class Head:
     def text(self, name: str, limit: int) -> str:
         """The field on one line of at most `limit` characters, encoded words decoded (RFC 2047); "" if missing."""
         raw = self.fields.get(name)
-        return one_line(_decoded(_FOLDED.sub(b" ", raw).decode("utf-8", "replace")), limit) if raw else ""
+        if not raw:
+            return ""
+        return _kept_text(raw, limit) if len(raw) <= MAX_KEPT else _text(raw, limit)
 
     @property
     def kind(self) -> str:
@@ -91,6 +94,20 @@ def _fields(head: bytes) -> dict[str, bytes]:
             if len(fields) >= 100:
                 break
     return fields
+
+
+MAX_KEPT = 200
+"""Bytes of a field whose text is kept in memory; with the number of fields this bounds it."""
+
+
+@lru_cache(maxsize=1_024)
+def _kept_text(raw: bytes, limit: int) -> str:
+    """The text of a field; kept, since an app's mails have the same sender and subject again and again."""
+    return _text(raw, limit)
+
+
+def _text(raw: bytes, limit: int) -> str:
+    return one_line(_decoded(_FOLDED.sub(b" ", raw).decode("utf-8", "replace")), limit)
 
 
 def _decoded(text: str) -> str:
