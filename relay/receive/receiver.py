@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import resource
 import socket
 from collections.abc import Iterable, Sequence
@@ -42,6 +43,7 @@ class Receiver:
         self._reception = Reception(spool, limits, access or Access())
         self._servers: list[asyncio.Server] = []
         self._speaks_tls = False
+        self._unpublished = False
         self._clock: asyncio.Task[None] | None = None
 
     @property
@@ -116,11 +118,16 @@ class Receiver:
             self.publish(counters_file)
 
     def publish(self, path: Path) -> None:
-        """Write the counters to `path` as JSON; a disk that refuses only costs the figures."""
+        """Write the counters to `path` as JSON; a disk that refuses only costs the figures, and is told once."""
         try:
             publish(path, self._reception.counters, **self._reception.snapshot())
+            self._unpublished = False
         except OSError as error:
-            _log.warning("cannot publish the receiver's counters: %s", error.strerror)
+            if not self._unpublished:
+                _log.warning("cannot publish the receiver's counters: %s", error.strerror)
+            self._unpublished = True
+            with contextlib.suppress(OSError):
+                os.utime(path)  # at least a sign of life, which needs no room
 
 
 async def receive(

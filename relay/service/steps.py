@@ -7,6 +7,7 @@ or out of room, a spool that cannot be read) is waited for and named; anything e
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -54,7 +55,7 @@ class Trouble:
         self._told_at = 0.0
         self._words = ""
 
-    def met(self, error: RelayError) -> None:
+    def met(self, error: RelayError | OSError) -> None:
         """It is there (still)."""
         now = time.monotonic()
         if self._since is None or now - self._told_at >= LOG_EVERY:
@@ -94,6 +95,7 @@ class Worker:
         self._housekeeping = Housekeeping(ledger, self._reader, settings)
         self._stop = threading.Event()
         self._troubles = {name: Trouble(part) for name, part in _PARTS.items()}
+        self._waiting = 0
         self.failure: BaseException | None = None
         """What ended a thread, None while nothing has."""
         self._turned = dict.fromkeys(("sorting", "delivery"), time.monotonic())
@@ -110,13 +112,19 @@ class Worker:
         return Vitals(
             turns={name: now - at for name, at in self._turned.items()},
             longest_delivery=self._target.longest.total_seconds(),
-            unsorted=SpoolReader(self._places.spool).waiting(self._sort.sorted_to),
+            unsorted=self._unsorted(),
             receiver_seen_at=seen_at,
             receiver=counters,
             troubles={_PARTS[name]: words for name, trouble in self._troubles.items() if (words := trouble.lasting)},
             damaged=(len(self._reader.damage), sum(self._reader.damage.values())),
             free=_free(self._places),
         )
+
+    def _unsorted(self) -> int:
+        """How many mails wait in the spool; what it was when that could last be read."""
+        with contextlib.suppress(SpoolError):
+            self._waiting = SpoolReader(self._places.spool).waiting(self._sort.sorted_to)
+        return self._waiting
 
     def stop(self) -> None:
         """Let both threads end after the step at hand; a delivery that has not reached its final dot is broken off."""
@@ -163,7 +171,7 @@ class Worker:
         """Do one turn; return how long to wait before the next, in seconds."""
         try:
             busy = turn()
-        except LedgerBusy as error:
+        except (LedgerBusy, OSError) as error:
             self._troubles[name].met(error)
             return BUSY_PAUSE
         self._troubles[name].over()

@@ -128,7 +128,11 @@ class Log:
             mark = Mark(folder)
         except OSError as error:
             raise failure(folder, error) from error
-        spool_id, synced = _recover(folder)
+        try:
+            spool_id, synced = _recover(folder)
+        except OSError as error:
+            mark.close()
+            raise failure(folder, error) from error
         log = cls(folder, mark, spool_id=spool_id, synced=synced, segment_size=segment_size)
         log._begin()
         return log

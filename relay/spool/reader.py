@@ -7,8 +7,11 @@ the disk, and a cursor that was stored never points beyond what a power cut leav
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import logging
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +22,9 @@ from relay.model import Record
 from relay.spool import record, segment
 from relay.spool.scan import Found, Source, heads, walk
 from relay.spool.segment import HEADER_SIZE, read_header, segment_numbers, segment_path
+
+PATIENCE = 60.0
+"""Seconds for which a disk that gives errors is asked again, before what it does not give counts as lost."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,53 +50,62 @@ class SpoolReader:
         self._folder = folder
         self._source: Source | None = None
         self._source_of: tuple[int, int] | None = None
+        self._refused: tuple[float, float] | None = None
+        """When (monotonic seconds) the disk began to refuse, and last did."""
         self.damage: dict[int, int] = {}
         """Stretches that were synced and cannot be read back: their position and length in bytes."""
 
     @property
     def spool_id(self) -> str:
-        """32 hex digits; "" while there is no spool."""
-        header = segment.newest_header(self._folder, segment_numbers(self._folder))
+        """32 hex digits; "" while there is no spool. Raises SpoolError, as all here, where the disk cannot be read."""
+        with self._reading():
+            header = segment.newest_header(self._folder, segment_numbers(self._folder))
         return header.spool_id.hex() if header else ""
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise SpoolError(f"cannot read the spool in {self._folder}: {error.strerror}") from error
 
     def read(self, position: int, *, limit: int = 500, limit_bytes: int = 8 << 20) -> list[Record]:
         """Return the next records from `position` on, in order, at most `limit` and about `limit_bytes` of content.
 
-        [] means that nothing is there yet. What was damaged is left out, noted in `damage` and logged. Raises
-        SpoolError where the disk cannot be read.
+        [] means that nothing is there yet. What was damaged is left out, noted in `damage` and logged.
         """
         records: list[Record] = []
-        try:
+        with self._reading():
             for found in self._records(position):
                 records.append(found)
                 limit_bytes -= len(found.content)
                 if len(records) >= limit or limit_bytes <= 0:
                     break
-        except OSError as error:
-            raise SpoolError(f"cannot read the spool in {self._folder}: {error.strerror}") from error
         return records
 
     def end(self) -> int:
         """Return the position after the last complete record: a cursor beyond it belongs to another spool."""
-        stretches = list(self._stretches(0))
-        if not stretches:
-            return 0
-        newest = stretches[-1]
-        source = Source(segment_path(self._folder, newest.number))
-        end = newest.limit or HEADER_SIZE
-        for item in itertools.takewhile(lambda item: isinstance(item, Found), walk(source, end, newest.seed)):
-            end = item.end
-        source.close()
+        with self._reading():
+            stretches = list(self._stretches(0))
+            if not stretches:
+                return 0
+            newest = stretches[-1]
+            source = Source(segment_path(self._folder, newest.number))
+            end = newest.limit or HEADER_SIZE
+            for item in itertools.takewhile(lambda item: isinstance(item, Found), walk(source, end, newest.seed)):
+                end = item.end
+            source.close()
         return segment.position(newest.number, end)
 
     def waiting(self, position: int) -> int:
         """Return how many records stand at `position` and behind it, by their heads alone."""
         count = 0
-        for stretch in self._stretches(position):
-            with contextlib.suppress(FileNotFoundError):  # sorted and removed meanwhile
-                source = Source(segment_path(self._folder, stretch.number), limit=stretch.limit, piece=4096)
-                count += sum(1 for _ in heads(source, stretch.start, stretch.seed))
-                source.close()
+        with self._reading():
+            for stretch in self._stretches(position):
+                with contextlib.suppress(FileNotFoundError):  # sorted and removed meanwhile
+                    source = Source(segment_path(self._folder, stretch.number), limit=stretch.limit, piece=4096)
+                    count += sum(1 for _ in heads(source, stretch.start, stretch.seed))
+                    source.close()
         return count
 
     def release(self, position: int) -> None:
@@ -119,6 +134,7 @@ class SpoolReader:
             source = self._opened(stretch)
             for item in walk(source, stretch.start, stretch.seed):
                 at = segment.position(stretch.number, item.offset)
+                self._be_patient(source, whole=isinstance(item, Found))
                 if isinstance(item, Found):
                     end = segment.position(stretch.number, item.end)
                     yield record.decode(item.head, item.body, position=at, end=end)
@@ -126,6 +142,17 @@ class SpoolReader:
                     return
                 elif at < stretch.synced:
                     self._note(at, item.end - item.offset)
+
+    def _be_patient(self, source: Source, *, whole: bool) -> None:
+        """Take what the disk refuses to give for lost only once it has refused for long. Raises OSError till then."""
+        if whole or not source.unreadable:
+            return
+        now = time.monotonic()
+        began, last = self._refused or (now, now)
+        self._refused = (began if now - last < PATIENCE else now, now)
+        if now - self._refused[0] < PATIENCE:
+            self.close()  # with what it has read
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     def _stretches(self, place: int) -> Iterator[_Stretch]:
         """What is to be read from `place` on, segment by segment."""

@@ -45,6 +45,8 @@ class Source:
         self._piece_size = piece
         self._start = 0
         self._piece = b""
+        self.unreadable = False
+        """Whether the disk refused to give some of it."""
 
     def get(self, offset: int, length: int) -> bytes:
         """Return `length` bytes from `offset` on, fewer at the end."""
@@ -64,6 +66,7 @@ class Source:
         except OSError as error:
             if error.errno != errno.EIO:
                 raise
+            self.unreadable = True
             if length <= _BLOCK:
                 return bytes(length)
         edges = range(offset - offset % _BLOCK + _BLOCK, offset + length, _BLOCK)

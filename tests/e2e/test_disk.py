@@ -1,0 +1,189 @@
+"""The real processes on disks that are full, fail, or hold a damaged ledger: mail is taken as long as it can be."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import smtplib
+import sqlite3
+import urllib.error
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from relay.ledger import sqlite_url
+from tests.disks import FailingDisk, fill, small_disk
+from tests.e2e.processes import Relay, wait_for
+
+pytestmark = pytest.mark.e2e
+BODY = "Subject: App Failed\r\n\r\nthe disk is full\r\n"
+LONG = "a@" + ".".join(["d" * 60] * 4)
+"""A sender's address: what is kept of a mail that is only counted."""
+
+
+def send(port: int, body: str = BODY, times: int = 1, sender: str = "app@example.com") -> list[int]:
+    """Send so many mails in one session; returns the replies' codes."""
+    codes = []
+    with smtplib.SMTP("127.0.0.1", port, timeout=60) as client:
+        for _ in range(times):
+            try:
+                client.sendmail(sender, ["a@example.com"], body)
+            except smtplib.SMTPDataError as refusal:
+                codes.append(refusal.smtp_code)
+            else:
+                codes.append(250)
+    return codes
+
+
+def readiness(relay: Relay) -> dict[str, str]:
+    """What /readyz says; {} while nobody answers."""
+    try:
+        return json.loads(relay.get("/readyz"))
+    except urllib.error.HTTPError as unready:
+        return json.loads(unready.read())
+    except OSError:
+        return {}
+
+
+def says(relay: Relay, part: str, words: str) -> Callable[[], bool]:
+    return lambda: words in str(readiness(relay).get(part, ""))
+
+
+def all_sorted(relay: Relay, accepted: int) -> Callable[[], bool]:
+    """Whether every accepted mail is in the books, which balance."""
+
+    def settled() -> bool:
+        status = relay.status()
+        assert status["balanced"]
+        assert status["received"] <= accepted
+        return status["received"] == accepted and status["spooled_unsorted"] == 0
+
+    return settled
+
+
+# --- Full -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", 12) as folder:
+        yield folder
+
+
+def test_full_disk_leaves_the_count_then_a_452_and_recovers_by_itself(disk: Path, tmp_path: Path):
+    """Spool and ledger on it, both processes killed while it is full."""
+    with Relay(tmp_path / "relay", storage={"data_dir": disk / "data"}) as relay:
+        codes = send(relay.smtp_port, times=3)
+        wait_for(all_sorted(relay, 3), "the first mails to be sorted")
+        ballast = fill(disk)
+        codes += send(relay.smtp_port, BODY + "x" * 60_000, times=10)
+        assert codes == [250] * 13
+        wait_for(says(relay, "disk", "is full"), "the full disk to be shown")
+        relay.kill("receiver")
+        relay.kill("worker")
+        codes += send(relay.smtp_port, BODY + "x" * 60_000, times=10)
+        assert codes == [250] * 23, "the reserve outlives a restart"
+        while codes[-1] == 250:
+            assert len(codes) < 20_000
+            codes += send(relay.smtp_port, sender=LONG, times=500)
+        assert set(codes) == {250, 452}
+        wait_for(says(relay, "ledger", "full"), "the ledger's trouble to be shown")
+        ballast.unlink()
+        wait_for(lambda: send(relay.smtp_port) == [250], "mails to be taken again")
+        wait_for(all_sorted(relay, codes.count(250) + 1), "everything to be sorted")
+        wait_for(says(relay, "disk", "has room"), "the room to be shown")
+
+
+@pytest.mark.parametrize("full", ["spool", "ledger"])
+def test_one_full_disk_of_two_costs_no_mail(disk: Path, tmp_path: Path, full: str):
+    elsewhere = tmp_path / "elsewhere"
+    places = {"spool": (disk / "data", elsewhere / "ledger.db"), "ledger": (elsewhere, disk / "ledger.db")}
+    data_dir, ledger = places[full]
+    with Relay(tmp_path / "relay", storage={"data_dir": data_dir, "ledger": sqlite_url(ledger)}) as relay:
+        assert send(relay.smtp_port) == [250]
+        wait_for(all_sorted(relay, 1), "the first mail to be sorted")
+        ballast = fill(disk)
+        assert send(relay.smtp_port, BODY + "x" * 60_000, times=50) == [250] * 50
+        if full == "ledger":
+            wait_for(says(relay, "ledger", "full"), "the ledger's trouble to be shown")
+        ballast.unlink()
+        wait_for(all_sorted(relay, 51), "everything to be sorted")
+
+
+# --- Failing ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def failing(tmp_path: Path) -> FailingDisk:
+    return FailingDisk(tmp_path)
+
+
+def test_disk_that_fails_costs_a_452_and_no_mail_that_was_taken(failing: FailingDisk, tmp_path: Path):
+    """Errors at each kind of call on the spool, then on the ledger: what got 250 is counted once, nothing else is."""
+    relay = Relay(tmp_path / "relay")
+    relay.environ.update(failing.environ)
+    with relay:
+        codes = send(relay.smtp_port)
+        for calls in (["pwrite"], ["fsync"], ["fsync", "rename"]):
+            for error in (errno.EIO, errno.EROFS):
+                for call in calls:
+                    failing.fail(call, error, "/spool/0" if call != "rename" else "/spool/")
+                    refused = send(relay.smtp_port, times=2)
+                    assert refused == [452, 452], call
+                failing.work()
+                codes += send(relay.smtp_port, times=2)
+        assert codes == [250] * 13
+        failing.fail("pread", errno.EIO, "/spool/0")
+        codes += send(relay.smtp_port, times=5)
+        wait_for(says(relay, "spool", "Input/output error"), "the spool's trouble to be shown")
+        for call in ("pwrite", "fsync"):
+            failing.fail(call, errno.EIO, "ledger.db")
+            codes += send(relay.smtp_port, times=5)
+            wait_for(says(relay, "ledger", "disk I/O error"), "the ledger's trouble to be shown")
+        failing.work()
+        assert codes == [250] * 28
+
+        wait_for(all_sorted(relay, 28), "everything to be sorted")
+        wait_for(lambda: not {"ledger", "spool"} & readiness(relay).keys(), "the troubles to be over")
+
+
+# --- Damaged ----------------------------------------------------------------------------------------------------------
+
+
+def test_worker_waits_for_a_damaged_ledger_to_be_repaired_while_mail_is_taken(tmp_path: Path):
+    relay = Relay(tmp_path / "relay", admins=["one@example.com"])
+    with relay:
+        assert send(relay.smtp_port, times=3) == [250] * 3
+        wait_for(all_sorted(relay, 3), "the first mails to be sorted")
+    with (relay.data / "ledger.db").open("r+b") as file:
+        file.write(os.urandom(20))
+    with relay:
+        assert send(relay.smtp_port, times=2) == [250] * 2
+        wait_for(says(relay, "ledger", "`relay repair` saves what can be read"), "the damage to be shown")
+        assert relay.get("/livez")
+        assert relay.run("status").stderr.startswith("the ledger is damaged")
+        line = relay.said("the worker waits; mail is still taken")
+        assert line is not None
+        assert "relay repair" in line["why"]
+        done = relay.run("repair")
+        wait_for(all_sorted(relay, 5), "everything to be sorted")
+
+    assert done.returncode == 0, done.stderr
+    assert "the old file is kept as" in done.stdout
+    assert "2 mails stand in the spool" in done.stdout
+    assert len(list(relay.data.glob("ledger.db.damaged-*"))) == 1
+
+
+def test_worker_waits_over_a_ledger_of_a_later_release_while_mail_is_taken(tmp_path: Path):
+    relay = Relay(tmp_path / "relay")
+    with relay:
+        assert send(relay.smtp_port) == [250]
+        wait_for(all_sorted(relay, 1), "the first mail to be sorted")
+    with sqlite3.connect(relay.data / "ledger.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with relay:
+        wait_for(says(relay, "ledger", "of a later release (schema 9999); run that release"), "the reason to be shown")
+        assert send(relay.smtp_port) == [250]
