@@ -11,18 +11,21 @@ from collections.abc import Sequence
 from relay.traces.frames import Error, Frame, Origin, Trace, by_lines
 
 NAME = ".NET"
-MARKS = ("   at ",)
+MARKS = ("  at ", "   bei ", "   à ", "   en ", "   in ", "   em ", "   в ", "   在 ")
 
 _FRAME = re.compile(
-    r"\s+at (?P<name>[\w.`+<>\[\],|$&*-]+)\((?P<arguments>|[^()]* [^()]*)\)(?: in (?P<file>.+):line \d+)?$"
+    r"\s+(?:at|bei|à|en|in|em|в|在) (?:\(wrapper [\w-]{1,40}\) )?(?P<name>[\w.`+<>\[\],|$&*-]+) ?"
+    r"\((?:|(?=[^() ]* )[^()]{1,2000})\)(?: \[0x[0-9a-f]{1,8}\])?"
+    r"(?: (?:in|dans|en|na|em|в|位置) .+:(?:\w{1,10} )?\d+\.? ?)?(?:<---)?$"
 )
+"""Mono has a blank before the arguments and an offset behind; .NET Framework speaks the language of its Windows."""
 _HEAD = re.compile(
-    r"(?:Unhandled [Ee]xception[.:] )?(?P<type>(?:[A-Za-z_]\w*\.)+[A-Z]\w*(?:`\d+)?)(?: \(0x[0-9A-F]+\))?"
-    r"(?:: (?P<message>.*))?$"
+    r"(?:(?:\[ERROR\] FATAL )?(?i:Unhandled exception)[.:] )?(?P<type>(?:[A-Za-z_]\w*\.)+[A-Z]\w*(?:`\d+)?)"
+    r"(?: \(0x[0-9A-F]+\))?(?:: (?P<message>.*))?$"
 )
 _INNER = " ---> "
 _INNER_END = "--- End of inner exception stack trace ---"
-_STATE_MACHINE = re.compile(r"<(?P<method>\w+)>[a-z]__[\w|]+(?:\.MoveNext)?")
+_STATE_MACHINE = re.compile(r"<(?P<method>\w+)>[a-z]__[\w|]+(?:\[[^\]]*\])?(?:\.MoveNext|\.<>m__\w+)?")
 _CLOSURE_CLASS = re.compile(r"<>c(?:__DisplayClass[\w]+)?\.")
 _GENERIC = re.compile(r"`\d+|\[[^\]]*\]")
 _NAMESPACES = """
@@ -42,7 +45,7 @@ def read(lines: Sequence[str]) -> Trace | None:
     frames: list[Frame] = []
     start = end = head_at = -1
     for number, line in enumerate(lines):
-        if " at " in line and (match := _FRAME.match(line)):
+        if "(" in line and (match := _FRAME.match(line)):
             if start < 0:
                 heads = heads if number - head_at <= _HEAD_WITHIN else []
                 start = head_at if heads else number
@@ -75,6 +78,7 @@ def _error(head: tuple[str, str], frames: list[Frame]) -> Error:
 
 
 def _frame(match: re.Match[str]) -> Frame:
-    name = _GENERIC.sub("", _STATE_MACHINE.sub(r"\g<method>", _CLOSURE_CLASS.sub("", match["name"])))
+    name = _STATE_MACHINE.sub(r"\g<method>", _CLOSURE_CLASS.sub("", match["name"]))
+    name = _GENERIC.sub("", name).replace("+", ".")
     class_, _, method = name.rpartition(".")
     return Frame(class_, method, Origin.LIBRARY if name.startswith(_LIBRARIES) else Origin.APP)

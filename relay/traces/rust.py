@@ -14,7 +14,7 @@ MARKS = ("panicked at ", "tack backtrace:")
 _HEAD = re.compile(
     r"(?:.*\s)?thread '.*' (?:\(\d+\) )?panicked at (?:'(?P<message>.*)', )?(?P<file>[^\s:]+):\d+:\d+:?$"
 )
-_FRAME = re.compile(r"\s+\d+: (?:0x[0-9a-f]+ - )?(?P<function>\S.*)$")
+_FRAME = re.compile(r"\s+\d+: +(?:0x[0-9a-f]+ - )?(?P<function>\S.*)$")
 _AT = re.compile(r"\s+at (?P<file>.+?)(?::\d+){0,2}$")
 _HASH = re.compile(r"::h[0-9a-f]{16}$")
 _CLOSURE = re.compile(r"(?:::\{\{closure\}\}(?:#\d+)?)+")

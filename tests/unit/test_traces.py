@@ -396,6 +396,36 @@ def test_dotnet_inner_exceptions_async_methods_and_lambdas():
     ]
 
 
+def test_dotnet_as_mono_prints_it():
+    text = (
+        "Unhandled Exception:\nShop.CartException: Cart 7 ---> System.FormatException: bad\n"
+        "  at System.Int32.Parse (System.String s) [0x00019] in <12b418a7818c4ca0893feeaaf67f1e7f>:0 \n"
+        "  at Shop.Cart`1+<Total>c__AnonStorey2[TItem].<>m__0 (System.String s) [0x0002d] in /src/Cart.cs:40 \n"
+        "   --- End of inner exception stack trace ---\n"
+        "  at Shop.Cart`1[TItem].Total (System.Collections.Generic.List`1[T] items) [0x00075] in /src/Cart.cs:91 \n"
+        "  at (wrapper runtime-invoke) Shop.Program.Main () [0x00000] in /src/Cart.cs:9 <---\n"
+    )
+
+    assert outline(text) == [("System.FormatException", ["Total"]), ("Shop.CartException", ["Main", "Total"])]
+    assert {frame.file for frame in counted(read(text))[0]} == {"Shop.Cart"}
+
+
+@pytest.mark.parametrize(
+    ("at", "place"),
+    [
+        ("bei", "in C:\\src\\Cart.cs:Zeile 12."),
+        ("à", "dans C:\\src\\Cart.cs:ligne 12"),
+        ("в", "в C:\\Cart.cs:строка 12"),
+    ],
+)
+def test_dotnet_framework_speaks_the_language_of_its_windows(at, place):
+    text = (
+        f"System.ArgumentException: nein\n   {at} System.X.Throw(String s)\n   {at} Shop.Cart.Add(String key) {place}\n"
+    )
+
+    assert outline(text) == [("System.ArgumentException", ["Add"])]
+
+
 def test_dotnet_framework_puts_the_chain_on_one_line():
     text = (
         "Unhandled Exception: Shop.CartException: Cart 7 ---> System.ArgumentNullException: Value cannot be null.\n"
@@ -421,6 +451,18 @@ def test_rust_panics_of_older_releases_and_backtraces_of_errors():
 
     assert read(old).errors[0].message == "no cart 5"
     assert outline(anyhow) == [("", ["shop::cart::total"])]
+
+
+def test_rust_backtraces_with_addresses():
+    text = """stack backtrace:
+   0:     0x55d0e2a1c8d4 - std::panicking::begin_panic::h8a1b2c3d4e5f6071
+                               at /rustc/x/library/std/src/panicking.rs:93:5
+   1:     0x55d0e2a1c8d4 - shop::cart::total::h8a1b2c3d4e5f6071
+                               at /home/ada/shop/src/cart.rs:3:9
+"""
+
+    assert outline(f"thread 'main' panicked at src/cart.rs:3:9:\nno 5\n{text}") == [("panic", ["shop::cart::total"])]
+    assert outline(text) == [("", ["shop::cart::total"])]
 
 
 # --- Whose code it is -------------------------------------------------------------------------------------------------
