@@ -155,13 +155,13 @@ class SpoolWriter:
             return SpoolError("cannot write to the spool; the receiver's log says more")
 
     def _end_group(self, loop: asyncio.AbstractEventLoop, group: _Group, outcome: int | SpoolError) -> None:
+        self._begin_group(loop)  # first: the disk works while the answers go out
         if isinstance(outcome, SpoolError):
             _refuse(group, outcome)
         else:
             self.records += len(group)
             self.syncs += 1
             _answer(group, outcome)
-        self._begin_group(loop)
 
     async def close(self) -> None:
         """Refuse further appends, wait for those under way, close the files."""
