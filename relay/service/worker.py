@@ -33,6 +33,8 @@ log = structlog.get_logger()
 
 MEMORY = 2**30
 """Bytes of data the worker may have; a mail that needs more is one that kills."""
+MODESTY = 5
+"""By so much the worker yields the processor: where both are busy, the receiver answers first."""
 LOOK_AGAIN = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds between two looks at state that cannot be used; the last one repeats."""
 
@@ -130,6 +132,7 @@ def be_child(order: Mapping[str, Any], bound: Sequence[socket.socket], lifeline:
     settings = Settings.model_validate(order["tables"])
     logs.configure(settings.log.format, settings.log.level)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    os.nice(MODESTY)
     try:
         return run(settings, bound, lifeline)
     except RelayError as error:
