@@ -67,7 +67,8 @@ class Parameteriser:
         for starts, gate in _GATES.items():
             named = {f"{starts}{number}": rule for number, rule in enumerate(rules) if starts in rule.starts}
             if named:
-                gated.append(f"{gate}(?:{'|'.join(f'(?P<{name}>{rule.pattern})' for name, rule in named.items())})")
+                # An empty group at its end names the rule: at its beginning it would cost where the rule does not fit.
+                gated.append(f"{gate}(?:{'|'.join(f'(?:{rule.pattern})(?P<{name}>)' for name, rule in named.items())})")
             self._by_group |= {name: rule for name, rule in named.items() if rule.kind}
         self._pattern = re.compile("|".join(gated))
 
