@@ -74,7 +74,10 @@ def _heads(line: str) -> list[tuple[str, str]]:
 
 
 def _error(head: tuple[str, str], frames: list[Frame]) -> Error:
-    return Error(type=head[0], message=head[1], frames=tuple(reversed(frames)))
+    type_, message = head
+    if type_ == "System.AggregateException":
+        message = message.partition(" (")[0]  # those of its members follow, each in parentheses, however many there are
+    return Error(type=type_, message=message, frames=tuple(reversed(frames)))
 
 
 def _frame(match: re.Match[str]) -> Frame:

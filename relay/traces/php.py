@@ -56,6 +56,8 @@ Illuminate Laravel Symfony Doctrine Twig Monolog GuzzleHttp Psr Composer PHPUnit
 Phalcon CodeIgniter Livewire Filament Spatie League Carbon Ramsey Predis Aws Google Stripe
 """
 _LIBRARIES = tuple(f"{name}\\" for name in _NAMESPACES.split())
+_LIBRARY_FOLDER = re.compile(r"[\\/](?:vendor|wp-includes|wp-admin)[\\/]")
+"""Composer's folder, and WordPress' own code around themes and plugins."""
 _HEADING = ("Stack trace:", "[stacktrace]")
 _PREVIOUS = "[previous exception]"
 """Monolog puts the causes last."""
@@ -141,11 +143,16 @@ def _frames(lines: Sequence[str], number: int) -> tuple[list[Frame], int]:
 def _frame(match: re.Match[str]) -> Frame:
     path = match["path"] or ""
     function = match["function"].replace("\\\\", "\\").replace("{closure}", "closure")
-    library = not path or "/vendor/" in path.replace("\\", "/") or function.startswith(_LIBRARIES)
-    return Frame(app_file(path) if path else "", function, Origin.LIBRARY if library else Origin.APP)
+    origin = Origin.LIBRARY if not path or function.startswith(_LIBRARIES) else _origin(path)
+    return Frame(app_file(path) if path else "", function, origin)
+
+
+def _origin(path: str) -> Origin:
+    return Origin.LIBRARY if _LIBRARY_FOLDER.search(path) else Origin.APP
 
 
 def _error(head: _Head, frames: list[Frame]) -> Error:
-    if not frames and head.path:
-        frames = [Frame(app_file(head.path), "", Origin.APP)]
+    """The file that threw is named above the calls; it tells where no call is in a file of the app."""
+    if head.path and all(frame.origin is Origin.LIBRARY for frame in frames):
+        frames = [Frame(app_file(head.path), "", _origin(head.path)), *frames]
     return Error(type=head.type, message=head.message, frames=tuple(reversed(frames)))

@@ -357,6 +357,16 @@ def test_php_errors_that_are_told_on_one_line(line, type_, message, frame):
     assert f"before\n{line}\nafter"[found.start : found.end] == line
 
 
+def test_a_php_error_below_hooks_is_told_by_the_file_that_threw():
+    text = (
+        "PHP Fatal error:  Uncaught Error: no x in /srv/html/wp-content/plugins/shop/{}.php:3\nStack trace:\n"
+        "#0 /srv/html/wp-includes/class-wp-hook.php(308): {{closure}}('x')\n#1 {{main}}\n"
+    )
+
+    assert [frame.file for frame in counted(read(text.format("a")))[0]] == ["shop/a.php"]
+    assert [frame.file for frame in counted(read(text.format("b")))[0]] == ["shop/b.php"]
+
+
 @pytest.mark.parametrize("line", ["Warning: bad on line 7", "stopped (line 3 of 4)", "no Uncaught PHP Exception x"])
 def test_what_only_sounds_like_php_is_no_trace(line):
     assert find(line) is None
@@ -424,6 +434,13 @@ def test_dotnet_framework_speaks_the_language_of_its_windows(at, place):
     )
 
     assert outline(text) == [("System.ArgumentException", ["Add"])]
+
+
+def test_dotnet_aggregates_are_not_told_by_the_number_of_their_members():
+    head = "System.AggregateException: One or more errors occurred. (no 5)"
+    rest = " ---> Shop.Lost: no 5\n   at Shop.Cart.Add(String a)\n"
+
+    assert read(head + rest).errors == read(f"{head} (no 7) (no 8){rest}").errors
 
 
 def test_dotnet_framework_puts_the_chain_on_one_line():

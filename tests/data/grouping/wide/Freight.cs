@@ -39,9 +39,14 @@ namespace Freight.Dock
             string missing = null;
             if (which == "count.type") return int.Parse(Env("TEXT"));
             if (which == "count.msg") return new Dictionary<string, int>()[Env("NAME")];
-            if (which == "count.func") return boxes.Select(each => missing.Length).Sum();
+            if (which == "count.func") return Tally(boxes, missing);
             if (which == "count.arg") throw new ArgumentOutOfRangeException("boxes", Env("AMOUNT"), "Too many of them");
             return missing.Length;
+        }
+
+        int Tally(List<string> boxes, string missing)
+        {
+            return boxes.Select(each => missing.Length).Sum();
         }
 
         public async Task Sail(string ship)
