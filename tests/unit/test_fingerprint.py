@@ -69,43 +69,45 @@ def raised(error):
     return f'Traceback (most recent call last):\n  File "/srv/shop/shop/cart.py", line 5, in total\n    x()\n{error}'
 
 
-@pytest.mark.parametrize(
-    ("older", "newer"),
-    [
-        ("asyncio.exceptions.TimeoutError", "TimeoutError"),
-        ("socket.timeout: timed out", "TimeoutError: timed out"),
-        ("re.error: missing ) at position 4", "re.PatternError: missing ) at position 4"),
-        ("SyntaxError: invalid syntax", "SyntaxError: expected ':'"),
-        ("NameError: name 'totl' is not defined", "NameError: name 'totl' is not defined. Did you mean: 'total'?"),
-        ("NameError: name 'io' is not defined", "NameError: name 'io' is not defined. Did you forget to import 'io'?"),
-        (
-            "AttributeError: module 'random' has no attribute 'x'",
-            "AttributeError: module 'random' has no attribute 'x' (consider renaming 'random.py' since so is json)",
-        ),
-        ("TypeError: add() missing 1 required positional argument: 'x'",
-         "TypeError: Cart.add() missing 1 required positional argument: 'x'"),
-        ("AttributeError: can't set attribute", "AttributeError: can't set attribute 'price'"),
-        ("AttributeError: can't set attribute", "AttributeError: property 'price' of 'Item' object has no setter"),
-        ("AttributeError: can't delete attribute", "AttributeError: property 'price' of 'Item' object has no deleter"),
-        ("AttributeError: unreadable attribute", "AttributeError: property 'price' of 'Item' object has no getter"),
-        ("UnboundLocalError: local variable 'x' referenced before assignment",
-         "UnboundLocalError: cannot access local variable 'x' where it is not associated with a value"),
-        ("NameError: free variable 'x' referenced before assignment in enclosing scope",
-         "NameError: cannot access free variable 'x' where it is not associated with a value in enclosing scope"),
-        ("TypeError: Can't instantiate abstract class Cart with abstract methods add",
-         "TypeError: Can't instantiate abstract class Cart without an implementation for abstract method 'add'"),
-        ("TypeError: int() argument must be a string, a bytes-like object or a number, not 'list'",
-         "TypeError: int() argument must be a string, a bytes-like object or a real number, not 'list'"),
-        ("TypeError: unhashable type: 'list'", "TypeError: cannot use 'list' as a dict key (unhashable type: 'list')"),
-        ("ZeroDivisionError: integer division or modulo by zero", "ZeroDivisionError: division by zero"),
-        ("RecursionError: maximum recursion depth exceeded in comparison",
-         "RecursionError: maximum recursion depth exceeded"),
-        ("json.decoder.JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 8 (char 7)",
-         "json.decoder.JSONDecodeError: Illegal trailing comma before end of object: line 1 column 7 (char 6)"),
-        ("json.decoder.JSONDecodeError: Expecting value: line 1 column 4 (char 3)",
-         "json.decoder.JSONDecodeError: Illegal trailing comma before end of array: line 1 column 3 (char 2)"),
-    ],
-)  # fmt: skip
+REWORDED = [
+    ("asyncio.exceptions.TimeoutError", "TimeoutError"),
+    ("socket.timeout: timed out", "TimeoutError: timed out"),
+    ("re.error: missing ) at position 4", "re.PatternError: missing ) at position 4"),
+    ("SyntaxError: invalid syntax", "SyntaxError: expected ':'"),
+    ("NameError: name 'totl' is not defined", "NameError: name 'totl' is not defined. Did you mean: 'total'?"),
+    ("NameError: name 'io' is not defined", "NameError: name 'io' is not defined. Did you forget to import 'io'?"),
+    (
+        "AttributeError: module 'random' has no attribute 'x'",
+        "AttributeError: module 'random' has no attribute 'x' (consider renaming 'random.py' since so is json)",
+    ),
+    ("TypeError: add() missing 1 required positional argument: 'x'",
+     "TypeError: Cart.add() missing 1 required positional argument: 'x'"),
+    ("AttributeError: can't set attribute", "AttributeError: can't set attribute 'price'"),
+    ("AttributeError: can't set attribute", "AttributeError: property 'price' of 'Item' object has no setter"),
+    ("AttributeError: can't delete attribute", "AttributeError: property 'price' of 'Item' object has no deleter"),
+    ("AttributeError: unreadable attribute", "AttributeError: unreadable attribute 'price'"),
+    ("AttributeError: unreadable attribute", "AttributeError: property 'price' of 'Item' object has no getter"),
+    ("UnboundLocalError: local variable 'x' referenced before assignment",
+     "UnboundLocalError: cannot access local variable 'x' where it is not associated with a value"),
+    ("NameError: free variable 'x' referenced before assignment in enclosing scope",
+     "NameError: cannot access free variable 'x' where it is not associated with a value in enclosing scope"),
+    ("TypeError: Can't instantiate abstract class Cart with abstract methods add",
+     "TypeError: Can't instantiate abstract class Cart without an implementation for abstract method 'add'"),
+    ("TypeError: int() argument must be a string, a bytes-like object or a number, not 'list'",
+     "TypeError: int() argument must be a string, a bytes-like object or a real number, not 'list'"),
+    ("TypeError: unhashable type: 'list'", "TypeError: cannot use 'list' as a dict key (unhashable type: 'list')"),
+    ("ZeroDivisionError: integer division or modulo by zero", "ZeroDivisionError: division by zero"),
+    ("RecursionError: maximum recursion depth exceeded in comparison",
+     "RecursionError: maximum recursion depth exceeded"),
+    ("json.decoder.JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 8 (char 7)",
+     "json.decoder.JSONDecodeError: Illegal trailing comma before end of object: line 1 column 7 (char 6)"),
+    ("json.decoder.JSONDecodeError: Expecting value: line 1 column 4 (char 3)",
+     "json.decoder.JSONDecodeError: Illegal trailing comma before end of array: line 1 column 3 (char 2)"),
+]  # fmt: skip
+"""What one version of Python printed, and another."""
+
+
+@pytest.mark.parametrize(("older", "newer"), REWORDED)
 def test_an_error_that_python_worded_anew_is_the_same_error(older, newer):
     assert same(raised(older), raised(newer))
     assert not same(raised(older), raised("AttributeError: 'Cart' object has no attribute 'price'"))

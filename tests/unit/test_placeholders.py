@@ -16,27 +16,27 @@ def test_what_was_replaced_is_told_in_order():
     assert template.found == (("number", "17"), ("email", "ada@example.org"), ("duration", "3.2 s"))
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("lost [1, 2, 3] here", "lost [40] here"),
-        ("lost [1, 2, 3] here", "lost [] here"),
-        ('got {"user": "ada", "n": 3} here', 'got {"n": [1, {"a": "]"}], "user": "bo"} here'),
-        ("got {'a': \"it's\"} here", "got {} here"),
-        ('got {"cut": "off in the mid', 'got {"cut": [1, 2'),
-        ("delete blk_1 now", "delete blk_-1 blk_22 blk_333 now"),
-        ("ids: 1, 2, 3", "ids: 7"),
-        ("1 error in 1 file", "3 errors in 2 files"),
-        ("retry at 10.0.0.1", "retry at db.example.org"),
-        ("host down at 10.0.0.1 (db.example.org)", "host down at 10.0.0.1 ()"),
-        ("a  b\tc", "a b c"),
-        ("token [masked] is bad", "token 'abc' is bad"),
-        ("key session:b[masked]7 is bad", "key session:4711 is bad"),
-        ('token "abc" is bad', 'token ..."bc d"... is bad'),
-        ("https://ada:pw@example.org/x is down", "https://[masked]@example.org/x is down"),
-        ("see https://example.org/?token=abc&x=1 now", "see https://example.org/?token=[masked]&x=2 now"),
-    ],
-)
+EQUAL = [
+    ("lost [1, 2, 3] here", "lost [40] here"),
+    ("lost [1, 2, 3] here", "lost [] here"),
+    ('got {"user": "ada", "n": 3} here', 'got {"n": [1, {"a": "]"}], "user": "bo"} here'),
+    ("got {'a': \"it's\"} here", "got {} here"),
+    ('got {"cut": "off in the mid', 'got {"cut": [1, 2'),
+    ("delete blk_1 now", "delete blk_-1 blk_22 blk_333 now"),
+    ("ids: 1, 2, 3", "ids: 7"),
+    ("1 error in 1 file", "3 errors in 2 files"),
+    ("retry at 10.0.0.1", "retry at db.example.org"),
+    ("host down at 10.0.0.1 (db.example.org)", "host down at 10.0.0.1 ()"),
+    ("a  b\tc", "a b c"),
+    ("token [masked] is bad", "token 'abc' is bad"),
+    ("key session:b[masked]7 is bad", "key session:4711 is bad"),
+    ('token "abc" is bad', 'token ..."bc d"... is bad'),
+    ("https://ada:pw@example.org/x is down", "https://[masked]@example.org/x is down"),
+    ("see https://example.org/?token=abc&x=1 now", "see https://example.org/?token=[masked]&x=2 now"),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), EQUAL)
 def test_lists_kinds_and_plurals_make_no_difference(one, other):
     assert parameterise(one).key == parameterise(other).key
 

@@ -1,0 +1,153 @@
+"""Each rule of each table is there for something: without it, what it is for comes out otherwise.
+
+The table of `patterns` has the same in test_patterns, with the very text each rule makes.
+"""
+
+import re
+
+import pytest
+
+from relay import forms, placeholders, traces
+from relay.forms import logline
+from relay.parse import parse_text
+from relay.traces import paths, wording
+from tests.unit.test_fingerprint import REWORDED, raised, same
+from tests.unit.test_placeholders import EQUAL
+
+NEVER = re.compile(r"(?!)()")
+TRACED = {
+    "python": 'Traceback (most recent call last):\n  File "/srv/shop/cart.py", line 7, in total\n    x\nKeyError: 5',
+    "rust": "thread 'main' panicked at src/cart.rs:3:9:\nno 5",
+    "javascript": "TypeError: no 5\n    at total (/srv/shop/cart.js:3:9)",
+    "java": "java.lang.IllegalStateException: no 5\n\tat org.shop.Cart.total(Cart.java:7)",
+    "ruby": "cart.rb:7:in `total': no 5 (KeyError)\n\tfrom cart.rb:9:in `<main>'",
+    "go": "panic: no 5\n\ngoroutine 1 [running]:\nmain.total()\n\t/srv/shop/cart.go:7 +0x1d",
+    "php": "Uncaught Lost: no 5 in /srv/Cart.php:7\nStack trace:\n#0 /srv/Web.php(3): total()\n#1 {main}",
+    "dotnet": "System.FormatException: no 5\n   at Shop.Cart.Total(String s)",
+}
+LOGGED = (
+    "[2026-11-22 17:03:19,532: ERROR/ForkPoolWorker-6] no cart",
+    "[2026-11-22 17:03:19,532] ERROR in cart: no cart",
+    "2026-11-22 17:03:19,532 ERROR shop.cart: no cart",
+    "ERROR 2026-11-22 17:03:19,532 cart 4711 140311451243661 no cart",
+    "ERROR:shop.cart:no cart",
+    "E, [2026-11-22T17:03:19.532000 #4711] ERROR -- : no cart",
+    "ERROR - no cart",
+)
+"""One for each of `logline`'s patterns, in their order."""
+LAID_OUT = {
+    "documented": "Message type:       ERROR\nLocation:           /srv/cart.py:7\nModule: cart\n\nMessage:\n\nno cart",
+    "structured": '{"level": "error", "message": "no cart"}',
+    "logfmt": 'level=error msg="no cart"',
+    "labels": "Logger: shop.cart\nHost: web-1\nPID: 7\n\nno cart",
+    "logline": "2026-11-22 17:03:19,532 ERROR shop.cart: no cart",
+}
+PLACED = {
+    "_PACKAGES": "/srv/venv/lib/site-packages/shop/cart.py",
+    "_STANDARD_LIBRARY": "/usr/lib/python3.11/json/decoder.py",
+    "_STAMPED": "/releases/20240510135504/cart.py",
+    "_BASES": "/home/ada/shop/cart.py",
+    "_TEMPORARY": "/tmp/x17/rule.py",
+}
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    """What was remembered under other rules must not answer here, nor what was remembered here elsewhere."""
+    kept = (paths._python_place, paths._app_file, placeholders._kept_key)
+    for each in kept:
+        each.cache_clear()
+    yield
+    for each in kept:
+        each.cache_clear()
+
+
+@pytest.mark.parametrize("name", TRACED)
+def test_a_language_is_read_by_its_own_module_alone(name, monkeypatch):
+    found = traces.find(TRACED[name])
+    rest = tuple(each for each in traces._LANGUAGES if each.__name__.rpartition(".")[2] != name)
+    monkeypatch.setattr(traces, "_LANGUAGES", rest)
+
+    assert found is not None
+    assert found != traces.find(TRACED[name])
+
+
+def test_every_language_has_its_example():
+    assert [each.__name__.rpartition(".")[2] for each in traces._LANGUAGES] == list(TRACED)
+
+
+@pytest.mark.parametrize("number", range(len(wording._REWORDED)))
+def test_without_a_wording_two_versions_of_python_disagree(number, monkeypatch):
+    rest = (*wording._REWORDED[:number], *wording._REWORDED[number + 1 :])
+    monkeypatch.setattr(wording, "_REWORDED", rest)
+
+    assert not all(same(raised(older), raised(newer)) for older, newer in REWORDED)
+
+
+@pytest.mark.parametrize("name", wording._ALIASES)
+def test_without_an_alias_a_renamed_class_is_another_error(name, monkeypatch):
+    now = wording._ALIASES[name]
+    assert same(raised(f"{name}: x"), raised(f"{now}: x"))
+    monkeypatch.delitem(wording._ALIASES, name)
+
+    assert not same(raised(f"{name}: x"), raised(f"{now}: x"))
+
+
+@pytest.mark.parametrize("name", ["_SUGGESTION", "_QUALIFIED"])
+def test_without_it_what_python_adds_makes_another_error(name, monkeypatch):
+    monkeypatch.setattr(wording, name, NEVER)
+
+    assert not all(same(raised(older), raised(newer)) for older, newer in REWORDED)
+
+
+@pytest.mark.parametrize("name", PLACED)
+def test_without_a_rule_of_places_the_file_is_another(name, monkeypatch):
+    found = paths.python_place(PLACED[name])
+    paths._python_place.cache_clear()
+    paths._app_file.cache_clear()
+    monkeypatch.setattr(paths, name, NEVER)
+
+    assert found != paths.python_place(PLACED[name])
+
+
+@pytest.mark.parametrize("folder", sorted(paths._MARKERS))
+def test_a_folder_that_says_how_an_app_was_deployed_is_left_out(folder):
+    assert paths.app_file(f"/x/{folder}/cart.py") == paths.app_file("/x/current/cart.py") == "cart.py"
+
+
+@pytest.mark.parametrize("root", paths._FLAT_ROOTS)
+def test_without_a_root_its_libraries_are_the_apps(root, monkeypatch):
+    assert paths.python_place(f"{root}flask/app.py").origin is traces.Origin.LIBRARY
+    paths._python_place.cache_clear()
+    monkeypatch.setattr(paths, "_FLAT_ROOTS", tuple(each for each in paths._FLAT_ROOTS if each != root))
+
+    assert paths.python_place(f"{root}flask/app.py").origin is traces.Origin.APP
+
+
+@pytest.mark.parametrize("name", ["_RUN", "_ENCLOSED", "_PLURAL", "_REPEATED", "_SPACE", "_ELIDED", "_BESIDE_MASK"])
+def test_without_a_step_of_the_key_two_that_are_equal_differ(name, monkeypatch):
+    monkeypatch.setattr(placeholders, name, NEVER)
+
+    assert not all(placeholders._key(_typed(one)) == placeholders._key(_typed(other)) for one, other in EQUAL)
+
+
+def _typed(text):
+    return placeholders.Parameteriser().template(text).text
+
+
+@pytest.mark.parametrize("number", range(len(LOGGED)))
+def test_without_a_kind_of_log_line_it_is_read_otherwise(number, monkeypatch):
+    report = parse_text("x", LOGGED[number])
+    own = logline._LOG_LINES[number]
+    monkeypatch.setattr(logline, "_LOG_LINES", tuple(each for each in logline._LOG_LINES if each is not own))
+
+    assert report.message == "no cart"
+    assert report != parse_text("x", LOGGED[number])
+
+
+@pytest.mark.parametrize("name", LAID_OUT)
+def test_without_a_layout_its_message_is_not_found(name, monkeypatch):
+    assert parse_text("x", LAID_OUT[name]).message == "no cart"
+    monkeypatch.setattr(getattr(forms, name), "read", lambda _: None)
+
+    assert parse_text("x", LAID_OUT[name]).message != "no cart"
