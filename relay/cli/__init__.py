@@ -1,6 +1,7 @@
 """The command line: `relay COMMAND`. Exit codes: 0 fine, 1 the answer is no, 2 wrong usage or configuration.
 
-    running    serve, receive, work, health, check
+    running    serve, receive, work
+    asking     health, check
     looking    status, groups, show, plan, render
     explaining explain, fingerprint, regroup
     acting     mute, unmute, outbox, send-test
@@ -25,8 +26,8 @@ _COMMANDS = {
     "serve": "running",
     "receive": "running",
     "work": "running",
-    "health": "running",
-    "check": "running",
+    "health": "asking",
+    "check": "asking",
     "status": "looking",
     "groups": "looking",
     "show": "looking",

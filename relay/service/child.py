@@ -1,13 +1,13 @@
 """How the supervisor starts a role: `python -m relay.service.child receiver`.
 
-Reads its order and watches its lifeline before it imports what the role needs, which takes
-a while: a supervisor that is killed meanwhile must not leave it behind with the sockets.
+It loads the role's program, which takes a while, before it has its order, and ends at once where
+the supervisor goes meanwhile.
 """
 
 from __future__ import annotations
 
 import importlib
-import socket
+import signal
 import sys
 
 from relay.service import roles
@@ -15,10 +15,10 @@ from relay.service import roles
 
 def main(role: str) -> int:
     """Be that role; return the exit code."""
-    order = roles.read_order()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; until the role heeds it the supervisor does
     lifeline = roles.Lifeline()
-    bound = [socket.socket(fileno=number) for number in order["sockets"]]
     module = importlib.import_module(f"relay.service.{role}")
+    order, bound = lifeline.first()
     code: int = module.be_child(order, bound, lifeline)
     return code
 

@@ -1,10 +1,9 @@
 """One process for each role and data directory, and what a child is told when it starts.
 
-A child of the supervisor reads one line of JSON from its standard input (its order) and
-afterwards other orders that are to take its place, and the end of it, which means that the
-supervisor is gone; it writes a byte to its standard output now and then, which means that it
-is well, and another one for each order it was given while it ran. Nothing secret stands in an
-argument list that way.
+A child of the supervisor reads one line of JSON from its standard input (its order, with the sockets it is to listen
+on) and afterwards other orders that are to take its place, and the end of it, which means that the supervisor is gone;
+it writes a byte to its standard output now and then, which means that it is well, and another one for each order it was
+given while it ran. Nothing secret stands in an argument list that way.
 """
 
 from __future__ import annotations
@@ -13,10 +12,11 @@ import contextlib
 import fcntl
 import json
 import os
-import sys
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from relay.errors import ConfigError, InUse, RelayError, TemplateError
@@ -29,6 +29,8 @@ WELL, TAKEN, REFUSED = b".", b"+", b"-"
 """What a child writes: a sign of life; a new order is at work; it cannot be, and the old one still is."""
 BEAT = 0.5
 """Seconds between two signs of life."""
+MOST_SOCKETS = 253
+"""The most that can be handed to one child (the kernel's SCM_MAX_FD)."""
 
 
 class NoState(RelayError):
@@ -75,50 +77,62 @@ def _sign(number: int) -> None:
         os.pwrite(number, str(os.getpid()).encode(), 0)
 
 
-def read_order() -> dict[str, Any]:
-    """Return what the supervisor tells this child (one JSON object on one line of standard input)."""
-    line = b""
-    while not line.endswith(b"\n"):  # byte by byte: what follows belongs to the lifeline
-        line += (byte := os.read(0, 1))
-        if not byte:
-            sys.exit(0)  # the supervisor went before it could say anything
-    order: dict[str, Any] = json.loads(line)
-    return order
-
-
 class Lifeline:
-    """Notices that the supervisor is gone: its pipe closes. Until told otherwise, this process then ends at once."""
+    """What the supervisor says, and that it is gone: then, until told otherwise, this process ends at once."""
 
     def __init__(self) -> None:
-        """Watch from a thread of its own."""
+        """Listen from a thread of its own."""
         self.act: Callable[[], object] = lambda: os._exit(0)
-        """What is done then; a role that has opened something sets its own orderly stop."""
+        """What is done when it is gone; a role that has opened something sets its own orderly stop."""
+        self._first: SimpleQueue[tuple[dict[str, Any], list[socket.socket]]] = SimpleQueue()
+        self._bound: list[socket.socket] = []
+        self._begun = False
         self._heed: Callable[[dict[str, Any]], None] | None = None
         self._waiting: dict[str, Any] | None = None
         self._lock = threading.Lock()
-        threading.Thread(target=self._wait, name="lifeline", daemon=True).start()
+        threading.Thread(target=self._listen, name="lifeline", daemon=True).start()
+
+    def first(self) -> tuple[dict[str, Any], list[socket.socket]]:
+        """Wait for the order to begin with; return it and the listening sockets that came with it."""
+        return self._first.get()
 
     def heed(self, take: Callable[[dict[str, Any]], None]) -> None:
-        """Call `take`, from a thread, with each new order; one that came too early is given to it at once."""
+        """Call `take`, from a thread, with each later order; one that came too early is given to it at once."""
         with self._lock:
             self._heed, waiting = take, self._waiting
         if waiting is not None:
             take(waiting)
 
-    def _wait(self) -> None:
+    def _listen(self) -> None:
+        line = socket.socket(fileno=os.dup(0))
         text = b""
-        while more := os.read(0, 65536):
-            *lines, text = (text + more).split(b"\n")
-            for line in lines:
-                self._give(json.loads(line))
+        with contextlib.suppress(OSError):
+            while True:
+                more, numbers, _, _ = socket.recv_fds(line, 65536, MOST_SOCKETS)
+                self._bound += [_own(number) for number in numbers]
+                if not more:
+                    break
+                *lines, text = (text + more).split(b"\n")
+                for each in lines:
+                    self._give(json.loads(each))
         self.act()
 
     def _give(self, order: dict[str, Any]) -> None:
+        if not self._begun:
+            self._begun = True
+            self._first.put((order, self._bound))
+            return
         with self._lock:
             take = self._heed
             self._waiting = order
         if take is not None:
             take(order)
+
+
+def _own(number: int) -> socket.socket:
+    """Take a socket that was handed over, for this process alone."""
+    os.set_inheritable(number, False)  # noqa: FBT003 -- its own signature
+    return socket.socket(fileno=number)
 
 
 def beat(well: Callable[[], bool]) -> Callable[[], None]:

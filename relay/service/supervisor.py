@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import signal
 import socket
-import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from typing import Any
 import structlog
 
 from relay.errors import ConfigError
+from relay.service.process import Process
 from relay.service.roles import REFUSED, TAKEN, USAGE
 
 log = structlog.get_logger()
@@ -51,7 +50,9 @@ class Child:
     sockets: Sequence[socket.socket]
     pauses: Sequence[float]
     """Seconds to wait after the first, second, … death in a row; the last one repeats."""
-    process: asyncio.subprocess.Process | None = None
+    begun: Process | None = None
+    """A process of this role that has its order already."""
+    process: Process | None = None
     deaths: int = 0
     lived: bool = False
     """Whether any process of this role ever gave a sign of life."""
@@ -84,31 +85,24 @@ class Child:
                 await asyncio.wait_for(stop.wait(), pause)
 
     async def _live(self, stop: asyncio.Event) -> None:
-        numbers = [sock.fileno() for sock in self.sockets]
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "relay.service.child",
-            self.name,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            pass_fds=numbers,
-        )
+        self.process, self.begun = self.begun or self._start(), None
         log.info("child started", child=self.name, process=self.process.pid)
         if stop.is_set():  # it was told while this child was being started
             self.signal(signal.SIGTERM)
-        assert self.process.stdin  # noqa: S101 -- asked for above
-        self.process.stdin.write(json.dumps({**self.order, "sockets": numbers}).encode() + b"\n")
-        with contextlib.suppress(ConnectionError):
-            await self.process.stdin.drain()
         await self._watch(self.process)
 
-    async def _watch(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout  # noqa: S101 -- asked for where it was started
+    def _start(self) -> Process:
+        process = Process(self.name)
+        process.tell(self.order, self.sockets)
+        return process
+
+    async def _watch(self, process: Process) -> None:
+        signs = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(signs), process.signs)
         limit = START
         while True:
             try:
-                sign = await asyncio.wait_for(process.stdout.read(4096), limit)
+                sign = await asyncio.wait_for(signs.read(4096), limit)
             except TimeoutError:
                 log.warning("child gives no sign of life and is killed", child=self.name, silent_for=f"{limit:g}s")
                 self.kill()
@@ -117,7 +111,7 @@ class Child:
                 break
             self._heard(sign, first=limit == START)
             limit = SILENCE
-        await process.wait()
+        await asyncio.to_thread(process.wait)
 
     def _heard(self, sign: bytes, *, first: bool) -> None:
         self.lived = True
@@ -140,8 +134,8 @@ class Child:
         self.former, self.order = self.order, order
         if self.process is None or self.process.returncode is not None:
             return
-        if self.changes and self.process.stdin:
-            self.process.stdin.write(json.dumps(order).encode() + b"\n")
+        if self.changes:
+            self.process.tell(order)
         else:
             self.replaced = True
             self.signal(signal.SIGTERM)
@@ -151,9 +145,8 @@ class Child:
 
     def signal(self, number: int) -> None:
         """Send a signal to the process, if there is one."""
-        if self.process and self.process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self.process.send_signal(number)
+        if self.process:
+            self.process.signal(number)
 
     def kill(self) -> None:
         """End the process on the spot."""
