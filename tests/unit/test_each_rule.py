@@ -62,10 +62,14 @@ def fresh():
         each.cache_clear()
 
 
+def name_of(language):
+    return language.__name__.rpartition(".")[2]
+
+
 @pytest.mark.parametrize("name", TRACED)
 def test_a_language_is_read_by_its_own_module_alone(name, monkeypatch):
     found = traces.find(TRACED[name])
-    rest = tuple(each for each in traces._LANGUAGES if each.__name__.rpartition(".")[2] != name)
+    rest = tuple(each for each in traces._LANGUAGES if name_of(each) != name)
     monkeypatch.setattr(traces, "_LANGUAGES", rest)
 
     assert found is not None
@@ -73,7 +77,7 @@ def test_a_language_is_read_by_its_own_module_alone(name, monkeypatch):
 
 
 def test_every_language_has_its_example():
-    assert [each.__name__.rpartition(".")[2] for each in traces._LANGUAGES] == list(TRACED)
+    assert list(map(name_of, traces._LANGUAGES)) == list(TRACED)
 
 
 @pytest.mark.parametrize("number", range(len(wording._REWORDED)))
