@@ -6,6 +6,7 @@ with a configuration that cannot work as well: to find this out is what it is fo
 
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -84,7 +85,7 @@ def _fallback(app: Flask) -> list[Finding]:
     if not folder:
         return []
     try:
-        return [examine_fallback(Path(folder).absolute())]
+        return [examine_fallback(Path(os.fspath(folder)).absolute())]
     except TypeError as problem:
         return [Finding(name="fallback", ok=False, text=f'app.config["ERROR_MAIL_FALLBACK"]: {problem}')]
 

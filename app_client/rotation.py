@@ -6,6 +6,7 @@ on the way; and none of them ever raises in the app or waits for another process
 """
 
 import contextlib
+import errno
 import logging
 import os
 import sys
@@ -80,6 +81,13 @@ class SizedFile(_SharedFile, RotatingFileHandler):
 
 class TimedFile(_SharedFile, TimedRotatingFileHandler):
     """Rotates by time, once for all processes."""
+
+    def rotation_filename(self, default_name: str) -> str:
+        """The old file's name; OSError where that is a folder, which the stock handler takes for an old file."""
+        name = super().rotation_filename(default_name)
+        if Path(name).is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
+        return name
 
     def _follow(self) -> bool:
         followed = super()._follow()
