@@ -95,6 +95,8 @@ class Worker:
         self._housekeeping = Housekeeping(ledger, self._reader, settings)
         self._stop = threading.Event()
         self._troubles = {name: Trouble(part) for name, part in _PARTS.items()}
+        self._backlog = SpoolReader(places.spool)  # remembers what it counted; the pages' threads ask it in turn
+        self._counting = threading.Lock()
         self._waiting = 0
         self.failure: BaseException | None = None
         """What ended a thread, None while nothing has."""
@@ -122,8 +124,8 @@ class Worker:
 
     def _unsorted(self) -> int:
         """How many mails wait in the spool; what it was when that could last be read."""
-        with contextlib.suppress(SpoolError):
-            self._waiting = SpoolReader(self._places.spool).waiting(self._sort.sorted_to)
+        with self._counting, contextlib.suppress(SpoolError):
+            self._waiting = self._backlog.waiting(self._sort.sorted_to)
         return self._waiting
 
     def stop(self) -> None:

@@ -20,6 +20,7 @@ from relay.errors import SpoolError
 from relay.failpoint import reach
 from relay.model import Record
 from relay.spool import record, segment
+from relay.spool.record import HEAD_SIZE
 from relay.spool.scan import Found, Source, heads, walk
 from relay.spool.segment import HEADER_SIZE, read_header, segment_numbers, segment_path
 
@@ -52,6 +53,8 @@ class SpoolReader:
         self._source_of: tuple[int, int] | None = None
         self._refused: tuple[float, float] | None = None
         """When (monotonic seconds) the disk began to refuse, and last did."""
+        self._counted: dict[int, tuple[int, int]] = {}
+        """Of segments that `waiting` counted from their beginning: how far, and how many records stand there."""
         self.damage: dict[int, int] = {}
         """Stretches that were synced and cannot be read back: their position and length in bytes."""
 
@@ -98,14 +101,31 @@ class SpoolReader:
         return segment.position(newest.number, end)
 
     def waiting(self, position: int) -> int:
-        """Return how many records stand at `position` and behind it, by their heads alone."""
+        """Return how many records stand at `position` and behind it, by their heads alone.
+
+        Asked again, it looks at what has come since and at the segment of `position`: the rest is known.
+        """
+        stretches = list(self._stretches(position))
+        first = stretches[0].number if stretches else 0
+        self._counted = {number: known for number, known in self._counted.items() if number >= first}
         count = 0
-        with self._reading():
-            for stretch in self._stretches(position):
-                with contextlib.suppress(FileNotFoundError):  # sorted and removed meanwhile
-                    source = Source(segment_path(self._folder, stretch.number), limit=stretch.limit, piece=4096)
-                    count += sum(1 for _ in heads(source, stretch.start, stretch.seed))
-                    source.close()
+        for stretch in stretches:
+            with contextlib.suppress(FileNotFoundError):  # sorted and removed meanwhile
+                count += self._count(stretch)
+        return count
+
+    def _count(self, stretch: _Stretch) -> int:
+        whole = stretch.certain and stretch.start == HEADER_SIZE
+        offset, count = self._counted.get(stretch.number, (HEADER_SIZE, 0)) if whole else (stretch.start, 0)
+        source = Source(segment_path(self._folder, stretch.number), limit=stretch.limit, piece=4096)
+        try:
+            for head in heads(source, offset, stretch.seed):
+                offset += HEAD_SIZE + head.body_length
+                count += 1
+        finally:
+            source.close()
+        if whole:
+            self._counted[stretch.number] = offset, count
         return count
 
     def release(self, position: int) -> None:

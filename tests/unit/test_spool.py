@@ -132,6 +132,38 @@ async def test_end_and_waiting_say_how_much_is_left(tmp_path):
     assert reader.waiting(reader.end()) == 0
 
 
+async def test_waiting_asked_again_and_again_counts_what_came_and_what_went(tmp_path):
+    """One reader, as the pages have it, over segments that grow, are begun and are removed."""
+    writer = SpoolWriter.open(tmp_path, segment_size=600)
+    asked, sorter = SpoolReader(tmp_path), SpoolReader(tmp_path)
+    positions: list[int] = []
+    for number in range(30):
+        positions.append(await append(writer, b"x" * 90, number=number))
+        done = number // 3
+        sorter.release(positions[done])
+        assert asked.waiting(positions[done]) == number + 1 - done
+    assert len(segments(tmp_path)) > 3
+    assert asked.waiting(asked.end()) == 0
+    await writer.close()
+
+
+async def test_waiting_asked_again_does_not_read_the_backlog_again(tmp_path, monkeypatch):
+    await filled(tmp_path, *[b"x" * 90] * 60, segment_size=600)
+    reader = SpoolReader(tmp_path)
+    sizes: list[int] = []
+    pread = os.pread
+
+    def counted(fd: int, length: int, offset: int) -> bytes:
+        sizes.append(length)
+        return pread(fd, length, offset)
+
+    assert reader.waiting(0) == 60
+    monkeypatch.setattr(os, "pread", counted)
+    assert reader.waiting(0) == 60
+
+    assert sum(sizes) < 100 * len(segments(tmp_path))  # the headers
+
+
 def test_spool_that_does_not_exist_is_empty(tmp_path):
     reader = SpoolReader(tmp_path / "none")
 
