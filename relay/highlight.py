@@ -27,6 +27,9 @@ _CLASSES = (
     (Number, "n"),
     (Comment, "c"),
 )
+_STUCK = 100
+"""So many empty tokens in a row mean that the lexer stands before a line that it will never get past."""
+
 # The lexer loses its way at lines that Python itself never mixes into frames, or mixes in seldom.
 _FOREIGN = re.compile(r"^((?:… |  \[Previous line repeated ).*\n?)", re.MULTILINE)
 
@@ -34,14 +37,21 @@ _MARKER_LINE = re.compile(r'^( +)<span class="m">([^<]*)</span>\n', re.MULTILINE
 """A line of `~~~^~~~`, taken into its span as a whole: a phone, where it would only be broken, can then hide it."""
 
 
+class _LostError(Exception):
+    """The lexer goes round in circles."""
+
+
 def highlight(trace: str) -> Markup:
     """`trace` escaped, its keywords, strings, numbers, comments, markers and exception names in spans."""
     if len(trace) > MOST or "Traceback" not in trace:
         return escape(trace)
-    coloured = Markup("").join(
-        Markup('<span class="{}">{}</span>').format(name, text) if name else escape(text)
-        for name, text in _runs(trace + "\n")  # the lexer knows an exception's line by its end
-    )
+    try:
+        coloured = Markup("").join(
+            Markup('<span class="{}">{}</span>').format(name, text) if name else escape(text)
+            for name, text in _runs(trace + "\n")  # the lexer knows an exception's line by its end
+        )
+    except _LostError:
+        return escape(trace)
     return Markup(_MARKER_LINE.sub(r'<span class="m">\1\2\n</span>', str(coloured))[:-1])  # noqa: S704 - escaped before
 
 
@@ -53,11 +63,16 @@ def _runs(trace: str) -> Iterator[tuple[str, str]]:
 
 def _classified(trace: str) -> Iterator[tuple[str, str]]:
     lexer = PythonTracebackLexer(stripnl=False, ensurenl=False)
+    empty = 0
     for part in _FOREIGN.split(trace):
         if _FOREIGN.match(part):
             yield "c", part
         else:
-            yield from ((_class(kind, text), text) for kind, text in lexer.get_tokens(part))
+            for kind, text in lexer.get_tokens(part):
+                empty = 0 if text else empty + 1
+                if empty > _STUCK:  # e.g. at `  File "a.py", line 7, x`: its rules send it to and fro there
+                    raise _LostError
+                yield _class(kind, text), text
 
 
 def _class(kind: TokenType, text: str) -> str:

@@ -68,10 +68,12 @@ def _read(file: Path) -> tuple[dict[str, Any], str]:
     try:
         text = file.read_text("utf-8")
         return tomllib.loads(text), text
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError((f"{file}: this is not TOML: {error}",)) from error
     except UnicodeDecodeError as error:
         raise ConfigError((f"{file}: this is not UTF-8 text (byte {error.start})",)) from error
+    except RecursionError as error:
+        raise ConfigError((f"{file}: this is nested too deep",)) from error
+    except ValueError as error:  # TOMLDecodeError, and what the library lets through of endless numbers
+        raise ConfigError((f"{file}: this is not TOML: {error}",)) from error
     except OSError as error:
         raise ConfigError((f"{file}: cannot be read: {error.strerror}",)) from error
 

@@ -1,5 +1,6 @@
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
@@ -57,6 +58,15 @@ def test_huge_or_foreign_traces_are_only_escaped():
 
     assert "<span" not in highlight(huge)
     assert highlight(java) == java.replace("<", "&lt;").replace(">", "&gt;")
+
+
+@pytest.mark.parametrize("rest", [", x", " in f", "x", ", in "])
+def test_frame_that_the_lexer_never_gets_past_is_only_escaped(rest):
+    """Pygments goes round in circles there, without an end and with memory that grows."""
+    odd = f'{TRACE}  File "a.py", line 7{rest}\n<b>\n'
+
+    assert without_spans(highlight(odd)) == odd
+    assert "<b>" not in highlight(odd)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=300))
