@@ -135,7 +135,9 @@ _QUOTED = (
     r"|\u2018[^\u2019\n]{0,500}\u2019|\u201c[^\u201d\n]{0,500}\u201d|\u00ab[^\u00bb\n]{0,500}\u00bb|\u201e[^\u201c\n]{0,500}\u201c"
 )
 _REPR = r"<[A-Z][\w.]{0,80}:? [^<>\n]{1,300}>"
-_ASSIGNED = r"[A-Za-z_][\w.-]{0,60}=(?!=)(?:'[^'\n]{0,500}'|\"[^\"\n]{0,500}\"|[^\s,;&'\"()\[\]{}<>=]{0,500})"
+_ASSIGNED = (
+    r"[A-Za-z_][\w.-]{0,60}=(?!=)(?:<[^<>\s]{0,200}>|'[^'\n]{0,500}'|\"[^\"\n]{0,500}\"|[^\s,;&'\"()\[\]{}<>=]{0,500})"
+)
 _IN_PARENTHESES = (
     r"[(\uff08](?:[a-z]{2,20} [A-Z0-9][\w.-]{0,40}|(?:[a-z]{2,20} )?by [\w.-]{2,40}"
     r"|[^\x00-\x7f()\uff08\uff09]{1,20} [A-Za-z0-9][\w.-]{0,40})[)\uff09]"
@@ -175,7 +177,7 @@ _PHRASES = (
 """How HTTP spells its status (RFC 9110, section 15): two capital letters, but nobody's name."""
 _FULL_NAME = r"[A-ZÀ-Þ][a-zß-ÿ']{1,30} [A-ZÀ-Þ][a-zß-ÿ']{1,30}"
 _PERSON = (
-    r"(?:by|for|from|to|of|with|and|customer|user|von|für|an|mit|de|por|para|pour|di|da)"
+    r"(?:by|for|from|to|of|with|and|customer|user|von|für|an|mit|de|à|por|para|pour|di|da)"
     rf" (?!{_PHRASES}){_FULL_NAME}(?![\w:])"
 )
 _PEOPLE = rf"\((?!{_PHRASES}){_FULL_NAME}(?:, {_FULL_NAME}){{0,50}}\)"

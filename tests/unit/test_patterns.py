@@ -47,7 +47,7 @@ EXAMPLES = {
     "quoted": ("can't find 'it\\'s' or “x” for it", "can't find <text> or <text> for it"),
     "quoted bytes": (r"bad b'\x00\xff'", "bad <text>"),
     "object": ("lost <Order: Order of Ada>", "lost <Order <value>>"),
-    "assigned": ("retry=True, name='Ada L', x=", "retry=<value>, name=<value>, x=<value>"),
+    "assigned": ("retry=True, name='Ada L', to=<ada>, x=", "retry=<value>, name=<value>, to=<value>, x=<value>"),
     "login": ("session of user ada ended; user is unknown", "session of user <name> ended; user is unknown"),
     "handle": ("by ada.lovelace: no; für lucía_ruiz; for order_id", "by <name>: no; für <name>; for order_id"),
     "person": ("parcel for Ada Lovelace; upstream said to Not Found", "parcel for <name>; upstream said to Not Found"),
@@ -142,6 +142,11 @@ def test_codes_of_things_are_no_standards(one, other):
 )
 def test_a_handle_is_seen_behind_each_word_that_announces_it(noun):
     assert parameterise(f"we saw the {noun} ada.lovelace again").text == f"we saw the {noun} <name> again"
+
+
+@pytest.mark.parametrize("before", ["for", "von", "à", "para"])
+def test_a_full_name_is_seen_behind_a_preposition_of_several_languages(before):
+    assert parameterise(f"sent {before} Ada Lovelace again").text == f"sent {before} <name> again"
 
 
 def test_words_that_are_passed_by_together_hide_no_data():
