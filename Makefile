@@ -20,7 +20,7 @@ apt = { $(debian) && echo "Installing $(1) ..." && apt-get update -qq \
 # The tests start servers of their own: Debian's package shall not start one as well.
 NO_CLUSTER := /etc/postgresql-common/createcluster.d/error-mail-relay.conf
 
-.PHONY: help setup demo test run check crash tools test-docker lock clean
+.PHONY: help setup demo test run check crash bench peers tools test-docker lock clean
 .NOTPARALLEL:
 
 help: ## say what can be made
@@ -48,6 +48,9 @@ test-docker: $(READY) ## the container's tests; they need a Docker engine
 crash: $(READY) ## end the relay's processes KILLS=240 times under load, and print the books
 	$(BIN)/python benchmarks/crash.py --kills $(KILLS)
 
+bench: $(READY) peers ## measure speed, size, growth and start beside other servers, and print one table (FULL=--full: for an hour)
+	$(BIN)/python -m benchmarks $(FULL)
+
 lock: $(READY) ## make the locks anew (UPGRADE=--upgrade: with newer versions)
 	$(LOCK) pyproject.toml --extra server --extra postgres -o requirements.lock
 	$(LOCK) pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
@@ -66,6 +69,12 @@ $(READY): requirements-dev.lock pyproject.toml
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
+
+peers: # what the benchmarks compare with; Debian's package shall not start a server of its own
+	@command -v smtp-source >/dev/null || { $(debian) \
+			&& echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections \
+			&& $(call apt,postfix); } \
+		|| echo "Postfix is not installed: the comparison with it is left out."
 
 tools: # what the tests need and pip cannot bring
 	@command -v swaks >/dev/null || $(call apt,swaks libnet-ssleay-perl) \

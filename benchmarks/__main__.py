@@ -1,0 +1,118 @@
+"""`make bench`: all harnesses one after the other, each beside nothing else, then one table of all targets.
+
+    python -m benchmarks [--full] [NAME …]
+
+What each measured stands in `benchmarks/results`. A harness that misses a target, or cannot run, does not keep the rest
+from running. Exits 1 where a target is missed or a harness failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.figures import Figure, keep, show
+
+RESULTS = Path(__file__).parent / "results"
+HARNESSES = ("intake", "latency", "sorting", "size", "growth", "start")
+SCALABLE = {"size", "growth", "start"}
+"""These take `--full`."""
+
+
+def main() -> int:
+    """Run those that are named, all by default."""
+    parser = argparse.ArgumentParser(description="All benchmarks, and one table of what they found.")
+    parser.add_argument("--full", action="store_true", help="the full sizes (about an hour)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(HARNESSES))
+    options = parser.parse_args()
+    RESULTS.mkdir(exist_ok=True)
+    unknown = set(options.names) - set(HARNESSES)
+    if unknown:
+        parser.error(f"there is no {', '.join(sorted(unknown))}")
+    busy = os.getloadavg()[0]
+    if busy > 0.5:
+        print(f"Other programs are at work here (load {busy:.1f}): figures in seconds will be worse than they need be.")
+    failed = [name for name in options.names or HARNESSES if not run(name, full=options.full)]
+    keep(machine(busy), RESULTS / "machine.json")
+    return table(failed)
+
+
+def run(name: str, *, full: bool) -> bool:
+    """Run one; return whether it came to figures, met or not."""
+    print(f"\n--- {name} " + "-" * (100 - len(name)), flush=True)
+    file = RESULTS / f"{name}.json"
+    before = file.stat().st_mtime if file.exists() else 0.0
+    began = time.monotonic()
+    command = [sys.executable, "-m", f"benchmarks.{name}", "--json", str(file)]
+    code = subprocess.run([*command, *["--full"] * (full and name in SCALABLE)], check=False).returncode
+    print(f"({time.monotonic() - began:.0f} s)")
+    return code in {0, 1} and file.exists() and file.stat().st_mtime > before
+
+
+def table(failed: list[str]) -> int:
+    """Print every figure that has a target, of this run and of earlier ones; return the exit code."""
+    print("\n=== all targets " + "=" * 88)
+    missed = 0
+    for name in HARNESSES:
+        file = RESULTS / f"{name}.json"
+        if name in failed or not file.exists():
+            print(f"{name}: no figures")
+            continue
+        for figure in figures(json.loads(file.read_text("utf-8"))):
+            if figure.kept is not None:
+                show(figure)
+                missed += not figure.kept
+    return 1 if missed or failed else 0
+
+
+def figures(found: Any) -> list[Figure]:
+    """What a harness kept: lines already, or the tables of `intake` and `latency`."""
+    if isinstance(found, list):
+        return [Figure(**line) for line in found]
+    if "ratios" in found:
+        return [
+            Figure(
+                name=f"intake, {each['way']}, to {each['peer']}",
+                value=each["ratio"],
+                unit="×",
+                target=f"≥ {each['target']}",
+                kept=each["met"],
+            )
+            for each in found["ratios"]
+        ]
+    latency, group = found["at most, ms"], found["at least, mails/s"]
+    return [
+        _judged(
+            "250 at half the load, 99 %", found["p99 at half that, ms"], "ms", f"≤ {latency}", found["latency met"]
+        ),
+        _judged(
+            "with 10 ms a sync", found["mails/s with 10 ms a sync"], "mails/s", f"≥ {group}", found["group commit met"]
+        ),
+    ]
+
+
+def _judged(name: str, value: float, unit: str, target: str, kept: object) -> Figure:
+    return Figure(name=name, value=value, unit=unit, target=target, kept=bool(kept))
+
+
+def machine(busy: float) -> list[Figure]:
+    """What the figures were measured on."""
+    where = (
+        f"{platform.system()} {platform.release()}, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"
+    )
+    return [
+        Figure(name="processors", value=os.cpu_count() or 0, unit="", note=where),
+        Figure(name="load before it began", value=busy, unit=""),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
