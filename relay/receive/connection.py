@@ -52,7 +52,7 @@ class Connection(Link):
         address = transport.get_extra_info("peername")
         self.peer = plain_address(address[0]) if isinstance(address, tuple) else ""
         proxies = self._reception.proxies
-        if proxies and not self._tls_first and proxies.hold(self.peer):
+        if proxies and proxies.hold(self.peer):
             self._awaits_header = True
             if self._admitted():
                 self._advance(progress=True)

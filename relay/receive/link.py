@@ -91,13 +91,19 @@ class Link(SMTP):
 
     async def _shake_hands(self) -> None:
         certificate = self._reception.certificate
-        assert certificate is not None  # noqa: S101 -- offered only with one
         plain = self._wire
+        if certificate is None:  # offered only with one; it was taken away meanwhile
+            plain.abort()
+            return
         seconds = min(_HANDSHAKE, self._reception.limits.idle_timeout)
+        upgrade = self.loop.create_task(
+            self.loop.start_tls(plain, self, certificate.context(), server_side=True, ssl_handshake_timeout=seconds)
+        )
+        await asyncio.sleep(0)  # now the socket is TLS's; what came before is here
+        if self._stream:
+            self.loop.call_soon(_hand_over, self._stream.take(), plain)
         try:
-            secured = await self.loop.start_tls(
-                plain, self, certificate.context(), server_side=True, ssl_handshake_timeout=seconds
-            )
+            secured = await upgrade
         except Exception:  # noqa: BLE001 -- a handshake fails in as many ways as there are clients
             secured = None
         if secured is None or secured.is_closing():
@@ -153,3 +159,14 @@ class Link(SMTP):
         self._wire.close()
         if self.secure or self._wire.get_write_buffer_size():
             self.loop.call_later(_FAREWELL, self._wire.abort)
+
+
+def _hand_over(data: bytes, wire: asyncio.Transport) -> None:
+    """Give `data`, which came too early, to the protocol that reads `wire` now, before it reads on by itself."""
+    protocol = cast("asyncio.BufferedProtocol", wire.get_protocol())
+    while data:
+        buffer = memoryview(protocol.get_buffer(len(data)))
+        length = min(len(data), len(buffer))
+        buffer[:length] = data[:length]
+        protocol.buffer_updated(length)
+        data = data[length:]

@@ -334,6 +334,25 @@ async def test_tls_from_the_first_byte_needs_a_certificate(tmp_path):
     await writer.close()
 
 
+@pytest.mark.parametrize("header", [b"", b"PROXY TCP4 192.0.2.7 127.0.0.1 1234 25\r\n"])
+def test_handshake_may_begin_before_we_are_ready_for_it(tmp_path, certificate, header):
+    """With TLS from the first byte the client's hello is there at once, or right behind a proxy's header."""
+    access = Access(tls_cert=str(certificate), clients=EVERYBODY, proxies=("127.0.0.1",) if header else ())
+    with receiving(tmp_path / "spool", QUICK, access, tls_first=True) as reception:
+        for _ in range(40):
+            talk = reception.talk()
+            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            context = ssl.create_default_context()
+            AUTHORITY.configure_trust(context)
+            client = context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+            with pytest.raises(ssl.SSLWantReadError):
+                client.do_handshake()
+            talk.send(header + outgoing.read())
+
+            assert talk.socket.recv(1) == b"\x16"  # the server's part of the handshake
+            talk.close()
+
+
 @pytest.mark.parametrize("tls_first", [False, True])
 @pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01\x02\x00\x01"])
 def test_handshake_that_goes_no_further_ends_within_its_limit(tmp_path, certificate, tls_first, sent):
