@@ -58,6 +58,7 @@ FENCED = {
     "markupsafe": {"highlight", "render"},
     "pygments": {"highlight"},
     "css_inline": {"render"},
+    "re2": {"redact"},
     "flask": {"web"},
     "werkzeug": {"web"},
     "pydantic": {"config"},

@@ -88,4 +88,4 @@ def test_what_is_kept_is_bounded_in_number(function):
 
 
 def test_the_functions_that_keep_something_are_found():
-    assert {traces.python._kept_stack, redact._kept_short, placeholders._kept_key} <= set(KEPT)
+    assert {traces.python._kept_stack, redact.search._kept_short, placeholders._kept_key} <= set(KEPT)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from relay.fingerprint import fingerprint
 from relay.parse import parse_text
 from relay.redact import MASK, redact
+from relay.redact.echo import COMMON
 
 
 def masked(text, subject="x"):
@@ -183,13 +184,18 @@ def test_masking_does_not_change_the_group(one, other):
     assert key(one) == key(other)
 
 
+def is_a_password(text):
+    """No word that any mail has, and no ruler: those are masked where they are a value, and nowhere else."""
+    return text.lower() not in COMMON and any(char.isalnum() for char in text) and not text.isdigit()
+
+
 @settings(max_examples=100, deadline=None)
 @given(
     st.text(
         alphabet=st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="\"'\\`,;&<>()[]{}"),
         min_size=6,
         max_size=40,
-    ).filter(lambda password: password.strip("*"))
+    ).filter(is_a_password)
 )
 def test_any_password_is_masked_and_leaves_the_group_alone(password):
     def mail(secret):

@@ -1,0 +1,108 @@
+"""Secrets are masked before a report is kept or sent anywhere (parse → redact → fingerprint).
+
+Guarantee: what is found once is masked wherever it stands in that report, as `[masked]`. Names
+from code (files and functions in frames, the logging place) are left alone, so masking never
+changes which error a report belongs to: a masked value is data, and data does not count there.
+Time is linear in the text.
+
+    search      all of a text: by their names (`labelled`, `values`, `headers`), by their place
+                (`places`), by their form (`forms`, `cards`), by the configuration (`custom`)
+    echo        the same values elsewhere in the mail
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Protocol
+
+from relay import traces
+from relay.model import Report
+from relay.redact.cards import FRAME
+from relay.redact.custom import Patterns
+from relay.redact.echo import Echoes
+from relay.redact.names import Names
+from relay.redact.search import secrets
+from relay.redact.secret import MASK, Secret, masked
+
+__all__ = ["MASK", "Redactor", "redact"]
+
+_TEXTS = ("app", "subject", "situation_reason", "message", "template", "thread")
+"""Fields of a report that hold data, besides the trace, whose code is left alone, and the facts of the request."""
+_NAMES = ("logger", "environment", "host", "release", "process")
+"""Fields that hold names: a word of one that is a password elsewhere stays."""
+
+
+class Options(Protocol):
+    """What the configuration says of it; `config.Redact` is one."""
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything is masked."""
+
+    @property
+    def names(self) -> Iterable[str]:
+        """Further names whose values are secrets."""
+
+    @property
+    def patterns(self) -> Iterable[str]:
+        """Further forms of secrets, as RE2 has them."""
+
+
+class Redactor:
+    """Masks what the configuration asks for."""
+
+    def __init__(self, options: Options | None = None) -> None:
+        """Without `options` as by default. Raises ValueError for a pattern that cannot be used."""
+        self._enabled = options is None or options.enabled
+        self._names = Names(options.names if options else ())
+        self._patterns = Patterns(options.patterns if options else ())
+
+    def redact(self, report: Report) -> Report:
+        """`report` with its secrets masked; the same object where there are none."""
+        if not self._enabled:
+            return report
+        fields = (*_TEXTS, *_NAMES)
+        texts = [*(getattr(report, name) for name in fields), *(value for _, value in report.request), report.trace]
+        found = [self._secrets(text) for text in texts]
+        if not any(found):
+            return report
+        echoes = Echoes(secret.echo for each in found for secret in each)
+        *done, trace = (masked(text, each) if each else text for text, each in zip(texts, found, strict=True))
+        changed: dict[str, Any] = {name: echoes.masked_in(text) for name, text in zip(_TEXTS, done, strict=False)}
+        named = zip(_NAMES, done[len(_TEXTS) :], strict=False)
+        changed |= {name: echoes.masked_in_name(text) for name, text in named}
+        facts = zip(report.request, done[len(fields) :], strict=True)
+        changed["request"] = tuple((label, echoes.masked_in(value)) for (label, _), value in facts)
+        return replace(report, trace=_without(trace, echoes), **changed)
+
+    def _secrets(self, text: str) -> list[Secret]:
+        found = secrets(text, self._names) if text else []
+        return [*found, *self._patterns.found(text)] if self._patterns else found
+
+
+_DEFAULT = Redactor()
+
+
+def redact(report: Report) -> Report:
+    """`report` with its secrets masked as by default; the same object where there are none."""
+    return _DEFAULT.redact(report)
+
+
+def _without(trace: str, echoes: Echoes) -> str:
+    if not echoes:
+        return trace
+    found = traces.find(trace)
+    types = tuple({error.type for error in found.errors if error.type}) if found else ()
+    return "\n".join(_without_in_line(line, types, echoes) for line in trace.split("\n"))
+
+
+def _without_in_line(line: str, types: tuple[str, ...], echoes: Echoes) -> str:
+    """Frames stay, and so does an exception's type: both come from code."""
+    if FRAME.match(line):
+        return line
+    content = line.lstrip(" \t|")
+    kept = len(line) - len(content)
+    if types and content.startswith(types):
+        kept += len(content.partition(":")[0])
+    return line[:kept] + echoes.masked_in(line[kept:])

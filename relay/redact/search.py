@@ -1,0 +1,85 @@
+"""All secrets of a text, found by everything that looks for one; texts that repeat are searched once.
+
+Time is linear in the text: each look is, and their number is fixed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from relay.redact.cards import cards
+from relay.redact.forms import by_form, pem_blocks
+from relay.redact.headers import credentials
+from relay.redact.labelled import labelled
+from relay.redact.names import Names
+from relay.redact.places import in_sql, in_tags, in_urls, on_command_lines
+from relay.redact.secret import MASK, Secret
+
+MAX_KEPT = 16_384
+"""Characters of a stack whose secrets are kept in memory; with the number of stacks this bounds it."""
+MAX_KEPT_STACKS = 256
+MAX_SHORT = 200
+"""Likewise for the app, the subject, the heading of a trace: short texts that are the same in mail after mail."""
+MAX_KEPT_SHORT = 1_024
+MIN_TEXT = 6
+"""Characters below which a text has no room for a name and its value."""
+_STACK = re.compile(r"\n((?:[ \t][^\n]*\n){8,})")
+"""Indented lines, as the calls of a trace are: a repeated error has the very same ones."""
+
+
+def secrets(text: str, names: Names) -> list[Secret]:
+    """All of `text`, in no order; some may overlap."""
+    found: list[Secret] = []
+    if len(text) <= MIN_TEXT:
+        return found
+    done = 0
+    for stack in _STACK.finditer(text):
+        found += _moved(_in_piece(text[done : stack.start(1)], names), done)
+        found += _moved(_in_stack(stack[1], names), stack.start(1))
+        done = stack.end()
+    found += _moved(_in_piece(text[done:], names), done)
+    found += pem_blocks(text)
+    return found
+
+
+def _moved(found: Iterable[Secret], by: int) -> Iterable[Secret]:
+    return [Secret(secret.start + by, secret.end + by, secret.echo) for secret in found] if by else found
+
+
+def _in_piece(text: str, names: Names) -> Iterable[Secret]:
+    return _kept_short(text, names) if len(text) <= MAX_SHORT else _looked_for(text, names)
+
+
+@lru_cache(maxsize=MAX_KEPT_SHORT)
+def _kept_short(text: str, names: Names) -> tuple[Secret, ...]:
+    return tuple(_looked_for(text, names))
+
+
+def _in_stack(text: str, names: Names) -> Iterable[Secret]:
+    return _kept_stack(text, names) if len(text) <= MAX_KEPT else _looked_for(text, names)
+
+
+@lru_cache(maxsize=MAX_KEPT_STACKS)
+def _kept_stack(text: str, names: Names) -> tuple[Secret, ...]:
+    return tuple(_looked_for(text, names))
+
+
+def _looked_for(text: str, names: Names) -> Iterator[Secret]:
+    for secret in _everywhere(text, names):
+        word = text[secret.start : secret.end]
+        if word != MASK and word.strip("* "):  # it was masked before, by the app
+            yield secret
+
+
+def _everywhere(text: str, names: Names) -> Iterator[Secret]:
+    lower = text.replace("\u0130", "I").lower()  # the one letter that would change the length
+    yield from labelled(text, lower, names)
+    yield from credentials(text, lower)
+    yield from in_urls(text)
+    yield from on_command_lines(text)
+    yield from in_sql(text, lower, names)
+    yield from in_tags(text, lower, names)
+    yield from by_form(text)
+    yield from cards(text)

@@ -1,0 +1,87 @@
+"""A value as programs write one: in quotes of any kind, escaped or not, over several lines, or bare."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from relay.redact.secret import MASK, MAX_VALUE, Secret
+
+MAX_LINES = 60
+"""Lines of one value in quotes or of a block."""
+
+_VALUE = re.compile(
+    rf"(?:[bBrRuUfF]{{0,2}}(?:\"\"\"(?P<triple>(?:[^\"\\]|\\.|\"(?!\"\")){{0,{MAX_VALUE}}})(?:\"\"\")?"
+    rf"|'''(?P<thrice>(?:[^'\\]|\\.|'(?!'')){{0,{MAX_VALUE}}})(?:''')?"
+    rf"|\"(?P<double>(?:[^\"\\\n]|\\.){{0,{MAX_VALUE}}})(?P<end2>\"?)"
+    rf"|'(?P<single>(?:[^'\\\n]|\\.){{0,{MAX_VALUE}}})(?P<end1>'?))"
+    rf"|(?P<escape>\\{{1,15}}[\"'])"
+    rf"|(?:&quot;|&#3[49];|&#x27;)(?P<html>[^<>\n]{{0,{MAX_VALUE}}}?)(?:&quot;|&#3[49];|&#x27;)"
+    rf"|(?P<block>[|>][+-]?[ \t]*\n(?:[ \t]+[^\n]{{0,{MAX_VALUE}}}(?:\n|\Z)){{1,{MAX_LINES}}})"
+    rf"|\{{(?P<braced>[^{{}}\"'\n]{{1,200}})\}}"
+    rf"|(?P<bare>[^\s,;&\"'<>()\[\]{{}}\\]{{1,{MAX_VALUE}}}))"
+)
+_CONTINUED = re.compile(rf"(?:\n(?!\s*\n)[^\n]{{0,{MAX_VALUE}}}){{1,{MAX_LINES}}}")
+_CLOSING = {
+    quote: re.compile(
+        rf"(?:[^{quote}\\\n]|\\.|\n(?!\s*\n|[ \t]{{0,20}}File \")){{0,{MAX_VALUE}}}{quote}(?=\s*(?:[,;:)\]}}]|\Z|\n))"
+    )
+    for quote in "\"'"
+}
+"""The rest of a quoted value that goes on over lines: up to a quote that closes it, no blank line, no frame between."""
+_ESCAPED_QUOTE = re.compile(
+    rf"[^\"'\n\\]{{0,{MAX_VALUE}}}?(?P<slashes>\\{{0,31}})(?P<quote>[\"'])|[^\"'\n\\]{{1,{MAX_VALUE}}}|\\"
+)
+
+
+class Value(NamedTuple):
+    """What stands behind a label: the span that is masked, and where what belongs to it ends."""
+
+    start: int
+    stop: int
+    end: int
+    secrets: tuple[Secret, ...]
+    bare: bool = False
+    """Whether it has no quotes."""
+
+    @classmethod
+    def of(cls, text: str, start: int, stop: int, *, end: int = 0, bare: bool = False) -> Value:
+        """A value whose whole text is the secret; one that was masked in part has nothing to look for elsewhere."""
+        word = text[start:stop]
+        echo = "" if MASK in word else word
+        return cls(start, stop, max(stop, end), (Secret(start, stop, echo),), bare)
+
+
+def value_at(text: str, start: int) -> Value | None:
+    """The value that begins at `start`, None where there is none or an empty one."""
+    match = _VALUE.match(text, start)
+    if match is None:
+        return None
+    kind = next(name for name, found in match.groupdict().items() if found is not None)
+    if kind == "escape":
+        return _escaped(text, match.end(), match["escape"])
+    begin, stop = match.span(kind)
+    if kind == "block":
+        begin = match.start() + match[0].index("\n") + 1
+        stop = begin + len(text[begin : match.end()].rstrip("\n"))
+    end = match.end()
+    if kind in ("single", "double") and not match["end1" if kind == "single" else "end2"]:
+        stop, end = _over_lines(text, match.end(), '"' if kind == "double" else "'")
+    return Value.of(text, begin, stop, end=end, bare=kind == "bare") if stop > begin else None
+
+
+def _over_lines(text: str, stop: int, quote: str) -> tuple[int, int]:
+    """Where a value ends that its own line does not close, and where what belongs to it does."""
+    match = _CLOSING[quote].match(text, stop) if text[stop : stop + 1] == "\n" else None
+    return (match.end() - 1, match.end()) if match else (stop, stop)
+
+
+def _escaped(text: str, start: int, opening: str) -> Value | None:
+    """A value in JSON that is a string itself: up to a quote with as many backslashes as the one that opens it."""
+    place, most = start, start + MAX_VALUE
+    while place < most and (match := _ESCAPED_QUOTE.match(text, place)):
+        place = match.end()
+        if match["quote"] == opening[-1] and len(match["slashes"]) <= len(opening) - 1:
+            stop = place - 1 - len(match["slashes"])
+            return Value.of(text, start, stop, end=place) if stop > start else None
+    return Value.of(text, start, place) if place > start else None
