@@ -28,7 +28,6 @@ from relay.errors import LedgerError, RelayError
 from relay.ledger import Ledger, sqlite_url
 from relay.service.roles import hold, make_private
 from relay.spool import SpoolReader
-from relay.spool.disk import sync_folder
 
 _KEPT = ("spool", "parked", "mailbox")
 """The folders of a data directory that hold state."""
@@ -145,7 +144,7 @@ def _put_back(file: Path, stage: Path, data_dir: Path) -> list[str]:
         Ledger.open(sqlite_url(stage / _LEDGER), verify=True).close()
     for name in sorted(names, key=lambda name: name == _LEDGER):
         (stage / name).rename(data_dir / name)
-    sync_folder(data_dir)
+    os.sync()  # every name of it
     return sorted(names)
 
 
