@@ -285,6 +285,27 @@ def unmute(group: Group, timing: Timing) -> Group:
     return scheduled(replace(group, muted_until=None), timing)
 
 
+def brought_home(group: Group, timing: Timing, now: datetime) -> Group:
+    """The group without moments that are still to come: a clock wrote them that has been set back since."""
+
+    def past(moment: datetime | None) -> datetime | None:
+        return min(moment, now) if moment else None
+
+    return scheduled(
+        replace(
+            group,
+            first_seen=min(group.first_seen, now),
+            last_seen=min(group.last_seen, now),
+            reported_at=past(group.reported_at),
+            pending_since=past(group.pending_since),
+            episode_since=past(group.episode_since),
+            seen_before=past(group.seen_before),
+            minute=past(group.minute),
+        ),
+        timing,
+    )
+
+
 def scheduled(group: Group, timing: Timing) -> Group:
     """The group with its turn worked out anew: its timings may have changed since."""
     return replace(group, due_at=due(group, timing))

@@ -42,8 +42,8 @@ def fill(folder: Path) -> Path:
     return ballast
 
 
-class FailingDisk:
-    """Has calls of the processes that run with `environ` fail, on real files."""
+class FailingMachine:
+    """Has calls of the processes that run with `environ` fail on real files, and their clock be wrong."""
 
     def __init__(self, folder: Path) -> None:
         """Build the library in `folder`; skips the test where there is no C compiler."""
@@ -53,13 +53,20 @@ class FailingDisk:
         library = folder / "faults.so"
         subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(FAULTS), "-ldl"], check=True)
         self._order = folder / "fault"
-        self.environ = {"LD_PRELOAD": str(library), "FAULT": str(self._order)}
+        self._clock = folder / "clock"
+        self.environ = {"LD_PRELOAD": str(library), "FAULT": str(self._order), "CLOCK_OFF_BY": str(self._clock)}
 
     def fail(self, call: str, error: int, part: str) -> None:
         """From now on `call` fails with `error` on every file whose path holds `part`."""
         new = self._order.with_suffix(".new")
         new.write_text(f"{call} {error} {part}\n")
         new.rename(self._order)
+
+    def set_clock(self, seconds: int) -> None:
+        """Let the clock be wrong by so much."""
+        new = self._clock.with_suffix(".new")
+        new.write_text(str(seconds))
+        new.rename(self._clock)
 
     def work(self) -> None:
         """All is well again."""

@@ -14,7 +14,7 @@ from relay.digest.letters import Letters
 from relay.entries import entry, merged
 from relay.ledger import DeadTotal, SchedulingTransaction
 from relay.model import Entry, Group, LetterKind, Level, Phase, UpstreamState
-from relay.schedule import scheduled, told
+from relay.schedule import brought_home, scheduled, told
 from relay.turns import MAX_ENTRIES, Turn, turn
 
 DUE_LIMIT = 20_000
@@ -46,12 +46,19 @@ class Tick:
         also tells of the dead letters of those that are `gone`.
         """
         self._upstream, self._gone = upstream, gone
+        self._bring_home()
         for name, recipient in strangers:
             self._dismiss(name, recipient)
         for name, groups in self._due_by_route().items():
             self._tell(route_of(self._routes, name), groups)
         for name, recipient in self._tx.holding():
             self._make_good(route_of(self._routes, name), recipient)
+
+    def _bring_home(self) -> None:
+        """Give a turn to what a wrong clock has put off for days."""
+        stranded = self._tx.stranded_groups(self._now)
+        home = [brought_home(group, route_of(self._routes, group.route).timing, self._now) for group in stranded]
+        self._tx.save(after for before, after in zip(stranded, home, strict=True) if after != before)
 
     def _due_by_route(self) -> Mapping[str, list[Group]]:
         by_route: dict[str, list[Group]] = defaultdict(list)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, func, or_, select
 
 from relay.ledger.books import read_books
 from relay.ledger.courses import courses
@@ -38,6 +38,9 @@ from relay.ledger.schema import (
 from relay.ledger.views import DeadTotal, RouteState
 from relay.model import Books, BudgetState, Course, Digest, Entry, Group, Phase, Rendered, Report
 
+STRANDED_AFTER = timedelta(days=1)
+"""No turn is further away, but for steps as long as that and mutes."""
+
 
 class SchedulingTransaction:
     """What can be read and written while it is decided whom to tell what. Keep the block short: sorting waits."""
@@ -51,6 +54,14 @@ class SchedulingTransaction:
         """Groups of any route whose turn has come (`due_at` at or before `now`), the longest due first."""
         query = select(*GROUP_COLUMNS).where(IS_DUE_ONCE, groups.c.due_at <= now).order_by(groups.c.due_at)
         return self._groups(query.limit(limit))
+
+    def stranded_groups(self, now: datetime, *, limit: int = 1_000) -> list[Group]:
+        """Groups of any route, not muted, whose turn is more than a day away: a clock wrote it that was set back since,
+        or the steps of their route are that long.
+        """
+        far = (IS_DUE_ONCE, groups.c.due_at > now + STRANDED_AFTER)
+        heard = or_(groups.c.muted_until.is_(None), groups.c.muted_until <= now)
+        return self._groups(select(*GROUP_COLUMNS).where(*far, heard).order_by(groups.c.due_at).limit(limit))
 
     def pending_groups(self, route: str, *, phase: Phase | None = None, limit: int = 20_000) -> list[Group]:
         """Groups of the route that have pending mails (of one phase only, if given), the longest pending first."""

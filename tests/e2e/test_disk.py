@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from relay.ledger import sqlite_url
-from tests.disks import FailingDisk, fill, small_disk
+from tests.disks import FailingMachine, fill, small_disk
 from tests.e2e.processes import Relay, wait_for
 
 pytestmark = pytest.mark.e2e
@@ -116,11 +116,11 @@ def test_one_full_disk_of_two_costs_no_mail(disk: Path, tmp_path: Path, full: st
 
 
 @pytest.fixture
-def failing(tmp_path: Path) -> FailingDisk:
-    return FailingDisk(tmp_path)
+def failing(tmp_path: Path) -> FailingMachine:
+    return FailingMachine(tmp_path)
 
 
-def test_disk_that_fails_costs_a_452_and_no_mail_that_was_taken(failing: FailingDisk, tmp_path: Path):
+def test_disk_that_fails_costs_a_452_and_no_mail_that_was_taken(failing: FailingMachine, tmp_path: Path):
     """Errors at each kind of call on the spool, then on the ledger: what got 250 is counted once, nothing else is."""
     relay = Relay(tmp_path / "relay")
     relay.environ.update(failing.environ)
@@ -154,7 +154,9 @@ def test_disk_that_fails_costs_a_452_and_no_mail_that_was_taken(failing: Failing
 
 def test_worker_waits_for_a_damaged_ledger_to_be_repaired_while_mail_is_taken(tmp_path: Path):
     relay = Relay(tmp_path / "relay", admins=["one@example.com"])
+    umask = os.umask(0)  # whatever it lets through, state is its owner's alone
     with relay:
+        os.umask(umask)
         assert send(relay.smtp_port, times=3) == [250] * 3
         wait_for(all_sorted(relay, 3), "the first mails to be sorted")
     with (relay.data / "ledger.db").open("r+b") as file:
@@ -174,6 +176,8 @@ def test_worker_waits_for_a_damaged_ledger_to_be_repaired_while_mail_is_taken(tm
     assert "the old file is kept as" in done.stdout
     assert "2 mails stand in the spool" in done.stdout
     assert len(list(relay.data.glob("ledger.db.damaged-*"))) == 1
+    assert {path.stat().st_mode & 0o777 for path in relay.data.rglob("*") if path.is_file()} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in [relay.data, *relay.data.rglob("*")] if path.is_dir()} == {0o700}
 
 
 def test_worker_waits_over_a_ledger_of_a_later_release_while_mail_is_taken(tmp_path: Path):

@@ -1,0 +1,50 @@
+"""Ledgers as earlier releases have left them: tests/data/ledgers holds one of every schema there ever was.
+
+A new migration brings its own: a ledger of that schema with the same content, packed by `gzip -9`.
+"""
+
+from __future__ import annotations
+
+import gzip
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from relay.errors import LedgerError
+from relay.ledger import Ledger, migrating, sqlite_url
+from relay.model import LetterState
+from tests.contract.world import NOON, SENT, SPOOL, figures, send, sort, tell
+
+FOLDER = Path(__file__).parents[1] / "data" / "ledgers"
+FILES = sorted(FOLDER.glob("*.db.gz"))
+HOUR = timedelta(hours=1)
+
+
+def test_every_schema_has_its_file():
+    revisions = {path.name.split("_")[0] for path in (migrating._MIGRATIONS / "versions").glob("[0-9]*.py")}
+
+    assert {path.name.removesuffix(".db.gz") for path in FILES} == revisions
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda path: path.name)
+def test_ledger_of_an_earlier_release_is_migrated_with_all_that_is_in_it(file: Path, tmp_path: Path):
+    """One digest sent, one on its way, an error pending; and then it works on."""
+    path = tmp_path / "ledger.db"
+    path.write_bytes(gzip.decompress(file.read_bytes()))
+    if file != FILES[-1]:
+        with pytest.raises(LedgerError, match="earlier"):
+            Ledger.open(sqlite_url(path), create=False)
+    ledger = Ledger.open(sqlite_url(path), verify=True)
+
+    assert figures(ledger) == {"received": 51, "reported": 40, "pending": 11}
+    assert ledger.cursor(SPOOL) == 51
+    assert len(ledger.groups(limit=100)) == 21
+    assert sum(len(ledger.samples_of(group.id)) for group in ledger.groups(limit=100)) == 23
+    letter, state = send(ledger, SENT, at=NOON + HOUR)
+    assert (letter.raw, state) == (b"Subject: x\r\n\r\n", LetterState.SENT)
+    sort(ledger, {"error 1": 1, "another": 1}, at=NOON + 2 * HOUR)
+    tell(ledger, at=NOON + 2 * HOUR)
+    send(ledger, SENT, at=NOON + 2 * HOUR)
+    assert figures(ledger) == {"received": 53, "reported": 53}
+    ledger.close()
