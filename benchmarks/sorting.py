@@ -3,7 +3,7 @@
     python -m benchmarks.sorting [--json FILE]
 
 Processor time, medians of several runs. Since a machine may be busy or slow, costs are judged as multiples of a
-calibration (a loop of plain Python, timed beside each run): a rate is kept where a core that does this loop in
+calibration (a loop of plain Python, timed before and after each run): a rate is kept where a core that does this loop in
 `LOOP` seconds would reach it; what was measured stands beside it. The spool, the ledger and its `synchronous=FULL` are
 real, in a temporary folder on the disk. Exits 1 where a target is missed.
 """
@@ -131,7 +131,7 @@ def _rate(desk: Desk, name: str, make: Callable[[], list[str]], target: int) -> 
         spent = seconds(desk.empty) / len(mails)
         if run:  # the first one warms up
             rates.append(1 / spent)
-            ratios.append(spent / min(loop, seconds(calibration)))
+            ratios.append(2 * spent / (loop + seconds(calibration)))
     ratio = statistics.median(ratios)
     measured = f"measured {statistics.median(rates):,.0f} ({min(rates):,.0f} to {max(rates):,.0f})"
     yield judged(name, 1 / (ratio * LOOP), "mails/s", least=target, note=f"{measured}; a mail is {ratio:.3f} loops")
@@ -156,7 +156,7 @@ def _told(original: Path, copy: Path) -> float:
         spent = seconds(partial(digests.step, NOW + timedelta(minutes=1)))
         if not desk.ledger.letters():
             raise RuntimeError("no digest was made")
-        return spent / min(loop, seconds(calibration))
+        return 2 * spent / (loop + seconds(calibration))
 
 
 # --- All of it --------------------------------------------------------------------------------------------------------
