@@ -3,7 +3,7 @@
     python -m benchmarks.sorting [--json FILE]
 
 Processor time, medians of several runs. Since a machine may be busy or slow, costs are judged as multiples of a
-calibration (a loop of plain Python, timed before and after each run): a rate is kept where a core that does this loop in
+calibration (a loop of plain Python, timed around each run): a rate is kept where a core that does this loop in
 `LOOP` seconds would reach it; what was measured stands beside it. The spool, the ledger and its `synchronous=FULL` are
 real, in a temporary folder on the disk. Exits 1 where a target is missed.
 """
