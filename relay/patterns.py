@@ -116,8 +116,9 @@ _MEDIA = (
 )
 _ARCHIVES = r"(?:tar\.)?(?:zip|tgz|gz|bz2|xz|zst|7z|rar|bak|dump)"
 _FILE = (
-    rf"[\w-]{{1,80}}(?:\.[\w-]{{1,40}}){{0,4}}?\.(?:{_MEDIA}|{_ARCHIVES})(?![\w-]|\.\w)"
-    r"|(?=[A-Za-z._-]{0,80}\d)[\w-]{1,80}(?:\.[\w-]{1,40}){0,4}?\.(?:xml|json|ya?ml|txt|log|sql|html?)(?![\w-]|\.\w)"
+    r"(?=[\w-]{1,80}+\.)(?:"
+    rf"[\w-]{{1,80}}+(?:\.[\w-]{{1,40}}+){{0,4}}?\.(?:{_MEDIA}|{_ARCHIVES})(?![\w-]|\.\w)"
+    r"|(?=[A-Za-z._-]{0,80}\d)[\w-]{1,80}+(?:\.[\w-]{1,40}+){0,4}?\.(?:xml|json|ya?ml|txt|log|sql|html?)(?![\w-]|\.\w))"
 )
 """A document has a name of its own; `settings.json` is a part of the program, `orders-0417.json` is not."""
 _POD = r"[a-z][a-z0-9-]{0,60}?-[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}(?![A-Za-z0-9-])"
@@ -162,6 +163,7 @@ _NO_HANDLE = (
 )
 """Snake case that says what a thing is: a name in code."""
 _HANDLE = (
+    r"(?=[A-Za-zü]{2,12} [a-zß-ÿ]{1,30}[._])"
     r"(?:by|for|from|to|of|By|For|From|von|für|durch|por|para|pour|par|player|guest|patient|student|driver|tenant|operator"
     r"|seller|buyer|agent|reader|subscriber|Benutzer|Nutzer|Kunde|usuario|utente|cliente|utilisateur)"
     rf" {_NO_HANDLE}[a-zß-ÿ]{{1,30}}[._][a-zß-ÿ]{{1,30}}(?!\w|[@/(=-]|[.:][^\s])"
@@ -177,6 +179,7 @@ _PHRASES = (
 """How HTTP spells its status (RFC 9110, section 15): two capital letters, but nobody's name."""
 _FULL_NAME = r"[A-ZÀ-Þ][a-zß-ÿ']{1,30} [A-ZÀ-Þ][a-zß-ÿ']{1,30}"
 _PERSON = (
+    r"(?=[a-zàü]{1,8} [A-ZÀ-Þ])"
     r"(?:by|for|from|to|of|with|and|customer|user|von|für|an|mit|de|à|por|para|pour|di|da)"
     rf" (?!{_PHRASES}){_FULL_NAME}(?![\w:])"
 )
