@@ -28,7 +28,7 @@ from relay.failpoint import reach
 from relay.ledger import GroupKey, Ledger, SortingTransaction
 from relay.model import Arrival, Fingerprint, Group, Record, Report, Sample
 from relay.parse import parse
-from relay.redact import redact
+from relay.redact import Redactor
 from relay.routing import Router
 from relay.rules import Rules
 from relay.schedule import arrive, is_muted, open_group, split_off
@@ -94,6 +94,7 @@ class Sort:
         self._claims = claims
         self._ledger = ledger
         self._apps = settings.app
+        self._redactor = Redactor(settings.redact)
         self._rules = Rules(settings.rule)
         self._fingerprint = versions.current
         self._succession = Succession(ledger, self._rules, versions)
@@ -183,7 +184,7 @@ class Sort:
     def _understand(self, record: Record) -> _Understood | _Parked:
         self.busy_since = time.monotonic()
         try:
-            report = redact(parse(record, self._apps))
+            report = self._redactor.redact(parse(record, self._apps))
             found, ignored = self._rules.judge(report, self._fingerprint(report))
             route = self._router.route(report, found.title)
         except MemoryError:

@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 
-LEAVES = {"model", "errors", "clock", "paths", "failpoint"}
+LEAVES = {"model", "errors", "clock", "paths", "failpoint", "linear"}
 FLOW = (
     "traces", "mail", "forms", "situations", "patterns", "placeholders", "arguments", "enclosure", "parse", "redact",
     "fingerprint",
@@ -30,7 +30,7 @@ FLOW = (
 EDGES = {"spool", "ledger", "receive", "deliver"}
 STEPS = {"sort", "digest", "outbox", "housekeeping"}
 
-NOUNS = {"model", "errors", "paths"}
+NOUNS = {"model", "errors", "paths", "linear"}
 MAY_IMPORT: dict[str, set[str]] = {
     **{leaf: {"model", "errors"} for leaf in LEAVES},
     "config": NOUNS,
@@ -58,7 +58,7 @@ FENCED = {
     "markupsafe": {"highlight", "render"},
     "pygments": {"highlight"},
     "css_inline": {"render"},
-    "re2": {"redact"},
+    "re2": {"linear"},
     "flask": {"web"},
     "werkzeug": {"web"},
     "pydantic": {"config"},

@@ -89,11 +89,11 @@ def _side_by_side(aspect: Aspect) -> tuple[str, str, str, str]:
 
 
 def _report(settings: Settings, what: str) -> Report | None:
-    from relay.redact import redact
+    from relay.redact import Redactor
 
     if what == "-" or Path(what).is_file():
         raw = sys.stdin.buffer.read() if what == "-" else Path(what).read_bytes()
-        return redact(_parsed(settings, raw))
+        return Redactor(settings.redact).redact(_parsed(settings, raw))
     if not what.isdecimal():
         return None
     samples = open_ledger(settings).samples_of(int(what))

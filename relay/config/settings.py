@@ -26,7 +26,9 @@ from relay.config.values import (
     MailAddress,
     MailAddresses,
     NetworkNames,
+    Patterns,
     Size,
+    Words,
     ZoneName,
     listing,
 )
@@ -289,6 +291,14 @@ class Rule(Section):
         return self
 
 
+class Redact(Section):
+    """`[redact]`: what is masked before anything of a mail is kept or sent."""
+
+    enabled: bool = True
+    names: Words = ()
+    patterns: Patterns = ()
+
+
 class Zone(Section):
     """`[time]`: how moments are shown."""
 
@@ -323,6 +333,7 @@ class Settings(Section):
     route: Annotated[tuple[Route, ...], BeforeValidator(listing)] = ()
     app: Annotated[tuple[App, ...], BeforeValidator(listing)] = ()
     rule: Annotated[tuple[Rule, ...], BeforeValidator(listing)] = ()
+    redact: Redact = Redact()
     time: Zone = Zone()
     log: Log = Log()
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(?:\d+(?:ms|[smhd]))+")
@@ -117,6 +117,17 @@ def network(value: str) -> str:
     return value
 
 
+def pattern(value: str) -> str:
+    """Check a regular expression that can be searched for in linear time."""
+    from relay.linear import compiled  # noqa: PLC0415 - few configurations have one: its library is not loaded for all
+
+    try:
+        compiled(value)
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no pattern that can be used: {error}") from None
+    return value
+
+
 def _listen(value: Any) -> Any:
     return Listen.parse(value) if isinstance(value, str) else value
 
@@ -128,4 +139,6 @@ MailAddress = Annotated[str, AfterValidator(address)]
 MailAddresses = Annotated[tuple[MailAddress, ...], BeforeValidator(listing)]
 ZoneName = Annotated[str, AfterValidator(zone)]
 ListenAddress = Annotated[Listen, BeforeValidator(_listen)]
+Patterns = Annotated[tuple[Annotated[str, AfterValidator(pattern)], ...], BeforeValidator(listing)]
+Words = Annotated[tuple[Annotated[str, StringConstraints(pattern=r"^[\w.-]{3,60}$")], ...], BeforeValidator(listing)]
 NetworkNames = Annotated[tuple[Annotated[str, AfterValidator(network)], ...], BeforeValidator(listing)]
