@@ -29,11 +29,27 @@ SHUT_WITHIN = 1.0
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """An event loop whose look-ups run in threads of their own that nobody waits for.
+    """An event loop whose look-ups run in threads of their own that nobody waits for, and that leaves no socket open.
 
     The resolver cannot be interrupted; asyncio's own threads are joined when the loop closes, and a dead name
-    server would hold up the relay's end for half a minute.
+    server would hold up the relay's end for half a minute. Of several addresses tried side by side, asyncio loses
+    sight of one that answers in the very moment in which the try ends.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tried: list[socket.socket] = []
+
+    async def sock_connect(self, sock: socket.socket, address: Any) -> None:
+        """Connect as asyncio does. Raises OSError."""
+        self._tried.append(sock)
+        await super().sock_connect(sock, address)
+
+    def close(self) -> None:
+        """Close the loop, and each connection that was begun on it."""
+        super().close()
+        for sock in self._tried:
+            sock.close()
 
     async def getaddrinfo(self, host: Any, port: Any, **hints: int) -> list[Any]:
         """Resolve as `socket.getaddrinfo` does. Raises OSError, also for a name that cannot be one."""

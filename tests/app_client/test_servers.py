@@ -37,10 +37,11 @@ def fail(name):
     raise LookupError(name)
 """
 WAITRESS = """
-import logging, sys, waitress
+import logging, signal, sys, waitress
 from yourapplication import app
 logging.getLogger("waitress").setLevel(logging.INFO)
 logging.basicConfig(level=logging.INFO)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background job begins without
 server = waitress.create_server(app, listen="127.0.0.1:0", threads=4)
 print("Listening at: http://127.0.0.1:%s" % server.effective_port, file=sys.stderr, flush=True)
 server.run()
