@@ -5,6 +5,7 @@ BIN   := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO  := $(BIN)/python -m relay.service.demo
 KILLS  = 240
+MINUTES = 10
 
 # The first Python that is new enough; to take another one: make PYTHON=/path/to/python3 test
 PYTHON = $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell \
@@ -20,7 +21,7 @@ apt = { $(debian) && echo "Installing $(1) ..." && apt-get update -qq \
 # The tests start servers of their own: Debian's package shall not start one as well.
 NO_CLUSTER := /etc/postgresql-common/createcluster.d/error-mail-relay.conf
 
-.PHONY: help setup demo test run check crash bench peers tools test-docker lock clean
+.PHONY: help setup demo test run check crash fuzz poison bench peers tools test-docker lock clean
 .NOTPARALLEL:
 
 help: ## say what can be made
@@ -51,9 +52,18 @@ crash: $(READY) ## end the relay's processes KILLS=240 times under load, and pri
 bench: $(READY) peers ## measure speed, size, growth and start beside other servers, and print one table (FULL=--full: for an hour)
 	$(BIN)/python -m benchmarks $(FULL)
 
+fuzz: $(READY) ## fuzz every parser for MINUTES=10, guided by coverage
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(PIP) install --require-hashes -r requirements-fuzz.lock \
+		|| { echo "atheris cannot be installed here: it has wheels for Linux on x86-64 alone."; exit 2; }
+	$(BIN)/python -m benchmarks.fuzz --minutes $(MINUTES)
+
+poison: $(READY) ## what the worst mails and the worst texts for each pattern cost
+	$(BIN)/python -m benchmarks.poison --patterns
+
 lock: $(READY) ## make the locks anew (UPGRADE=--upgrade: with newer versions)
 	$(LOCK) pyproject.toml --extra server --extra postgres -o requirements.lock
 	$(LOCK) pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
+	$(LOCK) pyproject.toml --extra fuzz -c requirements-dev.lock -o requirements-fuzz.lock
 	$(LOCK) --group build -c requirements-dev.lock -o requirements-build.lock
 
 clean: ## remove what set-up and tests made

@@ -52,7 +52,8 @@ def highlight(trace: str) -> Markup:
         )
     except _LostError:
         return escape(trace)
-    return Markup(_MARKER_LINE.sub(r'<span class="m">\1\2\n</span>', str(coloured))[:-1])  # noqa: S704 - escaped before
+    html = _MARKER_LINE.sub(r'<span class="m">\1\2\n</span>', str(coloured))
+    return Markup("".join(html.rsplit("\n", 1)))  # noqa: S704 - escaped before
 
 
 def _runs(trace: str) -> Iterator[tuple[str, str]]:

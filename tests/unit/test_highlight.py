@@ -60,6 +60,12 @@ def test_huge_or_foreign_traces_are_only_escaped():
     assert highlight(java) == java.replace("<", "&lt;").replace(">", "&gt;")
 
 
+def test_trace_that_ends_with_markers_has_whole_spans():
+    cut_short = TRACE.partition("ZeroDivisionError")[0].rstrip("\n")
+
+    assert without_spans(highlight(cut_short)) == cut_short
+
+
 @pytest.mark.parametrize("rest", [", x", " in f", "x", ", in "])
 def test_frame_that_the_lexer_never_gets_past_is_only_escaped(rest):
     """Pygments goes round in circles there, without an end and with memory that grows."""

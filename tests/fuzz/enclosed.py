@@ -1,0 +1,15 @@
+"""The JSON part of our client's mail: any text gives values of the right type, within limits."""
+
+from __future__ import annotations
+
+from relay import enclosure
+from tests.fuzz.promises import is_clean, is_line
+
+
+def check(data: bytes) -> None:
+    found = enclosure.read(data.decode("utf-8", "replace"))
+
+    assert all(is_line(value, 600) for value in found.fields.values())
+    assert all(is_line(label, 100) and is_line(value, 1_200) for label, value in found.request)
+    assert is_clean(found.template + found.trace)
+    assert is_line(found.app_package, 600)

@@ -1,0 +1,15 @@
+"""The walk through a mail's parts, its encodings and charsets: any bytes give clean text within the limits."""
+
+from __future__ import annotations
+
+from relay import mail
+from tests.fuzz.promises import is_clean, is_line
+
+
+def check(data: bytes) -> None:
+    found = mail.read(data)
+
+    assert is_clean(found.text)
+    assert len(found.text) <= mail.MAX_TEXT + 100
+    assert is_line(found.subject, mail.MAX_HEADER)
+    assert is_line(found.sender, 320)

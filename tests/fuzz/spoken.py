@@ -1,0 +1,99 @@
+"""A client that says anything: each line has one reply, every reply its form, and nothing is stored that is no mail."""
+
+from __future__ import annotations
+
+import re
+
+from relay.model import Envelope
+from relay.receive import Limits
+from relay.receive.content import Content
+from relay.receive.dialogue import Dialogue
+from relay.receive.path import parse_path
+from relay.receive.proxy import BadHeader, client_of, header_length
+from relay.receive.stream import LineTooLong, Stream, TooMuchNoise
+
+_REPLY = re.compile(rb"(?:[2-5]\d\d-[\x20-\x7e]*\r?\n)*[2-5]\d\d [\x20-\x7e]*(?:\r\n)?")
+
+
+class _Client:
+    """The far end, with everything offered: what takes time is done at once."""
+
+    peer = "127.0.0.1"
+    secure = False
+    offers_tls = True
+    offers_auth = True
+    needs_auth = False
+    paused = False
+
+    def __init__(self) -> None:
+        self.stored: list[tuple[Envelope, Content]] = []
+        self.restarted = False
+
+    def verify(self, claimed: object) -> bool:
+        return False
+
+    def start_tls(self) -> None:
+        self.restarted = True
+
+    def store(self, envelope: Envelope, content: Content) -> None:
+        self.stored.append((envelope, content))
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+
+def check(data: bytes) -> None:
+    _proxied(data)
+    client, limits = _Client(), Limits(max_size=10_000, errors=10_000, idle_commands=10_000)
+    dialogue, stream = Dialogue(client, limits), Stream(2_000)
+    stream.feed(b"EHLO x\r\n" + data, client)
+    while not dialogue.ended and not client.restarted:
+        if dialogue.content is not None:
+            if not _content(dialogue, stream, client):
+                break
+            continue
+        try:
+            line = stream.line()
+        except LineTooLong:
+            _is_reply(dialogue.overlong())
+            continue
+        except TooMuchNoise:
+            break
+        if line is None:
+            break
+        reply = dialogue.hear(line)
+        if reply is not None:
+            _is_reply(reply)
+    for envelope, content in client.stored:
+        assert content.size <= limits.max_size
+        assert not set("\r\n\0") & set("".join((envelope.sender, *envelope.recipients)))
+        assert envelope.recipients
+
+
+def _content(dialogue: Dialogue, stream: Stream, client: _Client) -> bool:
+    """Read on in the mail; False where it has no end."""
+    assert dialogue.content is not None
+    rest = dialogue.content.feed(stream.take())
+    if rest is None:
+        return False
+    stream.unread(rest)
+    before = len(client.stored)
+    reply = dialogue.mail_ended()
+    assert (reply is None) == (len(client.stored) == before + 1)
+    _is_reply(dialogue.stored(b"250 2.6.0 taken") if reply is None else reply)
+    return True
+
+
+def _is_reply(reply: bytes) -> None:
+    assert _REPLY.fullmatch(reply), reply
+
+
+def _proxied(data: bytes) -> None:
+    parse_path(data.decode("utf-8", "surrogateescape"), "FROM")
+    try:
+        length = header_length(data)
+        if length:
+            client_of(data[:length])
+    except BadHeader:
+        pass

@@ -1,0 +1,48 @@
+"""The worst mails, and the worst texts for each regular expression: each is one report, and nothing hangs."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+
+import pytest
+
+from tests import pumps
+from tests.poison import POISONS
+
+PATIENCE = 60.0
+"""Seconds of processor time after which a pattern goes back and back for ever."""
+MOST = 4
+"""Attacks on one pattern; `benchmarks/poison.py` has all, at the length of a mail."""
+ATTACKS = pumps.attacks_by_pattern(500)
+KINDS = sorted({place.rpartition(".")[0] for place in ATTACKS})
+
+
+def test_every_pattern_of_the_relay_is_attacked():
+    """Also those that stand in tables and in objects of our own."""
+    places = set(pumps.patterns())
+
+    assert len(places) > 200
+    assert {place.split(".")[1] for place in places} >= {
+        "mail", "forms", "traces", "redact", "placeholders", "patterns", "situations", "arguments", "parse", "receive",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [r"(?:a+)+!", r"(?:\w\w?)+$", r"x(?:\s*,?)*y", r"^(?:[^<]+|<a)*>"])
+def test_the_attacks_find_a_pattern_that_goes_back_for_ever(text):
+    pattern = re.compile(text)
+
+    assert any(pumps.spent(partial(pattern.search, attack), 0.5) == 0.5 for attack in pumps.attacks(pattern, 60))
+
+
+@pytest.mark.parametrize("module", KINDS)
+def test_no_attack_on_a_pattern_keeps_a_mail_from_being_understood(module):
+    for place, texts in ATTACKS.items():
+        if place.rpartition(".")[0] == module:
+            for text in texts[:MOST]:
+                assert pumps.cost(text, PATIENCE) < PATIENCE, (place, text[:60])
+
+
+@pytest.mark.parametrize("name", POISONS)
+def test_poison_is_one_error_like_any_other(name):
+    pumps.understand(POISONS[name]())
