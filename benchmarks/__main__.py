@@ -2,8 +2,8 @@
 
     python -m benchmarks [--full] [NAME …]
 
-What each measured stands in `benchmarks/results`. A harness that misses a target, or cannot run, does not keep the rest
-from running. Exits 1 where a target is missed or a harness failed.
+What each measured stands in `benchmarks/results`, all of it in `table.md`. A harness that misses a target, or cannot
+run, does not keep the rest from running. Exits 1 where a target is missed or a harness failed.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def run(name: str, *, full: bool) -> bool:
 def table(failed: list[str]) -> int:
     """Print every figure that has a target, of this run and of earlier ones; return the exit code."""
     print("\n=== all targets " + "=" * 88)
-    missed = 0
+    missed, rows = 0, ["| | what | measured | target |", "|---|---|---|---|"]
     for name in HARNESSES:
         file = RESULTS / f"{name}.json"
         if name in failed or not file.exists():
@@ -70,6 +70,10 @@ def table(failed: list[str]) -> int:
             if figure.kept is not None:
                 show(figure)
                 missed += not figure.kept
+                word = "met" if figure.kept else "**missed**"
+                amount = f"{figure.value:,.0f}" if figure.value >= 100 else f"{figure.value:.2f}"
+                rows.append(f"| {word} | {figure.name} | {amount} {figure.unit} | {figure.target} |")
+    (RESULTS / "table.md").write_text("\n".join(rows) + "\n", "utf-8")
     return 1 if missed or failed else 0
 
 
