@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from relay import wording
 from relay.cli.looking import table
 from relay.cli.options import config_option, json_option, open_ledger, print_json, settings_of
 
@@ -44,9 +45,10 @@ def explain(ctx: click.Context, config: Path | None, what: str, other: str | Non
     if as_json:
         print_json({"fingerprint": found, "report": report})
         return
-    click.echo(f"{found.title}\n{found.key} (version {found.version})\n\nRead as {report.form}, from {report.app}.")
+    told = f"{found.title}\n{found.key} (version {found.version})\n\nRead as {report.form}, from {report.app}."
+    click.echo(wording.plain(told))
     for number, step in enumerate(found.steps, 1):
-        click.echo(f"{number:>3}. {step}")
+        click.echo(wording.plain(f"{number:>3}. {step}"))
 
 
 def _case(ctx: click.Context, settings: Settings, what: str) -> Case:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from relay import wording
 from relay.advice import finding
@@ -32,12 +33,12 @@ def shown(moment: datetime | None, zone: ZoneInfo) -> str:
 
 
 def table(*columns: str, rows: list[tuple[Any, ...]]) -> None:
-    """Print a table that fits the terminal; texts from mails are shown as they are, never as markup."""
+    """Print a table that fits the terminal; texts from mails are neither markup nor commands to it."""
     grid = Table(box=None, pad_edge=False)
     for column in columns:
         grid.add_column(column, overflow="fold", justify="right" if column.endswith("#") else "left")
     for row in rows:
-        grid.add_row(*[str(cell).replace("[", r"\[") for cell in row])
+        grid.add_row(*[Text(wording.plain(str(cell))) for cell in row])
     Console(highlight=False, soft_wrap=False).print(grid)
 
 
@@ -160,12 +161,12 @@ def show(ctx: click.Context, config: Path | None, group_id: int, *, as_json: boo
         "course": wording.blocks(course.counts) if course else "–",
     }
     for name, value in facts.items():
-        click.echo(f"{name:<14}{value}")
+        click.echo(f"{name:<14}{wording.plain(value)}")
     for sample in samples[:1]:
         click.echo(f"\nSample of {shown(sample.at, zone)}:\n")
         for name, value in _circumstances(sample.report):
-            click.echo(f"{name + ':':<20}{value}")
-        click.echo(f"\n{sample.report.message}\n{sample.report.trace}".rstrip())
+            click.echo(wording.plain(f"{name + ':':<20}{value}"))
+        click.echo(wording.plain(f"\n{sample.report.message}\n{sample.report.trace}".rstrip()))
 
 
 def _circumstances(report: Report) -> Iterator[tuple[str, str]]:
