@@ -16,8 +16,8 @@ from relay.entries import with_echoes
 from relay.model import Course, Entry, Level, Reason, Report
 from relay.parse import parse_text
 from relay.redact import redact
+from tests.grouping import Scored
 from tests.unit.digests import NOW, entry, report
-from tests.unit.test_own_errors import MAILS
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 SITE = "/srv/shop/venv/lib/python3.11/site-packages"
@@ -288,7 +288,7 @@ def test_strangers_stay_apart(entries):
 
 def test_of_the_errors_of_many_programs_no_two_are_tied_if_all_of_them_come_at_once_in_one_app():
     """The worst case: nothing but their texts tells them apart."""
-    firsts = {mail["label"]: mail for mail in reversed(MAILS)}
+    firsts = {mail["label"]: mail for mail in reversed(Scored("own.jsonl").mails)}
     reports = [redact(parse_text(mail["subject"], mail["text"])) for mail in firsts.values()]
     entries = [
         replace(logged(number), sample=replace(each, app="one", environment=""))
