@@ -18,7 +18,7 @@ MAX_MEMORY = 4 << 20
 
 
 def compiled(pattern: str) -> Any:
-    """`pattern` as `re2` has it (like `re.Pattern`), ready to be looked for; raises ValueError that says what is wrong with it."""
+    """`pattern`, to be used like a `re.Pattern`; raises ValueError that says what is wrong with it."""
     if len(pattern) > MAX_PATTERN:
         raise ValueError(f"it has {len(pattern)} characters, at most {MAX_PATTERN} are allowed")
     options = re2.Options()

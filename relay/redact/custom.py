@@ -27,7 +27,7 @@ class Patterns:
         """What they fit in `text`."""
         text = _SURROGATE.sub("?", text)  # cannot be written as UTF-8
         for pattern in self._compiled:
-            group = "secret" if "secret" in pattern.groupindex else min(pattern.groups, 1)
+            group = pattern.groupindex.get("secret", min(pattern.groups, 1))
             for number, match in enumerate(pattern.finditer(text), start=1):
                 if number > MAX_MATCHES:
                     yield Secret(match.start(), len(text))

@@ -16,8 +16,8 @@ _UP_TO = {quote: re.compile(rf"[^{quote}\n]{{1,{MAX_VALUE}}}") for quote in "\"'
 _OPENING = re.compile(r"\[?b?(?P<slashes>\\{0,15})(?P<quote>[\"'])")
 _SCHEME = re.compile(r"(?:Bearer|Basic|Digest|Token|Negotiate|NTLM|ApiKey|JWT|OAuth|Splunk|SSWS) {1,3}", re.IGNORECASE)
 _ONE_WORD = re.compile(r"(?:Bearer|Basic|Token|Negotiate|NTLM|ApiKey|JWT|Splunk|SSWS) ", re.IGNORECASE)
-_COOKIE_PARTS = re.compile(r"[;,=\s]+")
-_MOST_COOKIES = 20
+_PARTS = re.compile(r"[;,=\s\"]+")
+_MOST_PARTS = 20
 
 _CREDENTIALS = re.compile(
     rf"(?<![\w-])(?:[Bb]earer (?=[\w.~+/-]{{0,200}}\d)(?P<bearer>[\w.~+/-]{{16,{MAX_VALUE}}}={{0,2}})"
@@ -30,15 +30,15 @@ def header_value(text: str, name: str, label_start: int, start: int) -> Value | 
     """What of a header's value from `start` on is masked: the credentials behind a scheme, or all cookies."""
     begin, stop = _extent(text, label_start, start)
     scheme = _SCHEME.match(text, begin, stop) if name != "cookie" else None
+    one_word = scheme is not None and _ONE_WORD.match(scheme[0]) is not None
     if scheme:
-        one_word = _ONE_WORD.match(scheme[0]) is not None
         begin = scheme.end()
         if one_word and (space := text.find(" ", begin, stop)) >= 0:
             stop = begin + len(text[begin:space].rstrip(",;)}]"))
     word = text[begin:stop].strip()
     if not word or word == MASK:
         return None
-    echoes = _cookies(word) if name == "cookie" else [word, *([password_in(word)] if scheme else [])]
+    echoes = [word, password_in(word)] if one_word else _parts(word)
     spans = tuple(Secret(begin, stop, "" if MASK in echo else echo) for echo in echoes) or (Secret(begin, stop),)
     return Value(begin, stop, stop, spans)
 
@@ -56,10 +56,10 @@ def _extent(text: str, label_start: int, start: int) -> tuple[int, int]:
     return start, start + len(match[0].rstrip()) if match else start
 
 
-def _cookies(word: str) -> list[str]:
-    parts = (part for part in _COOKIE_PARTS.split(word) if len(part) >= 8 and any(char.isdigit() for char in part))
-    longest = max(_COOKIE_PARTS.split(word), key=len)
-    return list(dict.fromkeys([longest, *parts]))[:_MOST_COOKIES]
+def _parts(word: str) -> list[str]:
+    parts = (part for part in _PARTS.split(word) if len(part) >= 8 and any(char.isdigit() for char in part))
+    longest = max(_PARTS.split(word), key=len)
+    return list(dict.fromkeys([longest, *parts]))[:_MOST_PARTS]
 
 
 def password_in(credentials: str) -> str:

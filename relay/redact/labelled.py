@@ -31,6 +31,7 @@ _OPTION = re.compile(r"(?P<closed>[\"']?)(?P<sign>,?[ \t]{1,9})(?=[^\s-])")
 _QUOTED = re.compile(r"(?P<closed>)(?P<sign>[ \t]{1,3})(?=[\"'])")
 _PAIR = re.compile(r"(?P<closed>[\"'])(?P<sign>,[ ]?)(?=[bBuU]?[\"'])")
 _ELEMENT = re.compile(r"(?P<closed>(?:[ \t][^<>\n]{0,200})?)(?P<sign>>)")
+_NAMESPACE = re.compile(r"<\w{1,30}:\Z")
 _BEFORE_QUOTED = frozenset(("password", "passwd", "passphrase"))
 _EXPECTED = re.compile(r"(?:unexpected|near|expected)[ ]$", re.IGNORECASE)
 
@@ -44,6 +45,8 @@ _NOTHING = frozenset(
 """What stands where a secret would, without quotes, and is none."""
 _MODES = ("include", "omit", "same-origin")
 """Of `credentials` in the fetch standard."""
+_BLOCKS = ("|", "|-", "|+")
+"""YAML's beginning of a block."""
 _PROSE = re.compile(r" [a-z]")
 _SOURCE = re.compile(r"[ \t|>]{0,40}File \"")
 _PATH = re.compile(r"(?:/|~/|\./|[A-Za-z]:\\)[\w./\\ -]{0,400}")
@@ -97,7 +100,7 @@ def _other_link(text: str, name: str, start: int, end: int) -> re.Match[str] | N
     before = text[max(0, start - 3) : start]
     if before.endswith("-") or text[start : start + 1] == "-":
         return _OPTION.match(text, end)
-    if before.endswith(("<", "<" + before[-2:-1] + ":")) or (before.endswith(":") and text[end : end + 1] == ">"):
+    if before.endswith("<") or _NAMESPACE.search(text, max(0, start - 32), start):
         return _ELEMENT.match(text, end)
     if before.endswith(("('", '("', "(b'", "['", '["', "[b'")):
         return _PAIR.match(text, end)
@@ -141,14 +144,12 @@ def _is_none(text: str, label: Label, value: Value) -> bool:
     word = text[value.start : value.stop]
     if not word.strip("* ") or word == MASK or (value.bare and word.lower() in _NOTHING):
         return True
-    if label.name == "credentials" and word in _MODES:
+    if (value.bare and word in _BLOCKS) or (label.name == "credentials" and word in _MODES):
         return True
     if label.name == "token" and _EXPECTED.search(text, max(0, label.start - 12), label.start):
         return True
-    if label.name == "pwd" and _PATH.fullmatch(word):
-        return True  # the environment's
-    if label.name == "key" and _FILE.fullmatch(word):
-        return True
+    if (label.name == "pwd" and _PATH.fullmatch(word)) or (label.name == "key" and _FILE.fullmatch(word)):
+        return True  # the environment's folder; where a key lies
     return value.bare and _is_code_or_prose(text, label, value, word)
 
 

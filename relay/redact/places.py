@@ -47,7 +47,7 @@ def in_urls(text: str) -> Iterator[Secret]:
 
 _GAP = r"(?=[ \"',])[^\n|;&]{0,200}?[ \"',]"
 _LINK = r"[ =\"',]{0,4}"
-_WORD = r"(?P<bare>[^\s\"',)\]]{1,200})"
+_WORD = r"(?P<bare>(?!\[masked\])[^\s\"',)\]]{1,200})"
 _QUOTED = r"(?:\"(?P<double>[^\"\n]{1,200})|'(?P<single>[^'\n]{1,200}))"
 _COMMANDS = tuple(
     (word, re.compile(rf"\b{program}{_GAP}{option}"))
@@ -79,7 +79,7 @@ _LITERAL = r"(?:'(?P<single>(?:[^'\\\n]|''|\\.){1,4000})'|\"(?P<double>[^\"\n]{1
 _SQL = re.compile(
     rf"\b(?:IDENTIFIED[ ]{{1,3}}(?:BY|WITH[ ]{{1,3}}[\w'\"]{{1,60}}[ ]{{1,3}}(?:BY|AS))[ ]{{1,3}}"
     rf"(?:PASSWORD[ ]{{1,3}})?"
-    rf"|PASSWORD(?:[ ]?=[ ]?PASSWORD)?[ ]{{0,3}}(?:=[ ]{{0,3}})?\(?"
+    rf"|PASSWORD(?:[ ]?=[ ]?PASSWORD)?(?:[ ]{{1,3}}|[ ]?=[ ]?|[ ]?\()"
     rf"|PASSWORD[ ]{{1,3}}FOR[ ][^\n=]{{1,200}}=[ ]?(?:PASSWORD\()?){_LITERAL}",
     re.IGNORECASE,
 )

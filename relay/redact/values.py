@@ -48,8 +48,8 @@ class Value(NamedTuple):
     def of(cls, text: str, start: int, stop: int, *, end: int = 0, bare: bool = False) -> Value:
         """A value whose whole text is the secret; one that was masked in part has nothing to look for elsewhere."""
         word = text[start:stop]
-        echo = "" if MASK in word else word
-        return cls(start, stop, max(stop, end), (Secret(start, stop, echo),), bare)
+        echoes = ("",) if MASK in word else (word, *(word.split("\n") if "\n" in word else ()))
+        return cls(start, stop, max(stop, end), tuple(Secret(start, stop, echo.strip()) for echo in echoes), bare)
 
 
 def value_at(text: str, start: int) -> Value | None:
@@ -62,8 +62,9 @@ def value_at(text: str, start: int) -> Value | None:
         return _escaped(text, match.end(), match["escape"])
     begin, stop = match.span(kind)
     if kind == "block":
-        begin = match.start() + match[0].index("\n") + 1
-        stop = begin + len(text[begin : match.end()].rstrip("\n"))
+        first = text.index("\n", begin)
+        begin = match.end() - len(text[first : match.end()].lstrip())
+        stop = begin + len(text[begin : match.end()].rstrip())
     end = match.end()
     if kind in ("single", "double") and not match["end1" if kind == "single" else "end2"]:
         stop, end = _over_lines(text, match.end(), '"' if kind == "double" else "'")

@@ -1,0 +1,275 @@
+"""Each way in which programs write secrets, and each text that looks alike and holds none (tests/data/redact)."""
+
+import dataclasses
+import json
+import logging
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relay.config import make_settings
+from relay.fingerprint import fingerprint
+from relay.model import Report
+from relay.parse import parse, parse_text
+from relay.redact import MASK, Redactor, redact
+from relay.redact.custom import MAX_MATCHES
+from tests.redaction import PLAIN, SECRETS
+from tests.unit.mails import raw, record
+
+ONE, OTHER = "kX9-vq27Lm", "Zr4_88tbQmPq21"
+
+
+def said(report: Report) -> str:
+    """All that is kept of a report."""
+    return json.dumps(dataclasses.asdict(report), default=str, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("text", SECRETS.values(), ids=SECRETS)
+def test_a_secret_is_masked_however_it_is_written(text):
+    report = said(redact(parse_text("x", "It broke.\n" + text.replace("{}", ONE))))
+
+    assert ONE not in report
+    assert MASK in report
+    assert "It broke." in report
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_a_text_without_a_secret_stays(text):
+    report = parse_text("x", text)
+
+    assert redact(report) == report
+
+
+FORMS = {
+    "JWT": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl",
+    "JWE": "eyJhbGciOiJkaXIifQ..ab12ab12ab12.cd34cd34cd34.ef56ef56".replace("..", ".aaaabbbb."),
+    "AWS": "AKIA" + "IOSFODNN7EXAMPLE",
+    "AWS, for a while": "ASIA" + "IOSFODNN7EXAMPLE",
+    "Google": "AIza" + "b3" * 17 + "c",
+    "Google, OAuth": "ya29." + "a0Ab_9" * 6,
+    "Google, client": "GOCSPX-" + "a1B2c3d4" * 3 + "e5F6",
+    "Azure": "abc8Q~" + "dE3_fG4-" * 4,
+    "GitHub": "ghp_" + "a1B2" * 9,
+    "GitHub, app": "ghs_" + "a1B2" * 9,
+    "GitHub, fine-grained": "github_pat_" + "a1B2c3" * 8,
+    "GitLab": "glpat-" + "x9Y8" * 6,
+    "GitLab, runner": "glrt-" + "x9Y8" * 6,
+    "Atlassian": "ATATT3" + "xFfGF0a1" * 8,
+    "Slack": "xoxb-" + "1234567890-abcdef",
+    "Slack, app": "xapp-" + "1-A0B1-1234567890-abcdef",
+    "Stripe": "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc",
+    "Stripe, restricted": "rk_test_" + "4eC39HqLyjWDarjtT1zdp7dc",
+    "Stripe, webhook": "whsec_" + "4eC39HqLyjWDarjtT1zdp7dc",
+    "npm": "npm_" + "a1B2" * 9,
+    "PyPI": "pypi-" + "AgEIcHlwaS5vcmc" * 4,
+    "RubyGems": "rubygems_" + "0a" * 24,
+    "Docker": "dckr_pat_" + "a1B2c3d4" * 3,
+    "SendGrid": "SG." + "a1B2c3d4" * 2 + "." + "e5F6g7H8" * 4,
+    "Mailgun": "key-" + "0a1b2c3d" * 4,
+    "Mailchimp": "0a1b2c3d" * 4 + "-us12",
+    "Twilio": "SK" + "0a1b2c3d" * 4,
+    "OpenAI": "sk-proj-" + "a1B2c3d4" * 5,
+    "Anthropic": "sk-ant-api03-" + "a1B2c3d4" * 5,
+    "Hugging Face": "hf_" + "aBcDeFgH" * 4 + "ij",
+    "Groq": "gsk_" + "a1B2c3d4" * 6,
+    "DigitalOcean": "dop_v1_" + "0a1b2c3d" * 8,
+    "Shopify": "shpat_" + "0a1b2c3d" * 4,
+    "Square": "sq0atp-" + "a1B2c3d4" * 3,
+    "Vault": "hvs." + "CAESIa1B2" * 4,
+    "Databricks": "dapi" + "0a1b2c3d" * 4,
+    "Grafana": "glsa_" + "a1B2c3d4" * 4 + "_0a1b2c3d",
+    "Sentry": "sntrys_" + "eyJpYXQiOjE3" * 4,
+    "New Relic": "NRAK-" + "A1B2C3D4E5F6G7H8I9J0K1L2M3N",
+    "Telegram": "1234567890:AA" + "a1B2c3d4" * 4 + "e",
+    "age": "AGE-SECRET-KEY-1" + "QPZRY9X8GF2TVDW0" * 3,
+    "card": "4111 1111 1111 1111",
+    "card with dashes": "5555-5555-5555-4444",
+    "card of 15 digits": "378282246310005",
+}
+
+
+@pytest.mark.parametrize("secret", FORMS.values(), ids=FORMS)
+def test_a_secret_is_known_by_its_form(secret):
+    report = redact(parse_text(f"about {secret}", f"rejected {secret}, try again"))
+
+    assert (report.subject, report.message) == (f"about {MASK}", f"rejected {MASK}, try again")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"private_key": "-----BEGIN PRIVATE KEY-----\\nMIIEvQIBADANBg\\n-----END PRIVATE KEY-----\\n", "n": 17}',
+        '{"pem": "-----BEGIN PRIVATE KEY-----\\nMIIEvQIBADANBg\\nAAAA", "n": 17}',
+        "-----BEGIN PGP PRIVATE KEY BLOCK-----\nMIIEvQIBADANBg",
+    ],
+)
+def test_a_pem_block_is_masked_whole_cut_off_or_in_a_string(text):
+    report = redact(parse_text("x", text))
+
+    assert "MIIE" not in report.message
+    assert ('"n": 17' in text) == ('"n": 17' in report.message)
+
+
+# --- Everywhere in the mail -------------------------------------------------------------------------------------------
+
+
+def test_a_value_masked_once_is_masked_in_every_field_of_the_report():
+    """Names from code stay; of names of hosts and loggers those that can only be the secret go."""
+    names = ("host", "logger", "release", "environment", "process", "thread", "template")
+    fields: dict[str, Any] = dict.fromkeys(names, f"a {ONE}")
+    fields["request"] = (("Request", f"GET /{ONE}"),)
+    report = dataclasses.replace(parse_text(f"login with {ONE}", f"password={ONE}"), **fields)
+
+    assert ONE not in said(redact(report))
+
+
+@pytest.mark.parametrize("field", ["host", "logger", "release", "environment", "process"])
+def test_names_are_searched_themselves(field):
+    changed: dict[str, Any] = {field: f"password={ONE}"}
+    report = dataclasses.replace(parse_text("x", "It broke."), **changed)
+
+    assert getattr(redact(report), field) == f"password={MASK}"
+
+
+def test_a_logger_that_is_called_like_a_password_keeps_its_name():
+    report = dataclasses.replace(parse_text("x", "password=checkout"), logger="checkout")
+
+    assert redact(report).logger == "checkout"
+
+
+@pytest.mark.parametrize("value", ["1", "abc", "root", "none", "test", "12345", "****", "======", "True"])
+def test_a_value_that_is_a_usual_word_is_not_looked_for_elsewhere(value):
+    text = f"password='{value}'\nfound {value} of {value} in shop"
+
+    assert redact(parse_text("x", text)).message.endswith(f"found {value} of {value} in shop")
+
+
+@pytest.mark.parametrize(
+    ("written", "elsewhere"),
+    [
+        ("password='a b&c/d7'", "GET /?x=a%20b%26c%2Fd7"),
+        ("password=a%20b%26c%2Fd7", "it is a b&c/d7"),
+        ('{"password": "a\\"b<c>d7"}', 'it is a"b<c>d7'),
+        ("Authorization: Basic YWRhOmh1bnRlcjI=", "it is hunter2"),
+        ("postgresql://ada:hunter2x@db/shop", "it is hunter2x"),
+        ("Cookie: a=1; sid=hunter2x77", "session hunter2x77"),
+    ],
+)
+def test_a_value_is_found_elsewhere_however_it_is_encoded_there(written, elsewhere):
+    message = redact(parse_text("x", f"{written}\n{elsewhere}")).message
+
+    assert message.rpartition("\n")[2].replace(MASK, "") in ("it is ", "GET /?x=", "session ")
+
+
+def test_what_the_clients_json_says_is_masked_with_the_texts_values_and_the_other_way_round():
+    content = {"version": 1, "host": f"web-{ONE}", "release": f"token={OTHER}", "thread": OTHER}
+    part = b"Content-Type: application/vnd.error-mail+json\r\n\r\n" + json.dumps(content).encode()
+    text = f"Content-Type: text/plain\r\n\r\npassword={ONE}, {OTHER}".encode()
+    body = b"".join(b"--b\r\n" + each + b"\r\n" for each in (text, part)) + b"--b--\r\n"
+    head = b"X-Error-Mail-Client: 1\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n"
+
+    report = redact(parse(record(raw(head.decode(), body)), ()))
+
+    assert report.host == f"web-{MASK}"
+    assert ONE not in said(report)
+    assert OTHER not in said(report)
+
+
+SECRET_TEXTS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_~!-]{8,38}[A-Za-z0-9]", fullmatch=True).filter(
+    lambda text: any(char.isdigit() for char in text) and any(char.isalpha() for char in text)
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(sorted(kind for kind in SECRETS if " in it" not in kind)), SECRET_TEXTS)
+def test_any_secret_in_any_format_is_nowhere_in_what_is_kept(kind, secret):
+    text = SECRETS[kind].replace("{}", secret)
+
+    report = redact(parse_text(f"about {secret}", f"{text}\n\nrefused: {secret}. again {secret}"))
+
+    assert secret not in said(report)
+    assert redact(report) == report
+
+
+# --- Grouping ---------------------------------------------------------------------------------------------------------
+
+
+def key(text):
+    return fingerprint(redact(parse_text("x", f"checkout failed\n{text}"))).key
+
+
+@pytest.mark.parametrize("text", SECRETS.values(), ids=SECRETS)
+def test_the_secret_does_not_decide_which_error_it_is(text):
+    keys = {key(text.replace("{}", secret)) for secret in (ONE, OTHER)}
+
+    assert len(keys) == 1
+
+
+@pytest.mark.parametrize("text", SECRETS.values(), ids=SECRETS)
+def test_a_report_that_is_redacted_is_the_same_error_when_it_comes_again(text):
+    report = redact(parse_text("x", f"checkout failed\n{text.replace('{}', ONE)}"))
+
+    assert fingerprint(redact(report)).key == fingerprint(report).key
+
+
+# --- The configuration ------------------------------------------------------------------------------------------------
+
+
+def with_options(tmp_path, text, **options):
+    redactor = Redactor(make_settings(tmp_path, redact=options).redact)
+    return redactor.redact(parse_text("x", text)).message
+
+
+def test_own_names_and_patterns_are_masked(tmp_path):
+    text = "iban=DE89370400440532013000, Kunden_Nummer: 4711, customer KD-123456, staff P-77 of KD-1"
+    options = {"names": ["iban", "kunden_nummer"], "patterns": [r"\bKD-\d{6}\b", r"staff (P-\d+)", "of (?P<secret>KD)"]}
+
+    message = with_options(tmp_path, text, **options)
+
+    assert message == f"iban={MASK}, Kunden_Nummer: {MASK}, customer {MASK}, staff {MASK} of {MASK}-1"
+
+
+def test_an_own_name_is_a_word(tmp_path):
+    assert with_options(tmp_path, "spin=left, pin=x7x7, my_pin=x8x8", names=["pin"]) == (
+        f"spin=left, pin={MASK}, my_pin={MASK}"
+    )
+
+
+def test_switched_off_nothing_is_masked(tmp_path):
+    assert with_options(tmp_path, f"password={ONE}", enabled=False) == f"password={ONE}"
+
+
+@pytest.mark.parametrize("pattern", [r"(a)\1", "(?=a)b", "(", "a*", "", "((a{900}){900}){9}", "a" * 1_001])
+def test_a_pattern_that_could_hang_or_fits_everything_is_refused(tmp_path, pattern):
+    with pytest.raises(ValueError, match=r"redact\.patterns"):
+        make_settings(tmp_path, redact={"patterns": [pattern]})
+
+
+@pytest.mark.parametrize("pattern", ["(a+)+$", "(a|aa)+b", "(.*a){20}b", "a(?:.*b)?c"])
+def test_a_pattern_that_takes_others_for_ever_comes_to_an_end(tmp_path, pattern):
+    text = "a" * 200_000 + "!"
+
+    assert with_options(tmp_path, text, patterns=[pattern]) == text
+
+
+def test_behind_too_many_fits_all_is_masked(tmp_path):
+    message = with_options(tmp_path, "KD-1 " * (MAX_MATCHES + 5) + "the end", patterns=[r"KD-\d"])
+
+    assert message == f"{MASK} " * MAX_MATCHES + MASK
+
+
+def test_a_pattern_meets_what_is_no_unicode(tmp_path):
+    report = dataclasses.replace(parse_text("x", "KD-1"), message="\ud800 é KD-1")
+
+    assert Redactor(make_settings(tmp_path, redact={"patterns": ["KD-[0-9]"]}).redact).redact(report).message == (
+        f"\ud800 é {MASK}"
+    )
+
+
+def test_nothing_of_a_secret_is_logged(caplog):
+    with caplog.at_level(logging.DEBUG):
+        redact(parse_text(ONE, f"password={ONE}"))
+
+    assert ONE not in caplog.text
