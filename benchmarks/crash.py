@@ -55,15 +55,15 @@ def main() -> int:
 
 
 def _suffer(ordeal: Ordeal, upstream: Upstream, kills: int) -> None:
-    """Every point in turn, a kill at random after each; the upstream is away for two points of twelve."""
+    """Every point in turn, a kill at random after each; the upstream is away for two points of eleven."""
     number = 0
     while sum(ordeal.kills.values()) < kills:
         point = list(POINTS)[number % len(POINTS)]
         ordeal.at(point)
         ordeal.at_random(ROLES[number % len(ROLES)])
-        if number % 12 == 3:
+        if number % 11 == 3:
             upstream.stop()
-        if number % 12 == 5:
+        if number % 11 == 5:
             upstream.start()
         number += 1
         print(f"\r{sum(ordeal.kills.values())} kills", end="", file=sys.stderr, flush=True)
