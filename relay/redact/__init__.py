@@ -90,7 +90,7 @@ def redact(report: Report) -> Report:
 
 
 def _without(trace: str, echoes: Echoes) -> str:
-    if not echoes:
+    if not echoes.stand_in(trace):
         return trace
     found = traces.find(trace)
     types = tuple({error.type for error in found.errors if error.type}) if found else ()

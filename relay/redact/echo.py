@@ -48,8 +48,9 @@ class Echoes:
             text = text.replace(value, MASK)
         return text
 
-    def __bool__(self) -> bool:
-        return bool(self._all)
+    def stand_in(self, text: str) -> bool:
+        """Whether `text` has any of them."""
+        return any(value in text for value in self._all)
 
 
 def _is_looked_for(value: str) -> bool:
