@@ -109,7 +109,7 @@ def _other_link(text: str, name: str, start: int, end: int) -> re.Match[str] | N
 
 def _value(text: str, label: Label) -> Value | None:
     quoted = text[label.end : label.end + 1] in ("'", '"')
-    if label.name in HEADERS and (quoted or ":" in label.sign):
+    if label.name in HEADERS and (quoted or ":" in label.sign or "," in label.sign):
         return header_value(text, label.name, label.start, label.end)
     if label.sign == ">":
         return _inner_text(text, label.end)

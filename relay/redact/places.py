@@ -31,7 +31,7 @@ def in_urls(text: str) -> Iterator[Secret]:
     """User names and passwords before the host, and what signs or unlocks a link."""
     if "://" in text:
         for match in _USER_INFO.finditer(text):
-            yield Secret(match.start(), match.end() - 1, match["password"] or "")
+            yield Secret(match.start(), match.end() - 1, match["password"] or match["user"])
         for match in _OF_DATABASE.finditer(text):
             yield Secret(*match.span("all"), match["password"])
     if "@" in text and ("jdbc:oracle" in text or "@tcp(" in text or "@unix(" in text):
