@@ -105,13 +105,14 @@ class SpoolReader:
 
         Asked again, it looks at what has come since and at the segment of `position`: the rest is known.
         """
-        stretches = list(self._stretches(position))
-        first = stretches[0].number if stretches else 0
-        self._counted = {number: known for number, known in self._counted.items() if number >= first}
         count = 0
-        for stretch in stretches:
-            with contextlib.suppress(FileNotFoundError):  # sorted and removed meanwhile
-                count += self._count(stretch)
+        with self._reading():
+            stretches = list(self._stretches(position))
+            first = stretches[0].number if stretches else 0
+            self._counted = {number: known for number, known in self._counted.items() if number >= first}
+            for stretch in stretches:
+                with contextlib.suppress(FileNotFoundError):  # sorted and removed meanwhile
+                    count += self._count(stretch)
         return count
 
     def _count(self, stretch: _Stretch) -> int:

@@ -10,11 +10,12 @@ from typing import Any
 from flask import Flask, Response, abort, current_app, jsonify, render_template, request
 
 from relay.config import Settings
+from relay.errors import LedgerError
 from relay.ledger import Ledger
 from relay.model import Course
 from relay.paths import templates_dir
 from relay.render import html_part, text_part
-from relay.web.health import Check, Vitals, alive, ready
+from relay.web.health import Check, Vitals, alive, ready, without_ledger
 from relay.web.metrics import TYPE, Metrics
 
 OPEN_PAGES = {"livez", "readyz", "metrics", "static"}
@@ -35,6 +36,7 @@ def create_app(ledger: Ledger, settings: Settings, vitals: Callable[[], Vitals],
     app.jinja_env.filters["bars"] = _bars
     app.before_request(_ask_for_password)
     app.after_request(_with_headers)
+    app.register_error_handler(LedgerError, _ledger_unreadable)
     for path, view in _PAGES.items():
         app.add_url_rule(path, view_func=view)
     return app
@@ -50,10 +52,14 @@ class _Desk:
         self.metrics = Metrics(ledger, vitals, now)
 
     def readiness(self) -> tuple[Check, ...]:
-        ledger = self.ledger
+        ledger, now = self.ledger, self.now()
         host = self.settings.upstream.host
-        due = ledger.next_try_at()
-        return ready(self.vitals(), ledger.upstream(), ledger.tally(), host=host, now=self.now(), next_letter_at=due)
+        vitals = self.vitals()
+        try:
+            upstream, tally, due = ledger.upstream(), ledger.tally(), ledger.next_try_at()
+        except LedgerError as error:
+            return without_ledger(vitals, str(error), now)
+        return ready(vitals, upstream, tally, host=host, now=now, next_letter_at=due)
 
 
 def _desk() -> _Desk:
@@ -153,6 +159,10 @@ def _ask_for_password() -> Response | None:
         return None
     challenge = {"WWW-Authenticate": 'Basic realm="error-mail relay", charset="UTF-8"'}
     return Response("The password is needed; any user name will do.\n", 401, challenge, content_type="text/plain")
+
+
+def _ledger_unreadable(error: Exception) -> Response:
+    return Response(f"{error}\n", 503, content_type="text/plain; charset=utf-8")
 
 
 def _with_headers(answer: Response) -> Response:

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from relay.config import make_settings
 from relay.digest import Digests
+from relay.errors import LedgerBusy
 from relay.ledger import Ledger
 from relay.service.assembly import make_renderer
 from relay.web import Vitals, create_app
@@ -55,6 +56,22 @@ def test_an_empty_relay_shows_an_empty_page(browse):
 
     assert page.status_code == 200
     assert "No error has come in yet." in page.text
+
+
+def test_while_the_ledger_cannot_be_read_every_page_says_so(browse, ledger, monkeypatch):
+    def unreadable(*_args, **_kwargs):
+        raise LedgerBusy("the ledger is locked or cannot be written: disk I/O error")
+
+    monkeypatch.setattr(type(ledger), "upstream", unreadable)
+    monkeypatch.setattr(type(ledger), "books", unreadable)
+    client = browse()
+    ready, page, metrics = client.get("/readyz"), client.get("/"), client.get("/metrics")
+
+    assert client.get("/livez").status_code == 200
+    assert (ready.status_code, page.status_code, metrics.status_code) == (503, 503, 503)
+    assert ready.json["ledger"].endswith("disk I/O error")
+    assert ready.json["receiver"] == "takes mail"
+    assert "disk I/O error" in page.text
 
 
 def test_the_pages_show_errors_and_digests_and_escape_what_mails_say(browse, one_digest):
