@@ -4,6 +4,7 @@
                              mails in them, for which there was no room, have their files
     ledger                   samples, counts, record ids, the bytes of settled letters: see `Ledger.purge`
     parked mails             files and rows, after `storage.parked_for`
+    unfinished backups       after a day
     local mailbox            after `storage.samples_for`, and the oldest beyond MAILBOX_AT_MOST
     beyond storage.max_disk  samples, settled letters and the local mailbox the sooner, down to an hour
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -43,6 +45,9 @@ LETTERS_FOR = timedelta(days=14)
 """How long the bytes of a settled letter are kept."""
 MAILBOX_AT_MOST = 1_000
 """Mails in the local mailbox."""
+UNFINISHED = ".relay-*-*"
+"""Folders in which `relay backup`, `restore` and `repair` work."""
+SWEPT_AFTER = timedelta(days=1)
 SHORTEST = timedelta(hours=1)
 """What a retention shrinks to at the least where the disk cap is exceeded."""
 TIGHTEST = 9
@@ -57,6 +62,7 @@ class Housekeeping:
         self._reader = reader
         self._storage = settings.storage
         self._mailbox = Mailbox(mailbox_folder(settings.storage.data_dir))
+        self._data_dir = settings.storage.data_dir
         self._parked = settings.storage.data_dir / "parked"
         self._parking = Parking(self._parked)
         self._clock = _Clock(settings.storage.data_dir / "housekeeping.json")
@@ -113,8 +119,16 @@ class Housekeeping:
             self._mailbox.expire(now - samples_for, at_most=MAILBOX_AT_MOST)
         with _logged("old parked mails could not be removed"):
             self._forget_parked(now - self._storage.parked_for)
+        with _logged("what a killed backup or repair left could not be removed"):
+            self._sweep(now - SWEPT_AFTER)
         self._mind_the_cap()
         return False
+
+    def _sweep(self, before: datetime) -> None:
+        """Remove folders in which a command that was killed had begun its work: they hold on to segments."""
+        for path in self._data_dir.glob(UNFINISHED):
+            if path.is_dir() and path.stat().st_mtime < before.timestamp():
+                shutil.rmtree(path)
 
     def _forget_parked(self, before: datetime) -> None:
         """Unlink parked mails, then take them off the list. A file that is not here may be another machine's: the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,7 @@ def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
         "undelivered": books.undelivered,
         "balanced": books.balanced,
         "spooled_unsorted": unsorted,
+        "disk_free_mib": shutil.disk_usage(settings.storage.data_dir).free >> 20,
         "errors": tally.groups,
         "errors_pending": tally.groups_pending,
         "letters_open": tally.letters_open,

@@ -76,7 +76,7 @@ def repair(path: Path, now: datetime) -> Repaired | None:
     """
     require_exists(path)
     try:
-        with tempfile.TemporaryDirectory(prefix="repair-", dir=path.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=".relay-repair-", dir=path.parent) as folder:
             return _repair(path, Path(folder), now)
     except OSError as error:
         raise LedgerError(f"the ledger {path} cannot be repaired: {error.strerror}") from error

@@ -48,7 +48,7 @@ def back_up(data_dir: Path, ledger_file: Path | None, file: Path) -> tuple[int, 
     """
     draft = file.with_name(f".{file.name}.new")
     try:
-        with tempfile.TemporaryDirectory(prefix="backup-", dir=data_dir) as folder:
+        with tempfile.TemporaryDirectory(prefix=".relay-backup-", dir=data_dir) as folder:
             stage = Path(folder)
             unsorted = _stage(data_dir, ledger_file, stage)
             with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as out:
@@ -130,7 +130,7 @@ def restore(file: Path, data_dir: Path) -> list[str]:
             held = ", ".join(there[:5])
             raise BackupError(f"{data_dir} is not empty ({held}): move away what is there, then restore")
         try:
-            with tempfile.TemporaryDirectory(prefix="restore-", dir=data_dir) as folder:
+            with tempfile.TemporaryDirectory(prefix=".relay-restore-", dir=data_dir) as folder:
                 return _put_back(file, Path(folder), data_dir)
         except (OSError, tarfile.TarError) as error:
             raise BackupError(f"{file} cannot be restored: {error}") from error

@@ -145,6 +145,20 @@ def test_parked_mails_go_with_their_entries_and_stay_in_the_books(
     assert ledger.books(NOON).parked == 2
 
 
+def test_what_a_killed_backup_left_goes_after_a_day_and_nothing_of_an_administrator(
+    steps: Housekeeping, data_dir: Path
+) -> None:
+    left, at_work, own = data_dir / ".relay-backup-x", data_dir / ".relay-repair-y", data_dir / "backup-2026"
+    for folder in (left, at_work, own):
+        (folder / "spool").mkdir(parents=True)
+    for folder, at in ((left, NOON - 2 * DAY), (at_work, NOON), (own, NOON - 2 * DAY)):
+        os.utime(folder, (at.timestamp(), at.timestamp()))
+
+    run(steps)
+
+    assert [folder.exists() for folder in (left, at_work, own)] == [False, True, True]
+
+
 def test_a_parked_mail_of_another_machine_is_left_to_it_for_a_day(
     steps: Housekeeping, ledger: Ledger, data_dir: Path
 ) -> None:
