@@ -363,8 +363,8 @@ def test_handshake_that_goes_no_further_ends_within_its_limit(tmp_path, certific
 
         assert talk.ended()
         assert waited(lambda: reception.receiver.counters.connections == 0)
-        assert reception.receiver.counters.handshakes_failed == 1
-        assert len(reception.receiver._reception.roster) == 0
+        assert waited(lambda: reception.receiver.counters.handshakes_failed == 1)
+        assert waited(lambda: len(reception.receiver._reception.roster) == 0)
 
 
 def test_client_that_leaves_in_the_handshake_is_forgotten(tmp_path, certificate):

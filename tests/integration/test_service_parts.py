@@ -41,6 +41,7 @@ def test_damage_met_while_it_works_is_shown_and_waited_for(tmp_path: Path, monke
         damaged.set()
         desk.spool([mail()])
         until(lambda: "is damaged (here)" in duty.pages.app.test_client().get("/readyz").text)
+        until(lambda: is_free(tmp_path))
         with hold(tmp_path, "worker"):
             assert duty.pages.app.test_client().get("/livez").status_code == 200
         damaged.clear()
@@ -49,6 +50,15 @@ def test_damage_met_while_it_works_is_shown_and_waited_for(tmp_path: Path, monke
         thread.join()
         duty.pages.close()
     desk.ledger.close()
+
+
+def is_free(data_dir: Path) -> bool:
+    """Whether no worker holds the data directory."""
+    try:
+        with hold(data_dir, "worker"):
+            return True
+    except InUse:
+        return False
 
 
 def until(condition: Callable[[], object]) -> None:
