@@ -8,6 +8,8 @@ import logging
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from email.message import EmailMessage
+from email.policy import SMTP
 from logging.handlers import SMTPHandler
 
 import pytest
@@ -69,13 +71,14 @@ def sent() -> Iterator[Callable[[logging.LogRecord], Told]]:
 
 
 def composed(record: logging.LogRecord) -> Told:
-    """The same without the connections, for the many."""
+    """The same without the connections, for the many: the stock handler's mail is made as the stock handler makes it."""
     stock, ours = handlers(("127.0.0.1", 9))
     report = ours._report(record, 1)
     parcel = Parcel(record_id="0123456789abcdef" * 2, report=report, count=1, dropped=0)
-    text = stock.format(record).encode("utf-8", "backslashreplace")
-    bare = b"From: server-error@example.com\r\nSubject: YourApplication Failed\r\n\r\n" + text.replace(b"\n", b"\r\n")
-    return Told(bare, compose(parcel, ours._origin))
+    mail = EmailMessage(SMTP)
+    mail["From"], mail["Subject"] = "server-error@example.com", "YourApplication Failed"
+    mail.set_content(stock.format(record))
+    return Told(mail.as_bytes(), compose(parcel, ours._origin))
 
 
 def record(message: object, *arguments: object, raiser: Raiser | None = None, **changes: object) -> logging.LogRecord:
