@@ -71,7 +71,7 @@ def sent() -> Iterator[Callable[[logging.LogRecord], Told]]:
 
 
 def composed(record: logging.LogRecord) -> Told:
-    """The same without the connections, for the many: the stock handler's mail is made as the stock handler makes it."""
+    """The same without the connections, for the many; the stock mail is made as the stock handler makes it."""
     stock, ours = handlers(("127.0.0.1", 9))
     report = ours._report(record, 1)
     parcel = Parcel(record_id="0123456789abcdef" * 2, report=report, count=1, dropped=0)
