@@ -7,6 +7,7 @@
     transaction  one mail's envelope while it comes together
     reception    what all connections share; puts a mail into the spool
     content      the bytes after DATA, exact and bounded
+    room         the memory that all of them share
     stream       what has come from the socket and was not used yet
     path         addresses and parameters of MAIL and RCPT
     auth         what a client claims to be, and whether it is true
@@ -24,6 +25,6 @@ reason to refuse, and recipients decide nothing. Imports none of what the worker
 
 from relay.receive.counters import Counters
 from relay.receive.limits import LOOPBACK, Access, Limits
-from relay.receive.receiver import Receiver, receive
+from relay.receive.receiver import Receiver
 
-__all__ = ["LOOPBACK", "Access", "Counters", "Limits", "Receiver", "receive"]
+__all__ = ["LOOPBACK", "Access", "Counters", "Limits", "Receiver"]

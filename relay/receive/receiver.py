@@ -130,26 +130,6 @@ class Receiver:
                 os.utime(path)  # at least a sign of life, which needs no room
 
 
-async def receive(
-    sockets: Sequence[socket.socket],
-    spool: Spool,
-    limits: Limits,
-    access: Access | None = None,
-    *,
-    tls_sockets: Sequence[socket.socket] = (),
-    stop: asyncio.Event,
-    counters_file: Path | None = None,
-    publish_every: float = 2.0,
-) -> None:
-    """Take mail until `stop` is set, publishing the counters to `counters_file` every `publish_every` seconds.
-
-    Raises ConfigError where `access` cannot be used.
-    """
-    receiver = Receiver(spool, limits, access)
-    await receiver.start(sockets, tls_sockets)
-    await receiver.run(stop, counters_file, publish_every)
-
-
 def _affordable(connections: int) -> int:
     """Raise the limit of open files as far as it goes; return how many connections it leaves room for."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

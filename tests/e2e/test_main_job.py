@@ -16,24 +16,13 @@ from unittest import mock
 
 import pytest
 
+from app_client import MAIL_FORMAT
 from tests.e2e.conftest import ADMINS, PASSWORD, USER
 from tests.e2e.digests import text_of, told, unique
 from tests.e2e.processes import Relay, wait_for
 from tests.upstream import Upstream
 
 pytestmark = pytest.mark.e2e
-
-DOCUMENTED = """
-Message type:       %(levelname)s
-Location:           %(pathname)s:%(lineno)d
-Module:             %(module)s
-Function:           %(funcName)s
-Time:               %(asctime)s
-
-Message:
-
-%(message)s
-"""
 
 
 @contextmanager
@@ -48,7 +37,7 @@ def logger_to(relay: Relay, *, formatted: bool = False, **options) -> Iterator[l
     )
     handler.setLevel(logging.ERROR)
     if formatted:
-        handler.setFormatter(logging.Formatter(DOCUMENTED))
+        handler.setFormatter(logging.Formatter(MAIL_FORMAT))
     logger = logging.Logger("app")
     logger.addHandler(handler)
     with mock.patch.object(handler, "handleError", side_effect=AssertionError("the relay did not take the mail")):

@@ -20,7 +20,7 @@ import pytest
 
 from relay.errors import SpoolError, SpoolFull
 from relay.model import Kept
-from relay.receive import Access, Limits, Receiver, receive
+from relay.receive import Access, Limits, Receiver
 from relay.spool import SpoolReader, SpoolWriter
 from tests.integration.receiving import Talk, listening, receiving
 
@@ -567,15 +567,15 @@ def _send_one(port: int) -> None:
         client.sendmail("a@b", ["c@d"], "text")
 
 
-async def test_receive_runs_until_told_and_publishes_its_counters(tmp_path):
+async def test_receiver_runs_until_told_and_publishes_its_counters(tmp_path):
     stop = asyncio.Event()
     sock = listening()
     port = sock.getsockname()[1]
     writer = SpoolWriter.open(tmp_path / "spool")
     file = tmp_path / "receiver.json"
-    running = asyncio.ensure_future(
-        receive([sock], writer, Limits(stop_within=0.1), stop=stop, counters_file=file, publish_every=0.05)
-    )
+    receiver = Receiver(writer, Limits(stop_within=0.1))
+    await receiver.start([sock])
+    running = asyncio.ensure_future(receiver.run(stop, file, publish_every=0.05))
     await asyncio.to_thread(_send_one, port)
     talk = await asyncio.to_thread(Talk, port)
     await asyncio.to_thread(talk.greet)

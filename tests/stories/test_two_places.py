@@ -14,6 +14,7 @@ import flask
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app_client import MAIL_FORMAT
 from relay.digest import Digests
 from relay.ledger import Ledger
 from relay.model import Entry
@@ -22,17 +23,6 @@ from relay.service.assembly import make_renderer
 from tests.integration.test_sort import NOW, Desk, mail
 
 SECOND = timedelta(seconds=1)
-DOCUMENTED = """
-Message type:       %(levelname)s
-Location:           %(pathname)s:%(lineno)d
-Module:             %(module)s
-Function:           %(funcName)s
-Time:               %(asctime)s
-
-Message:
-
-%(message)s
-"""
 
 
 class OutOfStock(Exception):
@@ -49,7 +39,7 @@ def mails_of(orders: Iterable[int]) -> list[bytes]:
 
     app = flask.Flask("shop")
     app.logger.handlers, app.logger.propagate = [Postman()], False
-    app.logger.handlers[0].setFormatter(logging.Formatter(DOCUMENTED))
+    app.logger.handlers[0].setFormatter(logging.Formatter(MAIL_FORMAT))
 
     def take(order: int) -> None:
         raise OutOfStock(f"only {order % 7} left for order {order}")
