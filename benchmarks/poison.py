@@ -31,6 +31,7 @@ from relay.digest import Digests
 from relay.ledger import Ledger
 from relay.model import Envelope
 from relay.receive.content import Content
+from relay.receive.room import Room
 from relay.service.assembly import make_renderer
 from relay.sort import Sort
 from relay.specimen import specimen
@@ -109,7 +110,7 @@ class Desk:
 
     async def take(self, wire: bytes) -> None:
         """Receive a mail as it comes over the wire, its end mark included."""
-        content = Content(1 << 30)
+        content = Content(1 << 30, Room(1 << 20))
         for start in range(0, len(wire), PIECE):
             content.feed(wire[start : start + PIECE])
         kept, found = content.kept()

@@ -102,6 +102,7 @@ class Smtp(Section):
     session_timeout: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(minutes=20)
     max_connections: Annotated[int, Field(ge=1)] = 1000
     max_per_client: Annotated[int, Field(ge=1)] = 500
+    max_memory: Size = 32 * 2**20
     tls_cert: Path | None = None
     tls_key: Path | None = None
     username: str = ""

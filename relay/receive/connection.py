@@ -22,6 +22,7 @@ from relay.receive.dialogue import LONGEST_LINE, Dialogue
 from relay.receive.link import Link
 from relay.receive.networks import is_loopback, plain_address
 from relay.receive.reception import Reception
+from relay.receive.room import Room
 from relay.receive.stream import LineTooLong, TooMuchNoise
 
 _CLIENT_HELLO = b"\x16\x03"
@@ -58,6 +59,11 @@ class Connection(Link):
                 self._advance(progress=True)
         else:
             self._meet()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Forget the client, and what it had sent of a mail."""
+        super().connection_lost(error)
+        self._dialogue.give_up()
 
     def _meet(self) -> None:
         """Let the client in and greet it, or send it away."""
@@ -219,6 +225,11 @@ class Connection(Link):
     def needs_auth(self) -> bool:
         """True where nobody may send who is not known."""
         return self._reception.login.required
+
+    @property
+    def room(self) -> Room:
+        """The memory that all mails under way share."""
+        return self._reception.room
 
     def verify(self, claimed: Credentials) -> bool | None:
         """Return whether they are true, None where that takes its time. Raises Refusal."""

@@ -4,16 +4,18 @@ RFC 5321 4.1.1.4 and 4.5.2: only CRLF.CRLF ends the mail, the first CRLF being i
 own (or that of the DATA command), and of a line that begins with a dot the first dot goes.
 Bare CR, bare LF, NUL, 8-bit and lines of any length are data.
 
-Guarantee: memory is bounded whatever is sent, in pieces however cut.
+Guarantee: memory is bounded whatever is sent, in pieces however cut: of one mail, and by `Room` of all together.
 """
 
 from __future__ import annotations
 
 from relay.model import CUT_MARKER, Kept
+from relay.receive.room import Room
 
 KEEP_WHOLE = 256 << 10
-KEEP_HEAD = 192 << 10
-KEEP_TAIL = 64 << 10
+"""Of a larger mail the first three quarters of this and the last one are kept."""
+LEAN = 16 << 10
+"""The same for a mail that finds no room; each has this much without asking, and asks for four times as much."""
 
 _END = b"\r\n.\r\n"
 
@@ -21,11 +23,15 @@ _END = b"\r\n.\r\n"
 class Content:
     """One mail on its way in."""
 
-    def __init__(self, max_size: int) -> None:
-        """Of a mail over `max_size` bytes nothing is kept."""
+    def __init__(self, max_size: int, room: Room) -> None:
+        """Of a mail over `max_size` bytes nothing is kept; of one that finds no `room`, little."""
         self.size = 0
         """Bytes of the mail so far, without transparency's dots and the end mark."""
+        self.claimed = 0
+        """Bytes of the room that it takes, until whoever ends the mail frees them."""
         self._max_size = max_size
+        self._room = room
+        self._bound = LEAN
         self._held = b"\r\n"
         """What may turn out to be part of the end mark; at first the line end before the first line."""
         self._began = False
@@ -53,8 +59,15 @@ class Content:
         """Return how much is kept of a mail that is complete and not too large, and that."""
         if self._tail is None:
             return Kept.WHOLE, bytes(self._head)
-        marker = CUT_MARKER % (self.size - KEEP_HEAD - KEEP_TAIL)
-        return Kept.ENDS, bytes(self._head) + marker + bytes(self._tail[-KEEP_TAIL:])
+        tail = self._tail[-self._bound // 4 :]
+        marker = CUT_MARKER % (self.size - len(self._head) - len(tail))
+        return Kept.ENDS, bytes(self._head) + marker + bytes(tail)
+
+    def give_up(self) -> None:
+        """Keep nothing of it, and free its room."""
+        self._head, self._tail = bytearray(), None
+        self._room.free(self.claimed)
+        self.claimed = 0
 
     def _take(self, data: bytes) -> None:
         data = data.replace(b"\r\n.", b"\r\n")
@@ -63,20 +76,32 @@ class Content:
             data = data[2:]
         self.size += len(data)
         if self.too_large:
-            self._head, self._tail = bytearray(), None
+            self.give_up()
         else:
             self._keep(data)
 
     def _keep(self, data: bytes) -> None:
         if self._tail is not None:
             self._tail += data
-            if len(self._tail) > 2 * KEEP_TAIL:
-                del self._tail[:-KEEP_TAIL]
+            if len(self._tail) > self._bound // 2:
+                del self._tail[: -self._bound // 4]
             return
         self._head += data
-        if len(self._head) > KEEP_WHOLE:
-            self._tail = self._head[KEEP_HEAD:]
-            del self._head[KEEP_HEAD:]
+        if len(self._head) > self._bound:
+            self._outgrow()
+
+    def _outgrow(self) -> None:
+        """Take more room where there is some; where not, go on with both ends."""
+        while len(self._head) > self._bound and self._bound < KEEP_WHOLE:
+            more = self._bound * 6 - self.claimed  # half of it again: a tail is cut back now and then, not at each byte
+            if not self._room.claim(more):
+                break
+            self.claimed += more
+            self._bound *= 4
+        if len(self._head) > self._bound:
+            self._tail = self._head[self._bound // 4 * 3 :]
+            del self._head[self._bound // 4 * 3 :]
+            del self._tail[: -self._bound // 4]
 
 
 def _open_end(data: bytes) -> int:

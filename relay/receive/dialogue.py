@@ -16,6 +16,7 @@ from relay.receive.content import Content
 from relay.receive.limits import Limits
 from relay.receive.path import parse_path
 from relay.receive.replies import Refusal
+from relay.receive.room import Room
 from relay.receive.transaction import Transaction, check_parameters
 
 _LINE = 2048
@@ -50,6 +51,10 @@ class Client(Protocol):
     @property
     def needs_auth(self) -> bool:
         """True where nobody may send who is not known."""
+
+    @property
+    def room(self) -> Room:
+        """The memory that all mails under way share."""
 
     def verify(self, claimed: Credentials) -> bool | None:
         """Return whether they are true; None where that takes its time: `verified` is called then. Raises Refusal."""
@@ -244,7 +249,7 @@ class Dialogue:
             raise Refusal(replies.NO_SENDER)
         if not self._transaction.recipients:
             raise Refusal(replies.NO_RECIPIENT)
-        self.content = Content(self._limits.max_size)
+        self.content = Content(self._limits.max_size, self._client.room)
         return replies.GO_AHEAD
 
     def mail_ended(self) -> bytes | None:
@@ -257,6 +262,12 @@ class Dialogue:
             return self.refused(Refusal(replies.TOO_MUCH_DATA))
         self._client.store(transaction.envelope(self._client.peer), content)
         return None
+
+    def give_up(self) -> None:
+        """Let go of a mail that will not come to its end."""
+        content, self.content = self.content, None
+        if content is not None:
+            content.give_up()
 
     def stored(self, reply: bytes) -> bytes:
         """Return `reply`, the one to a mail that was put down (or could not be), and begin anew."""

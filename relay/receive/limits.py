@@ -24,6 +24,8 @@ class Limits:
     max_connections: int = 1000
     max_per_client: int = 500
     """From one address; at this number its own longest-idle connection goes. All at work are never too many."""
+    max_memory: int = 32 << 20
+    """Taken by all mails under way together, beyond the first 16 KiB of each; see `Content`."""
     recipients: int = 1000
     """Taken of one mail; every server must take 100 (RFC 5321 4.5.3.1.8)."""
     errors: int = 20

@@ -21,6 +21,7 @@ from relay.receive.content import Content
 from relay.receive.counters import Counters
 from relay.receive.limits import Access, Limits
 from relay.receive.networks import Networks
+from relay.receive.room import Room
 from relay.receive.roster import Roster
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Reception:
     def __init__(self, spool: Spool, limits: Limits, access: Access, *, now: Callable[[], datetime] = _utc_now) -> None:
         """Raises ConfigError where `access` cannot be used: its certificate, its password's hash."""
         self.roster: Roster[Link] = Roster(limits.max_connections, limits.max_per_client)
+        self.room = Room(limits.max_memory)
         self.change(limits, access)
         self.counters = Counters()
         self.links: set[Link] = set()
@@ -77,14 +79,16 @@ class Reception:
         self.limits = limits
         self.auth_in_clear = access.auth_in_clear
         self.clients, self.proxies = Networks(access.clients), Networks(access.proxies)
+        self.room.change(limits.max_memory)
         self.roster.change(limits.max_connections, limits.max_per_client)
 
     def take(self, envelope: Envelope, content: Content, answer: Callable[[bytes], None]) -> None:
         """Put a complete mail into the spool and call `answer` with the reply to it, later. Raises SpoolError."""
         kept, data = content.kept()
-        moment, size = self._now(), content.size
+        moment, size, claimed = self._now(), content.size, content.claimed
 
         def outcome(found: int | SpoolError) -> None:
+            self.room.free(claimed)
             if isinstance(found, SpoolError):
                 self._note_trouble(found)
                 self._count_only(moment, envelope, size, answer)
@@ -93,7 +97,11 @@ class Reception:
                 self._book(kept, size)
                 answer(replies.STORED)
 
-        self._spool.submit(received_at=moment, envelope=envelope, kept=kept, content=data, size=size, done=outcome)
+        try:
+            self._spool.submit(received_at=moment, envelope=envelope, kept=kept, content=data, size=size, done=outcome)
+        except Exception:
+            content.give_up()
+            raise
 
     def _count_only(self, moment: datetime, envelope: Envelope, size: int, answer: Callable[[bytes], None]) -> None:
         """Keep no more of a mail than the fact that it came."""

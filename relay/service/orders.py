@@ -31,6 +31,7 @@ def receiver_order(settings: Settings, *, tls_sockets: int = 0) -> dict[str, obj
             "session_timeout": smtp.session_timeout.total_seconds(),
             "max_connections": smtp.max_connections,
             "max_per_client": smtp.max_per_client,
+            "max_memory": smtp.max_memory,
         },
         "access": {
             "clients": networks.resolve(smtp.clients),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from relay.model import Kept
 from relay.receive.content import Content
 from relay.receive.path import parse_path
+from relay.receive.room import Room
 from relay.receive.roster import PATIENCE, Roster
 from relay.receive.stream import LineTooLong, Stream, TooMuchNoise
 
@@ -33,7 +34,7 @@ def by_lines(wire: bytes) -> tuple[bytes, bytes] | None:
 
 def fed(wire: bytes, cuts: list[int]) -> tuple[bytes, bytes] | None:
     """Content and rest as `Content` has it, with `wire` cut into pieces."""
-    content = Content(1 << 20)
+    content = Content(1 << 20, Room(1 << 20))
     for start, end in itertools.pairwise([0, *sorted(cuts), len(wire)]):
         rest = content.feed(wire[start:end])
         if rest is not None:

@@ -1,0 +1,102 @@
+"""Many large mails at once: none is refused or waits, less is kept of those for which there is no memory."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from relay.errors import SpoolError, SpoolFull
+from relay.model import CUT_MARKER, Kept
+from relay.receive import Limits
+from relay.receive.content import KEEP_WHOLE, LEAN
+from tests.integration.receiving import Reception, Talk, receiving
+
+ONE = KEEP_WHOLE * 3 // 2
+"""What a mail of 256 KiB and more takes."""
+LARGE = b"".join(b"%08d\r\n" % number for number in range(30_000))
+
+
+def taken(reception: Reception) -> int:
+    return reception.receiver._reception.room.taken
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def begun(reception: Reception) -> Talk:
+    """A client that has sent a large mail but for its end."""
+    before = taken(reception)
+    talk = reception.talk().greet().open_mail()
+    talk.send(LARGE)
+    wait_until(lambda: taken(reception) == before + ONE)
+    return talk
+
+
+@pytest.mark.parametrize("size", [LEAN - 10, LEAN, LEAN + 1, 40_000, len(LARGE)])
+def test_without_memory_the_ends_of_a_mail_are_kept(tmp_path: Path, size: int):
+    with receiving(tmp_path, Limits(max_memory=0, stop_within=0.1)) as reception:
+        content = LARGE[: size - 2] + b"\r\n"
+        assert reception.talk().greet().mail(content) == "250 2.6.0"
+
+        (record,) = reception.records()
+        ends = content[: LEAN // 4 * 3] + CUT_MARKER % (size - LEAN) + content[-LEAN // 4 :]
+        assert (record.kept, record.size) == (Kept.WHOLE if size <= LEAN else Kept.ENDS, size)
+        assert record.content == (content if size <= LEAN else ends)
+
+
+def test_who_comes_when_it_is_used_up_is_taken_with_less_and_the_next_one_in_full(tmp_path: Path):
+    with receiving(tmp_path, Limits(max_memory=2 * ONE, stop_within=0.1)) as reception:
+        first, second = begun(reception), begun(reception)
+        late = reception.talk().greet()
+        assert late.mail(LARGE) == "250 2.6.0"
+        assert [talk.say(b".") for talk in (first, second)] == ["250 2.6.0"] * 2
+        assert late.mail(LARGE) == "250 2.6.0"
+
+        little, *others = [len(record.content) for record in reception.records()]
+        assert little < LEAN + 100
+        assert min(others) > KEEP_WHOLE
+        assert taken(reception) == 0
+
+
+@pytest.mark.parametrize("end", ["leaves", "is slow", "too large", "no room on the disk", "a surprise"])
+def test_memory_of_a_mail_is_free_whatever_ends_it(tmp_path: Path, end: str):
+    quick = {"idle_timeout": 0.5, "min_rate": 10**9} if end == "is slow" else {}
+    limits = Limits(max_memory=ONE, max_size=1 << 20, stop_within=0.1, **quick)  # type: ignore[arg-type]
+    with receiving(tmp_path, limits) as reception:
+        talk = begun(reception)
+        if end == "leaves":
+            talk.close()
+        elif end == "too large":
+            talk.send(LARGE * 3)
+        elif end in {"no room on the disk", "a surprise"}:
+            spool = reception.receiver._reception._spool
+            error = SpoolFull("no room") if end == "no room on the disk" else RuntimeError("inside")
+            reception.receiver._reception._spool = Refusing(error)
+            assert talk.say(b".") == ("452 4.3.1" if end == "no room on the disk" else "451 4.3.0")
+            reception.receiver._reception._spool = spool
+        wait_until(lambda: taken(reception) == 0)
+
+        assert reception.talk().greet().mail(LARGE) == "250 2.6.0"
+        assert len(reception.records()[-1].content) > KEEP_WHOLE
+
+
+class Refusing:
+    """A spool that takes nothing."""
+
+    records = syncs = 0
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def submit(self, *, done: Callable[[SpoolError], None], **_: object) -> None:
+        if not isinstance(self._error, SpoolError):
+            raise self._error
+        asyncio.get_running_loop().call_soon(done, self._error)
