@@ -6,6 +6,7 @@ READY := $(VENV)/.ready
 DEMO  := $(BIN)/python -m relay.service.demo
 KILLS  = 240
 MINUTES = 10
+ROUNDS = 10
 
 # The first Python that is new enough; to take another one: make PYTHON=/path/to/python3 test
 PYTHON = $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell \
@@ -21,7 +22,7 @@ apt = { $(debian) && echo "Installing $(1) ..." && apt-get update -qq \
 # The tests start servers of their own: Debian's package shall not start one as well.
 NO_CLUSTER := /etc/postgresql-common/createcluster.d/error-mail-relay.conf
 
-.PHONY: help setup demo test run check crash fuzz poison bench peers tools test-docker lock clean
+.PHONY: help setup demo test run check crash explore fuzz poison bench peers tools test-docker lock clean
 .NOTPARALLEL:
 
 help: ## say what can be made
@@ -56,6 +57,10 @@ fuzz: $(READY) ## fuzz every parser for MINUTES=10, guided by coverage
 	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(PIP) install --require-hashes -r requirements-fuzz.lock \
 		|| { echo "atheris cannot be installed here: it has wheels for Linux on x86-64 alone."; exit 2; }
 	$(BIN)/python -m benchmarks.fuzz --minutes $(MINUTES)
+
+explore: $(READY) ## run the generated tests ROUNDS=10 times with examples that nobody has seen
+	@for round in $$(seq $(ROUNDS)); do echo "Round $$round of $(ROUNDS)"; \
+		$(BIN)/pytest -q -n auto -m hypothesis --hypothesis-profile exploring || exit; done
 
 poison: $(READY) ## what the worst mails and the worst texts for each pattern cost
 	$(BIN)/python -m benchmarks.poison --patterns

@@ -218,10 +218,10 @@ LIVES = settings(
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),
-    derandomize=True,  # the same lives each time; more of them are lived before a release
 )
 
 
+@pytest.mark.hypothesis
 def test_life_on_sqlite(tmp_path: Path):
     class OnSqlite(Life):
         @staticmethod
@@ -231,6 +231,7 @@ def test_life_on_sqlite(tmp_path: Path):
     run_state_machine_as_test(OnSqlite, settings=LIVES)
 
 
+@pytest.mark.hypothesis
 @pytest.mark.postgres
 def test_life_on_postgres(emptied_database: Callable[[], str]):
     class OnPostgres(Life):
