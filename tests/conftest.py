@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 
 # A busy machine is no finding: how fast something is, is measured elsewhere.
 settings.register_profile("exploring", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-# The gate says the same of the same tree, whoever's change it is; `make explore` goes on to examples that nobody has seen.
+# The gate says the same of the same tree; `make explore` goes on to examples that nobody has seen.
 settings.register_profile("unhurried", settings.get_profile("exploring"), derandomize=True)
 settings.load_profile("unhurried")
 
