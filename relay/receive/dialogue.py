@@ -215,11 +215,11 @@ class Dialogue:
     def _mail(self, argument: str) -> bytes:
         if not self._greeted:
             raise Refusal(replies.NO_HELO)
-        if self._transaction is not None:
-            raise Refusal(replies.NESTED)
         path = parse_path(argument, "FROM")
         if path is None:
             raise Refusal(replies.MAIL_SYNTAX)
+        if self._transaction is not None:
+            raise Refusal(replies.NESTED)
         if path.parameters:
             check_parameters(path, self._limits.max_size, extended=self._extended)
         transaction = Transaction(path.address, international="SMTPUTF8" in path.parameters)
