@@ -120,8 +120,7 @@ def test_segment_is_removed_after_the_commit_that_sorted_it_is_synced(tmp_path: 
     found = calls(tmp_path / "trace")
     removed = index(found, "unlink|unlinkat", ".segment")
     claimed = max(number for number in range(removed) if found[number].on("pwrite64", "/spool/claim"))
-    synced = [number for number in range(removed) if found[number].on("fdatasync|fsync", "ledger.db-wal")]
-    logged = [number for number in range(removed) if found[number].on("pwrite64", "ledger.db-wal")]
+    synced = [number for number in range(claimed) if found[number].on("fdatasync|fsync", "ledger.db-wal")]
+    logged = [number for number in range(claimed) if found[number].on("pwrite64", "ledger.db-wal")]
 
-    assert max(logged) < max(synced) < removed
-    assert max(synced) < claimed < removed, "the claim is let go of between the two"
+    assert max(logged) < max(synced) < claimed < removed, "the claim is let go of between commit and removal"
