@@ -51,7 +51,11 @@ def correlate(entries: Iterable[Entry]) -> list[Entry]:
     """The entries in their order, with `echo_of` set anew: only those with a sample can be an echo or have one."""
     found = list(entries)
     heads = _heads([(each, each.sample) for each in found if each.sample][:MOST])
-    return [replace(each, echo_of=heads.get(each.group_id)) for each in found]
+    return [_told_with(each, heads.get(each.group_id)) for each in found]
+
+
+def _told_with(entry: Entry, head: int | None) -> Entry:
+    return entry if entry.echo_of == head else replace(entry, echo_of=head)
 
 
 class _Place(NamedTuple):

@@ -98,4 +98,10 @@ def with_echoes(entries: Iterable[Entry]) -> list[tuple[Entry, tuple[Entry, ...]
 
 def illustrate(entries: Iterable[Entry], courses: Mapping[int, Course], samples: Mapping[int, Report]) -> list[Entry]:
     """The entries with their courses and samples; those that have none in the mappings are left without."""
-    return [replace(each, course=courses.get(each.group_id), sample=samples.get(each.group_id)) for each in entries]
+    return [_illustrated(each, courses.get(each.group_id), samples.get(each.group_id)) for each in entries]
+
+
+def _illustrated(entry: Entry, course: Course | None, sample: Report | None) -> Entry:
+    if entry.course is course and entry.sample is sample:
+        return entry  # as nearly all of a large digest
+    return replace(entry, course=course, sample=sample)

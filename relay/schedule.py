@@ -307,5 +307,6 @@ def brought_home(group: Group, timing: Timing, now: datetime) -> Group:
 
 
 def scheduled(group: Group, timing: Timing) -> Group:
-    """The group with its turn worked out anew: its timings may have changed since."""
-    return replace(group, due_at=due(group, timing))
+    """The group, its turn worked out anew, as its timings may have changed since; itself where that moves nothing."""
+    at = due(group, timing)
+    return group if at == group.due_at else replace(group, due_at=at)

@@ -83,13 +83,14 @@ class Tick:
         free = self._tx.free_recipients(route.name, route.recipients) - waiting
         paid = pay(self._tx, free, self._budget, self._now, critical=due_turn.critical)
         if paid:
-            with_riders = self._turn(route, [*due, *self._riders(route)], last_digest_at)
-            self._freeze(route, with_riders or due_turn, paid, last_digest_at)
+            if len(due_turn.groups) < MAX_ENTRIES:
+                due_turn = self._turn(route, [*due, *self._riders(route)], last_digest_at) or due_turn
+            self._freeze(route, due_turn, paid, last_digest_at)
 
     def _rescheduled(self, groups: Sequence[Group], route: Route) -> list[Group]:
         """The groups with their turns as the settings have them now: a mute or a new timing may have moved them."""
         anew = [scheduled(group, route.timing) for group in groups]
-        self._tx.save(after for before, after in zip(groups, anew, strict=True) if after != before)
+        self._tx.save(after for before, after in zip(groups, anew, strict=True) if after is not before)
         return anew
 
     def _turn(self, route: Route, groups: Iterable[Group], last_digest_at: datetime | None) -> Turn | None:

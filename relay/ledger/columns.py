@@ -35,7 +35,7 @@ class Moment(TypeDecorator[datetime]):
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """From the database."""
-        return None if value is None else EPOCH + timedelta(microseconds=value)
+        return None if value is None else EPOCH + value * _MICROSECOND
 
 
 def storable(text: str) -> str:

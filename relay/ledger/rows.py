@@ -127,5 +127,4 @@ def _known(values: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     return {name: values[name] for name in names if name in values}
 
 
-def _dumped(values: Mapping[str, Any]) -> str:
-    return json.dumps(values, separators=(",", ":"))
+_dumped = json.JSONEncoder(separators=(",", ":")).encode
