@@ -10,6 +10,7 @@ from relay.receive.content import Content
 from relay.receive.dialogue import Dialogue
 from relay.receive.path import parse_path
 from relay.receive.proxy import BadHeader, client_of, header_length
+from relay.receive.room import Room
 from relay.receive.stream import LineTooLong, Stream, TooMuchNoise
 
 _REPLY = re.compile(rb"(?:[2-5]\d\d-[\x20-\x7e]*\r?\n)*[2-5]\d\d [\x20-\x7e]*(?:\r\n)?")
@@ -26,6 +27,7 @@ class _Client:
     paused = False
 
     def __init__(self) -> None:
+        self.room = Room(4_000)
         self.stored: list[tuple[Envelope, Content]] = []
         self.restarted = False
 
