@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 
-LEAVES = {"model", "errors", "clock", "paths", "failpoint", "linear"}
+LEAVES = {"model", "errors", "clock", "paths", "failpoint", "kept", "linear"}
 FLOW = (
     "traces", "mail", "forms", "situations", "patterns", "placeholders", "arguments", "enclosure", "parse", "redact",
     "fingerprint",
@@ -30,7 +30,7 @@ FLOW = (
 EDGES = {"spool", "ledger", "receive", "deliver"}
 STEPS = {"sort", "digest", "outbox", "housekeeping"}
 
-NOUNS = {"model", "errors", "paths", "linear"}
+NOUNS = {"model", "errors", "paths", "kept", "linear"}
 MAY_IMPORT: dict[str, set[str]] = {
     **{leaf: {"model", "errors"} for leaf in LEAVES},
     "config": NOUNS,

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
+from relay.kept import kept
 from relay.redact.cards import cards
 from relay.redact.forms import by_form, pem_blocks
 from relay.redact.headers import credentials
@@ -17,9 +18,10 @@ from relay.redact.names import Names
 from relay.redact.places import in_sql, in_tags, in_urls, on_command_lines
 from relay.redact.secret import MASK, Secret
 
-MAX_KEPT = 16_384
-"""Characters of a stack whose secrets are kept in memory; with the number of stacks this bounds it."""
-MAX_KEPT_STACKS = 256
+MAX_KEPT_STACK = 16_384
+"""Bytes of a stack whose secrets are kept in memory."""
+MAX_KEPT_STACKS = 1_000_000
+"""Bytes of all of them."""
 MAX_SHORT = 200
 """Likewise for the app, the subject, the heading of a trace: short texts that are the same in mail after mail."""
 MAX_KEPT_SHORT = 1_024
@@ -57,12 +59,8 @@ def _kept_short(text: str, names: Names) -> tuple[Secret, ...]:
     return tuple(_looked_for(text, names))
 
 
-def _in_stack(text: str, names: Names) -> Iterable[Secret]:
-    return _kept_stack(text, names) if len(text) <= MAX_KEPT else _looked_for(text, names)
-
-
-@lru_cache(maxsize=MAX_KEPT_STACKS)
-def _kept_stack(text: str, names: Names) -> tuple[Secret, ...]:
+@kept(size=MAX_KEPT_STACKS, largest=MAX_KEPT_STACK)
+def _in_stack(text: str, names: Names) -> tuple[Secret, ...]:
     return tuple(_looked_for(text, names))
 
 

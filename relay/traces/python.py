@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 
-from relay.traces.frames import LEFT_OUT, Error, Frame, Trace, placed
+from relay.kept import kept
+from relay.traces.frames import LEFT_OUT, Error, Frame, Stack, Trace, placed
 from relay.traces.paths import python_place
 
 NAME = "Python"
@@ -37,6 +37,8 @@ def read(text: str) -> Trace | None:
     if marked < 0:
         return None
     start = text.rfind("\n", 0, marked) + 1
+    if text.startswith(_PLAIN_HEADING, start) and (trace := _plain(text, start)):
+        return trace
     try:
         return _read(_folded(text[start:]), start)
     except _NotAsOneError:
@@ -55,6 +57,65 @@ def _read(lines: Sequence[str], start: int) -> Trace | None:
     trace = reader.result()
     return trace and placed(trace, lines, start)
 
+
+# --- A stack of calls -------------------------------------------------------------------------------------------------
+
+MAX_KEPT_STACK = 16_384
+"""Bytes of a stack that is kept."""
+MAX_KEPT_STACKS = 1_000_000
+"""Bytes of all that are kept, with their frames."""
+_UNINDENTED = re.compile(r"\n(?![ \t])")
+
+
+@kept(size=MAX_KEPT_STACKS, largest=MAX_KEPT_STACK, times=2)
+def _stack(text: str) -> Stack:
+    """The frames in `text`, indented lines of calls and source; () where it has any other line.
+
+    They are kept, since a repeated error has the very same stack under another message, and each mail's is read when
+    it is parsed and when its fingerprint is made.
+    """
+    if text[:1] not in _BLANK or _UNINDENTED.search(text) or _HEADING in text:
+        return ()
+    matches = (_FRAME.match(line) for line in text.split("\n") if 'File "' in line)
+    return tuple(_framed(match for match in matches if match))
+
+
+def _framed(matches: Iterable[re.Match[str]]) -> Iterable[Frame]:
+    for match in matches:
+        function = (match["function"] or "").strip()
+        if function not in _INLINED:
+            file, origin, package = python_place(match["path"])
+            yield Frame(file, function, origin, package)
+
+
+# --- The plain one ----------------------------------------------------------------------------------------------------
+
+_PLAIN_HEADING = "Traceback (most recent call last):\n"
+_NOT_PLAIN = (_HEADING, 'File "', LEFT_OUT, _DJANGO_VALUE, "Exception Type: ", *_BETWEEN)
+
+
+def _plain(text: str, start: int) -> Trace | None:
+    """What `_read` makes of a heading at `start`, one stack and one exception, as most traces are; much faster.
+
+    None where the text has anything else, and has to be read line by line.
+    """
+    first = start + len(_PLAIN_HEADING)
+    last = text.rfind("\n ", first - 1)
+    gap = text.find("\n", last + 1)
+    if last < 0 or gap < 0 or not (frames := _stack(text[first:gap])):
+        return None
+    rest = text[gap + 1 :]
+    line = rest.partition("\n")[0]
+    match = _TYPE.match(line.strip())
+    if match is None or line[0] in _BLANK or any(mark in rest for mark in _NOT_PLAIN):
+        return None
+    blank = rest.find("\n\n", len(line))
+    end = blank if blank >= 0 else len(rest) - rest.endswith("\n")
+    error = _error(match["type"], match["message"] or "", frames)
+    return Trace(language=NAME, errors=(error,), start=start, end=gap + 1 + end)
+
+
+# --- Any other --------------------------------------------------------------------------------------------------------
 
 _RUN = re.compile(r"\n([ \t][^\n]*(?:\n[ \t][^\n]*){7,})")
 """It begins with the line end, since a pattern that begins with a letter is found fastest."""
@@ -75,40 +136,6 @@ def _folded(text: str) -> list[str]:
             lines.append(run)
             done = match.end() + 1
     return lines + text[done:].split("\n") if done <= len(text) else lines
-
-
-# --- A stack of calls -------------------------------------------------------------------------------------------------
-
-MAX_KEPT_STACK = 16_384
-"""Characters of a stack that is kept; with the number of stacks this bounds the memory."""
-MAX_KEPT_STACKS = 256
-
-
-def _stack(text: str) -> tuple[Frame, ...]:
-    """The frames in `text`, indented lines of calls and source.
-
-    They are kept, since a repeated error has the very same stack under another message, and each mail's is read when
-    it is parsed and when its fingerprint is made.
-    """
-    return _kept_stack(text) if len(text) <= MAX_KEPT_STACK else _frames(text)
-
-
-@lru_cache(maxsize=MAX_KEPT_STACKS)
-def _kept_stack(text: str) -> tuple[Frame, ...]:
-    return _frames(text)
-
-
-def _frames(text: str) -> tuple[Frame, ...]:
-    matches = (_FRAME.match(line) for line in text.split("\n") if 'File "' in line)
-    return tuple(_framed(match for match in matches if match))
-
-
-def _framed(matches: Iterable[re.Match[str]]) -> Iterable[Frame]:
-    for match in matches:
-        function = (match["function"] or "").strip()
-        if function not in _INLINED:
-            file, origin, package = python_place(match["path"])
-            yield Frame(file, function, origin, package)
 
 
 class _Reader:
@@ -219,9 +246,7 @@ class _Reader:
     def _close(self, type_: str, message: str) -> None:
         """The error whose frames were read is complete."""
         if self.frames or type_:
-            for qualifier in _QUALIFIERS:
-                type_ = type_.removeprefix(qualifier)
-            self.errors.append(Error(type=type_, message=message, frames=tuple(self.frames), member=self.member))
+            self.errors.append(_error(type_, message, tuple(self.frames), member=self.member))
         self.frames = []
         self.open = False
 
@@ -230,6 +255,12 @@ class _Reader:
         if not self.errors:
             return None
         return Trace(language=NAME, errors=tuple(self.errors), start=self.start, end=self.end)
+
+
+def _error(type_: str, message: str, frames: Stack, *, member: bool = False) -> Error:
+    for qualifier in _QUALIFIERS:
+        type_ = type_.removeprefix(qualifier)
+    return Error(type=type_, message=message, frames=frames, member=member)
 
 
 def _is_source(number: int, lines: Sequence[str]) -> bool:

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,13 +13,14 @@ from hypothesis import strategies as st
 import relay.fingerprint
 from relay import forms, mail, parse, placeholders, redact, situations, traces
 from relay.fingerprint import fingerprint
+from relay.kept import OVERHEAD, Kept, kept
 from relay.model import Fingerprint, Report
 from tests.unit.mails import TRACEBACK, record
 
 STEPS = (forms, mail, parse, placeholders, redact, situations, traces, relay.fingerprint)
 
 
-def kept() -> Iterator[Any]:
+def remembering() -> Iterator[Any]:
     """Every function of the core that remembers."""
     for step in STEPS:
         inner = pkgutil.iter_modules(getattr(step, "__path__", []), f"{step.__name__}.")
@@ -28,7 +30,7 @@ def kept() -> Iterator[Any]:
                     yield value
 
 
-KEPT = list(kept())
+KEPT = list(remembering())
 
 
 def understood(content: bytes) -> tuple[Report, Fingerprint]:
@@ -82,10 +84,88 @@ def test_a_mail_is_understood_alike_after_whatever_mails(contents):
     assert warm == [afresh(content) for content in contents]
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.lists(MAILS, min_size=2, max_size=6), st.randoms(use_true_random=False))
+def test_a_mail_is_understood_alike_after_what_was_kept_is_forgotten_now_and_then(contents, random):
+    expected = [afresh(content) for content in contents]
+    order = [*range(len(contents))] * 2
+    random.shuffle(order)
+
+    for number in order:
+        for function in random.sample(KEPT, 3):
+            function.cache_clear()
+        assert understood(contents[number]) == expected[number]
+
+
 @pytest.mark.parametrize("function", KEPT, ids=lambda each: f"{each.__module__}.{each.__name__}")
 def test_what_is_kept_is_bounded_in_number(function):
     assert 0 < function.cache_parameters()["maxsize"] <= 4_096
 
 
 def test_the_functions_that_keep_something_are_found():
-    assert {traces.python._kept_stack, redact.search._kept_short, placeholders._kept_key} <= set(KEPT)
+    assert {traces.python._stack, redact.search._kept_short, placeholders._kept_key} <= set(KEPT)
+
+
+# --- Within a number of bytes -----------------------------------------------------------------------------------------
+
+
+def taken(function: Any) -> int:
+    """Bytes of the texts that it remembers, as Python reckons them."""
+    return sum(sys.getsizeof(key[0]) + OVERHEAD for each in (function._young, function._old) for key in each)
+
+
+@given(st.lists(st.tuples(st.text(max_size=40), st.integers(0, 2)), max_size=60))
+def test_an_answer_is_the_functions_own_in_any_order_and_after_it_was_forgotten(questions):
+    calls = []
+
+    @kept(size=2_000, largest=200, times=1)
+    def answer(text: str, number: int) -> str | None:
+        calls.append(text)
+        return text * number or None
+
+    for text, number in questions:
+        assert answer(text, number) == (text * number or None)
+        assert taken(answer) <= 2_000
+
+    assert len(calls) <= len(questions)
+
+
+def test_what_is_asked_for_again_and_again_is_made_once_however_many_others_come():
+    calls: list[str] = []
+    answer = kept(size=4_000, largest=400)(calls.append)
+
+    for number in range(200):
+        answer(f"other {number}")
+        answer("again")
+
+    assert calls.count("again") == 1
+    assert len(calls) == 201
+
+
+def test_a_text_that_is_too_large_is_not_kept():
+    calls: list[str] = []
+    answer = kept(size=4_000, largest=400)(calls.append)
+
+    answer("x" * 500)
+    answer("x" * 500)
+
+    assert len(calls) == 2
+    assert taken(answer) == 0
+
+
+@pytest.mark.parametrize("function", [each for each in KEPT if isinstance(each, Kept)], ids=lambda each: each.__name__)
+def test_hostile_texts_of_the_largest_kind_do_not_fill_the_memory(function):
+    """A megabyte each is kept at the most, of characters of any width."""
+    assert function.cache_parameters()["bytes"] <= 1_000_000
+    function.cache_clear()
+    extra = [redact._DEFAULT._names] if function is redact.search._in_stack else []
+
+    for number in range(300):
+        function(f"  {number} \U0001f4e6" + " x" * 1_900, *extra)
+
+    assert 100_000 < taken(function) <= 1_000_000
+    function.cache_clear()
+
+
+def test_all_that_is_kept_of_large_texts_together_is_bounded():
+    assert sum(each.cache_parameters()["bytes"] for each in KEPT if isinstance(each, Kept)) <= 4_000_000

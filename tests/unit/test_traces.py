@@ -672,6 +672,40 @@ def test_a_python_stack_taken_as_one_is_read_like_its_lines(parts, margin):
     assert python.read(text) == python._read(text.split("\n"), 0)
 
 
+PLAIN = "Traceback (most recent call last):"
+CALLS = [
+    '  File "/srv/a.py", line 1, in f',
+    "    f(1)",
+    '\t  File "b.py", line 2, in <listcomp>',
+    "   ",
+    "  x.Error: y",
+]
+AFTER = [
+    "a.Error: b", "KeyError: 'k'", "Error", "12 is no type", "goes on", "", "", "  indented", "\ttab", " ", LEFT_OUT,
+    PLAIN, "The above exception was the direct cause of the following exception:", "Exception Value: x",
+    "Exception Type: E",
+    "During handling of the above exception (x), another exception occurred:", "Exception Value: ", "b.Error: ",
+    "a.Error: b  ", "builtins.KeyError: 1", "__main__.E: \u2028x", "\u00a0a.Error: b",
+]  # fmt: skip
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    st.lists(st.sampled_from(["before", "", "  indented", "x: y"]), max_size=2),
+    st.lists(st.sampled_from(CALLS), max_size=11),
+    st.lists(st.sampled_from(AFTER), max_size=5),
+    st.sampled_from(["", "", "\n", "\n\n", "\n ", "\n\t"]),
+)
+def test_a_plain_python_trace_is_read_like_any_other(before, calls, after, end):
+    text = "\n".join([*before, PLAIN, *calls, *after]) + end
+
+    assert python.read(text) == python._read(text.split("\n"), 0)
+
+
+def test_an_ordinary_trace_is_taken_for_plain():
+    assert python._plain("\n".join(["before", PLAIN, *CALLS[:2], "a.Error: b", "more", "", "below"]), len("before\n"))
+
+
 @pytest.mark.parametrize("line", LINES)
 def test_a_megabyte_of_equal_lines_comes_to_an_end(line):
     trace = find((line + "\n") * (1_000_000 // (len(line) + 1)))
