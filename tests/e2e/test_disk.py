@@ -47,8 +47,13 @@ def readiness(relay: Relay) -> dict[str, str]:
         return {}
 
 
-def says(relay: Relay, part: str, words: str) -> Callable[[], bool]:
-    return lambda: words in str(readiness(relay).get(part, ""))
+def wait_until_said(relay: Relay, part: str, words: str) -> None:
+    """Wait for /readyz to say these words of that part; fails with what it says instead."""
+    try:
+        wait_for(lambda: words in str(readiness(relay).get(part, "")), f"{words!r} to be said of the {part}")
+    except AssertionError as error:
+        error.add_note(f"said instead: {readiness(relay)}; the books: {relay.run('status', '--json').stdout}")
+        raise
 
 
 def all_sorted(relay: Relay, accepted: int) -> Callable[[], bool]:
@@ -80,7 +85,7 @@ def test_full_disk_leaves_the_count_then_a_452_and_recovers_by_itself(disk: Path
         ballast = fill(disk)
         codes += send(relay.smtp_port, BODY + "x" * 60_000, times=10)
         assert codes == [250] * 13
-        wait_for(says(relay, "disk", "is full"), "the full disk to be shown")
+        wait_until_said(relay, "disk", "is full")
         relay.kill("receiver")
         relay.kill("worker")
         codes += send(relay.smtp_port, BODY + "x" * 60_000, times=10)
@@ -89,11 +94,11 @@ def test_full_disk_leaves_the_count_then_a_452_and_recovers_by_itself(disk: Path
             assert len(codes) < 20_000
             codes += send(relay.smtp_port, sender=LONG, times=500)
         assert set(codes) == {250, 452}
-        wait_for(says(relay, "ledger", "full"), "the ledger's trouble to be shown")
+        wait_until_said(relay, "ledger", "full")
         ballast.unlink()
         wait_for(lambda: send(relay.smtp_port) == [250], "mails to be taken again")
         wait_for(all_sorted(relay, codes.count(250) + 1), "everything to be sorted")
-        wait_for(says(relay, "disk", "has room"), "the room to be shown")
+        wait_until_said(relay, "disk", "has room")
 
 
 @pytest.mark.parametrize("full", ["spool", "ledger"])
@@ -107,7 +112,7 @@ def test_one_full_disk_of_two_costs_no_mail(disk: Path, tmp_path: Path, full: st
         ballast = fill(disk)
         assert send(relay.smtp_port, BODY + "x" * 60_000, times=50) == [250] * 50
         if full == "ledger":
-            wait_for(says(relay, "ledger", "full"), "the ledger's trouble to be shown")
+            wait_until_said(relay, "ledger", "full")
         ballast.unlink()
         wait_for(all_sorted(relay, 51), "everything to be sorted")
 
@@ -137,11 +142,11 @@ def test_disk_that_fails_costs_a_452_and_no_mail_that_was_taken(failing: Failing
         assert codes == [250] * 13
         failing.fail("pread", errno.EIO, "/spool/0")
         codes += send(relay.smtp_port, times=5)
-        wait_for(says(relay, "spool", "Input/output error"), "the spool's trouble to be shown")
+        wait_until_said(relay, "spool", "Input/output error")
         for call in ("pwrite", "fsync"):
             failing.fail(call, errno.EIO, "ledger.db")
             codes += send(relay.smtp_port, times=5)
-            wait_for(says(relay, "ledger", "disk I/O error"), "the ledger's trouble to be shown")
+            wait_until_said(relay, "ledger", "disk I/O error")
         failing.work()
         assert codes == [250] * 28
 
@@ -163,7 +168,7 @@ def test_worker_waits_for_a_damaged_ledger_to_be_repaired_while_mail_is_taken(tm
         file.write(os.urandom(20))
     with relay:
         assert send(relay.smtp_port, times=2) == [250] * 2
-        wait_for(says(relay, "ledger", "`relay repair` saves what can be read"), "the damage to be shown")
+        wait_until_said(relay, "ledger", "`relay repair` saves what can be read")
         assert relay.get("/livez")
         assert relay.run("status").stderr.startswith("the ledger is damaged")
         line = relay.said("the worker waits; mail is still taken")
@@ -189,5 +194,5 @@ def test_worker_waits_over_a_ledger_of_a_later_release_while_mail_is_taken(tmp_p
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
     with relay:
-        wait_for(says(relay, "ledger", "of a later release (schema 9999); run that release"), "the reason to be shown")
+        wait_until_said(relay, "ledger", "of a later release (schema 9999); run that release")
         assert send(relay.smtp_port) == [250]
