@@ -22,7 +22,7 @@ apt = { $(debian) && echo "Installing $(1) ..." && apt-get update -qq \
 # The tests start servers of their own: Debian's package shall not start one as well.
 NO_CLUSTER := /etc/postgresql-common/createcluster.d/error-mail-relay.conf
 
-.PHONY: help setup demo test run check crash explore fuzz poison bench peers tools test-docker lock clean
+.PHONY: help setup demo test run check crash soak explore fuzz poison bench peers tools test-docker lock clean
 .NOTPARALLEL:
 
 help: ## say what can be made
@@ -49,6 +49,9 @@ test-docker: $(READY) ## the container's tests; they need a Docker engine
 
 crash: $(READY) ## end the relay's processes KILLS=240 times under load, and print the books
 	$(BIN)/python benchmarks/crash.py --kills $(KILLS)
+
+soak: $(READY) ## mixed load and faults for MINUTES=10, then the books, and whether anything leaked
+	$(BIN)/python -m benchmarks.soak --minutes $(MINUTES)
 
 bench: $(READY) peers ## measure speed, size, growth and start beside other servers, and print one table (FULL=--full: for an hour)
 	$(BIN)/python -m benchmarks $(FULL)

@@ -17,8 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.e2e.ordeal import POINTS, ROLES, Ordeal, Sum, summed_up  # noqa: E402 - the checkout's
-from tests.e2e.processes import Relay  # noqa: E402
+from tests.e2e.books import Sum, summed_up, talkative  # noqa: E402 - the checkout's
+from tests.e2e.ordeal import POINTS, ROLES, Ordeal  # noqa: E402
 from tests.e2e.senders import sending  # noqa: E402
 from tests.upstream import Upstream  # noqa: E402
 
@@ -34,14 +34,7 @@ def main() -> int:
     wanted = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, Upstream() as upstream:
-        relay = Relay(
-            Path(folder),
-            admins=["one@example.com", "two@example.com"],
-            sender="relay@example.com",
-            timing={"first_wait": "1s", "interval": "1s", "steps": ["1s"]},
-            budget={"per_hour": 100000, "burst": 1000, "per_day": 100000},
-            upstream={"host": upstream.host, "port": upstream.port, "security": "none", "retry": ["1s"]},
-        )
+        relay = talkative(Path(folder), upstream)
         ordeal = Ordeal(relay, random.Random(wanted.seed))
         relay.start()
         try:

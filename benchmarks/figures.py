@@ -36,13 +36,21 @@ def show(figure: Figure) -> None:
     print(f"{verdict} {figure.name:<44} {value:>9} {figure.unit:<8} {figure.target:<9} {figure.note}", flush=True)
 
 
-def report(doc: str, measure: Callable[[argparse.Namespace], Iterator[Figure]], *, full: str) -> int:
+def report(
+    doc: str,
+    measure: Callable[[argparse.Namespace], Iterator[Figure]],
+    *,
+    full: str = "",
+    options_of: Callable[[argparse.ArgumentParser], object] = lambda _: None,
+) -> int:
     """Read the command line, measure, print; return 0 where every target is met.
 
-    `full` says what `--full` does.
+    `full` says what `--full` does, where there is one; `options_of` adds a harness' own options.
     """
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
-    parser.add_argument("--full", action="store_true", help=full)
+    if full:
+        parser.add_argument("--full", action="store_true", help=full)
+    options_of(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     options = parser.parse_args()
     figures = []

@@ -1,4 +1,4 @@
-"""Ends a relay's processes again and again, at named points and at random, and does the sum at the end."""
+"""Ends a relay's processes again and again, at named points and at random."""
 
 from __future__ import annotations
 
@@ -6,15 +6,10 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.e2e.digests import told, unique
-from tests.e2e.processes import Relay, wait_for
-from tests.e2e.senders import Sender
-from tests.upstream import Upstream
+from tests.e2e.processes import Relay
 
 TEST_BUILD = Path(__file__).with_name("failing")
 ROLES = ("receiver", "worker", "supervisor", "all")
@@ -106,45 +101,3 @@ def _believe_the_clock(relay: Relay) -> None:
     now = str(datetime.now(UTC))
     kept = {"stood_at": now, "believed_from": now}
     (relay.data / "housekeeping.json").write_text(json.dumps(kept))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sum:
-    """What went in and what came out."""
-
-    accepted: int
-    unknown: int
-    reported: int
-    digests: int
-    repeated: int
-    """Digests that came more than once, each with the same Message-ID."""
-    lost: int
-    twice: int
-    balanced: bool
-    aside: int
-    """Mails parked or undelivered."""
-
-
-def settled(relay: Relay) -> bool:
-    status = relay.status()
-    return status["pending"] == 0 and status["spooled_unsorted"] == 0 and status["letters_open"] == 0
-
-
-def summed_up(relay: Relay, upstream: Upstream, senders: Sequence[Sender], *, patience: float = 120) -> Sum:
-    """Wait until everything is told, then compare each sender's books with what the digests say."""
-    wait_for(lambda: settled(relay), "everything to be told", patience)
-    status = relay.status()
-    counts = told(upstream.mails)
-    by_place = {each.place: sum(n for title, n in counts.items() if each.place in title) for each in senders}
-    surplus = {each.place: by_place[each.place] - len(each.accepted) for each in senders}
-    return Sum(
-        accepted=sum(len(each.accepted) for each in senders),
-        unknown=sum(each.unknown for each in senders),
-        reported=sum(by_place.values()),
-        digests=len(unique(upstream.mails)),
-        repeated=len(upstream.mails) - len(unique(upstream.mails)),
-        lost=sum(max(0, -surplus[each.place]) for each in senders),
-        twice=sum(max(0, surplus[each.place] - each.unknown) for each in senders),
-        balanced=status["balanced"],
-        aside=status["parked"] + status["undelivered"],
-    )

@@ -6,9 +6,10 @@ import secrets
 import smtplib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from tests.e2e.processes import Relay
 
@@ -39,10 +40,9 @@ class Sender:
 
     def _try(self, record_id: str) -> bool:
         try:
-            with smtplib.SMTP("127.0.0.1", self.relay.smtp_port, timeout=20) as client:
-                client.ehlo("app")
+            with self._connect() as client:
                 try:
-                    client.sendmail("app@example.com", ["yourname@example.com"], self._mail(record_id))
+                    client.sendmail("app@example.com", ["yourname@example.com"], self.mail(record_id))
                 except (OSError, smtplib.SMTPException) as error:
                     if isinstance(error, smtplib.SMTPResponseException) and error.smtp_code >= 400:
                         return False
@@ -53,7 +53,13 @@ class Sender:
             pass  # at the greeting, or at QUIT when all was done
         return record_id in self.accepted
 
-    def _mail(self, record_id: str) -> bytes:
+    def _connect(self, host: str = "127.0.0.1") -> smtplib.SMTP:
+        client = smtplib.SMTP(host, self.relay.smtp_port, timeout=20)
+        client.ehlo("app")
+        return client
+
+    def mail(self, record_id: str) -> bytes:
+        """One of its mails."""
         head = f"X-Error-Mail-Client: 1\r\nX-Error-Mail-Record: {record_id}\r\n" if self.repeats else ""
         return (
             f"From: app@example.com\r\nSubject: App Failed\r\n{head}\r\n"
@@ -67,13 +73,29 @@ class Sender:
 def sending(relay: Relay, *, pause: float = 0.0) -> Iterator[list[Sender]]:
     """Four apps at work: two with the stock handler, which tries once, and two with our client's way."""
     senders = [Sender(relay, place, repeats=index % 2 == 0, pause=pause) for index, place in enumerate(PLACES)]
-    threads = [threading.Thread(target=sender.run) for sender in senders]
+    with working(senders):
+        yield senders
+
+
+class App(Protocol):
+    """Whatever talks to the relay until it is told to stop."""
+
+    stop: threading.Event
+
+    def run(self) -> None:
+        """Do so."""
+
+
+@contextmanager
+def working(apps: Sequence[App]) -> Iterator[None]:
+    """Each at work in a thread of its own; at the end all are told to stop and waited for."""
+    threads = [threading.Thread(target=app.run) for app in apps]
     for thread in threads:
         thread.start()
     try:
-        yield senders
+        yield
     finally:
-        for sender in senders:
-            sender.stop.set()
+        for app in apps:
+            app.stop.set()
         for thread in threads:
             thread.join()

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.ordeal import POINTS, ROLES, Ordeal, summed_up
+from tests.e2e.books import summed_up
+from tests.e2e.ordeal import POINTS, ROLES, Ordeal
 from tests.e2e.processes import Relay
 from tests.e2e.senders import sending
 from tests.upstream import Upstream

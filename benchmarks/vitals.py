@@ -1,0 +1,82 @@
+"""What a relay's processes hold while it runs: memory, descriptors, threads, and the files that grow and shrink."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from benchmarks.relays import resident
+from tests.e2e.processes import Relay
+
+ROLES = ("supervisor", "receiver", "worker")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One look: numbers by their names, such as `worker MiB`."""
+
+    at: float
+    numbers: dict[str, float]
+
+
+def look(relay: Relay) -> Sample:
+    """Look at everything now."""
+    assert relay.process
+    numbers: dict[str, float] = {}
+    for role in ROLES:
+        process = relay.process.pid if role == "supervisor" else relay.child(role)
+        numbers[f"{role} memory, MiB"] = resident(process)
+        numbers[f"{role} descriptors"] = _entries(process, "fd")
+        numbers[f"{role} threads"] = _entries(process, "task")
+    numbers["write-ahead log, MiB"] = _size(relay.data / "ledger.db-wal")
+    numbers["spool, MiB"] = sum(map(_size, (relay.data / "spool").glob("*")))
+    return Sample(at=time.monotonic(), numbers=numbers)
+
+
+def _entries(process: int, name: str) -> int:
+    """How many entries a folder of proc(5) has, 0 once the process has ended."""
+    with contextlib.suppress(OSError):
+        return len(list(Path(f"/proc/{process}/{name}").iterdir()))
+    return 0
+
+
+def _size(file: Path) -> float:
+    with contextlib.suppress(OSError):
+        return file.stat().st_size / 2**20
+    return 0.0
+
+
+def connections(relay: Relay) -> int:
+    """How many the receiver says are open."""
+    return int(json.loads((relay.data / "receiver.json").read_text())["connections"])
+
+
+@contextlib.contextmanager
+def watched(relay: Relay, every: float) -> Iterator[list[Sample]]:
+    """Look every so many seconds during the block."""
+    samples: list[Sample] = []
+    over = threading.Event()
+
+    def run() -> None:
+        while not over.wait(every):
+            samples.append(look(relay))
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        over.set()
+        thread.join()
+
+
+def first_and_last(samples: list[Sample], name: str) -> tuple[float, float]:
+    """The medians of the first third of the samples and of the last."""
+    third = max(1, len(samples) // 3)
+    return tuple(median(each.numbers[name] for each in part) for part in (samples[:third], samples[-third:]))  # type: ignore[return-value]

@@ -1,0 +1,76 @@
+"""A relay that tells every second, and the sum at the end: what its apps sent against what its digests say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from tests.e2e.digests import told, unique
+from tests.e2e.processes import Relay, wait_for
+from tests.upstream import Upstream
+
+
+def talkative(folder: Path, upstream: Upstream, /, **tables: Any) -> Relay:
+    """A relay (not started) that holds nothing back and tries again at once; tables as in relay.toml come on top."""
+    through = {"host": upstream.host, "port": upstream.port, "security": "none", "retry": ["1s"]}
+    defaults: dict[str, Any] = {
+        "admins": ["one@example.com", "two@example.com"],
+        "sender": "relay@example.com",
+        "timing": {"first_wait": "1s", "interval": "1s", "steps": ["1s"]},
+        "budget": {"per_hour": 100000, "burst": 1000, "per_day": 100000},
+    }
+    return Relay(folder, **{**defaults, **tables, "upstream": {**through, **tables.get("upstream", {})}})
+
+
+class Account(Protocol):
+    """What one app sent: errors at one place, whose name stands in their title."""
+
+    place: str
+    accepted: set[str]
+    """What the relay has said it has."""
+    unknown: int
+    """Mails without an answer, which may have been taken."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sum:
+    """What went in and what came out."""
+
+    accepted: int
+    unknown: int
+    reported: int
+    digests: int
+    repeated: int
+    """Digests that came more than once, each with the same Message-ID."""
+    lost: int
+    twice: int
+    balanced: bool
+    aside: int
+    """Mails parked or undelivered."""
+
+
+def settled(relay: Relay) -> bool:
+    status = relay.status()
+    return status["pending"] == 0 and status["spooled_unsorted"] == 0 and status["letters_open"] == 0
+
+
+def summed_up(relay: Relay, upstream: Upstream, accounts: Sequence[Account], *, patience: float = 120) -> Sum:
+    """Wait until everything is told, then compare each account with what the digests say."""
+    wait_for(lambda: settled(relay), "everything to be told", patience)
+    status = relay.status()
+    counts = told(upstream.mails)
+    by_place = {each.place: sum(n for title, n in counts.items() if each.place in title) for each in accounts}
+    surplus = {each.place: by_place[each.place] - len(each.accepted) for each in accounts}
+    return Sum(
+        accepted=sum(len(each.accepted) for each in accounts),
+        unknown=sum(each.unknown for each in accounts),
+        reported=sum(by_place.values()),
+        digests=len(unique(upstream.mails)),
+        repeated=len(upstream.mails) - len(unique(upstream.mails)),
+        lost=sum(max(0, -surplus[each.place]) for each in accounts),
+        twice=sum(max(0, surplus[each.place] - each.unknown) for each in accounts),
+        balanced=status["balanced"],
+        aside=status["parked"] + status["undelivered"],
+    )
