@@ -27,8 +27,11 @@ def listening() -> socket.socket:
 class Talk:
     """A client that says exactly what it is told to."""
 
-    def __init__(self, port: int, *, receive_buffer: int | None = None) -> None:
+    def __init__(self, port: int, *, receive_buffer: int | None = None, address: str = "") -> None:
+        """`address`: where it comes from; any of 127.0.0.0/8 will do."""
         self.socket = socket.socket()
+        if address:
+            self.socket.bind((address, 0))
         if receive_buffer is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(10)
