@@ -41,6 +41,7 @@ class Relay:
             "RELAY_HTTP__LISTEN": f"127.0.0.1:{self.http}",
             "RELAY_LOG__FORMAT": "json",
         }
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed relay has its bytecode: pip writes it
         self.began = time.monotonic()
         with self._log.open("wb") as log:
             command = [sys.executable, "-m", "relay", "serve"]

@@ -4,6 +4,7 @@
 
 With nothing yet, and with groups in the ledger and 100,000 mails in the spool that nobody has sorted; the processes are
 those of every start, from Python's own on. Medians of several starts. How soon the worker's pages answer stands beside.
+A first start is not counted: it writes the bytecode that pip leaves with what it installs, and other installers do not.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ def _judged(name: str, folders: list[Path], *, most: float) -> Iterator[Figure]:
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
     """Both."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    with tempfile.TemporaryDirectory() as folder, Relay(Path(folder)) as relay:
+        relay.shown()
     with tempfile.TemporaryDirectory() as folder:
         yield from empty(Path(folder))
     with tempfile.TemporaryDirectory() as folder:

@@ -7,11 +7,9 @@ pydantic-settings on purpose: each complaint names the line or the variable it i
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
@@ -65,6 +63,8 @@ def _find(path: Path | None, environ: Mapping[str, str]) -> Path | None:
 
 
 def _read(file: Path) -> tuple[dict[str, Any], str]:
+    import tomllib  # noqa: PLC0415 -- mail waits for what is imported here, and not all have a file
+
     try:
         text = file.read_text("utf-8")
         return tomllib.loads(text), text
@@ -95,9 +95,7 @@ def _overlay(environ: Mapping[str, str]) -> tuple[dict[tuple[str, ...], str], li
         if not name.startswith(PREFIX) or name == CONFIG_VARIABLE:
             continue
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            warnings.append(f"{name} is not a setting of the relay and is ignored{hint}")
+            warnings.append(f"{name} is not a setting of the relay and is ignored{_did_you_mean(name, known)}")
         elif value.strip():
             values[known[name]] = value
     return values, warnings
@@ -207,13 +205,19 @@ def _nearest(loc: Path_) -> str:
         if isinstance(part, str):
             model = _model_of(model, part)
     wrong = str(loc[-1])
-    near = difflib.get_close_matches(wrong, model.model_fields, 1)
-    if near:
-        return f"; did you mean {near[0]}?"
+    if near := _did_you_mean(wrong, model.model_fields):
+        return near
     homes = [key for key in known_keys() if key[-1] == wrong]
     if homes:
         return f"; {wrong} belongs in [{homes[0][0]}]" if len(homes[0]) > 1 else f"; {wrong} stands above all tables"
     return f"; known here: {', '.join(sorted(model.model_fields))}"
+
+
+def _did_you_mean(wrong: str, known: Iterable[str]) -> str:
+    import difflib  # noqa: PLC0415 -- for mistakes alone; mail waits for what is imported above
+
+    near = difflib.get_close_matches(wrong, list(known), 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _model_of(model: type[BaseModel], name: str) -> type[BaseModel]:

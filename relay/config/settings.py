@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import socket
-import ssl
 from collections.abc import Mapping
 from datetime import timedelta
 from fnmatch import fnmatchcase
@@ -204,6 +203,8 @@ class Upstream(Section):
 
 
 def _check_certificates(file: Path) -> None:
+    import ssl  # noqa: PLC0415 -- few have such a file, and mail waits for what is imported above
+
     try:
         ssl.create_default_context(cafile=str(file))
     except ssl.SSLError as error:
