@@ -66,7 +66,7 @@ explore: $(READY) ## run the generated tests ROUNDS=10 times with examples that 
 		$(BIN)/pytest -q -n auto -m hypothesis --hypothesis-profile exploring || exit; done
 
 poison: $(READY) ## what the worst mails and the worst texts for each pattern cost
-	$(BIN)/python -m benchmarks.poison --patterns
+	$(BIN)/python -m benchmarks.poison --relay --patterns
 
 lock: $(READY) ## make the locks anew (UPGRADE=--upgrade: with newer versions)
 	$(LOCK) pyproject.toml --extra server --extra postgres -o requirements.lock

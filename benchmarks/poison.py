@@ -1,12 +1,13 @@
 """What the worst mails cost the worker: processor time and memory of each, from the receiver's bytes to the digest.
 
-    python -m benchmarks.poison [--only WORD] [--patterns] [--json FILE]
+    python -m benchmarks.poison [--only WORD] [--patterns] [--relay] [--json FILE]
 
 Each poison (`tests/poison.py`) has a process of its own with a real spool and ledger, where ordinary mails were sorted
 before; then an ordinary mail comes behind it. Printed are the seconds of processor time and the growth of the process'
 peak memory, in MB: for taking it in, for sorting it, and for telling it. `--patterns` feeds each regular expression
-of the relay what it takes longest for (`tests/pumps.py`), inside a mail, and tells the worst of each. Exits 1
-where one takes more than a second, or 100 MB, or is not accounted for.
+of the relay what it takes longest for (`tests/pumps.py`), inside a mail, and tells the worst of each. `--relay` sends
+all of them to a real `relay serve` as well and tells how long the mail behind each had to wait. Exits 1 where one takes
+more than a second, or 100 MB, or is not accounted for.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ from relay.sort import Sort
 from relay.specimen import specimen
 from relay.spool import Claims, SpoolReader, SpoolWriter
 from tests import poison, pumps
+from tests.e2e.poisoning import TAKEN, TOO_LARGE, at_work, poisoned
+from tests.e2e.processes import Relay
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 ENVELOPE = Envelope(sender="app@example.com", recipients=("you@example.com",), peer="127.0.0.1")
@@ -191,11 +194,26 @@ def patterns() -> bool:
     return fine
 
 
+def over_smtp(names: list[str]) -> bool:
+    """Send them to a real relay; tell what the mails behind them waited, and return whether all is in the books."""
+    with tempfile.TemporaryDirectory() as folder, Relay(Path(folder)) as relay:
+        worker = at_work(relay)
+        fates = sorted((poisoned(relay, name) for name in names), key=lambda fate: fate.behind)
+        status, died = relay.status(), relay.child("worker") != worker
+    refused = sum(fate.answer == TOO_LARGE for fate in fates)
+    lost = 2 * len(names) - refused - status["received"]
+    print(f"\nover SMTP: {len(names)} sent, {refused} too large, {lost} lost, {status['parked']} parked", end="")
+    print(f", the mail behind waited {fates[len(fates) // 2].behind:.2f} s, at most {fates[-1].behind:.2f} s", end="")
+    print(f" ({fates[-1].name}){', THE WORKER DIED' if died else ''}")
+    return not (lost or died or any(fate.answer not in (TAKEN, TOO_LARGE) for fate in fates))
+
+
 def main() -> int:
     """Print the table; exit code 1 where one took too much or was lost."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", default="", metavar="WORD", help="poisons with this in their name")
     parser.add_argument("--patterns", action="store_true", help="the worst of each regular expression as well")
+    parser.add_argument("--relay", action="store_true", help="all of them over SMTP to a real relay as well")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
     arguments = parser.parse_args()
     print(f"{'':<45}{'taken':>12}  {'sorted':>12}  {'told':>12}\n{'poison':<45}" + "  ".join(["   CPU    MB"] * 3))
@@ -208,6 +226,8 @@ def main() -> int:
         arguments.json.write_text(json.dumps(found, indent=1))
     fine = all(outcome.kept for outcome in outcomes)
     print(f"\n{len(outcomes)} poisons, {sum(o.lost for o in outcomes)} lost, {sum(o.parked for o in outcomes)} parked")
+    if arguments.relay:
+        fine &= over_smtp([outcome.name for outcome in outcomes])
     return 0 if (patterns() if arguments.patterns else True) and fine else 1
 
 
