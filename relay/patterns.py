@@ -11,7 +11,7 @@ that are the same each time; a rule too few splits one error into as many as it 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 
@@ -22,7 +22,10 @@ class Rule(NamedTuple):
     kind: str
     """What the placeholder says; "" for what stays as it is."""
     starts: str
-    """What it begins with: letters of `d`igit, `l`etter, `m`ark; looked at before the pattern is."""
+    """What it begins with: letters of `d`igit, `l`etter, `m`ark; looked at before the pattern is.
+
+    A capital one where the rule may fit digits alone or a word of letters alone that a blank follows.
+    """
     pattern: str
     why: str
     rename: Callable[[str], str] | None = None
@@ -31,19 +34,38 @@ class Rule(NamedTuple):
 
 # --- What stays -------------------------------------------------------------------------------------------------------
 
-_STANDARDS = (
-    r"(?i:utf[-_]?\d{1,2}(?:[-_]?(?:le|be|sig)|mb[34])?|iso[-_]?\d{4,5}(?:[-_]\d{1,2})?|latin[-_]?\d"
-    r"|cp[-_]?(?:125\d|437|65001|7[37]\d|8[5-7]\d|9(?:32|36|49|50))"
-    r"|windows[-_]125\d|u?int\d{1,3}|float\d{1,3}|bool8|complex\d{2,3}|sha[-_]?\d{1,3}(?:[-_]\d{3})?|md[245]"
-    r"|base[-_]?(?:16|32|58|64|85)|blake2[bs]|ed25519|x86(?:[-_]64)?|amd64|arm64|aarch64|http/?[123](?:\.\d)?|h[23]"
-    r"|tls(?:v|/)?1(?:\.\d)?|sslv?[23]|ipv?[46]|oauth[12]?|saml2|x\.?509|pkcs#?\d{1,2}|rfc ?\d{3,4}|sqlite3"
-    r"|psycopg[23]?|urllib[23]|python[23]|boto3|s3|ec2|k8s|p12|mp[34]|h26[45]|bz2|bzip2|lz4|i18n|l10n|log4j2?|web3)(?![A-Za-z0-9])"
-)
+_OTHER_CASES = {"i": "\u0130\u0131", "k": "\u212a", "s": "\u017f"}
+"""Letters that Python takes for another case of these, besides the capital one."""
+
+
+def any_case(patterns: Iterable[str]) -> str:
+    """One of `patterns` in any case. By their first letter, so that most are passed by at once; it is no other sign."""
+    by_letter: dict[str, list[str]] = {}
+    for pattern in patterns:
+        by_letter.setdefault(pattern[0], []).append(pattern[1:])
+    letters = (
+        f"[{letter}{letter.upper()}{_OTHER_CASES.get(letter, '')}](?i:{'|'.join(rest)})"
+        for letter, rest in by_letter.items()
+    )
+    return f"(?:{'|'.join(letters)})"
+
+
+_STANDARDS = any_case((
+    r"utf[-_]?\d{1,2}(?:[-_]?(?:le|be|sig)|mb[34])?", r"iso[-_]?\d{4,5}(?:[-_]\d{1,2})?", r"latin[-_]?\d",
+    r"cp[-_]?(?:125\d|437|65001|7[37]\d|8[5-7]\d|9(?:32|36|49|50))", r"windows[-_]125\d", r"uint\d{1,3}", r"int\d{1,3}",
+    r"float\d{1,3}", "bool8", r"complex\d{2,3}", r"sha[-_]?\d{1,3}(?:[-_]\d{3})?", "md[245]",
+    r"base[-_]?(?:16|32|58|64|85)", "blake2[bs]", "ed25519", "x86(?:[-_]64)?", "amd64", "arm64", "aarch64",
+    r"http/?[123](?:\.\d)?", "h[23]", r"tls(?:v|/)?1(?:\.\d)?", "sslv?[23]", "ipv?[46]", "oauth[12]?", "saml2",
+    r"x\.?509", r"pkcs#?\d{1,2}", r"rfc ?\d{3,4}", "sqlite3", "psycopg[23]?", "urllib[23]", "python[23]", "boto3", "s3",
+    "ec2", "k8s", "p12", "mp[34]", "h26[45]", "bz2", "bzip2", "lz4", "i18n", "l10n", "log4j2?", "web3",
+)) + "(?![A-Za-z0-9])"  # fmt: skip
 _STATUS = (
-    r"(?i:http(?:/[\d.]{1,3})?(?: status| error)?|status(?:[ _]code)?|errno|error(?:[ _]?code| number)?|code|sqlstate"
-    r"|sqlcode|signal|exit(?:ed)?(?: with)?(?: code| status)?|winerror|rc|hresult)"
-    r"(?: ?[:=#(\[]{1,2} ?| )-?(?:0x[0-9A-Fa-f]{8}|\d[0-9A-Z]{0,4})(?![\w.,]\w|\w)"
-)
+    any_case((
+        r"http(?:/[\d.]{1,3})?(?: status| error)?", "status(?:[ _]code)?", "errno", "error(?:[ _]?code| number)?",
+        "code", "sqlstate", "sqlcode", "signal", "exit(?:ed)?(?: with)?(?: code| status)?", "winerror", "rc", "hresult",
+    ))
+    + r"(?: ?[:=#(\[]{1,2} ?| )-?(?:0x[0-9A-Fa-f]{8}|\d[0-9A-Z]{0,4})(?![\w.,]\w|\w)"
+)  # fmt: skip
 _VENDOR_CODE = (
     r"(?:(?:ORA|TNS|PLS|SP2|CVE|RFC|ERR|SQLSTATE\[|WinError)[-_ ]?|KB|E|CS|TS)\d{3,6}(?:-\d{4,7})?(?!\w|-\w)\]?"
 )
@@ -73,12 +95,13 @@ _MONTH_FIRST = rf"(?:{_DAYS},? )?{_MONTHS} {{1,2}}\d{{1,2}}(?:,? \d{{4}})?(?:,? 
 _COMPACT_TIME = r"(?:19|20)\d\d[01]\d[0-3]\d(?:[T_-]?[0-2]\d[0-5]\d(?:[0-5]\d)?Z?)?(?!\w)"
 _DURATION = (
     r"(?:\d{1,4} days?, )?\d{1,3}:\d\d:\d\d(?:\.\d{1,6})?(?![\w:])"
-    r"|(?:\d{1,6}(?:\.\d{1,6})?(?:ms|us|µs|ns|s|m|h|d|hrs?|mins?|secs?)){1,4}(?!\w)"
+    r"|(?:\d{1,6}+(?:\.\d{1,6}+)?+(?:ms|us|µs|ns|s|m|h|d|hrs?|mins?|secs?)){1,4}(?!\w)"
 )
 _AMOUNT_OF_TIME = (
-    r"\d{1,15}(?:[.,]\d{1,9})? ?(?:seconds?|milliseconds?|minutes?|hours?|days?|weeks?|sec|msec|mins?|hrs?|ms|s)(?!\w)"
+    r"\d{1,15}+(?:[.,]\d{1,9}+)?+ ?"
+    r"(?:seconds?|milliseconds?|minutes?|hours?|days?|weeks?|sec|msec|mins?|hrs?|ms|s)(?!\w)"
 )
-_SIZE = r"\d{1,15}(?:[.,]\d{1,6})? ?(?:[KMGTP]i?B|[kKMGT]b?|B|bytes?|[кКМГТ]?Б|octets)(?!\w)"
+_SIZE = r"\d{1,15}+(?:[.,]\d{1,6}+)?+ ?(?:[KMGTP]i?B|[kKMGT]b?|B|bytes?|[кКМГТ]?Б|octets)(?!\w)"
 _NUMBER = r"\d{1,40}(?:[.,]\d{1,40}){0,12}(?:[eE][+-]?\d{1,4})?%?(?![A-Za-z0-9_]|-[A-Za-z0-9])"
 
 # --- Names of machines, files, things ---------------------------------------------------------------------------------
@@ -132,7 +155,8 @@ _REQUEST_LINE = (
     r"(?: HTTP/[\d.]{1,3}\"(?: (?:status:? ?)?[1-5]\d\d(?!\S))?|\")"
 )
 _QUOTED = (
-    r"'(?:[^'\\\n]|\\.){0,1000}'(?![A-Za-z0-9])|\"(?:[^\"\\\n]|\\.){0,1000}\"|`[^`\n]{0,200}`"
+    r"'(?:[^'\\\n]{0,1000}+'|(?:[^'\\\n]|\\.){0,1000}')(?![A-Za-z0-9])"
+    r"|\"(?:[^\"\\\n]{0,1000}+\"|(?:[^\"\\\n]|\\.){0,1000}\")|`[^`\n]{0,200}`"
     r"|\u2018[^\u2019\n]{0,500}\u2019|\u201c[^\u201d\n]{0,500}\u201d|\u00ab[^\u00bb\n]{0,500}\u00bb|\u201e[^\u201c\n]{0,500}\u201c"
 )
 _REPR = r"<[A-Z][\w.]{0,80}:? [^<>\n]{1,300}>"
@@ -254,10 +278,10 @@ def _last_in_parentheses(found: str) -> str:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule("standard", "", "l", _STANDARDS, "names of standards tell errors apart: utf-8 is not latin-1"),
-    Rule("status", "", "l", _STATUS, "a status, errno or exit code says what went wrong"),
-    Rule("vendor code", "", "l", _VENDOR_CODE, "ORA-00942 is the error itself"),
-    Rule("smtp code", "", "d", _SMTP_CODE, "550 5.1.1 is the error itself (RFC 3463)"),
+    Rule("standard", "", "L", _STANDARDS, "names of standards tell errors apart: utf-8 is not latin-1"),
+    Rule("status", "", "L", _STATUS, "a status, errno or exit code says what went wrong"),
+    Rule("vendor code", "", "L", _VENDOR_CODE, "ORA-00942 is the error itself"),
+    Rule("smtp code", "", "D", _SMTP_CODE, "550 5.1.1 is the error itself (RFC 3463)"),
     Rule("driver code", "", "m", _DRIVER_CODE, "database drivers put the server's error number first: (1062, 'Dup…')"),
     Rule("url", "url", "l", _URL, "hosts, ids and queries are in it"),
     Rule("email", "email", "dlm", _EMAIL, "somebody's address; a Message-ID looks alike"),
@@ -265,15 +289,15 @@ RULES: tuple[Rule, ...] = (
     Rule("trace id", "trace", "d", _TRACE_ID, "a request's id, as in W3C traceparent or AWS X-Ray"),
     Rule("iso time", "time", "d", _ISO, "ISO 8601 and its kin"),
     Rule("day/month/year", "time", "d", _DAY_MONTH_YEAR, "27/11/2025"),
-    Rule("day first", "time", "dl", _DAY_FIRST, "Thu, 07 Mar 2024 08:15:00 +0100 (RFC 5322)"),
-    Rule("month first", "time", "l", _MONTH_FIRST, "Mar 07, 2024; Thu Mar  7 08:15:00 2024 (ctime)"),
+    Rule("day first", "time", "DL", _DAY_FIRST, "Thu, 07 Mar 2024 08:15:00 +0100 (RFC 5322)"),
+    Rule("month first", "time", "L", _MONTH_FIRST, "Mar 07, 2024; Thu Mar  7 08:15:00 2024 (ctime)"),
     Rule("ipv4", "ip", "d", _IPV4, "an address, maybe with its port"),
     Rule("mac", "mac", "dl", _MAC, "a network card's address"),
-    Rule("duration", "duration", "d", _DURATION, "12ms, 0:00:13.5, 1h30m"),
+    Rule("duration", "duration", "D", _DURATION, "12ms, 0:00:13.5, 1h30m"),
     Rule("clock", "time", "d", _CLOCK + r"(?![\w:])", "a time of day"),
     Rule("ipv6", "ip", "dl", _IPV6, "RFC 4291"),
     Rule("short ipv6", "ip", "m", _IPV6_SHORT, "::1"),
-    Rule("compact time", "time", "d", _COMPACT_TIME, "20240307T081500"),
+    Rule("compact time", "time", "D", _COMPACT_TIME, "20240307T081500"),
     Rule("address", "address", "d", _ADDRESS, "where an object happened to lie in memory"),
     Rule("hash", "hash", "dl", _HASH, "a digest or a commit"),
     Rule("host", "host", "l", _HOST, "machines come and go"),
@@ -283,12 +307,12 @@ RULES: tuple[Rule, ...] = (
     Rule("path", "path", "m", _UNIX_PATH, "where it is installed, or whose file it is"),
     Rule("file", "path", "dl", _FILE, "a document, whoever named it; a program's own files stay"),
     Rule("pod", "id", "l", _POD, "web-7d4b9c6f88-x2x5m: Kubernetes names a pod after its deployment", _before_dashes),
-    Rule("disk", "id", "l", _DISK, "sda1: the kernel names disks in the order it finds them", _device),
-    Rule("key", "value", "l", _KEY, "Kotlin and Java write the key that they did not find without quotes", _after_key),
-    Rule("size", "size", "d", _SIZE, "5 MB"),
-    Rule("amount of time", "duration", "d", _AMOUNT_OF_TIME, "3.2 seconds, 11 days"),
-    Rule("number", "number", "d", _NUMBER, "ids, amounts, counts"),
-    Rule("name in code", "", "l", _NAME_IN_CODE, "module 'x', attribute 'y': names that stand in the code"),
+    Rule("disk", "id", "L", _DISK, "sda1: the kernel names disks in the order it finds them", _device),
+    Rule("key", "value", "L", _KEY, "Kotlin and Java write the key that they did not find without quotes", _after_key),
+    Rule("size", "size", "D", _SIZE, "5 MB"),
+    Rule("amount of time", "duration", "D", _AMOUNT_OF_TIME, "3.2 seconds, 11 days"),
+    Rule("number", "number", "D", _NUMBER, "ids, amounts, counts"),
+    Rule("name in code", "", "L", _NAME_IN_CODE, "module 'x', attribute 'y': names that stand in the code"),
     Rule("type in quotes", "", "m", _TYPE_IN_QUOTES, "'NoneType' object: the type is the finding"),
     Rule("call in quotes", "", "m", _CALL_IN_QUOTES, '"Map.get(Object)" stands in the code, too'),
     Rule(
@@ -298,9 +322,9 @@ RULES: tuple[Rule, ...] = (
     Rule("quoted bytes", "text", "l", rf"[bBrRuU]{{1,2}}(?:{_QUOTED})", "the same as Python prints bytes"),
     Rule("object", "value", "m", _REPR, "<Order: Order 17>: an object as it names itself", _after_class),
     Rule("assigned", "value", "l", _ASSIGNED, "key=value: the key stays", _after_equals),
-    Rule("login", "name", "l", _LOGIN, "user ada: the noun gives it away", _after_noun),
-    Rule("handle", "name", "l", _HANDLE, "by ada.lovelace", _after_noun),
-    Rule("person", "name", "l", _PERSON, "for Ada Lovelace", _after_noun),
+    Rule("login", "name", "L", _LOGIN, "user ada: the noun gives it away", _after_noun),
+    Rule("handle", "name", "L", _HANDLE, "by ada.lovelace", _after_noun),
+    Rule("person", "name", "L", _PERSON, "for Ada Lovelace", _after_noun),
     Rule("people", "name", "m", _PEOPLE, "(Ada Lovelace, Grace Hopper)"),
     Rule("in parentheses", "value", "m", _IN_PARENTHESES, "(carrier DHL), (asked by ada)", _last_in_parentheses),
     Rule("word", "id", "dl", _WORD, "a word with digits in it", _word),

@@ -9,11 +9,11 @@ stays: exception wording, names in code, `utf-8`, HTTP status, errno, exit codes
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from relay.patterns import RULES, Rule
+from relay.patterns import RULES, Rule, any_case
 
 MAX_TEXT = 16_384
 """Characters of a message that are looked at."""
@@ -26,19 +26,27 @@ MAX_KEPT = 1_000
 """Characters of a message whose key is kept; with the number of keys this bounds the memory."""
 MAX_KEYS = 1_024
 
+_BEGINS = "(?<![A-Za-z0-9_])"
 _GATES = {
-    "d": "(?<![A-Za-z0-9_])(?=[0-9])",
-    "l": "(?<![A-Za-z0-9_])(?=[A-Za-z_\u00c0-\u024f])",
-    "m": "(?<![A-Za-z0-9_])(?=['\"`\u2018\u201c\u00ab\u201e<\\[(\uff08:/~\\\\])",
+    "L": "(?=[A-Za-z]{1,40}+[,:]? )",
+    "D": "(?=[0-9]{1,40}+ )",
+    "d": "(?=[0-9])",
+    "l": "(?=[A-Za-z_\u00c0-\u024f])",
+    "m": "(?=['\"`\u2018\u201c\u00ab\u201e<\\[(\uff08:/~\\\\])",
 }
-"""A rule is tried only where the character before and the first one fit: most places are passed by at once."""
+"""A rule is tried only where the character before and the first one fit: most places are passed by at once.
 
-_OPENERS = (
-    "user|username|login|customer|client|employee|member|owner|author|by|for|from|to|of|with|and|error|http|status|exit"
-    "|exited|player|guest|patient|student|driver|tenant|operator|seller|buyer|agent|reader|subscriber|von|für|durch|an|mit"
-    "|de|por|para|pour|par|di|da|benutzer|nutzer|kunde|usuario|utente|cliente|utilisateur|dev|device|disk|drive|key|enum"
-)
-_PLAIN_WORDS = rf"(?<![A-Za-z0-9_])(?:(?!(?i:{_OPENERS})\b)[A-Za-z]{{1,40}}[,:]? (?=[a-z]))+"
+Most words and numbers have a blank behind them, and few rules go on over it: only those are tried there.
+"""
+_NOTHING_FITS = {"L": "[A-Za-z]{1,40}+"}
+"""What is passed by where no rule fits: a word. Of numbers, one always does."""
+
+_OPENERS = """
+user username login customer client employee member owner author by for from to of with and error http status exit
+exited player guest patient student driver tenant operator seller buyer agent reader subscriber von für durch an mit
+de por para pour par di da benutzer nutzer kunde usuario utente cliente utilisateur dev device disk drive key enum
+"""
+_PLAIN_WORDS = rf"(?:(?!{any_case(_OPENERS.split())}\b)[A-Za-z]{{1,40}}+[,:]? (?=[a-z]))+"
 """Words before other words, where no rule can begin: they stay, and are passed by together.
 
 `_OPENERS` are the words with which a rule of several words begins.
@@ -61,38 +69,44 @@ class Parameteriser:
     """A table of rules, made ready."""
 
     def __init__(self, rules: Sequence[Rule] = RULES) -> None:
-        self._by_group: dict[str, Rule] = {}
+        self._by_group: dict[str | None, Rule] = {}
         """What replaces something, by its group in the pattern."""
         gated = [_PLAIN_WORDS]
         for starts, gate in _GATES.items():
-            named = {f"{starts}{number}": rule for number, rule in enumerate(rules) if starts in rule.starts}
-            if named:
-                # An empty group at its end names the rule: at its beginning it would cost where the rule does not fit.
-                gated.append(f"{gate}(?:{'|'.join(f'(?:{rule.pattern})(?P<{name}>)' for name, rule in named.items())})")
+            named = {f"{starts}{number}": rule for number, rule in enumerate(rules) if _fits(rule, starts)}
+            # An empty group at its end names the rule: at its beginning it would cost where the rule does not fit.
+            tried = [f"(?:{rule.pattern})(?P<{name}>)" for name, rule in named.items()]
+            tried += [_NOTHING_FITS[starts]] if starts in _NOTHING_FITS else []
+            gated += [f"{gate}(?:{'|'.join(tried)})"] if tried else []
             self._by_group |= {name: rule for name, rule in named.items() if rule.kind}
-        self._pattern = re.compile("|".join(gated))
+        self._pattern = re.compile(f"{_BEGINS}(?:{'|'.join(gated)})")
 
     def template(self, text: str) -> Template:
         """`text` without its data. Any text, of which the first `MAX_TEXT` characters count."""
         found: list[tuple[str, str]] = []
-        typed = self._pattern.sub(self._replacing(found), _without_structures(text[:MAX_TEXT], found))
+        typed = self._replaced(_without_structures(text[:MAX_TEXT], found), found)
         key = _kept_key(typed) if len(typed) <= MAX_KEPT else _key(typed)
         return Template(text=typed, key=key, found=tuple(found))
 
-    def _replacing(self, found: list[tuple[str, str]]) -> Callable[[re.Match[str]], str]:
-        rules = self._by_group
-
-        def replacement(match: re.Match[str]) -> str:
-            value = match[0]
-            rule = rules.get(match.lastgroup or "")
+    def _replaced(self, text: str, found: list[tuple[str, str]]) -> str:
+        pieces: list[str] = []
+        done = 0
+        for match in self._pattern.finditer(text):
+            rule = self._by_group.get(match.lastgroup)
             if rule is None:
-                return value
+                continue
+            value = match[0]
             new = rule.rename(value) if rule.rename else f"<{rule.kind}>"
             if new != value:
                 found.append((rule.kind, value))
-            return new
+                pieces += (text[done : match.start()], new)
+                done = match.end()
+        return "".join(pieces) + text[done:] if pieces else text
 
-        return replacement
+
+def _fits(rule: Rule, starts: str) -> bool:
+    """Whether it belongs to that gate."""
+    return starts in (rule.starts if starts.isupper() else rule.starts.lower())
 
 
 @lru_cache(maxsize=1)
@@ -107,7 +121,8 @@ def parameterise(text: str) -> Template:
 
 # --- Structures: JSON, lists, dicts -----------------------------------------------------------------------------------
 
-_STRUCTURE = re.compile(r"(?<![\w/])[\[{][ \n]{0,4}(?=[\"'\[{\]}<(0-9-])")
+_STRUCTURE = re.compile(r"[\[{](?<![\w/].)[ \n]{0,4}(?=[\"'\[{\]}<(0-9-])")
+"""It looks back from behind its bracket, since a pattern that begins with few letters is found fastest."""
 _BRACKET = re.compile(r"[\[\]{}\"'\\]")
 _CUT_OFF = re.compile(r"\{[ \n]{0,4}[\"']|\[[ \n]{0,4}\{")
 

@@ -1,11 +1,13 @@
 """A message without its data: one template for every repeat, in linear time, explained."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.patterns import RULES
-from relay.placeholders import MAX_LINES, MAX_TEMPLATE, parameterise
+from relay.patterns import RULES, any_case
+from relay.placeholders import _BEGINS, _GATES, MAX_LINES, MAX_TEMPLATE, parameterise
 
 
 def test_what_was_replaced_is_told_in_order():
@@ -47,6 +49,84 @@ def test_equal_lines_count_once_and_only_the_first_lines_count():
 
     assert parameterise(f"Import failed\n{rows}").key == "Import failed\nrow * is bad"
     assert len(parameterise(long).key.split("\n")) == MAX_LINES
+
+
+# --- Nothing is passed by that a rule would have found ----------------------------------------------------------------
+
+EVERY_RULE = re.compile(
+    "|".join(
+        f"{_BEGINS}{_GATES[starts]}(?:{rule.pattern})(?P<{starts}{number}>)"
+        for starts in "dlm"
+        for number, rule in enumerate(RULES)
+        if starts in rule.starts.lower()
+    )
+)
+"""Each rule tried at each place where its first character stands, in their order."""
+DIGITS = [
+    "7",
+    "17",
+    "503",
+    "0417",
+    "20240307",
+    "202403070815",
+    "10.0.0.1",
+    "3.2",
+    "1,024",
+    "٣",
+    "1" * 41,
+    "5e3",
+    "1h30m",
+]
+LETTERS = [
+    *re.findall(r"[A-Za-z]{2,}", " ".join(rule.pattern for rule in RULES)), "order", "Mär", "für",
+    "\u017fha256", "\u0131so8859",
+    "a" * 41, "Ada", "Lovelace", "ada.lovelace", "ada_l", "k9Mtd2gDcgG", "sda", "'x'", '"a b"', "`x`", "b'x'", "X", "°",
+    "a=b", "a@b.c", "https://a.b/c", "-", "--", "#", "(", ")", "[", "<", "x-1", "é", "::1", "/srv/a", "C:\\x", "12.3s",
+]  # fmt: skip
+PHRASES = [
+    "rfc 2822", "rc 5", "code: 17", "ORA 00942", "550 5.1.1", "7 Mar 2024", "07-Mar-2024", "Thu, 07 Mar 2024 08:15:00",
+    "Thu Mar  7 08:15:00 2024", "Mar 7", "3 days, 0:00:01", "20240307", "dev sda1", "disk sdb",
+    "Key x is missing in the map",
+    "enum constant A.B", "5 MB", "3 seconds", "11 days", "17 of", "module 'x'", "arguments: 'x'", "user ada",
+    "Customer bo", "by ada.lovelace", "for Ada Lovelace", "exit code 1", "status 503",
+]  # fmt: skip
+"""What goes on over a blank."""
+BETWEEN = [" ", " ", " ", ", ", ": ", ":", ",", ". ", "-", "=", "", "\n", "  ", "/", "(", "'", ")", "_", "\u00a0"]
+WORDED = st.lists(st.tuples(st.sampled_from(LETTERS + 4 * DIGITS + 6 * PHRASES), st.sampled_from(BETWEEN)), max_size=12)
+
+
+def replaced(text):
+    """As `Parameteriser` does without any short cut."""
+    rules = {f"{starts}{number}": rule for starts in "dlm" for number, rule in enumerate(RULES)}
+
+    def new(match):
+        rule = rules[match.lastgroup]
+        return match[0] if not rule.kind else rule.rename(match[0]) if rule.rename else f"<{rule.kind}>"
+
+    return EVERY_RULE.sub(new, text)
+
+
+@pytest.mark.parametrize("phrase", PHRASES)
+def test_a_rule_that_goes_on_over_a_blank_is_tried_there(phrase):
+    for text in (phrase, f"order {phrase} is", f"7 {phrase}, 8"):
+        assert parameterise(text).text == replaced(text)
+
+
+@settings(max_examples=700, deadline=None)
+@given(WORDED)
+def test_words_and_numbers_are_looked_at_as_if_every_rule_were_tried_everywhere(pieces):
+    text = "".join(word + between for word, between in pieces).replace("[", "").replace("{", "")
+
+    assert parameterise(text).text == replaced(text)
+
+
+def test_any_case_is_what_python_takes_for_it():
+    every = [chr(code) for code in range(0x3000)]
+    for letter in "abcdefghijklmnopqrstuvwxyz":
+        pattern = re.compile(any_case([letter]))
+        assert [char for char in every if pattern.fullmatch(char)] == [
+            char for char in every if re.fullmatch(letter, char, re.IGNORECASE)
+        ]
 
 
 @settings(max_examples=100, deadline=None)
