@@ -242,6 +242,7 @@ class Connection(Link):
 
     def store(self, envelope: Envelope, content: Content) -> None:
         """Put the mail down. Raises SpoolError."""
+        self._reception.roster.works(self)  # before the spool asks who else is coming
         self._reception.take(envelope, content, self._stored)
         self._busy = True
 

@@ -27,6 +27,9 @@ from relay.receive.roster import Roster
 if TYPE_CHECKING:
     from relay.receive.link import Link
 
+_JUST_NOW = 0.003
+"""Seconds: a client in the middle of its mail that was heard of since then is about to end it."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -45,8 +48,12 @@ class Spool(Protocol):
         content: bytes,
         size: int,
         done: Callable[[int | SpoolError], None],
+        more: Callable[[], bool],
     ) -> None:
-        """Call `done` once the mail is on the disk, or with the reason why it is not. Raises SpoolError."""
+        """Call `done` once the mail is on the disk, or with the reason why it is not. Raises SpoolError.
+
+        `more` says whether other mails are about to come, for which it may wait a moment.
+        """
 
 
 def _utc_now() -> datetime:
@@ -98,10 +105,17 @@ class Reception:
                 answer(replies.STORED)
 
         try:
-            self._spool.submit(received_at=moment, envelope=envelope, kept=kept, content=data, size=size, done=outcome)
+            more = self._more_to_come
+            self._spool.submit(
+                received_at=moment, envelope=envelope, kept=kept, content=data, size=size, done=outcome, more=more
+            )
         except Exception:
             content.give_up()
             raise
+
+    def _more_to_come(self) -> bool:
+        """True where a client is in the middle of its mail and was heard of just now."""
+        return self.roster.bustling(asyncio.get_running_loop().time() - _JUST_NOW)
 
     def _count_only(self, moment: datetime, envelope: Envelope, size: int, answer: Callable[[bytes], None]) -> None:
         """Keep no more of a mail than the fact that it came."""
@@ -116,7 +130,10 @@ class Reception:
 
         bare = Envelope(sender=envelope.sender, recipients=(), peer=envelope.peer)
         try:
-            self._spool.submit(received_at=moment, envelope=bare, kept=Kept.COUNT, content=b"", size=size, done=outcome)
+            more = self._more_to_come
+            self._spool.submit(
+                received_at=moment, envelope=bare, kept=Kept.COUNT, content=b"", size=size, done=outcome, more=more
+            )
         except SpoolError as error:
             outcome(error)
 

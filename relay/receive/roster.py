@@ -84,6 +84,15 @@ class Roster(Generic[ClientT]):
         """Those that wait with no transaction open, longest first."""
         return [client for client in self._waiting if not client.in_transaction]
 
+    def bustling(self, since: float) -> bool:
+        """True where a client in a transaction owes us something, and came that far at `since` or later."""
+        for client, moment in reversed(self._waiting.items()):
+            if moment < since:
+                return False
+            if client.in_transaction:
+                return True
+        return False
+
     def expendable(self, now: float, address: str | None = None) -> ClientT | None:
         """The one (from `address`) that goes first, None where all are at work."""
         for client, since in self._waiting.items():

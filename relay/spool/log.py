@@ -5,6 +5,10 @@ ends the segment: the next write begins a new one, whose header says how far the
 counts. Mails of the last resort (counters) may use a reserve that was put by while there was
 room: a file of written zeros that becomes a segment by a new header and a new name. Once it
 is in use, larger mails wait until another reserve has been put by.
+
+Where much comes, zeros are written ahead of it: a sync of what goes into blocks that were
+written before need not wait for the file system's journal, and so takes half the time. To a
+reader they are what a torn write leaves: no mail, no damage.
 """
 
 from __future__ import annotations
@@ -38,6 +42,10 @@ from relay.spool.segment import (
 
 RESERVE_SIZE = 1 << 20
 """Bytes of the reserve: some 8,000 counters."""
+AHEAD = 512 << 10
+"""Bytes of zeros that are written at once ahead of the records."""
+MUCH = 64 << 10
+"""Bytes that a segment holds before that is worth while: one into which little comes stays small."""
 
 _log = logging.getLogger(__name__)
 
@@ -45,8 +53,11 @@ _log = logging.getLogger(__name__)
 class Segment:
     """A segment that is being written."""
 
-    def __init__(self, folder: Path, source: str, header: Header) -> None:
-        """Make segment `header.number` out of the file `source` (FRESH or RESERVE), durably. Raises OSError."""
+    def __init__(self, folder: Path, source: str, header: Header, size: int) -> None:
+        """Make segment `header.number` out of the file `source` (FRESH or RESERVE), durably. Raises OSError.
+
+        It is to have about `size` bytes, if it is made of FRESH.
+        """
         flags = os.O_WRONLY | os.O_CLOEXEC | (os.O_CREAT | os.O_TRUNC if source == FRESH else 0)
         self._fd = os.open(folder / source, flags, 0o600)
         try:
@@ -64,19 +75,22 @@ class Segment:
         self.reserved = source == RESERVE
         self.end = HEADER_SIZE
         self.broken = False
+        self._size = RESERVE_SIZE if self.reserved else size
+        self._written = self._size if self.reserved else HEADER_SIZE
+        """How far the file was written, with records or with zeros."""
+        self._ahead = AHEAD
 
-    def takes(self, length: int, segment_size: int) -> bool:
+    def takes(self, length: int) -> bool:
         """True where `length` more bytes may be written here; a record larger than a segment has one for itself."""
         if self.broken:
             return False
-        size = RESERVE_SIZE if self.reserved else segment_size
-        return self.end + length <= size or (self.end == HEADER_SIZE and not self.reserved)
+        return self.end + length <= self._size or (self.end == HEADER_SIZE and not self.reserved)
 
     def append(self, data: bytes) -> int:
         """Write and sync `data`; return the offset where it begins. Raises OSError."""
         reach("spool.write")
         try:
-            write_all(self._fd, data, self.end)
+            self._write(data)
         except OSError as error:
             self.broken = not (is_full(error) and self._take_back())
             raise
@@ -89,11 +103,28 @@ class Segment:
         start, self.end = self.end, self.end + len(data)
         return start
 
+    def _write(self, data: bytes) -> None:
+        """Write `data`, with zeros behind it where it goes beyond what was written and there is room for both."""
+        end = self.end + len(data)
+        beyond = min(self._ahead, self._size - end) if self.end >= MUCH and end > self._written else 0
+        if beyond > 0:
+            try:
+                write_all(self._fd, data + bytes(beyond), self.end)
+                self._written = end + beyond
+                return
+            except OSError as error:
+                if not (is_full(error) and self._take_back()):
+                    raise
+                self._ahead = 0
+        write_all(self._fd, data, self.end)
+        self._written = max(self._written, end)
+
     def _take_back(self) -> bool:
         """Give back the room a failed write took; nothing of it was synced, so no sync is in doubt."""
         if not self.reserved:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, self.end)
+                self._written = self.end
                 return True
         return False
 
@@ -166,7 +197,7 @@ class Log:
         segment = self._segment
         if segment is not None and segment.reserved and not last_resort:
             return self._leave_reserve(length)
-        if segment is None or not segment.takes(length, self._segment_size):
+        if segment is None or not segment.takes(length):
             return self._roll(last_resort=last_resort)
         return segment
 
@@ -175,7 +206,7 @@ class Log:
             if self._segment is None or not self._segment.reserved:
                 self._segment = self._new_segment(RESERVE)
                 _log.error("the disk of the spool in %s is full: mails are only counted", self._folder)
-            if not self._segment.takes(len(data), self._segment_size):
+            if not self._segment.takes(len(data)):
                 raise cause
             return self._segment, self._segment.append(data)
         except OSError as error:
@@ -204,7 +235,7 @@ class Log:
         reach("spool.roll")
         number = max(segment_numbers(self._folder), default=0) + 1
         header = Header(spool_id=self.spool_id, number=number, synced=self.synced, exact=self._exact)
-        segment = Segment(self._folder, source, header)
+        segment = Segment(self._folder, source, header, self._segment_size)
         self._exact = True
         if self._segment is not None:
             self._segment.close()

@@ -162,7 +162,8 @@ class SpoolReader:
                 elif not stretch.certain:
                     return
                 elif at < stretch.synced:
-                    self._note(at, item.end - item.offset)
+                    end = segment.position(stretch.number, item.end)
+                    self._note(at, min(end, stretch.synced) - at)
 
     def _be_patient(self, source: Source, *, whole: bool) -> None:
         """Take what the disk refuses to give for lost only once it has refused for long. Raises OSError till then."""

@@ -1,7 +1,9 @@
 """Group commit: whatever has gathered is written at once and synced once, then all of it is answered.
 
 Belongs to the receiver. While one group is being synced in a thread of its own, the next
-gathers; with one mail at a time a group is one mail.
+gathers; with one mail at a time a group is one mail. While others are about to come, a group
+waits for them, a moment at most: what shares a sync shares all that goes with it, and clients
+that are answered together come back together (as PostgreSQL's commit_delay and commit_siblings).
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from relay.spool.log import Log
 from relay.spool.record import Draft
 
 SEGMENT_SIZE = 8 << 20
+MOMENT = 0.002
+"""Seconds for which a group waits for more, at most."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +43,10 @@ class _Waiting(NamedTuple):
 _Group = list[_Waiting]
 
 
+def _no_more() -> bool:
+    return False
+
+
 class SpoolWriter:
     """The writing end of a spool; one for each, in the receiver's event loop."""
 
@@ -51,6 +59,11 @@ class SpoolWriter:
         self._thread: threading.Thread | None = None
         self._idle = asyncio.Event()
         self._idle.set()
+        self._writing = False
+        """A group is with the thread."""
+        self._planned: asyncio.Handle | None = None
+        """The beginning of the next group."""
+        self._more: Callable[[], bool] = _no_more
         self._closed = False
         self.records = 0
         """Records written since the start."""
@@ -99,26 +112,36 @@ class SpoolWriter:
         content: bytes,
         size: int,
         done: Callable[[Outcome], None],
+        more: Callable[[], bool] = _no_more,
     ) -> None:
         """Put a mail down as `append` does and call `done`, later and in the loop, with its position or the error.
 
         For those who take thousands of mails a second: neither a task nor a future is made for one. `done` must not
-        raise. Raises SpoolError where the spool is closed.
+        raise. `more` says whether others are about to come, for which it may wait a MOMENT. Raises SpoolError where
+        the spool is closed.
         """
         if self._closed:
             raise SpoolError("the spool is closed: the receiver is stopping")
         draft = Draft.of(envelope, kept, content, received_at=received_at, size=size)
         self._waiting.append(_Waiting(draft, kept is Kept.COUNT, done))
-        if self._idle.is_set():
-            self._idle.clear()
-            loop = asyncio.get_running_loop()
-            loop.call_soon(self._begin_group, loop)  # after all that this turn of the loop brings
+        self._more = more
+        self._idle.clear()
+        if not self._writing:
+            self._plan(asyncio.get_running_loop())
+
+    def _plan(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have the next group begun: after all that this turn of the loop brings, or a moment later for more."""
+        if self._more():
+            self._planned = self._planned or loop.call_later(MOMENT, self._begin_group, loop)
+            return
+        if self._planned is not None:
+            self._planned.cancel()
+        self._planned = loop.call_soon(self._begin_group, loop)
 
     def _begin_group(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Hand the next group over to the thread, if there is one."""
-        if not self._waiting:
-            self._idle.set()
-            return
+        """Hand the next group over to the thread."""
+        self._planned = None
+        self._writing = True
         if self._thread is None:
             self._thread = threading.Thread(target=self._write_groups, args=(loop,), name="spool", daemon=True)
             self._thread.start()
@@ -155,7 +178,13 @@ class SpoolWriter:
             return SpoolError("cannot write to the spool; the receiver's log says more")
 
     def _end_group(self, loop: asyncio.AbstractEventLoop, group: _Group, outcome: int | SpoolError) -> None:
-        self._begin_group(loop)  # first: the disk works while the answers go out
+        self._writing = False
+        if not self._waiting:
+            self._idle.set()
+        elif self._more():
+            self._plan(loop)
+        else:
+            self._begin_group(loop)  # first: the disk works while the answers go out
         if isinstance(outcome, SpoolError):
             _refuse(group, outcome)
         else:

@@ -436,6 +436,33 @@ def test_250_comes_after_the_spool_has_the_mail(tmp_path, spools):
         assert len(reception.records()) == 1
 
 
+def test_mail_waits_for_another_client_that_is_about_to_end_its_own(tmp_path, monkeypatch):
+    monkeypatch.setattr("relay.spool.writer.MOMENT", 1000.0)
+    monkeypatch.setattr("relay.receive.reception._JUST_NOW", 1000.0)
+    with receiving(tmp_path) as reception:
+        first, second = (reception.talk().greet().open_mail() for _ in range(2))
+        first.send(b"one\r\n.\r\n")
+        assert second.say(b"two\r\n.") == "250 2.6.0"
+
+        assert first.code() == "250 2.6.0"
+        assert reception.receiver._reception.snapshot() == {"records": 2, "syncs": 1}
+
+
+@pytest.mark.parametrize("how", ["alone", "beside one that is silent", "beside one that has sent its mail"])
+def test_mail_waits_for_nobody_else(tmp_path, monkeypatch, how):
+    """Neither for those who have nothing to send, nor for one that fell silent in the middle of its mail."""
+    monkeypatch.setattr("relay.spool.writer.MOMENT", 1000.0)
+    monkeypatch.setattr("relay.receive.reception._JUST_NOW", -1000.0 if how.endswith("silent") else 1000.0)
+    with receiving(tmp_path) as reception:
+        idle = reception.talk().greet()
+        if how.endswith("silent"):
+            idle.open_mail()
+        elif how.endswith("mail"):
+            assert idle.mail(b"text\r\n") == "250 2.6.0"
+
+        assert reception.talk().greet().mail(b"text\r\n") == "250 2.6.0"
+
+
 def test_mails_of_many_clients_share_syncs(tmp_path):
     with receiving(tmp_path) as reception:
         talks = [reception.talk().greet().open_mail() for _ in range(100)]

@@ -185,6 +185,23 @@ def test_one_silent_in_its_transaction_goes_only_after_a_while_and_one_at_work_n
     assert not roster.full
 
 
+def test_mail_is_about_to_come_of_one_in_its_transaction_that_was_heard_of_just_now():
+    roster: Roster[Someone] = Roster(9, 9)
+    silent, idle, coming = Someone(in_transaction=True), Someone(), Someone(in_transaction=True)
+    assert not roster.bustling(0.0)
+    for client in (silent, idle, coming):
+        roster.enter(client)
+    roster.waits(silent, 100.0)
+    roster.waits(idle, 105.0)
+    assert not roster.bustling(104.0)
+    assert roster.bustling(100.0)
+
+    roster.waits(coming, 103.0)
+    assert roster.bustling(103.0)
+    roster.works(coming)
+    assert not roster.bustling(103.0)
+
+
 def test_one_that_left_is_never_found_again():
     roster: Roster[Someone] = Roster(1, 1)
     client = Someone()

@@ -8,11 +8,12 @@ import itertools
 import os
 import stat
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.errors import InUse, SpoolError, SpoolFull
@@ -28,6 +29,13 @@ def light(monkeypatch):
     monkeypatch.setattr(log, "RESERVE_SIZE", 4096)
     monkeypatch.setattr(os, "fdatasync", lambda _: None)
     monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+@pytest.fixture
+def busy(monkeypatch):
+    """Segments have zeros ahead of the records, as those into which much comes."""
+    monkeypatch.setattr(log, "MUCH", 100)
+    monkeypatch.setattr(log, "AHEAD", 9000)
 
 
 def envelope(number: int = 0) -> Envelope:
@@ -91,7 +99,8 @@ async def test_record_comes_back_as_it_was_put_down(tmp_path):
     assert record.end > record.position
 
 
-@settings(max_examples=30, deadline=None)
+@pytest.mark.usefixtures("busy")
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.binary(max_size=3000), max_size=30), st.integers(500, 5000))
 def test_any_contents_come_back_in_order_across_segments(tmp_path_factory, given_contents, segment_size):
     folder = tmp_path_factory.mktemp("spool")
@@ -240,6 +249,71 @@ async def test_append_returns_after_the_sync_of_its_bytes(tmp_path, monkeypatch)
     await writer.close()
 
     assert seen == [(True, [])]
+
+
+def submit(writer: SpoolWriter, content: bytes, done: asyncio.Queue[int | SpoolError], *, more: bool) -> None:
+    writer.submit(
+        received_at=START,
+        envelope=envelope(),
+        kept=Kept.WHOLE,
+        content=content,
+        size=len(content),
+        done=done.put_nowait,
+        more=lambda: more,
+    )
+
+
+async def test_group_waits_for_mails_that_are_about_to_come(tmp_path, monkeypatch):
+    monkeypatch.setattr("relay.spool.writer.MOMENT", 1000.0)
+    writer = SpoolWriter.open(tmp_path)
+    done: asyncio.Queue[int | SpoolError] = asyncio.Queue()
+
+    submit(writer, b"first", done, more=True)
+    for _ in range(5):
+        await asyncio.sleep(0)  # a group that does not wait is begun in the next turn
+    submit(writer, b"second", done, more=True)
+    assert done.empty()
+    submit(writer, b"last", done, more=False)
+    positions = [await done.get() for _ in range(3)]
+    await writer.close()
+
+    assert positions == sorted(positions)
+    assert (writer.records, writer.syncs) == (3, 1)
+
+
+async def test_group_waits_for_others_a_moment_at_most(tmp_path):
+    writer = SpoolWriter.open(tmp_path)
+    done: asyncio.Queue[int | SpoolError] = asyncio.Queue()
+
+    submit(writer, b"one", done, more=True)
+    assert isinstance(await done.get(), int)
+    submit(writer, b"another", done, more=True)
+    await writer.close()
+
+    assert isinstance(done.get_nowait(), int)
+    assert contents(tmp_path) == [b"one", b"another"]
+
+
+async def test_what_gathered_during_a_sync_waits_for_more_too(tmp_path, monkeypatch):
+    """The next group's company is asked for when its turn comes, not when its mails came."""
+    monkeypatch.setattr("relay.spool.writer.MOMENT", 1000.0)
+    writer = SpoolWriter.open(tmp_path)
+    done: asyncio.Queue[int | SpoolError] = asyncio.Queue()
+    under_way, go_on = threading.Event(), threading.Event()
+    monkeypatch.setattr(log, "sync", lambda _: (under_way.set(), go_on.wait()))
+
+    submit(writer, b"first", done, more=False)
+    await asyncio.to_thread(under_way.wait)
+    submit(writer, b"second", done, more=True)
+    go_on.set()
+    await done.get()
+    assert done.empty()
+    submit(writer, b"third", done, more=False)
+    await done.get()
+    await done.get()
+    await writer.close()
+
+    assert (writer.records, writer.syncs) == (3, 2)
 
 
 async def test_cancelled_append_harms_nobody_else(tmp_path):
@@ -465,6 +539,138 @@ async def test_half_made_segment_is_none(tmp_path):
     await filled(tmp_path, b"2")
 
     assert contents(tmp_path) == [b"1", b"2"]
+
+
+# --- Zeros ahead ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("busy")
+async def test_where_much_comes_most_records_go_into_what_was_written_before(tmp_path):
+    writer = SpoolWriter.open(tmp_path)
+    sizes = []
+    for number in range(100):
+        await append(writer, b"x" * 400, number=number)
+        sizes.append(segments(tmp_path)[0].stat().st_size)
+    await writer.close()
+
+    assert len(set(sizes)) < 10
+    assert len(contents(tmp_path)) == 100
+
+
+async def test_segment_into_which_little_comes_is_as_large_as_its_records(tmp_path):
+    positions = await filled(tmp_path, b"x" * 1000, b"y" * 1000)
+    reader = SpoolReader(tmp_path)
+
+    assert reader.end() > positions[-1]
+    assert segments(tmp_path)[0].stat().st_size == reader.end() & 0xFFFFFFFF
+
+
+@pytest.mark.usefixtures("busy")
+async def test_segment_with_zeros_is_no_larger_than_segments_are(tmp_path):
+    await filled(tmp_path, *[b"x" * 400] * 60, segment_size=10_000)
+
+    assert len(segments(tmp_path)) > 2
+    assert max(path.stat().st_size for path in segments(tmp_path)) <= 10_000
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    before=st.lists(st.binary(min_size=200, max_size=900), min_size=1, max_size=5),
+    group=st.lists(st.binary(max_size=2000), min_size=1, max_size=5),
+    reached=st.integers(0, 12_000),
+    lost=st.lists(st.integers(0, 30), max_size=6),
+    mark=st.sampled_from(["kept", "lost"]),
+)
+def test_power_cut_over_zeros_costs_no_answered_mail_and_is_no_damage(
+    tmp_path_factory, busy, before, group, reached, lost, mark
+):
+    """Of an unanswered group any bytes up to some point, but for some blocks, reached the disk; the rest is zeros."""
+    folder = tmp_path_factory.mktemp("spool")
+
+    async def written() -> tuple[int, bytes, bytes]:
+        writer = SpoolWriter.open(folder)
+        for content in before:
+            await append(writer, content)
+        end, marked = SpoolReader(folder).end() & 0xFFFFFFFF, (folder / "synced").read_bytes()
+        old = segments(folder)[0].read_bytes()
+        await asyncio.gather(*(append(writer, content) for content in group))
+        await writer.close()
+        return end, marked, old
+
+    end, marked, old = asyncio.run(written())
+    new = segments(folder)[0].read_bytes()
+    torn = bytearray(new[: end + reached] + old[end + reached :])
+    for block in lost:
+        at = end + block * 512
+        torn[at : at + 512] = old[at : at + 512].ljust(len(torn[at : at + 512]), b"\0")
+    segments(folder)[0].write_bytes(torn)
+    (folder / "synced").write_bytes(marked)
+    if mark == "lost":
+        (folder / "synced").unlink()
+
+    reader = SpoolReader(folder)
+    found = [record.content for record in reader.read(0)]
+    assert found[: len(before)] == before
+    assert found == before + group[: len(found) - len(before)]
+    asyncio.run(filled(folder, b"after the restart"))
+    reader = SpoolReader(folder)
+    found = [record.content for record in reader.read(0)]
+    assert found[: len(before)] == before
+    assert found[-1] == b"after the restart"
+    assert all(content in group for content in found[len(before) : -1])
+    assert reader.damage == {}
+
+
+@pytest.mark.usefixtures("busy")
+async def test_full_disk_has_no_room_for_zeros_and_still_takes_mails(tmp_path, monkeypatch):
+    """What room there is belongs to mails, and to whoever else writes on that disk."""
+    writer = SpoolWriter.open(tmp_path)
+    await append(writer, b"x" * 400)
+    real, tried = log.write_all, []
+
+    def small(fd: int, data: bytes, offset: int) -> None:
+        tried.append(len(data))
+        real(fd, data[:2000], offset)
+        if len(data) > 2000:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(log, "write_all", small)
+    for _ in range(5):
+        await append(writer, b"y" * 400)
+    await writer.close()
+
+    assert contents(tmp_path) == [b"x" * 400, *[b"y" * 400] * 5]
+    assert sum(size > 2000 for size in tried) == 1, "zeros are tried once in a segment"
+    assert segments(tmp_path)[0].stat().st_size == SpoolReader(tmp_path).end() & 0xFFFFFFFF
+
+
+@pytest.mark.usefixtures("busy")
+async def test_failed_write_of_zeros_ends_the_segment(tmp_path, monkeypatch):
+    """Any other failure than want of room says that the disk is not to be trusted there."""
+    writer = SpoolWriter.open(tmp_path)
+    await append(writer, b"x" * 400)
+    failing_once(monkeypatch, "write_all", errno.EIO)
+
+    with pytest.raises(SpoolError):
+        await append(writer, b"refused")
+    await append(writer, b"after")
+    await writer.close()
+
+    assert contents(tmp_path) == [b"x" * 400, b"after"]
+    assert len(segments(tmp_path)) == 2
+
+
+@pytest.mark.usefixtures("busy")
+async def test_damage_before_zeros_is_reported_without_them(tmp_path):
+    positions = await filled(tmp_path, b"x" * 400, b"y" * 400)
+    end = SpoolReader(tmp_path).end()
+    flip(segments(tmp_path)[0], (positions[1] & 0xFFFFFFFF) + 6)
+    await filled(tmp_path, b"next")
+
+    reader = SpoolReader(tmp_path)
+
+    assert [record.content for record in reader.read(0)] == [b"x" * 400, b"next"]
+    assert reader.damage == {positions[1]: end - positions[1]}
 
 
 # --- Damage -----------------------------------------------------------------------------------------------------------
