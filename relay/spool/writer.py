@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -26,6 +28,9 @@ from relay.spool.record import Draft
 SEGMENT_SIZE = 8 << 20
 MOMENT = 0.002
 """Seconds for which a group waits for more, at most."""
+SWITCH = 0.0001
+"""Seconds after which a busy loop has to let the thread on that comes back from a sync: in Python's own 5 ms the disk
+could do ten more."""
 
 _log = logging.getLogger(__name__)
 
@@ -143,15 +148,16 @@ class SpoolWriter:
         self._planned = None
         self._writing = True
         if self._thread is None:
+            sys.setswitchinterval(min(SWITCH, sys.getswitchinterval()))
             self._thread = threading.Thread(target=self._write_groups, args=(loop,), name="spool", daemon=True)
             self._thread.start()
-        group = self._take()
-        spool = self._spool
-        data = b"".join([waiting.draft.encode(synced=spool.synced, seed=spool.seed) for waiting in group])
-        self._groups.put((group, data))
+        self._groups.put(self._take())
 
-    def _take(self) -> _Group:
-        """Take the next group: in order, all counters or none, and not much larger than a group may be."""
+    def _take(self) -> tuple[_Group, bytes]:
+        """Take the next group, with its bytes: in order, all counters or none, not much larger than a group may be.
+
+        Only where no other group is under way, whether in the loop or in the thread.
+        """
         group = [self._waiting.popleft()]
         size = len(group[0].draft)
         while self._waiting and self._waiting[0].last_resort == group[0].last_resort:
@@ -159,13 +165,22 @@ class SpoolWriter:
             if size > self._group_size:
                 break
             group.append(self._waiting.popleft())
-        return group
+        spool = self._spool
+        return group, b"".join([waiting.draft.encode(synced=spool.synced, seed=spool.seed) for waiting in group])
 
     def _write_groups(self, loop: asyncio.AbstractEventLoop) -> None:
-        """What the thread does: nothing but write and sync, one group at a time."""
+        """What the thread does: nothing but write and sync, one group at a time.
+
+        Where that took more than a moment, what has gathered meanwhile has waited long enough: it is next, at once.
+        """
         while (job := self._groups.get()) is not None:
-            group, data = job
-            loop.call_soon_threadsafe(self._end_group, loop, group, self._write(group, data))
+            while job is not None:
+                group, data = job
+                began = time.monotonic()
+                outcome = self._write(group, data)
+                slow = time.monotonic() - began > MOMENT
+                job = self._take() if slow and self._waiting else None
+                loop.call_soon_threadsafe(self._end_group, loop, group, outcome, job is None)
 
     def _write(self, group: _Group, data: bytes) -> int | SpoolError:
         """Return the position of the group's first record, or why there is none."""
@@ -177,20 +192,31 @@ class SpoolWriter:
             _log.exception("writing to the spool failed in an unforeseen way")
             return SpoolError("cannot write to the spool; the receiver's log says more")
 
-    def _end_group(self, loop: asyncio.AbstractEventLoop, group: _Group, outcome: int | SpoolError) -> None:
-        self._writing = False
-        if not self._waiting:
-            self._idle.set()
-        elif self._more():
-            self._plan(loop)
-        else:
-            self._begin_group(loop)  # first: the disk works while the answers go out
+    def _end_group(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        group: _Group,
+        outcome: int | SpoolError,
+        last: bool,  # noqa: FBT001 -- call_soon knows no names
+    ) -> None:
+        """Answer a group; after the `last` one the thread waits for another."""
+        if last:
+            self._writing = False
+            self._go_on(loop)  # first: the disk works while the answers go out
         if isinstance(outcome, SpoolError):
             _refuse(group, outcome)
         else:
             self.records += len(group)
             self.syncs += 1
             _answer(group, outcome)
+
+    def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._waiting:
+            self._idle.set()
+        elif self._more():
+            self._plan(loop)
+        else:
+            self._begin_group(loop)
 
     async def close(self) -> None:
         """Refuse further appends, wait for those under way, close the files."""

@@ -316,6 +316,32 @@ async def test_what_gathered_during_a_sync_waits_for_more_too(tmp_path, monkeypa
     assert (writer.records, writer.syncs) == (3, 2)
 
 
+async def test_what_gathered_during_a_slow_sync_is_next_at_once(tmp_path, monkeypatch):
+    """The thread goes on by itself: here the loop does not turn, and more would be about to come."""
+    monkeypatch.setattr("relay.spool.writer.MOMENT", 0.0)
+    writer = SpoolWriter.open(tmp_path)
+    done: asyncio.Queue[int | SpoolError] = asyncio.Queue()
+    under_way, go_on, again = threading.Event(), threading.Event(), threading.Event()
+
+    def slow(_: int) -> None:
+        if under_way.is_set():
+            again.set()
+        under_way.set()
+        go_on.wait()
+
+    monkeypatch.setattr(log, "sync", slow)
+    submit(writer, b"first", done, more=False)
+    await asyncio.to_thread(under_way.wait)
+    submit(writer, b"second", done, more=True)
+    submit(writer, b"third", done, more=True)
+    go_on.set()
+    assert again.wait(20)
+    await writer.close()
+
+    assert (writer.records, writer.syncs, done.qsize()) == (3, 2, 3)
+    assert contents(tmp_path) == [b"first", b"second", b"third"]
+
+
 async def test_cancelled_append_harms_nobody_else(tmp_path):
     writer = SpoolWriter.open(tmp_path)
     left = asyncio.ensure_future(append(writer, b"left"))
