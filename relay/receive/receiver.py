@@ -24,8 +24,9 @@ from relay.receive.limits import Access, Limits
 from relay.receive.link import Link
 from relay.receive.reception import Reception, Spool
 
-_BACKLOG = 128
-"""A longer one spins when descriptors run out."""
+_BACKLOG = 1024
+"""As many as may come in one burst: of those beyond it the kernel drops some without a word (it answers their SYN with
+a cookie and has no room for their ACK, tcp(7)), and they wait for a greeting until their patience ends."""
 _LAST_WORDS = 0.5
 """Seconds for them to get out."""
 _SPARE_FILES = 64

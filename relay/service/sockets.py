@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from relay.config import Listen
     from relay.config.settings import Smtp
 
-BACKLOG = 128
-"""Enough for a storm; far longer ones made a server spin when it ran out of descriptors."""
+BACKLOG = 1024
+"""As many as may come in one burst, see `relay/receive/receiver.py`."""
 
 _FIRST_INHERITED = 3
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -89,6 +90,39 @@ def test_clients_that_come_and_go_are_served_beside_500_idle_ones(relay: Relay):
 
         assert codes == {"250 2.6.0"}
         wait_for(lambda: relay.status()["received"] == 400, "all mails to be sorted")
+
+
+def test_500_clients_that_come_in_one_burst_are_all_served(relay: Relay):
+    """All connect at once: whom the kernel drops at a full backlog would wait for a greeting that never comes."""
+    have_descriptors(700)
+    with relay:
+        answers = asyncio.run(_burst(relay.smtp_port, 500))
+
+        assert set(answers) == {b"250"}
+
+
+async def _burst(port: int, clients: int) -> list[bytes]:
+    return await asyncio.gather(*(_one_of_many(port) for _ in range(clients)))
+
+
+async def _one_of_many(port: int) -> bytes:
+    """Send a mail; return the code of the answer to it, nothing where there is none in time."""
+    answer = b""
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(40):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            for said in (
+                b"",
+                b"HELO a\r\n",
+                b"MAIL FROM:<a@b>\r\n",
+                b"RCPT TO:<c@d>\r\n",
+                b"DATA\r\n",
+                b"It broke.\r\n.\r\n",
+            ):
+                writer.write(said)
+                answer = await reader.readline()
+            writer.close()
+    return answer[:3]
 
 
 def test_many_large_mails_at_once_are_all_taken_in_bounded_memory(relay: Relay):

@@ -20,7 +20,7 @@ from relay.spool import SpoolReader, SpoolWriter
 def listening() -> socket.socket:
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
-    sock.listen(128)
+    sock.listen(1024)
     return sock
 
 
