@@ -1,7 +1,12 @@
 """Every setting, its type and default: `relay.toml`, then the environment over it.
 
     values     durations, sizes, addresses and their like, as people write them
-    settings   the tables and what must hold between them
+    section    what all tables share
+    server     the tables of what runs: [smtp], [http], [storage], [log]
+    sorting    of what a mail is taken for: [[app]], [[rule]], [redact]
+    telling    of who is told what and when: [[route]], [timing], [budget], [digest], [time]
+    upstream   of the mail server that takes the digests
+    settings   all of them, and what must hold between them
     load       where the values come from, and what is said when they are wrong
 
 Guarantee: a `Settings` that exists is usable as it stands; nobody checks it again. Secrets
@@ -9,22 +14,11 @@ are `SecretStr` and print as asterisks. Imports of ours: `model` and `errors` al
 """
 
 from relay.config.load import Loaded, load
-from relay.config.settings import (
-    App,
-    Budget,
-    DigestLimits,
-    Http,
-    Log,
-    Route,
-    Rule,
-    Settings,
-    Smtp,
-    Storage,
-    Timing,
-    Upstream,
-    Zone,
-    make_settings,
-)
+from relay.config.server import Http, Log, Smtp, Storage
+from relay.config.settings import Settings, make_settings
+from relay.config.sorting import App, Rule
+from relay.config.telling import Budget, DigestLimits, Route, Timing, Zone
+from relay.config.upstream import Upstream
 from relay.config.values import Listen
 
 __all__ = [

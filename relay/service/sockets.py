@@ -13,7 +13,7 @@ from relay.errors import RelayError
 
 if TYPE_CHECKING:
     from relay.config import Listen
-    from relay.config.settings import Smtp
+    from relay.config.server import Smtp
 
 BACKLOG = 1024
 """As many as may come in one burst, see `relay/receive/receiver.py`."""

@@ -1,0 +1,110 @@
+"""The tables of what runs: where it listens, who may come, where state is kept, how it logs.
+
+Each default's reason stands in docs/configuration.md.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from relay.config.section import Section, resolve
+from relay.config.values import Duration, Listen, ListenAddress, NetworkNames, Size
+
+
+def _state_dir() -> Path:
+    """Where state goes by default: the XDG base directory for it."""
+    base = os.environ.get("XDG_STATE_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".local" / "state") / "error-mail-relay"
+
+
+class Smtp(Section):
+    """`[smtp]`: the receiver."""
+
+    listen: ListenAddress = Listen("127.0.0.1", 2525)
+    listen_tls: ListenAddress | None = None
+    clients: NetworkNames = ("loopback",)
+    proxies: NetworkNames = ()
+    max_size: Annotated[Size, Field(ge=64 * 1024)] = 32 * 2**20
+    idle_timeout: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(minutes=5)
+    session_timeout: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(minutes=20)
+    max_connections: Annotated[int, Field(ge=1)] = 1000
+    max_per_client: Annotated[int, Field(ge=1)] = 500
+    max_memory: Size = 32 * 2**20
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    username: str = ""
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    auth_in_clear: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        resolve(self, "password")
+        if bool(self.username) != bool(self.password):
+            raise ValueError("username and password go together: set both, or neither (then any credentials are taken)")
+        if self.tls_key and not self.tls_cert:
+            raise ValueError("tls_key has no tls_cert: name the certificate too")
+        if self.listen_tls and not self.tls_cert:
+            raise ValueError("listen_tls needs tls_cert: without a certificate there is no TLS")
+        if self.password and self.beyond_loopback and not (self.tls_cert or self.auth_in_clear):
+            raise ValueError(
+                "clients beyond the loopback could not log in: set tls_cert and tls_key, or auth_in_clear = true"
+            )
+        return self
+
+    @property
+    def beyond_loopback(self) -> bool:
+        """Whether clients on other machines may send."""
+        return any(name != "loopback" for name in self.clients) and not self.listen.loopback
+
+
+class Http(Section):
+    """`[http]`: the health pages, the metrics and the dashboard."""
+
+    listen: ListenAddress = Listen("127.0.0.1", 8026)
+    password: SecretStr | None = None
+    password_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        resolve(self, "password")
+        return self
+
+
+class Storage(Section):
+    """`[storage]`: the state on disk and how long it is kept."""
+
+    data_dir: Path = Field(default_factory=_state_dir)
+    ledger: SecretStr | None = None
+    ledger_file: Path | None = None
+    samples_for: Duration = timedelta(days=14)
+    counts_for: Duration = timedelta(days=90)
+    parked_for: Duration = timedelta(days=14)
+    max_disk: Size = 2 * 2**30
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        resolve(self, "ledger")
+        if not self.data_dir.is_absolute():
+            object.__setattr__(self, "data_dir", self.data_dir.absolute())
+        if self.ledger and not self.ledger_url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+            raise ValueError("ledger is no URL of a kind that is known: sqlite:////path/to/file or postgresql://…")
+        return self
+
+    @property
+    def ledger_url(self) -> str:
+        """The SQLAlchemy URL of the ledger; it may hold a password."""
+        url = self.ledger.get_secret_value() if self.ledger else f"sqlite:///{self.data_dir}/ledger.db"
+        return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+class Log(Section):
+    """`[log]`: the relay's own log on standard error."""
+
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "info"

@@ -1,0 +1,96 @@
+"""The tables of who is told what, when, and how much of it.
+
+Each default's reason stands in docs/configuration.md; DESIGN's table of timings is the
+source of `[timing]`, `[budget]` and `[digest]`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from relay.config.section import Section
+from relay.config.values import Duration, Durations, MailAddresses, Size, ZoneName, minutes
+from relay.model import Level, Situation
+
+
+def _level(value: Any) -> Any:
+    if isinstance(value, str) and value.upper() in Level.__members__:
+        return Level[value.upper()]
+    if isinstance(value, Level):
+        return value
+    raise ValueError(f"{value!r} is no level: write one of {', '.join(Level.__members__)}")
+
+
+def _situation(glob: str) -> str:
+    if not any(fnmatchcase(situation, glob.lower()) for situation in Situation):
+        raise ValueError(f"{glob!r} is none of the situations: {', '.join(Situation)}")
+    return glob
+
+
+class Timing(Section):
+    """`[timing]`: when what is told. A route may override any of it."""
+
+    first_wait: Duration = timedelta(seconds=10)
+    interval: Duration = timedelta(minutes=5)
+    steps: Annotated[Durations, Field(min_length=1)] = minutes(5, 10, 20, 30, 60, 240)
+    spike_factor: Annotated[float, Field(gt=1)] = 10.0
+    spike_min: Annotated[int, Field(ge=1)] = 20
+    ended_after: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(minutes=15)
+    ended_min: Annotated[int, Field(ge=1)] = 100
+    back_after: Duration = timedelta(hours=24)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if any(later < earlier for earlier, later in zip(self.steps, self.steps[1:], strict=False)):
+            raise ValueError("steps must not shrink: each pause is at least as long as the one before")
+        if not all(self.steps):
+            raise ValueError("steps must be longer than 0s")
+        if self.back_after < self.ended_after:
+            raise ValueError("back_after must be at least ended_after: an error ends before it can be back")
+        return self
+
+
+class Budget(Section):
+    """`[budget]`: how many mails one recipient gets at most."""
+
+    per_hour: Annotated[int, Field(ge=1)] = 20
+    burst: Annotated[int, Field(ge=2)] = 5
+    per_day: Annotated[int, Field(ge=1)] = 300
+
+
+class DigestLimits(Section):
+    """`[digest]`: how large one mail may become."""
+
+    max_size: Annotated[Size, Field(ge=10_000)] = 90 * 1000
+    full_errors: Annotated[int, Field(ge=1)] = 20
+    trace_lines: Annotated[int, Field(ge=5)] = 60
+
+
+class Route(Section):
+    """`[[route]]`: the first whose every condition holds decides; texts are shell globs, without regard to case."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+    recipients: Annotated[MailAddresses, Field(min_length=1)]
+    app: str = "*"
+    level: Annotated[Level, BeforeValidator(_level)] = Level.DEBUG
+    logger: str = "*"
+    environment: str = "*"
+    situation: Annotated[str, AfterValidator(_situation)] = "*"
+    pattern: str = "*"
+    timing: Timing = Timing()
+
+
+class Zone(Section):
+    """`[time]`: how moments are shown."""
+
+    zone: ZoneName = "UTC"
+
+    @property
+    def tz(self) -> ZoneInfo:
+        """The zone in which mails, pages and the CLI show moments."""
+        return ZoneInfo(self.zone)
