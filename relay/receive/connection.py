@@ -152,6 +152,8 @@ class Connection(Link):
 
     def _step(self, dialogue: Dialogue) -> bool:
         """Take one thing from what has come; False where it is not there as a whole."""
+        if not self._stream:
+            return False
         if self._awaits_header:
             return self._read_header()
         if dialogue.content is not None:

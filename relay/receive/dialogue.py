@@ -6,6 +6,7 @@ Recipients are only noted: they never decide who gets mail.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import ClassVar, Protocol
 
@@ -131,12 +132,8 @@ class Dialogue:
 
     def _ehlo(self, argument: str) -> bytes:
         self._greet(argument, extended=True)
-        offers = ["PIPELINING", f"SIZE {self._limits.max_size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
-        if self._client.offers_tls:
-            offers.append("STARTTLS")
-        if self._client.offers_auth:
-            offers.append(f"AUTH {' '.join(MECHANISMS)}")
-        return "".join((*(f"250-{line}\r\n" for line in (self._limits.hostname, *offers)), "250 HELP")).encode()
+        limits, client = self._limits, self._client
+        return _offers(limits.hostname, limits.max_size, tls=client.offers_tls, auth=client.offers_auth)
 
     def _greet(self, argument: str, *, extended: bool) -> None:
         if not argument:
@@ -289,6 +286,17 @@ class Dialogue:
         b"RCPT": _rcpt,
         b"DATA": _data,
     }
+
+
+@functools.lru_cache(maxsize=16)
+def _offers(hostname: str, max_size: int, *, tls: bool, auth: bool) -> bytes:
+    """Return the reply to EHLO."""
+    lines = [hostname, "PIPELINING", f"SIZE {max_size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
+    if tls:
+        lines.append("STARTTLS")
+    if auth:
+        lines.append(f"AUTH {' '.join(MECHANISMS)}")
+    return "".join((*(f"250-{line}\r\n" for line in lines), "250 HELP")).encode()
 
 
 def _no(argument: str) -> None:

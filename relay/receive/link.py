@@ -21,21 +21,13 @@ _HANDSHAKE = 60.0
 """Seconds for a TLS handshake, at most."""
 
 
-class _NoHooks:
-    """The library lists the members of its handler for each connection: this one has none."""
-
-    def __dir__(self) -> list[str]:
-        return []
-
-
-_NO_HOOKS = _NoHooks()
-
-
 class Link(SMTP):
     """The protocol of one connection, without what is said on it."""
 
     def __init__(self, reception: Reception, loop: asyncio.AbstractEventLoop, *, longest_line: int) -> None:
-        super().__init__(_NO_HOOKS, hostname=reception.limits.hostname, loop=loop)
+        # Without the library's own __init__: it walks through all members of two objects for tables that nobody reads
+        # but its loop, which is replaced.
+        self.loop, self.hostname = loop, reception.limits.hostname
         self.peer = ""
         """Address of the client, without its port."""
         self.secure = False
@@ -46,10 +38,6 @@ class Link(SMTP):
         self._parted = self._lost = False
         """The client was told the last; it is gone."""
         self._wire: asyncio.Transport
-
-    def __dir__(self) -> list[str]:
-        """Nothing: the library lists members for each connection to find commands that the dialogue has in a table."""
-        return []
 
     @property
     def in_transaction(self) -> bool:
