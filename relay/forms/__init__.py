@@ -18,6 +18,23 @@ __all__ = ["Layout", "level_named", "read"]
 
 def read(subject: str, text: str) -> Layout:
     """The layout of `text` (lines ended by newline)."""
+    return _at_the_top(text) or _anywhere(subject, text)
+
+
+TOP = 16
+"""Lines in which the documented format has all its labels, if nothing stands before it."""
+
+
+def _at_the_top(text: str) -> Layout | None:
+    """What `_anywhere` makes of most mails, without looking at the lines of their traces; None for any other."""
+    *lines, below = text.split("\n", TOP)
+    enough = len(lines) == TOP and len(margin.sample_of(lines)) == margin.LOOK
+    if not enough or syslog.without(lines)[1] or margin.without(lines) is not lines:
+        return None
+    return documented.read(lines, below)
+
+
+def _anywhere(subject: str, text: str) -> Layout:
     lines, told = syslog.without(text.split("\n"))
     layout = _layout(subject, margin.without(lines))
     return replace(layout, fields=told | layout.fields) if told else layout

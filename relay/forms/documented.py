@@ -52,8 +52,11 @@ def _kept_label(line: str) -> _Label:
     return _label(line)
 
 
-def read(lines: Sequence[str]) -> Layout | None:
-    """At least `Message type`, or `Location` with one of `Module` and `Function`; other text may stand before."""
+def read(lines: Sequence[str], below: str | None = None) -> Layout | None:
+    """At least `Message type`, or `Location` with one of `Module` and `Function`; other text may stand before.
+
+    `below` is the text under `lines`, None if they are all; where it has to be looked into, the answer is None.
+    """
     fields: dict[str, str] = {}
     indent = ""
     first = 0
@@ -63,19 +66,22 @@ def read(lines: Sequence[str]) -> Layout | None:
         name, margin, value = _label(line) if len(line) > MAX_LABEL else _kept_label(line)
         if name == "message" and fields:
             rest = [value.lstrip(), *lines[number + 1 :]]
-            return _documented_with(fields, rest, margin, lines[:first])
+            return _documented_with(fields, rest, below, margin, lines[:first])
         if name and name != "message" and name not in fields:
             first, indent = (first, indent) if fields else (number, margin)
             fields[name] = value.strip()
         elif fields and line.strip(" \t>"):
-            return _documented_with(fields, lines[number:], indent, lines[:first])
-    return _documented_with(fields, [], indent, lines[:first])
+            return _documented_with(fields, lines[number:], below, indent, lines[:first])
+    return _documented_with(fields, [], None, indent, lines[:first]) if below is None else None
 
 
-def _documented_with(fields: dict[str, str], rest: Sequence[str], indent: str, preface: Sequence[str]) -> Layout | None:
-    if "level" not in fields and not ("location" in fields and len(fields) > 1):
+def _documented_with(
+    fields: dict[str, str], rest: Sequence[str], below: str | None, indent: str, preface: Sequence[str]
+) -> Layout | None:
+    if ("level" not in fields and not ("location" in fields and len(fields) > 1)) or (indent and below is not None):
         return None
-    text = "\n".join([_outdented(line, indent) for line in rest] if indent else rest).strip("\n")
+    lines = [_outdented(line, indent) for line in rest] if indent else [*rest]
+    text = "\n".join(lines if below is None else [*lines, below]).strip("\n")
     level = level_named(fields.pop("level", ""))
     return Layout(form=Form.DOCUMENTED, text=text, fields=fields, level=level, request=request.read(preface))
 

@@ -12,14 +12,19 @@ from itertools import islice
 _ENDS = re.compile(r": |\| |\] |\t| [FP] ")
 _VARYING = re.compile(r"\d+|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b|[^\d]")
 _WIDTH = 160
-_LOOK = 6
+LOOK = 6
 """Lines that have to agree, as far as there are as many; three at the least."""
+
+
+def sample_of(lines: list[str]) -> list[str]:
+    """The lines by which it is told what stands in front of all."""
+    return list(islice(filter(str.strip, lines[:40]), LOOK))
 
 
 def without(lines: list[str]) -> list[str]:
     """`lines` without what stands in front of each in the same shape, numbers apart; as they are where nothing does."""
-    sample = list(islice(filter(str.strip, lines[:40]), _LOOK))
-    if len(sample) < 3:
+    sample = sample_of(lines)
+    if len(sample) < 3 or not any(map(str.isdigit, sample[0][:_WIDTH])):
         return lines
     for end in reversed([match.end() for match in _ENDS.finditer(sample[0], 0, _WIDTH)]):
         prefix = sample[0][:end]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from encodings import aliases, normalize_encoding
+from functools import lru_cache
 
 _WITHOUT_ALIAS = (
     "koi8_u koi8_t cp720 cp737 cp856 cp874 cp875 cp1006 mac_arabic mac_croatian mac_farsi mac_romanian utf_8_sig"
@@ -16,13 +17,18 @@ _WIDE = ("utf_16", "utf_32", "u16", "u32")
 
 def decode(data: bytes, charset: str) -> str:
     """`data` in `charset`, in UTF-8 where that is unknown; what cannot be decoded becomes U+FFFD. Never raises."""
-    name = normalize_encoding(charset[:40]).lower()
-    if name not in _KNOWN or aliases.aliases.get(name, name) in _UNSAFE or aliases.aliases.get(name, name) == "ascii":
-        return data.decode("utf-8", "replace")
+    name = _codec(charset[:40])
     try:
         return data.decode(name, "replace")
     except (LookupError, ValueError):  # a codec that makes no text, or one that does not know how to replace
         return data.decode("utf-8", "replace")
+
+
+@lru_cache(maxsize=256)
+def _codec(charset: str) -> str:
+    name = normalize_encoding(charset).lower()
+    known = name in _KNOWN and aliases.aliases.get(name, name) not in (*_UNSAFE, "ascii")
+    return name if known else "utf-8"
 
 
 def decode_tail(data: bytes, charset: str) -> str:

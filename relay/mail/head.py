@@ -11,6 +11,7 @@ from binascii import Error, a2b_base64
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from relay.kept import kept
 from relay.mail import charsets
 from relay.mail.printable import one_line
 
@@ -19,7 +20,6 @@ MAX_HEAD = 256 * 1024
 MAX_FIELD = 8 * 1024
 """Bytes of one field, folded lines and all."""
 
-_END = re.compile(rb"\r?\n\r?\n")
 _FIRST = re.compile(rb"[!-9;-~]{1,200}[ \t]{0,10}:")
 _MBOX = re.compile(rb">?From [^\n]{0,1000}\n")
 _FIELD = re.compile(
@@ -79,9 +79,29 @@ def split(content: bytes) -> tuple[Head, bytes]:
         return Head(), content.lstrip(b"\r\n") if content.isspace() else content.partition(b"\n")[2]
     if not _FIRST.match(content):
         return Head(), content
-    end = _END.search(content)
-    head, body = (content[: end.start()], content[end.end() :]) if end else (content, b"")
-    return Head(fields=_fields(head[:MAX_HEAD])), body
+    head, body = _parted(content)
+    return _head(head[:MAX_HEAD]), body
+
+
+def _parted(content: bytes) -> tuple[bytes, bytes]:
+    """What stands before the first empty line, and what after it. Lines end with LF, alone or after CR."""
+    end = content.find(b"\n\r\n")
+    begin = end + 3
+    if (bare := content.find(b"\n\n", 0, end + 1 if end >= 0 else None)) >= 0:
+        end, begin = bare, bare + 2
+    return (content[:end].removesuffix(b"\r"), content[begin:]) if end >= 0 else (content, b"")
+
+
+MAX_KEPT_HEAD = 2_000
+"""Bytes of a head that is kept."""
+MAX_KEPT_HEADS = 200_000
+"""Bytes of all that are kept, with their fields."""
+
+
+@kept(size=MAX_KEPT_HEADS, largest=MAX_KEPT_HEAD, times=3)
+def _head(head: bytes) -> Head:
+    """The head that begins a mail; kept, since nothing but the second of its date differs in an app's mails."""
+    return Head(fields=_fields(head))
 
 
 def _fields(head: bytes) -> dict[str, bytes]:

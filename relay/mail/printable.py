@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from relay.kept import kept
+
 _UNCOMMON = re.compile("[^\t\n -~\xa0-\u1fff\u2030-\u2065\u2070-\ud7ff\uf900-\ufefe]")
 """Most texts have none of these, and are done with one look."""
 _COMMON = b"\t\n" + bytes(range(0x20, 0x7F))
@@ -19,6 +21,31 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 def clean(text: str) -> str:
     """`text` with newlines as line ends and without control characters, but for newline and tab."""
+    start = text.find("\n ") + 1
+    end = text.find("\n", text.rfind("\n ") + 1) + 1
+    if end - start < MIN_STACK:
+        return _clean(text)
+    return _clean(text[:start]) + _clean_stack(text[start:end]) + _clean(text[end:])
+
+
+MIN_STACK = 1_000
+"""Characters from the first indented line to the last from which they are cleaned apart."""
+MAX_STACK = 16_384
+"""Bytes of them that are kept."""
+MAX_STACKS = 1_000_000
+"""Bytes of all that are kept, with what was made of them."""
+
+
+@kept(size=MAX_STACKS, largest=MAX_STACK, times=2)
+def _clean_stack(text: str) -> str:
+    """Lines, most of them indented; kept, since they are the calls of an error that comes again and again.
+
+    What stands before and after them can be cleaned apart, since nothing that is taken out holds a newline.
+    """
+    return _clean(text)
+
+
+def _clean(text: str) -> str:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not (text.encode("ascii").translate(None, _COMMON) if text.isascii() else _UNCOMMON.search(text)):

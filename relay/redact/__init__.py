@@ -64,7 +64,7 @@ class Redactor:
             return report
         fields = (*_TEXTS, *_NAMES)
         texts = [*(getattr(report, name) for name in fields), *(value for _, value in report.request), report.trace]
-        found = [self._secrets(text) for text in texts]
+        found = [self._secrets(text) if text else [] for text in texts]
         if not any(found):
             return report
         echoes = Echoes(secret.echo for each in found for secret in each)
@@ -77,7 +77,7 @@ class Redactor:
         return replace(report, trace=_without(trace, echoes), **changed)
 
     def _secrets(self, text: str) -> list[Secret]:
-        found = secrets(text, self._names) if text else []
+        found = secrets(text, self._names)
         return [*found, *self._patterns.found(text)] if self._patterns else found
 
 

@@ -98,6 +98,8 @@ def by_form(text: str) -> Iterator[Secret]:
             yield Secret(match.start(), match.end(), match[0])
 
 
+PEM = "-----BEGIN "
+"""What is in each of its blocks."""
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{1,60}-----")
 _IN_STRING = re.compile(r"\\{1,15}[nr]")
 _STRING_END = re.compile(r"[\"'\n]")
@@ -106,7 +108,7 @@ _STRING_END = re.compile(r"[\"'\n]")
 def pem_blocks(text: str) -> Iterator[Secret]:
     """Keys and certificates (RFC 7468); one that is cut off reaches to the end of its string, or of the text."""
     place = 0
-    while (place := text.find("-----BEGIN ", place)) >= 0:
+    while (place := text.find(PEM, place)) >= 0:
         start = _PEM.match(text, place)
         if start is None:
             place += 1

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from relay.kept import kept
 from relay.redact.cards import cards
-from relay.redact.forms import by_form, pem_blocks
+from relay.redact.forms import PEM, by_form, pem_blocks
 from relay.redact.headers import credentials
 from relay.redact.labelled import labelled
 from relay.redact.names import Names
@@ -33,17 +33,30 @@ _STACK = re.compile(r"\n((?:[ \t][^\n]*\n){8,})")
 
 def secrets(text: str, names: Names) -> list[Secret]:
     """All of `text`, in no order; some may overlap."""
-    found: list[Secret] = []
     if len(text) <= MIN_TEXT:
-        return found
+        return []
+    found: list[Secret] = []
     done = 0
-    for stack in _STACK.finditer(text):
-        found += _moved(_in_piece(text[done : stack.start(1)], names), done)
-        found += _moved(_in_stack(stack[1], names), stack.start(1))
-        done = stack.end()
-    found += _moved(_in_piece(text[done:], names), done)
-    found += pem_blocks(text)
+    for start, end, in_stack in _stacks(text, names) if "\n" in text else ():
+        found += _moved(_in_piece(text[done:start], names), done)
+        found += _moved(in_stack, start)
+        done = end
+    found += _moved(_in_piece(text[done:] if done else text, names), done)
+    if PEM in text:
+        found += pem_blocks(text)
     return found
+
+
+def _stacks(text: str, names: Names) -> Iterator[tuple[int, int, tuple[Secret, ...]]]:
+    """Where stacks stand in `text`, and what is in each. Mostly one is all that is indented, which is soon seen."""
+    start = text.find("\n ") + 1
+    end = text.find("\n", text.rfind("\n ") + 1) + 1
+    alone = 0 < start < end and text.find("\n\t", 0, start) < 0 and text.find("\n\t", end - 1) < 0
+    if alone and (found := _in_stack(text[start:end], names)) is not None:
+        yield start, end, found
+        return
+    for stack in _STACK.finditer(text):
+        yield *stack.span(1), _in_stack(stack[1], names) or ()
 
 
 def _moved(found: Iterable[Secret], by: int) -> Iterable[Secret]:
@@ -60,8 +73,9 @@ def _kept_short(text: str, names: Names) -> tuple[Secret, ...]:
 
 
 @kept(size=MAX_KEPT_STACKS, largest=MAX_KEPT_STACK)
-def _in_stack(text: str, names: Names) -> tuple[Secret, ...]:
-    return tuple(_looked_for(text, names))
+def _in_stack(text: str, names: Names) -> tuple[Secret, ...] | None:
+    """The secrets in `text`; None where it is not one stack."""
+    return tuple(_looked_for(text, names)) if _STACK.fullmatch("\n" + text) else None
 
 
 def _looked_for(text: str, names: Names) -> Iterator[Secret]:

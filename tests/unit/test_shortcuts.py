@@ -1,0 +1,86 @@
+"""What is done faster for the mails that come most gives what is done for any other: each short cut beside its way."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from relay import forms
+from relay.mail import head, printable
+from relay.redact import _DEFAULT, search
+
+EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a: b", b" ", b"\n\n"]), max_size=9).map(b"".join))
+def test_a_head_ends_at_the_first_empty_line_however_lines_end(content):
+    end = EMPTY_LINE.search(content)
+
+    assert head._parted(content) == ((content[: end.start()], content[end.end() :]) if end else (content, b""))
+
+
+LINES = [
+    "  indented", "plain", "", " ", "\ttab", "\x1b[31mred", "\x1b[", "\x00", "é\x85", "\u2028x", "\ud800", "  \x07",
+    "\x1b[0", "m",
+]  # fmt: skip
+
+
+@pytest.fixture
+def nothing_is_too_small(monkeypatch):
+    monkeypatch.setattr(printable, "MIN_STACK", 1)
+
+
+@pytest.mark.usefixtures("nothing_is_too_small")
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(LINES), st.sampled_from(["\n", "\r\n", "\r", "", "\r\r\n"])), max_size=12))
+def test_a_text_is_cleaned_in_pieces_like_the_whole(lines):
+    text = "".join(line + end for line, end in lines)
+
+    assert printable.clean(text) == printable._clean(text)
+
+
+DOCUMENTED = (
+    "", "Message type:       ERROR", "Location:           /srv/a.py:7", "Module:             a", "Function:  f",
+    "Time:               2026-11-22 17:03:11,5", "", "Message:", "", "Exception on /x [GET]",
+)  # fmt: skip
+OTHERS = [
+    "  Location: x:1", "> Message type: ERROR", "Message: inline", "Time: 5",
+    "Nov 22 17:03:11 web-1 shop[47]: Message type: x", "web-1  | Message type:       ERROR", "web-1  | x", "Django Version: 5", '{"message": "x"}', "level=error msg=x",
+    "  ", "x", "Request: GET /x", "Request id: 7", "[2026-11-22 17:03:11,5] ERROR in a: b", "message type : warn", "[1] x",
+]  # fmt: skip
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    st.integers(0, len(DOCUMENTED)),
+    st.lists(st.tuples(st.integers(0, 14), st.sampled_from(OTHERS)), max_size=3),
+    st.sampled_from(["", "", "  ", "> ", "web-1  | ", "Nov 22 17:03:11 web-1 shop[47]: "]),
+    st.integers(0, 30),
+    st.sampled_from(["", "\n", "\n\n"]),
+)
+def test_the_first_lines_tell_the_layout_that_all_lines_do(first, others, margin, number, end):
+    lines = [*DOCUMENTED[:first], *DOCUMENTED[first + 1 :]]
+    for place, other in others:
+        lines.insert(place, other)
+    lines += ["Traceback (most recent call last):", *["    f(1)"] * number]
+    text = "\n".join(margin + line for line in lines) + end
+
+    assert forms.read("Shop failed", text) == forms._anywhere("Shop failed", text)
+
+
+def test_the_first_lines_of_an_ordinary_mail_suffice():
+    assert forms._at_the_top("\n".join([*DOCUMENTED, *["    f(1)"] * 20]))
+
+
+INDENTED = st.lists(st.sampled_from(["  a\n", " \n", "    password = 'hunter2'\n", "\tb\n"]), max_size=12).map("".join)
+TEXT = st.lists(st.one_of(INDENTED, st.sampled_from(["a\n", "\n", "b", "  c", "\n\t"])), max_size=6).map("".join)
+
+
+@settings(max_examples=600, deadline=None)
+@given(TEXT)
+def test_a_stack_is_seen_where_the_pattern_sees_it(text):
+    found = [(start, end) for start, end, _ in search._stacks(text, _DEFAULT._names)]
+
+    assert found == [match.span(1) for match in search._STACK.finditer(text)]
