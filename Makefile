@@ -22,7 +22,7 @@ apt = { $(debian) && echo "Installing $(1) ..." && apt-get update -qq \
 # The tests start servers of their own: Debian's package shall not start one as well.
 NO_CLUSTER := /etc/postgresql-common/createcluster.d/error-mail-relay.conf
 
-.PHONY: help setup demo test run check crash soak explore fuzz poison bench peers tools test-docker lock clean
+.PHONY: help setup demo test run check crash soak explore fuzz poison audit bench peers tools test-docker lock clean
 .NOTPARALLEL:
 
 help: ## say what can be made
@@ -68,10 +68,16 @@ explore: $(READY) ## run the generated tests ROUNDS=10 times with examples that 
 poison: $(READY) ## what the worst mails and the worst texts for each pattern cost
 	$(BIN)/python -m benchmarks.poison --relay --patterns
 
+audit: $(READY) ## known holes in what the locks pin; where nobody can be asked, whether their hashes hold
+	@$(BIN)/python -c 'import pip_audit' 2>/dev/null || $(PIP) install --require-hashes -r requirements-audit.lock \
+		|| echo "pip-audit cannot be installed here."
+	@$(BIN)/python .ci/audit.py
+
 lock: $(READY) ## make the locks anew (UPGRADE=--upgrade: with newer versions)
 	$(LOCK) pyproject.toml --extra server --extra postgres -o requirements.lock
 	$(LOCK) pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
 	$(LOCK) pyproject.toml --extra fuzz -c requirements-dev.lock -o requirements-fuzz.lock
+	$(LOCK) pyproject.toml --extra audit -c requirements-dev.lock -o requirements-audit.lock
 	$(LOCK) --group build -c requirements-dev.lock -o requirements-build.lock
 
 clean: ## remove what set-up and tests made
