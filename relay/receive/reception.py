@@ -48,11 +48,11 @@ class Spool(Protocol):
         content: bytes,
         size: int,
         done: Callable[[int | SpoolError], None],
-        more: Callable[[], bool],
+        more: Callable[[float], bool],
     ) -> None:
         """Call `done` once the mail is on the disk, or with the reason why it is not. Raises SpoolError.
 
-        `more` says whether other mails are about to come, for which it may wait a moment.
+        `more` says at a moment of the loop whether other mails are about to come, for which it may wait a little.
         """
 
 
@@ -113,9 +113,9 @@ class Reception:
             content.give_up()
             raise
 
-    def _more_to_come(self) -> bool:
-        """True where a client is in the middle of its mail and was heard of just now."""
-        return self.roster.bustling(asyncio.get_running_loop().time() - _JUST_NOW)
+    def _more_to_come(self, now: float) -> bool:
+        """True where a client is in the middle of its mail and was heard of just before `now`, a moment of the loop."""
+        return self.roster.bustling(now - _JUST_NOW)
 
     def _count_only(self, moment: datetime, envelope: Envelope, size: int, answer: Callable[[bytes], None]) -> None:
         """Keep no more of a mail than the fact that it came."""

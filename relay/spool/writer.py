@@ -48,7 +48,7 @@ class _Waiting(NamedTuple):
 _Group = list[_Waiting]
 
 
-def _no_more() -> bool:
+def _no_more(_: float) -> bool:
     return False
 
 
@@ -68,7 +68,7 @@ class SpoolWriter:
         """A group is with the thread."""
         self._planned: asyncio.Handle | None = None
         """The beginning of the next group."""
-        self._more: Callable[[], bool] = _no_more
+        self._more: Callable[[float], bool] = _no_more
         self._closed = False
         self.records = 0
         """Records written since the start."""
@@ -117,13 +117,13 @@ class SpoolWriter:
         content: bytes,
         size: int,
         done: Callable[[Outcome], None],
-        more: Callable[[], bool] = _no_more,
+        more: Callable[[float], bool] = _no_more,
     ) -> None:
         """Put a mail down as `append` does and call `done`, later and in the loop, with its position or the error.
 
         For those who take thousands of mails a second: neither a task nor a future is made for one. `done` must not
-        raise. `more` says whether others are about to come, for which it may wait a MOMENT. Raises SpoolError where
-        the spool is closed.
+        raise. `more` says at a moment of the loop whether others are about to come, for which it may wait a MOMENT.
+        Raises SpoolError where the spool is closed.
         """
         if self._closed:
             raise SpoolError("the spool is closed: the receiver is stopping")
@@ -136,7 +136,7 @@ class SpoolWriter:
 
     def _plan(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have the next group begun: after all that this turn of the loop brings, or a moment later for more."""
-        if self._more():
+        if self._more(loop.time()):
             self._planned = self._planned or loop.call_later(MOMENT, self._begin_group, loop)
             return
         if self._planned is not None:
@@ -213,7 +213,7 @@ class SpoolWriter:
     def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._waiting:
             self._idle.set()
-        elif self._more():
+        elif self._more(loop.time()):
             self._plan(loop)
         else:
             self._begin_group(loop)

@@ -259,7 +259,7 @@ def submit(writer: SpoolWriter, content: bytes, done: asyncio.Queue[int | SpoolE
         content=content,
         size=len(content),
         done=done.put_nowait,
-        more=lambda: more,
+        more=lambda _: more,
     )
 
 
