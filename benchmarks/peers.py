@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 import uvloop
 from aiosmtpd.smtp import SMTP
@@ -37,6 +38,9 @@ class Discard:
 
 class Bare(asyncio.Protocol):
     """Just enough SMTP for a load generator."""
+
+    senders: ClassVar[set[Bare]] = set()
+    """Those in the middle of their mail."""
 
     def __init__(self, spool: SpoolWriter | None, context: ssl.SSLContext | None) -> None:
         self._spool = spool
@@ -67,6 +71,8 @@ class Bare(asyncio.Protocol):
             self._transport.write(out)
 
     def _answer(self, verb: bytes) -> bytes:
+        if verb == b"MAIL":
+            self.senders.add(self)
         if verb == b"DATA":
             self._content = True
             return b"354 Go\r\n"
@@ -86,12 +92,17 @@ class Bare(asyncio.Protocol):
         secured = await loop.start_tls(self._transport, self, self._context, server_side=True)  # type: ignore[arg-type]
         self._transport = secured  # type: ignore[assignment]
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait for nobody who is gone."""
+        self.senders.discard(self)
+
     def _take(self, content: bytes) -> bytes:
         if self._spool is None:
             return b"250 OK\r\n"
+        self.senders.discard(self)
         self._spool.submit(
             received_at=datetime.now(UTC), envelope=_ENVELOPE, kept=Kept.WHOLE, content=content, size=len(content),
-            done=lambda _: self._transport.write(b"250 OK\r\n"),
+            done=lambda _: self._transport.write(b"250 OK\r\n"), more=lambda _: bool(self.senders),
         )  # fmt: skip
         return b""
 
