@@ -11,7 +11,7 @@
     parking    mails that were put aside
 
 A spool is a folder of segments (`0000000001.segment`, …), each a header and then records,
-one after another. A *position* names a byte of it: the segment's number times 2³² plus the
+one after another, and behind them perhaps zeros, which later records go into. A *position* names a byte of it: the segment's number times 2³² plus the
 offset in that file. Numbers only grow and the newest segment is never removed, so a
 position never comes again, whatever was read, removed, torn or lost.
 
