@@ -20,6 +20,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
+from relay.kept import kept
 from relay.model import Fingerprint, Form, Report
 from relay.parse import parse_text
 from relay.placeholders import Template, parameterise
@@ -49,8 +50,14 @@ def fingerprint(report: Report, *, steps: bool = False) -> Fingerprint:
 
 
 def _fingerprint(parts: Iterable[str], title: str, steps: Iterable[str]) -> Fingerprint:
-    digest = hashlib.sha256("\x1f".join((str(VERSION), *parts)).encode("utf-8", "replace"))
-    return Fingerprint(version=VERSION, key=digest.hexdigest()[:32], title=title, steps=tuple(islice(steps, MAX_STEPS)))
+    key = _key("\x1f".join((str(VERSION), *parts)))
+    return Fingerprint(version=VERSION, key=key, title=title, steps=tuple(islice(steps, MAX_STEPS)))
+
+
+@kept(size=400_000, largest=10_000)
+def _key(parts: str) -> str:
+    """Kept, since the parts of a repeated error are the same ones."""
+    return hashlib.sha256(parts.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 # --- With a stack trace -----------------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Protocol
 
@@ -17,6 +16,7 @@ from relay import enclosure, mail, traces
 from relay.arguments import without_arguments
 from relay.enclosure import Enclosure
 from relay.forms import Layout, level_named, read
+from relay.kept import kept
 from relay.mail import Mail, one_line
 from relay.model import MAX_COUNT, Form, Kept, Level, Record, Report, Situation
 from relay.situations import MAX_REASON, Hint, situation
@@ -55,7 +55,7 @@ def parse(record: Record, apps: Iterable[App]) -> Report:
         return _report(bare, apps, size=record.size)
     understood = mail.read(record.content)
     if not understood.sender:
-        understood = replace(understood, sender=sender)
+        understood = understood._replace(sender=sender)
     return _report(understood, apps, size=record.size, cut=record.kept is Kept.ENDS)
 
 
@@ -162,13 +162,17 @@ def _app_name(mail: Mail, apps: Iterable[App]) -> str:
     for app in apps:
         if _fits(mail.sender, app.sender) and _fits(mail.subject, app.subject):
             return one_line(app.name, _MAX_LABEL)
-    subject = _ANSWERED.sub("", mail.subject, count=1) if _ANSWERED.match(mail.subject) else mail.subject
+    return _named_in(mail.subject) or mail.sender or UNKNOWN_APP
+
+
+@kept(size=100_000, largest=1_000)
+def _named_in(subject: str) -> str:
+    """The app that a subject names, "" for none; kept, since an app's mails have the same one again and again."""
+    subject = _ANSWERED.sub("", subject, count=1) if _ANSWERED.match(subject) else subject
     bracket = _BRACKET.match(subject)
     if bracket and bracket[1].strip() and not level_named(bracket[1]):
         return bracket[1].strip()
-    if 0 < len(subject) <= _MAX_NAME and not any(char.isdigit() for char in subject):
-        return subject
-    return mail.sender or UNKNOWN_APP
+    return subject if len(subject) <= _MAX_NAME and not any(char.isdigit() for char in subject) else ""
 
 
 def _fits(text: str, glob: str) -> bool:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from relay.patterns import RULES, Rule, any_case
 
@@ -53,8 +53,7 @@ _PLAIN_WORDS = rf"(?:(?!{any_case(_OPENERS.split())}\b)[A-Za-z]{{1,40}}+[,:]? (?
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Template:
+class Template(NamedTuple):
     """A message without its data."""
 
     text: str

@@ -6,7 +6,7 @@ Guarantee: any bytes give a Mail, in time and memory linear in at most `MAX_CONT
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from relay.mail.body import text_of
 from relay.mail.enclosed import enclosed_in
@@ -26,8 +26,7 @@ MAX_HEADER = 500
 _ADDRESS = re.compile(r"<([^<>\s]{1,320})>|([^\s<>,;\"]{1,64}@[^\s<>,;\"]{1,255})")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mail:
+class Mail(NamedTuple):
     """What a mail says; every text but `enclosed` is clean, and all but `text` and `enclosed` are one line."""
 
     head: Head

@@ -8,7 +8,6 @@ that two machines, two releases and two virtualenvs give equal frames.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import wraps
 from typing import NamedTuple, Protocol
@@ -48,9 +47,8 @@ Stack = tuple[Frame, ...]
 """The calls of one error, outermost first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Error:
-    """One exception of a chain."""
+class Error(NamedTuple):
+    """One exception of a chain. A named tuple, like all that is made for each mail, since it is made much faster."""
 
     type: str
     """As printed, e.g. `sqlalchemy.exc.IntegrityError`; "" where the trace is cut off before it."""
@@ -61,8 +59,7 @@ class Error:
     """True for one of the exceptions inside an exception group: their number and order mean nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
+class Trace(NamedTuple):
     """A stack trace found in a text: the whole lines `text[start:end]`, without the last one's end."""
 
     language: str

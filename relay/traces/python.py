@@ -33,10 +33,10 @@ _INLINED = frozenset(("<listcomp>", "<dictcomp>", "<setcomp>"))
 
 def read(text: str) -> Trace | None:
     """The first traceback in `text`, with all that is chained to it; see `Language.read`."""
-    marked = min((place for mark in MARKS if (place := text.find(mark)) >= 0), default=-1)
-    if marked < 0:
+    places = [place for mark in MARKS if (place := text.find(mark)) >= 0]
+    if not places:
         return None
-    start = text.rfind("\n", 0, marked) + 1
+    start = text.rfind("\n", 0, min(places)) + 1
     if text.startswith(_PLAIN_HEADING, start) and (trace := _plain(text, start)):
         return trace
     try:

@@ -47,8 +47,10 @@ DOCUMENTED = (
 )  # fmt: skip
 OTHERS = [
     "  Location: x:1", "> Message type: ERROR", "Message: inline", "Time: 5",
-    "Nov 22 17:03:11 web-1 shop[47]: Message type: x", "web-1  | Message type:       ERROR", "web-1  | x", "Django Version: 5", '{"message": "x"}', "level=error msg=x",
-    "  ", "x", "Request: GET /x", "Request id: 7", "[2026-11-22 17:03:11,5] ERROR in a: b", "message type : warn", "[1] x",
+    "Nov 22 17:03:11 web-1 shop[47]: Message type: x", "web-1  | Message type:       ERROR", "web-1  | x",
+    "Django Version: 5", '{"message": "x"}', "level=error msg=x",
+    "  ", "x", "Request: GET /x", "Request id: 7", "[2026-11-22 17:03:11,5] ERROR in a: b", "message type : warn",
+    "[1] x",
 ]  # fmt: skip
 
 
