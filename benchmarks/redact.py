@@ -37,6 +37,9 @@ UNITS = (
     "eyJaaaaaaaa.", "eyJ", "-----BEGIN A-----", "-----BEGIN ", "4111 ", "4111111111111111 ", "1234567890:AA", "a.b-",
     "Q~", "AKIA", "0a1b2c3d", "&quot;password&quot;:&quot;", "password&quot;", "<password>", "<a:password ", "%5B",
     "response=", "cnonce=a", "export ", "password=a\n", "A_PASSWORD=", "('password', '", "signature=", "\u0130token=",
+    "Failing row contains (", "Failing row contains (a).\n", "Key (a", "Key (token)=(",
+    "Duplicate entry '", "Duplicate entry 'a' for key '",
+    "passphrase: a ", "passphrase: ab cd ef ",
 )  # fmt: skip
 """Hard on one look or another when they come again and again."""
 

@@ -6,7 +6,7 @@ changes which error a report belongs to: a masked value is data, and data does n
 Time is linear in the text.
 
     search      all of a text: by their names (`labelled`, `values`, `headers`), by their place
-                (`places`), by their form (`forms`, `cards`), by the configuration (`custom`)
+                (`places`, `rows`), by their form (`forms`, `cards`), by the configuration (`custom`)
     echo        the same values elsewhere in the mail
 """
 
@@ -31,6 +31,10 @@ _TEXTS = ("app", "subject", "situation_reason", "message", "template", "thread")
 """Fields of a report that hold data, besides the trace, whose code is left alone, and the facts of the request."""
 _NAMES = ("logger", "environment", "host", "release", "process")
 """Fields that hold names: a word of one that is a password elsewhere stays."""
+
+
+_CODE = ("location", "module", "function", "time")
+"""Fields in which only what is a secret by itself is masked: a name from code is never taken for one."""
 
 
 class Options(Protocol):
@@ -62,7 +66,7 @@ class Redactor:
         """`report` with its secrets masked; the same object where there are none."""
         if not self._enabled:
             return report
-        fields = (*_TEXTS, *_NAMES)
+        fields = (*_TEXTS, *_NAMES, *_CODE)
         texts = [*(getattr(report, name) for name in fields), *(value for _, value in report.request), report.trace]
         found = [self._secrets(text) if text else [] for text in texts]
         if not any(found):
@@ -72,6 +76,7 @@ class Redactor:
         changed: dict[str, Any] = {name: echoes.masked_in(text) for name, text in zip(_TEXTS, done, strict=False)}
         named = zip(_NAMES, done[len(_TEXTS) :], strict=False)
         changed |= {name: echoes.masked_in_name(text) for name, text in named}
+        changed |= zip(_CODE, done[len(_TEXTS) + len(_NAMES) :], strict=False)
         facts = zip(report.request, done[len(fields) :], strict=True)
         changed["request"] = tuple((label, echoes.masked_in(value)) for (label, _), value in facts)
         return replace(report, trace=_without(trace, echoes), **changed)

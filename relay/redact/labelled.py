@@ -43,6 +43,19 @@ _NOTHING = frozenset(
     )
 )  # fmt: skip
 """What stands where a secret would, without quotes, and is none."""
+_SENTENCE = _NOTHING | frozenset(
+    (
+        "a", "an", "the", "this", "that", "it", "its", "your", "his", "her", "is", "are", "was", "were", "be", "been",
+        "must", "may", "can", "cannot", "could", "should", "will", "would", "has", "have", "had", "do", "does", "did",
+        "not", "for", "of", "to", "in", "on", "at", "by", "with", "from", "as", "and", "or", "but", "if", "than",
+        "too", "please", "enter", "given", "provided", "field", "user", "error", "failure", "verification",
+    )
+)  # fmt: skip
+"""Words of what is said about a passphrase; few passphrases have one."""
+_PHRASE = re.compile(r"[^\W_][\w'-]{0,30}(?: [^\W_][\w'-]{0,30}){2,23}")
+_LEAST_WORDS = 3
+MOST_LABELS = 4_000
+"""Behind so many of one name the rest of a text is masked: no text may keep the worker for longer."""
 _MODES = ("include", "omit", "same-origin")
 """Of `credentials` in the fetch standard."""
 _BLOCKS = ("|", "|-", "|+")
@@ -68,12 +81,20 @@ class Label(NamedTuple):
 
 def labelled(text: str, lower: str, names: Names) -> Iterator[Secret]:
     """The values in `text` (`lower` in lower case) behind one of `names`."""
+    end = len(text)
     for name, places in names.among(text, lower):
-        done = 0
+        done = looked_at = 0
         for place in places:
+            if place >= end:
+                break
             if place < done:
                 continue
             label = _label(text, name, place)
+            looked_at += label is not None
+            if label and looked_at > MOST_LABELS:
+                yield Secret(label.end, end)
+                end = place
+                break
             value = _value(text, label) if label else None
             if label and value:
                 done = max(done, value.end)
@@ -115,7 +136,19 @@ def _value(text: str, label: Label) -> Value | None:
         return _inner_text(text, label.end)
     if label.sign == "=" and _is_env_line(text, label):
         return _rest_of_line(text, label.end)
+    if label.name == "passphrase" and label.sign.strip() in (":", "="):
+        return _phrase(text, label.end) or value_at(text, label.end)
     return value_at(text, label.end)
+
+
+def _phrase(text: str, start: int) -> Value | None:
+    """Several bare words, up to one that belongs to a sentence."""
+    match = _PHRASE.match(text, start)
+    words = match[0].split(" ") if match else []
+    number = next((place for place, word in enumerate(words) if word.lower() in _SENTENCE), len(words))
+    if number < _LEAST_WORDS:
+        return None
+    return Value.of(text, start, start + len(" ".join(words[:number])))
 
 
 def _inner_text(text: str, start: int) -> Value | None:

@@ -8,14 +8,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import Any
 
 from relay.kept import kept
+from relay.linear import compiled
 from relay.redact.cards import cards
+from relay.redact.forms import MARKS as FORM_MARKS
 from relay.redact.forms import PEM, by_form, pem_blocks
+from relay.redact.headers import MARKS as HEADER_MARKS
 from relay.redact.headers import credentials
 from relay.redact.labelled import labelled
 from relay.redact.names import Names
-from relay.redact.places import in_sql, in_tags, in_urls, on_command_lines
+from relay.redact.places import (
+    COMMAND_MARKS,
+    SQL_MARKS,
+    TAG_MARKS,
+    URL_MARKS,
+    in_sql,
+    in_tags,
+    in_urls,
+    on_command_lines,
+)
+from relay.redact.rows import in_rows
 from relay.redact.secret import MASK, Secret
 
 MAX_KEPT_STACK = 16_384
@@ -87,11 +101,24 @@ def _looked_for(text: str, names: Names) -> Iterator[Secret]:
 
 def _everywhere(text: str, names: Names) -> Iterator[Secret]:
     lower = text.replace("\u0130", "I").lower()  # the one letter that would change the length
+    yield from cards(text)
+    if not _marks(names).search(lower.encode("utf-8", "replace")):
+        return
     yield from labelled(text, lower, names)
     yield from credentials(text, lower)
     yield from in_urls(text)
     yield from on_command_lines(text)
     yield from in_sql(text, lower, names)
     yield from in_tags(text, lower, names)
+    yield from in_rows(text, names)
     yield from by_form(text)
-    yield from cards(text)
+
+
+@lru_cache(maxsize=16)
+def _marks(names: Names) -> Any:
+    """A pattern that fits every text, in lower case, in which any of them but `cards` finds something.
+
+    Looked for at once, since most texts have none.
+    """
+    words = (*names.marks, *HEADER_MARKS, *COMMAND_MARKS, *SQL_MARKS, *TAG_MARKS)
+    return compiled("|".join((*map(re.escape, words), *URL_MARKS, *FORM_MARKS)))

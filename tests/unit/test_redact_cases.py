@@ -15,6 +15,7 @@ from relay.model import Report
 from relay.parse import parse, parse_text
 from relay.redact import MASK, Redactor, redact
 from relay.redact.custom import MAX_MATCHES
+from relay.redact.labelled import MOST_LABELS
 from tests.redaction import PLAIN, SECRETS
 from tests.unit.mails import raw, record
 
@@ -273,3 +274,50 @@ def test_nothing_of_a_secret_is_logged(caplog):
         redact(parse_text(ONE, f"password={ONE}"))
 
     assert ONE not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("said_so", "rest"),
+    [
+        ("passphrase: correct horse battery staple", ""),
+        ("ssh_passphrase = correct-horse battery staple clip, user ada", ", user ada"),
+        ("wrong passphrase: correct horse battery staple was refused", " was refused"),
+    ],
+)
+def test_a_passphrase_of_bare_words_is_masked_up_to_what_is_said_of_it(said_so, rest):
+    message = redact(parse_text("x", said_so)).message
+
+    assert message.endswith(MASK + rest)
+    assert not {"correct", "horse", "battery", "staple"} & set(message.replace("-", " ").split())
+
+
+@pytest.mark.parametrize(
+    "end", [").", ").\nIt broke", ").\n\n[SQL: INSERT INTO a VALUES (%s)]", ").\\n')", ")"], ids=range(5)
+)
+@pytest.mark.parametrize("row", ["7, ada, {}, null", "(a), b), {}, 2026-01-01 00:00:00", '{}, "a, (b"', "7, a\nb, {}"])
+def test_a_row_that_a_database_quotes_is_masked_whole(row, end):
+    """Nothing says which of its columns is a secret."""
+    message = redact(parse_text("x", f"DETAIL:  Failing row contains ({row.replace('{}', ONE)}{end}")).message
+
+    assert message.replace("\n\n", "\n").startswith(f"DETAIL:  Failing row contains ({MASK})")
+    assert ONE not in message
+
+
+@pytest.mark.parametrize("field", ["location", "module", "function", "time"])
+def test_a_secret_in_a_field_of_the_documented_format_is_masked(field):
+    """Whoever writes a formatter may put anything there; a name from code stays even where it is a secret elsewhere."""
+    said_of_it: dict[str, Any] = {field: f"login(password={ONE!r})"}
+    code: dict[str, Any] = {field: "/srv/shop/checkout.py9:7"}
+    report = parse_text("x", "password=shop/checkout.py9")
+
+    assert ONE not in said(redact(dataclasses.replace(report, **said_of_it)))
+    assert getattr(redact(dataclasses.replace(report, **code)), field) == code[field]
+
+
+def test_behind_thousands_of_secrets_the_rest_is_masked():
+    """Looking at each would take longer than any mail may."""
+    message = redact(parse_text("x", "".join(f"password=a{n}b\n" for n in range(MOST_LABELS + 10)) + ONE)).message
+
+    assert message.count(MASK) <= MOST_LABELS + 1
+    assert ONE not in message
+    assert "a7b" not in message
