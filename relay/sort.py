@@ -234,15 +234,16 @@ class Sort:
     ) -> int:
         """Count each parcel into its group; return how many mails were muted."""
         groups = tx.groups(parcels.keys())
+        arrivals = {key: _arrival(mails) for key, mails in parcels.items()}
         after: dict[GroupKey, Group] = {}
         muted = 0
         for key, mails in parcels.items():
-            arrival = _arrival(mails)
+            arrival = arrivals[key]
             group = groups.get(key) or _opened(key, mails[-1].fingerprint, arrival, parents.get(key))
             muted += len(mails) if is_muted(group, arrival.last) else 0
             after[key] = arrive(group, arrival, self._timings[key[0]])
         for key, group in tx.save(after.values()).items():
-            tx.count(group.id, _arrival(parcels[key]).minutes)
+            tx.count(group.id, arrivals[key].minutes)
             tx.sample(group.id, _sample(parcels[key]))
         return muted
 

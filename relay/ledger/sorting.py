@@ -83,8 +83,8 @@ class SortingTransaction:
         binary = {key_of(key): key for key in keys}
         self._asked |= binary
         self._claim(sorted(binary.keys() - self._existing(binary)))
-        locked = self._locked(binary)
-        return {binary[key]: group for key, group in locked.items() if key not in self._placeholders}
+        locked = self._locked(binary.keys() - self._placeholders.keys())
+        return {binary[key]: group for key, group in locked.items()}
 
     def save(self, groups: Iterable[Group]) -> dict[GroupKey, Group]:
         """Write groups whose keys were given to `groups()`, new ones (id 0) too; returns them by these keys, with ids.
@@ -97,7 +97,7 @@ class SortingTransaction:
             number = group.id or self._placeholders.pop(key, 0)
             if key not in self._asked or not number:
                 raise LedgerError("a group can be saved only after its key was asked for in the same transaction")
-            saved[self._asked[key]] = replace(group, id=number)
+            saved[self._asked[key]] = group if group.id else replace(group, id=number)
         save_groups(self._connection, saved.values())
         return saved
 
