@@ -2,22 +2,27 @@
 
     python -m benchmarks.growth [--full] [--json FILE]
 
-What one more mail costs after 10³, 10⁴, … mails of 50 kinds, and beside 10, 10³, 10⁵ groups with nothing pending, each
-as a multiple of a loop of plain Python timed beside it (in processor time: what other programs take does not count);
-what one look for what is due costs. Beside the JSON it draws the curves (`growth.svg`).
+What one more mail costs after 10³, 10⁴, … mails of 50 kinds, and beside 10, 10³, 10⁵ groups; what one look for what is
+due costs beside groups that have nothing pending. Each size has a ledger and a spool of its own, a copy of the smaller
+one gone on; all are then measured in turn, round by round, in processor time. Compared are costs of one round, and the
+median of the rounds counts, so that a busy moment meets all sizes alike. Beside the JSON it draws the curves
+(`growth.svg`).
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import random
+import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
+from itertools import count, islice, pairwise
 from pathlib import Path
 
 import structlog
@@ -30,73 +35,121 @@ from relay.digest import Digests
 from relay.service.assembly import make_renderer
 
 FLAT = 1.2
-"""The most that a mail may cost after many mails, or beside many groups, as a multiple of what it cost at first."""
+"""The most that a mail or a look may cost, as a multiple of what it costs at the smallest size."""
+ROUNDS = 15
+MAILS, LOOKS = 500, 20
+"""What is measured in one round for each size."""
+SPOOLED = 5_000
+"""So many mails stand in the spool at once."""
 Costs = dict[int, float]
+Grow = Callable[[Desk, int, int], None]
+"""Has a desk come from one size to another."""
 
 
 def mails(curves: list[Curve], folder: Path, *, most: int) -> Iterator[Figure]:
     """What one mail costs after 1,000 mails, 10,000 and so on, of 50 kinds; and how large the ledger is then."""
-    rng, batch = random.Random(1), 1_000
-    with Desk(folder) as desk:
-        desk.spool(repeats(rng, batch))
-        desk.empty()
-        done = batch
-        costs: Costs = {}
-        for step in (1_000, 10_000, 100_000, 1_000_000):
-            if step <= most:
-                while done < step:
-                    desk.spool(repeats(rng, min(batch, step - done)))
-                    desk.empty()
-                    done += batch
-                costs[step] = _loops_per_mail(desk, rng)
-                yield Figure(name=f"one mail after {step:,}", value=costs[step], unit="loops")
-    curves.append(Curve("a mail, by mails", costs))
-    yield _flat("a mail at its dearest / after 1,000", costs)
-    size = desk.file.stat().st_size / 2**20
-    yield judged(f"ledger after {done:,} mails", size, "MiB", most=20)
+    rng = random.Random(1)
+
+    def grow(desk: Desk, done: int, size: int) -> None:
+        _sorted(desk, repeats(rng, size - done))
+
+    sizes = [size for size in (1_000, 10_000, 100_000, 1_000_000) if size <= most]
+    with _desks(folder, sizes, grow) as desks:
+        rounds = _in_turn(desks, lambda desk: _mail(desk, rng))
+        ledger = desks[most].file.stat().st_size / 2**20
+    yield from _shown(curves, "a mail, by mails", "one mail after {:,}", rounds)
+    yield _flat("a mail at its dearest / after 1,000", rounds)
+    yield judged(f"ledger after {most:,} mails", ledger, "MiB", most=20)
 
 
 def groups(curves: list[Curve], folder: Path) -> Iterator[Figure]:
     """What one mail and one look for what is due cost beside 10 groups, 1,000 and so on that have nothing pending."""
-    rng, known = random.Random(1), 0
-    mail_costs: Costs = {}
-    tick_costs: Costs = {}
-    with Desk(folder) as desk:
-        for step in (10, 1_000, 100_000):
-            for first in range(known, step, 5_000):
-                desk.spool(map(short, range(first, min(first + 5_000, step))))
-                desk.empty()
-            known = step
-            mail_costs[step] = _loops_per_mail(desk, rng)
+    rng = random.Random(1)
+
+    def grow(desk: Desk, known: int, size: int) -> None:
+        _sorted(desk, map(short, range(known, size)))
+
+    with _desks(folder, [10, 1_000, 100_000], grow) as desks:
+        rounds = _in_turn(desks, lambda desk: _mail(desk, rng))
+        yield from _shown(curves, "a mail, by groups", "one mail beside {:,} groups", rounds)
+        yield _flat("a mail at its dearest / beside 10 groups", rounds)
+        looks = {}
+        for desk in desks.values():
             desk.forget_pending()
-            tick_costs[step] = _tick(desk)
-            yield Figure(name=f"one mail beside {step:,} groups", value=mail_costs[step], unit="loops")
-            yield Figure(name=f"one tick beside {step:,} groups", value=1_000 * tick_costs[step], unit="ms")
-    curves += [Curve("a mail, by groups", mail_costs), Curve("a tick, by groups", tick_costs)]
-    yield _flat("a mail at its dearest / beside 10 groups", mail_costs)
-    yield _flat("a tick at its dearest / beside 10 groups", tick_costs)
+            looks[desk] = _looks(desk)
+        rounds = _in_turn(desks, lambda desk: looks[desk]())
+    yield from _shown(curves, "a look, by groups", "one look beside {:,} groups", rounds)
+    yield _flat("a look at its dearest / beside 10 groups", rounds)
 
 
-def _loops_per_mail(desk: Desk, rng: random.Random) -> float:
-    """The processor time of one more mail as a multiple of the calibration, the median of several batches."""
-    costs = []
-    for _ in range(9):
-        desk.spool(repeats(rng, 500))
-        loop = seconds(calibration)
-        costs.append(seconds(desk.empty) / 500 / min(loop, seconds(calibration)))
-    return statistics.median(costs)
+# --- Sizes ------------------------------------------------------------------------------------------------------------
 
 
-def _tick(desk: Desk) -> float:
+@contextlib.contextmanager
+def _desks(folder: Path, sizes: Sequence[int], grow: Grow) -> Iterator[dict[int, Desk]]:
+    """A desk for each size; each begins as a copy of the one before, which has nothing to do meanwhile."""
+    desks: dict[int, Desk] = {}
+    with contextlib.ExitStack() as stack:
+        for done, size in pairwise((0, *sizes)):
+            if done:
+                shutil.copytree(folder / str(done), folder / str(size))
+            else:
+                (folder / str(size)).mkdir()
+            desks[size] = stack.enter_context(Desk(folder / str(size)))
+            grow(desks[size], done, size)
+        yield desks
+
+
+def _sorted(desk: Desk, contents: Iterable[str]) -> None:
+    rest = iter(contents)
+    while batch := list(islice(rest, SPOOLED)):
+        desk.spool(batch)
+        desk.empty()
+
+
+# --- Costs ------------------------------------------------------------------------------------------------------------
+
+
+def _mail(desk: Desk, rng: random.Random) -> float:
+    """Seconds that one more mail takes."""
+    desk.spool(repeats(rng, MAILS))
+    return seconds(desk.empty) / MAILS
+
+
+def _looks(desk: Desk) -> Callable[[], float]:
+    """What tells the seconds that one look for what is due takes, the renewal of the lease among several included."""
     digests = Digests(desk.ledger, make_renderer(desk.settings), desk.settings, "bench")
-    moments = iter(NOW + timedelta(seconds=2 * number) for number in range(60))
-    return statistics.median(seconds(lambda: digests.step(next(moments))) for _ in range(51))
+    moments = (NOW + timedelta(seconds=2 * number) for number in count())
+    return lambda: seconds(lambda: [digests.step(at) for at in islice(moments, LOOKS)]) / LOOKS
 
 
-def _flat(name: str, costs: dict[int, float]) -> Figure:
+def _in_turn(desks: Mapping[int, Desk], cost: Callable[[Desk], float]) -> list[Costs]:
+    """Round by round the cost at each size, as a multiple of a loop of plain Python; to and fro, once to warm up."""
+    rounds = []
+    for number in range(ROUNDS + 1):
+        loop = seconds(calibration)
+        order = sorted(desks, reverse=bool(number % 2))
+        rounds.append({size: cost(desks[size]) / loop for size in order})
+    return rounds[1:]
+
+
+def _shown(curves: list[Curve], curve: str, name: str, rounds: Sequence[Costs]) -> Iterator[Figure]:
+    first = min(rounds[0])
+    cost = statistics.median(each[first] for each in rounds)
+    costs = {size: cost * _ratio(rounds, size, first) for size in sorted(rounds[0])}
+    curves.append(Curve(curve, costs))
+    for size, value in costs.items():
+        yield Figure(name=name.format(size), value=value, unit="loops")
+
+
+def _flat(name: str, rounds: Sequence[Costs]) -> Figure:
     """How much dearer it ever became than it was at first."""
-    first, *_ = costs.values()
-    return judged(name, max(costs.values()) / first, "×", most=FLAT)
+    first = min(rounds[0])
+    return judged(name, max(_ratio(rounds, size, first) for size in rounds[0]), "×", most=FLAT)
+
+
+def _ratio(rounds: Sequence[Costs], size: int, first: int) -> float:
+    return statistics.median(each[size] / each[first] for each in rounds)
 
 
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
