@@ -67,24 +67,24 @@ _FORMS = [
     *((mark, re.compile(rf"{form}(?![A-Za-z0-9])")) for mark, form in _OTHERS),
 ]
 """By what is in all of that form; a beginning is found fastest."""
-_ANY = compiled(
-    "|".join(
-        [
-            *(
-                re.escape(prefix) + ("[0-9a-f]{8}" if rest.startswith("[0-9a-f]") else "[A-Za-z0-9_+/=.-]{8}")
-                for prefixes, rest in _BY_PREFIX
-                for prefix in prefixes
-            ),
-            *(mark for mark, _ in _OTHERS),
-        ]
-    )
-)
+_BEGINNINGS = [
+    *(
+        re.escape(prefix) + ("[0-9a-f]{8}" if rest.startswith("[0-9a-f]") else "[A-Za-z0-9_+/=.-]{8}")
+        for prefixes, rest in _BY_PREFIX
+        for prefix in prefixes
+    ),
+    *(mark for mark, _ in _OTHERS),
+]
+_ANY = compiled("|".join(_BEGINNINGS))
 """The beginnings of all of them, looked for at once: most texts have none."""
 _HOOK = re.compile(
     r"(?:(?<=hooks\.slack\.com/services/)|(?<=discord\.com/api/webhooks/)|(?<=discordapp\.com/api/webhooks/)"
     r"|(?<=webhook\.office\.com/webhookb2/))[\w/@.-]{10,300}"
 )
 _HOOKS = ("hooks.slack.com", "/api/webhooks/", "webhook.office.com")
+
+MARKS = (*(beginning.lower() for beginning in _BEGINNINGS), *map(re.escape, _HOOKS))
+"""One of these patterns fits every text, in lower case, that `by_form` finds something in."""
 
 
 def by_form(text: str) -> Iterator[Secret]:

@@ -26,6 +26,10 @@ _CREDENTIALS = re.compile(
 _DIGEST = re.compile(r"(?<![\w-])(?P<name>response|cnonce)=\"?(?P<value>[0-9a-fA-F]{8,128})")
 
 
+MARKS = ("earer ", "asic ", "nonce=", "response=")
+"""One of these is in every text, in lower case, that `credentials` finds something in."""
+
+
 def header_value(text: str, name: str, label_start: int, start: int) -> Value | None:
     """What of a header's value from `start` on is masked: the credentials behind a scheme, or all cookies."""
     begin, stop = _extent(text, label_start, start)

@@ -59,6 +59,11 @@ class Names:
     def __init__(self, own: Iterable[str] = ()) -> None:
         self._own = frozenset(name.lower() for name in own)
 
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """One of these is in every text, in lower case, that has one of the names."""
+        return (*_BY_PART, *self._own)
+
     def among(self, text: str, lower: str) -> Iterator[tuple[str, Iterator[int]]]:
         """Each name that `text` (`lower` in lower case) may hold, with the places where it stands."""
         for part, names in _BY_PART.items():

@@ -43,6 +43,10 @@ def in_urls(text: str) -> Iterator[Secret]:
             yield Secret(*match.span("value"), match["value"])
 
 
+URL_MARKS = ("://", "@tcp\\(", "@unix\\(", "jdbc:oracle", r"[?&][a-z]{2,12}=")
+"""One of these patterns fits every text, in lower case, that `in_urls` finds something in."""
+
+
 # --- Command lines ----------------------------------------------------------------------------------------------------
 
 _GAP = r"(?=[ \"',])[^\n|;&]{0,200}?[ \"',]"
@@ -62,6 +66,10 @@ _COMMANDS = tuple(
     )
 )
 """Programs whose short options take a password, by a word that few texts hold."""
+
+
+COMMAND_MARKS = tuple(word for word, _ in _COMMANDS)
+"""One of these is in every text that `on_command_lines` finds something in."""
 
 
 def on_command_lines(text: str) -> Iterator[Secret]:
@@ -96,6 +104,10 @@ _PARAMETER = re.compile(
     r"\s?(?P<cell>b?'(?:[^'\\\n]|\\.){0,4000}'|b?\"(?:[^\"\\\n]|\\.){0,4000}\"|[^,()'\"\n]{1,400})\s?(?P<sign>[,)])"
 )
 _MOST_ROWS = 1_000
+
+
+SQL_MARKS = ("identified", "password", "values")
+"""One of these is in every text, in lower case, that `in_sql` finds something in."""
 
 
 def in_sql(text: str, lower: str, names: Names) -> Iterator[Secret]:
@@ -157,6 +169,10 @@ def _in_cells(text: str, place: int, columns: set[int], pattern: re.Pattern[str]
 _TAG = re.compile(r"<[A-Za-z][^<>]{1,1000}>")
 _TAG_NAME = re.compile(r"\b(?:name|key|id)[ ]?=[ ]?[\"']?(?P<name>[\w.\[\]-]{1,100})")
 _TAG_VALUE = re.compile(r"\bvalue[ ]?=[ ]?(?:\"(?P<double>[^\"]{1,1000})\"|'(?P<single>[^']{1,1000})')")
+
+
+TAG_MARKS = ("value=",)
+"""One of these is in every text, in lower case, that `in_tags` finds something in."""
 
 
 def in_tags(text: str, lower: str, names: Names) -> Iterator[Secret]:

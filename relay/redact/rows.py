@@ -24,6 +24,10 @@ _INDEX = re.compile(r"(?:_(?:unique|uniq|uq|uk|index|idx|key|constraint)){1,3}\Z
 _LONGEST = 1_000
 
 
+MARKS = ("failing row contains (", ")=(", "duplicate entry '")
+"""One of these is in every text, in lower case, that `in_rows` finds something in."""
+
+
 def in_rows(text: str, names: Names) -> Iterator[Secret]:
     """What of a quoted row is, or may be, a secret."""
     if _ROW in text:

@@ -29,6 +29,7 @@ from relay.redact.places import (
     in_urls,
     on_command_lines,
 )
+from relay.redact.rows import MARKS as ROW_MARKS
 from relay.redact.rows import in_rows
 from relay.redact.secret import MASK, Secret
 
@@ -101,9 +102,12 @@ def _looked_for(text: str, names: Names) -> Iterator[Secret]:
 
 def _everywhere(text: str, names: Names) -> Iterator[Secret]:
     lower = text.replace("\u0130", "I").lower()  # the one letter that would change the length
+    if _marks(names).search(lower.encode("utf-8", "replace")):
+        yield from _by_marks(text, lower, names)
     yield from cards(text)
-    if not _marks(names).search(lower.encode("utf-8", "replace")):
-        return
+
+
+def _by_marks(text: str, lower: str, names: Names) -> Iterator[Secret]:
     yield from labelled(text, lower, names)
     yield from credentials(text, lower)
     yield from in_urls(text)
@@ -116,9 +120,9 @@ def _everywhere(text: str, names: Names) -> Iterator[Secret]:
 
 @lru_cache(maxsize=16)
 def _marks(names: Names) -> Any:
-    """A pattern that fits every text, in lower case, in which any of them but `cards` finds something.
+    """A pattern that fits every text, in lower case, that `_by_marks` finds something in: most texts have none of it.
 
-    Looked for at once, since most texts have none.
+    Whatever looks for secrets there has its marks here.
     """
-    words = (*names.marks, *HEADER_MARKS, *COMMAND_MARKS, *SQL_MARKS, *TAG_MARKS)
+    words = (*names.marks, *HEADER_MARKS, *COMMAND_MARKS, *SQL_MARKS, *TAG_MARKS, *ROW_MARKS)
     return compiled("|".join((*map(re.escape, words), *URL_MARKS, *FORM_MARKS)))

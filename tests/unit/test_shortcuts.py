@@ -1,14 +1,16 @@
 """What is done faster for the mails that come most gives what is done for any other: each short cut beside its way."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay import forms
+from relay import forms, redact
 from relay.mail import head, printable
 from relay.redact import _DEFAULT, search
+from relay.redact.names import Names
 
 EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
 
@@ -86,3 +88,48 @@ def test_a_stack_is_seen_where_the_pattern_sees_it(text):
     found = [(start, end) for start, end, _ in search._stacks(text, _DEFAULT._names)]
 
     assert found == [match.span(1) for match in search._STACK.finditer(text)]
+
+
+# --- Marks of secrets -------------------------------------------------------------------------------------------------
+
+CASES = [
+    line
+    for name in ("secrets.txt", "plain.txt")
+    for line in (Path(__file__).parents[1] / "data" / "redact" / name).read_text(encoding="utf-8").split("\n")
+]
+PIECES = st.lists(
+    st.one_of(
+        st.sampled_from(CASES), st.sampled_from(CASES).flatmap(lambda case: st.sampled_from(case.split() or [""]))
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+def test_no_case_is_without_a_mark_of_it():
+    names = _DEFAULT._names
+
+    for case in CASES:
+        lower = case.replace("\u0130", "I").lower()
+        assert not list(search._by_marks(case, lower, names)) or search._marks(names).search(lower.encode())
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    PIECES,
+    st.sampled_from([str, str.upper, str.title, lambda text: text.replace("k", "\u212a").replace("i", "\u0130")]),
+)
+def test_no_text_is_without_a_mark_of_what_is_in_it(pieces, changed):
+    text, names = changed(" ".join(pieces)), _DEFAULT._names
+    lower = text.replace("\u0130", "I").lower()
+
+    assert not list(search._by_marks(text, lower, names)) or search._marks(names).search(lower.encode())
+
+
+@pytest.mark.parametrize("prefix", [prefix for prefixes, _ in redact.forms._BY_PREFIX for prefix in prefixes])
+def test_each_form_of_a_key_has_its_mark(prefix):
+    assert search._marks(_DEFAULT._names).search(f"{prefix}{'0123456789abcdef' * 4}".lower().encode())
+
+
+def test_names_of_the_configuration_have_their_mark():
+    assert search._marks(Names(["PIN (new)"])).search(b"the pin (new)=1234")
