@@ -33,6 +33,9 @@ _INLINED = frozenset(("<listcomp>", "<dictcomp>", "<setcomp>"))
 
 def read(text: str) -> Trace | None:
     """The first traceback in `text`, with all that is chained to it; see `Language.read`."""
+    excerpt, known = _latest[0]
+    if text == excerpt:
+        return known
     places = [place for mark in MARKS if (place := text.find(mark)) >= 0]
     if not places:
         return None
@@ -111,8 +114,15 @@ def _plain(text: str, start: int) -> Trace | None:
         return None
     blank = rest.find("\n\n", len(line))
     end = blank if blank >= 0 else len(rest) - rest.endswith("\n")
-    error = _error(match["type"], match["message"] or "", frames)
-    return Trace(language=NAME, errors=(error,), start=start, end=gap + 1 + end)
+    stop = gap + 1 + end
+    errors = (_error(match["type"], match["message"] or "", frames),)
+    if stop - start <= MAX_KEPT_STACK:
+        _latest[0] = (text[start:stop], Trace(language=NAME, errors=errors, start=0, end=stop - start))
+    return Trace(language=NAME, errors=errors, start=start, end=stop)
+
+
+_latest: list[tuple[str, Trace | None]] = [("", None)]
+"""The plain trace that was read last, by itself: it is read again when the fingerprint of that mail is made."""
 
 
 # --- Any other --------------------------------------------------------------------------------------------------------

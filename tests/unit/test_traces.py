@@ -702,6 +702,20 @@ def test_a_plain_python_trace_is_read_like_any_other(before, calls, after, end):
     assert python.read(text) == python._read(text.split("\n"), 0)
 
 
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(CALLS[:2]), max_size=9), st.lists(st.sampled_from(AFTER), max_size=5))
+def test_a_plain_trace_by_itself_is_known_again_as_it_would_be_read(calls, after):
+    text = "\n".join(["before", PLAIN, CALLS[0], *calls, "a.Error: b", *after, ""])
+    found = python.read(text)
+
+    assert found
+    alone = text[found.start : found.end]
+    known = python.read(alone)
+
+    python._latest[0] = ("", None)
+    assert known == python.read(alone) == python._read(alone.split("\n"), 0)
+
+
 def test_an_ordinary_trace_is_taken_for_plain():
     assert python._plain("\n".join(["before", PLAIN, *CALLS[:2], "a.Error: b", "more", "", "below"]), len("before\n"))
 
