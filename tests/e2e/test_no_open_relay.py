@@ -41,44 +41,117 @@ FORMS = {
     "admin's look-alike": "<one@example.com.elsewhere.example>",
     "upper case": "<ONE@EXAMPLE.COM.ELSEWHERE.EXAMPLE>",
     "template": "<{{recipients}}@elsewhere.example>",
+    "source route of literals": f"<@[127.0.0.1],@[192.0.2.1]:{VICTIM}>",
+    "source route to a percent hack": "<@localhost:victim%elsewhere.example@localhost>",
+    "source route to a bang path": "<@localhost:elsewhere.example!victim@localhost>",
+    "bang path of several": "<one.example!two.example!elsewhere.example!victim>",
+    "bang and percent": "<elsewhere.example!victim%two.example@localhost>",
+    "quoted bang path": '<"elsewhere.example!victim"@localhost>',
+    "quoted percent hack": '<"victim%elsewhere.example"@localhost>',
+    "quoted with escapes": r'<"victim\@elsewhere.example"@localhost>',
+    "IPv6 literal of this machine": "<victim@[IPv6:::1]>",
+    "literal with a percent hack": "<victim%elsewhere.example@[127.0.0.1]>",
+    "mixed case": "<ViCtIm@ElSeWhErE.eXaMpLe>",
+    "admin in mixed case, elsewhere": "<One@Example.Com.Elsewhere.Example>",
+    "postmaster in mixed case": "<PostMaster>",
+    "final dot": "<victim@elsewhere.example.>",
+    "two at signs": "<victim@elsewhere.example@localhost>",
+    "punycode": "<victim@xn--elswhere-53a.example>",
+    "plus and at": "<one+victim@elsewhere.example>",
+    "null": "<>",
+    "null in quotes": '<""@elsewhere.example>',
+    "list in brackets": f"<{VICTIM},{ADMINS[0]}>",
+    "two paths": f"<{ADMINS[0]}><{VICTIM}>",
+    "path and parameter": f"<{ADMINS[0]}> ORCPT=rfc822;{VICTIM}",
+    "notification": f"<{VICTIM}> NOTIFY=SUCCESS,FAILURE",
+    "UTF-8": "<víctim@elsewhere.example>",
+    "UTF-8 domain": "<victim@elsewhére.example>",
+    "right to left": "<\u202evictim@elsewhere.example>",
+    "NUL": "<victim\0@elsewhere.example>",
 }
+"""What stands behind RCPT TO: in whatever way a relay might be talked into delivering there."""
+QUESTIONS = (
+    "VRFY victim", f"VRFY <{VICTIM}>", "EXPN staff", "ETRN elsewhere.example", "TURN", "ATRN elsewhere.example",
+    f"SEND FROM:<{VICTIM}>", f"SAML FROM:<{VICTIM}>",
+)  # fmt: skip
+TAKEN = "250 2.1.5"
 
 
-def send(talk: Talk, sender: str, recipients: list[str], name: str) -> None:
-    """Send an error of its own, whose headers ask for the victim as well."""
-    assert talk.say(f"MAIL FROM:{sender}".encode()) == "250 2.1.0"
-    for recipient in recipients:
-        assert talk.say(b"RCPT TO:" + recipient.encode()) == "250 2.1.5", name
+HEADERS = (
+    "From", "Sender", "To", "Cc", "Bcc", "Reply-To", "Mail-Followup-To", "Mail-Reply-To", "Errors-To", "Return-Path",
+    "Return-Receipt-To", "Disposition-Notification-To", "X-Confirm-Reading-To", "Resent-From", "Resent-Sender",
+    "Resent-To", "Resent-Cc", "Resent-Bcc", "Apparently-To", "Delivered-To", "X-Original-To", "Envelope-To",
+    "X-Error-Mail-To", "Cc\r\nBcc",
+)  # fmt: skip
+
+
+def send(talk: Talk, sender: str, recipients: list[str], name: str) -> int:
+    """Send an error of its own, whose headers ask for the victim as well; return how many recipients were taken.
+
+    A form that is refused leaves the mail without it; where all are, there is no mail.
+    """
+    assert talk.say(f"MAIL FROM:{sender} SMTPUTF8".encode()) == "250 2.1.0"
+    codes = [talk.say(b"RCPT TO:" + recipient.encode()) for recipient in recipients]
+    assert all(code == TAKEN or code[:2] in ("50", "55") for code in codes), (name, codes)
+    if TAKEN not in codes:
+        assert talk.say(b"RSET") == "250 2.0.0"
+        return 0
     assert talk.say(b"DATA") == "354"
-    headers = f"From: {VICTIM}\r\nTo: {VICTIM}\r\nCc: {VICTIM}\r\nBcc: {VICTIM}\r\nReply-To: {VICTIM}\r\n"
-    headers += (
-        f"Errors-To: {VICTIM}\r\nReturn-Receipt-To: {VICTIM}\r\nSubject: App Failed\r\nX: \r\n RCPT TO:<{VICTIM}>\r\n"
-    )
+    headers = "".join(f"{header}: {VICTIM}\r\n" for header in HEADERS)
+    headers += f"Subject: App Failed\r\nX: \r\n RCPT TO:<{VICTIM}>\r\n"
     assert talk.say(f"{headers}\r\nKeyError: {name}\r\n.".encode()) == "250 2.6.0"
+    return codes.count(TAKEN)
 
 
-@pytest.fixture
-def relay(make_relay: Callable[..., Relay]) -> Relay:
-    return make_relay()
+def second_envelope(port: int) -> str:
+    """Begin for an admin, think again, and go on with the victim: by RSET, by EHLO, by a second MAIL, in one packet."""
+    talk = Talk(port).greet()
+    for again in (b"RSET", b"EHLO other.example"):
+        assert talk.say(b"MAIL FROM:<app@example.com>") == "250 2.1.0"
+        assert talk.say(f"RCPT TO:<{ADMINS[0]}>".encode()) == TAKEN
+        assert talk.say(again).startswith("250")
+        assert talk.say(b"DATA") == "503 5.5.1"
+    assert talk.say(b"MAIL FROM:<app@example.com>") == "250 2.1.0"
+    assert talk.say(f"MAIL FROM:<{VICTIM}>".encode()) == "503 5.5.1"
+    mail = f"RCPT TO:<{ADMINS[0]}>\r\nDATA\r\nSubject: App Failed\r\n\r\nKeyError: first\r\n.\r\n"
+    mail += f"MAIL FROM:<{VICTIM}>\r\nRCPT TO:<{VICTIM}>\r\nDATA\r\nSubject: App Failed\r\n\r\nKeyError: second\r\n."
+    code = talk.say(mail.encode())
+    assert [code, *(talk.code() for _ in range(5))] == [TAKEN, "354", "250 2.6.0", "250 2.1.0", TAKEN, "354"]
+    last = talk.code()
+    talk.close()
+    return last
 
 
-def test_no_form_of_an_envelope_reaches_anybody_but_the_admins(relay: Relay, upstream: Upstream):
-    """Each form alone, each beside an admin, all in one, and the victim as the sender; then come the digests."""
-    with relay:
+def test_no_form_of_an_envelope_reaches_anybody_but_the_admins_and_the_routes(
+    make_relay: Callable[..., Relay], upstream: Upstream
+):
+    """Each form alone, each beside an admin, a thousand in one, and the victim as the sender; then come the digests."""
+    routed = "route@example.com"
+    with make_relay(route=[{"name": "some", "pattern": "*beside an admin*", "recipients": [routed]}]) as relay:
         talk = Talk(relay.smtp_port).greet()
+        total = 0
         for name, form in FORMS.items():
-            send(talk, "<app@example.com>", [form], name)
-            send(talk, "<>", [f"<{ADMINS[0]}>", form], f"{name} beside an admin")
-        send(talk, f"<{VICTIM}>", list(FORMS.values()), "all of them")
+            total += bool(send(talk, "<app@example.com>", [form], name))
+            assert send(talk, "<>", [f"<{ADMINS[0]}>", form], f"{name} beside an admin")
+            total += 1
+        many = [*FORMS.values(), *(f"<victim{number}@elsewhere.example>" for number in range(900))]
         talk.close()
-        total = 2 * len(FORMS) + 1
+        talk = Talk(relay.smtp_port).greet()
+        assert send(talk, f"<{VICTIM}>", many, "many") > 900
+        for question in QUESTIONS:
+            assert talk.say(question.encode())[:3] in ("252", "502"), question
+        talk.close()
+        assert second_envelope(relay.smtp_port) == "250 2.6.0"
+        total += 3
 
         wait_for(lambda: relay.status()["received"] == total, "all mails to be sorted")
         wait_for(lambda: relay.status()["reported"] == total, "all to be told")
 
+    assert total > len(FORMS) + 3
     assert upstream.mails
     reached = {recipient for mail in upstream.mails for recipient in mail.recipients}
-    assert reached == set(ADMINS)
+    assert reached == {*ADMINS, routed}
+    assert not any(VICTIM.partition("@")[0] in line.lower() for line in upstream.commands)
     assert json.dumps([mail.sender for mail in upstream.mails]).find("victim") < 0
     for mail in upstream.mails:
         head = mail.raw.partition(b"\r\n\r\n")[0]
