@@ -12,7 +12,9 @@ import contextlib
 import fcntl
 import json
 import os
+import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -33,6 +35,10 @@ MOST_SOCKETS = 253
 """The most that can be handed to one child (the kernel's SCM_MAX_FD)."""
 
 
+ALONE = "SIGHUP changes nothing here: restart this process, or run `relay serve`, which takes a new configuration"
+"""What a role that runs alone says to it."""
+
+
 class NoState(RelayError):
     """The data directory cannot be made or written."""
 
@@ -45,6 +51,12 @@ def make_private(folder: Path) -> Path:
         advice = "set storage.data_dir to a folder that this user may write"
         raise NoState(f"no state can be kept in {folder}: {error.strerror}; {advice}") from error
     return folder
+
+
+def decline_hangup(say: Callable[[str], object]) -> None:
+    """Have a role that runs alone stay at SIGHUP and `say` why nothing changes; at a terminal that is the end."""
+    if not sys.stderr.isatty():
+        signal.signal(signal.SIGHUP, lambda *_: say(ALONE))
 
 
 @contextlib.contextmanager

@@ -46,4 +46,5 @@ def run_receiver(settings: Settings) -> None:
     handed = sockets.inherited(os.environ)
     bound = handed.get("smtp") or [sockets.bind(settings.smtp.listen)]
     tls = sockets.implicit_tls(handed, settings.smtp)
+    roles.decline_hangup(receiver.log.warning)
     receiver.run(receiver_order(settings, tls_sockets=len(tls)), [*bound, *tls], None)

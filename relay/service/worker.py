@@ -124,6 +124,7 @@ def run_alone(settings: Settings) -> None:
     """`relay work`: bind the pages' socket, or take an inherited one, and work. Exits with the worker's code."""
     logs.configure(settings.log.format, settings.log.level)
     bound = sockets.inherited(os.environ).get("http") or [sockets.bind(settings.http.listen)]
+    roles.decline_hangup(log.warning)
     sys.exit(run(settings, bound, None))
 
 

@@ -135,3 +135,25 @@ def test_relay_in_a_terminal_ends_with_it(relay: Relay):
         assert process.wait(20) == -signal.SIGHUP
     finally:
         os.close(leader)
+
+
+@pytest.mark.parametrize("role", ["receive", "work"])
+def test_a_role_that_runs_alone_says_that_it_does_not_reread_and_goes_on(tmp_path: Path, role: str):
+    relay = Relay(tmp_path / "relay")
+    with (tmp_path / "log").open("ab") as log:
+        process = subprocess.Popen([sys.executable, "-m", "relay", role, "--config", str(relay.config)], stderr=log)
+    lock = relay.data / f"{'receiver' if role == 'receive' else 'worker'}.lock"
+    try:
+        wait_for(lambda: lock.exists() and lock.read_text() == str(process.pid), "it to work")
+        for _ in range(2):
+            (tmp_path / "log").write_bytes(b"")
+            process.send_signal(signal.SIGHUP)
+            wait_for(
+                lambda: "SIGHUP changes nothing here" in (tmp_path / "log").read_text("utf-8", "replace"), "its word"
+            )
+        process.terminate()
+
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
