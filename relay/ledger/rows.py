@@ -33,6 +33,8 @@ _ENTRY_MOMENTS = ("since", "until", "first_seen", "last_seen", "seen_before", "e
 GROUP_COLUMNS = tuple(groups.c[name] for name in _GROUP)
 """What `group_of` needs, in its order."""
 
+_SAVE = update(groups).where(groups.c.id == bindparam("row"))
+
 
 def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
     """The values in lists of at most `size`."""
@@ -63,7 +65,7 @@ def save_groups(connection: Connection, changed: Iterable[Group]) -> None:
     """Write groups that exist; what else is in their rows stays."""
     rows = [group_values(group) | {"row": group.id} for group in changed]
     if rows:
-        connection.execute(update(groups).where(groups.c.id == bindparam("row")), rows)
+        connection.execute(_SAVE, rows)
 
 
 # --- Reports and entries ----------------------------------------------------------------------------------------------

@@ -14,6 +14,9 @@ from relay.model import Report, Sample
 SAMPLES_KEPT = 5
 """The newest ones; the first one stays besides."""
 
+_OUTLIVED = and_(samples.c.number > 0, samples.c.number <= bindparam("oldest"))
+_DROP_OUTLIVED = delete(samples).where(samples.c.group_id == bindparam("group"), _OUTLIVED)
+
 
 def keep_samples(connection: Connection, new: Iterable[tuple[int, Sample]]) -> None:
     """Add samples, given by group in the order in which they came, and drop those between the first and the newest."""
@@ -35,8 +38,7 @@ def keep_samples(connection: Connection, new: Iterable[tuple[int, Sample]]) -> N
         if last.get(group_id, -1) + len(added) > SAMPLES_KEPT
     ]
     if full:
-        outlived = and_(samples.c.number > 0, samples.c.number <= bindparam("oldest"))
-        connection.execute(delete(samples).where(samples.c.group_id == bindparam("group"), outlived), full)
+        connection.execute(_DROP_OUTLIVED, full)
 
 
 def _numbered(added: Sequence[Sample], last: int | None) -> list[tuple[int, Sample]]:

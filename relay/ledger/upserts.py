@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Insert, Table
@@ -11,17 +12,12 @@ from sqlalchemy.dialects import sqlite
 
 def insert_missing(connection: Connection, table: Table) -> Insert:
     """Insert rows whose key does not exist yet; waits for a transaction that is inserting the same one."""
-    inserted: Insert = _insert(connection, table).on_conflict_do_nothing()
-    return inserted
+    return _missing(connection.dialect.name, table)
 
 
 def upsert(connection: Connection, table: Table, *, add: Collection[str] = (), put: Collection[str] = ()) -> Insert:
     """Insert rows; where the primary key exists, increase the columns `add` and replace the columns `put`."""
-    insert = _insert(connection, table)
-    changed = {name: table.c[name] + insert.excluded[name] for name in add}
-    changed |= {name: insert.excluded[name] for name in put}
-    upserted: Insert = insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
-    return upserted
+    return _upsert(connection.dialect.name, table, tuple(add), tuple(put))
 
 
 def replace(connection: Connection, table: Table) -> Insert:
@@ -29,8 +25,26 @@ def replace(connection: Connection, table: Table) -> Insert:
     return upsert(connection, table, put=[column.name for column in table.c if not column.primary_key])
 
 
-def _insert(connection: Connection, table: Table) -> Any:
-    if connection.dialect.name == "sqlite":
+# --- Made once: to put a statement together takes about as long as a batch of a few dozen rows ------------------------
+
+
+@cache
+def _missing(dialect: str, table: Table) -> Insert:
+    inserted: Insert = _insert(dialect, table).on_conflict_do_nothing()
+    return inserted
+
+
+@cache
+def _upsert(dialect: str, table: Table, add: tuple[str, ...], put: tuple[str, ...]) -> Insert:
+    insert = _insert(dialect, table)
+    changed = {name: table.c[name] + insert.excluded[name] for name in add}
+    changed |= {name: insert.excluded[name] for name in put}
+    upserted: Insert = insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=changed)
+    return upserted
+
+
+def _insert(dialect: str, table: Table) -> Any:
+    if dialect == "sqlite":
         return sqlite.insert(table)
     from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - a tenth of a second that SQLite's users need not wait
 
