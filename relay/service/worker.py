@@ -33,7 +33,7 @@ log = structlog.get_logger()
 
 MEMORY = 2**30
 """Bytes of data the worker may have; a mail that needs more is one that kills."""
-MODESTY = 5
+MODESTY = 10
 """By so much the worker yields the processor: where both are busy, the receiver answers first."""
 LOOK_AGAIN = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds between two looks at state that cannot be used; the last one repeats."""
