@@ -11,9 +11,10 @@
     parking    mails that were put aside
 
 A spool is a folder of segments (`0000000001.segment`, …), each a header and then records,
-one after another, and behind them perhaps zeros, which later records go into. A *position* names a byte of it: the segment's number times 2³² plus the
-offset in that file. Numbers only grow and the newest segment is never removed, so a
-position never comes again, whatever was read, removed, torn or lost.
+one after another, and behind them perhaps zeros, which later records go into. A *position*
+names a byte of it: the segment's number times 2³² plus the offset in that file. Numbers only
+grow and the newest segment is never removed, so a position never comes again, whatever was
+read, removed, torn or lost.
 
 Guarantee: what `SpoolWriter.append` has returned for is on the disk and will be read,
 exactly once and in order, by whoever reads on from where it stopped. What was being written
