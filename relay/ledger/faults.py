@@ -58,7 +58,10 @@ def _ours(error: exc.SQLAlchemyError, password: str | None) -> LedgerError:
 
 
 def _of_sqlite(orig: sqlite3.Error, text: str) -> LedgerError:
-    code = getattr(orig, "sqlite_errorcode", 0) & 0xFF  # the primary part of an extended code
+    extended = getattr(orig, "sqlite_errorcode", 0)
+    code = extended & 0xFF  # the primary part
+    if extended == sqlite3.SQLITE_IOERR_SHMSIZE:
+        text += " (no room for its -shm file: the disk is full)"  # SQLite itself has a word for the other files alone
     if code in _SQLITE_PASSING:
         return LedgerBusy(f"the ledger is locked or cannot be written: {text}")
     if code in _SQLITE_DAMAGED:

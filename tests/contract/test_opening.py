@@ -25,6 +25,7 @@ from relay.ledger import Ledger, migrating, schema, sqlite_url
 from relay.ledger.gate import Gate
 from relay.model import BudgetState, Group, UpstreamState
 from tests.contract.world import NOON, SENT, send, sort, tell
+from tests.disks import fill, small_disk
 
 BRIEF = timedelta(milliseconds=50)
 
@@ -405,3 +406,18 @@ def test_connection_the_server_ended_is_replaced(emptied_database: Callable[[], 
     sort(ledger, {"a": 1})
     assert len(ledger.groups()) == 1
     ledger.close()
+
+
+DIES = "import os, sys; from relay.ledger import Ledger; Ledger.open(sys.argv[1]); os.kill(os.getpid(), 9)"
+
+
+def test_full_disk_is_said_to_be_full_even_where_sqlite_says_only_that_it_failed(tmp_path: Path):
+    """A ledger that a kill left behind, and no room for the file in which SQLite notes who uses it."""
+    with small_disk(tmp_path / "disk", 4) as folder:
+        url = sqlite_url(folder / "ledger.db")
+        subprocess.run([sys.executable, "-c", DIES, url], check=False)
+        (folder / "ledger.db-shm").unlink()
+        fill(folder)
+
+        with pytest.raises(LedgerBusy, match="disk is full"):
+            Ledger.open(url, patience=BRIEF)
