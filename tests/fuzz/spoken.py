@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 from relay.model import Envelope
@@ -96,6 +97,11 @@ def _proxied(data: bytes) -> None:
     try:
         length = header_length(data)
         if length:
-            client_of(data[:length])
+            asyncio.run(_told(data[:length]))
     except BadHeader:
         pass
+
+
+async def _told(header: bytes) -> None:
+    """In a loop, as in the receiver: the library's reader would make one of its own, and leave it open."""
+    client_of(header)
