@@ -3,6 +3,7 @@
 import base64
 import json
 import string
+import unicodedata
 from dataclasses import replace
 from typing import Any
 
@@ -80,7 +81,8 @@ def test_whatever_it_says_the_report_is_the_texts(content):
     assert fingerprint(report).key == fingerprint(BARE).key
     told = [report.host, report.release, report.environment, report.process, report.thread, report.logger]
     told += [text for pair in report.request for text in pair]
-    assert all(one_line(text, 600) == text for text in told if text)
+    assert all(len(text) <= 600 and one_line(text, 600) == text for text in told if text)
+    assert not {unicodedata.category(letter) for text in told if text for letter in text} & {"Cc", "Cs", "Zl", "Zp"}
     assert report_of(report_json(report)) == report
 
 
