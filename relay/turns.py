@@ -59,7 +59,7 @@ def turn(
 
     `groups` are those of the route that might be told, each once: the due ones, and for the ride the fresh and the
     quiet ones. Some group must be due and the route open, or a CRITICAL one be due; at most MAX_ENTRIES are told,
-    those that are due before those that ride along.
+    the CRITICAL ones first, those that are due before those that ride along.
     """
     fit = [(group, why) for group in groups if (why := reason(group, timing, now, caught_up=caught_up))]
     own = [(group, why) for group, why in fit if is_due(group, timing, now)]
@@ -67,6 +67,7 @@ def turn(
     if not own or (opens_at(last_digest_at, timing, now) > now and not critical):
         return None
     riding = [(group, why) for group, why in fit if not is_due(group, timing, now)]
+    own.sort(key=lambda pair: not _is_critical(pair[0]))  # what opened the route is told in this digest
     chosen = (own + riding)[:MAX_ENTRIES]
     chosen.sort(key=lambda pair: (-pair[0].level, -pair[0].pending_occurrences))
     return Turn(route=route, groups=tuple(chosen), critical=critical)

@@ -123,6 +123,15 @@ def test_a_digest_has_an_upper_bound_and_those_that_are_due_go_before_those_that
     assert sum(number >= 10 for number in told) == MAX_ENTRIES - 1
 
 
+def test_a_critical_error_behind_thousands_is_told_in_the_digest_that_it_brings_about():
+    due = [*(fresh(number) for number in range(MAX_ENTRIES)), fresh(MAX_ENTRIES, level=Level.CRITICAL)]
+
+    told = told_at(NOON + MINUTE, *due)
+
+    assert MAX_ENTRIES in told
+    assert len(told) == MAX_ENTRIES
+
+
 def test_what_rides_along_changes_nothing_where_a_digest_is_full():
     due = [fresh(number) for number in range(MAX_ENTRIES)]
     riding = [fresh(MAX_ENTRIES, NOON + MINUTE - SECOND, count=9, level=Level.CRITICAL), known(MAX_ENTRIES + 1)]
