@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any, Protocol
 
 from relay import traces
@@ -22,7 +23,7 @@ from relay.redact.cards import FRAME
 from relay.redact.custom import Patterns
 from relay.redact.echo import Echoes
 from relay.redact.names import Names
-from relay.redact.search import secrets
+from relay.redact.search import nothing_in, secrets
 from relay.redact.secret import MASK, Secret, masked
 
 __all__ = ["MASK", "Redactor", "redact"]
@@ -35,6 +36,8 @@ _NAMES = ("logger", "environment", "host", "release", "process")
 
 _CODE = ("location", "module", "function", "time")
 """Fields in which only what is a secret by itself is masked: a name from code is never taken for one."""
+_FIELDS = (*_TEXTS, *_NAMES, *_CODE)
+_fields_of = attrgetter(*_FIELDS)
 
 
 class Options(Protocol):
@@ -66,8 +69,10 @@ class Redactor:
         """`report` with its secrets masked; the same object where there are none."""
         if not self._enabled:
             return report
-        fields = (*_TEXTS, *_NAMES, *_CODE)
-        texts = [*(getattr(report, name) for name in fields), *(value for _, value in report.request), report.trace]
+        texts = [*_fields_of(report), *(value for _, value in report.request)]
+        if not self._patterns and nothing_in(texts, report.trace, self._names):
+            return report
+        texts.append(report.trace)
         found = [self._secrets(text) if text else [] for text in texts]
         if not any(found):
             return report
@@ -77,7 +82,7 @@ class Redactor:
         named = zip(_NAMES, done[len(_TEXTS) :], strict=False)
         changed |= {name: echoes.masked_in_name(text) for name, text in named}
         changed |= zip(_CODE, done[len(_TEXTS) + len(_NAMES) :], strict=False)
-        facts = zip(report.request, done[len(fields) :], strict=True)
+        facts = zip(report.request, done[len(_FIELDS) :], strict=True)
         changed["request"] = tuple((label, echoes.masked_in(value)) for (label, _), value in facts)
         return replace(report, trace=_without(trace, echoes), **changed)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from relay.kept import kept
 from relay.linear import compiled
+from relay.redact.cards import MARK as CARD_MARK
 from relay.redact.cards import cards
 from relay.redact.forms import MARKS as FORM_MARKS
 from relay.redact.forms import PEM, by_form, pem_blocks
@@ -46,6 +47,17 @@ _STACK = re.compile(r"\n((?:[ \t][^\n]*\n){8,})")
 """Indented lines, as the calls of a trace are: a repeated error has the very same ones."""
 
 
+def nothing_in(texts: Iterable[str], trace: str, names: Names) -> bool:
+    """Whether one look tells that `secrets` finds nothing in any of `texts`, nor in `trace`; True for most mails."""
+    start, end = _indented(trace)
+    in_stack = _in_stack(trace[start:end], names) if start < end else None
+    if in_stack or PEM in trace:
+        return False
+    told = (trace,) if in_stack is None else (trace[:start], trace[end:])
+    new = "\n".join((*texts, *told))
+    return PEM not in new and _marks_and_digits(names).search(_lower(new).encode("utf-8", "replace")) is None
+
+
 def secrets(text: str, names: Names) -> list[Secret]:
     """All of `text`, in no order; some may overlap."""
     if len(text) <= MIN_TEXT:
@@ -64,14 +76,20 @@ def secrets(text: str, names: Names) -> list[Secret]:
 
 def _stacks(text: str, names: Names) -> Iterator[tuple[int, int, tuple[Secret, ...]]]:
     """Where stacks stand in `text`, and what is in each. Mostly one is all that is indented, which is soon seen."""
-    start = text.find("\n ") + 1
-    end = text.find("\n", text.rfind("\n ") + 1) + 1
-    alone = 0 < start < end and text.find("\n\t", 0, start) < 0 and text.find("\n\t", end - 1) < 0
-    if alone and (found := _in_stack(text[start:end], names)) is not None:
+    start, end = _indented(text)
+    if start < end and (found := _in_stack(text[start:end], names)) is not None:
         yield start, end, found
         return
     for stack in _STACK.finditer(text):
         yield *stack.span(1), _in_stack(stack[1], names) or ()
+
+
+def _indented(text: str) -> tuple[int, int]:
+    """From the first line that a blank indents to the last; (0, 0) where there is none, or others beside these."""
+    start = text.find("\n ") + 1
+    end = text.find("\n", text.rfind("\n ") + 1) + 1
+    alone = 0 < start < end and text.find("\n\t", 0, start) < 0 and text.find("\n\t", end - 1) < 0
+    return (start, end) if alone else (0, 0)
 
 
 def _moved(found: Iterable[Secret], by: int) -> Iterable[Secret]:
@@ -101,10 +119,14 @@ def _looked_for(text: str, names: Names) -> Iterator[Secret]:
 
 
 def _everywhere(text: str, names: Names) -> Iterator[Secret]:
-    lower = text.replace("\u0130", "I").lower()  # the one letter that would change the length
+    lower = _lower(text)
     if _marks(names).search(lower.encode("utf-8", "replace")):
         yield from _by_marks(text, lower, names)
     yield from cards(text)
+
+
+def _lower(text: str) -> str:
+    return text.replace("\u0130", "I").lower()  # the one letter that would change the length
 
 
 def _by_marks(text: str, lower: str, names: Names) -> Iterator[Secret]:
@@ -124,5 +146,15 @@ def _marks(names: Names) -> Any:
 
     Whatever looks for secrets there has its marks here.
     """
+    return compiled(_any_mark(names))
+
+
+@lru_cache(maxsize=16)
+def _marks_and_digits(names: Names) -> Any:
+    """The same, and the marks of cards."""
+    return compiled(f"{_any_mark(names)}|{CARD_MARK}")
+
+
+def _any_mark(names: Names) -> str:
     words = (*names.marks, *HEADER_MARKS, *COMMAND_MARKS, *SQL_MARKS, *TAG_MARKS, *ROW_MARKS)
-    return compiled("|".join((*map(re.escape, words), *URL_MARKS, *FORM_MARKS)))
+    return "|".join((*map(re.escape, words), *URL_MARKS, *FORM_MARKS))

@@ -126,6 +126,46 @@ def test_no_text_is_without_a_mark_of_what_is_in_it(pieces, changed):
     assert not list(search._by_marks(text, lower, names)) or search._marks(names).search(lower.encode())
 
 
+STACK = "".join(f'  File "/srv/a/b{number}.py", line {number}, in f\n    f(1)\n' for number in range(4))
+NUMBERS = [
+    "4111 1111 1111 1111",
+    "card 378282246310005",
+    "5555-5555-5555-4444",
+    "4\u0661\u0661\u06611111111111111",
+    "2026",
+]
+TRACES = st.lists(
+    st.one_of(
+        st.sampled_from([STACK, STACK, STACK.replace("f(1)", "password = 'hunter2hunter2'"), "\tg(1)\n", "  x\n", ""]),
+        st.sampled_from([*CASES, *NUMBERS, "Traceback (most recent call last):", "KeyError: 7"]).map(
+            lambda line: line + "\n"
+        ),
+    ),
+    max_size=5,
+).map("".join)
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(st.one_of(st.sampled_from(NUMBERS), PIECES.map(" ".join), st.just("web")), max_size=3), TRACES)
+def test_where_one_look_sees_nothing_there_is_nothing(texts, trace):
+    names = _DEFAULT._names
+    found = [secret for text in (*texts, trace) for secret in search.secrets(text, names)]
+
+    assert not (found and search.nothing_in(texts, trace, names))
+
+
+@pytest.mark.parametrize("trace", ["", f"Traceback (most recent call last):\n{STACK}shop.Lost: 7", f"x\n  y\n{STACK}"])
+def test_one_look_suffices_for_ordinary_mails(trace):
+    assert search.nothing_in(
+        ["Shop failed", "Exception on /orders/1717 [GET]", "web", "2026-11-22 17:03:11,5"], trace, _DEFAULT._names
+    )
+
+
+@pytest.mark.parametrize("card", NUMBERS[:-1])
+def test_one_look_sees_cards(card):
+    assert not search.nothing_in([f"paid with {card}"], "", _DEFAULT._names)
+
+
 @pytest.mark.parametrize("prefix", [prefix for prefixes, _ in redact.forms._BY_PREFIX for prefix in prefixes])
 def test_each_form_of_a_key_has_its_mark(prefix):
     assert search._marks(_DEFAULT._names).search(f"{prefix}{'0123456789abcdef' * 4}".lower().encode())
