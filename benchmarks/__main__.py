@@ -17,7 +17,6 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from benchmarks.figures import Figure, keep, show
 
@@ -66,7 +65,7 @@ def table(failed: list[str]) -> int:
         if name in failed or not file.exists():
             print(f"{name}: no figures")
             continue
-        for figure in figures(json.loads(file.read_text("utf-8"))):
+        for figure in (Figure(**line) for line in json.loads(file.read_text("utf-8"))):
             if figure.kept is not None:
                 show(figure)
                 missed += not figure.kept
@@ -75,36 +74,6 @@ def table(failed: list[str]) -> int:
                 rows.append(f"| {word} | {figure.name} | {amount} {figure.unit} | {figure.target} |")
     (RESULTS / "table.md").write_text("\n".join(rows) + "\n", "utf-8")
     return 1 if missed or failed else 0
-
-
-def figures(found: Any) -> list[Figure]:
-    """What a harness kept: lines already, or the tables of `intake` and `latency`."""
-    if isinstance(found, list):
-        return [Figure(**line) for line in found]
-    if "ratios" in found:
-        return [
-            Figure(
-                name=f"intake, {each['way']}, to {each['peer']}",
-                value=each["ratio"],
-                unit="×",
-                target=f"≥ {each['target']}",
-                kept=each["met"],
-            )
-            for each in found["ratios"]
-        ]
-    latency, group = found["at most, ms"], found["at least, mails/s"]
-    return [
-        _judged(
-            "250 at half the load, 99 %", found["p99 at half that, ms"], "ms", f"≤ {latency}", found["latency met"]
-        ),
-        _judged(
-            "with 10 ms a sync", found["mails/s with 10 ms a sync"], "mails/s", f"≥ {group}", found["group commit met"]
-        ),
-    ]
-
-
-def _judged(name: str, value: float, unit: str, target: str, kept: object) -> Figure:
-    return Figure(name=name, value=value, unit=unit, target=target, kept=bool(kept))
 
 
 def machine(busy: float) -> list[Figure]:

@@ -3,8 +3,8 @@
     python -m benchmarks.intake [--rounds N] [--scale F] [--json FILE]
 
 The relay is `relay serve` with its worker at work, 250 after the sync; what it is compared with: `benchmarks.peers`,
-and Postfix where it is installed. The load is Postfix's smtp-source (8 sessions, 2 KiB), else `benchmarks.load`, which
-also does STARTTLS. Exit code 1 where a target is missed.
+and Postfix where it is installed, each beside a worker that sorts as many mails. The load is Postfix's smtp-source
+(8 sessions, 2 KiB), else `benchmarks.load`, which also does STARTTLS. Exit code 1 where a target is missed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,6 +28,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from benchmarks import postfix
+from benchmarks.background import Sorting, settle
+from benchmarks.figures import Figure, judged, report
 from tests.e2e.processes import Relay
 
 Rates = dict[str, dict[str, list[float]]]
@@ -51,23 +53,32 @@ TARGETS = (
 
 def main() -> int:
     """Measure, print, judge."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    return report(__doc__, _measured, options_of=_options)
+
+
+def _options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scale", type=float, default=1.0, help="of the number of mails")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="intake-") as folder, peers(Path(folder)) as ports:
-        rates = measure(ports, options.rounds, options.scale)
-    found = judged(rates)
-    show(rates, found)
-    if options.json:
-        options.json.write_text(json.dumps({"rates": rates, "ratios": found}, indent=1))
-    return int(any(not each["met"] for each in found))
+
+
+def _measured(options: argparse.Namespace) -> Iterator[Figure]:
+    with tempfile.TemporaryDirectory(prefix="intake-") as folder, peers(Path(folder)) as (ports, prepare):
+        rates = measure(ports, prepare, options.rounds, options.scale)
+    for way, row in rates.items():
+        for name, found in row.items():
+            if found:
+                spread = f"{min(found):,.0f} to {max(found):,.0f}"
+                yield Figure(name=f"{way}: {name}", value=statistics.median(found), unit="mails/s", note=spread)
+    for way, name, target in TARGETS:
+        others = rates[way].get(name)
+        if others:
+            ratio = statistics.median(ours / theirs for ours, theirs in zip(rates[way]["relay"], others, strict=True))
+            yield judged(f"intake, {way}: the relay to {name}", ratio, "×", least=target)
 
 
 @contextlib.contextmanager
-def peers(folder: Path) -> Iterator[dict[str, int]]:
-    """Run them all at once, each idle but for its turn; give their ports."""
+def peers(folder: Path) -> Iterator[tuple[dict[str, int], Callable[[str], None]]]:
+    """Run them all at once, each idle but for its turn; give their ports, and what is to be called before a turn."""
     certificate = folder / "certificate.pem"
     make_certificate(certificate)
     with contextlib.ExitStack() as stack:
@@ -81,8 +92,16 @@ def peers(folder: Path) -> Iterator[dict[str, int]]:
             ports["postfix"] = stack.enter_context(running)["plain"]
         relay = Relay(folder / "relay", smtp={"tls_cert": certificate, "listen": "127.0.0.1:0"})
         ports["relay"] = stack.enter_context(relay).smtp_port
-        time.sleep(2)
-        yield ports
+        sorting = stack.enter_context(Sorting(folder / "sorting"))
+
+        def prepare(name: str) -> None:
+            settle(relay.data / "spool")
+            if name == "relay":
+                sorting.rest()
+            else:
+                sorting.begin()
+
+        yield ports, prepare
 
 
 @contextlib.contextmanager
@@ -111,7 +130,7 @@ def make_certificate(file: Path) -> None:
     file.write_bytes(secret + pem)
 
 
-def measure(ports: dict[str, int], rounds: int, scale: float) -> Rates:
+def measure(ports: dict[str, int], prepare: Callable[[str], None], rounds: int, scale: float) -> Rates:
     """All peers in turn, again and again, so that a busy moment of the machine meets all alike."""
     rates: Rates = {way: {name: [] for name in ports} for way in WAYS}
     for _ in range(rounds):
@@ -120,6 +139,7 @@ def measure(ports: dict[str, int], rounds: int, scale: float) -> Rates:
                 if way.startswith("starttls") and name in PLAIN_ONLY:
                     continue
                 mails = int(MAILS[name] * scale) // (4 if way == "starttls each" else 1)
+                prepare(name)
                 rates[way][name].append(mails / send(port, mails, way))
     return rates
 
@@ -136,27 +156,6 @@ def send(port: int, mails: int, way: str) -> float:
     began = time.monotonic()
     subprocess.run([*command, *["-d"] * kept, f"inet:127.0.0.1:{port}"], check=True, capture_output=True)
     return time.monotonic() - began
-
-
-def judged(rates: Rates) -> list[dict[str, object]]:
-    """The ratios that are asked for: medians over the rounds, since each round has its own weather."""
-    found = []
-    for way, name, target in TARGETS:
-        others = rates[way].get(name)
-        if others:
-            ratio = statistics.median(ours / theirs for ours, theirs in zip(rates[way]["relay"], others, strict=True))
-            found.append({"way": way, "peer": name, "target": target, "ratio": ratio, "met": ratio >= target})
-    return found
-
-
-def show(rates: Rates, found: list[dict[str, object]]) -> None:
-    """Print both tables."""
-    for way, row in rates.items():
-        cells = (f"{name} {statistics.median(each):,.0f}" for name, each in row.items() if each)
-        print(f"{way:<14} mails/s: {', '.join(cells)}")
-    for each in found:
-        word = "met" if each["met"] else "MISSED"
-        print(f"{each['way']:<14} {each['ratio']:5.2f} × {each['peer']:<9} (at least {each['target']}) {word}")
 
 
 if __name__ == "__main__":
