@@ -18,7 +18,7 @@ __all__ = ["Layout", "level_named", "read"]
 
 def read(subject: str, text: str) -> Layout:
     """The layout of `text` (lines ended by newline)."""
-    return _at_the_top(text) or _anywhere(subject, text)
+    return documented.stock(text) or _at_the_top(text) or _anywhere(subject, text)
 
 
 TOP = 16

@@ -40,6 +40,31 @@ class _Label(NamedTuple):
     value: str = ""
 
 
+_STOCK = re.compile(
+    r"\n?Message type:(?P<level>[A-Za-z \t]*)\nLocation:(?P<location>.*)\nModule:(?P<module>.*)\n"
+    r"Function:(?P<function>.*)\nTime:(?P<time>.*)\n\nMessage:[ \t]*\n"
+)
+
+
+def stock(text: str) -> Layout | None:
+    """What `read` makes of a text that begins with the format as the guide has it; None for any other."""
+    match = _STOCK.match(text)
+    if match is None:
+        return None
+    level, location, module, function, time = match.groups()
+    return Layout(
+        form=Form.DOCUMENTED,
+        text=text[match.end() :].strip("\n"),
+        fields={
+            "location": location.strip(),
+            "module": module.strip(),
+            "function": function.strip(),
+            "time": time.strip(),
+        },
+        level=level_named(level),
+    )
+
+
 def _label(line: str) -> _Label:
     match = _DOCUMENTED.match(line)
     name = _DOCUMENTED_NAMES.get(match["label"].lower(), "") if match else ""

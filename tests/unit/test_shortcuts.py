@@ -52,7 +52,7 @@ OTHERS = [
     "Nov 22 17:03:11 web-1 shop[47]: Message type: x", "web-1  | Message type:       ERROR", "web-1  | x",
     "Django Version: 5", '{"message": "x"}', "level=error msg=x",
     "  ", "x", "Request: GET /x", "Request id: 7", "[2026-11-22 17:03:11,5] ERROR in a: b", "message type : warn",
-    "[1] x",
+    "[1] x", "Message type: \u00b2: 5", "Message:", "Location:", "Time:   \u2003", "Message type:", "Message:\t",
 ]  # fmt: skip
 
 
@@ -75,6 +75,7 @@ def test_the_first_lines_tell_the_layout_that_all_lines_do(first, others, margin
 
 
 def test_the_first_lines_of_an_ordinary_mail_suffice():
+    assert forms.documented.stock("\n".join(DOCUMENTED))
     assert forms._at_the_top("\n".join([*DOCUMENTED, *["    f(1)"] * 20]))
 
 
