@@ -38,6 +38,8 @@ Rates = dict[str, dict[str, list[float]]]
 WAYS = ("each", "kept", "starttls kept", "starttls each")
 MAILS = {"aiosmtpd": 1500, "postfix": 1500, "protocol": 6000, "durable": 4000, "relay": 4000}
 PLAIN_ONLY = ("postfix",)
+STORM = 20_000
+"""Mails of the storm after which the worker has to catch up."""
 TARGETS = (
     ("each", "aiosmtpd", 4.0),
     ("each", "postfix", 4.0),
@@ -74,6 +76,29 @@ def _measured(options: argparse.Namespace) -> Iterator[Figure]:
         if others:
             ratio = statistics.median(ours / theirs for ours, theirs in zip(rates[way]["relay"], others, strict=True))
             yield judged(f"intake, {way}: the relay to {name}", ratio, "×", least=target)
+    with tempfile.TemporaryDirectory(prefix="storm-") as folder, Relay(Path(folder)) as relay:
+        yield catch_up(relay, int(STORM * options.scale))
+
+
+def catch_up(relay: Relay, mails: int) -> Figure:
+    """How long the worker goes on sorting after the end of a storm at full load, beside the storm's own length."""
+    storm = send(relay.smtp_port, mails, "kept")
+    ended = time.monotonic()
+    while (left := _metric(relay, "relay_spool_unsorted_mails")) or _metric(
+        relay, "relay_mails_received_total"
+    ) < mails:
+        assert time.monotonic() < ended + 10 * storm + 60, f"{left:.0f} mails are left"
+        time.sleep(0.1)
+    after = time.monotonic() - ended
+    return judged(
+        "sorted after a storm's end, by its length", after / storm, "×", most=2, note=f"{storm:.1f} s of storm"
+    )
+
+
+def _metric(relay: Relay, name: str) -> float:
+    """The sum of a metric over its labels."""
+    lines = (line for line in relay.get("/metrics").splitlines() if line.startswith((name + " ", name + "{")))
+    return sum(float(line.rpartition(" ")[2]) for line in lines)
 
 
 @contextlib.contextmanager
