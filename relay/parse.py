@@ -17,7 +17,7 @@ from relay.arguments import without_arguments
 from relay.enclosure import Enclosure
 from relay.forms import Layout, level_named, read
 from relay.kept import kept
-from relay.mail import Mail, one_line
+from relay.mail import OURS, Mail, one_line
 from relay.model import MAX_COUNT, Form, Kept, Level, Record, Report, Situation
 from relay.situations import MAX_REASON, Hint, situation
 from relay.traces import Trace
@@ -26,7 +26,6 @@ CONTENT_NOT_KEPT = "content not kept: there was no room for more than counting t
 
 UNKNOWN_APP = "unknown app"
 
-_OURS = "x-error-mail-"
 _MAX_LABEL = 200
 """Characters of a value that our client put into a header, or that stands behind a label."""
 _MAX_LOCATION = 500
@@ -108,18 +107,13 @@ def _report(mail: Mail, apps: Iterable[App], *, size: int, cut: bool = False) ->
 
 def _told(mail: Mail, layout: Layout, enclosed: Enclosure) -> dict[str, str]:
     """What our client put into its header, else what the text's label says, else what stands in the JSON."""
-    labelled = {
-        name: one_line(value, _MAX_LOCATION if name == "location" else _MAX_LABEL)
-        for name, value in layout.fields.items()
-    }
-    headed = {
-        name.removeprefix(_OURS): mail.head.text(name, _MAX_LABEL)
-        for name in mail.head.fields
-        if name.startswith(_OURS)
-    }
     told = dict(enclosed.fields)
-    for source in (labelled, headed):
-        told.update({name: value for name, value in source.items() if value})
+    for name, value in layout.fields.items():
+        if text := one_line(value, _MAX_LOCATION if name == "location" else _MAX_LABEL):
+            told[name] = text
+    for name in mail.head.ours:
+        if text := mail.head.text(name, _MAX_LABEL):
+            told[name.removeprefix(OURS)] = text
     return told
 
 

@@ -5,25 +5,21 @@ Guarantee: any bytes give a Mail, in time and memory linear in at most `MAX_CONT
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from relay.mail.body import text_of
 from relay.mail.enclosed import enclosed_in
-from relay.mail.head import Head, split
+from relay.mail.head import MAX_HEADER, OURS, Head, split
 from relay.mail.printable import clean, one_line
 from relay.model import CUT_MARKER
 
-__all__ = ["Head", "Mail", "clean", "one_line", "read"]
+__all__ = ["MAX_HEADER", "OURS", "Head", "Mail", "clean", "one_line", "read"]
 
 KEPT_HEAD, KEPT_TAIL = 192 * 1024, 64 * 1024
 MAX_CONTENT = KEPT_HEAD + KEPT_TAIL + 1024
 """Bytes of a mail that are looked at: its ends, where it is larger."""
 MAX_TEXT = 256 * 1024
 """Characters of its text that are kept: likewise."""
-MAX_HEADER = 500
-
-_ADDRESS = re.compile(r"<([^<>\s]{1,320})>|([^\s<>,;\"]{1,64}@[^\s<>,;\"]{1,255})")
 
 
 class Mail(NamedTuple):
@@ -41,11 +37,10 @@ class Mail(NamedTuple):
 def read(content: bytes) -> Mail:
     """Decode a mail. `content` as received, headers first; broken in any way."""
     head, body = split(_ends(content))
-    address = _ADDRESS.search(head.text("from", MAX_HEADER))
     return Mail(
         head=head,
-        subject=head.text("subject", MAX_HEADER),
-        sender=(address[1] or address[2]).lower() if address else "",
+        subject=head.subject,
+        sender=head.sender,
         text=bounded(text_of(head, body)),
         enclosed=enclosed_in(head, body) if "x-error-mail-client" in head.fields else "",
     )

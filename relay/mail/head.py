@@ -19,6 +19,10 @@ MAX_HEAD = 256 * 1024
 """Bytes of a head that are looked at."""
 MAX_FIELD = 8 * 1024
 """Bytes of one field, folded lines and all."""
+MAX_HEADER = 500
+"""Characters of a field's text."""
+OURS = "x-error-mail-"
+"""What the names of our client's fields begin with."""
 
 _FIRST = re.compile(rb"[!-9;-~]{1,200}[ \t]{0,10}:")
 _MBOX = re.compile(rb">?From [^\n]{0,1000}\n")
@@ -31,44 +35,38 @@ _NEXT = re.compile(rb"\n(?![ \t])")
 _ENCODED = re.compile(r"=\?([\w.:+-]{1,40})(?:\*[\w-]{0,20})?\?([bBqQ])\?([^?]{0,2000})\?=")
 _BETWEEN = re.compile(r"(?<=\?=)\s{1,100}(?==\?)")
 _HEX_PAIR = re.compile(r"=([0-9A-Fa-f]{2})")
+_ADDRESS = re.compile(r"<([^<>\s]{1,320})>|([^\s<>,;\"]{1,64}@[^\s<>,;\"]{1,255})")
 _PARAMETER = re.compile(rb";[ \t\r\n]*([\w-]{1,40})\*?[ \t]*=[ \t]*(?:\"([^\"]{0,500})\"?|([^;\s]{1,500}))")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The raw fields by name in lower case; the first of each counts."""
+    """What a head says. All but the texts of most fields is made at once, since a head is kept."""
 
     fields: dict[str, bytes] = field(default_factory=dict)
+    """Raw, by name in lower case; the first of each counts."""
+    ours: tuple[str, ...] = ()
+    """The names of those that our client sends."""
+    subject: str = ""
+    """On one line of at most `MAX_HEADER` characters."""
+    sender: str = ""
+    """The address in From, lower case; "" where there is none."""
+    kind: str = "text/plain"
+    """The media type in lower case, e.g. `text/html`; "text/plain" where there is none (RFC 2045, section 5.2)."""
+    encoding: str = ""
+    """The transfer encoding in lower case; "" where there is none."""
+    attached: bool = False
+    """True where the part is meant to be saved and not to be read (RFC 2183)."""
+    parameters: dict[bytes, bytes] = field(default_factory=dict)
+    """Those of the media type by name in lower case, e.g. `boundary`; the first of each counts."""
 
     def text(self, name: str, limit: int) -> str:
         """The field on one line of at most `limit` characters, encoded words decoded (RFC 2047); "" if missing."""
-        raw = self.fields.get(name)
-        if not raw:
-            return ""
-        return _kept_text(raw, limit) if len(raw) <= MAX_KEPT else _text(raw, limit)
-
-    @property
-    def kind(self) -> str:
-        """The media type in lower case, e.g. `text/html`; "text/plain" where there is none (RFC 2045, section 5.2)."""
-        value = self.fields.get("content-type", b"").partition(b";")[0].strip().lower()[:100]
-        return value.decode("ascii", "replace") or "text/plain"
-
-    @property
-    def encoding(self) -> str:
-        """The transfer encoding in lower case; "" where there is none."""
-        return self.fields.get("content-transfer-encoding", b"").strip().lower()[:40].decode("ascii", "replace")
-
-    @property
-    def attached(self) -> bool:
-        """True where the part is meant to be saved and not to be read (RFC 2183)."""
-        return self.fields.get("content-disposition", b"").lstrip()[:10].lower() == b"attachment"
+        return _text_of(self.fields.get(name), limit)
 
     def parameter(self, name: bytes) -> bytes:
         """A parameter of the media type, e.g. `boundary`; b"" where there is none."""
-        for match in _PARAMETER.finditer(self.fields.get("content-type", b"")[:1000]):
-            if match[1].lower() == name:
-                return match[2] if match[2] is not None else match[3]
-        return b""
+        return self.parameters.get(name, b"")
 
 
 def split(content: bytes) -> tuple[Head, bytes]:
@@ -94,14 +92,33 @@ def _parted(content: bytes) -> tuple[bytes, bytes]:
 
 MAX_KEPT_HEAD = 2_000
 """Bytes of a head that is kept."""
-MAX_KEPT_HEADS = 200_000
+MAX_KEPT_HEADS = 300_000
 """Bytes of all that are kept, with their fields."""
 
 
-@kept(size=MAX_KEPT_HEADS, largest=MAX_KEPT_HEAD, times=3)
+@kept(size=MAX_KEPT_HEADS, largest=MAX_KEPT_HEAD, times=5)
 def _head(head: bytes) -> Head:
     """The head that begins a mail; kept, since nothing but the second of its date differs in an app's mails."""
-    return Head(fields=_fields(head))
+    fields = _fields(head)
+    content_type = fields.get("content-type", b"")
+    address = _ADDRESS.search(_text_of(fields.get("from"), MAX_HEADER))
+    return Head(
+        fields=fields,
+        ours=tuple(name for name in fields if name.startswith(OURS)),
+        subject=_text_of(fields.get("subject"), MAX_HEADER),
+        sender=(address[1] or address[2]).lower() if address else "",
+        kind=content_type.partition(b";")[0].strip().lower()[:100].decode("ascii", "replace") or "text/plain",
+        encoding=fields.get("content-transfer-encoding", b"").strip().lower()[:40].decode("ascii", "replace"),
+        attached=fields.get("content-disposition", b"").lstrip()[:10].lower() == b"attachment",
+        parameters=_parameters(content_type[:1000]) if content_type else {},
+    )
+
+
+def _parameters(content_type: bytes) -> dict[bytes, bytes]:
+    found: dict[bytes, bytes] = {}
+    for match in _PARAMETER.finditer(content_type):
+        found.setdefault(match[1].lower(), match[2] if match[2] is not None else match[3])
+    return found
 
 
 def _fields(head: bytes) -> dict[str, bytes]:
@@ -118,6 +135,12 @@ def _fields(head: bytes) -> dict[str, bytes]:
 
 MAX_KEPT = 200
 """Bytes of a field whose text is kept in memory; with the number of fields this bounds it."""
+
+
+def _text_of(raw: bytes | None, limit: int) -> str:
+    if not raw:
+        return ""
+    return _kept_text(raw, limit) if len(raw) <= MAX_KEPT else _text(raw, limit)
 
 
 @lru_cache(maxsize=1_024)
