@@ -45,6 +45,8 @@ class Layout:
 
 def level_named(name: str) -> Level | None:
     """The level of that name in any case, or of that number, e.g. `Error`, `warn`, `40`; None for any other text."""
+    if not name:
+        return None  # most mails say it once, in one of the places that are asked
     name = name.strip().upper()
     if name.isascii() and name.isdigit() and len(name) <= 2:
         return Level(max(10, min(50, int(name) // 10 * 10)))

@@ -61,7 +61,8 @@ def situation(trace: Trace | None, message: str) -> Hint | None:
 
 
 def _shown(type_: str, message: str, frames: Sequence[Frame]) -> Hint | None:
-    text = _DRIVER.sub("", message[:_FIRST_LINE], count=1)
+    driver = _DRIVER.match(message)
+    text = message[driver.end() if driver else 0 : _FIRST_LINE]
     said = [(row, phrase) for row in symptoms_of(type_) if (phrase := row.phrase(text)) is not None]
     if not said:
         return None

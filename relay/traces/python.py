@@ -268,8 +268,9 @@ class _Reader:
 
 
 def _error(type_: str, message: str, frames: Stack, *, member: bool = False) -> Error:
-    for qualifier in _QUALIFIERS:
-        type_ = type_.removeprefix(qualifier)
+    if type_.startswith(_QUALIFIERS):
+        for qualifier in _QUALIFIERS:
+            type_ = type_.removeprefix(qualifier)
     return Error(type=type_, message=message, frames=frames, member=member)
 
 
