@@ -10,9 +10,10 @@ that are the same each time; a rule too few splits one error into as many as it 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
+
+from relay import replacements
 
 
 class Rule(NamedTuple):
@@ -53,7 +54,7 @@ def any_case(patterns: Iterable[str]) -> str:
 _STANDARDS = any_case((
     r"utf[-_]?\d{1,2}(?:[-_]?(?:le|be|sig)|mb[34])?", r"iso[-_]?\d{4,5}(?:[-_]\d{1,2})?", r"latin[-_]?\d",
     r"cp[-_]?(?:125\d|437|65001|7[37]\d|8[5-7]\d|9(?:32|36|49|50))", r"windows[-_]125\d", r"uint\d{1,3}", r"int\d{1,3}",
-    r"float\d{1,3}", "bool8", r"complex\d{2,3}", r"sha[-_]?\d{1,3}(?:[-_]\d{3})?", "md[245]",
+    r"float\d{1,3}", "bool8", r"complex\d{2,3}", r"sha[-_]?\d{1,3}(?:[-_]\d{3})?", "md[245](?! :)",
     r"base[-_]?(?:16|32|58|64|85)", "blake2[bs]", "ed25519", "x86(?:[-_]64)?", "amd64", "arm64", "aarch64",
     r"http/?[123](?:\.\d)?", "h[23]", r"tls(?:v|/)?1(?:\.\d)?", "sslv?[23]", "ipv?[46]", "oauth[12]?", "saml2",
     r"x\.?509", r"pkcs#?\d{1,2}", r"rfc ?\d{3,4}", "sqlite3", "psycopg[23]?", "urllib[23]", "python[23]", "boto3", "s3",
@@ -70,11 +71,13 @@ _VENDOR_CODE = (
     r"(?:(?:ORA|TNS|PLS|SP2|CVE|RFC|ERR|SQLSTATE\[|WinError)[-_ ]?|KB|E|CS|TS)\d{3,6}(?:-\d{4,7})?(?!\w|-\w)\]?"
 )
 _SMTP_CODE = r"[245]\d\d[ -][245]\.\d{1,3}\.\d{1,3}(?![\w.])"
-_DRIVER_CODE = r"\((?=\d{4}, [\"'b])\d{4}"
+_DRIVER_CODE = r"(?<![Ss] )\((?=\d{4}, [\"'b])\d{4}"
 _NAME_IN_CODE = (
-    r"(?:attributes?|arguments?:?|parameter|module|named?|codec|column|table|relation|field|method|function:?|class|type"
+    r"(?:attributes?|arguments?:?|parameter|module|named?|codec|column|table|relation|field|method|function:?|[Cc]lass"
+    r"|[Ii]nterface|[Tt]rait|[Ee]num|type"
     r"|option|encoding|operator|keyword|constraint|index|property|symbol|variable|constant|label|reading|setting|command"
-    r"|event|result) (?:'[A-Za-z_.:-]{1,60}'|\"[A-Za-z_.:-]{1,60}\"|`[A-Za-z_.:-]{1,60}`)"
+    r"|event|result|for key)"
+    r" (?:'[A-Za-z_.:-]{1,60}'|\"[A-Za-z_.:\\-]{1,60}\"(?:\.\"[A-Za-z_]{1,60}\"){0,3}|`[A-Za-z_.:-]{1,60}`)"
 )
 _TYPE_IN_QUOTES = (
     r"'(?:NoneType|str|int|float|bool|bytes|bytearray|list|tuple|dict|set|frozenset|object|type|function|method|module"
@@ -88,10 +91,20 @@ _MONTHS = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.?"
 _DAYS = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}"
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?[AaPp]\.?[Mm]\b\.?)?"
 _ZONE = r"(?: ?(?:Z|UTC|GMT|[A-Z]{2,3}T)\b)?(?: ?[+-]\d\d:?\d\d\b)?(?: \([A-Z][A-Za-z ]{2,40}\))?"
-_ISO = rf"\d{{4}}(?:-\d\d-|/\d\d/|\.\d\d\.)\d\d(?:(?:[T ]|, ?)\d\d:?\d\d(?::?\d\d(?:[.,]\d{{1,9}})?)?{_ZONE})?(?!\d)"
+_LOGGED_BY = r"(?: [\w.-]{1,80}(?= [\w./@-]{1,60}\[\d{1,10}\]: ))?"
+"""The machine, where the line of a log goes on with a program and its process: `web-1 systemd[1]: `."""
+_ISO = (
+    rf"\d{{4}}(?:-\d\d-|/\d\d/|\.\d\d\.)\d\d(?:(?:[T ]|, ?)\d\d:?\d\d(?::?\d\d(?:[.,]\d{{1,9}})?)?{_ZONE})?(?!\d)"
+    f"{_LOGGED_BY}"
+)
+_DAY_AND_ISO = rf"{_DAYS},? {_ISO}"
+_MONTH_BETWEEN = rf"\d{{4}}-{_MONTHS}-\d\d(?:[ T]{_CLOCK}{_ZONE})?(?!\w)|\d{{1,2}}-{_MONTHS} {_CLOCK}(?![\w:])"
 _DAY_MONTH_YEAR = rf"[0-3]?\d(?:-[01]?\d-|/[01]?\d/|\.[01]?\d\.)(?:19|20)?\d\d(?:,? {_CLOCK})?(?!\w|[-/.]\w)"
-_DAY_FIRST = rf"(?:{_DAYS},? )?\d{{1,2}}[ -]{_MONTHS}[ -]\d{{4}}(?:,?[ T:]{_CLOCK}{_ZONE})?"
-_MONTH_FIRST = rf"(?:{_DAYS},? )?{_MONTHS} {{1,2}}\d{{1,2}}(?:,? \d{{4}})?(?:,? {_CLOCK}{_ZONE})?(?: \d{{4}})?(?![\d:])"
+_DAY_FIRST = rf"(?:{_DAYS},? )?\d{{1,2}}[ -]{_MONTHS}[ -]\d{{4}}(?:,?(?:[ T:]|::){_CLOCK}{_ZONE})?"
+_MONTH_FIRST = (
+    rf"(?:{_DAYS},? )?{_MONTHS} {{1,2}}\d{{1,2}}(?:,? \d{{4}})?(?:,? {_CLOCK}{_ZONE})?(?: \d{{4}})?(?![\d:])"
+    f"{_LOGGED_BY}"
+)
 _COMPACT_TIME = r"(?:19|20)\d\d[01]\d[0-3]\d(?:[T_-]?[0-2]\d[0-5]\d(?:[0-5]\d)?Z?)?(?!\w)"
 _DURATION = (
     r"(?:\d{1,4} days?, )?\d{1,3}:\d\d:\d\d(?:\.\d{1,6})?(?![\w:])"
@@ -113,6 +126,7 @@ _TRACE_ID = rf"(?:{_HEX}{{1,32}}-){{1,4}}{_HEX}{{16,64}}(?:-{_HEX}{{1,16}}){{0,2
 _ADDRESS = r"0[xX][0-9a-fA-F]{1,64}(?!\w)"
 _IPV4 = r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?:/\d{1,2})?(?::\d{1,5})?(?!\w|\.\w)"
 _IPV4_END = r"\d{1,3}(?:\.\d{1,3}){3}"
+_PEER = rf"(?=[\w.@-]{{1,60}}/\d)[A-Za-z][\w.@-]{{0,60}}/{_IPV4}"
 _IPV6 = rf"(?:{_HEX}{{1,4}}:{{1,2}}){{2,7}}(?:{_HEX}{{1,4}}|{_IPV4_END})?(?:%\w{{1,15}})?(?:/\d{{1,3}})?(?![\w:])"
 _IPV6_SHORT = rf"::(?:{_HEX}{{1,4}}:){{0,6}}(?:{_IPV4_END}|{_HEX}{{1,4}})(?![\w:])"
 _MAC = rf"(?:(?:{_HEX}{{2}}:){{5}}|(?:{_HEX}{{2}}-){{5}}){_HEX}{{2}}(?!\w)"
@@ -130,7 +144,17 @@ _NUMBERED_HOST = (
     r"(?=[A-Za-z.-]{0,200}\d)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){2,10}"
     r"[a-z]{2,10}(?::\d{1,5})?(?![\w-]|\.\w)"
 )
+_NUMBERED_MACHINE = (
+    r"(?=[a-z-]{1,80}\d)(?:(?<= on )|(?<= host )|(?<= server )|(?<= node )|(?<= machine )|(?<= from )|(?<=\[))"
+    r"[a-z]{1,20}(?:-[a-z]{1,20}){0,3}-\d{1,4}(?![\w.-])"
+)
+_MACHINE = (
+    r"(?:Host(?:[ _-]?[Nn]ame)?|HOST|Server|Node|Machine|Computer"
+    r"|(?<![^\n \t]. )(?<![^\n \t] )(?:host(?:[ _-]?name)?|server|node|machine|computer)) {0,8}:[ \t]{1,20}"
+    r"[A-Za-z0-9][\w.-]{0,80}(?=[ \t]{0,20}(?:\n|\Z))"
+)
 _UNIX_PATH = r"~?(?:/[\w.@+~%=:,-]{1,200}){2,40}/?(?<![.,:])"
+_CODE = r"~?(?:/[\w.@+~%=:,-]{1,200}){1,40}\.(?:pm|pl|cgi|psgi|swift)(?=,? line \d)"
 _WINDOWS_PATH = r"[A-Za-z]:[\\/](?:[\w.@+~%$ -]{1,120}[\\/]){0,30}[\w.@+~%$-]{0,120}"
 _SHARE_PATH = r"\\\\[\w.-]{1,80}(?:\\[\w.@+~%$ -]{1,120}){1,30}"
 
@@ -154,6 +178,11 @@ _REQUEST_LINE = (
     r"\"(?:GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|CONNECT|TRACE) [^\"\s]{1,2000}"
     r"(?: HTTP/[\d.]{1,3}\"(?: (?:status:? ?)?[1-5]\d\d(?!\S))?|\")"
 )
+_JSON_EXCERPT = r"(?:\.{3})?\"[^\n]{0,60}?\"(?:\.{3})? is not valid JSON"
+_TOLD = (
+    r"(?:err|error|msg|message|reason|cause)(?:=|: )\"(?=[^\"\n]{1,500} )"
+    r"[^\"\\\n]{0,500}+(?:\\.[^\"\\\n]{0,500}+){0,50}\""
+)
 _QUOTED = (
     r"'(?:[^'\\\n]{0,1000}+'|(?:[^'\\\n]|\\.){0,1000}')(?![A-Za-z0-9])"
     r"|\"(?:[^\"\\\n]{0,1000}+\"|(?:[^\"\\\n]|\\.){0,1000}\")|`[^`\n]{0,200}`"
@@ -161,7 +190,8 @@ _QUOTED = (
 )
 _REPR = r"<[A-Z][\w.]{0,80}:? [^<>\n]{1,300}>"
 _ASSIGNED = (
-    r"[A-Za-z_][\w.-]{0,60}=(?!=)(?:<[^<>\s]{0,200}>|'[^'\n]{0,500}'|\"[^\"\n]{0,500}\"|[^\s,;&'\"()\[\]{}<>=]{0,500})"
+    r"[A-Za-z_][\w.-]{0,60}=(?!=)(?:<[^<>\s]{0,200}>|'[^'\n]{0,500}'"
+    r"|\"[^\"\\\n]{0,500}+(?:\\.[^\"\\\n]{0,500}+){0,50}\"|[^\s,;&'\"()\[\]{}<>=]{0,500})"
 )
 _IN_PARENTHESES = (
     r"[(\uff08](?:[a-z]{2,20} [A-Z0-9][\w.-]{0,40}|(?:[a-z]{2,20} )?by [\w.-]{2,40}"
@@ -177,7 +207,7 @@ _NO_NAME = (
     r"|exists|timed|closed|disconnected|created|deleted|only)\b)"
 )
 _LOGIN = (
-    rf"(?:user|User|username|login|customer|Customer|client|employee|member|owner|author|Author) {_NO_NAME}"
+    rf"(?:user|User|username|login|customer|Customer|client|tenant|employee|member|owner|author|Author) {_NO_NAME}"
     r"[a-zß-ÿ][a-z0-9ß-ÿ._-]{1,40}(?![\w@:/=]|\((?!uid=))"
 )
 _NO_HANDLE = (
@@ -203,79 +233,21 @@ _PHRASES = (
 """How HTTP spells its status (RFC 9110, section 15): two capital letters, but nobody's name."""
 _FULL_NAME = r"[A-ZÀ-Þ][a-zß-ÿ']{1,30} [A-ZÀ-Þ][a-zß-ÿ']{1,30}"
 _PERSON = (
-    r"(?=[a-zàü]{1,8} [A-ZÀ-Þ])"
-    r"(?:by|for|from|to|of|with|and|customer|user|von|für|an|mit|de|à|por|para|pour|di|da)"
+    r"(?=[A-Za-zàü]{1,9}:? [A-ZÀ-Þ])"
+    r"(?:by|for|from|to|of|with|and|customer|user|von|für|an|mit|de|à|por|para|pour|di|da|ask|contact|van|klant"
+    r"|cliente|(?:Author|Customer|Contact|Owner|Sender|Recipient|Patient|Reporter|Assignee|Committer|Guest):)"
     rf" (?!{_PHRASES}){_FULL_NAME}(?![\w:])"
 )
 _PEOPLE = rf"\((?!{_PHRASES}){_FULL_NAME}(?:, {_FULL_NAME}){{0,50}}\)"
 
+_GREETED = (
+    r"(?:Hi|Hello|Hey|Dear|Hallo|Liebe|Lieber|Bonjour|Salut|Hola|Ciao) [A-ZÀ-Þ][\w'-]{1,30}(?: [A-ZÀ-Þ][\w'-]{1,30})?"
+    r"(?=[,!])"
+)
+
 # --- Words with digits ------------------------------------------------------------------------------------------------
 
 _WORD = r"[A-Za-z0-9_]{1,128}(?:[-.#][A-Za-z0-9_]{1,128}){0,12}"
-_TICKET = re.compile(r"^[A-Z]{2,6}-\d{3,}$")
-_PIECES = re.compile(r"([-.#_]+)")
-_SERIAL = re.compile(r"^[A-Z0-9]{6,}$|^[0-9a-fA-F]{7,}$")
-_NUMBERED = re.compile(r"^([A-Za-z]{1,20})\d+$")
-_CHANGES = re.compile(r"(?<=\d)(?=[A-Za-z])|(?<=[A-Za-z])(?=\d)")
-_DIGITS = re.compile(r"\d+")
-
-
-def _word(found: str) -> str:
-    """`events-27` gives `events-<number>`, `k9Mtd2gDcgG` gives `<id>`: piece by piece, the constant ones stay."""
-    if not _DIGITS.search(found):
-        return found
-    return "<id>" if _TICKET.match(found) else "".join(map(_piece, _PIECES.split(found)))
-
-
-def _piece(piece: str) -> str:
-    if not _DIGITS.search(piece):
-        return piece
-    if piece.isdigit():
-        return "<number>"
-    if _SERIAL.match(piece):
-        return "<id>"
-    if match := _NUMBERED.match(piece):
-        return match[1] + "<number>"
-    if len(piece) >= 12 or len(_CHANGES.findall(piece)) > 1:
-        return "<id>"
-    return _DIGITS.sub("<number>", piece)
-
-
-def _after_noun(found: str) -> str:
-    return found.partition(" ")[0] + " <name>"
-
-
-def _after_key(found: str) -> str:
-    """The first words, and of a constant its class."""
-    return "Key <value> " if found.startswith("Key") else found.rpartition(".")[0] + ".<value>"
-
-
-def _before_dashes(found: str) -> str:
-    return found.rsplit("-", 2)[0] + "-<id>"
-
-
-def _device(found: str) -> str:
-    return found.partition(" ")[0] + " <id>" if " " in found else "<id>"
-
-
-def _after_equals(found: str) -> str:
-    return found.partition("=")[0] + "=<value>"
-
-
-def _after_method(found: str) -> str:
-    """The method, and behind a request as access logs have it, its status where the server itself failed."""
-    method, _, rest = found[1:].partition(" ")
-    status = rest.rpartition('"')[2][-3:]
-    return f"{method} <url>" + (f" {status}" if status.startswith("5") else " <number>" if status else "")
-
-
-def _after_class(found: str) -> str:
-    return re.split("[: ]", found, maxsplit=1)[0] + " <value>>"
-
-
-def _last_in_parentheses(found: str) -> str:
-    return found.rpartition(" ")[0] + " <value>" + found[-1]
-
 
 RULES: tuple[Rule, ...] = (
     Rule("standard", "", "L", _STANDARDS, "names of standards tell errors apart: utf-8 is not latin-1"),
@@ -287,11 +259,14 @@ RULES: tuple[Rule, ...] = (
     Rule("email", "email", "dlm", _EMAIL, "somebody's address; a Message-ID looks alike"),
     Rule("uuid", "uuid", "dl", _UUID, "made anew each time (RFC 9562)"),
     Rule("trace id", "trace", "d", _TRACE_ID, "a request's id, as in W3C traceparent or AWS X-Ray"),
+    Rule("day and iso time", "time", "L", _DAY_AND_ISO, "Tue 2025-06-24 08:15:00 UTC, as systemd has it"),
+    Rule("month between", "time", "d", _MONTH_BETWEEN, "2025-Feb-07; 07-Feb 08:15"),
     Rule("iso time", "time", "d", _ISO, "ISO 8601 and its kin"),
     Rule("day/month/year", "time", "d", _DAY_MONTH_YEAR, "27/11/2025"),
     Rule("day first", "time", "DL", _DAY_FIRST, "Thu, 07 Mar 2024 08:15:00 +0100 (RFC 5322)"),
     Rule("month first", "time", "L", _MONTH_FIRST, "Mar 07, 2024; Thu Mar  7 08:15:00 2024 (ctime)"),
     Rule("ipv4", "ip", "d", _IPV4, "an address, maybe with its port"),
+    Rule("peer", "ip", "l", _PEER, "a name and its address, as OpenVPN and Java write them"),
     Rule("mac", "mac", "dl", _MAC, "a network card's address"),
     Rule("duration", "duration", "D", _DURATION, "12ms, 0:00:13.5, 1h30m"),
     Rule("clock", "time", "d", _CLOCK + r"(?![\w:])", "a time of day"),
@@ -304,11 +279,35 @@ RULES: tuple[Rule, ...] = (
     Rule("numbered host", "host", "dl", _NUMBERED_HOST, "three parts and a number in it, whatever the domain"),
     Rule("windows path", "path", "l", _WINDOWS_PATH, "where it is installed, or whose file it is"),
     Rule("share", "path", "m", _SHARE_PATH, "a file on a share"),
+    Rule(
+        "code",
+        "path",
+        "m",
+        _CODE,
+        "at /srv/shop/Cart.pm line 7: the file says which error it is",
+        replacements.last_part,
+    ),
     Rule("path", "path", "m", _UNIX_PATH, "where it is installed, or whose file it is"),
     Rule("file", "path", "dl", _FILE, "a document, whoever named it; a program's own files stay"),
-    Rule("pod", "id", "l", _POD, "web-7d4b9c6f88-x2x5m: Kubernetes names a pod after its deployment", _before_dashes),
-    Rule("disk", "id", "L", _DISK, "sda1: the kernel names disks in the order it finds them", _device),
-    Rule("key", "value", "L", _KEY, "Kotlin and Java write the key that they did not find without quotes", _after_key),
+    Rule(
+        "pod",
+        "id",
+        "l",
+        _POD,
+        "web-7d4b9c6f88-x2x5m: Kubernetes names a pod after its deployment",
+        replacements.before_dashes,
+    ),
+    Rule("numbered machine", "host", "l", _NUMBERED_MACHINE, "on web-12: another machine, maybe of another kind"),
+    Rule("machine", "host", "L", _MACHINE, "Host: mars, as reports say whom they are about", replacements.after_colon),
+    Rule("disk", "id", "L", _DISK, "sda1: the kernel names disks in the order it finds them", replacements.device),
+    Rule(
+        "key",
+        "value",
+        "L",
+        _KEY,
+        "Kotlin and Java write the key that they did not find without quotes",
+        replacements.after_key,
+    ),
     Rule("size", "size", "D", _SIZE, "5 MB"),
     Rule("amount of time", "duration", "D", _AMOUNT_OF_TIME, "3.2 seconds, 11 days"),
     Rule("number", "number", "D", _NUMBER, "ids, amounts, counts"),
@@ -316,16 +315,52 @@ RULES: tuple[Rule, ...] = (
     Rule("type in quotes", "", "m", _TYPE_IN_QUOTES, "'NoneType' object: the type is the finding"),
     Rule("call in quotes", "", "m", _CALL_IN_QUOTES, '"Map.get(Object)" stands in the code, too'),
     Rule(
-        "request line", "url", "m", _REQUEST_LINE, "a line of an access log: the method stays, and a 5xx", _after_method
+        "request line",
+        "url",
+        "m",
+        _REQUEST_LINE,
+        "a line of an access log: the method stays, and a 5xx",
+        replacements.after_method,
     ),
-    Rule("quoted", "text", "m", _QUOTED, "what somebody typed or a file held"),
-    Rule("quoted bytes", "text", "l", rf"[bBrRuU]{{1,2}}(?:{_QUOTED})", "the same as Python prints bytes"),
-    Rule("object", "value", "m", _REPR, "<Order: Order 17>: an object as it names itself", _after_class),
-    Rule("assigned", "value", "l", _ASSIGNED, "key=value: the key stays", _after_equals),
-    Rule("login", "name", "L", _LOGIN, "user ada: the noun gives it away", _after_noun),
-    Rule("handle", "name", "L", _HANDLE, "by ada.lovelace", _after_noun),
-    Rule("person", "name", "L", _PERSON, "for Ada Lovelace", _after_noun),
+    Rule(
+        "json excerpt",
+        "text",
+        "m",
+        _JSON_EXCERPT,
+        "V8 shows what it could not read, with all its quotes",
+        replacements.not_json,
+    ),
+    Rule("quoted", "text", "m", _QUOTED, "what somebody typed or a file held", replacements.statement),
+    Rule(
+        "quoted bytes",
+        "text",
+        "l",
+        rf"[bBrRuU]{{1,2}}(?:{_QUOTED})",
+        "the same as Python prints bytes",
+        replacements.statement,
+    ),
+    Rule(
+        "told",
+        "text",
+        "L",
+        _TOLD,
+        'err="no such table", kind: Other, error: "no such table": what went wrong',
+        replacements.words_told,
+    ),
+    Rule("object", "value", "m", _REPR, "<Order: Order 17>: an object as it names itself", replacements.after_class),
+    Rule("assigned", "value", "l", _ASSIGNED, "key=value: the key stays", replacements.after_equals),
+    Rule("login", "name", "L", _LOGIN, "user ada: the noun gives it away", replacements.after_noun),
+    Rule("handle", "name", "L", _HANDLE, "by ada.lovelace", replacements.after_noun),
+    Rule("person", "name", "L", _PERSON, "for Ada Lovelace", replacements.after_noun),
+    Rule("greeted", "name", "L", _GREETED, "Dear Ada, as mails to people begin", replacements.after_noun),
     Rule("people", "name", "m", _PEOPLE, "(Ada Lovelace, Grace Hopper)"),
-    Rule("in parentheses", "value", "m", _IN_PARENTHESES, "(carrier DHL), (asked by ada)", _last_in_parentheses),
-    Rule("word", "id", "dl", _WORD, "a word with digits in it", _word),
+    Rule(
+        "in parentheses",
+        "value",
+        "m",
+        _IN_PARENTHESES,
+        "(carrier DHL), (asked by ada)",
+        replacements.last_in_parentheses,
+    ),
+    Rule("word", "id", "dl", _WORD, "a word with digits in it", replacements.word),
 )

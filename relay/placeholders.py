@@ -45,6 +45,7 @@ _OPENERS = """
 user username login customer client employee member owner author by for from to of with and error http status exit
 exited player guest patient student driver tenant operator seller buyer agent reader subscriber von für durch an mit
 de por para pour par di da benutzer nutzer kunde usuario utente cliente utilisateur dev device disk drive key enum
+host server node machine computer tenant
 """
 _PLAIN_WORDS = rf"(?:(?!{any_case(_OPENERS.split())}\b)[A-Za-z]{{1,40}}+[,:]? (?=[a-z]))+"
 """Words before other words, where no rule can begin: they stay, and are passed by together.
@@ -120,7 +121,7 @@ def parameterise(text: str) -> Template:
 
 # --- Structures: JSON, lists, dicts -----------------------------------------------------------------------------------
 
-_STRUCTURE = re.compile(r"[\[{](?<![\w/].)[ \n]{0,4}(?=[\"'\[{\]}<(0-9-])")
+_STRUCTURE = re.compile(r"[\[{](?<![\w/].)[ \n]{0,4}(?=[\"'\]}<(0-9-]|[\[{][ \n]{0,4}[\"'\[{\]}<(0-9-])")
 """It looks back from behind its bracket, since a pattern that begins with few letters is found fastest."""
 _BRACKET = re.compile(r"[\[\]{}\"'\\]")
 _CUT_OFF = re.compile(r"\{[ \n]{0,4}[\"']|\[[ \n]{0,4}\{")
@@ -134,10 +135,24 @@ def _without_structures(text: str, found: list[tuple[str, str]]) -> str:
         end = _end_of_structure(text, match.start())
         if end < 0:
             break
-        pieces += (text[done : match.start()], "<data>")
-        found.append(("data", text[match.start() : end]))
+        data = text[match.start() : end]
+        pieces += (text[done : match.start()], "<data>", _told_in(data))
+        found.append(("data", data))
         done = end
     return "".join(pieces) + text[done:] if pieces else text
+
+
+_TOLD = re.compile(
+    r"[\"'](?:msg|message|error|errmsg|error_message|error_description|reason)[\"'] ?: ?"
+    r"(?:\"(?P<double>[^\"\\\n]{2,300})|'(?P<single>[^'\\\n]{2,300}))"
+)
+"""What went wrong, as answers of services and the results of tools name it among their data."""
+
+
+def _told_in(data: str) -> str:
+    match = _TOLD.search(data, 0, 4_000)
+    words = (match["double"] or match["single"]) if match else ""
+    return f" {words}" if " " in words else ""
 
 
 def _end_of_structure(text: str, start: int) -> int:
@@ -171,8 +186,21 @@ _ELIDED = re.compile(r"(?:\.\.\.|…)?\*(?:\.\.\.|…)")
 _RUN = re.compile(r"[-+#~]?\*(?:[ ,;:/|.+&=@-]{0,3}\*)*")
 _ENCLOSED = re.compile(r"\(\*\)|(?<= )\(\)|\[\*\]|\{\*\}|<\*>|'\*'|\"\*\"")
 _PLURAL = re.compile(r"\* ([a-z-]{2,30}?)(?:\(s\)|(?<![sui])s)(?![a-z])")
+_AGREES = re.compile(r"(\* (?:[a-z-]{2,30} ){1,2})(?:were|was|are|is|have|has)(?![a-z])")
+_PLURAL_BEHIND = re.compile(r"\* ([a-z-]{2,30} [a-z-]{2,30}?)(?:\(s\)|(?<![sui])s)(?![a-z])")
+"""`3 rows were lost`, `3 failed jobs`: the verb, and a noun behind another word, go with the number."""
+_ROW = re.compile(
+    r"^[ \t]*+(?!\S++:[ \t])\S++(?: \S++)*+(?:(?: {2,}|[ ]?\t[ \t]*)(?<=[ \t])\S++(?: \S++)*+){2,}+[ \t]*$",
+    re.MULTILINE,
+)
+"""A line of a table: three cells or more, with more than a blank between them."""
 _REPEATED = re.compile(r"(?<!\S)(\S{0,40}\*\S{0,40})(?:[ ,]{1,2}\1)+(?!\S)")
 _SPACE = re.compile(r"[ \t]+")
+
+
+def _row(found: re.Match[str]) -> str:
+    """Rows with data are as many as there are things to tell of, each under its name; what has none is the heading."""
+    return "*" if "*" in found[0] else found[0]
 
 
 @lru_cache(maxsize=MAX_KEYS)
@@ -183,10 +211,14 @@ def _kept_key(typed: str) -> str:
 def _key(typed: str) -> str:
     """Untyped, since one error may write a host here and an address there; runs of data as one."""
     typed = _BESIDE_MASK.sub("*", typed) if "[masked]" in typed else typed
-    key = _ELIDED.sub("*", _SPACE.sub(" ", _PLACEHOLDER.sub("*", typed)))
+    key = _PLACEHOLDER.sub("*", typed)
+    if "\n" in key:
+        key = _ROW.sub(_row, key)
+    key = _ELIDED.sub("*", _SPACE.sub(" ", key))
     for _ in range(3):
         key = _ENCLOSED.sub("*", _RUN.sub("*", key))
-    key = _PLURAL.sub(r"* \1", _REPEATED.sub(r"\1", key))
+    key = _AGREES.sub(r"\1be", _PLURAL.sub(r"* \1", _REPEATED.sub(r"\1", key)))
+    key = _PLURAL_BEHIND.sub(r"* \1", key)
     lines = dict.fromkeys(line.strip() for line in key.split("\n"))
     lines.pop("", None)
     return "\n".join(list(lines)[:MAX_LINES])[:MAX_TEMPLATE]

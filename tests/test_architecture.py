@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[1]
 
 LEAVES = {"model", "errors", "clock", "paths", "failpoint", "kept", "linear"}
 FLOW = (
-    "traces", "mail", "forms", "situations", "patterns", "placeholders", "arguments", "enclosure", "parse", "redact",
-    "fingerprint",
+    "traces", "mail", "forms", "situations", "replacements", "patterns", "placeholders", "arguments", "enclosure",
+    "parse", "redact", "fingerprint",
     "versions", "anatomy", "rules", "comparison", "regrouping", "routing",
     "wording", "advice", "retry", "schedule", "entries", "correlation", "turns", "budget",
     "notes", "item", "highlight", "page", "specimen", "mime", "render",

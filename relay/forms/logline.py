@@ -39,8 +39,10 @@ _SHORT = (
     r"(?:(?P<logger>[A-Za-z_]\w{0,60}(?:\.\w{1,60}){1,9}): )?"
 )
 """ERROR logger.name: message; ERROR Message. In capitals only, since `Error: …` is how messages themselves begin."""
+_GLOG = r"(?P<level>[IWEF])\d{4} (?P<time>\d\d:\d\d:\d\d\.\d{1,9}) +\d{1,9} (?P<location>[\w./-]{1,200}:\d{1,9})\] "
+"""E1122 17:03:11.123456       1 controller.go:118] message, as Google's glog and Kubernetes' klog write it"""
 _LOG_LINES = tuple(
-    re.compile(pattern) for pattern in (_CELERY, _FLASK, _USUAL, _DJANGO_VERBOSE, _BASIC_CONFIG, _RUBY, _SHORT)
+    re.compile(pattern) for pattern in (_CELERY, _FLASK, _USUAL, _DJANGO_VERBOSE, _BASIC_CONFIG, _RUBY, _SHORT, _GLOG)
 )
 _AT_END = re.compile(r" \[in (?P<location>[^\[\]\n]{1,400}:\d{1,9})\]$")
 """Flask's documented format for files."""

@@ -9,7 +9,12 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-_ENDS = re.compile(r": |\| |\] |\t| [FP] ")
+_ENDS = re.compile(r": |\| |\](?: |$)|\t| [FP] ")
+_CONTAINER = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) [FP] "
+    r"|[\w.-]{1,60}[-_]\d{1,4} {1,30}\| "
+)
+"""What Kubernetes' and Docker Compose's logs put in front, which is known in a single line, too."""
 _VARYING = re.compile(r"\d+|\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b|[^\d]")
 _WIDTH = 160
 LOOK = 6
@@ -24,6 +29,8 @@ def sample_of(lines: list[str]) -> list[str]:
 def without(lines: list[str]) -> list[str]:
     """`lines` without what stands in front of each in the same shape, numbers apart; as they are where nothing does."""
     sample = sample_of(lines)
+    if 0 < len(sample) < 3 and _CONTAINER.match(sample[0]):
+        return [_CONTAINER.sub("", line, count=1) for line in lines]
     if len(sample) < 3 or not any(map(str.isdigit, sample[0][:_WIDTH])):
         return lines
     for end in reversed([match.end() for match in _ENDS.finditer(sample[0], 0, _WIDTH)]):

@@ -22,6 +22,8 @@ _TRACES = (
     "err",
     "error",
 )
+_ERRORS = ("error", "err", "attr")
+"""What a record tells of the cause beside its message and a stack; the last is MongoDB's."""
 _FIELDS = {
     "logger": ("logger", "logger_name", "log.logger", "name"),
     "location": ("pathname", "path", "caller", "file"),
@@ -51,6 +53,8 @@ def layout_of(record: dict[str, Any], below: str = "") -> Layout | None:
     """A record of any library by the usual names of its fields, and what stands below it; None without a message."""
     message = _text(record, _MESSAGES)
     trace = _text(record, _TRACES)
+    if (error := _text(record, _ERRORS)) and error not in trace and error not in message:
+        message = f"{message}: {error}" if message else error
     if not message and not trace:
         return None
     fields = {name: value for name, keys in _FIELDS.items() if (value := _text(record, keys))}

@@ -15,7 +15,8 @@ MARKS = ("  at ", "   bei ", "   à ", "   en ", "   in ", "   em ", "   в ", "
 
 _FRAME = re.compile(
     r"\s+(?:at|bei|à|en|in|em|в|在) (?:\(wrapper [\w-]{1,40}\) )?(?P<name>[\w.`+<>\[\],|$&*-]+) ?"
-    r"\((?:|(?=[^() ]* )[^()]{1,2000})\)(?: \[0x[0-9a-f]{1,8}\])?"
+    r"\((?:|(?=[^() ]* )[^()]{1,2000}|(?:[A-Z]\w*\.)+[A-Z][\w`]*[\[\]&*]{0,4}"
+    r"|(?<=\()(?=[^()]*,)[\w.,`&*\[\]]{1,2000})\)(?: \[0x[0-9a-f]{1,8}\])?"
     r"(?: (?:in|dans|en|na|em|в|位置) .+:(?:\w{1,10} )?\d+\.? ?)?(?:<---)?$"
 )
 """Mono has a blank before the arguments and an offset behind; .NET Framework speaks the language of its Windows."""
@@ -23,6 +24,9 @@ _HEAD = re.compile(
     r"(?:(?:\[ERROR\] FATAL )?(?i:Unhandled exception)[.:] )?(?P<type>(?:[A-Za-z_]\w*\.)+[A-Z]\w*(?:`\d+)?)"
     r"(?: \(0x[0-9A-F]+\))?(?:: (?P<message>.*))?$"
 )
+_LAST = re.compile(r"(?<=[|: ])(?P<type>(?:[A-Z]\w*\.)+[A-Z]\w*(?:Exception|Error))(?:: (?P<message>.*))?$")
+_MAX_HEAD = 2_000
+"""Characters of a line that are searched for it."""
 _INNER = " ---> "
 _INNER_END = "--- End of inner exception stack trace ---"
 _STATE_MACHINE = re.compile(r"<(?P<method>\w+)>[a-z]__[\w|]+(?:\[[^\]]*\])?(?:\.MoveNext|\.<>m__\w+)?")
@@ -54,7 +58,7 @@ def read(lines: Sequence[str]) -> Trace | None:
         elif _INNER_END in line and heads:
             errors.append(_error(heads.pop(), frames))
             frames, end = [], number + 1
-        elif start < 0 and (found := _heads(line)):
+        elif start < 0 and (found := _heads(line) or _told_last(lines, number)):
             inner = heads and line.lstrip().startswith("---> ")
             heads, head_at = ([*heads, *found], head_at) if inner else (found, number)
         elif start >= 0 and line.strip() and not line.lstrip().startswith("--- End of stack trace"):
@@ -71,6 +75,14 @@ def _heads(line: str) -> list[tuple[str, str]]:
     """The exceptions named on this line, the reported one first: .NET Framework puts a whole chain on one."""
     found = (_HEAD.match(part) for part in line.strip().removeprefix("---> ").split(_INNER)[:_MAX_CHAIN])
     return [(match["type"], match["message"] or "") for match in found if match]
+
+
+def _told_last(lines: Sequence[str], number: int) -> list[tuple[str, str]]:
+    """The exception behind other text, as NLog's usual layout and Windows' event log have it right above the calls."""
+    line, below = lines[number][:_MAX_HEAD], lines[number + 1] if number + 1 < len(lines) else ""
+    if "(" not in below or not (match := _LAST.search(line)) or not _FRAME.match(below):
+        return []
+    return [(match["type"], match["message"] or "")]
 
 
 def _error(head: tuple[str, str], frames: list[Frame]) -> Error:

@@ -16,12 +16,17 @@ MARKS = ("\tat ", "  at ")
 
 _FRAME = re.compile(
     r"\s*at (?:[\w.@-]*/{1,2})?(?P<class>[\w$.]+)\.(?P<method>[\w$<>-]+)"
-    r"\((?P<where>Native Method|Unknown Source|<generated>|[\w$.-]+(?::-?\d+)?)\)"
+    r"\((?P<where>Native Method|Unknown Source|<generated>|(?!(?:[A-Z]\w*\.)+[A-Z]\w*\))[\w$.-]+(?::-?\d+)?)\)"
 )
 _HEAD = re.compile(
     r"\s*(?P<how>Caused by: |Suppressed: |Exception in thread \"[^\"]*\" )?"
     r"(?P<type>(?:[a-zA-Z_]\w*\.)+[A-Z][\w$]*|[A-Z]\w*(?:Exception|Error|Throwable))(?::\s?(?P<message>.*))?$"
 )
+_LAST = re.compile(
+    r"(?<=[: ])(?P<how>)(?P<type>(?:[a-z_]\w*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable))(?:: (?P<message>.*))?$"
+)
+_MAX_HEAD = 2_000
+"""Characters of a line that are searched for it."""
 _GENERATED = re.compile(
     r"\$\$|\$Proxy\d|GeneratedMethodAccessor|GeneratedConstructorAccessor|^jdk\.internal\.reflect\."
 )
@@ -53,7 +58,7 @@ def read(lines: Sequence[str]) -> Trace | None:
                 start = head_at if head else number
             frames.append(_frame(match))
             end = number + 1
-        elif match := _HEAD.match(line):
+        elif match := _HEAD.match(line) or (None if frames else _told_last(lines, number)):
             if frames:
                 errors.append(_error(head, frames))
                 frames = []
@@ -67,6 +72,12 @@ def read(lines: Sequence[str]) -> Trace | None:
     if not errors:
         return None
     return Trace(language=NAME, errors=tuple(reversed(errors)), start=start, end=end)
+
+
+def _told_last(lines: Sequence[str], number: int) -> re.Match[str] | None:
+    """The exception behind other text of a log's line, right above the calls."""
+    below = lines[number + 1] if number + 1 < len(lines) else ""
+    return _LAST.search(lines[number][:_MAX_HEAD]) if "at " in below and _FRAME.match(below) else None
 
 
 def _error(head: re.Match[str] | None, frames: list[Frame]) -> Error:

@@ -22,7 +22,10 @@ _FRAME = re.compile(
 _WRAPPED = re.compile(
     r".*(?:\bUnhandledPromiseRejectionWarning: |\bUncaught (?:exception: )?(?:\(in promise\) )?)|\s*\[cause\]: "
 )
-_HEAD = re.compile(r"(?P<type>[A-Z][\w.]*)(?: \[\w+\])?(?:: (?P<message>.*))?$")
+_BEHIND = re.compile(r"[: ](?P<type>[A-Z]\w*Error|Error)(?: \[\w+\])?: (?P<message>.*)$")
+"""`console.error("cannot close box 5:", error)`: the error behind the app's own words, right above its calls."""
+_MAX_HEAD = 2_000
+_HEAD = re.compile(r"(?P<type>[A-Z][\w.]*)(?: \[\w+\])?(?::(?: (?P<message>.*))?)?$")
 _ALONE = re.compile(r"\[(?P<type>[A-Z][\w.]*)(?: \[\w+\])?(?:: (?P<message>.*))?\](?: \{)?$")
 """An error without calls of its own, as of an aggregate that was made by Node itself."""
 _ERRORS = "[errors]: ["
@@ -48,7 +51,7 @@ def read(lines: Sequence[str]) -> Trace | None:
         if " at " in line and (match := _FRAME.match(line)):
             if start < 0:
                 near = head_at >= 0 and number - head_at <= _HEAD_WITHIN
-                head, start = (head, head_at) if near else (_NO_HEAD, number)
+                head, start = (_whole(head, lines[head_at + 1 : number]), head_at) if near else _behind(lines, number)
             frames.append(_frame(match))
             end = number + 1
             more = more or bool(match["more"])
@@ -101,6 +104,17 @@ def _head(line: str) -> tuple[str, str] | None:
     wrapped = _WRAPPED.match(line)
     match = _HEAD.match(line, wrapped.end()) if wrapped else _HEAD.match(line) or _ALONE.match(line)
     return (match["type"], (match["message"] or "").removesuffix(" {")) if match else None
+
+
+def _whole(head: tuple[str, str], below: Sequence[str]) -> tuple[str, str]:
+    """With the last line of its message where the first is empty: what stands between shows the place in the code."""
+    return (head[0], below[-1].strip()) if below and not head[1] else head
+
+
+def _behind(lines: Sequence[str], number: int) -> tuple[tuple[str, str], int]:
+    """The error named at the end of the line above the first frame, and where the trace begins."""
+    match = _BEHIND.search(lines[number - 1][:_MAX_HEAD]) if number else None
+    return ((match["type"], match["message"]), number - 1) if match else (_NO_HEAD, number)
 
 
 def _frame(match: re.Match[str]) -> Frame:

@@ -14,14 +14,19 @@ NAME = "PHP"
 MARKS = ("#0 ", " on line ", "Uncaught PHP Exception ", " (line ")
 
 _FRAME = re.compile(
-    r"\s*#\d+ (?:(?P<path>[^()]+)\(\d+\): |\[internal function\]: )?"
+    r"\s*#\d+ (?:(?P<path>[^()]+)\(\d+\): |\[internal function\]: "
+    r"|(?=[A-Za-z_\\][\w\\]{0,200}(?:[-:>]{2}\w+)?\(|\{main))"
     r"(?P<function>[\w\\]+(?:(?:->|::)[\w{}\\]+)?)?"
 )
+"""Sanitizers, debuggers and Dart number their frames alike, with an address or more blanks behind the number."""
 _HEAD = re.compile(
-    r"(?:.*?(?:Uncaught (?:exception '?)?|\[object\] \(|Next ))?(?P<type>\\?[A-Z]\w*(?:\\{1,2}\w+)*)'?"
+    r"(?:.*?(?:Uncaught (?:exception '?)?|\[object\] \(|Next |[\]|:] (?=[A-Z][\w\\]{0,200}(?:Exception|Error): )))?"
+    r"(?P<type>\\?[A-Z]\w*(?:\\{1,2}\w+)*)'?"
     r"(?:: (?P<message>.*?)| with message '(?P<quoted>.*?)'|\(code: \S+\): (?P<coded>.*?))?"
     r"(?: (?:in|at) (?P<path>(?:/|[A-Za-z]:\\).*?)(?::| on line )\d+\)?)?$"
 )
+_NAMED = re.compile(r"Uncaught |\[object\] \(|^Next ")
+"""So begins a message, which may go on over several lines."""
 _CLASS = re.compile(
     r"(?:Class|Type|Exception(?: class| type)?) ?: \\?(?P<type>[A-Z]\w*(?:\\\w+)+|[A-Z]\w*(?:Exception|Error))$"
 )
@@ -65,6 +70,8 @@ _HEAD_WITHIN = 8
 _MAX_HEAD = 2_000
 """Characters of the line that names the exception: its pattern has to try several ends of the message."""
 _MAX_ERRORS = 50
+_FASTCGI = "PHP message: "
+"""So begins in a web server's log what PHP wrote to it."""
 _MAX_ALONE = 20
 """Lines that are looked at for an error without its calls."""
 
@@ -87,7 +94,7 @@ def read(lines: Sequence[str]) -> Trace | None:
     while number < len(lines) and len(errors) < _MAX_ERRORS:
         if lines[number].lstrip().startswith("#0 ") and _FRAME.match(lines[number]):
             head = _head(lines, number, max(end, 0))
-            frames, end = _frames(lines, number)
+            frames, end = _frames(lines, number, head.path)
             start = head.at if start < 0 else start
             outer_first = lines[head.at].startswith(_PREVIOUS)
             errors.insert(0 if outer_first else len(errors), _error(head, frames))
@@ -103,7 +110,7 @@ def _alone(lines: Sequence[str]) -> Trace | None:
     """An error that is told on one line, without its calls."""
     marked = (number for number, line in enumerate(lines) if any(mark in line for mark in MARKS[1:]))
     for number in islice(marked, _MAX_ALONE):
-        line = lines[number][:_MAX_HEAD]
+        line = lines[number].rpartition(_FASTCGI)[2][:_MAX_HEAD]
         for begin, pattern in _ALONE:
             if match := pattern.match(line, max(line.find(begin), 0)):
                 function = match.groupdict().get("function") or ""
@@ -125,24 +132,46 @@ def _head(lines: Sequence[str], frame_at: int, least: int) -> _Head:
         elif match := (_BESIDE_CLASS if found.type else _MESSAGE).match(line):
             found = _Head(number, found.type, match["message"])
         elif not found.type and (match := _HEAD.match(line)):
+            if first := _above(lines, number, least):
+                return first._replace(path=match["path"] or "")
             message = match["message"] or match["quoted"] or match["coded"] or found.message
-            return _Head(number, match["type"].lstrip("\\").replace("\\\\", "\\"), message, match["path"] or "")
+            return _Head(number, _plain(match["type"]), message, match["path"] or "")
     return found
 
 
-def _frames(lines: Sequence[str], number: int) -> tuple[list[Frame], int]:
+def _above(lines: Sequence[str], number: int, least: int) -> _Head | None:
+    """The first of a message's lines, of which line `number` is the last; None where that is the first."""
+    for at in range(number, max(least - 1, number - _HEAD_WITHIN), -1):
+        if _NAMED.search(lines[at], 0, _MAX_HEAD):
+            match = _HEAD.match(lines[at][:_MAX_HEAD].strip()) if at < number else None
+            return _Head(at, _plain(match["type"]), match["message"] or match["coded"] or "") if match else None
+    return None
+
+
+def _plain(type_: str) -> str:
+    """As in code: JSON doubles what stands between namespaces."""
+    return type_.lstrip("\\").replace("\\\\", "\\")
+
+
+def _frames(lines: Sequence[str], number: int, thrown_in: str) -> tuple[list[Frame], int]:
+    """The calls from line `number` on, and the line behind them.
+
+    PHP names beside each function the file that called it; it stands itself in the file that made the next call,
+    the innermost one in that which threw.
+    """
     frames: list[Frame] = []
+    path = thrown_in
     while number < len(lines) and (match := _FRAME.match(lines[number])):
         if match["function"]:
-            frames.append(_frame(match))
+            frames.append(_frame(match["function"], path if frames or thrown_in else match["path"] or ""))
+        path = match["path"] or ""
         number += 1
     thrown = number < len(lines) and lines[number].startswith("  thrown in ")
     return frames, number + 1 if thrown else number
 
 
-def _frame(match: re.Match[str]) -> Frame:
-    path = match["path"] or ""
-    function = match["function"].replace("\\\\", "\\").replace("{closure}", "closure")
+def _frame(named: str, path: str) -> Frame:
+    function = named.replace("\\\\", "\\").replace("{closure}", "closure")
     origin = Origin.LIBRARY if not path or function.startswith(_LIBRARIES) else _origin(path)
     return Frame(app_file(path) if path else "", function, origin)
 

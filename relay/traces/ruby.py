@@ -18,8 +18,14 @@ _FRAME = re.compile(
     r"\s*(?:from )?(?:(?P<gem>[\w-]+) \([\d.]+\) )?(?P<path>(?:[A-Za-z]:)?[^\s:][^:]*):\d+"
     r":in [`'](?P<function>[^']*)'(?P<rest>: .*)?$"
 )
+_VIEW = re.compile(
+    r"\s*(?P<gem>)(?P<path>[\w./-]{1,400}\.(?:erb|haml|slim|jbuilder|builder|rhtml)):\d+(?P<function>)(?P<rest>)$"
+)
+"""Of a view Rails prints the file alone."""
 _RAISED = re.compile(r": (?P<message>.*?)(?: \((?P<type>[A-Z]\w*(?:::\w+)*)\))?$")
 _HEAD = re.compile(r"\s*(?P<type>[A-Z]\w*(?:::\w+)*)(?: \((?P<quoted>.*?)(?:\):?)?|: (?P<message>.*))$")
+_OCCURRED = re.compile(r"An? (?P<type>[A-Z]\w*(?:::\w+)*) occurred in (?P<action>[\w/]+#\w+):$")
+"""ExceptionNotifier: the message stands in the next paragraph."""
 _INSIDE = re.compile(r"^(?:(?:block|rescue|ensure)(?: \(\d+ levels\))? in )+")
 _COMPILED = re.compile(r"_{2,}\d+_\d+$")
 """The numbers at the end of a compiled view's method change with each start."""
@@ -38,10 +44,13 @@ def read(lines: Sequence[str]) -> Trace | None:
     start = end = -1
     head: tuple[int, str, str] | None = None
     for number, line in enumerate(lines):
-        match = _FRAME.match(line) if ":in " in line else None
+        match = _FRAME.match(line) if ":in " in line else _VIEW.match(line)
         if match is None:
             if not frames and (named := _HEAD.match(line)):
                 head = (number, named["type"], named["quoted"] or named["message"] or "")
+            elif not frames and (named := _OCCURRED.match(line)):
+                below = next((each.strip() for each in lines[number + 1 : number + 4] if each.strip()), "")
+                head = (number, named["type"], below)
             elif frames and line.strip() and not line.startswith(LEFT_OUT):
                 break
             continue

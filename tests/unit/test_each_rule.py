@@ -33,6 +33,7 @@ LOGGED = (
     "ERROR:shop.cart:no cart",
     "E, [2026-11-22T17:03:19.532000 #4711] ERROR -- : no cart",
     "ERROR - no cart",
+    "E1122 17:03:19.532000       1 cart.go:118] no cart",
 )
 """One for each of `logline`'s patterns, in their order."""
 LAID_OUT = {
@@ -128,7 +129,21 @@ def test_without_a_root_its_libraries_are_the_apps(root, monkeypatch):
     assert paths.python_place(f"{root}flask/app.py").origin is traces.Origin.APP
 
 
-@pytest.mark.parametrize("name", ["_RUN", "_ENCLOSED", "_PLURAL", "_REPEATED", "_SPACE", "_ELIDED", "_BESIDE_MASK"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "_RUN",
+        "_ENCLOSED",
+        "_PLURAL",
+        "_AGREES",
+        "_PLURAL_BEHIND",
+        "_ROW",
+        "_REPEATED",
+        "_SPACE",
+        "_ELIDED",
+        "_BESIDE_MASK",
+    ],
+)
 def test_without_a_step_of_the_key_two_that_are_equal_differ(name, monkeypatch):
     monkeypatch.setattr(placeholders, name, NEVER)
 

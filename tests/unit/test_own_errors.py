@@ -11,7 +11,7 @@ APART = {
     "wide.jsonl": {
         "bakery.deliver", "choir.sing", "choir.sing.type", "choir.sing.msg", "choir.sing.func",
         "alert.chat.flood", "alert.chat.flood.msg", "alert.sys.sudo", "alert.sys.sudo.msg", "alert.sys.cron.msg",
-        "alert.quoted", "alert.quoted.msg", "alert.table", "alert.table.msg",
+        "alert.quoted", "alert.quoted.msg",
         "alert.later.s3", "alert.later.french.site", "alert.later.mqtt", "alert.later.mqtt.msg",
     },
 }  # fmt: skip

@@ -504,3 +504,19 @@ def test_any_text_gives_a_report(pieces, subject):
 @given(st.binary(max_size=2_000), st.sampled_from(list(Kept)))
 def test_any_bytes_give_a_report(content, kept):
     assert_clean(parse(record(content, kept=kept), ()))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("2026-11-22T17:03:11.5Z stderr F no cart", "no cart"),
+        ("web-1  | no cart", "no cart"),
+        ('2026-11-22T17:03:11Z stdout F {"level": "error", "msg": "no cart"}', "no cart"),
+        ('{"level": "error", "msg": "no cart", "error": "it is gone", "stack": "a"}', "no cart: it is gone\na"),
+        ('{"msg": "no cart", "attr": {"error": 28, "message": "it is full"}}', "no cart: it is full"),
+        ("[a-5] no cart\n[a-5]\n[a-6] no cart", "no cart\n\nno cart"),
+        ("Cart | no cart", "Cart | no cart"),
+    ],
+)
+def test_what_collectors_put_around_a_line_is_taken_off(text, message):
+    assert parse_text("x", text).message == message

@@ -27,6 +27,15 @@ EQUAL = [
     ("delete blk_1 now", "delete blk_-1 blk_22 blk_333 now"),
     ("ids: 1, 2, 3", "ids: 7"),
     ("1 error in 1 file", "3 errors in 2 files"),
+    ('lost: {"message": "item 5 is gone", "n": 1}', 'lost: {"message": "item 7 is gone", "m": [1]}'),
+    ("VALUES (7660, 'a')", "VALUES (5726, 'b')"),
+    ('by err="a \\"b\\" c", id=5', 'by err="a \\"d e\\" c", id=7'),
+    ("md4 : active", "md0 : active"),
+    ("at Mar 07 08:15:00 web-1 systemd[7]: failed", "at Mar 08 08:15:00 db-2 systemd[9]: failed"),
+    ("since 05-Mar-2025::08:15:00", "since 06-Mar-2025::08:16:00"),
+    ("had 1 failed job", "had 3 failed jobs"),
+    ("1 row was lost", "7 rows were lost"),
+    ("Full:\ndisk  used  of\na  1  2", "Full:\ndisk  used  of\nb c  3  4\nd  5  6"),
     ("retry at 10.0.0.1", "retry at db.example.org"),
     ("host down at 10.0.0.1 (db.example.org)", "host down at 10.0.0.1 ()"),
     ("a  b\tc", "a b c"),
@@ -41,6 +50,25 @@ EQUAL = [
 @pytest.mark.parametrize(("one", "other"), EQUAL)
 def test_lists_kinds_and_plurals_make_no_difference(one, other):
     assert parameterise(one).key == parameterise(other).key
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ('host a: {"n": 1, "msg": "no route to it"}', 'host a: {"n": 2, "msg": "name is unknown"}'),
+        ("bad query: b'UPDATE \"stock\" SET a = 1'", "bad query: b'UPDATE \"sales\" SET a = 2'"),
+        ("bad query: 'SELECT a, b FROM stock'", "bad query: 'SELECT a, b FROM sales'"),
+        ("sending failed [[Error 7] Timeout]", "sending failed [[Error 15] NotLeader]"),
+        ("#<IOError: no pipe>", "#<IOError: stream is closed>"),
+        ('too long for column "A"."B"."C"', 'too long for column "A"."B"."D"'),
+        ('Class "Shop\\Cart" not found', 'Class "Shop\\Till" not found'),
+        ("Duplicate entry 'a' for key 'cart.mail'", "Duplicate entry 'a' for key 'cart.name'"),
+        ('lost err="no such file"', 'lost err="not a folder"'),
+        ("a  b  c", "a  b  d"),
+    ],
+)
+def test_what_says_which_error_it_is_makes_a_difference(one, other):
+    assert parameterise(one).key != parameterise(other).key
 
 
 def test_equal_lines_count_once_and_only_the_first_lines_count():

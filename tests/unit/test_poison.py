@@ -24,7 +24,8 @@ def test_every_pattern_of_the_relay_is_attacked():
 
     assert len(places) > 200
     assert {place.split(".")[1] for place in places} >= {
-        "mail", "forms", "traces", "redact", "placeholders", "patterns", "situations", "arguments", "parse", "receive",
+        "mail", "forms", "traces", "redact", "placeholders", "replacements", "situations", "arguments",
+        "parse", "receive",
     }  # fmt: skip
 
 

@@ -298,7 +298,10 @@ Stack trace:
 
 
 def test_php_chains():
-    assert outline(PHP) == [("RuntimeException", ["Shop\\Cart->total"]), ("Shop\\CartException", ["Shop\\Shop->run"])]
+    assert outline(PHP) == [
+        ("RuntimeException", ["Shop\\CartController->show", "Shop\\Cart->total"]),
+        ("Shop\\CartException", ["Shop\\Shop->run"]),
+    ]
     assert [error.message for error in read(PHP).errors] == ["Order 5 failed", "Cart 7 is broken"]
     assert read(PHP).end == len(PHP.rstrip())
 
@@ -749,3 +752,92 @@ def test_a_megabyte_on_one_line_comes_to_an_end(unit):
     text = f"{marks}{unit * (1_000_000 // len(unit))}\n#0 a\n"
 
     assert find(text) is None or find(text)
+
+
+# --- Errors behind other text, and what other runtimes print alike ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "type_", "message"),
+    [
+        (
+            "17:03|ERROR|Shop.Cart|no cart|System.FormatException: bad 5\n   at Shop.Cart.Total(String s)",
+            "System.FormatException",
+            "bad 5",
+        ),
+        (
+            "Description: ended.\nException Info: System.IO.InvalidDataException\n   at Shop.Cart.Total(System.String)",
+            "System.IO.InvalidDataException",
+            "",
+        ),
+        (
+            "ERROR request failed: org.shop.CartException: no 5\n\tat org.shop.Cart.total(Cart.java:7)",
+            "org.shop.CartException",
+            "no 5",
+        ),
+        ("cannot close 5: Error: no key\n    at total (/srv/shop/cart.js:3:9)", "Error", "no key"),
+        ("CartError:\nInvalid call in\n/a/b.js:3\nno 5\n    at total (/srv/shop/cart.js:3:9)", "CartError", "no 5"),
+        (
+            "A Cart::Lost occurred in carts#show:\n\n  no cart 5\n  app/carts.rb:7:in `total'",
+            "Cart::Lost",
+            "no cart 5",
+        ),
+        (
+            "[error][db] PDOException: no 5 in /srv/a/Cart.php:7\nStack trace:\n#0 /srv/a/Web.php(3): total()",
+            "PDOException",
+            "no 5",
+        ),
+        (
+            "[object] (Shop\\Lost(code: 7): no cart\nDETAIL: no key at /srv/Cart.php:7)\n#0 /srv/Web.php(3): total()",
+            "Shop\\Lost",
+            "no cart",
+        ),
+    ],
+)  # fmt: skip
+def test_an_error_is_read_where_other_text_stands_before_it(text, type_, message):
+    found = find(text)
+
+    assert found is not None
+    assert [(error.type, error.message) for error in found.errors] == [(type_, message)]
+
+
+def test_php_calls_stand_in_the_file_that_made_the_next_call():
+    text = (
+        "Uncaught Shop\\Lost: no 5 in /srv/shop/app/Cart.php:7\nStack trace:\n"
+        "#0 /srv/shop/vendor/a/Router.php(3): Shop\\CartController->{}()\n#1 /srv/shop/web/index.php(9): run()\n"
+    )
+    calls = [
+        [(frame.function, frame.file) for frame in counted(read(text.format(name)))[0]] for name in ("show", "buy")
+    ]
+
+    assert calls[0][-1] == ("Shop\\CartController->show", "Cart.php")
+    assert calls[1][-1] == ("Shop\\CartController->buy", "Cart.php")
+
+
+def test_php_in_the_log_of_a_web_server_is_read():
+    found = read('7#7: *5 FastCGI sent in stderr: "PHP message: PHP Warning:  no 5 in /srv/a/Cart.php on line 7" while')
+
+    assert [(error.type, error.message) for error in found.errors] == [("Warning", "no 5")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["    #0 0x7f1c2a in Crane::lift(int) /src/crane.cpp:41:7", "#0      Plan.read (package:plan/plan.dart:3:9)"],
+)
+def test_numbered_frames_of_others_are_not_phps(line):
+    assert find(f"boom\n{line}\n{line}") is None
+
+
+def test_wrappers_of_mono_and_lone_types_do_not_end_a_trace_of_dotnet():
+    text = (
+        "System.IO.IOException: no 5\n  at (wrapper remoting-invoke-with-check) System.IO.File..ctor(string,int,bool)\n"
+        "  at Shop.Cart.Open(System.String)\n  at Shop.Web.Main(System.String[])"
+    )
+
+    assert [frame.function for frame in read(text).errors[0].frames] == ["Main", "Open", "ctor"]
+
+
+def test_a_view_counts_though_rails_names_no_method_in_it():
+    text = "ActionView::Template::Error (no 5):\n    1: <b>\n\napp/views/{}.html.erb:4\napp/web.rb:18:in `show'"
+
+    assert [frame.file for frame in read(text.format("a/b")).errors[0].frames] == ["web.rb", "a/b.html.erb"]
