@@ -38,6 +38,9 @@ _HEX_PAIR = re.compile(r"=([0-9A-Fa-f]{2})")
 _ADDRESS = re.compile(r"<([^<>\s]{1,320})>|([^\s<>,;\"]{1,64}@[^\s<>,;\"]{1,255})")
 _PARAMETER = re.compile(rb";[ \t\r\n]*([\w-]{1,40})\*?[ \t]*=[ \t]*(?:\"([^\"]{0,500})\"?|([^;\s]{1,500}))")
 
+_PARAMETERS = (b"boundary", b"charset")
+"""Those that are asked for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
@@ -58,14 +61,14 @@ class Head:
     attached: bool = False
     """True where the part is meant to be saved and not to be read (RFC 2183)."""
     parameters: dict[bytes, bytes] = field(default_factory=dict)
-    """Those of the media type by name in lower case, e.g. `boundary`; the first of each counts."""
+    """Boundary and charset, by name in lower case; the first of each counts."""
 
     def text(self, name: str, limit: int) -> str:
         """The field on one line of at most `limit` characters, encoded words decoded (RFC 2047); "" if missing."""
         return _text_of(self.fields.get(name), limit)
 
     def parameter(self, name: bytes) -> bytes:
-        """A parameter of the media type, e.g. `boundary`; b"" where there is none."""
+        """A parameter of the media type, `boundary` or `charset`; b"" where there is none."""
         return self.parameters.get(name, b"")
 
 
@@ -96,7 +99,7 @@ MAX_KEPT_HEADS = 300_000
 """Bytes of all that are kept, with their fields."""
 
 
-@kept(size=MAX_KEPT_HEADS, largest=MAX_KEPT_HEAD, times=5)
+@kept(size=MAX_KEPT_HEADS, largest=MAX_KEPT_HEAD, times=12)
 def _head(head: bytes) -> Head:
     """The head that begins a mail; kept, since nothing but the second of its date differs in an app's mails."""
     fields = _fields(head)
@@ -117,7 +120,8 @@ def _head(head: bytes) -> Head:
 def _parameters(content_type: bytes) -> dict[bytes, bytes]:
     found: dict[bytes, bytes] = {}
     for match in _PARAMETER.finditer(content_type):
-        found.setdefault(match[1].lower(), match[2] if match[2] is not None else match[3])
+        if (name := match[1].lower()) in _PARAMETERS:
+            found.setdefault(name, match[2] if match[2] is not None else match[3])
     return found
 
 
