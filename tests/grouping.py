@@ -15,7 +15,7 @@ from relay.parse import parse_text
 from relay.redact import redact
 
 DATA = Path(__file__).parent / "data" / "grouping"
-FILES = ("own.jsonl", "wide.jsonl")
+FILES = ("own.jsonl", "wide.jsonl", "further.jsonl", "later.jsonl")
 
 
 class Scored:

@@ -14,11 +14,38 @@ APART = {
         "alert.quoted", "alert.quoted.msg",
         "alert.later.s3", "alert.later.french.site", "alert.later.mqtt", "alert.later.mqtt.msg",
     },
+    "further.jsonl": {
+        "amanda", "amanda.msg", "apticron", "apticron.msg", "archive.scale.func", "archive.walk.type",
+        "atlas.scale.func", "backupninja", "bacula", "bacula.msg", "bindery.fold", "bindery.fold.func",
+        "bindery.fold.type", "book.double", "book.double.msg", "cron.borgstats", "cron.borgstats.msg", "dart",
+        "dart.func", "dict.app", "dict.app.msg", "feature", "feature.exp", "foundry.weigh.enum", "gitlab.pipe",
+        "gitlab.pipe.msg", "jenkins.fail", "jenkins.fail.msg", "kiln.fire.key", "lantern.light", "lantern.light.func",
+        "lantern.light.msg", "monit.mem", "monit.mem.msg", "netdata", "netdata.alarm", "pagerduty.synthetic",
+        "pagerduty.synthetic.msg", "pagerduty.synthetic.status", "perl.catalyst", "perl.catalyst.func", "php.fatal",
+        "php.fatal.func", "php.fatal.msg", "php.fatal.type", "portuguese", "portuguese.msg", "r.error",
+        "r.error.func", "r.error.msg", "rust.anyhow", "rust.anyhow.cause", "rust.anyhow.msg", "unattended.up",
+        "unattended.up.msg", "webform", "webform.msg",
+    },
+    "later.jsonl": {
+        "auth.otp", "auth.otp.msg", "check.mk", "check.mk.service", "kopia", "kopia.msg", "postgres.pgbouncer",
+        "postgres.pgbouncer.msg", "sssd", "sssd.msg",
+    },
 }  # fmt: skip
 """Errors that fall apart; the README beside the data says why no rule is made for them."""
 
+TOGETHER = {
+    "further.jsonl": [
+        {"nginx.limit", "nginx.limit.zone"}, {"php.magento", "php.magento.msg"}, {"tomcat", "tomcat.msg"},
+    ],
+}  # fmt: skip
+"""Near misses that are taken for one."""
 
-LEAST = {"own.jsonl": (0.989, 0.983), "wide.jsonl": (0.985, 0.96)}
+LEAST = {
+    "own.jsonl": (0.989, 0.983),
+    "wide.jsonl": (0.985, 0.96),
+    "further.jsonl": (0.95, 0.88),
+    "later.jsonl": (0.95, 0.89),
+}
 
 
 @pytest.fixture(scope="module", params=FILES)
@@ -51,4 +78,4 @@ def test_no_two_errors_share_a_fingerprint(scored):
     for mail in scored.mails:
         labels[scored.keys[mail["id"]]].add(mail["label"])
 
-    assert [found for found in labels.values() if len(found) > 1] == []
+    assert [found for found in labels.values() if len(found) > 1] == TOGETHER.get(scored.name, [])

@@ -41,6 +41,7 @@ class Program:
     own_layouts: tuple[str, ...] = ("native",)
     versions: bool = False
     called: str = ""
+    home: Path = FOLDER
 
     @property
     def name(self) -> str:
@@ -51,8 +52,8 @@ class Program:
         """Copied to `folder`, its lines moved down by `shift`, and compiled."""
         source = folder / "src" / self.source
         source.parent.mkdir(parents=True, exist_ok=True)
-        lines = (FOLDER / self.source).read_text(encoding="utf-8").split("\n")
-        comment = {".py": "#", ".rb": "#", ".pl": "#", ".exs": "#", ".sh": "#"}.get(source.suffix, "//")
+        lines = (self.home / self.source).read_text(encoding="utf-8").split("\n")
+        comment = {".py": "#", ".rb": "#", ".pl": "#", ".exs": "#", ".sh": "#", ".lua": "--"}.get(source.suffix, "//")
         source.write_text("\n".join([*lines[:2], *[f"{comment} moved"] * shift, *lines[2:]]), encoding="utf-8")
         return self.made(source, pythons)
 
@@ -110,11 +111,12 @@ def interpreter(*command: str) -> Callable[[Path, list[str]], Run]:
     return lambda source, _: Run(command=[*command, str(source), "WHICH"], folder=source.parent.parent)
 
 
-def java(source: Path, _: list[str]) -> Run:
-    shell(["javac", "-d", str(source.parent), str(source)])
-    return Run(
-        command=["java", "-cp", str(source.parent), "org.clinic.desk.Clinic", "WHICH"], folder=source.parent.parent
-    )
+def java_class(name: str) -> Callable[[Path, list[str]], Run]:
+    def made(source: Path, _: list[str]) -> Run:
+        shell(["javac", "-d", str(source.parent), str(source)])
+        return Run(command=["java", "-cp", str(source.parent), name, "WHICH"], folder=source.parent.parent)
+
+    return made
 
 
 def kotlin(source: Path, _: list[str]) -> Run:
@@ -150,9 +152,9 @@ def mono(namespace: str, reworded: Callable[[str], str]) -> Callable[[Path, list
     return made
 
 
-def python(layouts: dict[str, str], which: int) -> Callable[[Path, list[str]], Run]:
+def python(layouts: dict[str, str], which: int, called: str = "") -> Callable[[Path, list[str]], Run]:
     def made(source: Path, pythons: list[str]) -> Run:
-        name = source.stem
+        name = called or source.stem
         interpreter_ = pythons[which] if len(pythons) > which else pythons[0]
         package = source.parent / name
         package.mkdir(exist_ok=True)
@@ -247,7 +249,8 @@ PROGRAMS = (
             errors=near("pick type msg func", "crate func msg type", "press cause")),
     Program(source="aquarium.mjs", language="node", made=interpreter("node"), layouts={"any": "stack"},
             errors=near("feed type msg func", "any type msg func", "light type msg func")),
-    Program(source="Clinic.java", language="java", made=java, layouts={"dose": "std", "later": "container"},
+    Program(source="Clinic.java", language="java", made=java_class("org.clinic.desk.Clinic"),
+            layouts={"dose": "std", "later": "container"},
             errors=near("book type msg func", "record cause", "dose type msg func", "later cause")),
     Program(source="vineyard.kt", language="java", made=kotlin, layouts={"label": "journal"},
             errors=near("fill type msg func", "label type func cast", "sell cause")),

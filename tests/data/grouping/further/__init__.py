@@ -1,0 +1,1 @@
+"""Programs and mails that `make_further.py` runs and fills in."""
