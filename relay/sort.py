@@ -6,7 +6,8 @@ parked, in the transaction that moves the cursor past it; crash or not.
 Poison: each batch is claimed beside the spool before its first mail is looked at. A worker
 that finds such a claim when it starts was killed by something in it, and does that batch
 again mail by mail, marking each before it touches it; a mail marked for the third time
-has killed two workers and is parked. A mail whose understanding raises is parked at once.
+has killed two workers and is parked (of kills that came while it was only being booked,
+six: those were hardly its doing). A mail whose understanding raises is parked at once.
 Where there is no room for its file it stays in the spool until there is; the others go on.
 """
 
@@ -166,6 +167,8 @@ class Sort:
         reach("sort.claimed")
         reason = f"it ended {DEADLY} workers that began to sort it"
         done = [_Parked(record=r, reason=reason) if deadly else self._understand(r) for r in records]
+        if alone:
+            self._claims.understood(position)
         files = {mail.record.position: self._put_aside(spool_id, mail) for mail in done if isinstance(mail, _Parked)}
         mails = [mail for mail in done if isinstance(mail, _Understood)]
         parents = self._succession.carry_over((mail.key, mail.report, mail.fingerprint) for mail in mails if mail.key)

@@ -2,7 +2,8 @@
 
 The worker claims each batch before it begins and lets go of it afterwards. A claim found at
 the start means that the last run died in it; then each mail of it is marked before it is
-tried by itself. The file is overwritten in place (it needs no room on a full disk) and never
+tried by itself. Once it is understood, most of the mark is taken back: what ends a worker
+that waits for the disk is hardly the mail. The file is overwritten in place (it needs no room on a full disk) and never
 synced: it outlives the process, and is void after a restart of the machine.
 """
 
@@ -20,6 +21,8 @@ from relay.spool.disk import make_folder, write_all
 _log = logging.getLogger(__name__)
 
 _SIZE = 16 << 10
+_BEGUN, _UNDERSTOOD = 3, 1
+"""What a mail's mark grows by when it is begun, and what of that stays once it is understood."""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -42,10 +45,18 @@ class Claims:
         self._save()
 
     def mark(self, position: int) -> int:
-        """Note that the mail at `position` is about to be tried alone; return how often it was, this time included."""
-        self._marks[position] = self._marks.get(position, 0) + 1
+        """Note that the mail at `position` is about to be tried alone; return how often it was, this time included.
+
+        Of the times at which it was understood, three count as one.
+        """
+        self._marks[position] = self._marks.get(position, 0) + _BEGUN
         self._save()
-        return self._marks[position]
+        return self._marks[position] // _BEGUN
+
+    def understood(self, position: int) -> None:
+        """Note that the mail at `position` has not ended this worker, which has only to book it."""
+        self._marks[position] += _UNDERSTOOD - _BEGUN
+        self._save()
 
     def done(self) -> None:
         """Let go: the batch is sorted and committed."""

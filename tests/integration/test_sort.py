@@ -237,6 +237,47 @@ def test_a_worker_that_was_killed_for_another_reason_parks_nothing(make_desk, mo
     assert desk.books() == {"received": 3, "pending": 3}
 
 
+def test_workers_that_are_killed_while_they_book_a_mail_are_hardly_its_doing(make_desk, monkeypatch):
+    """As where the disk is slow and somebody kills them again and again."""
+    desk = make_desk()
+    desk.spool([mail("one"), mail("two")])
+
+    def killed(point: str) -> None:
+        if point == "sort.commit":
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("relay.sort.reach", killed)
+        for _ in range(5):
+            with pytest.raises(Killed):
+                desk.sort_all()
+
+    desk.sort_all()
+
+    assert desk.books() == {"received": 2, "pending": 2}
+
+
+def test_a_mail_that_kills_whenever_it_is_booked_is_parked_in_the_end(make_desk, monkeypatch):
+    desk = make_desk()
+    desk.spool([mail("one"), mail("two")])
+    deaths = []
+
+    def killed(point: str) -> None:
+        if point == "sort.commit":
+            deaths.append(point)
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("relay.sort.reach", killed)
+        for _ in range(7):
+            with pytest.raises(Killed):
+                desk.sort_all()
+
+    desk.sort_all()
+
+    assert desk.books() == {"received": 2, "pending": 1, "parked": 1}
+
+
 def test_a_parked_mail_without_room_stays_in_the_spool_and_holds_nobody_up(make_desk, monkeypatch):
     """A file in the folder's place stands for a disk that takes no new one."""
     desk = make_desk()

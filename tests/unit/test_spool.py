@@ -932,6 +932,17 @@ def test_claim_outlives_the_process_and_counts_tries_of_a_mail(tmp_path):
     assert Claims(tmp_path).mark(40) == 1
 
 
+def test_of_the_times_at_which_a_mail_was_understood_three_count_as_one(tmp_path):
+    Claims(tmp_path).begin(10, 90)
+    times = []
+    for _ in range(7):
+        claims = Claims(tmp_path)
+        times.append(claims.mark(10))
+        claims.understood(10)
+
+    assert times == [1, 1, 1, 2, 2, 2, 3]
+
+
 def test_claim_with_very_many_marks_is_kept_whole(tmp_path):
     claims = Claims(tmp_path)
     claims.begin(0, 1 << 40)
