@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -17,6 +18,8 @@ from typing import IO, Any, Self
 
 PATIENCE = 5.0
 """Seconds for a child to read what it is told; one that does not is hung, and killed for its silence."""
+_FRUGAL = {"MALLOC_ARENA_MAX": "1"}
+"""mallopt(3): one heap for all threads, which one lock of Python's serves anyway; each would keep what it once took."""
 
 
 class Process:
@@ -29,7 +32,7 @@ class Process:
         with theirs:
             command = (sys.executable, "-m", "relay.service.child", role)
             self._process: subprocess.Popen[bytes] = subprocess.Popen(
-                command, stdin=theirs.fileno(), stdout=subprocess.PIPE
+                command, stdin=theirs.fileno(), stdout=subprocess.PIPE, env={**_FRUGAL, **os.environ}
             )
 
     def __enter__(self) -> Self:

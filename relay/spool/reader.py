@@ -72,7 +72,7 @@ class SpoolReader:
         except OSError as error:
             raise SpoolError(f"cannot read the spool in {self._folder}: {error.strerror}") from error
 
-    def read(self, position: int, *, limit: int = 500, limit_bytes: int = 8 << 20) -> list[Record]:
+    def read(self, position: int, *, limit: int = 250, limit_bytes: int = 8 << 20) -> list[Record]:
         """Return the next records from `position` on, in order, at most `limit` and about `limit_bytes` of content.
 
         [] means that nothing is there yet. What was damaged is left out, noted in `damage` and logged.
