@@ -214,11 +214,18 @@ def _key(typed: str) -> str:
     key = _PLACEHOLDER.sub("*", typed)
     if "\n" in key:
         key = _ROW.sub(_row, key)
-    key = _ELIDED.sub("*", _SPACE.sub(" ", key))
-    for _ in range(3):
-        key = _ENCLOSED.sub("*", _RUN.sub("*", key))
-    key = _AGREES.sub(r"\1be", _PLURAL.sub(r"* \1", _REPEATED.sub(r"\1", key)))
-    key = _PLURAL_BEHIND.sub(r"* \1", key)
+    key = _SPACE.sub(" ", key)
+    if "*" in key or " ()" in key:  # nothing of it fits elsewhere
+        key = _joined(key)
     lines = dict.fromkeys(line.strip() for line in key.split("\n"))
     lines.pop("", None)
     return "\n".join(list(lines)[:MAX_LINES])[:MAX_TEMPLATE]
+
+
+def _joined(key: str) -> str:
+    """Runs of data as one, with what encloses them, and words as they go with any number."""
+    key = _ELIDED.sub("*", key)
+    for _ in range(3):
+        key = _ENCLOSED.sub("*", _RUN.sub("*", key))
+    key = _AGREES.sub(r"\1be", _PLURAL.sub(r"* \1", _REPEATED.sub(r"\1", key)))
+    return _PLURAL_BEHIND.sub(r"* \1", key)
