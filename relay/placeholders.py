@@ -116,6 +116,12 @@ def _default() -> Parameteriser:
 
 def parameterise(text: str) -> Template:
     """`text` without its data, by the whole table of rules; see `Parameteriser.template`."""
+    return _parameterised(text[:MAX_TEXT])
+
+
+@lru_cache(maxsize=2)
+def _parameterised(text: str) -> Template:
+    """Kept, since a storm is one mail again and again; two, since they take what their data take, which may be much."""
     return _default().template(text)
 
 
