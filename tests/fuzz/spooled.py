@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,11 +22,11 @@ def check(data: bytes) -> None:
     with tempfile.TemporaryDirectory(dir=_FOLDER) as name:
         folder = Path(name)
         segment_path(folder, 1).write_bytes(header + data[1:])
-        reader = SpoolReader(folder)
-        records = reader.read(0)
-        assert all(one.end <= other.position for one, other in pairwise(records))
-        assert reader.end() >= (records[-1].end if records else 0)
-        assert reader.waiting(0) <= len(data) // 8
+        with closing(SpoolReader(folder)) as reader:
+            records = reader.read(0)
+            assert all(one.end <= other.position for one, other in pairwise(records))
+            assert reader.end() >= (records[-1].end if records else 0)
+            assert reader.waiting(0) <= len(data) // 8
         _walks_without_a_hole(folder)
     decode_head(data, 1)
 
