@@ -68,7 +68,7 @@ def usual(folder: Path) -> Iterator[Figure]:
     yield Figure(name="time to 250 at half that, median", value=half["p50"] * 1e3, unit="ms")
     yield Figure(name="a sync meanwhile, 99th percentile", value=syncs.p99 * 1e3, unit="ms", note=note)
     most = round(max(AT_MOST, 3 * syncs.p99) * 1e3, 1)
-    yield judged("time to 250 at half the load, 99th percentile", half["p99"] * 1e3, "ms", most=most)
+    yield judged("time to 250 at half the load, 99th perc.", half["p99"] * 1e3, "ms", most=most)
 
 
 def slow(folder: Path) -> Iterator[Figure]:
@@ -78,7 +78,7 @@ def slow(folder: Path) -> Iterator[Figure]:
         sync = server.mean_sync()
     yield Figure(name="a sync with 10 ms added", value=sync * 1e3, unit="ms")
     least = round(SHARE * CLIENTS / sync)
-    yield judged("intake with that", done["mails"] / done["seconds"], "mails/s", least=least)
+    yield judged("intake with 10 ms added to each sync", done["mails"] / done["seconds"], "mails/s", least=least)
 
 
 class Server:
