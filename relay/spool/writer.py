@@ -62,6 +62,8 @@ class SpoolWriter:
         self._waiting: deque[_Waiting] = deque()
         self._groups: SimpleQueue[tuple[_Group, bytes] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """The receiver's, known from the first mail on."""
         self._idle = asyncio.Event()
         self._idle.set()
         self._writing = False
@@ -131,8 +133,10 @@ class SpoolWriter:
         self._waiting.append(_Waiting(draft, kept is Kept.COUNT, done))
         self._more = more
         self._idle.clear()
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()  # once: it asks the kernel for the process' id each time
         if not self._writing:
-            self._plan(asyncio.get_running_loop())
+            self._plan(self._loop)
 
     def _plan(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have the next group begun: after all that this turn of the loop brings, or a moment later for more."""
