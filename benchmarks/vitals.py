@@ -1,4 +1,4 @@
-"""What a relay's processes hold while it runs: memory, descriptors, threads, and the files that grow and shrink."""
+"""What a relay's processes hold as it runs: memory, descriptors, threads, tasks, the files that grow and shrink."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def look(relay: Relay) -> Sample:
         numbers[f"{role} memory, MiB"] = resident(process)
         numbers[f"{role} descriptors"] = _entries(process, "fd")
         numbers[f"{role} threads"] = _entries(process, "task")
+    numbers["receiver tasks"] = published(relay, "tasks")
     numbers["write-ahead log, MiB"] = _size(relay.data / "ledger.db-wal")
     numbers["spool, MiB"] = sum(map(_size, (relay.data / "spool").glob("*")))
     return Sample(at=time.monotonic(), numbers=numbers)
@@ -52,9 +53,9 @@ def _size(file: Path) -> float:
     return 0.0
 
 
-def connections(relay: Relay) -> int:
-    """How many the receiver says are open."""
-    return int(json.loads((relay.data / "receiver.json").read_text())["connections"])
+def published(relay: Relay, name: str) -> int:
+    """What the receiver said last: its open `connections`, its loop's `tasks`."""
+    return int(json.loads((relay.data / "receiver.json").read_text())[name])
 
 
 @contextlib.contextmanager

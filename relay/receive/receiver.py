@@ -119,9 +119,13 @@ class Receiver:
             self.publish(counters_file)
 
     def publish(self, path: Path) -> None:
-        """Write the counters to `path` as JSON; a disk that refuses only costs the figures, and is told once."""
+        """Write the counters to `path` as JSON, and how many tasks the loop has.
+
+        A disk that refuses only costs the figures, and is told once.
+        """
         try:
-            publish(path, self._reception.counters, **self._reception.snapshot())
+            tasks = len(asyncio.all_tasks())
+            publish(path, self._reception.counters, tasks=tasks, **self._reception.snapshot())
             self._unpublished = False
         except OSError as error:
             if not self._unpublished:

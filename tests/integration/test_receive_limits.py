@@ -619,6 +619,7 @@ async def test_receiver_runs_until_told_and_publishes_its_counters(tmp_path):
     assert published["mail_bytes"] == 6
     assert published["connections_total"] == 2
     assert published["connections"] == 0
+    assert published["tasks"] == 3  # this test's, the one that runs the receiver, and the receiver's clock
     assert published["refused"] == {"500": 1, "421": 1}
 
 
