@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from relay.model import Envelope, Kept
+from relay.service.worker import MODESTY
 from relay.spool import SpoolWriter
 from tests.e2e.processes import Relay
 
@@ -40,7 +41,8 @@ class Sorting:
         self.begin()
         command = [sys.executable, "-m", "relay", "work", "--config", str(self._relay.config)]
         log = self._relay.log_file.open("ab")
-        self._worker = subprocess.Popen(command, stderr=log, stdin=subprocess.DEVNULL)
+        yielding = ["nice", "-n", str(MODESTY)]  # as the supervisor's does
+        self._worker = subprocess.Popen([*yielding, *command], stderr=log, stdin=subprocess.DEVNULL)
         log.close()
         self.rest()
         return self
