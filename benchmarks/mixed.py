@@ -15,23 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app_client import ErrorMailHandler
+from app_client import MAIL_FORMAT, ErrorMailHandler
 from tests.e2e.processes import Relay
 from tests.e2e.senders import Sender
 from tests.upstream import authority_in
 
 ENVELOPE = b"EHLO app\r\nMAIL FROM:<app@example.com>\r\nRCPT TO:<you@example.com>\r\nDATA\r\n"
-DOCUMENTED = """
-Message type:       %(levelname)s
-Location:           %(pathname)s:%(lineno)d
-Module:             %(module)s
-Function:           %(funcName)s
-Time:               %(asctime)s
-
-Message:
-
-%(message)s
-"""
 
 
 class Large(Sender):
@@ -94,7 +83,7 @@ class Handled:
         handler = ErrorMailHandler(
             ("127.0.0.1", self.relay.smtp_port), "app@example.com", ["you@example.com"], "App Failed", exit_timeout=60
         )
-        handler.setFormatter(logging.Formatter(DOCUMENTED))
+        handler.setFormatter(logging.Formatter(MAIL_FORMAT))
         number = 0
         while not self.stop.wait(self.pause):
             number += 1
