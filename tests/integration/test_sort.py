@@ -206,6 +206,20 @@ def kill_at(monkeypatch, content: bytes) -> list[int]:
     return deaths
 
 
+def die_while_booking(desk, monkeypatch, times: int) -> None:
+    """Have so many workers die, one after the other, before what they booked is committed."""
+
+    def killed(point: str) -> None:
+        if point == "sort.commit":
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr("relay.sort.reach", killed)
+        for _ in range(times):
+            with pytest.raises(Killed):
+                desk.sort_all()
+
+
 def test_a_mail_that_kills_is_parked_and_the_others_are_sorted(make_desk, monkeypatch):
     desk = make_desk()
     deaths = kill_at(monkeypatch, b"poison")
@@ -242,15 +256,7 @@ def test_workers_that_are_killed_while_they_book_a_mail_are_hardly_its_doing(mak
     desk = make_desk()
     desk.spool([mail("one"), mail("two")])
 
-    def killed(point: str) -> None:
-        if point == "sort.commit":
-            raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr("relay.sort.reach", killed)
-        for _ in range(5):
-            with pytest.raises(Killed):
-                desk.sort_all()
+    die_while_booking(desk, monkeypatch, times=5)
 
     desk.sort_all()
 
@@ -260,18 +266,7 @@ def test_workers_that_are_killed_while_they_book_a_mail_are_hardly_its_doing(mak
 def test_a_mail_that_kills_whenever_it_is_booked_is_parked_in_the_end(make_desk, monkeypatch):
     desk = make_desk()
     desk.spool([mail("one"), mail("two")])
-    deaths = []
-
-    def killed(point: str) -> None:
-        if point == "sort.commit":
-            deaths.append(point)
-            raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr("relay.sort.reach", killed)
-        for _ in range(7):
-            with pytest.raises(Killed):
-                desk.sort_all()
+    die_while_booking(desk, monkeypatch, times=7)
 
     desk.sort_all()
 
