@@ -45,7 +45,7 @@ _OPENERS = """
 user username login customer client employee member owner author by for from to of with and error http status exit
 exited player guest patient student driver tenant operator seller buyer agent reader subscriber von für durch an mit
 de por para pour par di da benutzer nutzer kunde usuario utente cliente utilisateur dev device disk drive key enum
-host server node machine computer tenant
+host server node machine computer
 """
 _PLAIN_WORDS = rf"(?:(?!{any_case(_OPENERS.split())}\b)[A-Za-z]{{1,40}}+[,:]? (?=[a-z]))+"
 """Words before other words, where no rule can begin: they stay, and are passed by together.

@@ -3,8 +3,9 @@
 The worker claims each batch before it begins and lets go of it afterwards. A claim found at
 the start means that the last run died in it; then each mail of it is marked before it is
 tried by itself. Once it is understood, most of the mark is taken back: what ends a worker
-that waits for the disk is hardly the mail. The file is overwritten in place (it needs no room on a full disk) and never
-synced: it outlives the process, and is void after a restart of the machine.
+that waits for the disk is hardly the mail. The file is overwritten in place (it needs no
+room on a full disk) and never synced: it outlives the process, and is void after a restart
+of the machine.
 """
 
 from __future__ import annotations
