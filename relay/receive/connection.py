@@ -142,7 +142,8 @@ class Connection(Link):
             return
         self._flush()
         if self._busy:
-            self._reception.roster.works(self)
+            if not self._shaking_hands:
+                self._reception.roster.works(self)
         elif self._half_closed and not self._blocked:
             self._close()
         elif self._reception.stopping and not self.in_transaction:
@@ -210,8 +211,8 @@ class Connection(Link):
 
     @property
     def in_transaction(self) -> bool:
-        """True between MAIL and the answer to DATA."""
-        return self._dialogue.in_transaction and not self._parted
+        """True between MAIL and the answer to DATA; STARTTLS ends it."""
+        return self._dialogue.in_transaction and not (self._parted or self._shaking_hands)
 
     @property
     def offers_tls(self) -> bool:

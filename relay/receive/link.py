@@ -35,8 +35,8 @@ class Link(SMTP):
         self._reception = reception
         self._stream = Stream(longest_line)
         self._out: list[bytes] = []
-        self._parted = self._lost = False
-        """The client was told the last; it is gone."""
+        self._parted = self._lost = self._shaking_hands = False
+        """The client was told the last; it is gone; TLS is not there yet, and no word can be said meanwhile."""
         self._wire: asyncio.Transport
 
     @property
@@ -75,6 +75,8 @@ class Link(SMTP):
 
     def _begin_tls(self) -> None:
         """Shake hands; `_secured` is called where that went well, else the connection ends."""
+        self._shaking_hands = True
+        self._reception.roster.waits(self, self.loop.time())  # it is the client's turn: who stalls is idle
         self._handler_coroutine = self.loop.create_task(self._shake_hands())
 
     async def _shake_hands(self) -> None:
@@ -94,6 +96,7 @@ class Link(SMTP):
             secured = await upgrade
         except Exception:  # noqa: BLE001 -- a handshake fails in as many ways as there are clients
             secured = None
+        self._shaking_hands = False
         if secured is None or secured.is_closing():
             self._reception.counters.handshakes_failed += 1
             plain.abort()
@@ -111,9 +114,9 @@ class Link(SMTP):
         """Hang up where the client's time is over at `now`: a link alone has all the time."""
 
     def hang_up(self, reply: bytes) -> None:
-        """Say a last word and end the connection, at once where the last word was said before."""
-        if self._parted:
-            self._wire.abort()
+        """Say a last word and end the connection, at once where the last word was said before or none can be."""
+        if self._parted or self._shaking_hands:
+            self.cut()
         else:
             self._reply(reply)
             self._part(linger=False)
@@ -121,6 +124,7 @@ class Link(SMTP):
     def cut(self) -> None:
         """End the connection without a word."""
         self._parted = True
+        self._reception.roster.leave(self)  # not when the loop says so: who comes next would send the same one away
         self._wire.abort()
 
     def _part(self, *, linger: bool) -> None:

@@ -367,6 +367,36 @@ def test_handshake_that_goes_no_further_ends_within_its_limit(tmp_path, certific
         assert waited(lambda: len(reception.receiver._reception.roster) == 0)
 
 
+@pytest.mark.parametrize("tls_first", [False, True])
+def test_handshakes_that_go_no_further_shut_nobody_out(tmp_path, certificate, tls_first):
+    """At the cap the longest-idle goes first, and who stalls in a handshake is idle: he hears no plain word, either."""
+    limits = Limits(max_connections=3, stop_within=0.1)
+    with receiving(tmp_path / "s", limits, Access(tls_cert=str(certificate)), tls_first=tls_first) as reception:
+        stalled = [reception.talk() if tls_first else ready_for_tls(reception) for _ in range(12)]
+        assert waited(lambda: len(reception.receiver._reception.roster) == 3)
+
+        newcomer = shake_hands(reception.talk() if tls_first else ready_for_tls(reception))
+        newcomer.sendall(b"EHLO client.example\r\n")
+
+        assert newcomer.recv(4096)[:4] in {b"220 ", b"250-"}
+        assert all(talk.ended() for talk in stalled[:10])
+        assert len(reception.receiver._reception.roster) <= 3
+        newcomer.close()
+        assert waited(lambda: reception.receiver.counters.connections <= 2)
+
+
+def test_mail_that_is_left_for_a_handshake_is_under_way_no_more(tmp_path, certificate):
+    """Else a transaction with STARTTLS behind it would keep a place at the cap for half a minute."""
+    access = Access(tls_cert=str(certificate))
+    with receiving(tmp_path / "s", Limits(max_connections=1, stop_within=0.1), access) as reception:
+        stalled = reception.talk().greet()
+        assert stalled.say(b"MAIL FROM:<app@example.com>") == "250 2.1.0"
+        assert stalled.say(b"STARTTLS") == "220 2.0.0"
+
+        assert reception.talk().greet().mail(b"text\r\n") == "250 2.6.0"
+        assert stalled.ended()
+
+
 def test_client_that_leaves_in_the_handshake_is_forgotten(tmp_path, certificate):
     with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as reception:
         for _ in range(5):
