@@ -11,12 +11,16 @@ import os
 import re
 import socket
 import ssl
+import string
 from typing import NamedTuple
 
 from relay.model import Answer, Trouble, Verdict
 
 MAX_TEXT = 200
 """Characters of an upstream's words that are kept."""
+PIECE = 6
+"""Characters in a row of a password, as it goes over the wire, that are taken for a piece of it: servers cut what they
+repeat, and break it over lines."""
 AUTH_CODES = frozenset({530, 534, 535, 538})
 """Replies about credentials, whatever the command (RFC 4954 section 6)."""
 
@@ -49,11 +53,14 @@ class Failed(Exception):
 
 
 class Scrub:
-    """Makes the upstream's words fit to be shown: printable, one line, short, the credentials taken out."""
+    """Makes the upstream's words fit to be shown: printable, one line, short, the credentials and pieces of them taken
+    out.
+    """
 
     def __init__(self, username: str, password: str) -> None:
         forms = _forms(username, password)
         self._secrets = re.compile("|".join(map(re.escape, forms)), re.IGNORECASE) if forms else None
+        self._pieces = {_plain(form[at : at + PIECE]) for form in forms for at in range(len(form) - PIECE + 1)}
 
     def __call__(self, text: str) -> str:
         """Return `text` as one line of at most `MAX_TEXT` printable characters, `***` in place of a secret."""
@@ -62,7 +69,25 @@ class Scrub:
         return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"
 
     def _mask(self, text: str) -> str:
-        return self._secrets.sub("***", text) if self._secrets else text
+        return self._mask_pieces(self._secrets.sub("***", text)) if self._secrets else text
+
+    def _mask_pieces(self, text: str) -> str:
+        """Return `text` with `***` for each stretch whose every `PIECE` characters in a row are a piece of a secret."""
+        plain, shown, kept_to, piece_to = _plain(text), "", 0, 0
+        for at in range(len(text) - PIECE + 1):
+            if plain[at : at + PIECE] in self._pieces:
+                if at >= piece_to:
+                    shown, kept_to = f"{shown}{text[kept_to:at]}***", at
+                kept_to = piece_to = at + PIECE
+        return shown + text[kept_to:]
+
+
+def _plain(text: str) -> str:
+    """Return `text` in small letters, character by character: some have a small form that is longer."""
+    return text.translate(_SMALL)
+
+
+_SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
 def _forms(username: str, password: str) -> tuple[str, ...]:
