@@ -35,8 +35,9 @@ _CONTENT = "ask its administrator why; `relay outbox list` has the letter, the d
 
 def advice_on(answer: Answer) -> str:
     """What to do about a letter that one recipient did not get; `answer` is not a TAKEN one."""
-    if answer.code == 0:
-        return "nothing: it may have arrived all the same; a repeat has the same Message-ID"
+    if answer.code == 0 and answer.step != "RCPT":
+        arrived = "it may have arrived all the same" if answer.step else "it waits for the upstream"
+        return f"nothing: {arrived}; a repeat has the same Message-ID"
     if answer.code // 100 == 4:
         return "nothing, unless it goes on: greylisting and limits pass by themselves"
     if answer.too_large:

@@ -29,7 +29,7 @@ from relay.failpoint import reach
 from relay.ledger import Ledger, Outcome
 from relay.mime import shorter
 from relay.model import Answer, Attempt, Letter, LetterState, Trouble, UpstreamState, Verdict
-from relay.retry import after_answer, after_success, after_trouble, longest_pause, upstream_ready
+from relay.retry import AUTH_PAUSE, after_answer, after_success, after_trouble, longest_pause, upstream_ready
 
 log = structlog.get_logger()
 
@@ -175,7 +175,8 @@ class Outbox:
                 return replace(works, detail=f"{self._target}: not for {refusal}" if refusal else "")
             note = f"{self._target}: it did not take the last letter: {refusal}"  # no pause: this is about the letter
             return replace(works, last_success_at=state.last_success_at, trouble=Trouble.REFUSED, detail=note)
-        return after_trouble(state, trouble, detail, retry=self._retry, jitter=self._jitter(), now=now)
+        begun = attempt.begun
+        return after_trouble(state, trouble, detail, begun=begun, retry=self._retry, jitter=self._jitter(), now=now)
 
     def _weigh(self, letter: Letter, attempt: Attempt, upstream: UpstreamState, now: datetime) -> Outcome:
         """What the try means for the letter."""
@@ -184,6 +185,8 @@ class Outbox:
         if attempt.trouble:
             outcome = self._settled(letter, _all_later(letter, attempt.detail), now)
             outcome = replace(outcome, ambiguous=letter.ambiguous)
+            if outcome.next_try_at and attempt.trouble is Trouble.AUTH:
+                outcome = replace(outcome, next_try_at=max(outcome.next_try_at, now + AUTH_PAUSE))
         else:
             outcome = self._settled(letter, attempt.answers, now)
         if outcome.next_try_at and upstream.next_try_at:
@@ -235,7 +238,7 @@ def _faulted(letter: Letter, error: Exception) -> Attempt:
 
 def _is_open(answer: Answer) -> bool:
     """Whether the upstream may have taken the letter without our learning of it."""
-    return answer.verdict is Verdict.LATER and answer.code == 0
+    return answer.verdict is Verdict.LATER and answer.code == 0 and answer.step != "RCPT"
 
 
 def _first_refusal(answers: Mapping[str, Answer]) -> str:

@@ -38,10 +38,21 @@ class Retry(Protocol):
 
 
 def after_trouble(
-    state: UpstreamState, trouble: Trouble, detail: str, *, retry: Retry, jitter: float, now: datetime
+    state: UpstreamState,
+    trouble: Trouble,
+    detail: str,
+    *,
+    begun: bool = False,
+    retry: Retry,
+    jitter: float,
+    now: datetime,
 ) -> UpstreamState:
-    """What is known of the upstream after one more try that never came to a letter; `next_try_at` is set."""
-    pause = AUTH_PAUSE if trouble is Trouble.AUTH else _pause(retry.retry, state.failures, jitter)
+    """What is known of the upstream after one more try that failed; `next_try_at` is set.
+
+    `begun` is whether the trouble came in the middle of a letter's transaction: another letter may fare better.
+    """
+    refused_us = trouble is Trouble.AUTH and not begun
+    pause = AUTH_PAUSE if refused_us else _pause(retry.retry, state.failures, jitter)
     return replace(
         state,
         failures=state.failures + 1,

@@ -40,11 +40,14 @@ class Dialogue:
         self._scrub = scrub
         self._timeout = settings.timeout.total_seconds()
         self._client = Client(settings.host, settings.port or 0, timeout=self._timeout)
-        self._undecided: tuple[str, ...] = ()
         self.phase = "the connection"
         """What it is waiting for."""
         self.begun = False
         """MAIL was said: what goes wrong from here on may be about this letter."""
+        self.asked = ""
+        """The recipient whose RCPT it waits for; where it ended there, what went wrong may be about that one alone."""
+        self.accepted: list[str] = []
+        """The recipients whose RCPT was good."""
         self.sent = False
         """The content is on its way: from here on the upstream may have the letter."""
         self.answers: dict[str, Answer] = {}
@@ -76,11 +79,11 @@ class Dialogue:
         if not reply.good:
             self.answers = dict.fromkeys(recipients, self._word(reply))
             return
-        taken = [recipient for recipient in recipients if await self._rcpt(recipient, utf8=utf8)]
-        if not taken:
+        for recipient in recipients:
+            await self._rcpt(recipient, utf8=utf8)
+        if not self.accepted:
             return
         before_data()
-        self._undecided = tuple(taken)
         self._decide(await self._content(raw))
 
     async def close(self, *, politely: bool) -> None:
@@ -184,18 +187,21 @@ class Dialogue:
         except ValueError as error:
             raise Failed(Trouble.UNWILLING, "it offers no SMTPUTF8, which the sender's address needs") from error
 
-    async def _rcpt(self, recipient: str, *, utf8: bool) -> bool:
-        """Whether the upstream takes mail for `recipient`; where it does not, its answer is noted."""
+    async def _rcpt(self, recipient: str, *, utf8: bool) -> None:
+        """Ask whether the upstream takes mail for `recipient`; where it does not, its answer is noted."""
+        self.asked = recipient
         try:
             command = self._client.rcpt(_on_the_wire(recipient), encoding=_encoding(utf8=utf8))
             reply = await self._ask("RCPT", command)
         except ValueError:
             words = "it offers no SMTPUTF8, which this address needs"
             self.answers[recipient] = Answer(verdict=Verdict.NEVER, code=0, text=words, step="RCPT")
-            return False
-        if not reply.good:
-            self.answers[recipient] = self._word(reply)
-        return reply.good
+        else:
+            if reply.good:
+                self.accepted.append(recipient)
+            else:
+                self.answers[recipient] = self._word(reply)
+        self.asked = ""
 
     async def _content(self, raw: bytes) -> Answer:
         """Send the content; return the one word on it for all whom it is meant for."""
@@ -221,7 +227,7 @@ class Dialogue:
         return answer(reply, self.phase)
 
     def _decide(self, word: Answer) -> None:
-        self.answers.update(dict.fromkeys(self._undecided, word))
+        self.answers.update(dict.fromkeys(self.accepted, word))
 
     # --- Every command ------------------------------------------------------------------------------------------------
 

@@ -1,5 +1,8 @@
 """The real mail server: `Upstream.deliver` tries one letter once, over a connection of its own.
 
+Where that breaks at one recipient of several (421, no answer: servers look addresses up; a hang-up behind a refusal),
+the others are tried at once without that one: nobody loses a mail to somebody else's address.
+
 Guarantee: it returns within fourteen times `timeout`, whatever the other side does (ten for all that comes before the
 content, so that a slow and honest server is served; four for its word on the content), or within a few seconds of
 `abort`; memory is bounded by the letter and a reply of 32 KiB. STARTTLS is never done without, no password goes
@@ -12,14 +15,15 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 from relay import config
 from relay.deliver.dialogue import Dialogue
 from relay.deliver.wire import Loop
-from relay.deliver.words import Failed, Scrub
+from relay.deliver.words import MAX_TEXT, Failed, Scrub
 from relay.errors import Interrupted
-from relay.model import Attempt, Trouble
+from relay.model import Answer, Attempt, Trouble, Verdict
 
 PATIENCE = 10
 """All steps together, up to the content, may last this many times the timeout of one."""
@@ -29,6 +33,9 @@ GRACE = 4.0
 """Seconds that `abort` leaves the upstream for its word on a content that was already sent."""
 
 STOPPED = "the relay is being stopped; nothing was handed over"
+
+TryFor = Callable[[Sequence[str], float], Awaitable[tuple[Attempt, Dialogue]]]
+"""Tries the letter once for some recipients, up to a moment of the loop's clock; also says how far that came."""
 
 
 class Upstream:
@@ -59,17 +66,21 @@ class Upstream:
         `before_data` is called when at least one recipient was accepted and nothing of the content was sent yet; what
         it raises ends the try there and is raised on. Raises Interrupted after `abort`, with nothing handed over.
         """
-        dialogue = Dialogue(self._settings, helo=self._helo, scrub=self._scrub)
 
-        async def hand_over(limit: asyncio.Timeout) -> None:
-            def now_the_content() -> None:
-                before_data()
-                self._extend(limit)
+        async def try_for(some: Sequence[str], deadline: float) -> tuple[Attempt, Dialogue]:
+            dialogue = Dialogue(self._settings, helo=self._helo, scrub=self._scrub)
 
-            await dialogue.hand_over(raw, sender, recipients, now_the_content)
+            async def hand_over(limit: asyncio.Timeout) -> None:
+                def now_the_content() -> None:
+                    before_data()
+                    self._extend(limit)
+
+                await dialogue.hand_over(raw, sender, some, now_the_content)
+
+            return await self._try(dialogue, hand_over, deadline), dialogue
 
         with asyncio.Runner(loop_factory=Loop) as runner:
-            return runner.run(self._try(dialogue, hand_over))
+            return runner.run(self._without_stumbling(try_for, recipients))
 
     def abort(self) -> None:
         """Stop for good, from any thread: a try under way ends at once, or soon where the content was sent already."""
@@ -79,8 +90,38 @@ class Upstream:
                 loop, hurry = self._running
                 loop.call_soon_threadsafe(hurry)
 
-    async def _try(self, dialogue: Dialogue, hand_over: Callable[[asyncio.Timeout], Awaitable[None]]) -> Attempt:
-        limit = asyncio.timeout(self._seconds(PATIENCE))
+    async def _without_stumbling(self, try_for: TryFor, recipients: Sequence[str]) -> Attempt:
+        """Try it; where it breaks at one recipient of several, at once again without that one.
+
+        Two tries that both break before anybody was accepted speak of the server, not of an address: no third one.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._seconds(PATIENCE)
+        left_out: dict[str, Answer] = {}
+        while True:
+            attempt, dialogue = await try_for([each for each in recipients if each not in left_out], deadline)
+            if not attempt.trouble:
+                return replace(attempt, answers={**attempt.answers, **left_out})
+            culprits = self._culprits(attempt, dialogue)
+            others = len(recipients) > len(left_out) + len(culprits)
+            hopeful = (not left_out or dialogue.accepted) and loop.time() + self._seconds(1) < deadline
+            if dialogue.asked and len(recipients) == 1:
+                return replace(attempt, detail=f"{attempt.detail}, for {dialogue.asked}")
+            if not (culprits and others and hopeful):
+                return attempt
+            left_out |= culprits
+
+    def _culprits(self, attempt: Attempt, dialogue: Dialogue) -> dict[str, Answer]:
+        """Whom a try may have failed for: who was refused in it (some hang up behind that), else who was asked last."""
+        if dialogue.answers or not dialogue.asked:
+            return dialogue.answers
+        words = attempt.detail.removeprefix(f"{self}: ")[:MAX_TEXT]
+        return {dialogue.asked: Answer(verdict=Verdict.LATER, code=0, text=words, step="RCPT")}
+
+    async def _try(
+        self, dialogue: Dialogue, hand_over: Callable[[asyncio.Timeout], Awaitable[None]], deadline: float
+    ) -> Attempt:
+        limit = asyncio.timeout_at(deadline)
         done = False
         try:
             async with limit:
@@ -131,5 +172,6 @@ class Upstream:
         return self._trouble(dialogue, Trouble.UNREACHABLE, words)
 
     def _trouble(self, dialogue: Dialogue, trouble: Trouble, detail: str) -> Attempt:
-        begun = dialogue.begun and trouble is not Trouble.AUTH  # credentials are never the letter's
+        about_us = trouble is Trouble.AUTH and not dialogue.asked  # credentials that were good until RCPT are good
+        begun = dialogue.begun and not about_us
         return Attempt(answers={}, trouble=trouble, detail=f"{self}: {detail}", begun=begun)

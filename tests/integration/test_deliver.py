@@ -2,7 +2,7 @@
 
 import base64
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -390,6 +390,73 @@ def test_some_recipients_refused_the_others_are_served(plain: servers.Upstream) 
     assert [mail.recipients for mail in plain.mails] == [(ADMIN,)]
 
 
+async def refuse_and_go(session: servers.Session) -> None:
+    await session.say(b"550 5.1.1 no such user\r\n")
+    session.cut()
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        (servers.drop, "the connection broke at RCPT"),
+        ("421 4.3.0 cannot look that up", "it refused at RCPT: 421 4.3.0 cannot look that up"),
+        ("530 5.7.1 log in to send there", "at RCPT: 530 5.7.1 log in to send there"),
+        (b"what?\r\n", "no SMTP reply at RCPT"),
+    ],
+)
+@pytest.mark.parametrize("order", [(GONE, ADMIN, OTHER), (ADMIN, GONE, OTHER), (ADMIN, OTHER, GONE)])
+def test_a_recipient_at_whom_the_dialogue_breaks_costs_the_others_nothing(
+    action: servers.Action, said: str, order: tuple[str, ...], plain: servers.Upstream
+) -> None:
+    plain.say(f"RCPT {GONE}", action)
+
+    attempt = deliver(Upstream(settings(plain)), *order)
+
+    assert attempt.trouble is None
+    assert verdicts(attempt) == {GONE: (Verdict.LATER, 0), ADMIN: (Verdict.TAKEN, 250), OTHER: (Verdict.TAKEN, 250)}
+    assert said in attempt.answers[GONE].text
+    assert [mail.recipients for mail in plain.mails] == [(ADMIN, OTHER)]
+
+
+def test_two_at_whom_it_breaks_cost_a_third_nothing(plain: servers.Upstream) -> None:
+    plain.say(f"RCPT {GONE}", servers.drop)
+    plain.say(f"RCPT {OTHER}", servers.drop)
+
+    attempt = deliver(Upstream(settings(plain)), ADMIN, OTHER, GONE)
+
+    assert {who for who, answer in attempt.answers.items() if answer.verdict is Verdict.TAKEN} == {ADMIN}
+    assert plain.connections == 3
+
+
+@pytest.mark.parametrize("order", [(GONE, ADMIN), (ADMIN, GONE)])
+def test_a_server_that_hangs_up_behind_a_refusal_serves_the_others(
+    order: tuple[str, ...], plain: servers.Upstream
+) -> None:
+    plain.say(f"RCPT {GONE}", refuse_and_go)
+
+    attempt = deliver(Upstream(settings(plain)), *order)
+
+    assert verdicts(attempt) == {GONE: (Verdict.NEVER, 550), ADMIN: (Verdict.TAKEN, 250)}
+
+
+def test_trouble_over_a_letter_for_one_names_that_one(plain: servers.Upstream) -> None:
+    """It may well be this address alone that the server cannot look up."""
+    plain.say(f"RCPT {GONE}", "421 4.3.0 cannot look that up")
+
+    attempt = deliver(Upstream(settings(plain)), GONE)
+
+    assert attempt.detail.endswith(f"it refused at RCPT: 421 4.3.0 cannot look that up, for {GONE}")
+
+
+def test_a_server_that_breaks_at_everybody_is_not_asked_for_each(plain: servers.Upstream) -> None:
+    plain.say("RCPT", "421 4.3.2 shutting down")
+
+    attempt = deliver(Upstream(settings(plain)), *(f"admin{number}@example.org" for number in range(20)))
+
+    assert (attempt.trouble, attempt.begun, attempt.answers) == (Trouble.UNWILLING, True, {})
+    assert plain.connections == 2
+
+
 def test_those_accepted_are_not_served_where_the_content_is_refused(plain: servers.Upstream) -> None:
     plain.say(f"RCPT {GONE}", "550 5.1.1 no such user")
     plain.say("DOT", "451 4.3.0 try again")
@@ -470,3 +537,28 @@ def test_words_are_one_short_printable_line() -> None:
     assert shown.startswith("5.7.1 a forged line [31m xxx")
     assert len(shown) == words.MAX_TEXT
     assert shown.isprintable()
+
+
+@pytest.mark.parametrize("form", [PASSWORD, base64.b64encode(f"\0{USER}\0{PASSWORD}".encode()).decode()])
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda form: form[:-9] + "...",
+        lambda form: form[5:].swapcase(),
+        lambda form: "\n".join(form[at : at + 10] for at in range(0, len(form), 10)),
+        lambda form: f"b'{form[1:-1]}'",
+    ],
+    ids=["cut off", "its end in another case", "wrapped", "quoted"],
+)
+def test_pieces_of_the_password_are_not_shown_either(form: str, broken: Callable[[str], str]) -> None:
+    """Servers cut what they repeat, break it over lines, or quote it."""
+    shown = words.Scrub(USER, PASSWORD)(f"5.5.4 syntax error near {broken(form)}")
+
+    assert shown.startswith("5.5.4 syntax error near ")
+    assert not any(form[at : at + words.PIECE].lower() in shown.lower() for at in range(len(form) - words.PIECE + 1))
+
+
+def test_words_that_are_no_piece_of_the_password_stay() -> None:
+    said = "5.7.8 İncorrect user name or password"
+
+    assert words.Scrub(USER, PASSWORD)(said) == said

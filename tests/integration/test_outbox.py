@@ -14,7 +14,7 @@ from relay import outbox as outbox_module
 from relay.deliver import Upstream, open_target
 from relay.errors import LedgerBusy
 from relay.ledger import Ledger, StoredLetter, sqlite_url
-from relay.model import Attempt, LetterState, Rendered, Trouble
+from relay.model import Attempt, Delivery, LetterState, Rendered, Trouble
 from relay.outbox import Outbox
 from tests import upstream as servers
 from tests.contract.world import (
@@ -460,6 +460,40 @@ def test_a_letter_that_breaks_the_upstream_lets_others_find_out_whether_it_is_ba
     assert [mail.recipients for mail in server.mails] == [(BOB,)]
     assert len(moments) <= 7
     assert (stored(ledger, stuck).state, stored(ledger, stuck).ambiguous) == (LetterState.OPEN, False)
+
+
+@pytest.mark.parametrize("action", [drop, "421 4.3.2 cannot look that up", "530 5.7.1 log in to send there"])
+def test_a_recipient_at_whom_it_breaks_keeps_nobody_else_waiting(
+    action: servers.Action, outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.say(f"RCPT {ADA}", action)
+    letter = write(ledger, ADA, BOB)
+
+    outbox.step(NOON)
+
+    assert [mail.recipients for mail in server.mails] == [(BOB,)]
+    assert {each.recipient: each.state for each in stored(ledger, letter).deliveries} == {
+        ADA: Delivery.QUEUED,
+        BOB: Delivery.SENT,
+    }
+    assert not stored(ledger, letter).ambiguous
+    assert ledger.upstream().trouble is None
+    assert f"not for {ADA}: " in ledger.upstream().detail
+
+
+def test_credentials_that_are_wanted_for_one_recipient_hold_no_other_letter_up(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    """Who may not send to the outside without them is told so at RCPT; those inside are served."""
+    server.say(f"RCPT {ADA}", "530 5.7.1 log in to send there")
+    stuck = write(ledger, ADA, route="stuck")
+    write(ledger, BOB, route="fine", at=NOON + SECOND)
+
+    moments = tries(outbox, ledger, server, 3 * HOUR)
+
+    assert moments == minutes(0, 1, 60, 120, 180)
+    assert [mail.recipients for mail in server.mails] == [(BOB,)]
+    assert stored(ledger, stuck).state is LetterState.OPEN
 
 
 def test_pauses_begin_at_the_end_of_a_try(

@@ -93,7 +93,9 @@ def test_what_befell_the_mailbox_says_nothing_of_an_upstream_and_the_other_way_r
 @pytest.mark.parametrize(
     ("code", "text", "step", "said"),
     [
-        (0, "no word", "the content", "same Message-ID"),
+        (0, "no word", "the content", "it may have arrived all the same"),
+        (0, "no answer at MAIL within 30 s", "", "it waits for the upstream"),
+        (0, "no answer at RCPT within 30 s", "RCPT", "`admins` and the routes"),
         (451, "4.7.1 greylisted", "RCPT", "nothing, unless it goes on"),
         (550, "5.1.1 who?", "RCPT", "`admins` and the routes"),
         (552, "5.2.2 mailbox full", "RCPT", "`admins` and the routes"),
