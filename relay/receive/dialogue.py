@@ -109,7 +109,7 @@ class Dialogue:
         return refusal.reply
 
     def _obey(self, line: bytes) -> bytes | None:
-        verb, _, argument = line.partition(b" ")
+        verb, _, argument = line.rstrip(b" \t").partition(b" ")  # RFC 5321 4.1.1: white space at the end is tolerated
         verb = verb.upper()
         command = self._COMMANDS.get(verb)
         if command is None:
@@ -122,7 +122,7 @@ class Dialogue:
             self._idle_commands += 1
             if self._idle_commands > self._limits.idle_commands:
                 raise Refusal(replies.TOO_IDLE, last=True)
-        return command(self, argument.strip(b" \t").decode("utf-8", "surrogateescape"))
+        return command(self, argument.lstrip(b" \t").decode("utf-8", "surrogateescape"))
 
     # --- Session ------------------------------------------------------------------------------------------------------
 
@@ -217,7 +217,7 @@ class Dialogue:
             raise Refusal(replies.MAIL_SYNTAX)
         if self._transaction is not None:
             raise Refusal(replies.NESTED)
-        if path.parameters:
+        if path.parameters or path.malformed:
             check_parameters(path, self._limits.max_size, extended=self._extended)
         transaction = Transaction(path.address, international="SMTPUTF8" in path.parameters)
         transaction.check_charset(path.address)
@@ -230,6 +230,8 @@ class Dialogue:
         path = parse_path(argument, "TO")
         if path is None or not path.address:
             raise Refusal(replies.RCPT_SYNTAX)
+        if path.malformed:
+            raise Refusal(replies.BAD_PARAMETER)
         if path.parameters:
             raise Refusal(replies.UNKNOWN_PARAMETER)
         self._transaction.check_charset(path.address)

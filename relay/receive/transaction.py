@@ -48,6 +48,8 @@ class Transaction:
 def check_parameters(path: Path, max_size: int, *, extended: bool) -> None:
     """Raise Refusal unless MAIL may have these parameters (RFC 1870, 6152, 6531, 4954), which only EHLO offers."""
     parameters = path.parameters
+    if path.malformed:
+        raise Refusal(replies.BAD_PARAMETER)
     if path.doubled or not extended or not parameters.keys() <= _OFFERED:
         raise Refusal(replies.UNKNOWN_PARAMETER)
     size, body = parameters.get("SIZE", "0"), parameters.get("BODY", "7BIT")

@@ -136,6 +136,16 @@ def test_transaction_ends_with_its_mail(talk):
     assert talk.mail(b"text\r\n") == "250 2.6.0"
 
 
+@pytest.mark.parametrize("blanks", [b" ", b"\t", b" \t  "])
+def test_white_space_at_the_end_of_a_command_is_tolerated(talk, blanks):
+    """RFC 5321 4.1.1 asks for it, with or without an argument."""
+    lines = [b"NOOP", b"RSET", b"MAIL FROM:<a@b>", b"RCPT TO:<c@d>", b"DATA"]
+
+    assert [talk.say(line + blanks) for line in lines] == ["250 2.0.0", "250 2.0.0", "250 2.1.0", "250 2.1.5", "354"]
+    assert talk.say(b".") == "250 2.6.0"
+    assert talk.say(b"QUIT" + blanks) == "221 2.0.0"
+
+
 def test_commands_may_end_in_a_bare_lf(talk):
     """As with aiosmtpd and Postfix: a person with netcat."""
     talk.send(b"NOOP\nNOOP\r\n")
@@ -157,7 +167,10 @@ def test_commands_may_end_in_a_bare_lf(talk):
         (b"<a.b+c=d/e@b-c.d_e>", "a.b+c=d/e@b-c.d_e"),
         (b'<"quoted \\" local >"@b>', '"quoted \\" local >"@b'),
         (b"<a@[127.0.0.1]>", "a@[127.0.0.1]"),
+        (b"<a@[192.0.2.255]>", "a@[192.0.2.255]"),
         (b"<a@[IPv6:::1]>", "a@[IPv6:::1]"),
+        (b"<a@[ipv6:::ffff:192.0.2.1]>", "a@[ipv6:::ffff:192.0.2.1]"),
+        (b"<a@[other-tag:whatever]>", "a@[other-tag:whatever]"),
         (b"<@one,@two.example:a@b>", "a@b"),
         ("<ä@bücher.example> SMTPUTF8".encode(), "ä@bücher.example"),
         (b"<a@b.example.>", "a@b.example."),
@@ -193,6 +206,15 @@ def test_sender_is_understood(reception, talk, argument, address):
         (b" FROM:<a..b@c>", "501 5.1.7"),
         (b" FROM:<.a@c>", "501 5.1.7"),
         (b" FROM:<a@b..c>", "501 5.1.7"),
+        (b" FROM:<a@-b.c>", "501 5.1.7"),
+        (b" FROM:<a@b-.c>", "501 5.1.7"),
+        (b" FROM:<a@[300.0.2.1]>", "501 5.1.7"),
+        (b" FROM:<a@[192.0.2]>", "501 5.1.7"),
+        (b" FROM:<a@[::1]>", "501 5.1.7"),
+        (b" FROM:<a@[IPv6:zz]>", "501 5.1.7"),
+        (b" FROM:<a@[IPv6:1:2:3:4:5:6:7:8:9]>", "501 5.1.7"),
+        (b" FROM :<a@b>", "501 5.1.7"),
+        (b" FROM:Name <a@b>", "501 5.1.7"),
         (b" FROM:<a\0@b>", "501 5.1.7"),
         (b" FROM:<a\r@b>", "501 5.1.7"),
         (b" FROM:<a@b>SIZE=1", "501 5.1.7"),
@@ -201,6 +223,10 @@ def test_sender_is_understood(reception, talk, argument, address):
         (" FROM:<ä@b>".encode(), "553 5.6.7"),
         (b" FROM:<a@b> AUTH=a+zz", "501 5.5.4"),
         (b" FROM:<a@b> SIZE", "501 5.5.4"),
+        (b" FROM:<a@b> SIZE=", "501 5.5.4"),
+        (b" FROM:<a@b> SIZE= 1", "501 5.5.4"),
+        (b" FROM:<a@b> =1", "501 5.5.4"),
+        (b" FROM:<a@b> SIZE=1 -X=1", "501 5.5.4"),
         (b" FROM:<a@b> SIZE=-1", "501 5.5.4"),
         (b" FROM:<a@b> SIZE=1x", "501 5.5.4"),
         ("  FROM:<a@b> SIZE=\u0661".encode(), "501 5.5.4"),
@@ -219,7 +245,15 @@ def test_malformed_sender_is_refused_and_opens_nothing(talk, argument, code):
 
 @pytest.mark.parametrize(
     ("argument", "code"),
-    [(b" TO:<>", "501 5.1.3"), (b" TO:<", "501 5.1.3"), (b"", "501 5.1.3"), (b" TO:<a@b> NOTIFY=NEVER", "555 5.5.4")],
+    [
+        (b" TO:<>", "501 5.1.3"),
+        (b" TO:<", "501 5.1.3"),
+        (b"", "501 5.1.3"),
+        (b" TO :<a@b>", "501 5.1.3"),
+        (b" TO:<a@[192.0.2]>", "501 5.1.3"),
+        (b" TO:<a@b> NOTIFY=NEVER", "555 5.5.4"),
+        (b" TO:<a@b> NOTIFY=", "501 5.5.4"),
+    ],
 )
 def test_malformed_recipient_is_refused_and_the_transaction_goes_on(talk, argument, code):
     talk.say(b"MAIL FROM:<a@b>")
