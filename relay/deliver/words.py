@@ -104,7 +104,9 @@ def answer(reply: Reply, step: str) -> Answer:
     """Return the verdict that a reply's first digit gives (RFC 5321 section 4.2.1); neither 2, 4 nor 5 is no word."""
     verdicts = {2: Verdict.TAKEN, 4: Verdict.LATER, 5: Verdict.NEVER}
     verdict = verdicts.get(reply.code // 100)
-    return Answer(verdict=verdict or Verdict.LATER, code=reply.code if verdict else 0, text=reply.text, step=step)
+    if verdict is None:
+        return Answer(verdict=Verdict.LATER, code=0, text=f"it answered with {reply}"[:MAX_TEXT], step=step)
+    return Answer(verdict=verdict, code=reply.code, text=reply.text, step=step)
 
 
 def unanswered(text: str) -> Answer:

@@ -406,6 +406,18 @@ def test_what_is_no_reply_is_trouble_with_the_protocol(
     assert server.mails == []
 
 
+@pytest.mark.parametrize("reply", ["354 go on", "150 well", "650 well", "-25 well"])
+def test_a_word_on_the_content_that_means_nothing_is_told_with_its_code(
+    reply: str, server: servers.Upstream, target: Upstream
+) -> None:
+    server.say("DOT", reply)
+
+    attempt = deliver(target)
+
+    assert ambiguous(attempt)
+    assert {answer.text for answer in attempt.answers.values()} == {f"it answered with {reply}"}
+
+
 @pytest.mark.parametrize(("place", "reply"), [("MAIL", "354 go on"), ("RCPT", "334 more"), ("DATA", "250 taken")])
 def test_a_reply_that_does_not_fit_its_command_is_trouble_with_the_protocol(
     place: str, reply: str, server: servers.Upstream, target: Upstream
