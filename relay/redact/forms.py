@@ -13,13 +13,18 @@ from relay.linear import compiled
 from relay.redact.secret import Secret
 
 _BY_PREFIX = (
-    (("eyJ",), r"[\w-]{8,4000}\.[\w-]{4,4000}(?:\.[\w-]{0,4000}){0,3}"),  # JWT (RFC 7519), JWE (RFC 7516)
+    (
+        ("eyJ",),
+        r"(?:[\w-]{8,4000}\.[\w-]{4,4000}(?:\.[\w-]{0,4000}){0,3}|[\w-]{3,4000}:1[\w-]{4,7}:[\w-]{20,90})",
+    ),  # JWT (RFC 7519), JWE (RFC 7516); what Django signs
     (("AKIA", "ASIA", "AROA", "AIDA", "ABIA", "ACCA"), "[A-Z0-9]{16}"),  # AWS: unique identifiers of IAM
     (("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), "[A-Za-z0-9]{30,255}"),  # GitHub: token formats
     (("github_pat_",), r"\w{22,255}"),
     (("glpat-", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-"), r"[\w.-]{20,300}"),  # GitLab: token prefixes
+    (("GR1348941",), r"[\w-]{20,60}"),
     (("glimt-", "glagent-", "glsoat-", "gloas-", "glffct-"), r"[\w.-]{20,300}"),
-    (("xox",), r"[abeoprs]-[\w-]{10,250}"),  # Slack: token types
+    (("xox",), r"[abcdeoprs]-[\w%-]{10,250}"),  # Slack: token types
+    (("xoxe.xox",), r"[bp]-[\w-]{10,250}"),
     (("xapp-",), r"[\w-]{10,250}"),
     (
         ("sk_live_", "sk_test_", "rk_live_", "rk_test_", "pk_live_", "pk_test_"),
@@ -27,6 +32,7 @@ _BY_PREFIX = (
     ),  # Stripe: API keys
     (("whsec_",), "[A-Za-z0-9+/=]{10,250}"),
     (("AIza",), r"[\w-]{35}"),  # Google Cloud
+    (("1//0",), r"[\w-]{40,200}"),
     (("ya29.",), r"[\w-]{20,500}"),
     (("GOCSPX-",), r"[\w-]{20,60}"),
     (("SG.",), r"[\w-]{16,64}\.[\w-]{16,64}"),  # SendGrid
@@ -52,9 +58,55 @@ _BY_PREFIX = (
     (("NRAK-",), "[A-Z0-9]{27}"),  # New Relic
     (("PMAK-",), r"[\w-]{30,70}"),  # Postman
     (("AGE-SECRET-KEY-1",), "[A-Z0-9]{20,100}"),
+    (("NRII-",), r"[\w-]{32}"),
+    (("ATCTT3",), r"[\w=-]{20,300}"),
+    (("HRKU-",), r"[\w-]{36,80}"),  # Heroku
+    (("dp.pt.", "dp.ct.", "dp.sa."), "[A-Za-z0-9]{40,44}"),  # Doppler
+    (("dp.st.",), r"[\w.-]{40,80}"),
+    (("dt0c01.",), r"[A-Z0-9]{24}\.[A-Z0-9]{64}"),  # Dynatrace
+    (("fm2_", "fo1_"), r"[\w=+/-]{40,500}"),  # Fly.io
+    (("pscale_pw_", "pscale_tkn_", "pscale_oauth_"), r"[\w=.-]{32,64}"),  # PlanetScale
+    (("v1.0-",), "[0-9a-f]{24}-[0-9a-f]{146}"),  # Cloudflare's origins
+    (("ops_eyJ",), r"[\w+/=-]{100,4000}"),  # 1Password
+    (("pul-",), "[a-f0-9]{40}"),  # Pulumi
+    (("pnu_",), "[A-Za-z0-9]{36}"),  # Prefect
+    (("ntn_",), "[A-Za-z0-9]{40,50}"),  # Notion
+    (("figd_",), r"[\w-]{36,50}"),  # Figma
+    (("sbp_",), "[0-9a-f]{40}"),  # Supabase
+    (("sb_secret_",), r"[\w-]{20,60}"),
+    (("rzp_live_",), "[A-Za-z0-9]{14,20}"),  # Razorpay
+    (("xkeysib-", "xsmtpsib-"), r"[0-9a-f]{64}-[A-Za-z0-9]{16}"),  # Brevo
+    (("mlsn.",), "[0-9a-f]{64}"),  # MailerSend
+    (("pat-na1-", "pat-eu1-"), "[0-9a-f-]{36}"),  # HubSpot
+    (("sgp_",), r"[\w-]{40,70}"),  # Sourcegraph, Segment
+    (("sqp_", "squ_", "sqa_"), "[0-9a-f]{40}"),  # SonarQube
+    (("AKCp",), "[A-Za-z0-9]{60,80}"),  # JFrog
+    (("CFPAT-",), r"[\w-]{40,50}"),  # Contentful
+    (("LTAI",), "[A-Za-z0-9]{17,21}"),  # Alibaba
+    (("aio_",), "[A-Za-z0-9]{28}"),  # Adafruit
+    (("CLOJARS_",), "[0-9a-f]{60}"),
+    (("duffel_live_", "duffel_test_"), r"[\w=-]{43}"),
+    (("shippo_live_", "shippo_test_"), "[0-9a-f]{40}"),
+    (("tfp_",), r"[\w.=-]{40,60}"),  # Typeform
+    (("tskey-",), r"[\w-]{20,100}"),  # Tailscale
+    (("nfp_",), "[A-Za-z0-9]{36,40}"),  # Netlify
+    (("pplx-",), "[A-Za-z0-9]{40,60}"),  # Perplexity
+    (("xai-",), "[A-Za-z0-9]{60,90}"),
+    (("bkua_",), "[0-9a-f]{40}"),  # Buildkite
+    (("CCIPAT_",), r"\w{40,80}"),  # CircleCI
+    (("sk_org_live_", "sk_org_test_"), "[A-Za-z0-9]{10,250}"),  # Stripe
+    (("gAAAAAB",), r"[\w-]{60,4000}={0,2}"),  # Fernet's tokens
+    (("$2a$", "$2b$", "$2y$"), r"\d\d\$[./A-Za-z0-9]{53}"),  # hashes of passwords: bcrypt, argon2 and their like
+    (("$argon2",), r"(?:id|i|d)\$[\w=,+/$]{40,300}(?<!,)"),
+    (("$scrypt$",), r"[\w=,+/$.]{40,300}(?<![,.])"),
+    (("pbkdf2_sha256$", "pbkdf2_sha1$"), r"\d{1,9}\$[\w+/=$.-]{20,200}"),
+    (("pbkdf2:", "scrypt:"), r"[\w:]{3,40}\$[\w./-]{1,64}\$[0-9a-f]{32,256}"),
 )
 _OTHERS = (
+    (".eJ", r"(?<![\w.-])\.eJ[\w-]{20,4000}(?:\.[\w-]{5,8}\.[\w-]{20,90}|:[\w-]{5,8}:[\w-]{20,90})"),  # Flask, Django
     ("Q~", r"(?<![\w.-])[\w~.-]{3}\dQ~[\w~.-]{31,34}"),  # Azure: client secrets of Entra ID
+    (".atlasv1.", r"(?<![\w.-])[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{60,70}"),  # Terraform Cloud
+    ("$production$", r"access_token\$production\$[0-9A-Za-z]{16}\$[0-9a-f]{32}"),  # PayPal's Braintree
     ("-us", r"(?<![\w.-])[0-9a-f]{32}-us\d{1,2}"),  # Mailchimp
     (":AA", r"(?<![\w.-])\d{8,10}:AA[\w-]{32,34}"),  # Telegram's bots
 )
@@ -69,16 +121,22 @@ _FORMS = [
 """By what is in all of that form; a beginning is found fastest."""
 _BEGINNINGS = [
     *(
-        re.escape(prefix) + ("[0-9a-f]{8}" if rest.startswith("[0-9a-f]") else "[A-Za-z0-9_+/=.-]{8}")
+        re.escape(prefix) + ("[0-9a-f]{8}" if rest.startswith("[0-9a-f]") else "[A-Za-z0-9_+/=.$:,-]{8}")
         for prefixes, rest in _BY_PREFIX
         for prefix in prefixes
     ),
-    *(mark for mark, _ in _OTHERS),
+    *(re.escape(mark) for mark, _ in _OTHERS),
 ]
 _ANY = compiled("|".join(_BEGINNINGS))
 """The beginnings of all of them, looked for at once: most texts have none."""
+_MARKS = compiled("|".join(re.escape(mark) for mark, _ in _FORMS))
+_BY_START = {
+    start: [(mark, pattern) for mark, pattern in _FORMS if mark.startswith(start)]
+    for start in dict.fromkeys(mark[:2] for mark, _ in _FORMS)
+}
 _HOOK = re.compile(
-    r"(?:(?<=hooks\.slack\.com/services/)|(?<=discord\.com/api/webhooks/)|(?<=discordapp\.com/api/webhooks/)"
+    r"(?:(?<=hooks\.slack\.com/services/)|(?<=hooks\.slack\.com/workflows/)|(?<=hooks\.slack\.com/triggers/)"
+    r"|(?<=discord\.com/api/webhooks/)|(?<=discordapp\.com/api/webhooks/)"
     r"|(?<=webhook\.office\.com/webhookb2/))[\w/@.-]{10,300}"
 )
 _HOOKS = ("hooks.slack.com", "/api/webhooks/", "webhook.office.com")
@@ -89,10 +147,13 @@ MARKS = (*(beginning.lower() for beginning in _BEGINNINGS), *map(re.escape, _HOO
 
 def by_form(text: str) -> Iterator[Secret]:
     """Tokens and keys whose form says whose they are."""
-    for mark, pattern in _FORMS if _ANY.search(text.encode("utf-8", "replace")) else ():
-        if mark in text:
-            for match in pattern.finditer(text):
-                yield Secret(match.start(), match.end(), match[0])
+    data = text.encode("utf-8", "replace")
+    if _ANY.search(data):
+        for start in {match[0][:2] for match in _MARKS.finditer(data)}:
+            for mark, pattern in _BY_START[start.decode()]:
+                if mark in text:
+                    for match in pattern.finditer(text):
+                        yield Secret(match.start(), match.end(), match[0])
     if any(hook in text for hook in _HOOKS):
         for match in _HOOK.finditer(text):
             yield Secret(match.start(), match.end(), match[0])

@@ -7,7 +7,7 @@ languages, query strings, headers, options, YAML, attributes and elements.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from relay.redact.headers import HEADERS, header_value
@@ -16,10 +16,17 @@ from relay.redact.secret import MASK, Secret
 from relay.redact.values import Value, value_at
 
 _TYPE = r"(?::[ ]?(?:str|bytes|string|String|Optional\[str\]|SecretStr)(?:[ ]?\|[ ]?None)?[ ]?=)"
-_CLOSED = r"(?P<closed>(?:\\{0,15}[\"'\]]|%5[Dd]|&quot;|&#3[49];|&#x27;){0,3})"
+_CLOSED = r"(?P<closed>(?:\\{0,15}[\"'`\]]|%5[Dd]|%22|&quot;|&#3[49];|&#x27;){0,3})"
+_WRAPPED = (
+    r"(?:[\[(]|(?:Some|Ok|Just|Secret|SecretStr|SecretString|MD5|SHA\d{0,3}|HEX|CRYPT|ENCRYPT|md5|sha\d{0,3}|crypt)\()"
+    r"\s{0,40}(?=(?:[bBuUrRNE]|\\{1,15})?[\"'])"
+)
+"""What may stand around a value in quotes: a list, a tuple, an option of Rust, a function of SQL."""
 _SIGN = (
-    rf"[ \t]{{0,40}}(?:{_TYPE}|=>(?:\s{{1,40}}string\(\d{{1,9}}\))?|:=|->|→|=(?!=)|%3[Dd]"
-    r"|[=!]={1,2}(?=[ ]?[\"'])|:(?!:)|;s:\d{1,9}:)[ \t]{0,40}"
+    rf"(?:[ \t]{{0,40}}(?:{_TYPE}|=>(?:\s{{1,40}}string\(\d{{1,9}}\))?|:=|->|→|=(?!=)|%3[DdAa]"
+    r"|[=!]={1,2}(?=[ ]?[\"'])|[:\uff1a](?!:)|;s:\d{1,9}:)"
+    r"|\)?[ ]?(?:!?=|<>|[ ](?:NOT[ ])?(?:I?LIKE|I?like|IN[ ]?\(|in[ ]?\())(?=[ ]?[NE]?'))"
+    rf"[ \t]{{0,40}}(?:{_WRAPPED})?"
 )
 _VALUE_NAMED = (
     r"(?:[ \t]{1,9}type=[\"']?\w{1,20}[\"']?)?[ \t]{0,9},?\s{1,40}"
@@ -39,7 +46,8 @@ _NOTHING = frozenset(
     (
         "none", "null", "nil", "true", "false", "undefined", "str", "bytes", "string", "optional", "any", "expired",
         "missing", "invalid", "required", "closed", "failed", "unknown", "empty", "wrong", "incorrect", "enabled",
-        "disabled", "changed", "accepted", "rejected", "ok", "yes", "no", "n/a",
+        "disabled", "changed", "accepted", "rejected", "ok", "yes", "no", "n/a", "open", "active", "inactive", "valid",
+        "revoked", "denied", "refused", "absent", "unset", "started", "ended", "lost",
     )
 )  # fmt: skip
 """What stands where a secret would, without quotes, and is none."""
@@ -64,6 +72,10 @@ _PROSE = re.compile(r" [a-z]")
 _SOURCE = re.compile(r"[ \t|>]{0,40}File \"")
 _PATH = re.compile(r"(?:/|~/|\./|[A-Za-z]:\\)[\w./\\ -]{0,400}")
 _FILE = re.compile(r"[\w./\\~:-]{1,400}\.(?:pem|key|crt|cer|p12|pfx|json|txt|ya?ml|toml|py)")
+_NEXT = re.compile(r"\s{0,9},\s{0,40}(?=(?:[bBuU]|\\{1,15})?[\"'])")
+_ENTRY = re.compile(r"[{,]\s{0,40}b?[\"'][^\"'\n]{1,100}[\"'][ ]?(?::|=>)[ ]?(?=b?[\"'])")
+_OF_SECRETS = frozenset(("cookies", "secrets"))
+_MOST_ELEMENTS = 100
 _ENV_LINE = re.compile(r"(?:export |declare -x |ENV |set )?[A-Z0-9_]{1,80}=")
 
 
@@ -95,10 +107,9 @@ def labelled(text: str, lower: str, names: Names) -> Iterator[Secret]:
                 yield Secret(label.end, end)
                 end = place
                 break
-            value = _value(text, label) if label else None
-            if label and value:
+            for value in _values(text, label) if label else ():
                 done = max(done, value.end)
-                if not _is_none(text, label, value):
+                if label and not _is_none(text, label, value):
                     yield from value.secrets
 
 
@@ -126,6 +137,33 @@ def _other_link(text: str, name: str, start: int, end: int) -> re.Match[str] | N
     if before.endswith(("('", '("', "(b'", "['", '["', "[b'")):
         return _PAIR.match(text, end)
     return _QUOTED.match(text, end) if name in _BEFORE_QUOTED else None
+
+
+def _values(text: str, label: Label) -> Sequence[Value]:
+    """The value, or those of a list, a tuple or a dict of secrets. Of `auth=('ada', '…')` the last."""
+    if label.name in _OF_SECRETS and text[label.end : label.end + 1] == "{":
+        return list(_entries(text, label.end))
+    first = _value(text, label)
+    if first is None:
+        return ()
+    values = [first]
+    if label.sign.rstrip().endswith(("[", "(")):
+        while len(values) < _MOST_ELEMENTS and (comma := _NEXT.match(text, values[-1].end)):
+            value = value_at(text, comma.end())
+            if value is None:
+                break
+            values.append(value)
+    return values[-1:] if label.name == "auth" else values
+
+
+def _entries(text: str, place: int) -> Iterator[Value]:
+    for _ in range(_MOST_ELEMENTS):
+        entry = _ENTRY.match(text, place)
+        value = value_at(text, entry.end()) if entry else None
+        if value is None:
+            return
+        yield value
+        place = value.end
 
 
 def _value(text: str, label: Label) -> Value | None:
@@ -178,6 +216,8 @@ def _is_none(text: str, label: Label, value: Value) -> bool:
     word = text[value.start : value.stop]
     if not word.strip("* ") or word == MASK or (value.bare and word.lower() in _NOTHING):
         return True
+    if label.sign.rstrip().endswith("[") and _is_said(word):
+        return True  # what a form says is wrong with its field
     if (value.bare and word in _BLOCKS) or (label.name == "credentials" and word in _MODES):
         return True
     if label.name == "token" and _EXPECTED.search(text, max(0, label.start - 12), label.start):
@@ -185,6 +225,11 @@ def _is_none(text: str, label: Label, value: Value) -> bool:
     if (label.name == "pwd" and _PATH.fullmatch(word)) or (label.name == "key" and _FILE.fullmatch(word)):
         return True  # the environment's folder; where a key lies
     return value.bare and _is_code_or_prose(text, label, value, word)
+
+
+def _is_said(word: str) -> bool:
+    words = word.lower().rstrip(".!").split(" ")
+    return len(words) > 1 and not _SENTENCE.isdisjoint(words)
 
 
 def _is_code_or_prose(text: str, label: Label, value: Value, word: str) -> bool:

@@ -30,7 +30,7 @@ _BY_PART = {
 _KINDS_OF_KEY = (
     "api", "access", "account", "private", "signing", "encryption", "secret", "master", "auth", "app", "application",
     "consumer", "client", "service", "ssh", "hmac", "jwt", "license", "storage", "shared", "webhook", "service_role",
-    "deploy", "session",
+    "deploy", "session", "subscription", "functions",
 )  # fmt: skip
 _BEFORE_KEY = tuple(f"{kind}{link}" for kind in _KINDS_OF_KEY for link in ("", "_", "-", " "))
 """A key is a secret with one of these in front: `api_key`; `cache_key` and `primary key` are none."""

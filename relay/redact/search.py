@@ -22,10 +22,8 @@ from relay.redact.labelled import labelled
 from relay.redact.names import Names
 from relay.redact.places import (
     COMMAND_MARKS,
-    SQL_MARKS,
     TAG_MARKS,
     URL_MARKS,
-    in_sql,
     in_tags,
     in_urls,
     on_command_lines,
@@ -33,6 +31,7 @@ from relay.redact.places import (
 from relay.redact.rows import MARKS as ROW_MARKS
 from relay.redact.rows import in_rows
 from relay.redact.secret import MASK, Secret
+from relay.redact.sql import SQL_MARKS, in_sql
 
 MAX_KEPT_STACK = 16_384
 """Bytes of a stack whose secrets are kept in memory."""

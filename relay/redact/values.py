@@ -11,7 +11,7 @@ MAX_LINES = 60
 """Lines of one value in quotes or of a block."""
 
 _VALUE = re.compile(
-    rf"(?:[bBrRuUfF]{{0,2}}(?:\"\"\"(?P<triple>(?:[^\"\\]|\\.|\"(?!\"\")){{0,{MAX_VALUE}}})(?:\"\"\")?"
+    rf"(?:[bBrRuUfFNE]{{0,2}}(?:\"\"\"(?P<triple>(?:[^\"\\]|\\.|\"(?!\"\")){{0,{MAX_VALUE}}})(?:\"\"\")?"
     rf"|'''(?P<thrice>(?:[^'\\]|\\.|'(?!'')){{0,{MAX_VALUE}}})(?:''')?"
     rf"|\"(?P<double>(?:[^\"\\\n]|\\.){{0,{MAX_VALUE}}})(?P<end2>\"?)"
     rf"|'(?P<single>(?:[^'\\\n]|\\.){{0,{MAX_VALUE}}})(?P<end1>'?))"
@@ -19,7 +19,7 @@ _VALUE = re.compile(
     rf"|(?:&quot;|&#3[49];|&#x27;)(?P<html>[^<>\n]{{0,{MAX_VALUE}}}?)(?:&quot;|&#3[49];|&#x27;)"
     rf"|(?P<block>[|>][+-]?[ \t]*\n(?:[ \t]+[^\n]{{0,{MAX_VALUE}}}(?:\n|\Z)){{1,{MAX_LINES}}})"
     rf"|\{{(?P<braced>[^{{}}\"'\n]{{1,200}})\}}"
-    rf"|(?P<bare>[^\s,;&\"'<>()\[\]{{}}\\]{{1,{MAX_VALUE}}}))"
+    rf"|(?P<bare>(?:[^\s,;&\"'<>()\[\]{{}}\\]|\\u[0-9a-fA-F]{{4}}){{1,{MAX_VALUE}}}))"
 )
 _CONTINUED = re.compile(rf"(?:\n(?!\s*\n)[^\n]{{0,{MAX_VALUE}}}){{1,{MAX_LINES}}}")
 _CLOSING = {

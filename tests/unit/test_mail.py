@@ -175,6 +175,15 @@ def test_html_alone_is_read_without_its_markup():
     assert text.split("\n") == ["Report", "It <broke> & burned.", '  File "a.py"', ""]
 
 
+@pytest.mark.parametrize("between", [b"", b"\n    "])
+def test_the_first_cell_of_a_row_names_what_stands_in_the_next(between):
+    source = b"<table><tr><th>password</th>" + between + b"<td>kX9-vq27Lm</td>" + between + b"<td>7</td></tr></table>"
+
+    text = read(raw("Content-Type: text/html", source)).text
+
+    assert text.startswith("password: kX9-vq27Lm 7")
+
+
 def test_an_empty_plain_part_gives_way_to_html():
     content = multipart(part("text/plain", b" \r\n"), part("text/html", b"<p>here</p>"), kind="alternative")
 
