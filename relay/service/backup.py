@@ -27,11 +27,11 @@ from pathlib import Path, PurePosixPath
 from relay.errors import LedgerError, RelayError
 from relay.ledger import Ledger, sqlite_url
 from relay.service.roles import hold, make_private
-from relay.spool import SpoolReader
+from relay.spool import RESERVES, SpoolReader
 
 _KEPT = ("spool", "parked", "mailbox")
 """The folders of a data directory that hold state."""
-_NOT_KEPT = ("claim", "reserve", "new")
+_NOT_KEPT = ("claim", *RESERVES, "new")
 """Files of the spool that are this run's alone."""
 _LEDGER = "ledger.db"
 

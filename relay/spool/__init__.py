@@ -24,6 +24,7 @@ when the machine stopped is either whole or not there; it never hides what stand
 from relay.spool.claims import Claims
 from relay.spool.parking import Parking
 from relay.spool.reader import SpoolReader
+from relay.spool.segment import RESERVES
 from relay.spool.writer import SpoolWriter
 
-__all__ = ["Claims", "Parking", "SpoolReader", "SpoolWriter"]
+__all__ = ["RESERVES", "Claims", "Parking", "SpoolReader", "SpoolWriter"]

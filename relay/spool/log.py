@@ -3,8 +3,8 @@
 A write that found the disk full is taken back, and the segment goes on. Any other failure
 ends the segment: the next write begins a new one, whose header says how far the old one
 counts. Mails of the last resort (counters) may use a reserve that was put by while there was
-room: a file of written zeros that becomes a segment by a new header and a new name. Once it
-is in use, larger mails wait until another reserve has been put by.
+room: files of written zeros, each of which becomes a segment by a new header and a new name.
+Once one is in use, larger mails wait until all of them have been put by again.
 
 Where much comes, zeros are written ahead of it: a sync of what goes into blocks that were
 written before need not wait for the file system's journal, and so takes half the time. To a
@@ -29,7 +29,7 @@ from relay.spool.scan import Found, Source, walk
 from relay.spool.segment import (
     FRESH,
     HEADER_SIZE,
-    RESERVE,
+    RESERVES,
     Header,
     Mark,
     newest_header,
@@ -41,7 +41,7 @@ from relay.spool.segment import (
 )
 
 RESERVE_SIZE = 1 << 20
-"""Bytes of the reserve: some 8,000 counters."""
+"""Bytes of the reserve, all files of it together: some 8,000 counters."""
 AHEAD = 512 << 10
 """Bytes of zeros that are written at once ahead of the records."""
 MUCH = 64 << 10
@@ -54,7 +54,7 @@ class Segment:
     """A segment that is being written."""
 
     def __init__(self, folder: Path, source: str, header: Header, size: int) -> None:
-        """Make segment `header.number` out of the file `source` (FRESH or RESERVE), durably. Raises OSError.
+        """Make segment `header.number` out of the file `source` (FRESH or one of RESERVES), durably. Raises OSError.
 
         It is to have about `size` bytes, if it is made of FRESH.
         """
@@ -72,10 +72,10 @@ class Segment:
             (folder / FRESH).unlink(missing_ok=True)
             raise
         self.number = header.number
-        self.reserved = source == RESERVE
+        self.reserved = source in RESERVES
         self.end = HEADER_SIZE
         self.broken = False
-        self._size = RESERVE_SIZE if self.reserved else size
+        self._size = os.fstat(self._fd).st_size if self.reserved else size
         self._written = self._size if self.reserved else HEADER_SIZE
         """How far the file was written, with records or with zeros."""
         self._ahead = AHEAD
@@ -203,14 +203,21 @@ class Log:
 
     def _append_to_reserve(self, data: bytes, cause: OSError) -> tuple[Segment, int]:
         try:
-            if self._segment is None or not self._segment.reserved:
-                self._segment = self._new_segment(RESERVE)
+            if self._segment is None or not (self._segment.reserved and self._segment.takes(len(data))):
+                self._segment = self._new_segment(self._reserve(cause))
                 _log.error("the disk of the spool in %s is full: mails are only counted", self._folder)
             if not self._segment.takes(len(data)):
                 raise cause
             return self._segment, self._segment.append(data)
         except OSError as error:
             raise failure(self._folder, cause) from error
+
+    def _reserve(self, cause: OSError) -> str:
+        """The next file of the reserve; raises `cause` where there is none any more."""
+        for name in RESERVES:
+            if (self._folder / name).exists():
+                return name
+        raise cause
 
     def _acknowledge(self, segment: Segment) -> None:
         synced = position(segment.number, segment.end)
@@ -252,13 +259,16 @@ class Log:
         return segment
 
     def _put_by(self) -> None:
-        path = self._folder / RESERVE
-        if path.exists():
-            return
+        for name in RESERVES:
+            if not (self._folder / name).exists():
+                self._put_by_one(self._folder / name)
+
+    def _put_by_one(self, path: Path) -> None:
         reach("spool.reserve")
         try:
             with opened(self._folder / FRESH, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as fd:
-                write_all(fd, bytes(RESERVE_SIZE), 0)  # written, not only allocated: overwriting then needs no room
+                # written, not only allocated: overwriting then needs no room
+                write_all(fd, bytes(RESERVE_SIZE // len(RESERVES)), 0)
                 sync(fd)
             (self._folder / FRESH).rename(path)
             sync_folder(self._folder)

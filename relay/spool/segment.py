@@ -22,8 +22,9 @@ HEADER_SIZE = 64
 """Bytes at the head of each segment; records follow."""
 FRESH = "new"
 """A segment that has no name yet."""
-RESERVE = "reserve"
-"""Blocks kept for a full disk: becomes a segment when there is no room for another one."""
+RESERVES = ("reserve", "reserve-2", "reserve-3", "reserve-4")
+"""Blocks kept for a full disk: each becomes a segment when there is no room for another one. Several, since a writer
+that comes back on the full disk begins a segment of its own."""
 
 _MARK = "synced"
 _SUFFIX = ".segment"

@@ -205,6 +205,26 @@ async def test_restart_on_a_full_disk_still_has_the_reserve(small_disk):
     assert read_all(folder)[-1] == b""
 
 
+async def test_restarts_on_a_full_disk_leave_what_the_reserve_still_has(small_disk):
+    """Each writer begins a segment of its own: the first must not have taken all that was put by."""
+    folder = small_disk / "spool"
+    writer = SpoolWriter.open(folder)
+    await fill(writer, b"m" * 50_000)
+    await fill(writer, b"m")
+    for _ in range(3):
+        await append(writer, b"", Kept.COUNT)
+        await writer.close()
+        writer = SpoolWriter.open(folder)
+    counted = await fill(writer, b"", Kept.COUNT)
+    await writer.close()
+
+    assert counted > 1000
+    reader = SpoolReader(folder)
+    kept = [record.kept for record in reader.read(0, limit=100_000, limit_bytes=1 << 30)]
+    assert kept.count(Kept.COUNT) == 3 + counted
+    assert reader.damage == {}
+
+
 async def test_limit_on_file_sizes_is_an_error_and_the_next_segment_works(tmp_path):
     """EFBIG, as a quota or a file system's limit would have it: a real failing write, no fault put in."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
