@@ -51,6 +51,9 @@ _BLOCK = 4096
 _HEAD = b"SQLite format 3\0" + bytes([0x10, 0x00, 2, 2, 0, 64, 32, 32])
 """How each of our files begins: magic, pages of 4,096 bytes, write-ahead log, and what is always the same."""
 
+_PAGES_AT = 28
+"""Where the head says how many pages there are."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repaired:
@@ -157,10 +160,16 @@ def _wrong_with(copy: Path) -> str:
 
 
 def _mend_head(copy: Path) -> None:
-    """Write the file's first bytes anew, which are the same in all of ours."""
+    """Write the file's first bytes anew, which are the same in all of ours, and have its pages counted.
+
+    Of a file that is shorter than its head says SQLite reads nothing at all (Database File Format, 1.3.7: a size of 0
+    makes it go by the file's own).
+    """
     if copy.stat().st_size >= _BLOCK:
         with copy.open("r+b") as file:
             file.write(_HEAD)
+            file.seek(_PAGES_AT)
+            file.write(bytes(4))
 
 
 # --- Mending ----------------------------------------------------------------------------------------------------------

@@ -104,6 +104,21 @@ def test_damage_is_found_when_the_worker_opens_it_and_repaired_into_a_ledger_tha
     assert sorted(path.name for path in file.parent.iterdir() if "repair" in path.name) == []
 
 
+@pytest.mark.parametrize("left", [0.5, 0.8, 0.999])
+def test_of_a_file_that_was_cut_all_is_saved_that_stands_in_the_rest(file: Path, left: float):
+    os.truncate(file, int(file.stat().st_size * left) // PAGE * PAGE)
+    found = repair(file, LATER)
+
+    assert found is not None
+    saved = {table.table: table.saved for table in found.tables}
+    assert saved["groups"] > ERRORS * left / 2
+    assert saved["letters"] == 2
+    assert saved["spools"] == 1
+    ledger = Ledger.open(sqlite_url(file), verify=True)
+    assert figures(ledger)["received"] >= 2 * ERRORS
+    ledger.close()
+
+
 @pytest.mark.parametrize("damage", ["a bit of the head", "the whole head", "a page of counts", "a page of an index"])
 def test_damage_that_hits_no_letter_and_no_group_costs_no_mail_and_no_letter(file: Path, damage: str):
     DAMAGE[damage](file)
