@@ -142,7 +142,7 @@ class Connection(Link):
             return
         self._flush()
         if self._busy:
-            if not self._shaking_hands:
+            if not self.in_handshake:
                 self._reception.roster.works(self)
         elif self._half_closed and not self._blocked:
             self._close()
@@ -212,7 +212,7 @@ class Connection(Link):
     @property
     def in_transaction(self) -> bool:
         """True between MAIL and the answer to DATA; STARTTLS ends it."""
-        return self._dialogue.in_transaction and not (self._parted or self._shaking_hands)
+        return self._dialogue.in_transaction and not (self._parted or self.in_handshake)
 
     @property
     def offers_tls(self) -> bool:

@@ -35,8 +35,10 @@ class Link(SMTP):
         self._reception = reception
         self._stream = Stream(longest_line)
         self._out: list[bytes] = []
-        self._parted = self._lost = self._shaking_hands = False
-        """The client was told the last; it is gone; TLS is not there yet, and no word can be said meanwhile."""
+        self.in_handshake = False
+        """True from the beginning of TLS until it is there: no word can be said meanwhile."""
+        self._parted = self._lost = False
+        """The client was told the last; it is gone."""
         self._wire: asyncio.Transport
 
     @property
@@ -75,7 +77,7 @@ class Link(SMTP):
 
     def _begin_tls(self) -> None:
         """Shake hands; `_secured` is called where that went well, else the connection ends."""
-        self._shaking_hands = True
+        self.in_handshake = True
         self._reception.roster.waits(self, self.loop.time())  # it is the client's turn: who stalls is idle
         self._handler_coroutine = self.loop.create_task(self._shake_hands())
 
@@ -96,7 +98,7 @@ class Link(SMTP):
             secured = await upgrade
         except Exception:  # noqa: BLE001 -- a handshake fails in as many ways as there are clients
             secured = None
-        self._shaking_hands = False
+        self.in_handshake = False
         if secured is None or secured.is_closing():
             self._reception.counters.handshakes_failed += 1
             plain.abort()
@@ -115,7 +117,7 @@ class Link(SMTP):
 
     def hang_up(self, reply: bytes) -> None:
         """Say a last word and end the connection, at once where the last word was said before or none can be."""
-        if self._parted or self._shaking_hands:
+        if self._parted or self.in_handshake:
             self.cut()
         else:
             self._reply(reply)

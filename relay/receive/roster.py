@@ -1,7 +1,9 @@
 """Who is connected, and who goes when there are too many: the longest-idle first, never one at work.
 
 A client that owes us something (a command, the rest of its mail) with no transaction open is
-idle. One in a transaction is at work, unless it has given nothing for `PATIENCE` seconds.
+idle. One in a transaction is at work, unless it has given nothing for `PATIENCE` seconds. A
+handshake is idle time, too: for its first seconds only where all places are taken, since of
+many at once from one address each takes its time.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from collections.abc import Iterator
 from typing import Generic, Protocol, TypeVar
 
 PATIENCE = 30.0
+HANDSHAKE = 5.0
+"""Seconds for which a handshake is not held against others of its address."""
 
 
 class Client(Protocol):
@@ -21,6 +25,10 @@ class Client(Protocol):
     @property
     def in_transaction(self) -> bool:
         """True between MAIL and the answer to DATA."""
+
+    @property
+    def in_handshake(self) -> bool:
+        """True from the beginning of TLS until it is there."""
 
 
 ClientT = TypeVar("ClientT", bound=Client)
@@ -96,8 +104,13 @@ class Roster(Generic[ClientT]):
     def expendable(self, now: float, address: str | None = None) -> ClientT | None:
         """The one (from `address`) that goes first, None where all are at work."""
         for client, since in self._waiting.items():
-            if address not in {None, client.peer}:
-                continue
-            if not client.in_transaction or now - since >= PATIENCE:
+            if address in {None, client.peer} and now - since >= _patience(client, full=address is None):
                 return client
         return None
+
+
+def _patience(client: Client, *, full: bool) -> float:
+    """How long, in seconds, `client` may let others wait."""
+    if client.in_transaction:
+        return PATIENCE
+    return HANDSHAKE if client.in_handshake and not full else 0.0

@@ -385,6 +385,24 @@ def test_handshakes_that_go_no_further_shut_nobody_out(tmp_path, certificate, tl
         assert waited(lambda: reception.receiver.counters.connections <= 2)
 
 
+def test_handshakes_of_one_address_are_at_work_at_first(tmp_path, certificate, monkeypatch):
+    """Behind Docker all share one: of hundreds that begin at once each takes its time, and none is sent away for it."""
+    limits, access = Limits(max_per_client=2, stop_within=0.1), Access(tls_cert=str(certificate))
+    with receiving(tmp_path / "s", limits, access) as reception:
+        begun = [ready_for_tls(reception) for _ in range(6)]
+        for talk in begun:
+            wire = shake_hands(talk)
+            wire.sendall(b"NOOP\r\n")
+            assert wire.recv(100) == b"250 2.0.0 OK\r\n"
+            wire.close()
+        assert waited(lambda: reception.receiver.counters.connections == 0)
+
+        monkeypatch.setattr("relay.receive.roster.HANDSHAKE", 0.0)
+        begun = [ready_for_tls(reception) for _ in range(6)]
+
+        assert all(talk.ended() for talk in begun[:4])
+
+
 def test_mail_that_is_left_for_a_handshake_is_under_way_no_more(tmp_path, certificate):
     """Else a transaction with STARTTLS behind it would keep a place at the cap for half a minute."""
     access = Access(tls_cert=str(certificate))

@@ -14,7 +14,7 @@ from relay.model import Kept
 from relay.receive.content import Content
 from relay.receive.path import parse_path
 from relay.receive.room import Room
-from relay.receive.roster import PATIENCE, Roster
+from relay.receive.roster import HANDSHAKE, PATIENCE, Roster
 from relay.receive.stream import LineTooLong, Stream, TooMuchNoise
 
 # --- The end of DATA --------------------------------------------------------------------------------------------------
@@ -160,8 +160,9 @@ def all_lines(stream: Stream) -> list[bytes | None]:
 
 
 class Someone:
-    def __init__(self, *, in_transaction: bool = False, peer: str = "127.0.0.1") -> None:
+    def __init__(self, *, in_transaction: bool = False, in_handshake: bool = False, peer: str = "127.0.0.1") -> None:
         self.in_transaction = in_transaction
+        self.in_handshake = in_handshake
         self.peer = peer
 
 
@@ -183,6 +184,19 @@ def test_one_silent_in_its_transaction_goes_only_after_a_while_and_one_at_work_n
     roster.leave(idle)
     assert roster.expendable(1e9) is None
     assert not roster.full
+
+
+def test_handshake_goes_at_once_where_all_places_are_taken_and_later_for_others_of_its_address():
+    roster: Roster[Someone] = Roster(2, 2)
+    greeting, idle = Someone(in_handshake=True), Someone(peer="127.0.0.2")
+    for client in (greeting, idle):
+        roster.enter(client)
+        roster.waits(client, 100.0)
+
+    assert roster.expendable(100.0) is greeting
+    assert roster.expendable(100.0, "127.0.0.1") is None
+    assert roster.expendable(100.0 + HANDSHAKE, "127.0.0.1") is greeting
+    assert roster.expendable(100.0, "127.0.0.2") is idle
 
 
 def test_mail_is_about_to_come_of_one_in_its_transaction_that_was_heard_of_just_now():
