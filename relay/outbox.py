@@ -13,7 +13,7 @@ one that is longer, so that the next one to find out is another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from time import monotonic
@@ -194,11 +194,13 @@ class Outbox:
         return outcome
 
     def _settled(self, letter: Letter, answers: Mapping[str, Answer], now: datetime) -> Outcome:
-        """What words about the letter mean for each recipient. What is too large is tried at once with less in it."""
+        """What words about the letter mean for each recipient. What is too large is tried at once with less in it, and
+        so are those who were too many for one transaction.
+        """
         smaller = shorter(letter.raw) if any(answer.too_large for answer in answers.values()) else None
         sent = {recipient for recipient, answer in answers.items() if answer.verdict is Verdict.TAKEN}
         again = {
-            recipient: now if smaller and answer.too_large else self._again(letter, answer.verdict, now)
+            recipient: now if _at_once(answer, sent, smaller) else self._again(letter, answer.verdict, now)
             for recipient, answer in answers.items()
             if recipient not in sent
         }
@@ -239,6 +241,12 @@ def _faulted(letter: Letter, error: Exception) -> Attempt:
 def _is_open(answer: Answer) -> bool:
     """Whether the upstream may have taken the letter without our learning of it."""
     return answer.verdict is Verdict.LATER and answer.code == 0 and answer.step != "RCPT"
+
+
+def _at_once(answer: Answer, sent: Collection[str], smaller: bytes | None) -> bool:
+    """Whether the next try need not wait: there is less in it, or fewer are asked for (RFC 5321 section 4.5.3.1.10)."""
+    one_too_many = answer.code == 452 and answer.step == "RCPT" and bool(sent)
+    return one_too_many or (smaller is not None and answer.too_large)
 
 
 def _first_refusal(answers: Mapping[str, Answer]) -> str:

@@ -93,7 +93,7 @@ class Upstream:
     async def _without_stumbling(self, try_for: TryFor, recipients: Sequence[str]) -> Attempt:
         """Try it; where it breaks at one recipient of several, at once again without that one.
 
-        Two tries that both break before anybody was accepted speak of the server, not of an address: no third one.
+        A second try that breaks before it has had a word on anybody is the last one: that is the server, no address.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._seconds(PATIENCE)
@@ -104,10 +104,10 @@ class Upstream:
                 return replace(attempt, answers={**attempt.answers, **left_out})
             culprits = self._culprits(attempt, dialogue)
             others = len(recipients) > len(left_out) + len(culprits)
-            hopeful = (not left_out or dialogue.accepted) and loop.time() + self._seconds(1) < deadline
+            hopeful = not left_out or dialogue.accepted or dialogue.answers
             if dialogue.asked and len(recipients) == 1:
                 return replace(attempt, detail=f"{attempt.detail}, for {dialogue.asked}")
-            if not (culprits and others and hopeful):
+            if not (culprits and others and hopeful) or loop.time() + self._seconds(1) > deadline:
                 return attempt
             left_out |= culprits
 

@@ -439,6 +439,15 @@ def test_a_server_that_hangs_up_behind_a_refusal_serves_the_others(
     assert verdicts(attempt) == {GONE: (Verdict.NEVER, 550), ADMIN: (Verdict.TAKEN, 250)}
 
 
+def test_a_server_that_hangs_up_behind_each_refusal_comes_to_the_last(plain: servers.Upstream) -> None:
+    plain.say(f"RCPT {GONE}", refuse_and_go)
+    plain.say(f"RCPT {OTHER}", refuse_and_go)
+
+    attempt = deliver(Upstream(settings(plain)), GONE, OTHER, ADMIN)
+
+    assert verdicts(attempt) == {GONE: (Verdict.NEVER, 550), OTHER: (Verdict.NEVER, 550), ADMIN: (Verdict.TAKEN, 250)}
+
+
 def test_trouble_over_a_letter_for_one_names_that_one(plain: servers.Upstream) -> None:
     """It may well be this address alone that the server cannot look up."""
     plain.say(f"RCPT {GONE}", "421 4.3.0 cannot look that up")

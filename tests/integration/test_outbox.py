@@ -481,6 +481,31 @@ def test_a_recipient_at_whom_it_breaks_keeps_nobody_else_waiting(
     assert f"not for {ADA}: " in ledger.upstream().detail
 
 
+def test_who_is_one_too_many_for_a_transaction_is_served_by_the_next_one(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    """A server that takes two recipients at a time; with the pauses between tries the last one would wait for hours."""
+    people = [f"{name}@example.com" for name in ("ada", "bob", "cy", "dora", "eve")]
+    letter = write(ledger, *people)
+    for who, often in zip(people[2:], (1, 1, 2), strict=True):
+        server.say(f"RCPT {who}", "452 4.5.3 too many recipients", times=often)
+
+    while outbox.step(NOON):
+        pass
+
+    assert [mail.recipients for mail in server.mails] == [tuple(people[:2]), tuple(people[2:4]), (people[4],)]
+    assert stored(ledger, letter).state is LetterState.SENT
+
+
+def test_a_mailbox_without_room_is_asked_once_more_and_then_waits(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.say(f"RCPT {ADA}", "452 4.2.2 mailbox full")
+    write(ledger, ADA, BOB)
+
+    assert tries(outbox, ledger, server, 5 * MINUTE)[:3] == [timedelta(), SECOND, SECOND + 2 * MINUTE]
+
+
 def test_credentials_that_are_wanted_for_one_recipient_hold_no_other_letter_up(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
