@@ -38,6 +38,7 @@ from relay.spool.segment import (
     read_mark,
     segment_numbers,
     segment_path,
+    split,
 )
 
 RESERVE_SIZE = 1 << 20
@@ -240,7 +241,8 @@ class Log:
 
     def _new_segment(self, source: str) -> Segment:
         reach("spool.roll")
-        number = max(segment_numbers(self._folder), default=0) + 1
+        # a segment that somebody deleted counts, too: the ledger may have sorted into it
+        number = max([split(self.synced)[0], *segment_numbers(self._folder)]) + 1
         header = Header(spool_id=self.spool_id, number=number, synced=self.synced, exact=self._exact)
         segment = Segment(self._folder, source, header, self._segment_size)
         self._exact = True

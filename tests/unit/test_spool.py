@@ -470,6 +470,22 @@ async def test_positions_never_come_again(tmp_path):
     assert len(segments(tmp_path)) == 1
 
 
+async def test_positions_of_a_segment_that_was_deleted_never_come_again(tmp_path):
+    """The ledger may have sorted into it: what got such a position would be taken for sorted."""
+    for number in range(2):
+        writer = SpoolWriter.open(tmp_path)
+        position = await append(writer, b"x" * 1000, number=number)
+        await writer.close()
+    segments(tmp_path)[-1].unlink()
+
+    writer = SpoolWriter.open(tmp_path)
+    later = await append(writer, b"later")
+    await writer.close()
+
+    assert later > position
+    assert contents(tmp_path, position) == [b"later"]
+
+
 async def test_two_readers_go_on_from_the_same_place_after_a_restart(tmp_path):
     await filled(tmp_path, b"1", b"2")
     cursor = SpoolReader(tmp_path).read(0)[0].end
