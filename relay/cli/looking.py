@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 
     from relay.config import Settings
     from relay.ledger import Ledger
-    from relay.model import Group, Report
+    from relay.model import Books, Group, Report
+    from relay.spool import SpoolReader
     from relay.turns import Forecast
+
+
+_LOOKS = 20
+"""How often the books are asked for at most until no batch is sorted meanwhile: a look takes far less than a batch."""
 
 
 def shown(moment: datetime | None, zone: ZoneInfo) -> str:
@@ -67,10 +72,10 @@ def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
 
     reader = SpoolReader(Places.under(settings.storage.data_dir).spool)
     now = utc_now()
-    books, upstream, tally = ledger.books(now), ledger.upstream(), ledger.tally()
+    books, unsorted = _counted(ledger, reader, now)
+    upstream, tally = ledger.upstream(), ledger.tally()
     name = f"{settings.upstream.host}:{settings.upstream.port}" if settings.upstream.host else ""
     found = finding(upstream, name=name, next_letter_at=ledger.next_try_at(), now=now, zone=settings.time.tz)
-    unsorted = reader.waiting(ledger.cursor(reader.spool_id)) if reader.spool_id else 0
     return {
         "received": books.received,
         "reported": books.reported,
@@ -90,6 +95,19 @@ def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
         "upstream_next_try": upstream.next_try_at,
         "last_delivery": upstream.last_success_at,
     }
+
+
+def _counted(ledger: Ledger, reader: SpoolReader, now: datetime) -> tuple[Books, int]:
+    """The books, and how many mails stand in the spool behind them.
+
+    Where the worker went on in between, both are asked for again: what it sorted would be in neither, or in both.
+    """
+    for _ in range(_LOOKS):
+        cursor = ledger.cursor(reader.spool_id)
+        books, unsorted = ledger.books(now), reader.waiting(cursor) if reader.spool_id else 0
+        if ledger.cursor(reader.spool_id) == cursor:
+            break
+    return books, unsorted
 
 
 def _words(value: Any, settings: Settings) -> str:

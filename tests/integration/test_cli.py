@@ -19,6 +19,7 @@ from relay.fingerprint import fingerprint
 from relay.ledger import Ledger, Outcome
 from relay.model import Fingerprint, LetterState
 from relay.service.assembly import make_renderer
+from relay.spool import SpoolReader
 from relay.versions import Versions
 from tests.integration.test_sort import Desk, mail
 
@@ -79,6 +80,20 @@ def test_status_shows_the_books_and_that_they_balance(bench):
     assert "received              3" in shown
     assert "local mailbox: no upstream is set" in shown
     assert (found["received"], found["pending"], found["balanced"]) == (3, 3, True)
+
+
+def test_status_counts_a_mail_once_that_is_sorted_while_it_looks(bench, monkeypatch):
+    bench.desk.spool([mail("one more"), mail("and another")], at=utc_now())
+    real = SpoolReader.waiting
+
+    def sorted_meanwhile(reader, position):
+        bench.desk.sort_all(utc_now())
+        return real(reader, position)
+
+    monkeypatch.setattr(SpoolReader, "waiting", sorted_meanwhile)
+    found = bench.json("status")
+
+    assert (found["received"], found["spooled_unsorted"]) == (5, 0)
 
 
 def test_groups_lists_errors_as_their_mails_word_them(bench):
