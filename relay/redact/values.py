@@ -17,6 +17,7 @@ _VALUE = re.compile(
     rf"|'(?P<single>(?:[^'\\\n]|\\.){{0,{MAX_VALUE}}})(?P<end1>'?))"
     rf"|(?P<escape>\\{{1,15}}[\"'])"
     rf"|(?:&quot;|&#3[49];|&#x27;)(?P<html>[^<>\n]{{0,{MAX_VALUE}}}?)(?:&quot;|&#3[49];|&#x27;)"
+    rf"|%22(?P<encoded>[^\s\"'<>&]{{1,{MAX_VALUE}}}?)%22"
     rf"|(?P<block>[|>][+-]?[ \t]*\n(?:[ \t]+[^\n]{{0,{MAX_VALUE}}}(?:\n|\Z)){{1,{MAX_LINES}}})"
     rf"|\{{(?P<braced>[^{{}}\"'\n]{{1,200}})\}}"
     rf"|(?P<bare>(?:[^\s,;&\"'<>()\[\]{{}}\\]|\\u[0-9a-fA-F]{{4}}){{1,{MAX_VALUE}}}))"
