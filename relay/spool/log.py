@@ -47,6 +47,8 @@ AHEAD = 512 << 10
 """Bytes of zeros that are written at once ahead of the records."""
 MUCH = 64 << 10
 """Bytes that a segment holds before that is worth while: one into which little comes stays small."""
+MOST_SEGMENTS = 10
+"""Segments from which on none is begun before the last one is full: nobody sorts, or not as fast as mails come."""
 
 _log = logging.getLogger(__name__)
 
@@ -238,6 +240,19 @@ class Log:
             with contextlib.suppress(OSError):
                 self._put_by()
         return self._segment
+
+    def renew(self) -> None:
+        """Begin another segment, so that the one before can go once it is sorted: what stands in it is as it came.
+
+        Not on the reserve, not where nothing was written, nor while MOST_SEGMENTS wait to be sorted. On a full disk it
+        stays as it is.
+        """
+        segment = self._segment
+        if segment is None or segment.reserved or segment.end == HEADER_SIZE:
+            return
+        with contextlib.suppress(OSError):
+            if len(segment_numbers(self._folder)) < MOST_SEGMENTS:
+                self._roll(last_resort=False)
 
     def _new_segment(self, source: str) -> Segment:
         reach("spool.roll")

@@ -31,6 +31,10 @@ MOMENT = 0.002
 SWITCH = 0.0001
 """Seconds after which a busy loop has to let the thread on that comes back from a sync: in Python's own 5 ms the disk
 could do ten more."""
+RENEWAL = 10.0
+"""Seconds from a mail to the next segment, however small this one is: what is sorted does not stay as it came."""
+RETRY = 0.5
+"""Seconds after which that is tried again where a group was just being written."""
 
 _log = logging.getLogger(__name__)
 
@@ -70,6 +74,8 @@ class SpoolWriter:
         """A group is with the thread."""
         self._planned: asyncio.Handle | None = None
         """The beginning of the next group."""
+        self._renewal: asyncio.TimerHandle | None = None
+        """When the next segment is begun; None while nothing was written since the last."""
         self._more: Callable[[float], bool] = _no_more
         self._closed = False
         self.records = 0
@@ -213,6 +219,24 @@ class SpoolWriter:
             self.records += len(group)
             self.syncs += 1
             _answer(group, outcome)
+            if self._renewal is None:
+                self._renewal = loop.call_later(RENEWAL, self._renew, loop)
+
+    def _renew(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Have a thread begin another segment, while no group is under way."""
+        self._renewal = None
+        if self._closed:
+            return
+        if self._writing or self._waiting:
+            self._renewal = loop.call_later(RETRY, self._renew, loop)
+            return
+        self._writing = True
+        self._idle.clear()
+        loop.run_in_executor(None, self._spool.renew).add_done_callback(lambda _: self._end_renewal(loop))
+
+    def _end_renewal(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._writing = False
+        self._go_on(loop)
 
     def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._waiting:
@@ -225,6 +249,8 @@ class SpoolWriter:
     async def close(self) -> None:
         """Refuse further appends, wait for those under way, close the files."""
         self._closed = True
+        if self._renewal is not None:
+            self._renewal.cancel()
         await self._idle.wait()
         if self._thread is not None:
             self._groups.put(None)

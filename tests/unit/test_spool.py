@@ -9,6 +9,7 @@ import os
 import stat
 import sys
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -468,6 +469,54 @@ async def test_positions_never_come_again(tmp_path):
     assert seen == sorted(set(seen))
     assert len(ids) == 1
     assert len(segments(tmp_path)) == 1
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_what_is_sorted_does_not_stay_where_little_comes(tmp_path, monkeypatch):
+    """Mails lie in the spool as they came, with all their secrets: no longer than they have to."""
+    monkeypatch.setattr("relay.spool.writer.RENEWAL", 0.0)
+    writer = SpoolWriter.open(tmp_path)
+    first = await append(writer, b"password=hunter2")
+    await until(lambda: len(segments(tmp_path)) == 2)
+    reader = SpoolReader(tmp_path)
+    position = reader.read(0)[-1].end
+    reader.release(position)
+
+    assert not any(b"hunter2" in path.read_bytes() for path in tmp_path.iterdir())
+    assert len(segments(tmp_path)) == 1
+    later = await append(writer, b"later")
+    await writer.close()
+    assert later > first
+    assert contents(tmp_path, position) == [b"later"]
+    assert reader.damage == {}
+
+
+async def test_segment_without_mails_is_not_followed_by_another(tmp_path):
+    opened = log.Log.open(tmp_path, 1 << 20)
+    opened.renew()
+    opened.close()
+
+    assert len(segments(tmp_path)) == 1
+
+
+async def test_while_nobody_sorts_segments_do_not_become_many(tmp_path, monkeypatch):
+    monkeypatch.setattr(log, "MOST_SEGMENTS", 3)
+    monkeypatch.setattr("relay.spool.writer.RENEWAL", 0.0)
+    writer = SpoolWriter.open(tmp_path)
+    for number in range(3):
+        await append(writer, b"mail", number=number)
+        await until(lambda: len(segments(tmp_path)) == min(3, number + 2))  # noqa: B023 -- it is asked at once
+    for number in range(20):
+        await append(writer, b"mail", number=number)
+    await writer.close()
+
+    assert len(segments(tmp_path)) == 3
+    assert len(contents(tmp_path)) == 23
 
 
 async def test_positions_of_a_segment_that_was_deleted_never_come_again(tmp_path):
