@@ -6,10 +6,11 @@ which step and with which server is in `UpstreamState.detail`; here stands what 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
-from relay.model import Answer, Trouble, UpstreamState
+from relay.model import Answer, Delayed, Trouble, UpstreamState
 from relay.wording import moment
 
 ADVICE = {
@@ -43,6 +44,19 @@ def advice_on(answer: Answer) -> str:
     if answer.too_large:
         return "raise the server's limit, or lower [digest] max_size"
     return {"MAIL": _SENDER, "RCPT": _RECIPIENT}.get(answer.step, _CONTENT)
+
+
+def delays(delayed: Sequence[Delayed], zone: tzinfo = UTC) -> str:
+    """Say in one sentence whom a digest has not reached yet, why, and what to do; "" where there is nobody."""
+    if not delayed:
+        return ""
+    first = delayed[0]
+    word = f"{first.code} {first.text}".removeprefix("0 ")
+    who = f"{first.recipient} and {len(delayed) - 1} more wait" if len(delayed) > 1 else f"{first.recipient} waits"
+    return (
+        f"{who} for a digest since {moment(first.since, zone)}: {word}; "
+        f"{ADVICE[Trouble.REFUSED]}; next try {moment(first.next_try_at, zone)}"
+    )
 
 
 class Finding(NamedTuple):

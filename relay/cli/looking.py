@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from relay import wording
-from relay.advice import finding
+from relay.advice import delays, finding
 from relay.cli.options import config_option, json_option, open_ledger, print_json, settings_of
 from relay.clock import utc_now
 
@@ -91,6 +91,7 @@ def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
         "errors_pending": tally.groups_pending,
         "letters_open": tally.letters_open,
         "letters_dead": tally.letters_dead,
+        "letters_delayed": delays(ledger.delayed(), settings.time.tz) or "none",
         "upstream": found.words,
         "upstream_next_try": upstream.next_try_at,
         "last_delivery": upstream.last_success_at,

@@ -27,7 +27,7 @@ from relay.ledger.leases import CLOCKS_DIFFER_BY
 from relay.ledger.schema import IS_QUEUED, IS_TO_TRY, bodies, deliveries, letters, upstream
 from relay.ledger.upserts import replace
 from relay.ledger.views import Outcome
-from relay.model import Delivery, Letter, LetterState, UpstreamState
+from relay.model import Delayed, Delivery, Letter, LetterState, UpstreamState
 
 PAUSES_AT_MOST = timedelta(days=7)
 """No letter is put off for longer: it would be given up before."""
@@ -108,6 +108,25 @@ class Outbox(Database):
         with self._read() as connection:
             first: datetime | None = connection.scalar(select(func.min(at)).where(IS_TO_TRY))
         return first
+
+    def delayed(self, limit: int = 100) -> list[Delayed]:
+        """Whom a letter has not reached yet though it was tried, with the upstream's last word, oldest letter first."""
+        query = (
+            select(
+                deliveries.c.recipient,
+                deliveries.c.route,
+                letters.c.queued_at.label("since"),
+                deliveries.c.code,
+                deliveries.c.text,
+                letters.c.next_try_at,
+            )
+            .join_from(deliveries, letters)
+            .where(IS_QUEUED, deliveries.c.text != "", IS_TO_TRY)
+            .order_by(letters.c.queued_at, deliveries.c.recipient)
+            .limit(limit)
+        )
+        with self._read() as connection:
+            return [Delayed(**row) for row in connection.execute(query).mappings()]
 
     def hasten(self, now: datetime, *, beyond: datetime) -> None:
         """Have every queued letter that waits for a moment after `beyond` tried at `now`: the clock was set back."""

@@ -147,6 +147,20 @@ class UpstreamState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Delayed:
+    """A recipient whose letter waits because of the upstream's word on it, while others' may go out."""
+
+    recipient: str
+    route: str
+    since: datetime
+    """When the letter was put into the outbox."""
+    code: int
+    """0 where the upstream gave none."""
+    text: str
+    next_try_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetState:
     """One recipient's budget: a bucket of `tokens` as of `at`, and how many mails went out on `day` (ISO, UTC)."""
 

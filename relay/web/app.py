@@ -57,9 +57,10 @@ class _Desk:
         vitals = self.vitals()
         try:
             upstream, tally, due = ledger.upstream(), ledger.tally(), ledger.next_try_at()
+            delayed = ledger.delayed()
         except LedgerError as error:
             return without_ledger(vitals, str(error), now)
-        return ready(vitals, upstream, tally, host=host, now=now, next_letter_at=due)
+        return ready(vitals, upstream, tally, host=host, now=now, next_letter_at=due, delayed=delayed)
 
 
 def _desk() -> _Desk:

@@ -5,13 +5,13 @@ Each verdict is in words that an administrator can act on; docs/operations.md ex
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from relay.advice import finding
+from relay.advice import delays, finding
 from relay.ledger import Tally
-from relay.model import UpstreamState
+from relay.model import Delayed, UpstreamState
 
 STUCK = 60.0
 """Seconds without a turn after which a thread of the worker is taken for stuck."""
@@ -71,10 +71,12 @@ def ready(
     host: str,
     now: datetime,
     next_letter_at: datetime | None = None,
+    delayed: Sequence[Delayed] = (),
 ) -> tuple[Check, ...]:
     """Judge everything between an app's mail and the admins' inbox.
 
-    `host` is the upstream's, "" for the mailbox; `next_letter_at` is when a letter is to be tried, None for no letter.
+    `host` is the upstream's, "" for the mailbox; `next_letter_at` is when a letter is to be tried, None for no letter;
+    `delayed` are those whom one has not reached though it was tried.
     """
     found = finding(upstream, name=host, next_letter_at=next_letter_at, now=now)
     return (
@@ -82,7 +84,7 @@ def ready(
         _receiver(vitals, now),
         *storage(vitals),
         Check(name="upstream", ok=found.ok, words=found.words),
-        _outbox(tally),
+        _outbox(tally, delayed),
     )
 
 
@@ -117,8 +119,10 @@ def _disk(vitals: Vitals) -> Check:
     return Check(name="disk", ok=True, words="has room")
 
 
-def _outbox(tally: Tally) -> Check:
-    if not tally.letters_dead:
-        return Check(name="outbox", ok=True, words=f"{tally.letters_open} under way")
-    words = f"{tally.letters_dead} dead: see `relay outbox list`, then `relay outbox retry ID` or `drop ID`"
-    return Check(name="outbox", ok=True, words=words)
+def _outbox(tally: Tally, delayed: Sequence[Delayed]) -> Check:
+    words = [f"{tally.letters_open} under way"]
+    if delayed:
+        words.append(delays(delayed))
+    if tally.letters_dead:
+        words.append(f"{tally.letters_dead} dead: see `relay outbox list`, then `relay outbox retry ID` or `drop ID`")
+    return Check(name="outbox", ok=True, words="; ".join(words))

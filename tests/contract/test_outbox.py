@@ -211,6 +211,22 @@ def test_upstreams_words_are_kept_per_recipient(ledger: Ledger, letter_id: str):
     ]
 
 
+def test_who_waits_because_of_the_upstreams_word_is_known_by_it(ledger: Ledger, letter_id: str):
+    """One who was not tried yet is not one of them, nor one who has it."""
+    assert ledger.delayed() == []
+    word = Answer(verdict=Verdict.LATER, code=450, text="4.2.1 over quota", step="RCPT")
+    letter = ledger.claim_letter("worker", NOON, TTL)
+    assert letter is not None
+    ledger.settle(letter, replace(LATER, sent=frozenset({ADA}), words={BOB: word}), NOON)
+
+    [found] = ledger.delayed()
+    assert (found.recipient, found.route, found.since, found.next_try_at) == (BOB, "admins", NOON, NOON + HOUR)
+    assert (found.code, found.text) == (450, "4.2.1 over quota")
+
+    send(ledger, {BOB: Delivery.SENT}, at=NOON + HOUR)
+    assert ledger.delayed() == []
+
+
 @pytest.mark.parametrize(
     "outcome",
     [

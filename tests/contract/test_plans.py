@@ -11,7 +11,7 @@ from relay.ledger import Ledger
 from relay.model import Phase
 from tests.contract.world import ADA, BOB, NOON, ROUTE, SENT, TTL, schedule_token, send, sort, tell
 
-SMALL = ("groups_pending", "letters_open", "deliveries_held")
+SMALL = ("groups_pending", "letters_open", "deliveries_held", "deliveries_queued")
 """Indexes that hold only what there is to do; a sum over it goes through all of it."""
 LARGE = ("groups", "counts", "samples", "records", "letters", "deliveries", "entries", "bodies")
 
@@ -75,6 +75,7 @@ def tick(ledger: Ledger) -> None:
     ledger.claim_letter("worker", NOON, TTL)
     ledger.next_due_at()
     ledger.next_try_at()
+    ledger.delayed()
     ledger.books(NOON)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from relay.advice import ADVICE, advice_on, finding
 from relay.ledger import Tally
-from relay.model import Answer, Trouble, UpstreamState, Verdict
+from relay.model import Answer, Delayed, Trouble, UpstreamState, Verdict
 from relay.web.health import Vitals, alive, ready
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -19,8 +19,9 @@ WELL = Vitals(
 )
 
 
-def verdicts(vitals=WELL, upstream=None, tally=TALLY, host="mail.example.com"):
-    found = ready(vitals, upstream or UpstreamState(), tally, host=host, now=NOW, next_letter_at=NOW)
+def verdicts(vitals=WELL, upstream=None, tally=TALLY, host="mail.example.com", delayed=()):
+    state = upstream or UpstreamState()
+    found = ready(vitals, state, tally, host=host, now=NOW, next_letter_at=NOW, delayed=delayed)
     return {check.name: check for check in found}
 
 
@@ -115,6 +116,28 @@ def test_without_an_upstream_it_is_ready_and_says_plainly_where_digests_go():
 
     assert check.ok
     assert "local mailbox" in check.words
+
+
+def late(recipient, code=450, text="4.2.1 over quota"):
+    return Delayed(recipient=recipient, route="all", since=NOW - HOUR, code=code, text=text, next_try_at=NOW + HOUR)
+
+
+def test_who_waits_for_a_digest_while_others_get_theirs_is_told_with_the_upstreams_word():
+    check = verdicts(tally=replace(TALLY, letters_open=1), delayed=[late("bob@example.com")])["outbox"]
+
+    assert check.ok
+    assert check.words == (
+        "1 under way; bob@example.com waits for a digest since 2026-03-01 11:00:00 UTC: 450 4.2.1 over quota; "
+        f"{ADVICE[Trouble.REFUSED]}; next try 2026-03-01 13:00:00 UTC"
+    )
+
+
+def test_a_word_without_a_code_is_told_without_one():
+    check = verdicts(delayed=[late("bob@example.com", code=0, text="no answer at RCPT within 30 s"), late("x@y.z")])
+
+    assert "bob@example.com and 1 more waits" not in check["outbox"].words
+    assert "bob@example.com and 1 more wait for a digest" in check["outbox"].words
+    assert "UTC: no answer at RCPT within 30 s;" in check["outbox"].words
 
 
 def test_dead_letters_are_told_without_calling_it_unready():
