@@ -1,7 +1,7 @@
 """The real mail server: `Upstream.deliver` tries one letter once, over a connection of its own.
 
-Where that breaks at one recipient of several (421, no answer: servers look addresses up; a hang-up behind a refusal),
-the others are tried at once without that one: nobody loses a mail to somebody else's address.
+Where that breaks again and again at one recipient of several (421, no answer: servers look addresses up; a hang-up
+behind a refusal), the others are tried without that one: nobody loses a mail to somebody else's address.
 
 Guarantee: it returns within fourteen times `timeout`, whatever the other side does (ten for all that comes before the
 content, so that a slow and honest server is served; four for its word on the content), or within a few seconds of
@@ -49,6 +49,8 @@ class Upstream:
         self._lock = threading.Lock()
         self._running: tuple[asyncio.AbstractEventLoop, Callable[[], None]] | None = None
         self._stopped = False
+        self._broke_at: set[str] = set()
+        """Recipients at whom a try broke and who were not accepted since."""
 
     @property
     def longest(self) -> timedelta:
@@ -91,18 +93,22 @@ class Upstream:
                 loop.call_soon_threadsafe(hurry)
 
     async def _without_stumbling(self, try_for: TryFor, recipients: Sequence[str]) -> Attempt:
-        """Try it; where it breaks at one recipient of several, at once again without that one.
+        """Try it; where it breaks at one who was refused, or at whom it broke before, at once again without that one.
 
-        A second try that breaks before it has had a word on anybody is the last one: that is the server, no address.
+        A first time may be the network's: all are tried again together, later. A second try in a row that breaks
+        before it has had a word on anybody is the last one: that is the server, no address.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._seconds(PATIENCE)
         left_out: dict[str, Answer] = {}
         while True:
             attempt, dialogue = await try_for([each for each in recipients if each not in left_out], deadline)
+            culprits = self._culprits(attempt, dialogue)
+            self._broke_at.difference_update(dialogue.accepted)
             if not attempt.trouble:
                 return replace(attempt, answers={**attempt.answers, **left_out})
-            culprits = self._culprits(attempt, dialogue)
+            if dialogue.asked:
+                self._broke_at.add(dialogue.asked)
             others = len(recipients) > len(left_out) + len(culprits)
             hopeful = not left_out or dialogue.accepted or dialogue.answers
             if dialogue.asked and len(recipients) == 1:
@@ -112,9 +118,11 @@ class Upstream:
             left_out |= culprits
 
     def _culprits(self, attempt: Attempt, dialogue: Dialogue) -> dict[str, Answer]:
-        """Whom a try may have failed for: who was refused in it (some hang up behind that), else who was asked last."""
+        """Whom a try failed for: who was refused in it (some hang up behind that), else who was asked last, again."""
         if dialogue.answers or not dialogue.asked:
             return dialogue.answers
+        if dialogue.asked not in self._broke_at and attempt.trouble is not Trouble.AUTH:
+            return {}
         words = attempt.detail.removeprefix(f"{self}: ")[:MAX_TEXT]
         return {dialogue.asked: Answer(verdict=Verdict.LATER, code=0, text=words, step="RCPT")}
 

@@ -408,9 +408,15 @@ async def refuse_and_go(session: servers.Session) -> None:
 def test_a_recipient_at_whom_the_dialogue_breaks_costs_the_others_nothing(
     action: servers.Action, said: str, order: tuple[str, ...], plain: servers.Upstream
 ) -> None:
+    """Where it is broken twice: once is the network's or the server's, and all are tried again together."""
     plain.say(f"RCPT {GONE}", action)
+    upstream = Upstream(settings(plain))
+    asks_for_credentials = "530" in said
 
-    attempt = deliver(Upstream(settings(plain)), *order)
+    first = attempt = deliver(upstream, *order)
+    if not asks_for_credentials:
+        assert (first.trouble is not None, plain.mails) == (True, [])
+        attempt = deliver(upstream, *order)
 
     assert attempt.trouble is None
     assert verdicts(attempt) == {GONE: (Verdict.LATER, 0), ADMIN: (Verdict.TAKEN, 250), OTHER: (Verdict.TAKEN, 250)}
@@ -418,14 +424,37 @@ def test_a_recipient_at_whom_the_dialogue_breaks_costs_the_others_nothing(
     assert [mail.recipients for mail in plain.mails] == [(ADMIN, OTHER)]
 
 
+def test_a_recipient_at_whom_the_dialogue_broke_once_is_tried_with_the_others(plain: servers.Upstream) -> None:
+    plain.say(f"RCPT {GONE}", servers.drop, times=1)
+    upstream = Upstream(settings(plain))
+
+    assert deliver(upstream, GONE, ADMIN).trouble is Trouble.UNREACHABLE
+    assert verdicts(deliver(upstream, GONE, ADMIN)) == {GONE: (Verdict.TAKEN, 250), ADMIN: (Verdict.TAKEN, 250)}
+    assert [mail.recipients for mail in plain.mails] == [(GONE, ADMIN)]
+
+
+def test_who_was_accepted_since_is_as_good_as_new(plain: servers.Upstream) -> None:
+    upstream = Upstream(settings(plain))
+    for _ in range(3):
+        plain.say(f"RCPT {GONE}", servers.drop, times=1)
+        assert deliver(upstream, GONE, ADMIN).trouble is Trouble.UNREACHABLE
+        assert deliver(upstream, GONE, ADMIN).trouble is None
+
+    assert [mail.recipients for mail in plain.mails] == [(GONE, ADMIN)] * 3
+
+
 def test_two_at_whom_it_breaks_cost_a_third_nothing(plain: servers.Upstream) -> None:
     plain.say(f"RCPT {GONE}", servers.drop)
     plain.say(f"RCPT {OTHER}", servers.drop)
 
-    attempt = deliver(Upstream(settings(plain)), ADMIN, OTHER, GONE)
+    upstream = Upstream(settings(plain))
 
-    assert {who for who, answer in attempt.answers.items() if answer.verdict is Verdict.TAKEN} == {ADMIN}
-    assert plain.connections == 3
+    attempts = [deliver(upstream, ADMIN, OTHER, GONE) for _ in range(3)]
+
+    assert [attempt.trouble for attempt in attempts] == [Trouble.UNREACHABLE, Trouble.UNREACHABLE, None]
+    taken = {who for who, answer in attempts[-1].answers.items() if answer.verdict is Verdict.TAKEN}
+    assert taken == {ADMIN}
+    assert plain.connections == 1 + 2 + 3
 
 
 @pytest.mark.parametrize("order", [(GONE, ADMIN), (ADMIN, GONE)])
@@ -460,10 +489,13 @@ def test_trouble_over_a_letter_for_one_names_that_one(plain: servers.Upstream) -
 def test_a_server_that_breaks_at_everybody_is_not_asked_for_each(plain: servers.Upstream) -> None:
     plain.say("RCPT", "421 4.3.2 shutting down")
 
-    attempt = deliver(Upstream(settings(plain)), *(f"admin{number}@example.org" for number in range(20)))
+    upstream, everybody = Upstream(settings(plain)), [f"admin{number}@example.org" for number in range(20)]
 
-    assert (attempt.trouble, attempt.begun, attempt.answers) == (Trouble.UNWILLING, True, {})
-    assert plain.connections == 2
+    for connections in (1, 3, 5, 7):
+        attempt = deliver(upstream, *everybody)
+
+        assert (attempt.trouble, attempt.begun, attempt.answers) == (Trouble.UNWILLING, True, {})
+        assert plain.connections == connections
 
 
 def test_those_accepted_are_not_served_where_the_content_is_refused(plain: servers.Upstream) -> None:

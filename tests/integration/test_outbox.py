@@ -462,14 +462,17 @@ def test_a_letter_that_breaks_the_upstream_lets_others_find_out_whether_it_is_ba
     assert (stored(ledger, stuck).state, stored(ledger, stuck).ambiguous) == (LetterState.OPEN, False)
 
 
-@pytest.mark.parametrize("action", [drop, "421 4.3.2 cannot look that up", "530 5.7.1 log in to send there"])
+@pytest.mark.parametrize(
+    ("action", "tries"), [(drop, 2), ("421 4.3.2 cannot look that up", 2), ("530 5.7.1 log in to send there", 1)]
+)
 def test_a_recipient_at_whom_it_breaks_keeps_nobody_else_waiting(
-    action: servers.Action, outbox: Outbox, ledger: Ledger, server: servers.Upstream
+    action: servers.Action, tries: int, outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say(f"RCPT {ADA}", action)
     letter = write(ledger, ADA, BOB)
 
-    outbox.step(NOON)
+    for number in range(tries):  # once may be the network's doing
+        outbox.step(NOON + 2 * number * MINUTE)
 
     assert [mail.recipients for mail in server.mails] == [(BOB,)]
     assert {each.recipient: each.state for each in stored(ledger, letter).deliveries} == {
