@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,7 @@ class Sum:
     accepted: int
     unknown: int
     reported: int
+    """In the inbox that was told most."""
     digests: int
     repeated: int
     """Digests that came more than once, each with the same Message-ID."""
@@ -56,21 +58,25 @@ def settled(relay: Relay) -> bool:
     return status["pending"] == 0 and status["spooled_unsorted"] == 0 and status["letters_open"] == 0
 
 
+def _told_of(account: Account, counts: Counter[str]) -> int:
+    return sum(number for title, number in counts.items() if account.place in title)
+
+
 def summed_up(relay: Relay, upstream: Upstream, accounts: Sequence[Account], *, patience: float = 120) -> Sum:
-    """Wait until everything is told, then compare each account with what the digests say."""
+    """Wait until everything is told, then compare each account with what the digests say, in each inbox by itself."""
     wait_for(lambda: settled(relay), "everything to be told", patience)
     status = relay.status()
-    counts = told(upstream.mails)
-    by_place = {each.place: sum(n for title, n in counts.items() if each.place in title) for each in accounts}
-    surplus = {each.place: by_place[each.place] - len(each.accepted) for each in accounts}
+    inboxes = {recipient for mail in upstream.mails for recipient in mail.recipients}
+    counts = [told(mail for mail in upstream.mails if inbox in mail.recipients) for inbox in inboxes]
+    by_place = {each.place: [_told_of(each, count) for count in counts] or [0] for each in accounts}
     return Sum(
         accepted=sum(len(each.accepted) for each in accounts),
         unknown=sum(each.unknown for each in accounts),
-        reported=sum(by_place.values()),
+        reported=sum(map(max, by_place.values())),
         digests=len(unique(upstream.mails)),
         repeated=len(upstream.mails) - len(unique(upstream.mails)),
-        lost=sum(max(0, -surplus[each.place]) for each in accounts),
-        twice=sum(max(0, surplus[each.place] - each.unknown) for each in accounts),
+        lost=sum(max(0, len(each.accepted) - min(by_place[each.place])) for each in accounts),
+        twice=sum(max(0, max(by_place[each.place]) - len(each.accepted) - each.unknown) for each in accounts),
         balanced=status["balanced"],
         aside=status["parked"] + status["undelivered"],
     )
