@@ -47,6 +47,7 @@ class Sum:
     repeated: int
     """Digests that came more than once, each with the same Message-ID."""
     lost: int
+    """Mails that were accepted and are neither told nor put aside."""
     twice: int
     balanced: bool
     aside: int
@@ -69,14 +70,16 @@ def summed_up(relay: Relay, upstream: Upstream, accounts: Sequence[Account], *, 
     inboxes = {recipient for mail in upstream.mails for recipient in mail.recipients}
     counts = [told(mail for mail in upstream.mails if inbox in mail.recipients) for inbox in inboxes]
     by_place = {each.place: [_told_of(each, count) for count in counts] or [0] for each in accounts}
+    missing = sum(max(0, len(each.accepted) - min(by_place[each.place])) for each in accounts)
+    aside = status["parked"] + status["undelivered"]
     return Sum(
         accepted=sum(len(each.accepted) for each in accounts),
         unknown=sum(each.unknown for each in accounts),
         reported=sum(map(max, by_place.values())),
         digests=len(unique(upstream.mails)),
         repeated=len(upstream.mails) - len(unique(upstream.mails)),
-        lost=sum(max(0, len(each.accepted) - min(by_place[each.place])) for each in accounts),
+        lost=max(0, missing - aside),
         twice=sum(max(0, max(by_place[each.place]) - len(each.accepted) - each.unknown) for each in accounts),
         balanced=status["balanced"],
-        aside=status["parked"] + status["undelivered"],
+        aside=aside,
     )
