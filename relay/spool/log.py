@@ -43,6 +43,8 @@ from relay.spool.segment import (
 
 RESERVE_SIZE = 1 << 20
 """Bytes of the reserve, all files of it together: some 8,000 counters."""
+COUNTED_AT_ONCE = 16 << 10
+"""Bytes of counters that are to be appended at once, at most: they have to fit into what is left of a file of it."""
 AHEAD = 512 << 10
 """Bytes of zeros that are written at once ahead of the records."""
 MUCH = 64 << 10

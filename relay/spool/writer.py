@@ -22,7 +22,7 @@ from typing import NamedTuple, Self
 
 from relay.errors import SpoolError
 from relay.model import Envelope, Kept
-from relay.spool.log import Log
+from relay.spool.log import COUNTED_AT_ONCE, Log
 from relay.spool.record import Draft
 
 SEGMENT_SIZE = 8 << 20
@@ -71,7 +71,7 @@ class SpoolWriter:
         self._idle = asyncio.Event()
         self._idle.set()
         self._writing = False
-        """A group is with the thread."""
+        """A group is with the thread, or another segment is being begun."""
         self._planned: asyncio.Handle | None = None
         """The beginning of the next group."""
         self._renewal: asyncio.TimerHandle | None = None
@@ -169,10 +169,10 @@ class SpoolWriter:
         Only where no other group is under way, whether in the loop or in the thread.
         """
         group = [self._waiting.popleft()]
-        size = len(group[0].draft)
+        size, most = len(group[0].draft), COUNTED_AT_ONCE if group[0].last_resort else self._group_size
         while self._waiting and self._waiting[0].last_resort == group[0].last_resort:
             size += len(self._waiting[0].draft)
-            if size > self._group_size:
+            if size > most:
                 break
             group.append(self._waiting.popleft())
         spool = self._spool

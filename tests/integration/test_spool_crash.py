@@ -205,6 +205,26 @@ async def test_restart_on_a_full_disk_still_has_the_reserve(small_disk):
     assert read_all(folder)[-1] == b""
 
 
+async def test_many_that_are_counted_at_once_find_all_of_the_reserve(small_disk):
+    """As when a thousand clients with long senders end their mails together: more than one file of it takes."""
+    folder = small_disk / "spool"
+    writer = SpoolWriter.open(folder)
+    await fill(writer, b"m" * 50_000)
+    await fill(writer, b"m")
+    bare = Envelope(sender="s" * 600 + "@example.com", recipients=(), peer="127.0.0.1")
+    now = datetime.now(UTC)
+    counters = [
+        writer.append(received_at=now, envelope=bare, kept=Kept.COUNT, content=b"", size=1) for _ in range(1_000)
+    ]
+    await asyncio.gather(*counters)
+    later = await fill(writer, b"", Kept.COUNT)
+    await writer.close()
+
+    assert later > 1_000
+    records = SpoolReader(folder).read(0, limit=100_000, limit_bytes=1 << 30)
+    assert [record.kept for record in records].count(Kept.COUNT) == 1_000 + later
+
+
 async def test_restarts_on_a_full_disk_leave_what_the_reserve_still_has(small_disk):
     """Each writer begins a segment of its own: the first must not have taken all that was put by."""
     folder = small_disk / "spool"
