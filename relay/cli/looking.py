@@ -91,7 +91,7 @@ def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
         "errors_pending": tally.groups_pending,
         "letters_open": tally.letters_open,
         "letters_dead": tally.letters_dead,
-        "letters_delayed": delays(ledger.delayed(), settings.time.tz) or "none",
+        "delayed": delays(ledger.delayed(), settings.time.tz) or "nobody",
         "upstream": found.words,
         "upstream_next_try": upstream.next_try_at,
         "last_delivery": upstream.last_success_at,

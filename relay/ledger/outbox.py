@@ -114,7 +114,6 @@ class Outbox(Database):
         query = (
             select(
                 deliveries.c.recipient,
-                deliveries.c.route,
                 letters.c.queued_at.label("since"),
                 deliveries.c.code,
                 deliveries.c.text,

@@ -151,7 +151,6 @@ class Delayed:
     """A recipient whose letter waits because of the upstream's word on it, while others' may go out."""
 
     recipient: str
-    route: str
     since: datetime
     """When the letter was put into the outbox."""
     code: int

@@ -220,7 +220,7 @@ def test_who_waits_because_of_the_upstreams_word_is_known_by_it(ledger: Ledger, 
     ledger.settle(letter, replace(LATER, sent=frozenset({ADA}), words={BOB: word}), NOON)
 
     [found] = ledger.delayed()
-    assert (found.recipient, found.route, found.since, found.next_try_at) == (BOB, "admins", NOON, NOON + HOUR)
+    assert (found.recipient, found.since, found.next_try_at) == (BOB, NOON, NOON + HOUR)
     assert (found.code, found.text) == (450, "4.2.1 over quota")
 
     send(ledger, {BOB: Delivery.SENT}, at=NOON + HOUR)

@@ -119,7 +119,7 @@ def test_without_an_upstream_it_is_ready_and_says_plainly_where_digests_go():
 
 
 def late(recipient, code=450, text="4.2.1 over quota"):
-    return Delayed(recipient=recipient, route="all", since=NOW - HOUR, code=code, text=text, next_try_at=NOW + HOUR)
+    return Delayed(recipient=recipient, since=NOW - HOUR, code=code, text=text, next_try_at=NOW + HOUR)
 
 
 def test_who_waits_for_a_digest_while_others_get_theirs_is_told_with_the_upstreams_word():
