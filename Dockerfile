@@ -6,8 +6,8 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY requirements.lock requirements-build.lock ./
 RUN python -m venv /build \
  && python -m venv --without-pip /opt/relay \
- && /build/bin/pip install --require-hashes -r requirements-build.lock \
- && /build/bin/pip --python /opt/relay/bin/python install --require-hashes -r requirements.lock
+ && /build/bin/pip install --no-deps --require-hashes -r requirements-build.lock \
+ && /build/bin/pip --python /opt/relay/bin/python install --no-deps --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY relay relay
 COPY app_client app_client

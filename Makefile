@@ -12,7 +12,7 @@ ROUNDS = 10
 PYTHON = $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell \
 	$(name) -c 'import sys; sys.version_info >= (3, 11) and print("$(name)")' 2>/dev/null)))
 PIP    = $(BIN)/pip --quiet --disable-pip-version-check
-LOCK   = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+LOCK   = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url \
 	--custom-compile-command 'make lock' $(UPGRADE)
 
 # Installs Debian packages where that needs no asking; fails elsewhere.
@@ -57,7 +57,7 @@ bench: $(READY) peers ## measure speed, size, growth and start beside other serv
 	$(BIN)/python -m benchmarks $(FULL)
 
 fuzz: $(READY) ## fuzz every parser for MINUTES=10, guided by coverage
-	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(PIP) install --require-hashes -r requirements-fuzz.lock \
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(PIP) install --no-deps --require-hashes -r requirements-fuzz.lock \
 		|| { echo "atheris cannot be installed here: it has wheels for Linux on x86-64 alone."; exit 2; }
 	$(BIN)/python -m benchmarks.fuzz --minutes $(MINUTES)
 
@@ -69,7 +69,7 @@ poison: $(READY) ## what the worst mails and the worst texts for each pattern co
 	$(BIN)/python -m benchmarks.poison --relay --patterns
 
 audit: $(READY) ## known holes in what the locks pin; where nobody can be asked, whether their hashes hold
-	@$(BIN)/python -c 'import pip_audit' 2>/dev/null || $(PIP) install --require-hashes -r requirements-audit.lock \
+	@$(BIN)/python -c 'import pip_audit' 2>/dev/null || $(PIP) install --no-deps --require-hashes -r requirements-audit.lock \
 		|| echo "pip-audit cannot be installed here."
 	@$(BIN)/python .ci/audit.py
 
@@ -90,8 +90,9 @@ $(READY): requirements-dev.lock pyproject.toml
 		echo "$(PYTHON) cannot make virtual environments. Debian, Ubuntu: apt-get install python3-venv"; exit 1; }
 	@echo "Setting up $(VENV) with $$($(PYTHON) --version); the first time takes about a minute ..."
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@$(PIP) install --no-deps --require-hashes -r requirements-dev.lock
 	@$(PIP) install --no-deps --no-build-isolation -e .
+	@$(PIP) check
 	@touch $@
 
 peers: # what the benchmarks compare with; Debian's package shall not start a server of its own
