@@ -13,18 +13,15 @@ without data. Never of: time, host, process, app, subject, line numbers, install
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from relay.kept import kept
 from relay.model import Fingerprint, Form, Report
-from relay.parse import parse_text
 from relay.placeholders import Template, parameterise
-from relay.redact import redact
 from relay.traces import Error, Frame, Stack, Trace, counted_in, find, python
 from relay.traces.paths import python_place
 from relay.traces.wording import timeless
@@ -227,25 +224,3 @@ def _short(text: str, limit: int) -> str:
 
 def _plural(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-# --- Many at once -----------------------------------------------------------------------------------------------------
-
-
-def fingerprint_lines(lines: Iterable[str]) -> Iterator[str]:
-    """JSON lines `{id, subject, body}` to JSON lines `{id, fingerprint}`, one for each that is not blank.
-
-    Raises ValueError, naming the line's number, for one that is no such object.
-    """
-    for number, line in enumerate(lines, start=1):
-        if line.strip():
-            yield json.dumps(_fingerprint_of_line(line, number))
-
-
-def _fingerprint_of_line(line: str, number: int) -> dict[str, Any]:
-    try:
-        mail = json.loads(line)
-        report = parse_text(str(mail.get("subject") or ""), str(mail.get("body") or ""))
-        return {"id": mail["id"], "fingerprint": fingerprint(redact(report)).key}
-    except (ValueError, AttributeError, KeyError, RecursionError) as error:
-        raise ValueError(f"line {number} is no JSON object with id, subject and body") from error

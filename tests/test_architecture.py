@@ -1,6 +1,7 @@
-"""The shape of the program, read from its sources: who may know whom, where each library stands, how long things get.
+"""The shape of the program, read from its sources: who may import whom, where each library stands, how long things get.
 
-A new module takes its place in `MAY_IMPORT` (with the core's in `FLOW`): that is a decision, not a formality.
+Places are paths below `relay/`, without `.py`: `compose` is the whole package, `compose/render` one module of it. A new
+package takes its place in `MAY_IMPORT`: that is a decision, not a formality.
 """
 
 import ast
@@ -18,34 +19,40 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 
-LEAVES = {"model", "errors", "clock", "paths", "failpoint", "kept", "linear"}
-FLOW = (
-    "traces", "mail", "forms", "situations", "replacements", "patterns", "placeholders", "arguments", "enclosure",
-    "parse", "redact", "fingerprint",
-    "versions", "anatomy", "rules", "comparison", "regrouping", "routing",
-    "wording", "advice", "retry", "schedule", "entries", "correlation", "turns", "budget",
-    "notes", "item", "highlight", "page", "specimen", "mime", "render",
-)  # fmt: skip
-"""The pure core in the order in which a mail meets it: each may import what stands before it."""
+GROUND = ("errors", "clock", "failpoint", "data_dir", "resources", "memo", "safe_regex", "text", "humanize")
+"""Single modules that know nothing of mail. Each may import those before it."""
+LOOSE = {*GROUND, "housekeeping", "__main__", "__init__"}
+"""All modules that lie directly under `relay/`; everything else has a package."""
+CORE = {"model", "traces", "parameterize", "parse", "redact", "grouping", "schedule", "compose"}
 EDGES = {"spool", "ledger", "receive", "deliver"}
-STEPS = {"sort", "digest", "outbox", "housekeeping"}
+STEPS = {"ingest", "digest", "outbox", "housekeeping"}
 
-NOUNS = {"model", "errors", "paths", "kept", "linear"}
+BASE = {"model", *GROUND}
+TEXT = BASE | {"traces", "parameterize"}
 MAY_IMPORT: dict[str, set[str]] = {
-    **{leaf: {"model", "errors"} for leaf in LEAVES},
-    "config": NOUNS,
-    **{module: NOUNS | set(FLOW[:place]) for place, module in enumerate(FLOW)},
-    **{edge: NOUNS | {"config", "failpoint"} for edge in EDGES},
-    "sort": NOUNS | {"config", "failpoint", *FLOW, "spool", "ledger", "succession"},
-    "succession": NOUNS | {*FLOW, "ledger"},
-    "digest": NOUNS | {"config", "failpoint", *FLOW, "ledger"},
-    "outbox": NOUNS | {"config", "failpoint", *FLOW, "ledger", "deliver"},
-    "housekeeping": NOUNS | {"config", "failpoint", *FLOW, "ledger", "spool", "deliver"},
-    "service": LEAVES | {"config", *FLOW, *EDGES, *STEPS, "web"},
-    "web": NOUNS | {"config", "ledger", "render", "advice"},
-    "cli": LEAVES | {"config", *FLOW, *EDGES, *STEPS, "web", "service"},
+    **{name: set(GROUND[:place]) for place, name in enumerate(GROUND)},
+    "model": set(GROUND),
+    "config": BASE,
+    "traces": BASE,
+    "parameterize": BASE,
+    "parse": TEXT,
+    "redact": TEXT,
+    "grouping": TEXT,
+    "schedule": BASE,
+    "compose": BASE | {"schedule", "grouping/components", "traces"},
+    "receive": BASE,
+    "spool": BASE | {"config"},
+    "deliver": BASE | {"config"},
+    "ledger": BASE | {"config"},
+    "ingest": BASE | {"config", "parse", "redact", "grouping", "schedule", "spool", "ledger"},
+    "digest": BASE | {"config", "schedule", "compose", "ledger"},
+    "outbox": BASE | {"config", "compose/message", "deliver", "ledger"},
+    "housekeeping": BASE | {"config", "spool", "deliver", "ledger"},
+    "service": BASE | {"config", "web"} | CORE | EDGES | STEPS,
+    "web": BASE | {"config", "ledger", "compose", "outbox/advice"},
+    "cli": BASE | {"config", "web", "service"} | CORE | EDGES | STEPS,
     "__main__": {"cli"},
-    "": set(),  # relay/__init__.py
+    "__init__": set(),
 }
 
 FENCED = {
@@ -54,11 +61,11 @@ FENCED = {
     "sqlalchemy": {"ledger"},
     "alembic": {"ledger"},
     "psycopg": {"ledger"},
-    "jinja2": {"render"},
-    "markupsafe": {"highlight", "render"},
-    "pygments": {"highlight"},
-    "css_inline": {"render"},
-    "re2": {"linear"},
+    "jinja2": {"compose/render"},
+    "markupsafe": {"compose/highlight", "compose/render"},
+    "pygments": {"compose/highlight"},
+    "css_inline": {"compose/render"},
+    "re2": {"safe_regex"},
     "flask": {"web"},
     "werkzeug": {"web"},
     "pydantic": {"config"},
@@ -67,28 +74,50 @@ FENCED = {
 }
 """The only places in `relay` for a library."""
 
+PURE = CORE | {"memo", "safe_regex", "text", "humanize", "outbox/retry", "outbox/advice"}
 IMPURE = {
     "asyncio", "fcntl", "multiprocessing", "os", "pathlib", "random", "secrets", "select", "shutil", "signal",
     "smtplib", "socket", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time", "urllib",
 }  # fmt: skip
-"""Sockets, files, processes, clocks and chance: what the core does not touch."""
+"""Sockets, files, processes, clocks and chance: what pure modules do not touch."""
 IMPURE_CALLS = {"open", "input", "print", "now", "utcnow", "today"}
-FINDS_TEMPLATES = "render"
-"""The one of the core that names a folder: its library reads the templates, once, at the start."""
+FINDS_TEMPLATES = "compose/render"
+"""The one pure module that names a folder: its library reads the templates, once, at the start."""
+
+HOMELESS = {
+    "paths": "resources", "kept": "memo", "linear": "safe_regex", "wording": "text",
+    "mail": "parse/mime", "forms": "parse/layouts", "situations": "parse/situations", "parse": "parse/report",
+    "enclosure": "parse/json_part", "replacements": "parameterize/replacements", "patterns": "parameterize/patterns",
+    "placeholders": "parameterize/template", "arguments": "parameterize/arguments",
+    "fingerprint": "grouping/fingerprint", "versions": "grouping/versions", "anatomy": "grouping/components",
+    "rules": "grouping/rules", "comparison": "grouping/compare", "regrouping": "grouping/regroup",
+    "routing": "grouping/routing", "advice": "outbox/advice", "retry": "outbox/retry", "outbox": "outbox/step",
+    "schedule": "schedule/group", "turns": "schedule/route", "budget": "schedule/budget",
+    "entries": "compose/entries", "correlation": "compose/correlate", "notes": "compose/notes", "item": "compose/item",
+    "highlight": "compose/highlight", "page": "compose/page", "specimen": "compose/example",
+    "mime": "compose/message", "render": "compose/render", "sort": "ingest/step", "succession": "ingest/carry_over",
+}  # fmt: skip
+"""Modules that still lie directly under `relay/`, and the place that the tables see them at."""
 
 VAGUE = re.compile(r"(^|_)(utils?|helpers?|managers?|common)(_|$)", re.IGNORECASE)
 
 
 class Import(NamedTuple):
-    """One imported name: its top package, and for ours the component below it."""
+    """One imported name: its top package, and for ours the place of the module."""
 
     package: str
-    component: str
+    place: str
 
 
-def component_of(file: Path) -> str:
-    first = file.relative_to(ROOT / "relay").parts[0].removesuffix(".py")
-    return "" if first == "__init__" else first
+def place_of(file: Path) -> str:
+    """`compose/render` for relay/compose/render.py, `compose` for its `__init__`."""
+    parts = file.relative_to(ROOT / "relay").with_suffix("").parts
+    return home("/".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts))
+
+
+def home(place: str) -> str:
+    first, slash, rest = place.partition("/")
+    return HOMELESS.get(first, first) + slash + rest
 
 
 def imports(source: str, file: Path) -> Iterator[Import]:
@@ -100,33 +129,45 @@ def imports(source: str, file: Path) -> Iterator[Import]:
             above = file.relative_to(ROOT).parts[: -node.level] if node.level else ()
             base = ".".join([*above, *([node.module] if node.module else [])])
             for alias in node.names:
-                yield split(f"relay.{alias.name}" if base == "relay" and alias.name in MAY_IMPORT else base)
+                yield split(f"{base}.{alias.name}" if is_module(f"{base}.{alias.name}") else base)
+
+
+def is_module(name: str) -> bool:
+    path = ROOT / name.replace(".", "/")
+    return path.is_dir() or path.with_suffix(".py").exists()
 
 
 def split(name: str) -> Import:
     package, _, rest = name.partition(".")
-    return Import(package, rest.partition(".")[0] if package == "relay" else "")
+    return Import(package, home(rest.replace(".", "/") or "__init__") if package == "relay" else "")
+
+
+def lies_in(place: str, places: set[str]) -> bool:
+    """True where `place` is one of `places`, or a module of one of these packages."""
+    parts = place.split("/")
+    return any("/".join(parts[:length]) in places for length in range(1, len(parts) + 1))
 
 
 def wrong_imports(source: str, file: Path) -> list[str]:
     """What `file`, a module of relay with this text, imports against the tables."""
-    own = component_of(file)
-    allowed = MAY_IMPORT.get(own)
+    place = place_of(file)
+    room = place.partition("/")[0]
+    allowed = MAY_IMPORT.get(room)
     if allowed is None:
-        return [f"{own} has no place in MAY_IMPORT"]
+        return [f"{room} has no place in MAY_IMPORT"]
     wrong = []
     for each in set(imports(source, file)):
         if each.package == "app_client":
             wrong.append("app_client")
         elif each.package == "relay":
-            wrong += [] if each.component in {"", own, *allowed} else [each.component]
-        elif own not in FENCED.get(each.package, {own}) or impure(own, each.package):
+            wrong += [] if lies_in(each.place, {"__init__", room, *allowed}) else [each.place]
+        elif not lies_in(place, FENCED.get(each.package, {room})) or impure(place, each.package):
             wrong.append(each.package)
     return sorted(wrong)
 
 
-def impure(component: str, package: str) -> bool:
-    return component in FLOW and package in IMPURE and (component, package) != (FINDS_TEMPLATES, "pathlib")
+def impure(place: str, package: str) -> bool:
+    return lies_in(place, PURE) and package in IMPURE and (place, package) != (FINDS_TEMPLATES, "pathlib")
 
 
 def impure_calls(source: str) -> list[str]:
@@ -171,8 +212,8 @@ def test_module_imports_only_what_the_tables_allow(file):
     assert wrong_imports(file.read_text(), file) == []
 
 
-@pytest.mark.parametrize("file", [file for file in RELAY if component_of(file) in FLOW], ids=relative)
-def test_core_opens_nothing_and_reads_no_clock(file):
+@pytest.mark.parametrize("file", [file for file in RELAY if lies_in(place_of(file), PURE)], ids=relative)
+def test_pure_module_opens_nothing_and_reads_no_clock(file):
     assert impure_calls(file.read_text()) == []
 
 
@@ -227,17 +268,19 @@ def test_light_parts_load_nothing_of_the_worker(module):
 @pytest.mark.parametrize(
     ("name", "source", "expected"),
     [
-        ("model.py", "from relay.config import Settings", ["config"]),
-        ("parse.py", "from relay import fingerprint, model", ["fingerprint"]),
-        ("fingerprint.py", "from relay.parse import parse", []),
-        ("parse.py", "def f():\n    import socket", ["socket"]),
-        ("spool.py", "import relay.ledger", ["ledger"]),
-        ("ledger/tables.py", "from .rows import Row\nfrom ..deliver import Upstream", ["deliver"]),
-        ("sort.py", "from relay.deliver import Upstream", ["deliver"]),
-        ("sort.py", "from sqlalchemy.orm import Session", ["sqlalchemy"]),
+        ("model/mail.py", "from relay.config import Settings", ["config"]),
+        ("traces/java.py", "from relay.grouping import fingerprint", ["grouping"]),
+        ("grouping/rules.py", "from relay.model import Report", []),
+        ("schedule/route.py", "def f():\n    import socket", ["socket"]),
+        ("spool/writer.py", "import relay.ledger", ["ledger"]),
+        ("ledger/tables.py", "from .rows import Row\nfrom ..deliver import upstream", ["deliver/upstream"]),
+        ("ingest/batch.py", "from relay.deliver.upstream import Upstream", ["deliver/upstream"]),
+        ("ingest/batch.py", "from sqlalchemy.orm import Session", ["sqlalchemy"]),
+        ("compose/page.py", "import jinja2", ["jinja2"]),
+        ("compose/render.py", "import jinja2, pathlib", []),
         ("web/pages.py", "from relay.spool import SpoolReader\nimport flask", ["spool"]),
-        ("service.py", "import app_client.report", ["app_client"]),
-        ("misc.py", "", ["misc has no place in MAY_IMPORT"]),
+        ("service/worker.py", "import app_client.report", ["app_client"]),
+        ("misc/thing.py", "", ["misc has no place in MAY_IMPORT"]),
     ],
 )
 def test_a_wrong_import_is_found(name, source, expected):

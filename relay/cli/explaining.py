@@ -117,7 +117,7 @@ def _parsed(settings: Settings, raw: bytes) -> Report:
 @click.command()
 def fingerprint() -> None:
     """Read JSON lines {id, subject, body} and print {id, fingerprint} for each: for measuring the grouping."""
-    from relay.fingerprint import fingerprint_lines
+    from relay.ingest.batch import fingerprint_lines
 
     for line in fingerprint_lines(sys.stdin):
         click.echo(line)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.fingerprint import MAX_STEPS, MAX_TITLE, VERSION, fingerprint, fingerprint_lines
+from relay.fingerprint import MAX_STEPS, MAX_TITLE, VERSION, fingerprint
 from relay.parse import parse, parse_text
 from relay.redact import redact
 from tests.unit.mails import TRACEBACK, record, stored
@@ -236,24 +236,6 @@ def test_key_and_version():
 
     assert found.version == VERSION == 1
     assert re.fullmatch("[0-9a-f]{32}", found.key)
-
-
-# --- Many at once -----------------------------------------------------------------------------------------------------
-
-
-def test_lines_in_lines_out():
-    lines = [json.dumps({"id": n, "subject": "x", "body": f"Cart {n} is empty"}) + "\n" for n in range(3)]
-
-    answers = [json.loads(line) for line in fingerprint_lines([*lines, "\n"])]
-
-    assert [answer["id"] for answer in answers] == [0, 1, 2]
-    assert {answer["fingerprint"] for answer in answers} == {of("Cart 7 is empty").key}
-
-
-@pytest.mark.parametrize("line", ["{", "[]", "{}", '"x"', "[" * 100_000])
-def test_a_line_that_is_none_is_named(line):
-    with pytest.raises(ValueError, match="line 2 is no JSON object with id, subject and body"):
-        list(fingerprint_lines([json.dumps({"id": 1}), line]))
 
 
 # --- Metamorphic: generated mails -------------------------------------------------------------------------------------

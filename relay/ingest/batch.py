@@ -1,0 +1,33 @@
+"""Fingerprints of many texts at once, without spool or ledger: the protocol by which the grouping is measured.
+
+Each text goes the same way as a mail: parse, redact, fingerprint. Its key depends on that text and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from relay.fingerprint import fingerprint
+from relay.parse import parse_text
+from relay.redact import redact
+
+
+def fingerprint_lines(lines: Iterable[str]) -> Iterator[str]:
+    """JSON lines `{id, subject, body}` to JSON lines `{id, fingerprint}`, one for each that is not blank.
+
+    Raises ValueError, naming the line's number, for one that is no such object.
+    """
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield json.dumps(_fingerprint_of_line(line, number))
+
+
+def _fingerprint_of_line(line: str, number: int) -> dict[str, Any]:
+    try:
+        mail = json.loads(line)
+        report = parse_text(str(mail.get("subject") or ""), str(mail.get("body") or ""))
+        return {"id": mail["id"], "fingerprint": fingerprint(redact(report)).key}
+    except (ValueError, AttributeError, KeyError, RecursionError) as error:
+        raise ValueError(f"line {number} is no JSON object with id, subject and body") from error
