@@ -27,7 +27,8 @@ from pathlib import Path
 import structlog
 
 from relay.config import Settings
-from relay.deliver import Mailbox, mailbox_folder
+from relay.data_dir import UNFINISHED, DataDir
+from relay.deliver import Mailbox
 from relay.errors import SpoolError
 from relay.failpoint import reach
 from relay.ledger import Ledger, Parked
@@ -45,8 +46,6 @@ LETTERS_FOR = timedelta(days=14)
 """How long the bytes of a settled letter are kept."""
 MAILBOX_AT_MOST = 1_000
 """Mails in the local mailbox."""
-UNFINISHED = ".relay-*-*"
-"""Folders in which `relay backup`, `restore` and `repair` work."""
 SWEPT_AFTER = timedelta(days=1)
 SHORTEST = timedelta(hours=1)
 """What a retention shrinks to at the least where the disk cap is exceeded."""
@@ -58,14 +57,15 @@ class Housekeeping:
     """The step that lets go, for one worker on one data directory."""
 
     def __init__(self, ledger: Ledger, reader: SpoolReader, settings: Settings) -> None:
+        data_dir = DataDir(settings.storage.data_dir)
         self._ledger = ledger
         self._reader = reader
         self._storage = settings.storage
-        self._mailbox = Mailbox(mailbox_folder(settings.storage.data_dir))
-        self._data_dir = settings.storage.data_dir
-        self._parked = settings.storage.data_dir / "parked"
+        self._mailbox = Mailbox(data_dir.mailbox)
+        self._data_dir = data_dir.root
+        self._parked = data_dir.quarantine
         self._parking = Parking(self._parked)
-        self._clock = _Clock(settings.storage.data_dir / "housekeeping.json")
+        self._clock = _Clock(data_dir.housekeeping_clock)
         self._ran_at: datetime | None = None
         self._next_at: datetime | None = None
         self._tightened = 0

@@ -85,10 +85,10 @@ def _told(found: Repaired, path: Path) -> list[str]:
 
 def _spool(data_dir: Path, ledger: Ledger) -> list[str]:
     """What waits in the spool, and what of it cannot be read."""
-    from relay.service.assembly import Places
+    from relay.data_dir import DataDir
     from relay.spool import SpoolReader
 
-    reader = SpoolReader(Places.under(data_dir).spool)
+    reader = SpoolReader(DataDir(data_dir).spool)
     position = ledger.cursor(reader.spool_id)
     waiting = 0
     while records := reader.read(position):

@@ -67,10 +67,10 @@ def status(config: Path | None, *, as_json: bool) -> None:
 
 
 def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
-    from relay.service.assembly import Places
+    from relay.data_dir import DataDir
     from relay.spool import SpoolReader
 
-    reader = SpoolReader(Places.under(settings.storage.data_dir).spool)
+    reader = SpoolReader(DataDir(settings.storage.data_dir).spool)
     now = utc_now()
     books, unsorted = _counted(ledger, reader, now)
     upstream, tally = ledger.upstream(), ledger.tally()

@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from relay.config.section import Section, resolve
 from relay.config.values import Duration, Listen, ListenAddress, NetworkNames, Size
+from relay.data_dir import DataDir
 
 
 def _state_dir() -> Path:
@@ -99,7 +100,7 @@ class Storage(Section):
     @property
     def ledger_url(self) -> str:
         """The SQLAlchemy URL of the ledger; it may hold a password."""
-        url = self.ledger.get_secret_value() if self.ledger else f"sqlite:///{self.data_dir}/ledger.db"
+        url = self.ledger.get_secret_value() if self.ledger else f"sqlite:///{DataDir(self.data_dir).ledger}"
         return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
 

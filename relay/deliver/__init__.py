@@ -14,15 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from pathlib import Path
 from typing import Protocol
 
 from relay.config import Settings
+from relay.data_dir import DataDir
 from relay.deliver.mailbox import Mailbox
 from relay.deliver.upstream import Upstream
 from relay.model import Attempt
 
-__all__ = ["Mailbox", "Target", "Upstream", "mailbox_folder", "open_target"]
+__all__ = ["Mailbox", "Target", "Upstream", "open_target"]
 
 
 class Target(Protocol):
@@ -45,9 +45,4 @@ def open_target(settings: Settings) -> Upstream | Mailbox:
     """Return where the settings send digests; nothing is connected or created yet."""
     if settings.upstream.host:
         return Upstream(settings.upstream)
-    return Mailbox(mailbox_folder(settings.storage.data_dir))
-
-
-def mailbox_folder(data_dir: Path) -> Path:
-    """Return the folder of the local mailbox."""
-    return data_dir / "mailbox"
+    return Mailbox(DataDir(settings.storage.data_dir).mailbox)

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, delete, exists, func, literal_column, make_url, select, update
 
+from relay.data_dir import working_prefix
 from relay.errors import LedgerDamaged, LedgerError
 from relay.ledger.books import UNDELIVERED, book, read_books
 from relay.ledger.endings import end_letters
@@ -79,7 +80,7 @@ def repair(path: Path, now: datetime) -> Repaired | None:
     """
     require_exists(path)
     try:
-        with tempfile.TemporaryDirectory(prefix=".relay-repair-", dir=path.parent) as folder:
+        with tempfile.TemporaryDirectory(prefix=working_prefix("repair"), dir=path.parent) as folder:
             return _repair(path, Path(folder), now)
     except OSError as error:
         raise LedgerError(f"the ledger {path} cannot be repaired: {error.strerror}") from error

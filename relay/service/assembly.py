@@ -6,26 +6,10 @@ import contextlib
 import os
 import secrets
 import socket
-from dataclasses import dataclass
-from pathlib import Path
 
 from relay.config import Settings
+from relay.data_dir import DataDir
 from relay.render import Renderer
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Places:
-    """Where the state lies under the data directory."""
-
-    spool: Path
-    parked: Path
-    counters: Path
-    """What the receiver publishes of itself."""
-
-    @classmethod
-    def under(cls, data_dir: Path) -> Places:
-        """The places of one data directory."""
-        return cls(spool=data_dir / "spool", parked=data_dir / "parked", counters=data_dir / "receiver.json")
 
 
 def make_renderer(settings: Settings) -> Renderer:
@@ -33,12 +17,12 @@ def make_renderer(settings: Settings) -> Renderer:
     return Renderer(settings.templates, zone=settings.time.tz, limits=settings.digest, sender=settings.sender_address)
 
 
-def worker_name(data_dir: Path) -> str:
+def worker_name(data_dir: DataDir) -> str:
     """The name of the worker on this data directory, the same over restarts: it may take up what it held when it died.
 
     Only one worker at a time works there (its lock says so), hence no two live ones ever have the same name.
     """
-    file = data_dir / "worker.name"
+    file = data_dir.worker_name
     with contextlib.suppress(FileNotFoundError):
         if name := file.read_text("ascii").strip():
             return name

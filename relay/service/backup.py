@@ -24,16 +24,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path, PurePosixPath
 
+from relay.data_dir import FOLDERS, LEDGER, MAILBOX, QUARANTINE, SPOOL, working_prefix
 from relay.errors import LedgerError, RelayError
 from relay.ledger import Ledger, sqlite_url
 from relay.service.roles import hold, make_private
 from relay.spool import RESERVES, SpoolReader
 
-_KEPT = ("spool", "parked", "mailbox")
-"""The folders of a data directory that hold state."""
 _NOT_KEPT = ("claim", *RESERVES, "new")
 """Files of the spool that are this run's alone."""
-_LEDGER = "ledger.db"
 
 
 class BackupError(RelayError):
@@ -48,7 +46,7 @@ def back_up(data_dir: Path, ledger_file: Path | None, file: Path) -> tuple[int, 
     """
     draft = file.with_name(f".{file.name}.new")
     try:
-        with tempfile.TemporaryDirectory(prefix=".relay-backup-", dir=data_dir) as folder:
+        with tempfile.TemporaryDirectory(prefix=working_prefix("backup"), dir=data_dir) as folder:
             stage = Path(folder)
             unsorted = _stage(data_dir, ledger_file, stage)
             with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as out:
@@ -65,16 +63,16 @@ def back_up(data_dir: Path, ledger_file: Path | None, file: Path) -> tuple[int, 
 
 def _stage(data_dir: Path, ledger_file: Path | None, stage: Path) -> int:
     """Take what may change while it is read: the segments as links, the ledger as a snapshot. Returns mails to sort."""
-    spool = data_dir / "spool"
-    (stage / "spool").mkdir(mode=0o700)
-    _link(spool, stage / "spool")
+    spool, staged = data_dir / SPOOL, stage / SPOOL
+    staged.mkdir(mode=0o700)
+    _link(spool, staged)
     if ledger_file is not None:
-        _snapshot(ledger_file, stage / _LEDGER)
-        _link(spool, stage / "spool")
-    reader = SpoolReader(stage / "spool")
+        _snapshot(ledger_file, stage / LEDGER)
+        _link(spool, staged)
+    reader = SpoolReader(staged)
     if ledger_file is None or not reader.spool_id:
         return reader.waiting(0)
-    ledger = Ledger.open(sqlite_url(stage / _LEDGER))
+    ledger = Ledger.open(sqlite_url(stage / LEDGER))
     position = ledger.cursor(reader.spool_id)
     ledger.close()
     reader.release(position)
@@ -114,10 +112,10 @@ def _pack(stage: Path, data_dir: Path, out: io.BufferedWriter) -> None:
 
 
 def _files(stage: Path, data_dir: Path) -> Iterator[tuple[Path, Path]]:
-    if (stage / _LEDGER).exists():
-        yield stage, stage / _LEDGER
-    yield from ((stage, path) for path in sorted((stage / "spool").iterdir()))
-    for name in _KEPT[1:]:
+    if (stage / LEDGER).exists():
+        yield stage, stage / LEDGER
+    yield from ((stage, path) for path in sorted((stage / SPOOL).iterdir()))
+    for name in (QUARANTINE, MAILBOX):
         yield from ((data_dir, path) for path in sorted((data_dir / name).rglob("*")) if path.is_file())
 
 
@@ -130,7 +128,7 @@ def restore(file: Path, data_dir: Path) -> list[str]:
             held = ", ".join(there[:5])
             raise BackupError(f"{data_dir} is not empty ({held}): move away what is there, then restore")
         try:
-            with tempfile.TemporaryDirectory(prefix=".relay-restore-", dir=data_dir) as folder:
+            with tempfile.TemporaryDirectory(prefix=working_prefix("restore"), dir=data_dir) as folder:
                 return _put_back(file, Path(folder), data_dir)
         except (OSError, tarfile.TarError) as error:
             raise BackupError(f"{file} cannot be restored: {error}") from error
@@ -140,9 +138,9 @@ def _put_back(file: Path, stage: Path, data_dir: Path) -> list[str]:
     """Unpack all of it before anything takes its place, the ledger last: a relay that finds none begins a new one."""
     with tarfile.open(file) as tar:
         names = _unpack(tar, stage)
-    if _LEDGER in names:
-        Ledger.open(sqlite_url(stage / _LEDGER), verify=True).close()
-    for name in sorted(names, key=lambda name: name == _LEDGER):
+    if LEDGER in names:
+        Ledger.open(sqlite_url(stage / LEDGER), verify=True).close()
+    for name in sorted(names, key=lambda name: name == LEDGER):
         (stage / name).rename(data_dir / name)
     os.sync()  # every name of it
     return sorted(names)
@@ -153,7 +151,7 @@ def _unpack(tar: tarfile.TarFile, stage: Path) -> set[str]:
     names = set()
     for member in tar:
         path = PurePosixPath(member.name)
-        known = path.parts[0] in _KEPT if len(path.parts) > 1 else member.name == _LEDGER
+        known = path.parts[0] in FOLDERS if len(path.parts) > 1 else member.name == LEDGER
         source = tar.extractfile(member) if member.isreg() else None
         if not known or ".." in path.parts or source is None:
             raise BackupError(f"this is no backup of the relay: {member.name!r} is in it")

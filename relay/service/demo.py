@@ -19,7 +19,8 @@ from typing import TypeVar
 
 from relay.clock import utc_now
 from relay.config import make_settings
-from relay.deliver import Mailbox, mailbox_folder
+from relay.data_dir import DataDir
+from relay.deliver import Mailbox
 from relay.errors import RelayError
 from relay.ledger import Ledger
 from relay.model import Books
@@ -109,7 +110,7 @@ def _failing_app(port: int) -> int:
 def _digest(data: Path, sent: int) -> tuple[Books, bytes]:
     """Wait until everything is counted and a digest has arrived; returns the books and the first digest."""
     say(f"{sent} mails were taken. The first digest comes ten seconds after the first error …")
-    mailbox = Mailbox(mailbox_folder(data))
+    mailbox = Mailbox(DataDir(data).mailbox)
     first = _wait(lambda: next(iter(mailbox.mails()), None), "the digest")
     ledger = Ledger.open(make_settings(data).storage.ledger_url)
     try:

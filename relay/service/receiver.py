@@ -20,6 +20,7 @@ from typing import Any
 
 import uvloop
 
+from relay.data_dir import DataDir
 from relay.errors import ConfigError, RelayError
 from relay.receive import Access, Limits, Receiver
 from relay.service import roles
@@ -30,18 +31,18 @@ log = logging.getLogger(__name__)
 
 def run(order: Mapping[str, Any], bound: Sequence[socket.socket], lifeline: roles.Lifeline | None) -> None:
     """Be the receiver until a signal (or until the supervisor is gone). Raises RelayError."""
-    folder = Path(order["data_dir"])
-    with roles.hold(folder, "receiver"):
-        uvloop.run(_receive(order, folder, bound, lifeline))
+    data_dir = DataDir(Path(order["data_dir"]))
+    with roles.hold(data_dir.root, "receiver"):
+        uvloop.run(_receive(order, data_dir, bound, lifeline))
 
 
 async def _receive(
-    order: Mapping[str, Any], folder: Path, bound: Sequence[socket.socket], lifeline: roles.Lifeline | None
+    order: Mapping[str, Any], data_dir: DataDir, bound: Sequence[socket.socket], lifeline: roles.Lifeline | None
 ) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    writer = SpoolWriter.open(folder / "spool")
+    writer = SpoolWriter.open(data_dir.spool)
     with contextlib.ExitStack() as stack:
         if lifeline:
             lifeline.act = lambda: loop.call_soon_threadsafe(stop.set)
@@ -51,7 +52,7 @@ async def _receive(
         await receiver.start(bound[:plain], bound[plain:])
         if lifeline:
             lifeline.heed(_changer(receiver, loop))
-        await receiver.run(stop, folder / "receiver.json")
+        await receiver.run(stop, data_dir.receiver_counters)
     await writer.close()
 
 

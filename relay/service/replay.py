@@ -17,8 +17,9 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from relay.config import Settings
+from relay.data_dir import DataDir
 from relay.digest import Digests
-from relay.ledger import Ledger, StoredLetter
+from relay.ledger import Ledger, StoredLetter, sqlite_url
 from relay.model import Answer, Attempt, Books, Envelope, Kept, Record, Verdict
 from relay.outbox import Outbox
 from relay.service.assembly import make_renderer
@@ -70,7 +71,7 @@ def replay(records: Sequence[Record], settings: Settings, progress: Callable[[in
     with _throwaway() as folder, _ledger_in(folder) as ledger:
         source = _Source(records)
         target = _Taker()
-        sort = Sort(source, Claims(folder), ledger, settings, folder / "parked")
+        sort = Sort(source, Claims(folder), ledger, settings, DataDir(folder).quarantine)
         digests = Digests(ledger, make_renderer(settings), settings, "replay")
         outbox = Outbox(ledger, target, settings, "replay", lambda: 0.0)
         for now in source.moments(ledger):
@@ -90,7 +91,7 @@ def _throwaway() -> Iterator[Path]:
 
 @contextmanager
 def _ledger_in(folder: Path) -> Iterator[Ledger]:
-    ledger = Ledger.open(f"sqlite:///{folder}/ledger.db")
+    ledger = Ledger.open(sqlite_url(DataDir(folder).ledger))
     try:
         yield ledger
     finally:

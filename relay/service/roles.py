@@ -21,6 +21,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
+from relay.data_dir import DataDir
 from relay.errors import ConfigError, InUse, RelayError, TemplateError
 
 UNUSABLE = (ConfigError, TemplateError)
@@ -65,7 +66,7 @@ def hold(data_dir: Path, role: str) -> Iterator[None]:
 
     Raises InUse where another process holds it, NoState.
     """
-    path = make_private(data_dir) / f"{role}.lock"
+    path = DataDir(make_private(data_dir)).lock(role)
     try:
         number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:

@@ -21,13 +21,14 @@ import structlog
 
 from relay.clock import utc_now
 from relay.config import Settings
+from relay.data_dir import DataDir
 from relay.deliver import open_target
 from relay.digest import Digests
 from relay.errors import LedgerBusy, RelayError, SpoolError
 from relay.housekeeping import Housekeeping
 from relay.ledger import Ledger
 from relay.outbox import Outbox
-from relay.service.assembly import Places, make_renderer
+from relay.service.assembly import make_renderer
 from relay.sort import Sort
 from relay.spool import Claims, SpoolReader
 from relay.web import Vitals
@@ -85,17 +86,17 @@ class Worker:
 
     def __init__(self, settings: Settings, ledger: Ledger, name: str) -> None:
         """Put the steps together; `name` is this worker's own, over restarts. Raises TemplateError."""
-        places = Places.under(settings.storage.data_dir)
-        self._places = places
-        self._reader = SpoolReader(places.spool)
+        data_dir = DataDir(settings.storage.data_dir)
+        self._data_dir = data_dir
+        self._reader = SpoolReader(data_dir.spool)
         self._target = open_target(settings)
-        self._sort = Sort(self._reader, Claims(places.spool), ledger, settings, places.parked)
+        self._sort = Sort(self._reader, Claims(data_dir.spool), ledger, settings, data_dir.quarantine)
         self._digests = Digests(ledger, make_renderer(settings), settings, name)
         self._outbox = Outbox(ledger, self._target, settings, name, lambda: random.uniform(-1, 1))  # noqa: S311 -- jitter
         self._housekeeping = Housekeeping(ledger, self._reader, settings)
         self._stop = threading.Event()
         self._troubles = {name: Trouble(part) for name, part in _PARTS.items()}
-        self._backlog = SpoolReader(places.spool)  # remembers what it counted; the pages' threads ask it in turn
+        self._backlog = SpoolReader(data_dir.spool)  # remembers what it counted; the pages' threads ask it in turn
         self._counting = threading.Lock()
         self._waiting = 0
         self.failure: BaseException | None = None
@@ -109,7 +110,7 @@ class Worker:
 
     def vitals(self) -> Vitals:
         """What the pages tell of this process and of the receiver."""
-        seen_at, counters = _published(self._places)
+        seen_at, counters = _published(self._data_dir)
         now = time.monotonic()
         return Vitals(
             turns={name: now - at for name, at in self._turned.items()},
@@ -119,7 +120,7 @@ class Worker:
             receiver=counters,
             troubles={_PARTS[name]: words for name, trouble in self._troubles.items() if (words := trouble.lasting)},
             damaged=(len(self._reader.damage), sum(self._reader.damage.values())),
-            free=_free(self._places),
+            free=_free(self._data_dir),
         )
 
     def _unsorted(self) -> int:
@@ -180,20 +181,20 @@ class Worker:
         return 0.0 if busy else TURN
 
 
-def _free(places: Places) -> int | None:
+def _free(data_dir: DataDir) -> int | None:
     """Bytes that the relay may still write beside the spool."""
     try:
-        found = os.statvfs(places.spool.parent)
+        found = os.statvfs(data_dir.root)
     except OSError:
         return None
     return found.f_bavail * found.f_frsize
 
 
-def _published(places: Places) -> tuple[datetime | None, dict[str, float]]:
+def _published(data_dir: DataDir) -> tuple[datetime | None, dict[str, float]]:
     """What the receiver published of itself, and when; nothing where it never did."""
     try:
-        text = places.counters.read_text("utf-8")
-        at = datetime.fromtimestamp(places.counters.stat().st_mtime, utc_now().tzinfo)
+        text = data_dir.receiver_counters.read_text("utf-8")
+        at = datetime.fromtimestamp(data_dir.receiver_counters.stat().st_mtime, utc_now().tzinfo)
         return at, dict(_numbers("", json.loads(text)))
     except (OSError, ValueError):
         return None, {}

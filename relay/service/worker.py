@@ -22,6 +22,7 @@ import structlog
 
 from relay.clock import utc_now
 from relay.config import Settings
+from relay.data_dir import DataDir
 from relay.errors import InUse, LedgerError, RelayError, SpoolError
 from relay.ledger import Ledger
 from relay.service import logs, roles, sockets
@@ -81,7 +82,7 @@ class Duty:
             stack.enter_context(roles.hold(settings.storage.data_dir, "worker"))
             ledger = Ledger.open(settings.storage.ledger_url, verify=True)
             stack.callback(ledger.close)
-            name = worker_name(settings.storage.data_dir)
+            name = worker_name(DataDir(settings.storage.data_dir))
             ledger.forget_worker(name)  # what a former life of it held, its lock says, is free
             worker = self._worker = Worker(settings, ledger, name)
             stack.callback(setattr, self, "_worker", None)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from relay.config import make_settings
-from relay.deliver import Mailbox, Upstream, mailbox_folder, open_target
+from relay.data_dir import DataDir
+from relay.deliver import Mailbox, Upstream, open_target
 from relay.errors import LeaseLost
 from relay.model import Attempt, Trouble, Verdict
 
@@ -38,7 +39,7 @@ def test_settings_without_an_upstream_open_the_mailbox(tmp_path: Path) -> None:
     remote = open_target(make_settings(tmp_path, admins=[ADA], upstream={"host": "mail.example.com"}))
 
     assert (type(local), type(remote)) == (Mailbox, Upstream)
-    assert str(local) == f"local mailbox {mailbox_folder(tmp_path)}"
+    assert str(local) == f"local mailbox {DataDir(tmp_path).mailbox}"
     assert str(remote) == "mail.example.com:587"
 
 

@@ -9,7 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay import config, housekeeping
-from relay.deliver import Mailbox, mailbox_folder
+from relay.data_dir import DataDir
+from relay.deliver import Mailbox
 from relay.housekeeping import Housekeeping
 from relay.ledger import Ledger, sqlite_url
 from relay.model import Envelope, Kept, LetterState
@@ -193,7 +194,7 @@ def test_a_parked_file_without_an_entry_goes_too(steps: Housekeeping, data_dir: 
 
 def keep(data_dir: Path, number: int, at: datetime) -> Path:
     """Deliver a mail into the local mailbox; returns its file."""
-    box = Mailbox(mailbox_folder(data_dir))
+    box = Mailbox(DataDir(data_dir).mailbox)
     before = set(box.mails())
     raw = f"Message-ID: <{number}@relay>\r\n\r\nnews\r\n".encode()
     box.deliver(raw, sender="", recipients=[ADA], before_data=lambda: None)
@@ -211,7 +212,7 @@ def test_the_local_mailbox_keeps_what_is_young_and_not_too_much(
 
     run(steps)
 
-    assert Mailbox(mailbox_folder(data_dir)).mails() == young[:3]
+    assert Mailbox(DataDir(data_dir).mailbox).mails() == young[:3]
 
 
 async def test_segments_that_are_sorted_are_removed(steps: Housekeeping, ledger: Ledger, data_dir: Path) -> None:
@@ -390,7 +391,7 @@ def test_below_the_cap_everything_has_its_time_again(
 
 def test_trouble_with_files_is_told_and_the_rest_is_done(steps: Housekeeping, ledger: Ledger, data_dir: Path) -> None:
     add_sample(ledger, "long ago", NOON - OLD)
-    mailbox_folder(data_dir).write_bytes(b"a file where a folder should be")
+    DataDir(data_dir).mailbox.write_bytes(b"a file where a folder should be")
 
     with capture_logs() as logs:
         run(steps)

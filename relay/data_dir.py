@@ -1,0 +1,66 @@
+"""The layout of the data directory: every file and folder name in it (settings → service, steps, commands).
+
+What lies inside of the spool, the mailbox and the ledger is the business of their packages. Nothing is created here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+SPOOL, QUARANTINE, MAILBOX, LEDGER = "spool", "parked", "mailbox", "ledger.db"
+FOLDERS = (SPOOL, QUARANTINE, MAILBOX)
+"""The folders that hold state; with the ledger they are all that a backup keeps."""
+UNFINISHED = ".relay-*-*"
+"""The pattern of the folders in which `relay backup`, `restore` and `repair` work; a killed one leaves its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataDir:
+    """The paths under one data directory."""
+
+    root: Path
+
+    @property
+    def spool(self) -> Path:
+        """The folder of the spool's segments."""
+        return self.root / SPOOL
+
+    @property
+    def quarantine(self) -> Path:
+        """The folder of raw mails that could not be processed ("parked")."""
+        return self.root / QUARANTINE
+
+    @property
+    def mailbox(self) -> Path:
+        """The Maildir that takes digests while no upstream is set."""
+        return self.root / MAILBOX
+
+    @property
+    def ledger(self) -> Path:
+        """The SQLite file of the ledger, where `storage.ledger` names no other."""
+        return self.root / LEDGER
+
+    @property
+    def receiver_counters(self) -> Path:
+        """The counters that the receiver publishes for the worker's metrics."""
+        return self.root / "receiver.json"
+
+    @property
+    def worker_name(self) -> Path:
+        """The name under which the worker claims leases."""
+        return self.root / "worker.name"
+
+    @property
+    def housekeeping_clock(self) -> Path:
+        """The moments by which a clock that jumped is recognised after a restart."""
+        return self.root / "housekeeping.json"
+
+    def lock(self, role: str) -> Path:
+        """The lock file of `role`: supervisor, receiver or worker."""
+        return self.root / f"{role}.lock"
+
+
+def working_prefix(command: str) -> str:
+    """The prefix of the folder that `command` works in; `UNFINISHED` matches it."""
+    return f".relay-{command}-"
