@@ -21,8 +21,8 @@ from relay.receive import replies
 from relay.receive.connection import Connection
 from relay.receive.counters import Counters, publish
 from relay.receive.limits import Access, Limits
-from relay.receive.link import Link
 from relay.receive.reception import Reception, Spool
+from relay.receive.roster import Client
 
 _BACKLOG = 1024
 """As many as may come in one burst: of those beyond it the kernel drops some without a word (it answers their SYN with
@@ -100,7 +100,7 @@ class Receiver:
             self._clock.cancel()
         self._reception.login.close()
 
-    async def _send_home(self, connections: Iterable[Link], seconds: float) -> None:
+    async def _send_home(self, connections: Iterable[Client], seconds: float) -> None:
         """Hang up on `connections`, then wait until nobody is left, at most so long."""
         for connection in connections:
             connection.hang_up(replies.STOPPING)

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from relay.errors import ConfigError, SpoolError
 from relay.model import Envelope, Kept
@@ -22,10 +22,7 @@ from relay.receive.counters import Counters
 from relay.receive.limits import Access, Limits
 from relay.receive.networks import Networks
 from relay.receive.room import Room
-from relay.receive.roster import Roster
-
-if TYPE_CHECKING:
-    from relay.receive.link import Link
+from relay.receive.roster import Client, Roster
 
 _JUST_NOW = 0.003
 """Seconds: a client in the middle of its mail that was heard of since then is about to end it."""
@@ -65,11 +62,11 @@ class Reception:
 
     def __init__(self, spool: Spool, limits: Limits, access: Access, *, now: Callable[[], datetime] = _utc_now) -> None:
         """Raises ConfigError where `access` cannot be used: its certificate, its password's hash."""
-        self.roster: Roster[Link] = Roster(limits.max_connections, limits.max_per_client)
+        self.roster = Roster(limits.max_connections, limits.max_per_client)
         self.room = Room(limits.max_memory)
         self.change(limits, access)
         self.counters = Counters()
-        self.links: set[Link] = set()
+        self.links: set[Client] = set()
         """All sockets; of those in the roster nobody has taken leave yet."""
         self.stopping = False
         self.quiet = asyncio.Event()
@@ -149,14 +146,14 @@ class Reception:
         counters.cut += kept is Kept.ENDS
         counters.counted += kept is Kept.COUNT
 
-    def opened(self, link: Link) -> None:
+    def opened(self, link: Client) -> None:
         """A socket was opened."""
         self.links.add(link)
         self.counters.connections = len(self.links)
         self.counters.connections_total += 1
         self.quiet.clear()
 
-    def closed(self, link: Link) -> None:
+    def closed(self, link: Client) -> None:
         """A socket was closed."""
         self.links.discard(link)
         self.counters.connections = len(self.links)

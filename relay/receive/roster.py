@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 PATIENCE = 30.0
 HANDSHAKE = 5.0
@@ -30,18 +30,24 @@ class Client(Protocol):
     def in_handshake(self) -> bool:
         """True from the beginning of TLS until it is there."""
 
+    def look_at_the_clock(self, now: float) -> None:
+        """End the connection where the client's time is over at `now`."""
 
-ClientT = TypeVar("ClientT", bound=Client)
+    def hang_up(self, reply: bytes) -> None:
+        """Send `reply` and end the connection."""
+
+    def cut(self) -> None:
+        """End the connection without a reply."""
 
 
-class Roster(Generic[ClientT]):
+class Roster:
     """The connections of one receiver, at most `limit`, and `per_client` from one address; moments are the loop's."""
 
     def __init__(self, limit: int, per_client: int) -> None:
         self.change(limit, per_client)
-        self._present: dict[ClientT, str] = {}
+        self._present: dict[Client, str] = {}
         self._addresses: Counter[str] = Counter()
-        self._waiting: dict[ClientT, float] = {}
+        self._waiting: dict[Client, float] = {}
         """Those who owe us something and since when, longest first."""
 
     def change(self, limit: int, per_client: int) -> None:
@@ -51,7 +57,7 @@ class Roster(Generic[ClientT]):
     def __len__(self) -> int:
         return len(self._present)
 
-    def __iter__(self) -> Iterator[ClientT]:
+    def __iter__(self) -> Iterator[Client]:
         return iter(tuple(self._present))
 
     @property
@@ -63,12 +69,12 @@ class Roster(Generic[ClientT]):
         """True where so many have come from `address` that one of them should go. A proxy or Docker may stand there."""
         return self._addresses[address] >= self._per_client
 
-    def enter(self, client: ClientT) -> None:
+    def enter(self, client: Client) -> None:
         """Add a connection."""
         self._present[client] = client.peer
         self._addresses[client.peer] += 1
 
-    def leave(self, client: ClientT) -> None:
+    def leave(self, client: Client) -> None:
         """Remove a connection; harmless where it is gone already."""
         address = self._present.pop(client, None)
         if address is None:
@@ -78,17 +84,17 @@ class Roster(Generic[ClientT]):
         if not self._addresses[address]:
             del self._addresses[address]
 
-    def waits(self, client: ClientT, now: float) -> None:
+    def waits(self, client: Client, now: float) -> None:
         """Note that something of the client is awaited, from now on (one that is ending may say so too late)."""
         if client in self._present:
             self._waiting.pop(client, None)
             self._waiting[client] = now
 
-    def works(self, client: ClientT) -> None:
+    def works(self, client: Client) -> None:
         """Note that the client waits for us."""
         self._waiting.pop(client, None)
 
-    def idle(self) -> list[ClientT]:
+    def idle(self) -> list[Client]:
         """Those that wait with no transaction open, longest first."""
         return [client for client in self._waiting if not client.in_transaction]
 
@@ -101,7 +107,7 @@ class Roster(Generic[ClientT]):
                 return True
         return False
 
-    def expendable(self, now: float, address: str | None = None) -> ClientT | None:
+    def expendable(self, now: float, address: str | None = None) -> Client | None:
         """The one (from `address`) that goes first, None where all are at work."""
         for client, since in self._waiting.items():
             if address in {None, client.peer} and now - since >= _patience(client, full=address is None):

@@ -165,9 +165,15 @@ class Someone:
         self.in_handshake = in_handshake
         self.peer = peer
 
+    def look_at_the_clock(self, now: float) -> None: ...
+
+    def hang_up(self, reply: bytes) -> None: ...
+
+    def cut(self) -> None: ...
+
 
 def test_one_silent_in_its_transaction_goes_only_after_a_while_and_one_at_work_never():
-    roster: Roster[Someone] = Roster(3, 3)
+    roster = Roster(3, 3)
     silent, working, idle = Someone(in_transaction=True), Someone(in_transaction=True), Someone()
     for client in (silent, working, idle):
         roster.enter(client)
@@ -187,7 +193,7 @@ def test_one_silent_in_its_transaction_goes_only_after_a_while_and_one_at_work_n
 
 
 def test_handshake_goes_at_once_where_all_places_are_taken_and_later_for_others_of_its_address():
-    roster: Roster[Someone] = Roster(2, 2)
+    roster = Roster(2, 2)
     greeting, idle = Someone(in_handshake=True), Someone(peer="127.0.0.2")
     for client in (greeting, idle):
         roster.enter(client)
@@ -200,7 +206,7 @@ def test_handshake_goes_at_once_where_all_places_are_taken_and_later_for_others_
 
 
 def test_mail_is_about_to_come_of_one_in_its_transaction_that_was_heard_of_just_now():
-    roster: Roster[Someone] = Roster(9, 9)
+    roster = Roster(9, 9)
     silent, idle, coming = Someone(in_transaction=True), Someone(), Someone(in_transaction=True)
     assert not roster.bustling(0.0)
     for client in (silent, idle, coming):
@@ -217,7 +223,7 @@ def test_mail_is_about_to_come_of_one_in_its_transaction_that_was_heard_of_just_
 
 
 def test_one_that_left_is_never_found_again():
-    roster: Roster[Someone] = Roster(1, 1)
+    roster = Roster(1, 1)
     client = Someone()
     roster.enter(client)
     roster.leave(client)
