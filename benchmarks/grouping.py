@@ -20,7 +20,7 @@ from functools import partial
 
 from relay.fingerprint import fingerprint
 from relay.model import Envelope, Kept, Record
-from relay.parse import parse
+from relay.parse.report import parse
 from relay.redact import redact
 
 RUNS = 7

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from relay.model import Report
-from relay.parse import parse_text
+from relay.parse.report import parse_text
 from relay.redact import redact
 from relay.redact.names import Names
 from relay.redact.search import secrets

@@ -28,7 +28,7 @@ from relay.errors import CursorMismatch, RelayError, SpoolError
 from relay.failpoint import reach
 from relay.ledger import GroupKey, Ledger, SortingTransaction
 from relay.model import Arrival, Fingerprint, Group, Record, Report, Sample
-from relay.parse import parse
+from relay.parse.report import parse
 from relay.redact import Redactor
 from relay.routing import Router
 from relay.rules import Rules

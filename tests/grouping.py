@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from relay.fingerprint import fingerprint
-from relay.parse import parse_text
+from relay.parse.report import parse_text
 from relay.redact import redact
 
 DATA = Path(__file__).parent / "data" / "grouping"

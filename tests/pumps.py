@@ -20,7 +20,7 @@ from typing import Any
 
 import relay
 from relay.fingerprint import fingerprint
-from relay.parse import parse
+from relay.parse.report import parse
 from relay.redact import redact
 from tests.unit.mails import raw, record
 

@@ -86,8 +86,7 @@ FINDS_TEMPLATES = "compose/render"
 
 HOMELESS = {
     "paths": "resources", "kept": "memo", "linear": "safe_regex", "wording": "text",
-    "mail": "parse/mime", "forms": "parse/layouts", "situations": "parse/situations", "parse": "parse/report",
-    "enclosure": "parse/json_part", "replacements": "parameterize/replacements", "patterns": "parameterize/patterns",
+    "replacements": "parameterize/replacements", "patterns": "parameterize/patterns",
     "placeholders": "parameterize/template", "arguments": "parameterize/arguments",
     "fingerprint": "grouping/fingerprint", "versions": "grouping/versions", "anatomy": "grouping/components",
     "rules": "grouping/rules", "comparison": "grouping/compare", "regrouping": "grouping/regroup",

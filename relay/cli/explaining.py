@@ -105,7 +105,7 @@ def _report(settings: Settings, what: str) -> Report | None:
 def _parsed(settings: Settings, raw: bytes) -> Report:
     from relay.clock import utc_now
     from relay.model import Envelope, Kept, Record
-    from relay.parse import parse
+    from relay.parse.report import parse
 
     nobody = Envelope(sender="", recipients=(), peer="")
     record = Record(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from relay.fingerprint import fingerprint
-from relay.parse import parse_text
+from relay.parse.report import parse_text
 from relay.redact import redact
 
 

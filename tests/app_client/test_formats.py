@@ -10,7 +10,7 @@ import pytest
 
 import app_client
 from relay.fingerprint import fingerprint
-from relay.parse import parse_text
+from relay.parse.report import parse_text
 
 
 def record(**changes) -> logging.LogRecord:

@@ -22,7 +22,7 @@ from app_client.handler import ErrorMailHandler
 from app_client.message import compose
 from relay.fingerprint import fingerprint
 from relay.model import Form, Report
-from relay.parse import parse
+from relay.parse.report import parse
 from relay.redact import redact
 from tests.app_client.servers import Sink
 from tests.unit.mails import record as received

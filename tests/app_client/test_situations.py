@@ -27,7 +27,7 @@ from app_client.demo import create_app
 from app_client.demo_surroundings import surroundings
 from app_client.demo_visits import KINDS, Visitors, available_kinds, served
 from app_client.situations import situation_of
-from relay.situations import situation as read_situation
+from relay.parse.situations import situation as read_situation
 from relay.traces import find
 from tests.app_client.servers import closed_port, wait_until
 from tests.app_client.test_with_relay import read_by_relay

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from relay import enclosure
+from relay.parse import json_part
 from tests.fuzz.promises import is_clean, is_line
 
 
 def check(data: bytes) -> None:
-    found = enclosure.read(data.decode("utf-8", "replace"))
+    found = json_part.read(data.decode("utf-8", "replace"))
 
     assert all(is_line(value, 600) for value in found.fields.values())
     assert all(is_line(label, 100) and is_line(value, 1_200) for label, value in found.request)

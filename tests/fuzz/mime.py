@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from relay import mail
+from relay.parse import mime
 from tests.fuzz.promises import is_clean, is_line
 
 
 def check(data: bytes) -> None:
-    found = mail.read(data)
+    found = mime.read(data)
 
     assert is_clean(found.text)
-    assert len(found.text) <= mail.MAX_TEXT + 100
-    assert is_line(found.subject, mail.MAX_HEADER)
+    assert len(found.text) <= mime.MAX_TEXT + 100
+    assert is_line(found.subject, mime.MAX_HEADER)
     assert is_line(found.sender, 320)

@@ -8,7 +8,7 @@ from relay.config import Settings
 from relay.fingerprint import fingerprint
 from relay.ledger.rows import report_json, report_of
 from relay.model import Kept, Report
-from relay.parse import parse
+from relay.parse.report import parse
 from relay.redact import redact
 from relay.routing import Router
 from relay.rules import Rules

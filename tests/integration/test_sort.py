@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import relay.fingerprint
-import relay.parse
+import relay.parse.report
 import relay.schedule
 from relay.config import make_settings
 from relay.errors import CursorMismatch, LedgerBusy
@@ -194,7 +194,7 @@ class Killed(BaseException):
 
 def kill_at(monkeypatch, content: bytes) -> list[int]:
     """Make every worker that begins to read this mail die; returns the list of deaths."""
-    real, deaths = relay.parse.parse, []
+    real, deaths = relay.parse.report.parse, []
 
     def parse(record, apps):
         if content in record.content:
@@ -276,7 +276,7 @@ def test_a_mail_that_kills_whenever_it_is_booked_is_parked_in_the_end(make_desk,
 def test_a_parked_mail_without_room_stays_in_the_spool_and_holds_nobody_up(make_desk, monkeypatch):
     """A file in the folder's place stands for a disk that takes no new one."""
     desk = make_desk()
-    original = relay.parse.parse
+    original = relay.parse.report.parse
 
     def fail(record, rules):
         if b"poison" in record.content:

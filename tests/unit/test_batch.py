@@ -6,7 +6,7 @@ import pytest
 
 from relay.fingerprint import fingerprint
 from relay.ingest.batch import fingerprint_lines
-from relay.parse import parse_text
+from relay.parse.report import parse_text
 
 
 def test_lines_in_lines_out():

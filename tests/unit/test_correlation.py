@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from relay.correlation import correlate
 from relay.entries import with_echoes
 from relay.model import Course, Entry, Level, Reason, Report
-from relay.parse import parse_text
+from relay.parse.report import parse_text
 from relay.redact import redact
 from tests.grouping import Scored
 from tests.unit.digests import NOW, entry, report

@@ -7,9 +7,10 @@ import re
 
 import pytest
 
-from relay import forms, placeholders, traces
-from relay.forms import logline
-from relay.parse import parse_text
+from relay import placeholders, traces
+from relay.parse import layouts
+from relay.parse.layouts import logline
+from relay.parse.report import parse_text
 from relay.traces import paths, wording
 from tests.unit.test_fingerprint import REWORDED, raised, same
 from tests.unit.test_placeholders import EQUAL
@@ -167,6 +168,6 @@ def test_without_a_kind_of_log_line_it_is_read_otherwise(number, monkeypatch):
 @pytest.mark.parametrize("name", LAID_OUT)
 def test_without_a_layout_its_message_is_not_found(name, monkeypatch):
     assert parse_text("x", LAID_OUT[name]).message == "no cart"
-    monkeypatch.setattr(getattr(forms, name), "read", lambda _: None)
+    monkeypatch.setattr(getattr(layouts, name), "read", lambda _: None)
 
     assert parse_text("x", LAID_OUT[name]).message != "no cart"

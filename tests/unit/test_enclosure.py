@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay import enclosure
-from relay.enclosure import NOTHING
 from relay.fingerprint import fingerprint
 from relay.ledger.rows import report_json, report_of
-from relay.mail import one_line
 from relay.model import Kept, Report
-from relay.parse import parse
+from relay.parse import json_part
+from relay.parse.json_part import NOTHING
+from relay.parse.mime import one_line
+from relay.parse.report import parse
 from relay.redact import redact
 from tests.unit.mails import TRACEBACK, ends_of, record
 
@@ -88,7 +88,7 @@ def test_whatever_it_says_the_report_is_the_texts(content):
 
 @given(text=st.text(max_size=200) | st.text(alphabet=string.punctuation + "01ne", max_size=200))
 def test_any_text_is_read(text):
-    assert enclosure.read(text) == NOTHING or text.strip()[:1] == "{"
+    assert json_part.read(text) == NOTHING or text.strip()[:1] == "{"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_any_text_is_read(text):
     ids=lambda text: text[:16],
 )  # fmt: skip
 def test_what_is_none_of_ours_says_nothing(text):
-    assert enclosure.read(text) == NOTHING
+    assert json_part.read(text) == NOTHING
     assert replace(understood(text), size=0) == replace(BARE, size=0)
 
 
@@ -203,11 +203,11 @@ def test_an_exception_that_was_never_raised_has_no_trace():
 
 def test_frames_and_chains_are_bounded():
     error = {"type": "E", "message": "m" * 10_000, "frames": [FRAME] * 900}
-    trace = enclosure.read(json.dumps(exceptions(*[error] * 40))).trace
+    trace = json_part.read(json.dumps(exceptions(*[error] * 40))).trace
 
-    assert trace.count("Traceback") == enclosure.MAX_ERRORS
-    assert trace.count("File") == enclosure.MAX_ERRORS * enclosure.MAX_FRAMES
-    assert max(map(len, trace.split("\n"))) <= enclosure.MAX_MESSAGE + 100
+    assert trace.count("Traceback") == json_part.MAX_ERRORS
+    assert trace.count("File") == json_part.MAX_ERRORS * json_part.MAX_FRAMES
+    assert max(map(len, trace.split("\n"))) <= json_part.MAX_MESSAGE + 100
 
 
 # --- The app's own package --------------------------------------------------------------------------------------------

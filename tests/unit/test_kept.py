@@ -11,13 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import relay.fingerprint
-from relay import forms, mail, parse, placeholders, redact, situations, traces
+from relay import placeholders, redact, traces
 from relay.fingerprint import fingerprint
 from relay.kept import OVERHEAD, Kept, kept
 from relay.model import Fingerprint, Report
+from relay.parse import layouts, mime, report, situations
+from relay.parse.report import parse
 from tests.unit.mails import TRACEBACK, record
 
-STEPS = (forms, mail, parse, placeholders, redact, situations, traces, relay.fingerprint)
+STEPS = (layouts, mime, report, placeholders, redact, situations, traces, relay.fingerprint)
 
 
 def remembering() -> Iterator[Any]:
@@ -34,7 +36,7 @@ KEPT = list(remembering())
 
 
 def understood(content: bytes) -> tuple[Report, Fingerprint]:
-    report = redact.redact(parse.parse(record(content), ()))
+    report = redact.redact(parse(record(content), ()))
     return report, fingerprint(report)
 
 
@@ -164,7 +166,7 @@ def test_hostile_texts_of_the_largest_kind_do_not_fill_the_memory(function):
 
     for number in range(400):
         text = f"  {number} \U0001f4e6 x".ljust(function._largest // 4 - 50, "x")
-        function(text.encode() if function is mail.head._head else text, *extra)
+        function(text.encode() if function is mime.headers._head else text, *extra)
 
     assert size // 4 < taken(function) <= size <= 1_000_000
     function.cache_clear()

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.mail import MAX_TEXT, charsets, one_line, read
 from relay.model import CUT_MARKER
+from relay.parse.mime import MAX_TEXT, charsets, one_line, read
 from tests.unit.mails import TRACEBACK, ends_of, mail, raw
 
 UMLAUTS = "Störung: Prüfsumme für „Öl“ fehlt"

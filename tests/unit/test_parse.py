@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from relay.fingerprint import fingerprint
 from relay.model import Form, Kept, Level
-from relay.parse import CONTENT_NOT_KEPT, parse, parse_text
+from relay.parse.report import CONTENT_NOT_KEPT, parse, parse_text
 from tests.unit.mails import DATA, TRACEBACK, ends_of, mail, raw, record, stored
 
 ALL_STORED = sorted(file.name for file in DATA.glob("*.eml"))

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.fingerprint import fingerprint
-from relay.parse import parse_text
+from relay.parse.report import parse_text
 from relay.redact import MASK, redact
 from relay.redact.echo import COMMON
 

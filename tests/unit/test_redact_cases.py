@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from relay.config import make_settings
 from relay.fingerprint import fingerprint
 from relay.model import Report
-from relay.parse import parse, parse_text
+from relay.parse.report import parse, parse_text
 from relay.redact import MASK, Redactor, redact
 from relay.redact.custom import MAX_MATCHES
 from relay.redact.labelled import MOST_LABELS

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from relay.config import make_settings
 from relay.fingerprint import fingerprint
 from relay.model import Level, Report
-from relay.parse import parse_text
+from relay.parse.report import parse_text
 from relay.rules import Rules
 from tests.integration.test_sort import mail
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay import forms, redact
-from relay.mail import head, printable
+from relay import redact
+from relay.parse import layouts
+from relay.parse.mime import headers, sanitize
 from relay.redact import _DEFAULT, search
 from relay.redact.names import Names
 
@@ -20,7 +21,7 @@ EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
 def test_a_head_ends_at_the_first_empty_line_however_lines_end(content):
     end = EMPTY_LINE.search(content)
 
-    assert head._parted(content) == ((content[: end.start()], content[end.end() :]) if end else (content, b""))
+    assert headers._parted(content) == ((content[: end.start()], content[end.end() :]) if end else (content, b""))
 
 
 LINES = [
@@ -31,7 +32,7 @@ LINES = [
 
 @pytest.fixture
 def nothing_is_too_small(monkeypatch):
-    monkeypatch.setattr(printable, "MIN_STACK", 1)
+    monkeypatch.setattr(sanitize, "MIN_STACK", 1)
 
 
 @pytest.mark.usefixtures("nothing_is_too_small")
@@ -40,7 +41,7 @@ def nothing_is_too_small(monkeypatch):
 def test_a_text_is_cleaned_in_pieces_like_the_whole(lines):
     text = "".join(line + end for line, end in lines)
 
-    assert printable.clean(text) == printable._clean(text)
+    assert sanitize.clean(text) == sanitize._clean(text)
 
 
 DOCUMENTED = (
@@ -71,12 +72,12 @@ def test_the_first_lines_tell_the_layout_that_all_lines_do(first, others, margin
     lines += ["Traceback (most recent call last):", *["    f(1)"] * number]
     text = "\n".join(margin + line for line in lines) + end
 
-    assert forms.read("Shop failed", text) == forms._anywhere("Shop failed", text)
+    assert layouts.read("Shop failed", text) == layouts._anywhere("Shop failed", text)
 
 
 def test_the_first_lines_of_an_ordinary_mail_suffice():
-    assert forms.documented.stock("\n".join(DOCUMENTED))
-    assert forms._at_the_top("\n".join([*DOCUMENTED, *["    f(1)"] * 20]))
+    assert layouts.documented.stock("\n".join(DOCUMENTED))
+    assert layouts._at_the_top("\n".join([*DOCUMENTED, *["    f(1)"] * 20]))
 
 
 INDENTED = st.lists(st.sampled_from(["  a\n", " \n", "    password = 'hunter2'\n", "\tb\n"]), max_size=12).map("".join)

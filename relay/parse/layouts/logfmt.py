@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.forms import structured
-from relay.forms.layout import Layout
+from relay.parse.layouts import structured
+from relay.parse.layouts.layout import Layout
 
 _PAIR = re.compile(r'([A-Za-z_@][\w.@-]{0,60})=(?:"((?:[^"\\]|\\.)*)"|([^\s"]*))(?: +|$)')
 _MESSAGES = ("msg", "message")

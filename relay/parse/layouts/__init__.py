@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from relay.forms import django, documented, labels, logfmt, logline, margin, structured, syslog
-from relay.forms.layout import Layout, level_named
 from relay.model import Form
+from relay.parse.layouts import django, documented, labels, line_prefix, logfmt, logline, structured, syslog
+from relay.parse.layouts.layout import Layout, level_named
 
 __all__ = ["Layout", "level_named", "read"]
 
@@ -28,15 +28,15 @@ TOP = 16
 def _at_the_top(text: str) -> Layout | None:
     """What `_anywhere` makes of most mails, without looking at the lines of their traces; None for any other."""
     *lines, below = text.split("\n", TOP)
-    enough = len(lines) == TOP and len(margin.sample_of(lines)) == margin.LOOK
-    if not enough or syslog.without(lines)[1] or margin.without(lines) is not lines:
+    enough = len(lines) == TOP and len(line_prefix.sample_of(lines)) == line_prefix.LOOK
+    if not enough or syslog.without(lines)[1] or line_prefix.without(lines) is not lines:
         return None
     return documented.read(lines, below)
 
 
 def _anywhere(subject: str, text: str) -> Layout:
     lines, told = syslog.without(text.split("\n"))
-    layout = _layout(subject, margin.without(lines))
+    layout = _layout(subject, line_prefix.without(lines))
     return replace(layout, fields=told | layout.fields) if told else layout
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.forms.django_page import as_text_report
-from relay.forms.layout import Layout, level_named
 from relay.model import Form
+from relay.parse.layouts.django_page import as_text_report
+from relay.parse.layouts.layout import Layout, level_named
 
 _SUBJECT = re.compile(r"(?:\[[^\]]{0,100}\] ?)?(?P<level>[A-Z]{4,9})(?: \((?:EXTERNAL|internal) IP\))?: ")
 _KEPT = ("Request Method: ", "Request URL: ", "Raised during: ", "USER: ")

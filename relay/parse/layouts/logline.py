@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.forms.layout import LEVELS, Layout, level_named
 from relay.model import Form
+from relay.parse.layouts.layout import LEVELS, Layout, level_named
 
 _MOMENT = (
     r"(?:\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?"

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from relay import traces
 from relay.model import Situation
-from relay.situations.symptoms import ACCIDENTS, LOGGED, symptoms_of
+from relay.parse.situations.symptoms import ACCIDENTS, LOGGED, symptoms_of
 from relay.traces import Frame, Origin, Trace
 
 __all__ = ["MAX_REASON", "Hint", "situation"]

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from relay.mail.body import text_of
-from relay.mail.enclosed import enclosed_in
-from relay.mail.head import MAX_HEADER, OURS, Head, split
-from relay.mail.printable import clean, one_line
 from relay.model import CUT_MARKER
+from relay.parse.mime.body import text_of
+from relay.parse.mime.enclosed import enclosed_in
+from relay.parse.mime.headers import MAX_HEADER, OURS, Head, split
+from relay.parse.mime.sanitize import clean, one_line
 
 __all__ = ["MAX_HEADER", "OURS", "Head", "Mail", "clean", "one_line", "read"]
 

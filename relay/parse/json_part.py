@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from relay.forms.request import LABELS, Facts, facts
-from relay.mail import clean, one_line
+from relay.parse.layouts.request import LABELS, Facts, facts
+from relay.parse.mime import clean, one_line
 from relay.traces.paths import python_place
 
 VERSION = 1

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from relay.forms.layout import Layout, level_named
 from relay.model import Form
+from relay.parse.layouts.layout import Layout, level_named
 
 _MESSAGES = ("message", "msg", "event", "text", "log")
 _TRACES = (

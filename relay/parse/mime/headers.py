@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from relay.kept import kept
-from relay.mail import charsets
-from relay.mail.printable import one_line
+from relay.parse.mime import charsets
+from relay.parse.mime.sanitize import one_line
 
 MAX_HEAD = 256 * 1024
 """Bytes of a head that are looked at."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from relay.forms.request import Facts
 from relay.model import Form, Level
+from relay.parse.layouts.request import Facts
 
 HEAD_LINES = 60
 """Labels are looked for in the first lines only."""

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from relay.forms import request
-from relay.forms.layout import HEAD_LINES, Layout, level_named
 from relay.model import Form
+from relay.parse.layouts import request
+from relay.parse.layouts.layout import HEAD_LINES, Layout, level_named
 
 _DOCUMENTED = re.compile(
     r"(?P<indent>[ \t>]{0,40})(?P<label>Message type|Location|Module|Function|Time|Message)[ \t]{0,40}:(?P<value>.*)",

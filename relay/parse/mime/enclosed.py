@@ -1,11 +1,11 @@
-"""The JSON part of our client's mail, found beside the text. What it says is for `relay.enclosure` to judge."""
+"""The JSON part of our client's mail, found beside the text. What it says is for `relay.parse.json_part` to judge."""
 
 from __future__ import annotations
 
 from itertools import islice
 
-from relay.mail.body import decoded, parts
-from relay.mail.head import Head, split
+from relay.parse.mime.body import decoded, parts
+from relay.parse.mime.headers import Head, split
 
 TYPE = "application/vnd.error-mail+json"
 MAX_ENCLOSED = 64 * 1024

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.forms import logline, request
-from relay.forms.layout import HEAD_LINES, Layout, level_named
 from relay.model import Form
+from relay.parse.layouts import logline, request
+from relay.parse.layouts.layout import HEAD_LINES, Layout, level_named
 
 _LABEL = re.compile(r"[ \t*-]{0,8}(?P<label>[A-Za-z][A-Za-z _-]{1,30}?)[ \t]{0,20}[:=](?:[ \t]+(?P<value>.*))?$")
 _LABELS = {

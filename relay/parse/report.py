@@ -12,14 +12,15 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Protocol
 
-from relay import enclosure, mail, traces
+from relay import traces
 from relay.arguments import without_arguments
-from relay.enclosure import Enclosure
-from relay.forms import Layout, level_named, read
 from relay.kept import kept
-from relay.mail import OURS, Mail, one_line
 from relay.model import MAX_COUNT, Form, Kept, Level, Record, Report, Situation
-from relay.situations import MAX_REASON, Hint, situation
+from relay.parse import json_part, mime
+from relay.parse.json_part import Enclosure
+from relay.parse.layouts import Layout, level_named, read
+from relay.parse.mime import OURS, Mail, one_line
+from relay.parse.situations import MAX_REASON, Hint, situation
 from relay.traces import Trace
 
 CONTENT_NOT_KEPT = "content not kept: there was no room for more than counting this mail"
@@ -50,9 +51,9 @@ def parse(record: Record, apps: Iterable[App]) -> Report:
     """The report of `record`, its app named by its own header, else by the first rule that fits, else guessed."""
     sender = one_line(record.envelope.sender, 320).lower()
     if record.kept is Kept.COUNT or not record.content:
-        bare = Mail(head=mail.Head(), subject="", sender=sender, text=CONTENT_NOT_KEPT)
+        bare = Mail(head=mime.Head(), subject="", sender=sender, text=CONTENT_NOT_KEPT)
         return _report(bare, apps, size=record.size)
-    understood = mail.read(record.content)
+    understood = mime.read(record.content)
     if not understood.sender:
         understood = understood._replace(sender=sender)
     return _report(understood, apps, size=record.size, cut=record.kept is Kept.ENDS)
@@ -60,13 +61,13 @@ def parse(record: Record, apps: Iterable[App]) -> Report:
 
 def parse_text(subject: str, body: str) -> Report:
     """The report of a mail that is decoded already: the same understanding of its subject and text."""
-    bare = Mail(head=mail.Head(), subject=one_line(subject, mail.MAX_HEADER), sender="", text=mail.bounded(body))
+    bare = Mail(head=mime.Head(), subject=one_line(subject, mime.MAX_HEADER), sender="", text=mime.bounded(body))
     return _report(bare, (), size=len(body))
 
 
 def _report(mail: Mail, apps: Iterable[App], *, size: int, cut: bool = False) -> Report:
     layout = read(mail.subject, mail.text)
-    enclosed = enclosure.read(mail.enclosed)
+    enclosed = json_part.read(mail.enclosed)
     found = traces.find(layout.text)
     message, trace = _message_and_trace(layout.text, found)
     trace = trace or enclosed.trace

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from relay.mail import one_line
+from relay.parse.mime import one_line
 
 Facts = tuple[tuple[str, str], ...]
 """Labels and values, in the order in which they are shown."""

@@ -11,9 +11,9 @@ import re
 from binascii import Error, a2b_base64, a2b_qp
 from collections.abc import Iterator
 
-from relay.mail import charsets, html
-from relay.mail.head import Head, split
 from relay.model import CUT_MARKER
+from relay.parse.mime import charsets, html
+from relay.parse.mime.headers import Head, split
 
 MAX_DEPTH = 20
 MAX_PARTS = 100
