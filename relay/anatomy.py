@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from relay.fingerprint import Link, chain_of, said_by, site_of, words_of
 from relay.model import Report
-from relay.placeholders import Template
+from relay.parameterize.template import Template
 from relay.traces import Frame
 
 __all__ = ["Anatomy", "Link", "anatomy"]

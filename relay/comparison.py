@@ -15,7 +15,7 @@ from itertools import zip_longest
 
 from relay.anatomy import Anatomy, Link, anatomy
 from relay.model import Fingerprint, Report
-from relay.placeholders import Template
+from relay.parameterize.template import Template
 from relay.rules import Judgement
 
 MOST_WORDS = 3

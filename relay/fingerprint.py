@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from relay.kept import kept
 from relay.model import Fingerprint, Form, Report
-from relay.placeholders import Template, parameterise
+from relay.parameterize.template import Template, parameterise
 from relay.traces import Error, Frame, Stack, Trace, counted_in, find, python
 from relay.traces.paths import python_place
 from relay.traces.wording import timeless

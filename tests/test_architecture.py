@@ -85,16 +85,14 @@ FINDS_TEMPLATES = "compose/render"
 """The one pure module that names a folder: its library reads the templates, once, at the start."""
 
 HOMELESS = {
-    "paths": "resources", "kept": "memo", "linear": "safe_regex", "wording": "text",
-    "replacements": "parameterize/replacements", "patterns": "parameterize/patterns",
-    "placeholders": "parameterize/template", "arguments": "parameterize/arguments",
-    "fingerprint": "grouping/fingerprint", "versions": "grouping/versions", "anatomy": "grouping/components",
-    "rules": "grouping/rules", "comparison": "grouping/compare", "regrouping": "grouping/regroup",
-    "routing": "grouping/routing", "advice": "outbox/advice", "retry": "outbox/retry", "outbox": "outbox/step",
-    "schedule": "schedule/group", "turns": "schedule/route", "budget": "schedule/budget",
-    "entries": "compose/entries", "correlation": "compose/correlate", "notes": "compose/notes", "item": "compose/item",
-    "highlight": "compose/highlight", "page": "compose/page", "specimen": "compose/example",
-    "mime": "compose/message", "render": "compose/render", "sort": "ingest/step", "succession": "ingest/carry_over",
+    "paths": "resources", "kept": "memo", "linear": "safe_regex", "wording": "text", "fingerprint":
+    "grouping/fingerprint", "versions": "grouping/versions", "anatomy": "grouping/components", "rules":
+    "grouping/rules", "comparison": "grouping/compare", "regrouping": "grouping/regroup", "routing":
+    "grouping/routing", "advice": "outbox/advice", "retry": "outbox/retry", "outbox": "outbox/step",
+    "schedule": "schedule/group", "turns": "schedule/route", "budget": "schedule/budget", "entries":
+    "compose/entries", "correlation": "compose/correlate", "notes": "compose/notes", "item": "compose/item",
+    "highlight": "compose/highlight", "page": "compose/page", "specimen": "compose/example", "mime":
+    "compose/message", "render": "compose/render", "sort": "ingest/step", "succession": "ingest/carry_over",
 }  # fmt: skip
 """Modules that still lie directly under `relay/`, and the place that the tables see them at."""
 

@@ -13,9 +13,9 @@ from fnmatch import fnmatchcase
 from typing import Protocol
 
 from relay import traces
-from relay.arguments import without_arguments
 from relay.kept import kept
 from relay.model import MAX_COUNT, Form, Kept, Level, Record, Report, Situation
+from relay.parameterize.arguments import without_arguments
 from relay.parse import json_part, mime
 from relay.parse.json_part import Enclosure
 from relay.parse.layouts import Layout, level_named, read

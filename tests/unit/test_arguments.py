@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.arguments import without_arguments
-from relay.placeholders import parameterise
+from relay.parameterize.arguments import without_arguments
+from relay.parameterize.template import parameterise
 
 
 @pytest.mark.parametrize(

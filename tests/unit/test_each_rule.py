@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from relay import placeholders, traces
+from relay import traces
+from relay.parameterize import template
 from relay.parse import layouts
 from relay.parse.layouts import logline
 from relay.parse.report import parse_text
@@ -56,7 +57,7 @@ PLACED = {
 @pytest.fixture(autouse=True)
 def fresh():
     """What was remembered under other rules must not answer here, nor what was remembered here elsewhere."""
-    kept = (paths._python_place, paths._app_file, placeholders._kept_key)
+    kept = (paths._python_place, paths._app_file, template._kept_key)
     for each in kept:
         each.cache_clear()
     yield
@@ -146,13 +147,13 @@ def test_without_a_root_its_libraries_are_the_apps(root, monkeypatch):
     ],
 )
 def test_without_a_step_of_the_key_two_that_are_equal_differ(name, monkeypatch):
-    monkeypatch.setattr(placeholders, name, NEVER)
+    monkeypatch.setattr(template, name, NEVER)
 
-    assert not all(placeholders._key(_typed(one)) == placeholders._key(_typed(other)) for one, other in EQUAL)
+    assert not all(template._key(_typed(one)) == template._key(_typed(other)) for one, other in EQUAL)
 
 
 def _typed(text):
-    return placeholders.Parameteriser().template(text).text
+    return template.Parameteriser().template(text).text
 
 
 @pytest.mark.parametrize("number", range(len(LOGGED)))

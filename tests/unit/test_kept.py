@@ -11,15 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import relay.fingerprint
-from relay import placeholders, redact, traces
+from relay import redact, traces
 from relay.fingerprint import fingerprint
 from relay.kept import OVERHEAD, Kept, kept
 from relay.model import Fingerprint, Report
+from relay.parameterize import template
 from relay.parse import layouts, mime, report, situations
 from relay.parse.report import parse
 from tests.unit.mails import TRACEBACK, record
 
-STEPS = (layouts, mime, report, placeholders, redact, situations, traces, relay.fingerprint)
+STEPS = (layouts, mime, report, template, redact, situations, traces, relay.fingerprint)
 
 
 def remembering() -> Iterator[Any]:
@@ -105,7 +106,7 @@ def test_what_is_kept_is_bounded_in_number(function):
 
 
 def test_the_functions_that_keep_something_are_found():
-    assert {traces.python._stack, redact.search._kept_short, placeholders._kept_key} <= set(KEPT)
+    assert {traces.python._stack, redact.search._kept_short, template._kept_key} <= set(KEPT)
 
 
 # --- Within a number of bytes -----------------------------------------------------------------------------------------

@@ -2,8 +2,8 @@
 
 import pytest
 
-from relay.patterns import RULES
-from relay.placeholders import Parameteriser, parameterise
+from relay.parameterize.patterns import RULES
+from relay.parameterize.template import Parameteriser, parameterise
 
 EXAMPLES = {
     "standard": ("no codec utf-8 in x86_64 for sha256", "no codec utf-8 in x86_64 for sha256"),

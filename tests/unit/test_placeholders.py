@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.patterns import RULES, any_case
-from relay.placeholders import _BEGINS, _GATES, MAX_LINES, MAX_TEMPLATE, parameterise
+from relay.parameterize.patterns import RULES, any_case
+from relay.parameterize.template import _BEGINS, _GATES, MAX_LINES, MAX_TEMPLATE, parameterise
 
 
 def test_what_was_replaced_is_told_in_order():

@@ -24,8 +24,8 @@ def test_every_pattern_of_the_relay_is_attacked():
 
     assert len(places) > 200
     for package in (
-        "parse.mime", "parse.layouts", "parse.situations", "parse.report", "traces", "redact", "placeholders",
-        "replacements", "arguments", "receive",
+        "parse.mime", "parse.layouts", "parse.situations", "parse.report", "traces", "redact", "parameterize.template",
+        "parameterize.replacements", "parameterize.arguments", "receive",
     ):  # fmt: skip
         assert any(place.startswith(f"relay.{package}.") for place in places), package
 

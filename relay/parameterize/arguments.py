@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from relay.placeholders import parameterise
+from relay.parameterize.template import parameterise
 
 VALUE = "<value>"
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from relay.patterns import RULES, Rule, any_case
+from relay.parameterize.patterns import RULES, Rule, any_case
 
 MAX_TEXT = 16_384
 """Characters of a message that are looked at."""

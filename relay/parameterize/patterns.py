@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from relay import replacements
+from relay.parameterize import replacements
 
 
 class Rule(NamedTuple):
