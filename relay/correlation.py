@@ -30,7 +30,7 @@ from functools import cache
 from itertools import combinations
 from typing import NamedTuple
 
-from relay.anatomy import Anatomy, Link, anatomy
+from relay.grouping.components import Anatomy, Link, anatomy
 from relay.model import Course, Entry, Reason, Report
 from relay.traces import Frame, Origin
 from relay.traces.paths import KNOWN, python_place

@@ -26,16 +26,16 @@ import structlog
 from relay.config import Settings
 from relay.errors import CursorMismatch, RelayError, SpoolError
 from relay.failpoint import reach
+from relay.grouping.routing import Router
+from relay.grouping.rules import Rules
+from relay.grouping.versions import VERSIONS, Versions
 from relay.ledger import GroupKey, Ledger, SortingTransaction
 from relay.model import Arrival, Fingerprint, Group, Record, Report, Sample
 from relay.parse.report import parse
 from relay.redact import Redactor
-from relay.routing import Router
-from relay.rules import Rules
 from relay.schedule import arrive, is_muted, open_group, split_off
 from relay.spool import Claims, Parking
 from relay.succession import Succession
-from relay.versions import VERSIONS, Versions
 
 log = structlog.get_logger()
 

@@ -17,10 +17,10 @@ from collections.abc import Iterable, Sequence
 
 import structlog
 
+from relay.grouping.rules import Rules
+from relay.grouping.versions import Method, Versions
 from relay.ledger import Claim, GroupKey, Ledger
 from relay.model import Fingerprint, Group, Report
-from relay.rules import Rules
-from relay.versions import Method, Versions
 
 log = structlog.get_logger()
 

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from functools import cached_property
 from pathlib import Path
 
-from relay.fingerprint import fingerprint
+from relay.grouping.fingerprint import fingerprint
 from relay.parse.report import parse_text
 from relay.redact import redact
 

@@ -19,7 +19,7 @@ from re import _parser  # type: ignore[attr-defined]  # the parser knows the pat
 from typing import Any
 
 import relay
-from relay.fingerprint import fingerprint
+from relay.grouping.fingerprint import fingerprint
 from relay.parse.report import parse
 from relay.redact import redact
 from tests.unit.mails import raw, record

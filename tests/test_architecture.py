@@ -85,14 +85,12 @@ FINDS_TEMPLATES = "compose/render"
 """The one pure module that names a folder: its library reads the templates, once, at the start."""
 
 HOMELESS = {
-    "paths": "resources", "kept": "memo", "linear": "safe_regex", "wording": "text", "fingerprint":
-    "grouping/fingerprint", "versions": "grouping/versions", "anatomy": "grouping/components", "rules":
-    "grouping/rules", "comparison": "grouping/compare", "regrouping": "grouping/regroup", "routing":
-    "grouping/routing", "advice": "outbox/advice", "retry": "outbox/retry", "outbox": "outbox/step",
-    "schedule": "schedule/group", "turns": "schedule/route", "budget": "schedule/budget", "entries":
-    "compose/entries", "correlation": "compose/correlate", "notes": "compose/notes", "item": "compose/item",
-    "highlight": "compose/highlight", "page": "compose/page", "specimen": "compose/example", "mime":
-    "compose/message", "render": "compose/render", "sort": "ingest/step", "succession": "ingest/carry_over",
+    "paths": "resources", "kept": "memo", "linear": "safe_regex", "wording": "text", "advice":
+    "outbox/advice", "retry": "outbox/retry", "outbox": "outbox/step", "schedule": "schedule/group", "turns":
+    "schedule/route", "budget": "schedule/budget", "entries": "compose/entries", "correlation":
+    "compose/correlate", "notes": "compose/notes", "item": "compose/item", "highlight": "compose/highlight",
+    "page": "compose/page", "specimen": "compose/example", "mime": "compose/message", "render":
+    "compose/render", "sort": "ingest/step", "succession": "ingest/carry_over",
 }  # fmt: skip
 """Modules that still lie directly under `relay/`, and the place that the tables see them at."""
 
@@ -266,7 +264,7 @@ def test_light_parts_load_nothing_of_the_worker(module):
     ("name", "source", "expected"),
     [
         ("model/mail.py", "from relay.config import Settings", ["config"]),
-        ("traces/java.py", "from relay.grouping import fingerprint", ["grouping"]),
+        ("traces/java.py", "from relay.grouping.fingerprint import fingerprint", ["grouping/fingerprint"]),
         ("grouping/rules.py", "from relay.model import Report", []),
         ("schedule/route.py", "def f():\n    import socket", ["socket"]),
         ("spool/writer.py", "import relay.ledger", ["ledger"]),

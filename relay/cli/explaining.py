@@ -17,10 +17,10 @@ _MOST_LINES = 12
 """Of one side of a comparison."""
 
 if TYPE_CHECKING:
-    from relay.comparison import Aspect, Case
     from relay.config import Settings
+    from relay.grouping.compare import Aspect, Case
+    from relay.grouping.regroup import Move
     from relay.model import Report
-    from relay.regrouping import Move
 
 
 @click.command()
@@ -53,10 +53,10 @@ def explain(ctx: click.Context, config: Path | None, what: str, other: str | Non
 
 def _case(ctx: click.Context, settings: Settings, what: str) -> Case:
     """One mail all the way to its group; exit code 1 where there is none."""
-    from relay.comparison import Case
-    from relay.fingerprint import fingerprint as fingerprint_of
-    from relay.routing import Router
-    from relay.rules import Rules
+    from relay.grouping.compare import Case
+    from relay.grouping.fingerprint import fingerprint as fingerprint_of
+    from relay.grouping.routing import Router
+    from relay.grouping.rules import Rules
 
     report = _report(settings, what)
     if report is None:
@@ -69,7 +69,7 @@ def _case(ctx: click.Context, settings: Settings, what: str) -> Case:
 
 
 def _compare(what: str, other: str, one: Case, its: Case, *, as_json: bool) -> None:
-    from relay.comparison import compare
+    from relay.grouping.compare import compare
 
     found = compare(one, its)
     if as_json:
@@ -135,8 +135,8 @@ def fingerprint() -> None:
 )
 def regroup(config: Path | None, *, as_json: bool) -> None:
     """Show what the rules and the fingerprint of today would make of the errors that are known, by their samples."""
-    from relay.regrouping import Fate
-    from relay.versions import VERSIONS
+    from relay.grouping.regroup import Fate
+    from relay.grouping.versions import VERSIONS
 
     found = _moves(settings_of(config))
     if as_json:
@@ -154,9 +154,9 @@ def regroup(config: Path | None, *, as_json: bool) -> None:
 
 
 def _moves(settings: Settings) -> list[Move]:
-    from relay.regrouping import Known, moves
-    from relay.rules import Rules
-    from relay.versions import VERSIONS
+    from relay.grouping.regroup import Known, moves
+    from relay.grouping.rules import Rules
+    from relay.grouping.versions import VERSIONS
 
     ledger = open_ledger(settings)
     known = (

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from relay.fingerprint import fingerprint
+from relay.grouping.fingerprint import fingerprint
 from relay.parse.report import parse_text
 from relay.redact import redact
 

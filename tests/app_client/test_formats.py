@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 import app_client
-from relay.fingerprint import fingerprint
+from relay.grouping.fingerprint import fingerprint
 from relay.parse.report import parse_text
 
 

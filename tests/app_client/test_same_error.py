@@ -20,7 +20,7 @@ from app_client import MAIL_FORMAT, MailFormatter, mail_formatter
 from app_client.backlog import Parcel
 from app_client.handler import ErrorMailHandler
 from app_client.message import compose
-from relay.fingerprint import fingerprint
+from relay.grouping.fingerprint import fingerprint
 from relay.model import Form, Report
 from relay.parse.report import parse
 from relay.redact import redact

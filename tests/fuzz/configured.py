@@ -7,8 +7,8 @@ from pathlib import Path
 
 from relay.config import load
 from relay.errors import ConfigError
-from relay.routing import Router
-from relay.rules import Rules
+from relay.grouping.routing import Router
+from relay.grouping.rules import Rules
 
 _FILE = Path("/dev/shm" if Path("/dev/shm").is_dir() else "/tmp") / f"relay-fuzz-{os.getpid()}.toml"
 

@@ -7,7 +7,7 @@ from email import message_from_bytes, policy
 from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
 
-from relay.fingerprint import fingerprint
+from relay.grouping.fingerprint import fingerprint
 from relay.redact import redact
 from relay.render import Renderer, html_part, text_part
 from tests.fuzz.report import understood

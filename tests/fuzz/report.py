@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 from relay.config import Settings
-from relay.fingerprint import fingerprint
+from relay.grouping.fingerprint import fingerprint
+from relay.grouping.routing import Router
+from relay.grouping.rules import Rules
 from relay.ledger.rows import report_json, report_of
 from relay.model import Kept, Report
 from relay.parse.report import parse
 from relay.redact import redact
-from relay.routing import Router
-from relay.rules import Rules
 from tests.fuzz.promises import is_clean, is_line
 from tests.unit.mails import record
 

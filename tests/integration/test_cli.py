@@ -15,12 +15,12 @@ from click.testing import CliRunner, Result
 from relay.cli import main
 from relay.clock import utc_now
 from relay.digest import Digests
-from relay.fingerprint import fingerprint
+from relay.grouping.fingerprint import fingerprint
+from relay.grouping.versions import Versions
 from relay.ledger import Ledger, Outcome
 from relay.model import Fingerprint, LetterState
 from relay.service.assembly import make_renderer
 from relay.spool import SpoolReader
-from relay.versions import Versions
 from tests.integration.test_sort import Desk, mail
 
 
@@ -223,7 +223,7 @@ def test_regroup_shows_what_a_new_version_would_do(bench, monkeypatch):
 
     bench.desk.spool([mail("the printer burns"), mail("the printer is wet")])
     bench.desk.sort_all()
-    monkeypatch.setattr("relay.versions.VERSIONS", Versions(current=second, number=2, former={1: fingerprint}))
+    monkeypatch.setattr("relay.grouping.versions.VERSIONS", Versions(current=second, number=2, former={1: fingerprint}))
 
     shown = " ".join(bench.run("regroup", "--dry-run").output.split())
     found = {move["title"]: move for move in bench.json("regroup", "--dry-run")}
@@ -241,7 +241,7 @@ def test_regroup_only_counts_what_is_carried_over(bench, monkeypatch):
     def second(report):
         return Fingerprint(version=2, key=f"second {fingerprint(report).key}", title="order")
 
-    monkeypatch.setattr("relay.versions.VERSIONS", Versions(current=second, number=2, former={1: fingerprint}))
+    monkeypatch.setattr("relay.grouping.versions.VERSIONS", Versions(current=second, number=2, former={1: fingerprint}))
 
     assert bench.run("regroup", "--dry-run").output == "Carried over to version 2 of the fingerprint as they are: 1.\n"
 

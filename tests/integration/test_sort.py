@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-import relay.fingerprint
+import relay.grouping.fingerprint
 import relay.parse.report
 import relay.schedule
 from relay.config import make_settings
 from relay.errors import CursorMismatch, LedgerBusy
+from relay.grouping.versions import VERSIONS, Versions
 from relay.housekeeping import Housekeeping
 from relay.ledger import Ledger
 from relay.model import Envelope, Kept, Level
 from relay.sort import Sort
 from relay.spool import Claims, SpoolReader, SpoolWriter
-from relay.versions import VERSIONS, Versions
 
 NOW = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 ENVELOPE = Envelope(sender="app@example.com", recipients=("yourname@example.com",), peer="127.0.0.1")
@@ -311,7 +311,7 @@ def segments(desk: Desk) -> list[Path]:
 
 def test_a_mail_whose_understanding_fails_is_parked_at_once(make_desk, monkeypatch):
     desk = make_desk()
-    real = relay.fingerprint.fingerprint
+    real = relay.grouping.fingerprint.fingerprint
 
     def fingerprint(report):
         if "strange" in report.message:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from relay.digest import Digests
-from relay.fingerprint import fingerprint
+from relay.grouping.fingerprint import fingerprint
+from relay.grouping.versions import Method, Versions
 from relay.ledger import Ledger, Outcome
 from relay.model import Fingerprint, Phase, Reason, Report
 from relay.schedule import told
 from relay.service.assembly import make_renderer
-from relay.versions import Method, Versions
 from tests.integration.test_sort import NOW, Desk, mail
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from relay.fingerprint import fingerprint
+from relay.grouping.fingerprint import fingerprint
 from relay.ingest.batch import fingerprint_lines
 from relay.parse.report import parse_text
 

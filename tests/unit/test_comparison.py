@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.anatomy import anatomy
-from relay.comparison import Aspect, Case, Comparison, compare
 from relay.config import Rule
-from relay.fingerprint import fingerprint
+from relay.grouping.compare import Aspect, Case, Comparison, compare
+from relay.grouping.components import anatomy
+from relay.grouping.fingerprint import fingerprint
+from relay.grouping.rules import Rules
 from relay.model import Action, Form, Report, SplitBy
-from relay.rules import Rules
 from tests.unit.digests import report as sample
 from tests.unit.test_correlation import FLASK, LOOK_ALIKES, ONE_FAILURE, STOCK, trace
 

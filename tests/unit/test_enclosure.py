@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.fingerprint import fingerprint
+from relay.grouping.fingerprint import fingerprint
 from relay.ledger.rows import report_json, report_of
 from relay.model import Kept, Report
 from relay.parse import json_part

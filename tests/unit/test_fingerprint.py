@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.fingerprint import MAX_STEPS, MAX_TITLE, VERSION, fingerprint
+from relay.grouping.fingerprint import MAX_STEPS, MAX_TITLE, VERSION, fingerprint
 from relay.parse.report import parse, parse_text
 from relay.redact import redact
 from tests.unit.mails import TRACEBACK, record, stored

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import relay.fingerprint
+import relay.grouping.fingerprint
 from relay import redact, traces
-from relay.fingerprint import fingerprint
+from relay.grouping.fingerprint import fingerprint
 from relay.kept import OVERHEAD, Kept, kept
 from relay.model import Fingerprint, Report
 from relay.parameterize import template
@@ -20,7 +20,7 @@ from relay.parse import layouts, mime, report, situations
 from relay.parse.report import parse
 from tests.unit.mails import TRACEBACK, record
 
-STEPS = (layouts, mime, report, template, redact, situations, traces, relay.fingerprint)
+STEPS = (layouts, mime, report, template, redact, situations, traces, relay.grouping.fingerprint)
 
 
 def remembering() -> Iterator[Any]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.fingerprint import fingerprint
+from relay.grouping.fingerprint import fingerprint
 from relay.model import Form, Kept, Level
 from relay.parse.report import CONTENT_NOT_KEPT, parse, parse_text
 from tests.unit.mails import DATA, TRACEBACK, ends_of, mail, raw, record, stored

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.fingerprint import fingerprint
+from relay.grouping.fingerprint import fingerprint
 from relay.parse.report import parse_text
 from relay.redact import MASK, redact
 from relay.redact.echo import COMMON

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.config import make_settings
-from relay.fingerprint import fingerprint
+from relay.grouping.fingerprint import fingerprint
 from relay.model import Report
 from relay.parse.report import parse, parse_text
 from relay.redact import MASK, Redactor, redact

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.fingerprint import fingerprint
+from relay.grouping.fingerprint import fingerprint
 from relay.parse.report import parse_text
 from relay.redact import redact
 from tests.unit.mails import TRACEBACK

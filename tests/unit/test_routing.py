@@ -3,8 +3,8 @@
 import pytest
 
 from relay.config import make_settings
+from relay.grouping.routing import Router
 from relay.model import Form, Level, Report, Situation
-from relay.routing import Router
 
 TABLES = {
     "admins": ["admins@example.com"],

@@ -6,10 +6,10 @@ import pytest
 from pydantic import ValidationError
 
 from relay.config import make_settings
-from relay.fingerprint import fingerprint
+from relay.grouping.fingerprint import fingerprint
+from relay.grouping.rules import Rules
 from relay.model import Level, Report
 from relay.parse.report import parse_text
-from relay.rules import Rules
 from tests.integration.test_sort import mail
 
 

@@ -11,12 +11,12 @@ import pytest
 
 from relay import traces
 from relay.config import make_settings
-from relay.fingerprint import fingerprint
+from relay.grouping.fingerprint import fingerprint
+from relay.grouping.routing import Router
 from relay.model import Situation
 from relay.parse.report import parse, parse_text
 from relay.parse.situations import MAX_REASON, situation
 from relay.redact import redact
-from relay.routing import Router
 from tests.situations import LOGGED_MISLEADING, LOGGED_TELLING, MISLEADING, TELLING, printed
 from tests.unit.mails import raw, record
 

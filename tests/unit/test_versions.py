@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 import pytest
 
 from relay.config import make_settings
-from relay.fingerprint import VERSION, fingerprint
+from relay.grouping.fingerprint import VERSION, fingerprint
+from relay.grouping.regroup import Fate, Known, Move, moves
+from relay.grouping.rules import Rules
+from relay.grouping.versions import VERSIONS, Versions
 from relay.model import Fingerprint, Form, Group, Level, Report
-from relay.regrouping import Fate, Known, Move, moves
-from relay.rules import Rules
-from relay.versions import VERSIONS, Versions
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

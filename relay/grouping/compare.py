@@ -13,10 +13,10 @@ from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
 from itertools import zip_longest
 
-from relay.anatomy import Anatomy, Link, anatomy
+from relay.grouping.components import Anatomy, Link, anatomy
+from relay.grouping.rules import Judgement
 from relay.model import Fingerprint, Report
 from relay.parameterize.template import Template
-from relay.rules import Judgement
 
 MOST_WORDS = 3
 """So many places of a sentence may differ to be worth a hint."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from relay.fingerprint import Link, chain_of, said_by, site_of, words_of
+from relay.grouping.fingerprint import Link, chain_of, said_by, site_of, words_of
 from relay.model import Report
 from relay.parameterize.template import Template
 from relay.traces import Frame

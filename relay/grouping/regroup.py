@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from relay.grouping.rules import Rules
+from relay.grouping.versions import Versions
 from relay.model import Group, Report
-from relay.rules import Rules
-from relay.versions import Versions
 
 GroupKey = tuple[str, str, str]
 """Route, app and fingerprint."""

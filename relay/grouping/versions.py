@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from relay.fingerprint import VERSION, fingerprint
+from relay.grouping.fingerprint import VERSION, fingerprint
 from relay.model import Fingerprint, Report
 
 Method = Callable[[Report], Fingerprint]
