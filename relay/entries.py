@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from relay.model import Course, Entry, Group, Level, Reason, Report
-from relay.schedule import rate
+from relay.schedule.group import rate
 
 _NEWS = (Reason.BACK, Reason.NEW)
 _AFTER_A_QUIET = (Reason.BACK, Reason.AGAIN)

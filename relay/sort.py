@@ -33,7 +33,7 @@ from relay.ledger import GroupKey, Ledger, SortingTransaction
 from relay.model import Arrival, Fingerprint, Group, Record, Report, Sample
 from relay.parse.report import parse
 from relay.redact import Redactor
-from relay.schedule import arrive, is_muted, open_group, split_off
+from relay.schedule.group import arrive, is_muted, open_group, split_off
 from relay.spool import Claims, Parking
 from relay.succession import Succession
 

@@ -40,8 +40,8 @@ def _timing(settings: Settings, group: Group) -> Timing:
 
 
 def _change_mute(ctx: click.Context, config: Path | None, group_id: int, until: datetime | None) -> Group:
-    from relay.schedule import mute as muted
-    from relay.schedule import unmute as unmuted
+    from relay.schedule.group import mute as muted
+    from relay.schedule.group import unmute as unmuted
 
     settings = settings_of(config)
 

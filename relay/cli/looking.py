@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from relay.config import Settings
     from relay.ledger import Ledger
     from relay.model import Books, Group, Report
+    from relay.schedule.route import Forecast
     from relay.spool import SpoolReader
-    from relay.turns import Forecast
 
 
 _LOOKS = 20
@@ -208,7 +208,7 @@ def _circumstances(report: Report) -> Iterator[tuple[str, str]]:
 def plan(config: Path | None, *, as_json: bool) -> None:
     """Say what would be told when, and why, if nothing more came in."""
     from relay.ledger import GroupOrder
-    from relay.turns import plan as forecasts
+    from relay.schedule.route import plan as forecasts
 
     settings = settings_of(config)
     ledger = open_ledger(settings)

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
 
 from relay import notes
-from relay.budget import Limits, exhaust, next_at, spend
 from relay.ledger import SchedulingTransaction
 from relay.model import BudgetState
+from relay.schedule.budget import Limits, exhaust, next_at, spend
 
 
 class Paid(NamedTuple):

@@ -10,8 +10,8 @@ from relay.entries import entry, illustrate, shown_in_full
 from relay.ledger import GroupOrder, Ledger
 from relay.model import Digest, Entry, Group, LetterKind, Reason, Rendered
 from relay.render import Renderer
-from relay.schedule import reason
-from relay.turns import MAX_ENTRIES
+from relay.schedule.group import reason
+from relay.schedule.route import MAX_ENTRIES
 
 
 def preview(ledger: Ledger, renderer: Renderer, settings: Settings, now: datetime) -> list[Rendered]:

@@ -14,8 +14,8 @@ from relay.digest.letters import Letters
 from relay.entries import entry, merged
 from relay.ledger import DeadTotal, SchedulingTransaction
 from relay.model import Entry, Group, LetterKind, Level, Phase, UpstreamState
-from relay.schedule import brought_home, scheduled, told
-from relay.turns import MAX_ENTRIES, Turn, turn
+from relay.schedule.group import brought_home, scheduled, told
+from relay.schedule.route import MAX_ENTRIES, Turn, turn
 
 DUE_LIMIT = 20_000
 DEAD_LIMIT = 10

@@ -10,7 +10,7 @@ from relay.digest import tick
 from relay.digest.step import LEASE, LEASE_FOR
 from relay.errors import LeaseLost, TemplateError
 from relay.model import Digest, Level, Phase, Rendered
-from relay.schedule import mute, unmute
+from relay.schedule.group import mute, unmute
 from tests.stories.timetable import SECOND, at
 from tests.stories.world import ANN, BOB, World
 
@@ -168,7 +168,7 @@ def test_an_error_has_not_ended_while_the_sorter_lags_behind(world):
 
 
 def test_more_errors_than_a_digest_holds_are_told_in_the_next(world, monkeypatch):
-    monkeypatch.setattr("relay.turns.MAX_ENTRIES", 5)
+    monkeypatch.setattr("relay.schedule.route.MAX_ENTRIES", 5)
     for number in range(12):
         world.mail("0:00", f"error {number}")
 

@@ -11,7 +11,7 @@ import pytest
 
 import relay.grouping.fingerprint
 import relay.parse.report
-import relay.schedule
+import relay.schedule.group
 from relay.config import make_settings
 from relay.errors import CursorMismatch, LedgerBusy
 from relay.grouping.versions import VERSIONS, Versions
@@ -67,7 +67,7 @@ class Desk:
     def mute(self, until: datetime) -> None:
         """Mute the error seen last."""
         timing = self.settings.timing
-        self.ledger.revise(self.ledger.groups()[0].id, lambda group: relay.schedule.mute(group, until, timing))
+        self.ledger.revise(self.ledger.groups()[0].id, lambda group: relay.schedule.group.mute(group, until, timing))
 
     def books(self) -> dict[str, int]:
         books = self.ledger.books(NOW)
@@ -330,7 +330,7 @@ def test_a_mail_whose_understanding_fails_is_parked_at_once(make_desk, monkeypat
 def test_a_batch_that_the_ledger_could_not_take_is_sorted_again_and_blamed_on_no_mail(make_desk, monkeypatch):
     desk = make_desk()
     desk.spool([mail()] * 5)
-    real, calls = relay.schedule.arrive, []
+    real, calls = relay.schedule.group.arrive, []
 
     def arrive(*args):
         calls.append(args)

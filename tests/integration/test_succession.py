@@ -14,7 +14,7 @@ from relay.grouping.fingerprint import fingerprint
 from relay.grouping.versions import Method, Versions
 from relay.ledger import Ledger, Outcome
 from relay.model import Fingerprint, Phase, Reason, Report
-from relay.schedule import told
+from relay.schedule.group import told
 from relay.service.assembly import make_renderer
 from tests.integration.test_sort import NOW, Desk, mail
 

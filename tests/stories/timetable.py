@@ -13,8 +13,8 @@ from itertools import pairwise
 
 from relay.config import Timing
 from relay.model import Arrival, Fingerprint, Group, Level
-from relay.schedule import arrive, due, mute, open_group, told
-from relay.turns import turn
+from relay.schedule.group import arrive, due, mute, open_group, told
+from relay.schedule.route import turn
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.budget import exhaust, next_at, spend
 from relay.config import Budget
 from relay.model import BudgetState
+from relay.schedule.budget import exhaust, next_at, spend
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 LIMITS = Budget()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from relay.config import Timing
 from relay.entries import entry, illustrate, merged, shown_in_full
 from relay.model import Arrival, Course, Entry, Fingerprint, Form, Group, Level, Reason, Report
-from relay.schedule import arrive, open_group, told
+from relay.schedule.group import arrive, open_group, told
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 TIMING = Timing()

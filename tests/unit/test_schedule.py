@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from relay.config import Timing
 from relay.model import Arrival, Fingerprint, Group, Level, Phase, Reason
-from relay.schedule import arrive, due, is_muted, mute, open_group, rate, reason, split_off, told, unmute
+from relay.schedule.group import arrive, due, is_muted, mute, open_group, rate, reason, split_off, told, unmute
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 TIMING = Timing()

@@ -7,8 +7,8 @@ import pytest
 
 from relay.config import Timing
 from relay.model import Arrival, Fingerprint, Group, Level, Phase, Reason
-from relay.schedule import arrive, mute, open_group, told
-from relay.turns import MAX_ENTRIES, Turn, forecast, next_wake, plan, turn
+from relay.schedule.group import arrive, mute, open_group, told
+from relay.schedule.route import MAX_ENTRIES, Turn, forecast, next_wake, plan, turn
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 TIMING = Timing()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from relay.model import Group, Level, Phase, Reason
-from relay.schedule import Timing, due, gap, is_due, is_muted, reason
+from relay.schedule.group import Timing, due, gap, is_due, is_muted, reason
 from relay.wording import duration, number
 
 MAX_ENTRIES = 5_000
