@@ -27,6 +27,7 @@ from typing import Any, Self
 
 import structlog
 
+from relay.compose.example import specimen
 from relay.config import make_settings
 from relay.digest import Digests
 from relay.ledger import Ledger
@@ -35,7 +36,6 @@ from relay.receive.content import Content
 from relay.receive.room import Room
 from relay.service.assembly import make_renderer
 from relay.sort import Sort
-from relay.specimen import specimen
 from relay.spool import Claims, SpoolReader, SpoolWriter
 from tests import poison, pumps
 from tests.e2e.poisoning import TAKEN, TOO_LARGE, at_work, poisoned

@@ -86,10 +86,8 @@ FINDS_TEMPLATES = "compose/render"
 
 HOMELESS = {
     "paths": "resources", "kept": "memo", "linear": "safe_regex", "wording": "text", "advice":
-    "outbox/advice", "retry": "outbox/retry", "outbox": "outbox/step", "entries": "compose/entries",
-    "correlation": "compose/correlate", "notes": "compose/notes", "item": "compose/item", "highlight":
-    "compose/highlight", "page": "compose/page", "specimen": "compose/example", "mime": "compose/message",
-    "render": "compose/render", "sort": "ingest/step", "succession": "ingest/carry_over",
+    "outbox/advice", "retry": "outbox/retry", "outbox": "outbox/step", "sort": "ingest/step", "succession":
+    "ingest/carry_over",
 }  # fmt: skip
 """Modules that still lie directly under `relay/`, and the place that the tables see them at."""
 

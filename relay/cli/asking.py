@@ -78,9 +78,9 @@ def check(ctx: click.Context, config: Path | None) -> None:
 
 def _bad_templates(settings: Settings) -> list[str]:
     from relay.clock import utc_now
+    from relay.compose.example import specimen
     from relay.errors import TemplateError
     from relay.service.assembly import make_renderer
-    from relay.specimen import specimen
 
     try:
         renderer = make_renderer(settings)

@@ -234,10 +234,10 @@ def plan(config: Path | None, *, as_json: bool) -> None:
 @click.option("--raw", is_flag=True, help="The whole mail as it would go out.")
 def render(config: Path | None, *, html: bool, raw: bool) -> None:
     """Render the digests that the pending errors would make now (or a made-up one); nothing is sent or changed."""
+    from relay.compose.example import specimen
+    from relay.compose.render import html_part, text_part
     from relay.digest.preview import preview
-    from relay.render import html_part, text_part
     from relay.service.assembly import make_renderer
-    from relay.specimen import specimen
 
     settings = settings_of(config)
     renderer, now = make_renderer(settings), utc_now()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
 
-from relay import notes
+from relay.compose import notes
 from relay.ledger import SchedulingTransaction
 from relay.model import BudgetState
 from relay.schedule.budget import Limits, exhaust, next_at, spend

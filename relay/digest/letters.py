@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import structlog
 
+from relay.compose.correlate import correlate
+from relay.compose.entries import illustrate, shown_in_full
+from relay.compose.render import Renderer
 from relay.config import Settings
-from relay.correlation import correlate
-from relay.entries import illustrate, shown_in_full
 from relay.ledger import SchedulingTransaction
 from relay.model import Digest, Entry, LetterKind, Rendered
-from relay.render import Renderer
 
 log = structlog.get_logger()
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from relay.compose.render import Renderer
 from relay.config import Settings
 from relay.digest.former import gone_routes, strangers
 from relay.digest.letters import Frozen, Letters
@@ -13,7 +14,6 @@ from relay.digest.tick import Tick
 from relay.errors import LeaseLost
 from relay.failpoint import reach
 from relay.ledger import Ledger
-from relay.render import Renderer
 
 log = structlog.get_logger()
 

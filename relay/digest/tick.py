@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from relay import notes
+from relay.compose import notes
+from relay.compose.entries import entry, merged
 from relay.config import Route, Settings
 from relay.digest.accounts import Paid, pay, sentences
 from relay.digest.former import route_of
 from relay.digest.letters import Letters
-from relay.entries import entry, merged
 from relay.ledger import DeadTotal, SchedulingTransaction
 from relay.model import Entry, Group, LetterKind, Level, Phase, UpstreamState
 from relay.schedule.group import brought_home, scheduled, told

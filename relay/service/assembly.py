@@ -7,9 +7,9 @@ import os
 import secrets
 import socket
 
+from relay.compose.render import Renderer
 from relay.config import Settings
 from relay.data_dir import DataDir
-from relay.render import Renderer
 
 
 def make_renderer(settings: Settings) -> Renderer:

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from relay.clock import utc_now
+from relay.compose.render import html_part, text_part
 from relay.config import make_settings
 from relay.data_dir import DataDir
 from relay.deliver import Mailbox
 from relay.errors import RelayError
 from relay.ledger import Ledger
 from relay.model import Books
-from relay.render import html_part, text_part
 
 T = TypeVar("T")
 

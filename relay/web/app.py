@@ -9,12 +9,12 @@ from typing import Any
 
 from flask import Flask, Response, abort, current_app, jsonify, render_template, request
 
+from relay.compose.render import html_part, text_part
 from relay.config import Settings
 from relay.errors import LedgerError
 from relay.ledger import Ledger
 from relay.model import Course
 from relay.paths import templates_dir
-from relay.render import html_part, text_part
 from relay.web.health import Check, Vitals, alive, ready, without_ledger
 from relay.web.metrics import TYPE, Metrics
 

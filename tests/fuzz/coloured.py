@@ -6,7 +6,7 @@ import re
 
 from markupsafe import escape
 
-from relay.highlight import highlight
+from relay.compose.highlight import highlight
 
 
 def check(data: bytes) -> None:

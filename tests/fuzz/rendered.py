@@ -7,9 +7,9 @@ from email import message_from_bytes, policy
 from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
 
+from relay.compose.render import Renderer, html_part, text_part
 from relay.grouping.fingerprint import fingerprint
 from relay.redact import redact
-from relay.render import Renderer, html_part, text_part
 from tests.fuzz.report import understood
 from tests.unit.digests import Limits, digest, entry
 

@@ -15,10 +15,10 @@ import structlog
 from click.testing import CliRunner
 
 from relay.cli import main
+from relay.compose.render import html_part, text_part
 from relay.config import make_settings
 from relay.digest import Digests
 from relay.ledger import Ledger
-from relay.render import html_part, text_part
 from relay.service.assembly import make_renderer
 from relay.service.logs import configure
 from relay.web import Vitals, create_app

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app_client import MAIL_FORMAT
+from relay.compose.render import text_part
 from relay.digest import Digests
 from relay.ledger import Ledger
 from relay.model import Entry
-from relay.render import text_part
 from relay.service.assembly import make_renderer
 from tests.integration.test_sort import NOW, Desk, mail
 

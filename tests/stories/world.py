@@ -15,12 +15,12 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+from relay.compose.render import Renderer
 from relay.config import Timing, make_settings
 from relay.digest import Digests
 from relay.ledger import Ledger
 from relay.model import Answer, Attempt, Books, Fingerprint, Form, Level, Report, Sample, Trouble, Verdict
 from relay.outbox import Outbox
-from relay.render import Renderer
 from relay.schedule.budget import next_at
 from relay.schedule.group import arrive, open_group
 from tests.stories.timetable import BEGIN, SECOND, arrival, at, clock, spread

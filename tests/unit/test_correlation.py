@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.correlation import correlate
-from relay.entries import with_echoes
+from relay.compose.correlate import correlate
+from relay.compose.entries import with_echoes
 from relay.model import Course, Entry, Level, Reason, Report
 from relay.parse.report import parse_text
 from relay.redact import redact

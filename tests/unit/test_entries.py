@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from relay.compose.entries import entry, illustrate, merged, shown_in_full
 from relay.config import Timing
-from relay.entries import entry, illustrate, merged, shown_in_full
 from relay.model import Arrival, Course, Entry, Fingerprint, Form, Group, Level, Reason, Report
 from relay.schedule.group import arrive, open_group, told
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from relay.highlight import MOST, highlight
+from relay.compose.highlight import MOST, highlight
 from tests.unit.digests import TRACE
 
 

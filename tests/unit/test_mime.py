@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.mime import Heading, compose, html_part, shorter, text_part
+from relay.compose.message import Heading, compose, html_part, shorter, text_part
 from relay.model import LetterKind
 from relay.wording import one_line
 from tests.unit.digests import NOW

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from relay.compose.render import Renderer, html_part, text_part
 from relay.model import Level
-from relay.render import Renderer, html_part, text_part
 from tests.unit.digests import TRACE, Limits, digest, entry, report
 
 RENDERER = Renderer(None, Limits(), ZoneInfo("UTC"), "server-error@example.com")

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from relay.compose.page import details, page
+from relay.compose.render import Renderer, html_part, text_part
 from relay.model import Course, Digest, Entry, Form, LetterKind, Level, Reason, Report
-from relay.page import details, page
-from relay.render import Renderer, html_part, text_part
 from tests.unit.digests import NOW, TRACE, Limits, books, digest, entry, report
 
 UTC_ZONE = ZoneInfo("UTC")

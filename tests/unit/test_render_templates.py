@@ -4,8 +4,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from relay.compose.render import Renderer, html_part, text_part
 from relay.errors import TemplateError
-from relay.render import Renderer, html_part, text_part
 from tests.unit.digests import NOW, Limits, digest, entry
 
 DIGEST = digest(entry())
@@ -124,7 +124,10 @@ def test_folder_that_is_not_there_stops_the_start(tmp_path):
 @pytest.mark.parametrize(
     ("source", "complaint"),
     [
-        ("one\n{{ page.nosuch }}", "digest.body.txt, line 2: 'relay.page.Page object' has no attribute 'nosuch'"),
+        (
+            "one\n{{ page.nosuch }}",
+            "digest.body.txt, line 2: 'relay.compose.page.Page object' has no attribute 'nosuch'",
+        ),
         ("{{ nosuch }}", "digest.body.txt, line 1: 'nosuch' is undefined"),
         ("{{ 1 / 0 }}", "digest.body.txt, line 1: division by zero"),
         ("{% include 'nosuch.txt' %}", "nosuch.txt"),

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from relay.compose.render import Renderer, html_part, text_part
 from relay.model import Course, Digest, Form, LetterKind, Level, Reason, Situation
-from relay.render import Renderer, html_part, text_part
 from tests.unit.digests import NOW, Limits, books, digest, entry, report
 
 FOLDER = Path(__file__).parents[1] / "data" / "digests"

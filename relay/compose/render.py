@@ -25,11 +25,11 @@ from jinja2.exceptions import TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from relay import wording
+from relay.compose.highlight import highlight
+from relay.compose.message import Heading, compose, html_part, text_part
+from relay.compose.page import Detail, Limits, details, page, sentences
 from relay.errors import TemplateError
-from relay.highlight import highlight
-from relay.mime import Heading, compose, html_part, text_part
 from relay.model import Digest, LetterKind, Rendered
-from relay.page import Detail, Limits, details, page, sentences
 from relay.paths import templates_dir
 
 __all__ = ["Renderer", "html_part", "text_part"]

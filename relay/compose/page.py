@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 from typing import Protocol
 
-from relay.entries import shown_in_full, with_echoes
-from relay.item import Item, Room, item
+from relay.compose.entries import shown_in_full, with_echoes
+from relay.compose.item import Item, Room, item
 from relay.model import Books, Digest, Entry, LetterKind, Level, Reason
 from relay.wording import clock, counted, number, one_line, zone_name
 
