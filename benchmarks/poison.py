@@ -30,12 +30,12 @@ import structlog
 from relay.compose.example import specimen
 from relay.config import make_settings
 from relay.digest import Digests
+from relay.ingest.step import Sort
 from relay.ledger import Ledger
 from relay.model import Envelope
 from relay.receive.content import Content
 from relay.receive.room import Room
 from relay.service.assembly import make_renderer
-from relay.sort import Sort
 from relay.spool import Claims, SpoolReader, SpoolWriter
 from tests import poison, pumps
 from tests.e2e.poisoning import TAKEN, TOO_LARGE, at_work, poisoned

@@ -33,10 +33,10 @@ from benchmarks.figures import Figure, judged, report
 from benchmarks.grouping import calibration, mail, seconds
 from relay.config import make_settings
 from relay.digest import Digests
+from relay.ingest.step import Sort
 from relay.ledger import Ledger
 from relay.model import Envelope, Kept
 from relay.service.assembly import make_renderer
-from relay.sort import Sort
 from relay.spool import Claims, SpoolReader, SpoolWriter
 
 KINDS = 50

@@ -86,8 +86,7 @@ FINDS_TEMPLATES = "compose/render"
 
 HOMELESS = {
     "paths": "resources", "kept": "memo", "linear": "safe_regex", "wording": "text", "advice":
-    "outbox/advice", "retry": "outbox/retry", "outbox": "outbox/step", "sort": "ingest/step", "succession":
-    "ingest/carry_over",
+    "outbox/advice", "retry": "outbox/retry", "outbox": "outbox/step",
 }  # fmt: skip
 """Modules that still lie directly under `relay/`, and the place that the tables see them at."""
 

@@ -19,11 +19,11 @@ from pathlib import Path
 from relay.config import Settings
 from relay.data_dir import DataDir
 from relay.digest import Digests
+from relay.ingest.step import Sort
 from relay.ledger import Ledger, StoredLetter, sqlite_url
 from relay.model import Answer, Attempt, Books, Envelope, Kept, Record, Verdict
 from relay.outbox import Outbox
 from relay.service.assembly import make_renderer
-from relay.sort import Sort
 from relay.spool import Claims
 
 TICK = timedelta(seconds=10)

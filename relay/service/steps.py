@@ -26,10 +26,10 @@ from relay.deliver import open_target
 from relay.digest import Digests
 from relay.errors import LedgerBusy, RelayError, SpoolError
 from relay.housekeeping import Housekeeping
+from relay.ingest.step import Sort
 from relay.ledger import Ledger
 from relay.outbox import Outbox
 from relay.service.assembly import make_renderer
-from relay.sort import Sort
 from relay.spool import Claims, SpoolReader
 from relay.web import Vitals
 

@@ -147,11 +147,11 @@ def test_a_parked_mail_is_named_by_us_and_said_on_one_line(desk, tmp_path, monke
     def broken(*_: object) -> None:
         raise ValueError(f"{WORDS}\nlevel=critical all is well")
 
-    monkeypatch.setattr("relay.sort.parse", broken)
+    monkeypatch.setattr("relay.ingest.step.parse", broken)
     told = io.StringIO()
     monkeypatch.setattr("sys.stderr", told)
     configure("json", "info")
-    monkeypatch.setattr("relay.sort.log", structlog.get_logger())
+    monkeypatch.setattr("relay.ingest.step.log", structlog.get_logger())
     desk.spool([HOSTILE, mail("the next one")], at=NOW)
 
     desk.sort_all(NOW)

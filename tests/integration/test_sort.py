@@ -16,9 +16,9 @@ from relay.config import make_settings
 from relay.errors import CursorMismatch, LedgerBusy
 from relay.grouping.versions import VERSIONS, Versions
 from relay.housekeeping import Housekeeping
+from relay.ingest.step import Sort
 from relay.ledger import Ledger
 from relay.model import Envelope, Kept, Level
-from relay.sort import Sort
 from relay.spool import Claims, SpoolReader, SpoolWriter
 
 NOW = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
@@ -202,7 +202,7 @@ def kill_at(monkeypatch, content: bytes) -> list[int]:
             raise Killed
         return real(record, apps)
 
-    monkeypatch.setattr("relay.sort.parse", parse)
+    monkeypatch.setattr("relay.ingest.step.parse", parse)
     return deaths
 
 
@@ -214,7 +214,7 @@ def die_while_booking(desk, monkeypatch, times: int) -> None:
             raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("relay.sort.reach", killed)
+        patch.setattr("relay.ingest.step.reach", killed)
         for _ in range(times):
             with pytest.raises(Killed):
                 desk.sort_all()
@@ -283,7 +283,7 @@ def test_a_parked_mail_without_room_stays_in_the_spool_and_holds_nobody_up(make_
             raise RuntimeError
         return original(record, rules)
 
-    monkeypatch.setattr("relay.sort.parse", fail)
+    monkeypatch.setattr("relay.ingest.step.parse", fail)
     (desk.folder / "parked").touch()
     desk.spool([mail("fine"), mail("poison"), mail("fine too")])
     desk.spool([mail("later")])  # a segment of its own
@@ -338,7 +338,7 @@ def test_a_batch_that_the_ledger_could_not_take_is_sorted_again_and_blamed_on_no
             raise LedgerBusy("locked")
         return real(*args)
 
-    monkeypatch.setattr("relay.sort.arrive", arrive)
+    monkeypatch.setattr("relay.ingest.step.arrive", arrive)
     worker = desk.worker()
     for _ in range(5):
         with pytest.raises(LedgerBusy):

@@ -231,7 +231,7 @@ def test_a_worker_that_dies_after_carrying_over_loses_nothing(desk, monkeypatch)
     desk.versions = after(SAME)
     desk.spool([mail("order 2 is lost")])
     with monkeypatch.context() as patch:
-        patch.setattr("relay.sort.arrive", killed)
+        patch.setattr("relay.ingest.step.arrive", killed)
         with pytest.raises(KeyboardInterrupt):
             desk.worker().step(NOW)
 

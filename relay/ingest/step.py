@@ -29,13 +29,13 @@ from relay.failpoint import reach
 from relay.grouping.routing import Router
 from relay.grouping.rules import Rules
 from relay.grouping.versions import VERSIONS, Versions
+from relay.ingest.carry_over import Succession
 from relay.ledger import GroupKey, Ledger, SortingTransaction
 from relay.model import Arrival, Fingerprint, Group, Record, Report, Sample
 from relay.parse.report import parse
 from relay.redact import Redactor
 from relay.schedule.group import arrive, is_muted, open_group, split_off
 from relay.spool import Claims, Parking
-from relay.succession import Succession
 
 log = structlog.get_logger()
 
