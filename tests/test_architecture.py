@@ -85,8 +85,7 @@ FINDS_TEMPLATES = "compose/render"
 """The one pure module that names a folder: its library reads the templates, once, at the start."""
 
 HOMELESS = {
-    "paths": "resources", "kept": "memo", "linear": "safe_regex", "wording": "text", "advice":
-    "outbox/advice", "retry": "outbox/retry", "outbox": "outbox/step",
+    "paths": "resources", "kept": "memo", "linear": "safe_regex", "wording": "text",
 }  # fmt: skip
 """Modules that still lie directly under `relay/`, and the place that the tables see them at."""
 

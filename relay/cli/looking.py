@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from relay import wording
-from relay.advice import delays, finding
 from relay.cli.options import config_option, json_option, open_ledger, print_json, settings_of
 from relay.clock import utc_now
+from relay.outbox.advice import delays, finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

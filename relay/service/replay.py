@@ -22,7 +22,7 @@ from relay.digest import Digests
 from relay.ingest.step import Sort
 from relay.ledger import Ledger, StoredLetter, sqlite_url
 from relay.model import Answer, Attempt, Books, Envelope, Kept, Record, Verdict
-from relay.outbox import Outbox
+from relay.outbox.step import Outbox
 from relay.service.assembly import make_renderer
 from relay.spool import Claims
 

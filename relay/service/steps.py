@@ -28,7 +28,7 @@ from relay.errors import LedgerBusy, RelayError, SpoolError
 from relay.housekeeping import Housekeeping
 from relay.ingest.step import Sort
 from relay.ledger import Ledger
-from relay.outbox import Outbox
+from relay.outbox.step import Outbox
 from relay.service.assembly import make_renderer
 from relay.spool import Claims, SpoolReader
 from relay.web import Vitals

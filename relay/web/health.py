@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from relay.advice import delays, finding
 from relay.ledger import Tally
 from relay.model import Delayed, UpstreamState
+from relay.outbox.advice import delays, finding
 
 STUCK = 60.0
 """Seconds without a turn after which a thread of the worker is taken for stuck."""

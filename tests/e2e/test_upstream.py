@@ -11,8 +11,8 @@ from functools import partial
 
 import pytest
 
-from relay.advice import ADVICE
 from relay.model import Trouble
+from relay.outbox.advice import ADVICE
 from tests.e2e.conftest import PASSWORD
 from tests.e2e.digests import told
 from tests.e2e.processes import PATIENCE, Relay, wait_for

@@ -10,12 +10,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from relay import config
-from relay import outbox as outbox_module
 from relay.deliver import Upstream, open_target
 from relay.errors import LedgerBusy
 from relay.ledger import Ledger, StoredLetter, sqlite_url
 from relay.model import Attempt, Delivery, LetterState, Rendered, Trouble
-from relay.outbox import Outbox
+from relay.outbox import step as outbox_module
+from relay.outbox.step import Outbox
 from tests import upstream as servers
 from tests.contract.world import (
     ADA,

@@ -18,14 +18,14 @@ from click.testing import CliRunner
 from structlog.testing import capture_logs
 
 from relay import config
-from relay import outbox as outbox_module
-from relay.advice import ADVICE
 from relay.cli import main
 from relay.deliver import open_target
 from relay.deliver import upstream as upstream_module
 from relay.ledger import Ledger, sqlite_url
 from relay.model import Trouble
-from relay.outbox import Outbox
+from relay.outbox import step as outbox_module
+from relay.outbox.advice import ADVICE
+from relay.outbox.step import Outbox
 from relay.web import Vitals, create_app
 from tests import upstream as servers
 from tests.contract.world import ADA, BOB, MINUTE, NOON, SECOND, figures

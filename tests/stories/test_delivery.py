@@ -2,7 +2,7 @@
 
 from relay.deliver import open_target
 from relay.model import LetterState, Level, Trouble
-from relay.outbox import Outbox
+from relay.outbox.step import Outbox
 from tests.stories.timetable import at
 from tests.stories.world import ANN, BOB
 from tests.upstream import Upstream

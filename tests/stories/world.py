@@ -20,7 +20,7 @@ from relay.config import Timing, make_settings
 from relay.digest import Digests
 from relay.ledger import Ledger
 from relay.model import Answer, Attempt, Books, Fingerprint, Form, Level, Report, Sample, Trouble, Verdict
-from relay.outbox import Outbox
+from relay.outbox.step import Outbox
 from relay.schedule.budget import next_at
 from relay.schedule.group import arrive, open_group
 from tests.stories.timetable import BEGIN, SECOND, arrival, at, clock, spread

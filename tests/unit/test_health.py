@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from relay.advice import ADVICE, advice_on, finding
 from relay.ledger import Tally
 from relay.model import Answer, Delayed, Trouble, UpstreamState, Verdict
+from relay.outbox.advice import ADVICE, advice_on, finding
 from relay.web.health import Vitals, alive, ready
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

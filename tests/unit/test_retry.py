@@ -7,7 +7,7 @@ import pytest
 
 from relay.config import Upstream
 from relay.model import Letter, LetterKind, Trouble, UpstreamState, Verdict
-from relay.retry import after_answer, after_success, after_trouble, expired, longest_pause, upstream_ready
+from relay.outbox.retry import after_answer, after_success, after_trouble, expired, longest_pause, upstream_ready
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 RETRY = Upstream()

@@ -21,7 +21,6 @@ from traceback import extract_tb
 
 import structlog
 
-from relay.advice import ADVICE, advice_on
 from relay.compose.message import shorter
 from relay.config import Settings
 from relay.deliver import Target
@@ -29,7 +28,8 @@ from relay.errors import Interrupted, LeaseLost, LedgerError, RelayError
 from relay.failpoint import reach
 from relay.ledger import Ledger, Outcome
 from relay.model import Answer, Attempt, Letter, LetterState, Trouble, UpstreamState, Verdict
-from relay.retry import AUTH_PAUSE, after_answer, after_success, after_trouble, longest_pause, upstream_ready
+from relay.outbox.advice import ADVICE, advice_on
+from relay.outbox.retry import AUTH_PAUSE, after_answer, after_success, after_trouble, longest_pause, upstream_ready
 
 log = structlog.get_logger()
 
