@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[1]
 
-GROUND = ("errors", "clock", "failpoint", "data_dir", "resources", "memo", "safe_regex", "text", "humanize")
+GROUND = ("errors", "clock", "failpoint", "data_dir", "resources", "memo", "safe_regex", "humanize", "text")
 """Single modules that know nothing of mail. Each may import those before it."""
 LOOSE = {*GROUND, "housekeeping", "__main__", "__init__"}
 """All modules that lie directly under `relay/`; everything else has a package."""
@@ -84,11 +84,6 @@ IMPURE_CALLS = {"open", "input", "print", "now", "utcnow", "today"}
 FINDS_TEMPLATES = "compose/render"
 """The one pure module that names a folder: its library reads the templates, once, at the start."""
 
-HOMELESS = {
-    "paths": "resources", "kept": "memo", "linear": "safe_regex", "wording": "text",
-}  # fmt: skip
-"""Modules that still lie directly under `relay/`, and the place that the tables see them at."""
-
 VAGUE = re.compile(r"(^|_)(utils?|helpers?|managers?|common)(_|$)", re.IGNORECASE)
 
 
@@ -102,12 +97,7 @@ class Import(NamedTuple):
 def place_of(file: Path) -> str:
     """`compose/render` for relay/compose/render.py, `compose` for its `__init__`."""
     parts = file.relative_to(ROOT / "relay").with_suffix("").parts
-    return home("/".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts))
-
-
-def home(place: str) -> str:
-    first, slash, rest = place.partition("/")
-    return HOMELESS.get(first, first) + slash + rest
+    return "/".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
 def imports(source: str, file: Path) -> Iterator[Import]:
@@ -129,7 +119,7 @@ def is_module(name: str) -> bool:
 
 def split(name: str) -> Import:
     package, _, rest = name.partition(".")
-    return Import(package, home(rest.replace(".", "/") or "__init__") if package == "relay" else "")
+    return Import(package, rest.replace(".", "/") or "__init__" if package == "relay" else "")
 
 
 def lies_in(place: str, places: set[str]) -> bool:
@@ -205,6 +195,36 @@ def test_module_imports_only_what_the_tables_allow(file):
 @pytest.mark.parametrize("file", [file for file in RELAY if lies_in(place_of(file), PURE)], ids=relative)
 def test_pure_module_opens_nothing_and_reads_no_clock(file):
     assert impure_calls(file.read_text()) == []
+
+
+def test_at_most_ten_modules_lie_loose_under_relay():
+    loose = {file.stem for file in (ROOT / "relay").glob("*.py")}
+
+    assert loose <= LOOSE
+    assert len([name for name in loose if not name.startswith("__")]) <= 10
+
+
+def imported_at_once(file: Path) -> set[str]:
+    """The places that are loaded when `file` is: imports at its top, not those inside functions."""
+    top = [node for node in ast.parse(file.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    source = "\n".join(map(ast.unparse, top))
+    return {each.place for each in imports(source, file) if each.package == "relay"}
+
+
+def cycle_in(graph: dict[str, set[str]]) -> list[str]:
+    """The names on a circle of `graph`; [] where there is none."""
+    left = {name: targets & graph.keys() - {name} for name, targets in graph.items()}
+    while free := {name for name, targets in left.items() if not targets}:
+        left = {name: targets - free for name, targets in left.items() if name not in free}
+    return sorted(left)
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    assert cycle_in({place_of(file): imported_at_once(file) for file in RELAY}) == []
+
+
+def test_a_circle_is_found():
+    assert cycle_in({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": set()}) == ["a", "b", "c", "d"]
 
 
 @each_module

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from relay import wording
 from relay.cli.looking import table
 from relay.cli.options import config_option, json_option, open_ledger, print_json, settings_of
+from relay.text import plain
 
 _ALL = 1_000_000
 _MOST_LINES = 12
@@ -46,9 +46,9 @@ def explain(ctx: click.Context, config: Path | None, what: str, other: str | Non
         print_json({"fingerprint": found, "report": report})
         return
     told = f"{found.title}\n{found.key} (version {found.version})\n\nRead as {report.form}, from {report.app}."
-    click.echo(wording.plain(told))
+    click.echo(plain(told))
     for number, step in enumerate(found.steps, 1):
-        click.echo(wording.plain(f"{number:>3}. {step}"))
+        click.echo(plain(f"{number:>3}. {step}"))
 
 
 def _case(ctx: click.Context, settings: Settings, what: str) -> Case:

@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from relay import wording
+from relay import humanize
 from relay.cli.options import config_option, json_option, open_ledger, print_json, settings_of
 from relay.clock import utc_now
 from relay.outbox.advice import delays, finding
+from relay.text import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,7 @@ _LOOKS = 20
 
 def shown(moment: datetime | None, zone: ZoneInfo) -> str:
     """Give a moment for people, to the second, in `zone`; "–" where there is none."""
-    return wording.moment(moment, zone) if moment else "–"
+    return humanize.moment(moment, zone) if moment else "–"
 
 
 def table(*columns: str, rows: list[tuple[Any, ...]]) -> None:
@@ -44,7 +45,7 @@ def table(*columns: str, rows: list[tuple[Any, ...]]) -> None:
     for column in columns:
         grid.add_column(column, overflow="fold", justify="right" if column.endswith("#") else "left")
     for row in rows:
-        grid.add_row(*[Text(wording.plain(str(cell))) for cell in row])
+        grid.add_row(*[Text(plain(str(cell))) for cell in row])
     Console(highlight=False, soft_wrap=False).print(grid)
 
 
@@ -179,15 +180,15 @@ def show(ctx: click.Context, config: Path | None, group_id: int, *, as_json: boo
         "told next": shown(group.due_at, zone),
         "muted until": shown(group.muted_until, zone),
         "fingerprint": f"{group.fingerprint} (version {group.version})",
-        "course": wording.blocks(course.counts) if course else "–",
+        "course": humanize.blocks(course.counts) if course else "–",
     }
     for name, value in facts.items():
-        click.echo(f"{name:<14}{wording.plain(value)}")
+        click.echo(f"{name:<14}{plain(value)}")
     for sample in samples[:1]:
         click.echo(f"\nSample of {shown(sample.at, zone)}:\n")
         for name, value in _circumstances(sample.report):
-            click.echo(wording.plain(f"{name + ':':<20}{value}"))
-        click.echo(wording.plain(f"\n{sample.report.message}\n{sample.report.trace}".rstrip()))
+            click.echo(plain(f"{name + ':':<20}{value}"))
+        click.echo(plain(f"\n{sample.report.message}\n{sample.report.trace}".rstrip()))
 
 
 def _circumstances(report: Report) -> Iterator[tuple[str, str]]:

@@ -10,19 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
+from relay.humanize import blocks, clock, counted, duration, moment, number, rate, trend
 from relay.model import Course, Entry, Level, Reason, Report
-from relay.wording import (
-    blocks,
-    clock,
-    counted,
-    cut_lines,
-    duration,
-    moment,
-    number,
-    one_line,
-    rate,
-    trend,
-)
+from relay.text import cut_lines, one_line
 
 Rows = tuple[tuple[str, str], ...]
 """Labels and values, in the order in which they are shown."""

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 
-from relay.wording import clock, counted, number, one_line
+from relay.humanize import clock, counted, number
+from relay.text import one_line
 
 
 def budget_was_spent(per_hour: int, per_day: int, since: datetime, now: datetime, zone: tzinfo) -> str:

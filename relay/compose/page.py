@@ -16,8 +16,9 @@ from typing import Protocol
 
 from relay.compose.entries import shown_in_full, with_echoes
 from relay.compose.item import Item, Room, item
+from relay.humanize import clock, counted, number, zone_name
 from relay.model import Books, Digest, Entry, LetterKind, Level, Reason
-from relay.wording import clock, counted, number, one_line, zone_name
+from relay.text import one_line
 
 _LINE_BYTES = 400
 """About what one line takes, encoded, in both alternatives together."""

@@ -24,13 +24,14 @@ from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader, Str
 from jinja2.exceptions import TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from relay import wording
+from relay import humanize
 from relay.compose.highlight import highlight
 from relay.compose.message import Heading, compose, html_part, text_part
 from relay.compose.page import Detail, Limits, details, page, sentences
 from relay.errors import TemplateError
 from relay.model import Digest, LetterKind, Rendered
-from relay.paths import templates_dir
+from relay.resources import templates_dir
+from relay.text import cut, cut_inside, one_line, padded, plain
 
 __all__ = ["Renderer", "html_part", "text_part"]
 
@@ -107,7 +108,7 @@ class Renderer:
 
         def context(notes: Sequence[str], detail: Detail) -> Names:
             told = sentences((*notes, *lines), detail.notes)
-            return {"title": wording.one_line(title, 120), "lines": told, "created_at": created_at}
+            return {"title": one_line(title, 120), "lines": told, "created_at": created_at}
 
         heading = Heading(
             id=id,
@@ -160,7 +161,7 @@ def _confessions(faults: Iterable[str]) -> list[str]:
 
 
 def _mail(triple: Triple, heading: Heading, context: Names) -> Rendered:
-    subject = wording.cut_inside(wording.one_line(_fill(triple, _SUBJECT, context), 1000), _LONGEST_SUBJECT)
+    subject = cut_inside(one_line(_fill(triple, _SUBJECT, context), 1000), _LONGEST_SUBJECT)
     context |= {"subject": subject}
     text = _fill(triple, _TEXT, context).strip("\n") + "\n"
     html = _inlined(_fill(triple, _HTML, context))
@@ -170,7 +171,7 @@ def _mail(triple: Triple, heading: Heading, context: Names) -> Rendered:
 
 def _fill(triple: Triple, part: str, context: Names) -> str:
     try:
-        return wording.plain(triple[part].render(context))
+        return plain(triple[part].render(context))
     except Exception as error:
         raise _FailedError([part], _told(triple[part], error)) from error
 
@@ -179,7 +180,7 @@ def _told(template: Template, error: Exception) -> str:
     """Name the template, its line where Jinja put one into the traceback, and what went wrong there."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == template.filename]
     line = f", line {frames[-1].lineno}" if frames else ""
-    return f"{template.name}{line}: {wording.one_line(str(error)) or type(error).__name__}"
+    return f"{template.name}{line}: {one_line(str(error)) or type(error).__name__}"
 
 
 def _inlined(html: str) -> str:
@@ -226,14 +227,14 @@ def _environment(loader: BaseLoader, zone: tzinfo) -> ImmutableSandboxedEnvironm
         auto_reload=False,
     )
     environment.filters |= {
-        "counted": wording.counted,
-        "cut": wording.cut,
-        "duration": wording.duration,
+        "counted": humanize.counted,
+        "cut": cut,
+        "duration": humanize.duration,
         "highlight": highlight,
-        "listed": wording.listed,
-        "moment": partial(wording.moment, zone=zone),
-        "number": wording.number,
-        "one_line": wording.one_line,
-        "padded": wording.padded,
+        "listed": humanize.listed,
+        "moment": partial(humanize.moment, zone=zone),
+        "number": humanize.number,
+        "one_line": one_line,
+        "padded": padded,
     }
     return environment

@@ -124,7 +124,7 @@ def network(value: str) -> str:
 
 def pattern(value: str) -> str:
     """Check a regular expression that can be searched for in linear time."""
-    from relay.linear import MAX_PATTERN, compiled  # noqa: PLC0415 - few configurations have one: its library is not loaded for all
+    from relay.safe_regex import MAX_PATTERN, compiled  # noqa: PLC0415 - few configurations have one: its library is not loaded for all
 
     if len(value) > MAX_PATTERN:
         raise ValueError(f"a pattern has at most {MAX_PATTERN} characters: this one has {len(value)}")

@@ -19,7 +19,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
-from relay.kept import kept
+from relay.memo import kept
 from relay.model import Fingerprint, Form, Report
 from relay.parameterize.template import Template, parameterise
 from relay.traces import Error, Frame, Stack, Trace, counted_in, find, python

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
+from relay.humanize import moment
 from relay.model import Answer, Delayed, Trouble, UpstreamState
-from relay.wording import moment
 
 ADVICE = {
     Trouble.UNREACHABLE: "check [upstream] host and port, the network and the firewall; a slow server needs a longer "

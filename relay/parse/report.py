@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Protocol
 
 from relay import traces
-from relay.kept import kept
+from relay.memo import kept
 from relay.model import MAX_COUNT, Form, Kept, Level, Record, Report, Situation
 from relay.parameterize.arguments import without_arguments
 from relay.parse import json_part, mime

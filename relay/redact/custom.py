@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from relay.linear import compiled
 from relay.redact.secret import Secret
+from relay.safe_regex import compiled
 
 MAX_MATCHES = 1_000
 """In one text; behind the last, the rest of the text is masked: a search that finds more could take too long."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from relay.linear import compiled
 from relay.redact.secret import Secret
+from relay.safe_regex import compiled
 
 _BY_PREFIX = (
     (

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
-from relay.kept import kept
-from relay.linear import compiled
+from relay.memo import kept
 from relay.redact.cards import MARK as CARD_MARK
 from relay.redact.cards import cards
 from relay.redact.forms import MARKS as FORM_MARKS
@@ -32,6 +31,7 @@ from relay.redact.rows import MARKS as ROW_MARKS
 from relay.redact.rows import in_rows
 from relay.redact.secret import MASK, Secret
 from relay.redact.sql import SQL_MARKS, in_sql
+from relay.safe_regex import compiled
 
 MAX_KEPT_STACK = 16_384
 """Bytes of a stack whose secrets are kept in memory."""

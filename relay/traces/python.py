@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from relay.kept import kept
+from relay.memo import kept
 from relay.traces.frames import LEFT_OUT, Error, Frame, Stack, Trace, placed
 from relay.traces.paths import python_place
 

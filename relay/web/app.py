@@ -14,7 +14,7 @@ from relay.config import Settings
 from relay.errors import LedgerError
 from relay.ledger import Ledger
 from relay.model import Course
-from relay.paths import templates_dir
+from relay.resources import templates_dir
 from relay.web.health import Check, Vitals, alive, ready, without_ledger
 from relay.web.metrics import TYPE, Metrics
 

@@ -40,7 +40,7 @@ def install(wheel: Path, folder: Path) -> Path:
 
 
 def templates_of(python: Path, cwd: Path) -> Path:
-    return Path(run(python, "-I", "-c", "from relay.paths import templates_dir; print(templates_dir())", cwd=cwd))
+    return Path(run(python, "-I", "-c", "from relay.resources import templates_dir; print(templates_dir())", cwd=cwd))
 
 
 def files(folder: Path) -> set[str]:
@@ -119,9 +119,11 @@ def test_missing_templates_are_told_with_the_places_looked_at(installed, tmp_pat
     """A broken installation must say so, instead of failing at the first digest."""
     broken = tmp_path / "relay"
     broken.mkdir()
-    for name in ("__init__.py", "paths.py"):
+    for name in ("__init__.py", "resources.py"):
         (broken / name).write_bytes((ROOT / "relay" / name).read_bytes())
-    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from relay.paths import templates_dir; templates_dir()"
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from relay.resources import templates_dir; templates_dir()"
+    )
 
     done = subprocess.run([installed, "-I", "-c", code], capture_output=True, text=True, check=False, timeout=60)
 

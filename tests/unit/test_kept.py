@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import relay.grouping.fingerprint
 from relay import redact, traces
 from relay.grouping.fingerprint import fingerprint
-from relay.kept import OVERHEAD, Kept, kept
+from relay.memo import OVERHEAD, Kept, kept
 from relay.model import Fingerprint, Report
 from relay.parameterize import template
 from relay.parse import layouts, mime, report, situations

@@ -10,7 +10,7 @@ import pytest
 from relay.compose.example import specimen
 from relay.compose.render import Renderer, html_part, text_part
 from relay.model import LetterKind, Level, Reason
-from relay.paths import templates_dir
+from relay.resources import templates_dir
 from tests.unit.digests import NOW, Limits, digest, entry
 
 RENDERER = Renderer(None, Limits(), ZoneInfo("Europe/Berlin"), "server-error@example.com")

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay import wording
+from relay import humanize
+from relay.text import columns, cut_inside, cut_lines, one_line, padded, plain
 from tests.unit.digests import NOW
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -29,7 +30,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
     ],
 )
 def test_duration_has_its_two_largest_units(span, words):
-    assert words == wording.duration(span)
+    assert words == humanize.duration(span)
 
 
 @pytest.mark.parametrize(
@@ -47,12 +48,12 @@ def test_duration_has_its_two_largest_units(span, words):
     ],
 )
 def test_rate_is_told_in_the_unit_that_reads_best(per_minute, words):
-    assert words == wording.rate(per_minute)
+    assert words == humanize.rate(per_minute)
 
 
 @pytest.mark.parametrize(("now", "before", "arrow"), [(300, 12, "↑"), (300, 0, "↑"), (12, 300, "↓"), (11, 10, "→")])
 def test_trend_is_level_within_a_quarter(now, before, arrow):
-    assert arrow == wording.trend(now, before)
+    assert arrow == humanize.trend(now, before)
 
 
 @pytest.mark.parametrize(
@@ -64,31 +65,31 @@ def test_trend_is_level_within_a_quarter(now, before, arrow):
     ],
 )
 def test_moment_is_shown_in_the_zone_with_its_name(zone, words):
-    assert words == wording.moment(NOW, ZoneInfo(zone))
+    assert words == humanize.moment(NOW, ZoneInfo(zone))
 
 
 def test_moment_follows_daylight_saving():
-    assert wording.moment(datetime(2026, 7, 1, 12, tzinfo=UTC), BERLIN) == "2026-07-01 14:00:00 CEST"
+    assert humanize.moment(datetime(2026, 7, 1, 12, tzinfo=UTC), BERLIN) == "2026-07-01 14:00:00 CEST"
 
 
 def test_clock_shows_the_date_only_of_another_day():
     before_midnight = datetime(2026, 3, 2, 22, 59, tzinfo=UTC)
 
-    assert wording.clock(before_midnight, BERLIN, NOW) == "2026-03-02 23:59"
-    assert wording.clock(before_midnight + timedelta(minutes=1), BERLIN, NOW) == "00:00"
+    assert humanize.clock(before_midnight, BERLIN, NOW) == "2026-03-02 23:59"
+    assert humanize.clock(before_midnight + timedelta(minutes=1), BERLIN, NOW) == "00:00"
 
 
 def test_blocks_show_none_at_all_lower_than_a_few():
-    assert wording.blocks((0, 1, 350, 700)) == "▁▂▅█"
+    assert humanize.blocks((0, 1, 350, 700)) == "▁▂▅█"
 
 
 def test_blocks_of_nothing_lie_flat():
-    assert (wording.blocks((0, 0, 0)), wording.blocks(())) == ("▁▁▁", "")
+    assert (humanize.blocks((0, 0, 0)), humanize.blocks(())) == ("▁▁▁", "")
 
 
 @given(st.lists(st.integers(0, 10**9), max_size=60))
 def test_blocks_keep_the_order_of_the_counts(counts):
-    heights = [wording.BLOCKS.index(block) for block in wording.blocks(counts)]
+    heights = [humanize.BLOCKS.index(block) for block in humanize.blocks(counts)]
 
     assert all(
         (a <= b)
@@ -102,12 +103,12 @@ def test_blocks_keep_the_order_of_the_counts(counts):
 def test_plain_makes_dangerous_characters_visible():
     hostile = "a\x1b[2Jb\u202egnp.exe\u2066\ud800\x00\r\nc\u2028d\x85e\tf"
 
-    assert wording.plain(hostile) == "a\\x1b[2Jb\\u202egnp.exe\\u2066\\ud800\\x00\nc\nd\ne\tf"
+    assert plain(hostile) == "a\\x1b[2Jb\\u202egnp.exe\\u2066\\ud800\\x00\nc\nd\ne\tf"
 
 
 @given(st.text(st.characters()))
 def test_one_line_is_one_line_that_can_be_encoded(text):
-    line = wording.one_line(text, 50)
+    line = one_line(text, 50)
 
     assert len(line) <= 50
     assert len(line.splitlines()) <= 1
@@ -116,7 +117,7 @@ def test_one_line_is_one_line_that_can_be_encoded(text):
 
 
 def test_cut_inside_keeps_both_ends():
-    cut = wording.cut_inside("a" * 100 + "b" * 100, 60)
+    cut = cut_inside("a" * 100 + "b" * 100, 60)
 
     assert len(cut) == 60
     assert cut.startswith("aaa")
@@ -127,27 +128,27 @@ def test_cut_inside_keeps_both_ends():
 def test_cut_lines_keeps_head_and_end_and_counts_what_is_gone():
     text = "\n".join(f"line {n}" for n in range(1, 101))
 
-    cut = wording.cut_lines(text, 6, head=2, width=80).split("\n")
+    cut = cut_lines(text, 6, head=2, width=80).split("\n")
 
     assert cut == ["line 1", "line 2", "… 95 lines left out …", "line 98", "line 99", "line 100"]
 
 
 def test_cut_lines_leaves_a_text_that_fits_alone():
-    assert wording.cut_lines("\na\n  b\n", 2, head=1, width=80) == "a\n  b"
+    assert cut_lines("\na\n  b\n", 2, head=1, width=80) == "a\n  b"
 
 
 def test_padded_counts_columns_not_characters():
-    assert wording.padded("日本", 6) == "日本  "
-    assert wording.columns(wording.padded("日本語のエラー", 8)) == 8
+    assert padded("日本", 6) == "日本  "
+    assert columns(padded("日本語のエラー", 8)) == 8
 
 
 @given(st.text(max_size=40), st.integers(1, 30))
 def test_padded_is_as_wide_as_asked(text, width):
-    assert wording.columns(wording.padded(text, width)) == width
+    assert columns(padded(text, width)) == width
 
 
 @pytest.mark.parametrize(
     ("parts", "words"), [([], ""), (["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")]
 )
 def test_listed_joins_with_and(parts, words):
-    assert words == wording.listed(parts)
+    assert words == humanize.listed(parts)

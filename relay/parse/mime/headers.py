@@ -11,7 +11,7 @@ from binascii import Error, a2b_base64
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from relay.kept import kept
+from relay.memo import kept
 from relay.parse.mime import charsets
 from relay.parse.mime.sanitize import one_line
 

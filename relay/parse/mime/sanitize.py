@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from relay.kept import kept
+from relay.memo import kept
 
 _UNCOMMON = re.compile("[^\t\n -~\xa0-\u1fff\u2030-\u2065\u2070-\ud7ff\uf900-\ufefe]")
 """Most texts have none of these, and are done with one look."""
