@@ -1,13 +1,13 @@
 """The command line: `relay COMMAND`. Exit codes: 0 fine, 1 the answer is no, 2 wrong usage or configuration.
 
-    running    serve, receive, work
-    asking     health, check
-    looking    status, groups, show, plan, render
-    explaining explain, fingerprint, regroup
-    acting     mute, unmute, outbox, send-test
-    replaying  replay
-    keeping    backup, restore, repair
-    passwords  hash-password
+    serve          serve, receive, work
+    health         health, check
+    status         status, groups, show, plan, render
+    explain        explain, fingerprint, regroup
+    outbox         outbox, mute, unmute, send-test
+    replay         replay
+    backup         backup, restore, repair
+    hash_password  hash-password
 
 A command's module is imported when it is called: the whole stack takes over a second.
 """
@@ -23,28 +23,28 @@ from relay import __version__
 from relay.errors import ConfigError, RelayError
 
 _COMMANDS = {
-    "serve": "running",
-    "receive": "running",
-    "work": "running",
-    "health": "asking",
-    "check": "asking",
-    "status": "looking",
-    "groups": "looking",
-    "show": "looking",
-    "plan": "looking",
-    "render": "looking",
-    "explain": "explaining",
-    "fingerprint": "explaining",
-    "regroup": "explaining",
-    "mute": "acting",
-    "unmute": "acting",
-    "outbox": "acting",
-    "send-test": "acting",
-    "replay": "replaying",
-    "backup": "keeping",
-    "restore": "keeping",
-    "repair": "keeping",
-    "hash-password": "passwords",
+    "serve": "serve",
+    "receive": "serve",
+    "work": "serve",
+    "health": "health",
+    "check": "health",
+    "status": "status",
+    "groups": "status",
+    "show": "status",
+    "plan": "status",
+    "render": "status",
+    "explain": "explain",
+    "fingerprint": "explain",
+    "regroup": "explain",
+    "mute": "outbox",
+    "unmute": "outbox",
+    "outbox": "outbox",
+    "send-test": "outbox",
+    "replay": "replay",
+    "backup": "backup",
+    "restore": "backup",
+    "repair": "backup",
+    "hash-password": "hash_password",
 }
 
 

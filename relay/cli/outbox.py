@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.looking import shown, table
 from relay.cli.options import config_option, json_option, open_ledger, print_json, settings_of
+from relay.cli.status import shown, table
 from relay.clock import utc_now
 from relay.ledger import Ledger
 from relay.model import LetterState
