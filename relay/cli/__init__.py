@@ -1,10 +1,15 @@
 """The command line: `relay COMMAND`. Exit codes: 0 fine, 1 the answer is no, 2 wrong usage or configuration.
 
     serve          serve, receive, work
-    health         health, check
-    status         status, groups, show, plan, render
+    health         health
+    check          check
+    status         status
+    groups         groups, show, mute, unmute
+    plan           plan
+    render         render
     explain        explain, fingerprint, regroup
-    outbox         outbox, mute, unmute, send-test
+    outbox         outbox list, outbox retry, outbox drop
+    send_test      send-test
     replay         replay
     backup         backup, restore, repair
     hash_password  hash-password
@@ -27,19 +32,19 @@ _COMMANDS = {
     "receive": "serve",
     "work": "serve",
     "health": "health",
-    "check": "health",
+    "check": "check",
     "status": "status",
-    "groups": "status",
-    "show": "status",
-    "plan": "status",
-    "render": "status",
+    "groups": "groups",
+    "show": "groups",
+    "plan": "plan",
+    "render": "render",
     "explain": "explain",
     "fingerprint": "explain",
     "regroup": "explain",
-    "mute": "outbox",
-    "unmute": "outbox",
+    "mute": "groups",
+    "unmute": "groups",
     "outbox": "outbox",
-    "send-test": "outbox",
+    "send-test": "send_test",
     "replay": "replay",
     "backup": "backup",
     "restore": "backup",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from relay.cli.options import config_option, json_option, open_ledger, print_json, settings_of
-from relay.cli.status import table
+from relay.cli.options import config_option, json_option, open_ledger, settings_of
+from relay.cli.output import print_json, table
 from relay.text import plain
 
 _ALL = 1_000_000

@@ -1,11 +1,8 @@
-"""What several commands take: `--config`, `--json`; and how they print."""
+"""What several commands take: `--config`, `--json`, and the ledger that the configuration names."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -50,20 +47,3 @@ def open_ledger(settings: Settings) -> Ledger:
     ledger = Ledger.open(settings.storage.ledger_url)
     click.get_current_context().call_on_close(ledger.close)
     return ledger
-
-
-def print_json(value: Any) -> None:
-    """Print nouns of `model` (or lists and dicts of them) as JSON, moments in ISO 8601."""
-    click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return str(value)

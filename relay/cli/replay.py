@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 from rich.progress import Progress
 
-from relay.cli.options import config_option, json_option, print_json, settings_of
-from relay.cli.status import shown, table
+from relay.cli.options import config_option, json_option, settings_of
+from relay.cli.output import print_json, shown, table
 
 
 @click.command()

@@ -1,0 +1,41 @@
+"""`plan`: what would be reported when, and why, if no mail came any more. Nothing is changed or sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from relay.cli.options import config_option, json_option, open_ledger, settings_of
+from relay.cli.output import name_of, print_json, shown, table
+from relay.clock import utc_now
+
+if TYPE_CHECKING:
+    from relay.schedule.route import Forecast
+
+
+@click.command()
+@config_option
+@json_option
+def plan(config: Path | None, *, as_json: bool) -> None:
+    """Say what would be told when, and why, if nothing more came in."""
+    from relay.ledger import GroupOrder
+    from relay.schedule.route import plan as forecasts
+
+    settings = settings_of(config)
+    ledger = open_ledger(settings)
+    now, states, zone = utc_now(), ledger.route_states(), settings.time.tz
+    found: list[Forecast] = []
+    for route in settings.routes:
+        groups = ledger.groups(limit=1000, order=GroupOrder.PENDING, route=route.name)
+        last = states[route.name].last_digest_at if route.name in states else None
+        found += forecasts(groups, last_digest_at=last, timing=route.timing, now=now)
+    found = [forecast for forecast in found if forecast.at]
+    if as_json:
+        print_json(found)
+    elif not found:
+        click.echo("Nothing is due: no error is waiting to be told.")
+    else:
+        rows = [(shown(f.at, zone), f.group.route, f.words, name_of(f.group)) for f in found]
+        table("when", "route", "why", "error", rows=rows)

@@ -1,0 +1,36 @@
+"""`render`: the digests that would be sent now, to look at. Nothing is changed or sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from relay.cli.options import config_option, open_ledger, settings_of
+from relay.clock import utc_now
+
+
+@click.command()
+@config_option
+@click.option("--html", is_flag=True, help="The HTML part instead of the text.")
+@click.option("--raw", is_flag=True, help="The whole mail as it would go out.")
+def render(config: Path | None, *, html: bool, raw: bool) -> None:
+    """Render the digests that the pending errors would make now (or a made-up one); nothing is sent or changed."""
+    from relay.compose.example import specimen
+    from relay.compose.render import html_part, text_part
+    from relay.digest.preview import preview
+    from relay.service.assembly import make_renderer
+
+    settings = settings_of(config)
+    renderer, now = make_renderer(settings), utc_now()
+    found = preview(open_ledger(settings), renderer, settings, now)
+    if not found:
+        click.echo("Nothing is pending; this is a made-up digest.\n", err=True)
+        found = [renderer.digest(specimen(now, settings.routes[-1].recipients))]
+    for fault in (fault for mail in found for fault in mail.faults):
+        click.echo(f"warning: {fault}", err=True)
+    for mail in found:
+        if raw:
+            click.echo(mail.raw.decode("utf-8", "replace"))
+        else:
+            click.echo(html_part(mail.raw) if html else f"Subject: {mail.subject}\n\n{text_part(mail.raw)}")
