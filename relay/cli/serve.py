@@ -13,7 +13,7 @@ from relay.cli.options import config_option, loaded
 @config_option
 def serve(config: Path | None) -> None:
     """Run the relay: hold the sockets, keep a receiver and a worker running."""
-    from relay.service.process import Process
+    from relay.service.child_process import Process
 
     with Process("receiver") as receiver:  # it loads its program while the configuration is read
         from relay.service.serve import run_serve

@@ -23,21 +23,24 @@ import uvloop
 from relay.data_dir import DataDir
 from relay.errors import ConfigError, RelayError
 from relay.receive import Access, Limits, Receiver
-from relay.service import roles
+from relay.service import child_protocol
 from relay.spool import SpoolWriter
 
 log = logging.getLogger(__name__)
 
 
-def run(order: Mapping[str, Any], bound: Sequence[socket.socket], lifeline: roles.Lifeline | None) -> None:
+def run(order: Mapping[str, Any], bound: Sequence[socket.socket], lifeline: child_protocol.Lifeline | None) -> None:
     """Be the receiver until a signal (or until the supervisor is gone). Raises RelayError."""
     data_dir = DataDir(Path(order["data_dir"]))
-    with roles.hold(data_dir.root, "receiver"):
+    with child_protocol.hold(data_dir.root, "receiver"):
         uvloop.run(_receive(order, data_dir, bound, lifeline))
 
 
 async def _receive(
-    order: Mapping[str, Any], data_dir: DataDir, bound: Sequence[socket.socket], lifeline: roles.Lifeline | None
+    order: Mapping[str, Any],
+    data_dir: DataDir,
+    bound: Sequence[socket.socket],
+    lifeline: child_protocol.Lifeline | None,
 ) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -46,7 +49,7 @@ async def _receive(
     with contextlib.ExitStack() as stack:
         if lifeline:
             lifeline.act = lambda: loop.call_soon_threadsafe(stop.set)
-            stack.callback(roles.beat(_answers(loop)))
+            stack.callback(child_protocol.beat(_answers(loop)))
         plain = len(bound) - order["tls_sockets"]
         receiver = Receiver(writer, Limits(**order["limits"]), Access(**order["access"]))
         await receiver.start(bound[:plain], bound[plain:])
@@ -64,9 +67,9 @@ def _changer(receiver: Receiver, loop: asyncio.AbstractEventLoop) -> Callable[[d
             receiver.change(Limits(**order["limits"]), Access(**order["access"]))
         except ConfigError as error:
             log.warning("the receiver goes on as before: %s", error)
-            os.write(1, roles.REFUSED)
+            os.write(1, child_protocol.REFUSED)
         else:
-            os.write(1, roles.TAKEN)
+            os.write(1, child_protocol.TAKEN)
 
     def take(order: dict[str, Any]) -> None:
         loop.call_soon_threadsafe(change, order)
@@ -89,7 +92,7 @@ def _answers(loop: asyncio.AbstractEventLoop) -> Callable[[], bool]:
     return well
 
 
-def be_child(order: Mapping[str, Any], bound: Sequence[socket.socket], lifeline: roles.Lifeline) -> int:
+def be_child(order: Mapping[str, Any], bound: Sequence[socket.socket], lifeline: child_protocol.Lifeline) -> int:
     """Be the supervisor's child; return the exit code."""
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s [%(levelname)s] receiver: %(message)s"
@@ -98,5 +101,5 @@ def be_child(order: Mapping[str, Any], bound: Sequence[socket.socket], lifeline:
         run(order, bound, lifeline)
     except RelayError as error:
         log.critical("the receiver cannot work: %s", error)
-        return roles.USAGE if isinstance(error, roles.UNUSABLE) else 1
+        return child_protocol.USAGE if isinstance(error, child_protocol.UNUSABLE) else 1
     return 0

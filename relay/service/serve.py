@@ -10,9 +10,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relay.service import roles, sockets
-from relay.service.orders import receiver_order
-from relay.service.process import Process
+from relay.service import child_protocol, sockets
+from relay.service.child_config import receiver_order
+from relay.service.child_process import Process
 
 if TYPE_CHECKING:
     from relay.config import Loaded, Settings
@@ -28,13 +28,13 @@ def run_serve(loaded: Loaded, config: Path | None, receiver: Process) -> None:
     begun already. Raises CannotListen, InUse, Unstartable.
     """
     settings = loaded.settings
-    with roles.hold(settings.storage.data_dir, "supervisor"):
+    with child_protocol.hold(settings.storage.data_dir, "supervisor"):
         handed = sockets.inherited(os.environ)
         smtp = handed.get("smtp") or [sockets.bind(settings.smtp.listen, patience=PATIENCE)]
         smtps = sockets.implicit_tls(handed, settings.smtp, patience=PATIENCE)
         http = handed.get("http") or [sockets.bind(settings.http.listen, patience=PATIENCE)]
         receiver.tell(receiver_order(settings, tls_sockets=len(smtps)), [*smtp, *smtps])
-        from relay.service.supervision import Listeners, watch_over  # noqa: PLC0415 -- half a second; mail is taken
+        from relay.service.children import Listeners, watch_over  # noqa: PLC0415 -- half a second; mail is taken
 
         watch_over(loaded, config, Listeners(smtp=smtp, smtps=smtps, http=http), receiver)
 
@@ -46,5 +46,5 @@ def run_receiver(settings: Settings) -> None:
     handed = sockets.inherited(os.environ)
     bound = handed.get("smtp") or [sockets.bind(settings.smtp.listen)]
     tls = sockets.implicit_tls(handed, settings.smtp)
-    roles.decline_hangup(receiver.log.warning)
+    child_protocol.decline_hangup(receiver.log.warning)
     receiver.run(receiver_order(settings, tls_sockets=len(tls)), [*bound, *tls], None)

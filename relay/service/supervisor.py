@@ -21,8 +21,8 @@ from typing import Any
 import structlog
 
 from relay.errors import ConfigError
-from relay.service.process import Process
-from relay.service.roles import REFUSED, TAKEN, USAGE
+from relay.service.child_process import Process
+from relay.service.child_protocol import REFUSED, TAKEN, USAGE
 
 log = structlog.get_logger()
 

@@ -25,9 +25,9 @@ from relay.config import Settings
 from relay.data_dir import DataDir
 from relay.errors import InUse, LedgerError, RelayError, SpoolError
 from relay.ledger import Ledger
-from relay.service import logs, roles, sockets
+from relay.service import child_protocol, logs, sockets
 from relay.service.assembly import make_renderer, worker_name
-from relay.service.steps import Worker
+from relay.service.worker_loops import Worker
 from relay.web import Server, create_app, create_waiting_app
 
 log = structlog.get_logger()
@@ -79,7 +79,7 @@ class Duty:
     def _work(self) -> int:
         settings = self._settings
         with contextlib.ExitStack() as stack:
-            stack.enter_context(roles.hold(settings.storage.data_dir, "worker"))
+            stack.enter_context(child_protocol.hold(settings.storage.data_dir, "worker"))
             ledger = Ledger.open(settings.storage.ledger_url, verify=True)
             stack.callback(ledger.close)
             name = worker_name(DataDir(settings.storage.data_dir))
@@ -106,7 +106,7 @@ class Duty:
         self._stop.wait(seconds)
 
 
-def run(settings: Settings, bound: Sequence[socket.socket], lifeline: roles.Lifeline | None) -> int:
+def run(settings: Settings, bound: Sequence[socket.socket], lifeline: child_protocol.Lifeline | None) -> int:
     """Be the worker until a signal (or until the supervisor is gone); return the exit code. Raises RelayError."""
     make_renderer(settings)  # what does not compile is said before anything is touched
     with contextlib.ExitStack() as stack:
@@ -116,7 +116,7 @@ def run(settings: Settings, bound: Sequence[socket.socket], lifeline: roles.Life
             signal.signal(number, lambda *_: threading.Thread(target=duty.stop).start())
         if lifeline:
             lifeline.act = duty.stop
-            stack.callback(roles.beat(duty.well))
+            stack.callback(child_protocol.beat(duty.well))
         duty.pages.start()
         return duty.run()
 
@@ -125,11 +125,11 @@ def run_alone(settings: Settings) -> None:
     """`relay work`: bind the pages' socket, or take an inherited one, and work. Exits with the worker's code."""
     logs.configure(settings.log.format, settings.log.level)
     bound = sockets.inherited(os.environ).get("http") or [sockets.bind(settings.http.listen)]
-    roles.decline_hangup(log.warning)
+    child_protocol.decline_hangup(log.warning)
     sys.exit(run(settings, bound, None))
 
 
-def be_child(order: Mapping[str, Any], bound: Sequence[socket.socket], lifeline: roles.Lifeline) -> int:
+def be_child(order: Mapping[str, Any], bound: Sequence[socket.socket], lifeline: child_protocol.Lifeline) -> int:
     """Be the supervisor's child, with limited memory; return the exit code."""
     settings = Settings.model_validate(order["tables"])
     logs.configure(settings.log.format, settings.log.level)
@@ -139,4 +139,4 @@ def be_child(order: Mapping[str, Any], bound: Sequence[socket.socket], lifeline:
         return run(settings, bound, lifeline)
     except RelayError as error:
         log.critical("the worker cannot start", why=str(error))
-        return roles.USAGE if isinstance(error, roles.UNUSABLE) else 1
+        return child_protocol.USAGE if isinstance(error, child_protocol.UNUSABLE) else 1

@@ -14,7 +14,7 @@ import pytest
 
 from relay.config import load
 from relay.service import sockets
-from relay.service.orders import worker_order
+from relay.service.child_config import worker_order
 from relay.service.supervisor import Child
 from tests.e2e.processes import Relay, wait_for
 from tests.e2e.test_service import send

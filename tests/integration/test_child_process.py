@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 
 from relay.receive import LOOPBACK
-from relay.service.process import Process
+from relay.service.child_process import Process
 
 KILLED = """
 import os, signal, socket
-from relay.service.process import Process
+from relay.service.child_process import Process
 
 bound = socket.create_server(("127.0.0.1", 0))
 print(bound.getsockname()[1], flush=True)

@@ -16,7 +16,7 @@ import structlog
 from relay.config import Loaded, Settings, load
 from relay.errors import ConfigError
 from relay.service import logs
-from relay.service.orders import receiver_order, worker_order
+from relay.service.child_config import receiver_order, worker_order
 
 log = structlog.get_logger()
 

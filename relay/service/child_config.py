@@ -9,7 +9,7 @@ import socket
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from relay.service import networks
+from relay.service import local_networks
 
 if TYPE_CHECKING:
     from relay.config import Settings
@@ -34,8 +34,8 @@ def receiver_order(settings: Settings, *, tls_sockets: int = 0) -> dict[str, obj
             "max_memory": smtp.max_memory,
         },
         "access": {
-            "clients": networks.resolve(smtp.clients),
-            "proxies": networks.resolve(smtp.proxies),
+            "clients": local_networks.resolve(smtp.clients),
+            "proxies": local_networks.resolve(smtp.proxies),
             "username": smtp.username,
             "password": smtp.password.get_secret_value() if smtp.password else None,
             "auth_in_clear": smtp.auth_in_clear,

@@ -12,9 +12,9 @@ import structlog
 
 from relay.config import Listen, Loaded, Settings
 from relay.service import logs
-from relay.service.orders import receiver_order, worker_order
-from relay.service.process import Process
-from relay.service.reread import Reread
+from relay.service.child_config import receiver_order, worker_order
+from relay.service.child_process import Process
+from relay.service.reload import Reread
 from relay.service.supervisor import Child, supervise
 
 log = structlog.get_logger()

@@ -1,4 +1,4 @@
-"""How the supervisor starts a role: `python -m relay.service.child receiver`.
+"""How the supervisor starts a role: `python -m relay.service.child_main receiver`.
 
 It loads the role's program, which takes a while, before it has its order, and ends at once where
 the supervisor goes meanwhile.
@@ -11,13 +11,13 @@ import importlib
 import signal
 import sys
 
-from relay.service import roles
+from relay.service import child_protocol
 
 
 def main(role: str) -> int:
     """Be that role; return the exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; until the role heeds it the supervisor does
-    lifeline = roles.Lifeline()
+    lifeline = child_protocol.Lifeline()
     gc.disable()  # a program that is being loaded has no garbage; looking for it takes a tenth of the time
     module = importlib.import_module(f"relay.service.{role}")
     gc.freeze()  # nor will it ever become any

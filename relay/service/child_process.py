@@ -30,7 +30,7 @@ class Process:
         self._line, theirs = socket.socketpair()
         self._line.settimeout(PATIENCE)
         with theirs:
-            command = (sys.executable, "-m", "relay.service.child", role)
+            command = (sys.executable, "-m", "relay.service.child_main", role)
             self._process: subprocess.Popen[bytes] = subprocess.Popen(
                 command, stdin=theirs.fileno(), stdout=subprocess.PIPE, env={**_FRUGAL, **os.environ}
             )
