@@ -50,7 +50,7 @@ def repair(ctx: click.Context, config: Path | None) -> None:
     from relay.errors import LedgerError
     from relay.ledger import Ledger, sqlite_file
     from relay.ledger import repair as repair_ledger
-    from relay.service.child_protocol import hold
+    from relay.service.lock import hold
 
     storage = settings_of(config).storage
     path = sqlite_file(storage.ledger_url)

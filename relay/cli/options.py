@@ -41,7 +41,7 @@ def settings_of(config: Path | None) -> Settings:
 def open_ledger(settings: Settings) -> Ledger:
     """Open the ledger that the configuration names, until the command ends. Raises LedgerError."""
     from relay.ledger import Ledger
-    from relay.service.child_protocol import make_private
+    from relay.service.lock import make_private
 
     make_private(settings.storage.data_dir)
     ledger = Ledger.open(settings.storage.ledger_url)

@@ -27,7 +27,7 @@ from pathlib import Path, PurePosixPath
 from relay.data_dir import FOLDERS, LEDGER, MAILBOX, QUARANTINE, SPOOL, working_prefix
 from relay.errors import LedgerError, RelayError
 from relay.ledger import Ledger, sqlite_url
-from relay.service.child_protocol import hold, make_private
+from relay.service.lock import hold, make_private
 from relay.spool import RESERVES, SpoolReader
 
 _NOT_KEPT = ("claim", *RESERVES, "new")

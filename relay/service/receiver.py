@@ -23,7 +23,7 @@ import uvloop
 from relay.data_dir import DataDir
 from relay.errors import ConfigError, RelayError
 from relay.receive import Access, Limits, Receiver
-from relay.service import child_protocol
+from relay.service import child_protocol, lock
 from relay.spool import SpoolWriter
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 def run(order: Mapping[str, Any], bound: Sequence[socket.socket], lifeline: child_protocol.Lifeline | None) -> None:
     """Be the receiver until a signal (or until the supervisor is gone). Raises RelayError."""
     data_dir = DataDir(Path(order["data_dir"]))
-    with child_protocol.hold(data_dir.root, "receiver"):
+    with lock.hold(data_dir.root, "receiver"):
         uvloop.run(_receive(order, data_dir, bound, lifeline))
 
 

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from relay.service import child_protocol, sockets
+from relay.service import child_protocol, lock, sockets
 from relay.service.child_config import receiver_order
 from relay.service.child_process import Process
 
@@ -28,7 +28,7 @@ def run_serve(loaded: Loaded, config: Path | None, receiver: Process) -> None:
     begun already. Raises CannotListen, InUse, Unstartable.
     """
     settings = loaded.settings
-    with child_protocol.hold(settings.storage.data_dir, "supervisor"):
+    with lock.hold(settings.storage.data_dir, "supervisor"):
         handed = sockets.inherited(os.environ)
         smtp = handed.get("smtp") or [sockets.bind(settings.smtp.listen, patience=PATIENCE)]
         smtps = sockets.implicit_tls(handed, settings.smtp, patience=PATIENCE)

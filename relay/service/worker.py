@@ -25,7 +25,7 @@ from relay.config import Settings
 from relay.data_dir import DataDir
 from relay.errors import InUse, LedgerError, RelayError, SpoolError
 from relay.ledger import Ledger
-from relay.service import child_protocol, logs, sockets
+from relay.service import child_protocol, lock, logs, sockets
 from relay.service.assembly import make_renderer, worker_name
 from relay.service.worker_loops import Worker
 from relay.web import Server, create_app, create_waiting_app
@@ -79,7 +79,7 @@ class Duty:
     def _work(self) -> int:
         settings = self._settings
         with contextlib.ExitStack() as stack:
-            stack.enter_context(child_protocol.hold(settings.storage.data_dir, "worker"))
+            stack.enter_context(lock.hold(settings.storage.data_dir, "worker"))
             ledger = Ledger.open(settings.storage.ledger_url, verify=True)
             stack.callback(ledger.close)
             name = worker_name(DataDir(settings.storage.data_dir))

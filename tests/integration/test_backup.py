@@ -14,7 +14,7 @@ import pytest
 from relay.errors import InUse
 from relay.ledger import Ledger, sqlite_url
 from relay.service.backup import BackupError, back_up, restore
-from relay.service.child_protocol import hold
+from relay.service.lock import hold
 from tests.integration.test_sort import Desk, mail
 
 

@@ -14,7 +14,7 @@ import pytest
 from relay.config import Listen, make_settings
 from relay.errors import InUse, LedgerDamaged
 from relay.ledger import Ledger, sqlite_url
-from relay.service.child_protocol import NoState, hold, make_private
+from relay.service.lock import NoState, hold, make_private
 from relay.service.sockets import CannotListen, bind, inherited
 from relay.service.worker import Duty
 from tests.integration.test_sort import NOW, Desk, mail
