@@ -34,7 +34,7 @@ from relay.ingest.step import Sort
 from relay.ledger import Ledger
 from relay.model import Envelope
 from relay.receive.content import Content
-from relay.receive.room import Room
+from relay.receive.memory import Room
 from relay.service.assembly import make_renderer
 from relay.spool import Claims, SpoolReader, SpoolWriter
 from tests import poison, pumps

@@ -25,6 +25,6 @@ reason to refuse, and recipients decide nothing. Imports none of what the worker
 
 from relay.receive.counters import Counters
 from relay.receive.limits import LOOPBACK, Access, Limits
-from relay.receive.receiver import Receiver
+from relay.receive.server import Receiver
 
 __all__ = ["LOOPBACK", "Access", "Counters", "Limits", "Receiver"]

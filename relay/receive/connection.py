@@ -15,15 +15,15 @@ import math
 import traceback
 
 from relay.model import Envelope
-from relay.receive import proxy, replies
+from relay.receive import proxy_protocol, replies
 from relay.receive.auth import Credentials
+from relay.receive.buffer import LineTooLong, TooMuchNoise
 from relay.receive.content import Content
-from relay.receive.dialogue import LONGEST_LINE, Dialogue
-from relay.receive.link import Link
+from relay.receive.intake import Reception
+from relay.receive.memory import Room
 from relay.receive.networks import is_loopback, plain_address
-from relay.receive.reception import Reception
-from relay.receive.room import Room
-from relay.receive.stream import LineTooLong, TooMuchNoise
+from relay.receive.session import LONGEST_LINE, Dialogue
+from relay.receive.transport import Link
 
 _CLIENT_HELLO = b"\x16\x03"
 
@@ -188,9 +188,9 @@ class Connection(Link):
     def _read_header(self) -> bool:
         data = self._stream.take()
         try:
-            length = proxy.header_length(data)
-            client = None if length is None else proxy.client_of(data[:length])
-        except proxy.BadHeader:
+            length = proxy_protocol.header_length(data)
+            client = None if length is None else proxy_protocol.client_of(data[:length])
+        except proxy_protocol.BadHeader:
             self.hang_up(replies.NO_STRANGERS)
             return False
         self._stream.unread(data[length or 0 :])

@@ -10,7 +10,7 @@ Guarantee: memory is bounded whatever is sent, in pieces however cut: of one mai
 from __future__ import annotations
 
 from relay.model import CUT_MARKER, Kept
-from relay.receive.room import Room
+from relay.receive.memory import Room
 
 KEEP_WHOLE = 256 << 10
 """Of a larger mail the first three quarters of this and the last one are kept."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from relay.config.server import Smtp
 
 BACKLOG = 1024
-"""As many as may come in one burst, see `relay/receive/receiver.py`."""
+"""As many as may come in one burst, see `relay/receive/server.py`."""
 
 _FIRST_INHERITED = 3
 

@@ -7,12 +7,12 @@ import re
 
 from relay.model import Envelope
 from relay.receive import Limits
+from relay.receive.buffer import LineTooLong, Stream, TooMuchNoise
 from relay.receive.content import Content
-from relay.receive.dialogue import Dialogue
+from relay.receive.memory import Room
 from relay.receive.path import parse_path
-from relay.receive.proxy import BadHeader, client_of, header_length
-from relay.receive.room import Room
-from relay.receive.stream import LineTooLong, Stream, TooMuchNoise
+from relay.receive.proxy_protocol import BadHeader, client_of, header_length
+from relay.receive.session import Dialogue
 
 _REPLY = re.compile(rb"(?:[2-5]\d\d-[\x20-\x7e]*\r?\n)*[2-5]\d\d [\x20-\x7e]*(?:\r\n)?")
 

@@ -397,7 +397,7 @@ def test_handshakes_of_one_address_are_at_work_at_first(tmp_path, certificate, m
             wire.close()
         assert waited(lambda: reception.receiver.counters.connections == 0)
 
-        monkeypatch.setattr("relay.receive.roster.HANDSHAKE", 0.0)
+        monkeypatch.setattr("relay.receive.admission.HANDSHAKE", 0.0)
         begun = [ready_for_tls(reception) for _ in range(6)]
 
         assert all(talk.ended() for talk in begun[:4])

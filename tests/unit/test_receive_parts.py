@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.model import Kept
+from relay.receive.admission import HANDSHAKE, PATIENCE, Roster
+from relay.receive.buffer import LineTooLong, Stream, TooMuchNoise
 from relay.receive.content import Content
+from relay.receive.memory import Room
 from relay.receive.path import parse_path
-from relay.receive.room import Room
-from relay.receive.roster import HANDSHAKE, PATIENCE, Roster
-from relay.receive.stream import LineTooLong, Stream, TooMuchNoise
 
 # --- The end of DATA --------------------------------------------------------------------------------------------------
 

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from relay.errors import ConfigError
 from relay.receive import replies
+from relay.receive.admission import Client
 from relay.receive.connection import Connection
 from relay.receive.counters import Counters, publish
+from relay.receive.intake import Reception, Spool
 from relay.receive.limits import Access, Limits
-from relay.receive.reception import Reception, Spool
-from relay.receive.roster import Client
 
 _BACKLOG = 1024
 """As many as may come in one burst: of those beyond it the kernel drops some without a word (it answers their SYN with

@@ -15,9 +15,9 @@ from relay.receive import replies
 from relay.receive.auth import MECHANISMS, Credentials, Exchange, exchange
 from relay.receive.content import Content
 from relay.receive.limits import Limits
+from relay.receive.memory import Room
 from relay.receive.path import parse_path
 from relay.receive.replies import Refusal
-from relay.receive.room import Room
 from relay.receive.transaction import Transaction, check_parameters
 
 _LINE = 2048

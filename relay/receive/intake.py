@@ -15,14 +15,14 @@ from typing import Protocol
 from relay.errors import ConfigError, SpoolError
 from relay.model import Envelope, Kept
 from relay.receive import replies
+from relay.receive.admission import Client, Roster
 from relay.receive.auth import Login
 from relay.receive.certificate import Certificate
 from relay.receive.content import Content
 from relay.receive.counters import Counters
 from relay.receive.limits import Access, Limits
+from relay.receive.memory import Room
 from relay.receive.networks import Networks
-from relay.receive.room import Room
-from relay.receive.roster import Client, Roster
 
 _JUST_NOW = 0.003
 """Seconds: a client in the middle of its mail that was heard of since then is about to end it."""

@@ -12,8 +12,8 @@ from typing import cast
 
 from aiosmtpd.smtp import SMTP
 
-from relay.receive.reception import Reception
-from relay.receive.stream import Stream
+from relay.receive.buffer import Stream
+from relay.receive.intake import Reception
 
 _FAREWELL = 2.0
 """Seconds for a last reply to get out before the connection is cut."""
