@@ -16,7 +16,7 @@ from email import policy
 from email.parser import BytesHeaderParser
 from pathlib import Path
 
-from relay.deliver.words import os_words
+from relay.deliver.replies import os_words
 from relay.model import Answer, Attempt, Trouble, Verdict
 
 FOLDERS = ("tmp", "new", "cur")

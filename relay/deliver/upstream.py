@@ -19,9 +19,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from relay import config
-from relay.deliver.dialogue import Dialogue
-from relay.deliver.wire import Loop
-from relay.deliver.words import MAX_TEXT, Failed, Scrub
+from relay.deliver.client import Loop
+from relay.deliver.replies import MAX_TEXT, Failed, Scrub
+from relay.deliver.session import Dialogue
 from relay.errors import Interrupted
 from relay.model import Answer, Attempt, Trouble, Verdict
 

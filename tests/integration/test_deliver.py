@@ -12,7 +12,7 @@ import pytest
 import trustme
 
 from relay import config
-from relay.deliver import Upstream, words
+from relay.deliver import Upstream, replies
 from relay.errors import LeaseLost
 from relay.model import Attempt, Trouble, Verdict
 from tests import upstream as servers
@@ -571,12 +571,12 @@ def test_an_error_of_ours_that_looks_like_the_wires_is_raised_on(plain: servers.
 
 
 def test_words_are_one_short_printable_line() -> None:
-    scrub = words.Scrub("user", "")
+    scrub = replies.Scrub("user", "")
 
     shown = scrub("5.7.1 a\r\nforged line\x1b[31m\u202e" + "x" * 1000)
 
     assert shown.startswith("5.7.1 a forged line [31m xxx")
-    assert len(shown) == words.MAX_TEXT
+    assert len(shown) == replies.MAX_TEXT
     assert shown.isprintable()
 
 
@@ -593,13 +593,15 @@ def test_words_are_one_short_printable_line() -> None:
 )
 def test_pieces_of_the_password_are_not_shown_either(form: str, broken: Callable[[str], str]) -> None:
     """Servers cut what they repeat, break it over lines, or quote it."""
-    shown = words.Scrub(USER, PASSWORD)(f"5.5.4 syntax error near {broken(form)}")
+    shown = replies.Scrub(USER, PASSWORD)(f"5.5.4 syntax error near {broken(form)}")
 
     assert shown.startswith("5.5.4 syntax error near ")
-    assert not any(form[at : at + words.PIECE].lower() in shown.lower() for at in range(len(form) - words.PIECE + 1))
+    assert not any(
+        form[at : at + replies.PIECE].lower() in shown.lower() for at in range(len(form) - replies.PIECE + 1)
+    )
 
 
 def test_words_that_are_no_piece_of_the_password_stay() -> None:
     said = "5.7.8 İncorrect user name or password"
 
-    assert words.Scrub(USER, PASSWORD)(said) == said
+    assert replies.Scrub(USER, PASSWORD)(said) == said

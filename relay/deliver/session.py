@@ -18,8 +18,8 @@ from typing import TypeVar
 import aiosmtplib
 
 from relay import config
-from relay.deliver.wire import NO_REPLY, Client
-from relay.deliver.words import AUTH_CODES, Failed, Reply, Scrub, answer, os_words, unanswered
+from relay.deliver.client import NO_REPLY, Client
+from relay.deliver.replies import AUTH_CODES, Failed, Reply, Scrub, answer, os_words, unanswered
 from relay.failpoint import reach
 from relay.model import Answer, Trouble, Verdict
 
