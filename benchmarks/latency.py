@@ -4,8 +4,8 @@
 
 64 clients with kept connections at half the rate that they reach; the 99th percentile from final dot to 250 against
 that of the sync itself, measured while they send, on the same file system. Then the same receiver with 10 ms added to
-each sync (a shim around `relay.spool.log.sync` in that process, which also takes the time of the whole): group commit
-has to make up for it. Exit code 1 where a target is missed.
+each sync (a shim around `relay.spool.segments.sync` in that process, which also takes the time of the whole): group
+commit has to make up for it. Exit code 1 where a target is missed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import uvloop
 
 from benchmarks.figures import Figure, judged, report
 from relay.receive import Limits, Receiver
-from relay.spool import SpoolWriter, log
+from relay.spool import SpoolWriter, segments
 
 CLIENTS = 64
 DELAY = 0.010
@@ -127,7 +127,7 @@ class Server:
 async def serve(folder: Path, delay: float) -> None:
     """Receive until killed."""
     if delay:
-        log.sync = _delayed(log.sync, delay, folder / TIMES)  # type: ignore[assignment]  # its argument has no name
+        segments.sync = _delayed(segments.sync, delay, folder / TIMES)  # type: ignore[assignment]  # its argument has no name
     receiver = Receiver(SpoolWriter.open(folder), Limits())
     sock = socket.create_server(("127.0.0.1", 0), backlog=128)
     await receiver.start([sock])

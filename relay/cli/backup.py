@@ -10,7 +10,8 @@ import click
 from relay.cli.options import config_option, settings_of
 
 if TYPE_CHECKING:
-    from relay.ledger import Ledger, Repaired
+    from relay.ledger import Ledger
+    from relay.ledger.repair.rebuild import Repaired
 
 
 @click.command()
@@ -49,7 +50,7 @@ def repair(ctx: click.Context, config: Path | None) -> None:
     from relay.clock import utc_now
     from relay.errors import LedgerError
     from relay.ledger import Ledger, sqlite_file
-    from relay.ledger import repair as repair_ledger
+    from relay.ledger.repair.rebuild import repair as repair_ledger
     from relay.service.lock import hold
 
     storage = settings_of(config).storage

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from relay.config.digests import Budget, DigestLimits, Route, Timing, Zone
+from relay.config.grouping import App, Redact, Rule
 from relay.config.section import Section
 from relay.config.server import Http, Log, Smtp, Storage
-from relay.config.sorting import App, Redact, Rule
-from relay.config.telling import Budget, DigestLimits, Route, Timing, Zone
 from relay.config.upstream import Upstream
 from relay.config.values import Listen, MailAddress, MailAddresses, listing
 

@@ -8,8 +8,8 @@ import structlog
 
 from relay.compose.render import Renderer
 from relay.config import Settings
-from relay.digest.former import gone_routes, strangers
 from relay.digest.letters import Frozen, Letters
+from relay.digest.removed import gone_routes, strangers
 from relay.digest.tick import Tick
 from relay.errors import LeaseLost
 from relay.failpoint import reach

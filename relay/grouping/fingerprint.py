@@ -24,7 +24,7 @@ from relay.model import Fingerprint, Form, Report
 from relay.parameterize.template import Template, parameterise
 from relay.traces import Error, Frame, Stack, Trace, counted_in, find, python
 from relay.traces.paths import python_place
-from relay.traces.wording import timeless
+from relay.traces.python_wording import timeless
 
 VERSION = 1
 

@@ -18,13 +18,11 @@ Every method may raise LedgerBusy (locked or out of reach: try again) and Ledger
 No error text holds a password, a statement's values or a mail's content.
 """
 
+from relay.ledger.digest import SchedulingTransaction
 from relay.ledger.engine import sqlite_file, sqlite_url
+from relay.ledger.ingest import SortingTransaction
 from relay.ledger.ledger import Ledger
-from relay.ledger.repairing import Repaired, repair
-from relay.ledger.salvage import Salvaged
-from relay.ledger.scheduling import SchedulingTransaction
-from relay.ledger.sorting import SortingTransaction
-from relay.ledger.views import (
+from relay.ledger.results import (
     Addressee,
     Claim,
     Cursor,
@@ -50,14 +48,11 @@ __all__ = [
     "Ledger",
     "Outcome",
     "Parked",
-    "Repaired",
     "RouteState",
-    "Salvaged",
     "SchedulingTransaction",
     "SortingTransaction",
     "StoredLetter",
     "Tally",
-    "repair",
     "sqlite_file",
     "sqlite_url",
 ]

@@ -12,7 +12,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from relay.ledger.schema import IS_OPEN, IS_PENDING, groups, letters, spools, totals
-from relay.ledger.upserts import upsert
+from relay.ledger.upsert import upsert
 from relay.model import Books, LetterKind
 
 REPORTED, UNDELIVERED = "reported", "undelivered"

@@ -17,11 +17,11 @@ from sqlalchemy.exc import ArgumentError
 
 from relay.errors import LedgerError
 from relay.failpoint import reach
-from relay.ledger.faults import translated
-from relay.ledger.gate import Gate
-from relay.ledger.migrating import is_current, require_current, upgrade
-from relay.ledger.postgres import Postgres
-from relay.ledger.sqlite import Sqlite
+from relay.ledger.backends.errors import translated
+from relay.ledger.backends.postgres import Postgres
+from relay.ledger.backends.sqlite import Sqlite
+from relay.ledger.backends.write_mode import Gate
+from relay.ledger.migrate import is_current, require_current, upgrade
 
 
 class Backend(Protocol):

@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, select, update
 
 from relay.errors import LeaseLost
+from relay.ledger.backends.write_mode import Gate
 from relay.ledger.columns import EPOCH
 from relay.ledger.engine import Database
-from relay.ledger.gate import Gate
 from relay.ledger.schema import IS_TO_TRY, leases, letters
-from relay.ledger.upserts import insert_missing
+from relay.ledger.upsert import insert_missing
 
 CLOCKS_DIFFER_BY = timedelta(days=1)
 """What the clocks of two workers may differ by at most, for one to respect the other's claims."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from relay.ledger.carrying import Carrying
+from relay.ledger.carry_over import Carrying
+from relay.ledger.digest import Scheduling
+from relay.ledger.ingest import Sorting
 from relay.ledger.leases import Leases
 from relay.ledger.letters import Letters
 from relay.ledger.outbox import Outbox
 from relay.ledger.purge import Purge
-from relay.ledger.reading import Reading
-from relay.ledger.scheduling import Scheduling
-from relay.ledger.sorting import Sorting
+from relay.ledger.queries import Reading
 
 
 class Ledger(Sorting, Carrying, Scheduling, Leases, Outbox, Letters, Reading, Purge):

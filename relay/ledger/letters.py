@@ -9,13 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from relay.ledger.endings import revive
+from relay.ledger.backends.write_mode import Gate
 from relay.ledger.engine import Database
-from relay.ledger.gate import Gate
 from relay.ledger.recipients import free_recipients
+from relay.ledger.results import Addressee, StoredLetter
 from relay.ledger.rows import chunks, entry_of
 from relay.ledger.schema import bodies, deliveries, entries, letters
-from relay.ledger.views import Addressee, StoredLetter
+from relay.ledger.settlement import revive
 from relay.model import Delivery, Entry, LetterKind, LetterState
 
 

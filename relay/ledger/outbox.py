@@ -20,13 +20,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
 
 from relay.errors import LeaseLost
-from relay.ledger.endings import end_letters
+from relay.ledger.backends.write_mode import Gate
 from relay.ledger.engine import Database
-from relay.ledger.gate import Gate
 from relay.ledger.leases import CLOCKS_DIFFER_BY
+from relay.ledger.results import Outcome
 from relay.ledger.schema import IS_QUEUED, IS_TO_TRY, bodies, deliveries, letters, upstream
-from relay.ledger.upserts import replace
-from relay.ledger.views import Outcome
+from relay.ledger.settlement import end_letters
+from relay.ledger.upsert import replace
 from relay.model import Delayed, Delivery, Letter, LetterState, UpstreamState
 
 PAUSES_AT_MOST = timedelta(days=7)

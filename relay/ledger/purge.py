@@ -18,13 +18,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, or_, select, tuple_
 
-from relay.ledger.courses import floor
+from relay.ledger.backends.write_mode import Gate
 from relay.ledger.engine import Database
-from relay.ledger.gate import Gate
+from relay.ledger.results import Parked
 from relay.ledger.rows import chunks
 from relay.ledger.schema import DAY, HOUR, MINUTE, bodies, counts, entries, groups, letters, parked, records, samples
-from relay.ledger.upserts import upsert
-from relay.ledger.views import Parked
+from relay.ledger.timeline import floor
+from relay.ledger.upsert import upsert
 from relay.model import LetterState
 
 _SPANS = {HOUR: timedelta(hours=1), DAY: timedelta(days=1)}

@@ -8,10 +8,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, or_, select, update
 
-from relay.ledger.endings import end_letters
 from relay.ledger.rows import chunks
 from relay.ledger.schema import IS_HELD, IS_QUEUED, budgets, deliveries, letters
-from relay.ledger.upserts import replace
+from relay.ledger.settlement import end_letters
+from relay.ledger.upsert import replace
 from relay.model import BudgetState, Delivery
 
 

@@ -59,7 +59,7 @@ _STANDARDS = any_case((
     r"http/?[123](?:\.\d)?", "h[23]", r"tls(?:v|/)?1(?:\.\d)?", "sslv?[23]", "ipv?[46]", "oauth[12]?", "saml2",
     r"x\.?509", r"pkcs#?\d{1,2}", r"rfc ?\d{3,4}", "sqlite3", "psycopg[23]?", "urllib[23]", "python[23]", "boto3", "s3",
     "ec2", "k8s", "p12", "mp[34]", "h26[45]", "bz2", "bzip2", "lz4", "i18n", "l10n", "log4j2?", "web3",
-)) + "(?![A-Za-z0-9])"  # fmt: skip
+)) + r"(?![A-Za-z0-9]|@[\w-]{1,63}\.[A-Za-z])"  # fmt: skip
 _STATUS = (
     any_case((
         r"http(?:/[\d.]{1,3})?(?: status| error)?", "status(?:[ _]code)?", "errno", "error(?:[ _]?code| number)?",

@@ -21,8 +21,8 @@ from relay import traces
 from relay.model import Report
 from relay.redact.cards import FRAME
 from relay.redact.custom import Patterns
-from relay.redact.echo import Echoes
 from relay.redact.names import Names
+from relay.redact.repeats import Echoes
 from relay.redact.search import nothing_in, secrets
 from relay.redact.secret import MASK, Secret, masked
 

@@ -13,24 +13,17 @@ from typing import Any
 from relay.memo import kept
 from relay.redact.cards import MARK as CARD_MARK
 from relay.redact.cards import cards
-from relay.redact.forms import MARKS as FORM_MARKS
-from relay.redact.forms import PEM, by_form, pem_blocks
 from relay.redact.headers import MARKS as HEADER_MARKS
 from relay.redact.headers import credentials
-from relay.redact.labelled import labelled
+from relay.redact.keywords import labelled
 from relay.redact.names import Names
-from relay.redact.places import (
-    COMMAND_MARKS,
-    TAG_MARKS,
-    URL_MARKS,
-    in_tags,
-    in_urls,
-    on_command_lines,
-)
 from relay.redact.rows import MARKS as ROW_MARKS
 from relay.redact.rows import in_rows
 from relay.redact.secret import MASK, Secret
 from relay.redact.sql import SQL_MARKS, in_sql
+from relay.redact.token_formats import MARKS as FORM_MARKS
+from relay.redact.token_formats import PEM, by_form, pem_blocks
+from relay.redact.urls_and_commands import COMMAND_MARKS, TAG_MARKS, URL_MARKS, in_tags, in_urls, on_command_lines
 from relay.safe_regex import compiled
 
 MAX_KEPT_STACK = 16_384

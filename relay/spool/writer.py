@@ -22,8 +22,8 @@ from typing import NamedTuple, Self
 
 from relay.errors import SpoolError
 from relay.model import Envelope, Kept
-from relay.spool.log import COUNTED_AT_ONCE, Log
 from relay.spool.record import Draft
+from relay.spool.segments import COUNTED_AT_ONCE, Log
 
 SEGMENT_SIZE = 8 << 20
 MOMENT = 0.002

@@ -9,7 +9,7 @@ import types
 import pytest
 
 import relay.receive
-import relay.spool.log
+import relay.spool.segments
 from app_client import ErrorMailHandler, attach
 
 
@@ -150,7 +150,7 @@ def test_what_the_relay_and_the_client_log_goes_nowhere(make_logger, caplog):
     kept = Kept()
     root = logging.getLogger()
     with attach([kept], [root]):
-        relay.spool.log._log.error("the disk is full")
+        relay.spool.segments._log.error("the disk is full")
         logging.getLogger("relay.web").error("the dashboard failed")
         logging.getLogger("app_client.anything").error("the client failed")
         logging.getLogger("relayed").error("no name of ours")

@@ -21,8 +21,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, event, text
 
 from relay.errors import LedgerBusy, LedgerError, LedgerTooNew
-from relay.ledger import Ledger, migrating, schema, sqlite_url
-from relay.ledger.gate import Gate
+from relay.ledger import Ledger, migrate, schema, sqlite_url
+from relay.ledger.backends.write_mode import Gate
 from relay.model import BudgetState, Group, UpstreamState
 from tests.contract.world import NOON, SENT, send, sort, tell
 from tests.disks import fill, small_disk
@@ -69,7 +69,7 @@ def only(index) -> bool:
 
 def test_newest_migration_is_the_one_the_code_names():
     config = Config()
-    config.set_main_option("script_location", str(migrating._MIGRATIONS))
+    config.set_main_option("script_location", str(migrate._MIGRATIONS))
     config.set_main_option("path_separator", "os")
 
     assert ScriptDirectory.from_config(config).get_heads() == [schema.REVISION]
@@ -121,7 +121,7 @@ def test_ledger_of_a_later_release_is_refused(empty_url: str):
 
 def test_ledger_of_an_earlier_release_is_migrated_only_on_request(empty_url: str, monkeypatch: pytest.MonkeyPatch):
     Ledger.open(empty_url).close()
-    monkeypatch.setattr(migrating, "REVISION", "0003")
+    monkeypatch.setattr(migrate, "REVISION", "0003")
 
     with pytest.raises(LedgerError, match="earlier"):
         Ledger.open(empty_url, create=False)
@@ -131,7 +131,7 @@ def test_groups_live_through_the_migrations(empty_url: str, monkeypatch: pytest.
     """What a release wrote with the first schema is there after all later migrations, and takes part in what is new."""
     with monkeypatch.context() as patch:
         patch.setattr(alembic.command, "upgrade", partial(_upgrade_to, alembic.command.upgrade, "0001"))
-        patch.setattr(migrating, "REVISION", "0001")
+        patch.setattr(migrate, "REVISION", "0001")
         old = Ledger.open(empty_url)
         sort(old, {"a": 3})
         before = old.groups()
@@ -163,7 +163,7 @@ def test_migration_that_fails_leaves_nothing(empty_url: str, monkeypatch: pytest
         if "alembic_version" in statement and statement.startswith("INSERT"):
             raise RuntimeError("the power went")
 
-    original = migrating.upgrade
+    original = migrate.upgrade
 
     def failing(connection):
         event.listen(connection, "before_cursor_execute", fail_at_the_end)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from relay.errors import LedgerError
-from relay.ledger import Ledger, migrating, sqlite_url
+from relay.ledger import Ledger, migrate, sqlite_url
 from relay.model import LetterState
 from tests.contract.world import NOON, SENT, SPOOL, figures, send, sort, tell
 
@@ -22,7 +22,7 @@ HOUR = timedelta(hours=1)
 
 
 def test_every_schema_has_its_file():
-    revisions = {path.name.split("_")[0] for path in (migrating._MIGRATIONS / "versions").glob("[0-9]*.py")}
+    revisions = {path.name.split("_")[0] for path in (migrate._MIGRATIONS / "versions").glob("[0-9]*.py")}
 
     assert {path.name.removesuffix(".db.gz") for path in FILES} == revisions
 

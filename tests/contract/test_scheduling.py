@@ -339,7 +339,7 @@ def test_recipient_with_a_letter_queued_is_not_free(ledger: Ledger):
 
 def test_one_letter_at_most_is_queued_per_recipient_whatever_the_code_does(ledger: Ledger):
     """The index refuses what the check before it would have."""
-    from relay.ledger.gate import Gate
+    from relay.ledger.backends.write_mode import Gate
     from relay.ledger.schema import deliveries
 
     first, second = tell(ledger, [ADA]), tell(ledger, [BOB], [ADA])

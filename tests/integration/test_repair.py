@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from relay.errors import LedgerDamaged, LedgerError, LedgerTooNew
-from relay.ledger import Ledger, repair, sqlite_url
+from relay.ledger import Ledger, sqlite_url
+from relay.ledger.repair.rebuild import repair
 from relay.model import LetterState
 from tests.contract.world import ADA, NOON, SENT, SPOOL, figures, send, sort, tell
 
@@ -294,7 +295,7 @@ def test_repair_without_room_leaves_everything_as_it_was(file: Path, monkeypatch
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("relay.ledger.repairing._copy", full)
+    monkeypatch.setattr("relay.ledger.repair.rebuild._copy", full)
     with pytest.raises(LedgerError, match="cannot be repaired: No space left"):
         repair(file, LATER)
     assert file.read_bytes() == spoilt

@@ -12,7 +12,7 @@ from relay.parameterize import template
 from relay.parse import layouts
 from relay.parse.layouts import logline
 from relay.parse.report import parse_text
-from relay.traces import paths, wording
+from relay.traces import paths, python_wording
 from tests.unit.test_fingerprint import REWORDED, raised, same
 from tests.unit.test_placeholders import EQUAL
 
@@ -83,26 +83,26 @@ def test_every_language_has_its_example():
     assert list(map(name_of, traces._LANGUAGES)) == list(TRACED)
 
 
-@pytest.mark.parametrize("number", range(len(wording._REWORDED)))
+@pytest.mark.parametrize("number", range(len(python_wording._REWORDED)))
 def test_without_a_wording_two_versions_of_python_disagree(number, monkeypatch):
-    rest = (*wording._REWORDED[:number], *wording._REWORDED[number + 1 :])
-    monkeypatch.setattr(wording, "_REWORDED", rest)
+    rest = (*python_wording._REWORDED[:number], *python_wording._REWORDED[number + 1 :])
+    monkeypatch.setattr(python_wording, "_REWORDED", rest)
 
     assert not all(same(raised(older), raised(newer)) for older, newer in REWORDED)
 
 
-@pytest.mark.parametrize("name", wording._ALIASES)
+@pytest.mark.parametrize("name", python_wording._ALIASES)
 def test_without_an_alias_a_renamed_class_is_another_error(name, monkeypatch):
-    now = wording._ALIASES[name]
+    now = python_wording._ALIASES[name]
     assert same(raised(f"{name}: x"), raised(f"{now}: x"))
-    monkeypatch.delitem(wording._ALIASES, name)
+    monkeypatch.delitem(python_wording._ALIASES, name)
 
     assert not same(raised(f"{name}: x"), raised(f"{now}: x"))
 
 
 @pytest.mark.parametrize("name", ["_SUGGESTION", "_QUALIFIED"])
 def test_without_it_what_python_adds_makes_another_error(name, monkeypatch):
-    monkeypatch.setattr(wording, name, NEVER)
+    monkeypatch.setattr(python_wording, name, NEVER)
 
     assert not all(same(raised(older), raised(newer)) for older, newer in REWORDED)
 

@@ -37,6 +37,7 @@ EQUAL = [
     ("1 row was lost", "7 rows were lost"),
     ("Full:\ndisk  used  of\na  1  2", "Full:\ndisk  used  of\nb c  3  4\nd  5  6"),
     ("retry at 10.0.0.1", "retry at db.example.org"),
+    ("no reply to sqlite3@example.org", "no reply to ada@example.org"),
     ("host down at 10.0.0.1 (db.example.org)", "host down at 10.0.0.1 ()"),
     ("a  b\tc", "a b c"),
     ("token [masked] is bad", "token 'abc' is bad"),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from relay.grouping.fingerprint import fingerprint
 from relay.parse.report import parse_text
 from relay.redact import MASK, redact
-from relay.redact.echo import COMMON
+from relay.redact.repeats import COMMON
 
 
 def masked(text, subject="x"):

@@ -15,7 +15,7 @@ from relay.model import Report
 from relay.parse.report import parse, parse_text
 from relay.redact import MASK, Redactor, redact
 from relay.redact.custom import MAX_MATCHES
-from relay.redact.labelled import MOST_LABELS
+from relay.redact.keywords import MOST_LABELS
 from tests.redaction import PLAIN, SECRETS
 from tests.unit.mails import raw, record
 

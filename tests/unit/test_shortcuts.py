@@ -168,7 +168,7 @@ def test_one_look_sees_cards(card):
     assert not search.nothing_in([f"paid with {card}"], "", _DEFAULT._names)
 
 
-@pytest.mark.parametrize("prefix", [prefix for prefixes, _ in redact.forms._BY_PREFIX for prefix in prefixes])
+@pytest.mark.parametrize("prefix", [prefix for prefixes, _ in redact.token_formats._BY_PREFIX for prefix in prefixes])
 def test_each_form_of_a_key_has_its_mark(prefix):
     assert search._marks(_DEFAULT._names).search(f"{prefix}{'0123456789abcdef' * 4}".lower().encode())
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from relay.errors import InUse, SpoolError, SpoolFull
 from relay.model import Envelope, Kept
-from relay.spool import Claims, SpoolReader, SpoolWriter, disk, log
+from relay.spool import Claims, SpoolReader, SpoolWriter, disk, segments
 
 START = datetime(2025, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -27,7 +27,7 @@ START = datetime(2025, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def light(monkeypatch):
     """A small reserve, and no waiting for the disk: the integration tests do that."""
-    monkeypatch.setattr(log, "RESERVE_SIZE", 4096)
+    monkeypatch.setattr(segments, "RESERVE_SIZE", 4096)
     monkeypatch.setattr(os, "fdatasync", lambda _: None)
     monkeypatch.setattr(os, "fsync", lambda _: None)
 
@@ -35,8 +35,8 @@ def light(monkeypatch):
 @pytest.fixture
 def busy(monkeypatch):
     """Segments have zeros ahead of the records, as those into which much comes."""
-    monkeypatch.setattr(log, "MUCH", 100)
-    monkeypatch.setattr(log, "AHEAD", 9000)
+    monkeypatch.setattr(segments, "MUCH", 100)
+    monkeypatch.setattr(segments, "AHEAD", 9000)
 
 
 def envelope(number: int = 0) -> Envelope:
@@ -72,7 +72,7 @@ def contents(folder: Path, position: int = 0) -> list[bytes]:
     return found
 
 
-def segments(folder: Path) -> list[Path]:
+def segment_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.segment"))
 
 
@@ -152,7 +152,7 @@ async def test_waiting_asked_again_and_again_counts_what_came_and_what_went(tmp_
         done = number // 3
         sorter.release(positions[done])
         assert asked.waiting(positions[done]) == number + 1 - done
-    assert len(segments(tmp_path)) > 3
+    assert len(segment_files(tmp_path)) > 3
     assert asked.waiting(asked.end()) == 0
     await writer.close()
 
@@ -171,7 +171,7 @@ async def test_waiting_asked_again_does_not_read_the_backlog_again(tmp_path, mon
     monkeypatch.setattr(os, "pread", counted)
     assert reader.waiting(0) == 60
 
-    assert sum(sizes) < 100 * len(segments(tmp_path))  # the headers
+    assert sum(sizes) < 100 * len(segment_files(tmp_path))  # the headers
 
 
 def test_spool_that_does_not_exist_is_empty(tmp_path):
@@ -307,7 +307,7 @@ async def test_what_gathered_during_a_sync_waits_for_more_too(tmp_path, monkeypa
         under_way.set()
         go_on.wait()
 
-    monkeypatch.setattr(log, "sync", held)
+    monkeypatch.setattr(segments, "sync", held)
 
     submit(writer, b"first", done, more=False)
     await asyncio.to_thread(under_way.wait)
@@ -336,7 +336,7 @@ async def test_what_gathered_during_a_slow_sync_is_next_at_once(tmp_path, monkey
         under_way.set()
         go_on.wait()
 
-    monkeypatch.setattr(log, "sync", slow)
+    monkeypatch.setattr(segments, "sync", slow)
     submit(writer, b"first", done, more=False)
     await asyncio.to_thread(under_way.wait)
     submit(writer, b"second", done, more=True)
@@ -411,7 +411,7 @@ async def test_reader_sees_only_what_is_synced(tmp_path, monkeypatch):
     reader = SpoolReader(tmp_path)
     await append(writer, b"synced")
     seen_at_sync: list[list[bytes]] = []
-    monkeypatch.setattr(log, "sync", lambda _: seen_at_sync.append([r.content for r in reader.read(0)]))
+    monkeypatch.setattr(segments, "sync", lambda _: seen_at_sync.append([r.content for r in reader.read(0)]))
 
     await append(writer, b"under way")
     await writer.close()
@@ -424,17 +424,17 @@ async def test_release_removes_whole_segments_that_are_done_and_never_the_newest
     await filled(tmp_path, *[b"x" * 400] * 6, segment_size=1100)
     reader = SpoolReader(tmp_path)
     records = reader.read(0)
-    before = segments(tmp_path)
+    before = segment_files(tmp_path)
     assert len(before) == 3
 
     reader.release(records[2].end)  # in the middle of the second
-    assert segments(tmp_path) == before[1:]
+    assert segment_files(tmp_path) == before[1:]
     reader.release(records[3].end)
-    assert segments(tmp_path) == before[2:]
+    assert segment_files(tmp_path) == before[2:]
     reader.release(reader.end())
-    assert segments(tmp_path) == before[2:]
+    assert segment_files(tmp_path) == before[2:]
     reader.release(reader.end() * 2)
-    assert segments(tmp_path) == before[2:]
+    assert segment_files(tmp_path) == before[2:]
 
 
 async def test_release_leaves_no_empty_segment_behind(tmp_path):
@@ -446,11 +446,11 @@ async def test_release_leaves_no_empty_segment_behind(tmp_path):
     await filled(tmp_path, b"2")
     reader = SpoolReader(tmp_path)
     reader.release(0)
-    assert len(segments(tmp_path)) == 7
+    assert len(segment_files(tmp_path)) == 7
 
     reader.release(cursor)
 
-    assert len(segments(tmp_path)) == 1
+    assert len(segment_files(tmp_path)) == 1
     assert contents(tmp_path, cursor) == [b"2"]
     assert reader.damage == {}
 
@@ -468,7 +468,7 @@ async def test_positions_never_come_again(tmp_path):
 
     assert seen == sorted(set(seen))
     assert len(ids) == 1
-    assert len(segments(tmp_path)) == 1
+    assert len(segment_files(tmp_path)) == 1
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -482,13 +482,13 @@ async def test_what_is_sorted_does_not_stay_where_little_comes(tmp_path, monkeyp
     monkeypatch.setattr("relay.spool.writer.RENEWAL", 0.0)
     writer = SpoolWriter.open(tmp_path)
     first = await append(writer, b"password=hunter2")
-    await until(lambda: len(segments(tmp_path)) == 2)
+    await until(lambda: len(segment_files(tmp_path)) == 2)
     reader = SpoolReader(tmp_path)
     position = reader.read(0)[-1].end
     reader.release(position)
 
     assert not any(b"hunter2" in path.read_bytes() for path in tmp_path.iterdir())
-    assert len(segments(tmp_path)) == 1
+    assert len(segment_files(tmp_path)) == 1
     later = await append(writer, b"later")
     await writer.close()
     assert later > first
@@ -497,25 +497,25 @@ async def test_what_is_sorted_does_not_stay_where_little_comes(tmp_path, monkeyp
 
 
 async def test_segment_without_mails_is_not_followed_by_another(tmp_path):
-    opened = log.Log.open(tmp_path, 1 << 20)
+    opened = segments.Log.open(tmp_path, 1 << 20)
     opened.renew()
     opened.close()
 
-    assert len(segments(tmp_path)) == 1
+    assert len(segment_files(tmp_path)) == 1
 
 
 async def test_while_nobody_sorts_segments_do_not_become_many(tmp_path, monkeypatch):
-    monkeypatch.setattr(log, "MOST_SEGMENTS", 3)
+    monkeypatch.setattr(segments, "MOST_SEGMENTS", 3)
     monkeypatch.setattr("relay.spool.writer.RENEWAL", 0.0)
     writer = SpoolWriter.open(tmp_path)
     for number in range(3):
         await append(writer, b"mail", number=number)
-        await until(lambda: len(segments(tmp_path)) == min(3, number + 2))  # noqa: B023 -- it is asked at once
+        await until(lambda: len(segment_files(tmp_path)) == min(3, number + 2))  # noqa: B023 -- it is asked at once
     for number in range(20):
         await append(writer, b"mail", number=number)
     await writer.close()
 
-    assert len(segments(tmp_path)) == 3
+    assert len(segment_files(tmp_path)) == 3
     assert len(contents(tmp_path)) == 23
 
 
@@ -525,7 +525,7 @@ async def test_positions_of_a_segment_that_was_deleted_never_come_again(tmp_path
         writer = SpoolWriter.open(tmp_path)
         position = await append(writer, b"x" * 1000, number=number)
         await writer.close()
-    segments(tmp_path)[-1].unlink()
+    segment_files(tmp_path)[-1].unlink()
 
     writer = SpoolWriter.open(tmp_path)
     later = await append(writer, b"later")
@@ -568,16 +568,16 @@ async def test_torn_tail_is_no_mail_and_no_damage(tmp_path, mark, caplog):
     writer = SpoolWriter.open(folder)
     await append(writer, b"second")
     before = (folder / "synced").read_bytes()
-    start = segments(folder)[-1].stat().st_size
+    start = segment_files(folder)[-1].stat().st_size
     await append(writer, b"third, never answered")
     await writer.close()
-    whole = segments(folder)[-1].read_bytes()
+    whole = segment_files(folder)[-1].read_bytes()
 
     for cut in range(start, len(whole)):
         torn = tmp_path / f"cut{cut}"
         torn.mkdir()
-        (torn / segments(folder)[0].name).write_bytes(segments(folder)[0].read_bytes())
-        (torn / segments(folder)[-1].name).write_bytes(whole[:cut])
+        (torn / segment_files(folder)[0].name).write_bytes(segment_files(folder)[0].read_bytes())
+        (torn / segment_files(folder)[-1].name).write_bytes(whole[:cut])
         if mark != "lost":
             (torn / "synced").write_bytes(before if mark == "kept" else older)
         reader = SpoolReader(torn)
@@ -595,12 +595,12 @@ async def test_pages_lost_of_an_unanswered_group_are_no_damage(tmp_path):
     writer = SpoolWriter.open(tmp_path)
     await append(writer, b"answered")
     before = (tmp_path / "synced").read_bytes()
-    start = segments(tmp_path)[-1].stat().st_size
+    start = segment_files(tmp_path)[-1].stat().st_size
     await asyncio.gather(*(append(writer, b"%d" % n * 3000) for n in range(3)))
     await writer.close()
-    data = bytearray(segments(tmp_path)[-1].read_bytes())
+    data = bytearray(segment_files(tmp_path)[-1].read_bytes())
     data[start : start + 3100] = bytes(3100)
-    segments(tmp_path)[-1].write_bytes(data)
+    segment_files(tmp_path)[-1].write_bytes(data)
     (tmp_path / "synced").write_bytes(before)
 
     await filled(tmp_path, b"next")
@@ -618,7 +618,7 @@ async def test_without_its_mark_the_spool_is_read_as_far_as_it_is_sound(tmp_path
     (tmp_path / "synced").unlink()
     if mark == "zeros":
         (tmp_path / "synced").write_bytes(bytes(28))
-    with segments(tmp_path)[-1].open("ab") as file:
+    with segment_files(tmp_path)[-1].open("ab") as file:
         file.write(b"torn")
 
     reader = SpoolReader(tmp_path)
@@ -647,7 +647,7 @@ async def test_where_much_comes_most_records_go_into_what_was_written_before(tmp
     sizes = []
     for number in range(100):
         await append(writer, b"x" * 400, number=number)
-        sizes.append(segments(tmp_path)[0].stat().st_size)
+        sizes.append(segment_files(tmp_path)[0].stat().st_size)
     await writer.close()
 
     assert len(set(sizes)) < 10
@@ -659,15 +659,15 @@ async def test_segment_into_which_little_comes_is_as_large_as_its_records(tmp_pa
     reader = SpoolReader(tmp_path)
 
     assert reader.end() > positions[-1]
-    assert segments(tmp_path)[0].stat().st_size == reader.end() & 0xFFFFFFFF
+    assert segment_files(tmp_path)[0].stat().st_size == reader.end() & 0xFFFFFFFF
 
 
 @pytest.mark.usefixtures("busy")
 async def test_segment_with_zeros_is_no_larger_than_segments_are(tmp_path):
     await filled(tmp_path, *[b"x" * 400] * 60, segment_size=10_000)
 
-    assert len(segments(tmp_path)) > 2
-    assert max(path.stat().st_size for path in segments(tmp_path)) <= 10_000
+    assert len(segment_files(tmp_path)) > 2
+    assert max(path.stat().st_size for path in segment_files(tmp_path)) <= 10_000
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -689,18 +689,18 @@ def test_power_cut_over_zeros_costs_no_answered_mail_and_is_no_damage(
         for content in before:
             await append(writer, content)
         end, marked = SpoolReader(folder).end() & 0xFFFFFFFF, (folder / "synced").read_bytes()
-        old = segments(folder)[0].read_bytes()
+        old = segment_files(folder)[0].read_bytes()
         await asyncio.gather(*(append(writer, content) for content in group))
         await writer.close()
         return end, marked, old
 
     end, marked, old = asyncio.run(written())
-    new = segments(folder)[0].read_bytes()
+    new = segment_files(folder)[0].read_bytes()
     torn = bytearray(new[: end + reached] + old[end + reached :])
     for block in lost:
         at = end + block * 512
         torn[at : at + 512] = old[at : at + 512].ljust(len(torn[at : at + 512]), b"\0")
-    segments(folder)[0].write_bytes(torn)
+    segment_files(folder)[0].write_bytes(torn)
     (folder / "synced").write_bytes(marked)
     if mark == "lost":
         (folder / "synced").unlink()
@@ -731,14 +731,14 @@ async def test_full_disk_has_no_room_for_zeros_and_still_takes_mails(tmp_path, m
         if len(data) > 2000:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(log, "write_all", small)
+    monkeypatch.setattr(segments, "write_all", small)
     for _ in range(5):
         await append(writer, b"y" * 400)
     await writer.close()
 
     assert contents(tmp_path) == [b"x" * 400, *[b"y" * 400] * 5]
     assert sum(size > 2000 for size in tried) == 1, "zeros are tried once in a segment"
-    assert segments(tmp_path)[0].stat().st_size == SpoolReader(tmp_path).end() & 0xFFFFFFFF
+    assert segment_files(tmp_path)[0].stat().st_size == SpoolReader(tmp_path).end() & 0xFFFFFFFF
 
 
 @pytest.mark.usefixtures("busy")
@@ -754,14 +754,14 @@ async def test_failed_write_of_zeros_ends_the_segment(tmp_path, monkeypatch):
     await writer.close()
 
     assert contents(tmp_path) == [b"x" * 400, b"after"]
-    assert len(segments(tmp_path)) == 2
+    assert len(segment_files(tmp_path)) == 2
 
 
 @pytest.mark.usefixtures("busy")
 async def test_damage_before_zeros_is_reported_without_them(tmp_path):
     positions = await filled(tmp_path, b"x" * 400, b"y" * 400)
     end = SpoolReader(tmp_path).end()
-    flip(segments(tmp_path)[0], (positions[1] & 0xFFFFFFFF) + 6)
+    flip(segment_files(tmp_path)[0], (positions[1] & 0xFFFFFFFF) + 6)
     await filled(tmp_path, b"next")
 
     reader = SpoolReader(tmp_path)
@@ -776,7 +776,7 @@ async def test_damage_before_zeros_is_reported_without_them(tmp_path):
 async def test_flipped_bit_costs_one_mail_and_is_reported(tmp_path, caplog):
     """Wherever in the record it is: what stands before and behind is read, what is lost is counted once."""
     positions = await filled(tmp_path, b"first", b"second", b"third")
-    path = segments(tmp_path)[0]
+    path = segment_files(tmp_path)[0]
     sound = path.read_bytes()
     start, end = (at & 0xFFFFFFFF for at in positions[1:])
     for offset in range(start, end):
@@ -795,7 +795,7 @@ async def test_flipped_bit_costs_one_mail_and_is_reported(tmp_path, caplog):
 @pytest.mark.parametrize("restarted", [False, True])
 async def test_damaged_last_record_is_not_taken_for_a_torn_tail(tmp_path, restarted):
     positions = await filled(tmp_path, b"first", b"last")
-    flip(segments(tmp_path)[0], segments(tmp_path)[0].stat().st_size - 1)
+    flip(segment_files(tmp_path)[0], segment_files(tmp_path)[0].stat().st_size - 1)
     if restarted:
         await filled(tmp_path, b"next")
 
@@ -807,7 +807,7 @@ async def test_damaged_last_record_is_not_taken_for_a_torn_tail(tmp_path, restar
 
 async def test_damage_before_a_lost_mark_is_found_by_what_later_records_vouch_for(tmp_path):
     positions = await filled(tmp_path, b"first", b"second", b"third")
-    flip(segments(tmp_path)[0], (positions[1] & 0xFFFFFFFF) + 20)
+    flip(segment_files(tmp_path)[0], (positions[1] & 0xFFFFFFFF) + 20)
     (tmp_path / "synced").unlink()
     await filled(tmp_path, b"fourth")
 
@@ -820,9 +820,9 @@ async def test_damage_before_a_lost_mark_is_found_by_what_later_records_vouch_fo
 async def test_record_inside_a_mail_is_never_taken_for_one(tmp_path):
     """A mail holds the bytes of another spool's record, and is itself damaged."""
     await filled(tmp_path / "other", b"forged")
-    forged = segments(tmp_path / "other")[0].read_bytes()[64:]
+    forged = segment_files(tmp_path / "other")[0].read_bytes()[64:]
     positions = await filled(tmp_path / "spool", b"x" * 50 + forged + b"y" * 50, b"true")
-    flip(segments(tmp_path / "spool")[0], (positions[0] & 0xFFFFFFFF) + 8)
+    flip(segment_files(tmp_path / "spool")[0], (positions[0] & 0xFFFFFFFF) + 8)
 
     assert contents(tmp_path / "spool") == [b"true"]
 
@@ -831,7 +831,7 @@ async def test_damaged_header_of_a_segment_costs_no_mail(tmp_path):
     await filled(tmp_path, b"1")
     await filled(tmp_path, b"2")
     await filled(tmp_path, b"3")
-    for path in segments(tmp_path)[1:]:
+    for path in segment_files(tmp_path)[1:]:
         flip(path, 30)
 
     assert contents(tmp_path) == [b"1", b"2", b"3"]
@@ -842,7 +842,7 @@ async def test_damaged_header_of_a_segment_costs_no_mail(tmp_path):
 async def test_spool_without_one_sound_header_is_set_aside_and_a_new_one_begun(tmp_path, caplog):
     await filled(tmp_path, b"1")
     before = SpoolReader(tmp_path).spool_id
-    flip(segments(tmp_path)[0], 30)
+    flip(segment_files(tmp_path)[0], 30)
 
     await filled(tmp_path, b"2")
 
@@ -854,7 +854,7 @@ async def test_spool_without_one_sound_header_is_set_aside_and_a_new_one_begun(t
 
 async def test_missing_segment_is_reported(tmp_path, caplog):
     await filled(tmp_path, *[b"x" * 400] * 6, segment_size=1100)
-    segments(tmp_path)[1].unlink()
+    segment_files(tmp_path)[1].unlink()
     reader = SpoolReader(tmp_path)
 
     assert len(reader.read(0)) == 4
@@ -890,7 +890,7 @@ async def test_unreadable_block_is_asked_for_again_and_costs_the_mails_in_it_onl
 
 def failing_once(monkeypatch, name: str, error: int) -> None:
     """Let the next call of the disk's `name` fail with `error`."""
-    real = getattr(log, name)
+    real = getattr(segments, name)
     calls = itertools.count()
 
     def failing(*args):
@@ -898,7 +898,7 @@ def failing_once(monkeypatch, name: str, error: int) -> None:
             raise OSError(error, os.strerror(error))
         return real(*args)
 
-    monkeypatch.setattr(log, name, failing)
+    monkeypatch.setattr(segments, name, failing)
 
 
 @pytest.mark.parametrize("call", ["write_all", "sync"])
@@ -915,7 +915,7 @@ async def test_failed_write_refuses_all_that_waited_and_the_next_one_works(tmp_p
     assert [type(result) for result in results] == [SpoolError] * 5
     assert len({id(result) for result in results}) == 5
     assert contents(tmp_path) == [b"before", b"after"]
-    assert len(segments(tmp_path)) == 2
+    assert len(segment_files(tmp_path)) == 2
     await filled(tmp_path, b"restarted")
     reader = SpoolReader(tmp_path)
     assert [record.content for record in reader.read(0)] == [b"before", b"after", b"restarted"]
@@ -925,22 +925,22 @@ async def test_failed_write_refuses_all_that_waited_and_the_next_one_works(tmp_p
 async def test_full_disk_at_a_write_takes_the_torn_bytes_back(tmp_path, monkeypatch):
     writer = SpoolWriter.open(tmp_path)
     await append(writer, b"before")
-    size = segments(tmp_path)[0].stat().st_size
+    size = segment_files(tmp_path)[0].stat().st_size
 
     def half(fd: int, data: bytes, offset: int) -> None:
         os.pwrite(fd, data[: len(data) // 2], offset)
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patch:
-        patch.setattr(log, "write_all", half)
+        patch.setattr(segments, "write_all", half)
         with pytest.raises(SpoolFull):
             await append(writer, b"refused" * 100)
-    assert segments(tmp_path)[0].stat().st_size == size
+    assert segment_files(tmp_path)[0].stat().st_size == size
     await append(writer, b"after")
     await writer.close()
 
     assert contents(tmp_path) == [b"before", b"after"]
-    assert len(segments(tmp_path)) == 1
+    assert len(segment_files(tmp_path)) == 1
 
 
 async def test_surprise_in_the_writer_leaves_nobody_waiting(tmp_path, monkeypatch, caplog):
@@ -950,7 +950,7 @@ async def test_surprise_in_the_writer_leaves_nobody_waiting(tmp_path, monkeypatc
         raise RuntimeError("what is this")
 
     with monkeypatch.context() as patch:
-        patch.setattr(log, "sync", surprising)
+        patch.setattr(segments, "sync", surprising)
         with pytest.raises(SpoolError):
             await append(writer, b"secret content")
     assert await append(writer, b"after")
@@ -1022,7 +1022,7 @@ def test_claim_with_very_many_marks_is_kept_whole(tmp_path):
 def test_claim_is_void_after_a_restart_of_the_machine(tmp_path, monkeypatch):
     """A power cut is no poison."""
     Claims(tmp_path).begin(10, 90)
-    monkeypatch.setattr("relay.spool.claims._boot_id", lambda: "another start")
+    monkeypatch.setattr("relay.spool.poison_guard._boot_id", lambda: "another start")
 
     assert Claims(tmp_path).open_claim() is None
 

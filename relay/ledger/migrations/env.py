@@ -1,4 +1,4 @@
-"""Alembic's entry: migrates the connection that `relay.ledger.migrating` hands over, in its transaction."""
+"""Alembic's entry: migrates the connection that `relay.ledger.migrate` hands over, in its transaction."""
 
 from alembic import context
 

@@ -12,14 +12,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
+from relay.ledger.backends.write_mode import Gate
 from relay.ledger.books import read_books
-from relay.ledger.courses import courses
 from relay.ledger.engine import Database
-from relay.ledger.gate import Gate
 from relay.ledger.recipients import read_budgets
+from relay.ledger.results import Cursor, GroupOrder, Lease, Parked, RouteState, Tally
 from relay.ledger.rows import GROUP_COLUMNS, group_of, report_of, save_groups
 from relay.ledger.schema import IS_OPEN, IS_PENDING, groups, leases, letters, parked, routes, samples, spools
-from relay.ledger.views import Cursor, GroupOrder, Lease, Parked, RouteState, Tally
+from relay.ledger.timeline import courses
 from relay.model import Books, BudgetState, Course, Group, LetterState, Phase, Sample
 
 _ORDERS = {

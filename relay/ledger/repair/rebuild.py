@@ -25,13 +25,14 @@ from sqlalchemy import Connection, delete, exists, func, literal_column, make_ur
 
 from relay.data_dir import working_prefix
 from relay.errors import LedgerDamaged, LedgerError
+from relay.ledger.backends.errors import translated
+from relay.ledger.backends.sqlite import Sqlite, require_file
+from relay.ledger.backends.wal import missing_commits
+from relay.ledger.backends.write_mode import Gate
 from relay.ledger.books import UNDELIVERED, book, read_books
-from relay.ledger.endings import end_letters
 from relay.ledger.engine import Database, sqlite_url
-from relay.ledger.faults import translated
-from relay.ledger.gate import Gate
-from relay.ledger.migrating import require_known, upgrade
-from relay.ledger.salvage import Salvaged, revision_of, salvage
+from relay.ledger.migrate import require_known, upgrade
+from relay.ledger.repair.salvage import Salvaged, revision_of, salvage
 from relay.ledger.schema import (
     IS_OPEN,
     REVISION,
@@ -44,8 +45,7 @@ from relay.ledger.schema import (
     metadata,
     spools,
 )
-from relay.ledger.sqlite import Sqlite, require_file
-from relay.ledger.wal import missing_commits
+from relay.ledger.settlement import end_letters
 from relay.model import Delivery, LetterState
 
 _BLOCK = 4096

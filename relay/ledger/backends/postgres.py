@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
 from relay.errors import LedgerError
-from relay.ledger.gate import Gate
+from relay.ledger.backends.write_mode import Gate
 
 _GATE = 0x72656C6179_01
 _MIGRATION = 0x72656C6179_02

@@ -24,13 +24,13 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from relay.errors import CursorMismatch, LedgerError
+from relay.ledger.backends.write_mode import Gate
 from relay.ledger.engine import Database
-from relay.ledger.gate import Gate
+from relay.ledger.results import GroupKey
 from relay.ledger.rows import GROUP_COLUMNS, chunks, group_of, group_values, key_of, save_groups
-from relay.ledger.sampling import keep_samples
+from relay.ledger.samples import keep_samples
 from relay.ledger.schema import MINUTE, counts, groups, parked, records, spools
-from relay.ledger.upserts import insert_missing, upsert
-from relay.ledger.views import GroupKey
+from relay.ledger.upsert import insert_missing, upsert
 from relay.model import Group, Level, Sample
 
 _PLACEHOLDER = group_values(

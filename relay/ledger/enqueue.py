@@ -19,7 +19,7 @@ from relay.ledger.schema import (
     letters,
     routes,
 )
-from relay.ledger.upserts import replace
+from relay.ledger.upsert import replace
 from relay.model import Delivery, Digest, LetterKind, LetterState, Rendered
 
 

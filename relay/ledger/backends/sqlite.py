@@ -20,9 +20,9 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from relay.errors import LedgerBusy, LedgerDamaged, LedgerError
-from relay.ledger.faults import REPAIR
-from relay.ledger.gate import Gate
-from relay.ledger.wal import missing_commits
+from relay.ledger.backends.errors import REPAIR
+from relay.ledger.backends.wal import missing_commits
+from relay.ledger.backends.write_mode import Gate
 
 _LOG_LIMIT = 16 * 1024 * 1024
 """What the write-ahead log is cut back to after a checkpoint; a burst may need more for a while."""

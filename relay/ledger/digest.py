@@ -14,15 +14,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, or_, select
 
+from relay.ledger.backends.write_mode import Gate
 from relay.ledger.books import read_books
-from relay.ledger.courses import courses
 from relay.ledger.engine import Database
-from relay.ledger.freezing import Posting, freeze
-from relay.ledger.gate import Gate
+from relay.ledger.enqueue import Posting, freeze
 from relay.ledger.leases import require_lease
 from relay.ledger.recipients import abandon, free_recipients, read_budgets, save_budget
+from relay.ledger.results import DeadTotal, RouteState
 from relay.ledger.rows import GROUP_COLUMNS, chunks, entry_of, group_of, save_groups
-from relay.ledger.sampling import newest
+from relay.ledger.samples import newest
 from relay.ledger.schema import (
     IS_DUE_ONCE,
     IS_HELD,
@@ -35,7 +35,7 @@ from relay.ledger.schema import (
     letters,
     routes,
 )
-from relay.ledger.views import DeadTotal, RouteState
+from relay.ledger.timeline import courses
 from relay.model import Books, BudgetState, Course, Digest, Entry, Group, Phase, Rendered, Report
 
 STRANDED_AFTER = timedelta(days=1)
