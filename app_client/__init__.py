@@ -5,9 +5,7 @@
 For Flask, `app_client.flask.ErrorMail` does the set-up; it is the one module here that imports Flask.
 """
 
-from app_client.attachment import attach
-from app_client.files import plain_file, rotating_file, syslog, timed_file, watched_file, windows_event_log
-from app_client.formats import (
+from app_client.formatting.formatters import (
     FILE_FORMAT,
     MAIL_FORMAT,
     FileFormatter,
@@ -15,9 +13,19 @@ from app_client.formats import (
     file_formatter,
     mail_formatter,
 )
+from app_client.formatting.json_formatter import JsonFormatter
+from app_client.formatting.request import RequestFacts
 from app_client.handler import ErrorMailHandler
-from app_client.json_lines import JsonFormatter
-from app_client.request import RequestFacts
+from app_client.logfiles.handlers import (
+    LogFileError,
+    plain_file,
+    rotating_file,
+    syslog,
+    timed_file,
+    watched_file,
+    windows_event_log,
+)
+from app_client.loggers import attach
 
 __all__ = [
     "FILE_FORMAT",
@@ -25,6 +33,7 @@ __all__ = [
     "ErrorMailHandler",
     "FileFormatter",
     "JsonFormatter",
+    "LogFileError",
     "MailFormatter",
     "RequestFacts",
     "attach",

@@ -13,8 +13,8 @@ from os import PathLike
 from pathlib import PurePath
 from typing import Any, Protocol
 
-from app_client.config import load_config
-from app_client.mailhost import is_loopback
+from app_client.config_file import load_config
+from app_client.delivery.mailhost import is_loopback
 
 EXTERNAL = ("DEBUG_WITH_EXTERNAL", "DEBUG_WITH_APTANA")
 """Keys of `app.config` which say, when true, that an external debugger (debugpy, PyCharm, pdb) is to catch errors."""

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from logging.handlers import BaseRotatingHandler, SMTPHandler
 from pathlib import Path
 
-from app_client.connection import Access, describe
-from app_client.fallback import MAX_BYTES, Fallback, is_open_to_all
+from app_client.delivery.connection import Access, describe
+from app_client.delivery.fallback import MAX_BYTES, Fallback, is_open_to_all
 from app_client.handler import ErrorMailHandler
 
 _MEBI = 1024 * 1024

@@ -17,7 +17,7 @@ Keys of `app.config`, all optional but the first:
     ERROR_MAIL_RELEASE        told to the relay
     ERROR_MAIL_FALLBACK       a folder where mails wait when the relay is away for long
     ERROR_MAIL_REQUEST        False; True puts a block about the request at the head of the mail
-    ERROR_LOG_...             files and syslog, see `app_client.file_keys`
+    ERROR_LOG_...             files and syslog, see `app_client.logfiles.config`
 
 Several apps in one process do not mix: what is logged while an app serves a request is that app's alone.
 """
@@ -32,14 +32,14 @@ from typing import Any
 
 from flask import Flask, current_app, g, has_app_context, has_request_context, request, session
 
-from app_client.attachment import Attachment, attach
-from app_client.commands import NAME, commands, is_asked
-from app_client.file_keys import handlers_of
-from app_client.formats import mail_formatter
+from app_client.delivery.mailhost import split_mailhost
+from app_client.delivery.message import addresses
+from app_client.flask_cli import NAME, commands, is_asked
+from app_client.formatting.formatters import mail_formatter
+from app_client.formatting.request import RequestFacts
 from app_client.handler import ErrorMailHandler
-from app_client.mailhost import split_mailhost
-from app_client.message import addresses
-from app_client.request import RequestFacts
+from app_client.logfiles.config import handlers_of
+from app_client.loggers import Attachment, attach
 
 KEY = "error_mail"
 """Where in `app.extensions` the app's handler stands."""

@@ -16,19 +16,19 @@ from pathlib import Path
 from smtplib import SMTP_PORT
 from socket import gethostname
 
-from app_client.backlog import Backlog
-from app_client.connection import Access, Connection
-from app_client.courier import Courier
-from app_client.fallback import Fallback
-from app_client.mailhost import Mailhost, split_mailhost
-from app_client.message import Origin, addresses
-from app_client.report import Report, kind_of
-from app_client.request import FactSource
-from app_client.sender import Sender
-from app_client.situations import situation_of
-from app_client.snapshot import snapshot
-from app_client.text import text_of
-from app_client.tls import Secure
+from app_client.capture.report import Report, kind_of
+from app_client.capture.situations import situation_of
+from app_client.capture.snapshot import snapshot
+from app_client.capture.text import text_of
+from app_client.delivery.connection import Access, Connection
+from app_client.delivery.courier import Courier
+from app_client.delivery.fallback import Fallback
+from app_client.delivery.mailhost import Mailhost, split_mailhost
+from app_client.delivery.message import Origin, addresses
+from app_client.delivery.queue import Backlog
+from app_client.delivery.sender import Sender
+from app_client.delivery.tls import Secure
+from app_client.formatting.request import FactSource
 
 
 class ErrorMailHandler(SMTPHandler):

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app_client import backlog
-from app_client.backlog import Backlog, Parcel
-from app_client.report import Report
+from app_client.capture.report import Report
+from app_client.delivery import queue
+from app_client.delivery.queue import Backlog, Parcel
 
 
 def report(kind: int = 1, text: str = "") -> Report:
@@ -67,7 +67,7 @@ def test_parcel_in_hand_stays_the_same_while_equal_reports_come():
 
 
 def test_a_count_above_the_bound_is_split(monkeypatch):
-    monkeypatch.setattr(backlog, "MAX_COUNT", 3)
+    monkeypatch.setattr(queue, "MAX_COUNT", 3)
     waiting = roomy()
 
     for _ in range(7):
@@ -81,7 +81,7 @@ def test_a_count_above_the_bound_is_split(monkeypatch):
 
 
 def test_dropped_ones_above_the_bound_are_told_by_several_parcels(monkeypatch):
-    monkeypatch.setattr(backlog, "MAX_COUNT", 3)
+    monkeypatch.setattr(queue, "MAX_COUNT", 3)
     waiting = roomy()
     for _ in range(4):
         waiting.drop()

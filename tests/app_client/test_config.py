@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app_client.config import ConfigProblem, load_config
+from app_client.config_file import ConfigProblem, load_config
 
 GUIDE = """\
 FLASK:

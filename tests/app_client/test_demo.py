@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from app_client import demo, demo_surroundings
-from app_client.demo_surroundings import BROKEN_DISK, FULL_DISK, surroundings
-from app_client.demo_visits import KINDS, available_kinds
+from app_client.demo import __main__, shop
+from app_client.demo.surroundings import BROKEN_DISK, FULL_DISK, surroundings
+from app_client.demo.visits import KINDS, available_kinds
 from tests.app_client.servers import PATIENCE, Sink, closed_port, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -56,7 +56,7 @@ def kind_of(text: str) -> str:
 
 
 def test_the_recipe_stands_there_word_for_word():
-    assert RECIPE in Path(demo.__file__).read_text()
+    assert RECIPE in Path(shop.__file__).read_text()
 
 
 @needs_linux
@@ -149,20 +149,20 @@ def test_the_shop_stays_up_to_be_tried_by_hand(sink):
 
 
 def test_the_same_seed_gives_the_same_errors():
-    first, second, other = (demo.choose(50, random.Random(seed)) for seed in (1, 1, 2))
+    first, second, other = (__main__.choose(50, random.Random(seed)) for seed in (1, 1, 2))
 
     assert first == second != other
 
 
 def test_each_kind_comes_up_when_there_are_enough():
-    assert {*demo.choose(7, random.Random(1))} == {*available_kinds()}
-    assert len(demo.choose(3, random.Random(1))) == 3
+    assert {*__main__.choose(7, random.Random(1))} == {*available_kinds()}
+    assert len(__main__.choose(3, random.Random(1))) == 3
 
 
 def test_kinds_that_this_system_cannot_show_are_left_out(monkeypatch, tmp_path):
-    monkeypatch.setattr(demo_surroundings, "FULL_DISK", tmp_path / "missing")
+    monkeypatch.setattr("app_client.demo.surroundings.FULL_DISK", tmp_path / "missing")
     healthy = tmp_path / "healthy"
     healthy.write_text("x")
-    monkeypatch.setattr(demo_surroundings, "BROKEN_DISK", healthy)
+    monkeypatch.setattr("app_client.demo.surroundings.BROKEN_DISK", healthy)
 
     assert set(KINDS) - set(available_kinds()) == {"file system full", "disk broken"}

@@ -241,7 +241,7 @@ def test_example(name, place, capsys):
 
 
 def test_every_key_of_the_configuration_is_documented():
-    code = "".join((PAGE.parents[1] / "app_client" / name).read_text() for name in ("flask.py", "file_keys.py"))
+    code = "".join((PAGE.parents[1] / "app_client" / name).read_text() for name in ("flask.py", "logfiles/config.py"))
     keys = set(re.findall(r'"(ADMINS|ERROR_(?:MAIL|LOG)_[A-Z_]+)"', code))
 
     assert "ERROR_LOG_FILE" in keys

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from app_client.delivery.fallback import Fallback, Letter
 from app_client.doctor import Finding, examine_fallback
-from app_client.fallback import Fallback, Letter
 from app_client.flask import ErrorMail
 from tests.app_client.servers import PATIENCE, Sink, Unruly, closed_port, converse
 

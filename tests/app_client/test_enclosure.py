@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app_client import ErrorMailHandler, RequestFacts
-from app_client.enclosure import MAX_SIZE, VERSION, write
-from app_client.snapshot import MAX_INNER, MAX_OUTER, snapshot
+from app_client.capture.snapshot import MAX_INNER, MAX_OUTER, snapshot
+from app_client.delivery.json_part import MAX_SIZE, VERSION, write
 
 ORIGIN = {
     "App": "shop", "Environment": "production", "Release": "7", "Host": "web-1", "Logger": "shop", "Level": "ERROR",

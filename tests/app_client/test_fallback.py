@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from app_client import ErrorMailHandler, pace
-from app_client.fallback import Fallback, Letter
+from app_client import ErrorMailHandler
+from app_client.delivery import backoff
+from app_client.delivery.fallback import Fallback, Letter
 from tests.app_client.servers import PATIENCE, Sink, closed_port, wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +34,7 @@ def folder(tmp_path) -> Path:
 @pytest.fixture
 def soon(monkeypatch):
     """A relay is away for long from the first failure on."""
-    monkeypatch.setattr(pace, "AWAY", 0.0)
+    monkeypatch.setattr(backoff, "AWAY", 0.0)
 
 
 def store(fallback: Fallback, *, created: float = 0.0, count: int = 1) -> str:
@@ -220,7 +221,7 @@ def test_without_room_in_the_folder_errors_wait_in_memory(
         folder.mkdir(mode=0o777)
         folder.chmod(0o777)
     else:
-        monkeypatch.setattr("app_client.fallback.MAX_FILES", 0)
+        monkeypatch.setattr("app_client.delivery.fallback.MAX_FILES", 0)
         monkeypatch.setattr(Fallback.__init__, "__kwdefaults__", {"max_files": 0, "max_bytes": 0})
     handler = make_handler(sink.mailhost, fallback=folder)
     logger = make_logger(handler)

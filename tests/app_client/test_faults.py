@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from app_client import courier, message, pace
+from app_client.delivery import backoff, courier, message
 from tests.app_client.servers import Sink, Unruly, closed_port, converse, take_mail_and, wait_until
 
 
@@ -245,7 +245,7 @@ def test_a_mail_refused_for_now_is_tried_again(answer, make_handler, make_logger
 
 
 def test_a_mail_deferred_for_ever_does_not_hold_up_the_others(make_handler, make_logger, monkeypatch):
-    monkeypatch.setattr(pace, "PAUSES", (0.001,))
+    monkeypatch.setattr(backoff, "PAUSES", (0.001,))
     relay = Sink(answer=lambda mail: "451 surprise" if "poison" in mail.text else "250 OK").start()
     handler = make_handler(relay.mailhost)
     logger = make_logger(handler)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import app_client
-from app_client.files import LogFileError
+from app_client.logfiles.handlers import LogFileError
 
 ROOT = Path(__file__).parents[2]
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (\w+): (.*) \[in (\S+):\d+\]")
@@ -244,7 +244,7 @@ AS_NOBODY = """
     os.setuid({user})
     try:
         getattr(app_client, sys.argv[1])(sys.argv[2])
-    except app_client.files.LogFileError as refusal:
+    except app_client.logfiles.handlers.LogFileError as refusal:
         print(refusal)
 """
 

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from app_client import ErrorMailHandler
-from app_client.mailhost import is_loopback, split_mailhost
+from app_client.delivery.mailhost import is_loopback, split_mailhost
 from tests.app_client.servers import Sink
 
 

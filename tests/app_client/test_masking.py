@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from app_client import FileFormatter, MailFormatter
-from app_client.masking import MASK, is_secret, mask_text, masked
+from app_client.formatting.masking import MASK, is_secret, mask_text, masked
 
 
 def record(message: str = "no stock", *arguments: object, **extra: object) -> logging.LogRecord:

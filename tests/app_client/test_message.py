@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app_client.backlog import Parcel
-from app_client.message import Origin, addresses, compose, envelope
-from app_client.report import Report
+from app_client.capture.report import Report
+from app_client.delivery.message import Origin, addresses, compose, envelope
+from app_client.delivery.queue import Parcel
 
 ORIGIN = Origin(app="shop", environment="production", release="7", host="web_1.example.com")
 

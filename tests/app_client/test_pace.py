@@ -2,8 +2,8 @@
 
 import pytest
 
-from app_client.connection import Outcome
-from app_client.pace import AWAY, PAUSES, REST, Pace
+from app_client.delivery.backoff import AWAY, PAUSES, REST, Pace
+from app_client.delivery.connection import Outcome
 
 
 def test_pauses_grow_with_each_try_in_vain_and_then_stay():

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from app_client.report import HEAD, TAIL, kind_of, shorten
+from app_client.capture.report import HEAD, TAIL, kind_of, shorten
 
 
 def record_of(message, *arguments, error=None, line=1, name="yourapplication", level=logging.ERROR):

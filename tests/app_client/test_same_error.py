@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app_client import MAIL_FORMAT, MailFormatter, mail_formatter
-from app_client.backlog import Parcel
+from app_client.delivery.message import compose
+from app_client.delivery.queue import Parcel
 from app_client.handler import ErrorMailHandler
-from app_client.message import compose
 from relay.grouping.fingerprint import fingerprint
 from relay.model import Form, Report
 from relay.parse.report import parse

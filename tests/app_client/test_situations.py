@@ -23,10 +23,10 @@ import sqlalchemy
 from jinja2 import Environment, StrictUndefined
 from sqlalchemy.pool import QueuePool
 
-from app_client.demo import create_app
-from app_client.demo_surroundings import surroundings
-from app_client.demo_visits import KINDS, Visitors, available_kinds, served
-from app_client.situations import situation_of
+from app_client.capture.situations import situation_of
+from app_client.demo.shop import create_app
+from app_client.demo.surroundings import surroundings
+from app_client.demo.visits import KINDS, Visitors, available_kinds, served
 from relay.parse.situations import situation as read_situation
 from relay.traces import find
 from tests.app_client.servers import closed_port, wait_until

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import app_client
-from app_client.files import LogFileError
-from app_client.syslog_socket import SyslogHandler, place_of
+from app_client.logfiles.handlers import LogFileError
+from app_client.logfiles.syslog import SyslogHandler, place_of
 from tests.app_client.servers import PATIENCE, closed_port
 
 ROOT = Path(__file__).parents[2]

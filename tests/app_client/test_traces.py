@@ -15,10 +15,10 @@ from collections.abc import Callable
 import pytest
 
 from app_client import ErrorMailHandler, mail_formatter
-from app_client.formats import ErrorFormatter, MailFormatter
-from app_client.report import HEAD, shorten
-from app_client.text import text_of
-from app_client.traces import LATER, Trace, capture
+from app_client.capture.report import HEAD, shorten
+from app_client.capture.text import text_of
+from app_client.formatting.formatters import ErrorFormatter, MailFormatter
+from app_client.formatting.traceback import LATER, Trace, capture
 
 
 class Order:

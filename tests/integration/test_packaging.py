@@ -89,12 +89,12 @@ def test_the_wheel_brings_in_no_other_package(installed, tmp_path):
     assert run(installed, "-I", "-c", code, cwd=tmp_path) == "error-mail-relay"
 
 
-NEEDS_FLASK = {"flask", "commands", "demo", "demo_surroundings", "demo_visits"}
+NEEDS_FLASK = {"app_client.flask", "app_client.flask_cli", "app_client.demo.shop", "app_client.demo.__main__"}
 MAIL = """
-import importlib, logging, pathlib, sys, app_client
-for file in pathlib.Path(app_client.__file__).parent.glob("*.py"):
-    if file.stem not in %r:
-        importlib.import_module(f"app_client.{file.stem}")
+import importlib, logging, pkgutil, sys, app_client
+for module in pkgutil.walk_packages(app_client.__path__, "app_client."):
+    if module.name not in %r:
+        importlib.import_module(module.name)
 logger = logging.getLogger("yourapplication")
 logger.addHandler(app_client.ErrorMailHandler(sys.argv[1], "a@example.com", "b@example.com", "Failed"))
 try:

@@ -11,7 +11,7 @@ import uuid
 from collections import deque
 from dataclasses import dataclass
 
-from app_client.report import Report
+from app_client.capture.report import Report
 
 MAX_COUNT = 1_000_000
 """The most occurrences (or dropped ones) that one mail may stand for; the relay bounds it likewise."""

@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from logging import Formatter, LogRecord
 from typing import Any, Literal
 
-from app_client.lines import one_line
-from app_client.masking import is_secret, masked
-from app_client.request import NAMES, FactSource, RequestFacts
-from app_client.traces import LATER
+from app_client.formatting.masking import is_secret, masked
+from app_client.formatting.one_line import one_line
+from app_client.formatting.request import NAMES, FactSource, RequestFacts
+from app_client.formatting.traceback import LATER
 
 MAIL_FORMAT = """
 Message type:       %(levelname)s

@@ -12,8 +12,8 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from app_client.snapshot import Snapshot
-from app_client.traces import LATER, Trace
+from app_client.capture.snapshot import Snapshot
+from app_client.formatting.traceback import LATER, Trace
 
 HEAD, TAIL = 192 * 1024, 64 * 1024
 """What is kept of an overlong text, in characters: the exception itself stands at the end."""
@@ -40,7 +40,7 @@ class Report:
     kind: int
     """Equal for equal errors, see `kind_of`; valid in this process only."""
     situation: str = ""
-    """Which of the seven situations it looks like, as `app_client.situations` names them; "" where there is no sign."""
+    """Which of the seven situations it looks like, as `situations` names them; "" where there is no sign."""
     situation_reason: str = ""
     snapshot: Snapshot | None = None
     """What the mail's JSON part is made of; None for a mail without one."""

@@ -3,7 +3,7 @@
 Knows neither threads nor mails, and is told the time; `Sender` asks it under its lock.
 """
 
-from app_client.connection import Outcome
+from app_client.delivery.connection import Outcome
 
 PAUSES = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0)
 """Seconds before each further try; a relay that restarts is back within the first few."""

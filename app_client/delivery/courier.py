@@ -8,10 +8,10 @@ import logging
 import sys
 from collections.abc import Callable
 
-from app_client.backlog import Parcel
-from app_client.connection import Connection, Outcome, Reply
-from app_client.fallback import Letter
-from app_client.message import Origin, compose, envelope
+from app_client.delivery.connection import Connection, Outcome, Reply
+from app_client.delivery.fallback import Letter
+from app_client.delivery.message import Origin, compose, envelope
+from app_client.delivery.queue import Parcel
 
 
 class Courier:

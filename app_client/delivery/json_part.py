@@ -20,9 +20,18 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from app_client.masking import mask_text
-from app_client.places import place_of
-from app_client.snapshot import MAX_ARGUMENTS, MAX_ERRORS, MAX_INNER, MAX_OUTER, MAX_TEXT, Failure, Frame, Snapshot
+from app_client.capture.frames import place_of
+from app_client.capture.snapshot import (
+    MAX_ARGUMENTS,
+    MAX_ERRORS,
+    MAX_INNER,
+    MAX_OUTER,
+    MAX_TEXT,
+    Failure,
+    Frame,
+    Snapshot,
+)
+from app_client.formatting.masking import mask_text
 
 VERSION = 1
 TYPE = "application/vnd.error-mail+json"

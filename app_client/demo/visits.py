@@ -13,7 +13,7 @@ from socketserver import ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from app_client.demo_surroundings import broken_disk_is_there, full_disk_is_there
+from app_client.demo.surroundings import broken_disk_is_there, full_disk_is_there
 
 KINDS = (
     "client gone", "database overloaded", "file system full", "disk broken",

@@ -14,13 +14,13 @@ import threading
 import time
 from collections.abc import Callable
 
-from app_client.backlog import Backlog, Parcel
-from app_client.connection import Outcome, Reply
-from app_client.courier import Courier
-from app_client.fallback import Fallback
-from app_client.forking import forks_later
-from app_client.pace import Pace
-from app_client.report import Report
+from app_client.capture.report import Report
+from app_client.delivery.backoff import Pace
+from app_client.delivery.connection import Outcome, Reply
+from app_client.delivery.courier import Courier
+from app_client.delivery.fallback import Fallback
+from app_client.delivery.forking import forks_later
+from app_client.delivery.queue import Backlog, Parcel
 
 for _module in ("ast", "email.generator", "encodings.ascii", "encodings.idna", "tokenize", "unicodedata"):
     # What the thread needs is loaded before there is one: a fork in the midst of its import would leave the child half

@@ -22,9 +22,9 @@ from email.header import Header
 from email.message import Message
 from email.utils import format_datetime, formataddr, getaddresses
 
-from app_client import enclosure
-from app_client.backlog import Parcel
-from app_client.report import Report
+from app_client.capture.report import Report
+from app_client.delivery import json_part
+from app_client.delivery.queue import Parcel
 
 PROTOCOL = "1"
 _VALUE = 200  # characters of a text header
@@ -79,7 +79,7 @@ def compose(parcel: Parcel, origin: Origin) -> bytes:
     facts = _facts(report, origin)
     mail = _part(report.written())
     if report.snapshot is not None:
-        mail = _enclosing(mail, parcel, enclosure.write(report.snapshot, facts, origin.package))
+        mail = _enclosing(mail, parcel, json_part.write(report.snapshot, facts, origin.package))
     mail["From"] = _address_list((report.sender,))
     mail["To"] = _address_list(report.recipients)
     mail["Subject"] = _header(report.subject, _SUBJECT)
@@ -128,7 +128,7 @@ def _part(text: str) -> "Message[str, str | Header]":
 def _enclosing(text: "Message[str, str | Header]", parcel: Parcel, content: str) -> "Message[str, str | Header]":
     """The text, and the JSON behind it. Their boundary occurs nowhere else, since nobody else knows the record's id."""
     attachment = _part(content)
-    attachment.replace_header("Content-Type", enclosure.TYPE)
+    attachment.replace_header("Content-Type", json_part.TYPE)
     attachment["Content-Disposition"] = 'attachment; filename="error.json"'
     mail: Message[str, str | Header] = Message()
     mail["MIME-Version"] = "1.0"

@@ -15,8 +15,8 @@ import re
 from collections.abc import Mapping
 from itertools import islice
 
-from app_client.places import places_of
-from app_client.report import chain
+from app_client.capture.frames import places_of
+from app_client.capture.report import chain
 
 CLIENT_GONE, DATABASE, FULL = "client gone", "database overloaded", "file system full"
 BROKEN, BACKEND, LIBRARY, NETWORK = "disk broken", "backend overloaded", "bug in a library", "network down"

@@ -18,9 +18,9 @@ from logging.handlers import NTEventLogHandler
 from pathlib import Path
 from typing import TypeVar
 
-from app_client.formats import FileFormatter, file_formatter
-from app_client.rotation import SizedFile, TimedFile, WatchedFile
-from app_client.syslog_socket import SyslogHandler, describe, place_of
+from app_client.formatting.formatters import FileFormatter, file_formatter
+from app_client.logfiles.rotation import SizedFile, TimedFile, WatchedFile
+from app_client.logfiles.syslog import SyslogHandler, describe, place_of
 
 _WHEN = re.compile("S|M|H|D|MIDNIGHT|W[0-6]", re.IGNORECASE)
 _Ready = TypeVar("_Ready", bound=Handler)

@@ -19,10 +19,10 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from app_client.files import plain_file, rotating_file, syslog, timed_file, watched_file, windows_event_log
-from app_client.formats import ErrorFormatter, FileFormatter
-from app_client.json_lines import JsonFormatter
-from app_client.request import FactSource
+from app_client.formatting.formatters import ErrorFormatter, FileFormatter
+from app_client.formatting.json_formatter import JsonFormatter
+from app_client.formatting.request import FactSource
+from app_client.logfiles.handlers import plain_file, rotating_file, syslog, timed_file, watched_file, windows_event_log
 
 Config = Mapping[str, Any]
 

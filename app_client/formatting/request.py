@@ -7,8 +7,8 @@ the request being served right now, or None when there is none. `app_client.flas
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 
-from app_client.lines import one_line
-from app_client.masking import mask_url
+from app_client.formatting.masking import mask_url
+from app_client.formatting.one_line import one_line
 
 _LIMIT = 2000  # characters of a value: URLs and user agents are the client's to choose
 

@@ -8,9 +8,9 @@ at once. A traceback waits where the standard library alone would write it: with
 import copy
 import logging
 
-from app_client.formats import ErrorFormatter
-from app_client.report import HEAD, shorten
-from app_client.traces import LATER, Trace, capture
+from app_client.capture.report import HEAD, shorten
+from app_client.formatting.formatters import ErrorFormatter
+from app_client.formatting.traceback import LATER, Trace, capture
 
 _STOCK = logging.Formatter()  # what a handler without a formatter uses
 _FORMATS = (logging.Formatter.format, ErrorFormatter.format)

@@ -15,7 +15,7 @@ from itertools import islice
 from types import CodeType, FrameType, TracebackType
 from typing import NamedTuple
 
-from app_client.request import FactSource
+from app_client.formatting.request import FactSource
 
 MAX_ERRORS = 8
 MAX_OUTER, MAX_INNER = 10, 30

@@ -11,8 +11,8 @@ import smtplib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app_client.mailhost import is_loopback
-from app_client.tls import Secure, tls_context
+from app_client.delivery.mailhost import is_loopback
+from app_client.delivery.tls import Secure, tls_context
 
 _AUTH_TROUBLE = frozenset({530, 534, 535, 538})
 """RFC 4954 section 6: about who we are, not about the mail, and mended by an administrator."""

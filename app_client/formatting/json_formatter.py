@@ -8,9 +8,9 @@ import math
 from logging import LogRecord
 from typing import Any
 
-from app_client.formats import ErrorFormatter, is_extra
-from app_client.masking import MASK, is_secret
-from app_client.request import RequestFacts
+from app_client.formatting.formatters import ErrorFormatter, is_extra
+from app_client.formatting.masking import MASK, is_secret
+from app_client.formatting.request import RequestFacts
 
 _LIMIT = 1000  # characters of an extra that is no plain value
 _DEPTH = 3  # of dictionaries and lists in each other; what is deeper down is text
