@@ -10,6 +10,7 @@ import linecache
 import sys
 import uuid
 from collections.abc import Iterator
+from copy import copy
 from itertools import islice
 from traceback import FrameSummary, StackSummary, TracebackException
 from types import CodeType, TracebackType
@@ -21,6 +22,8 @@ LATER = f"[traceback {uuid.uuid4().hex}]"
 
 _FRAME = 250  # bytes of memory that a noted frame takes, or else its lines of text
 _LINK = 2000  # bytes that an exception takes
+_TRIES = 3
+"""Tries to write a traceback out, before the bare facts have to do: an exception or a source may be too odd."""
 
 
 class _Frame(NamedTuple):
@@ -122,12 +125,24 @@ def _summary(frame: _Frame) -> FrameSummary:
 def _written(name: str, links: _Links) -> str:
     for filename in {frame.code.co_filename for _, frames in links for frame in frames}:
         linecache.checkcache(filename)
+    logged = _with_stacks(links)
+    for _ in range(_TRIES):
+        try:
+            return "".join(logged.format())
+        except Exception:  # noqa: BLE001, S112 - `linecache` loses a race with a thread that reads the same file anew
+            continue
+    lines = [f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}\n' for frame in logged.stack]
+    return "".join(["Traceback (most recent call last):\n", *lines, f"{name}: {logged}\n"])
+
+
+def _with_stacks(links: _Links) -> TracebackException:
+    """The exception that was logged, with its stacks: a copy, since another thread may write the same one out."""
+    copies = {id(link): copy(link) for link, _ in links}
     for link, frames in links:
-        link.stack = StackSummary()
-        link.stack.extend(map(_summary, frames))
-    logged = links[0][0]
-    try:
-        return "".join(logged.format())
-    except Exception:  # noqa: BLE001 - an exception or a source that is too odd: better the bare facts than nothing
-        lines = [f'  File "{frame.filename}", line {frame.lineno}, in {frame.name}\n' for frame in logged.stack]
-        return "".join(["Traceback (most recent call last):\n", *lines, f"{name}: {logged}\n"])
+        mine = copies[id(link)]
+        mine.stack = StackSummary()
+        mine.stack.extend(map(_summary, frames))
+        mine.__cause__ = copies.get(id(link.__cause__), link.__cause__)
+        mine.__context__ = copies.get(id(link.__context__), link.__context__)
+        mine.exceptions = link.exceptions and [copies.get(id(each), each) for each in link.exceptions]
+    return copies[id(links[0][0])]
