@@ -17,7 +17,7 @@ from relay.clock import utc_now
 def render(config: Path | None, *, html: bool, raw: bool) -> None:
     """Render the digests that the pending errors would make now (or a made-up one); nothing is sent or changed."""
     from relay.compose.example import specimen
-    from relay.compose.render import html_part, text_part
+    from relay.compose.message import html_part, text_part
     from relay.digest.preview import preview
     from relay.service.assembly import make_renderer
 

@@ -26,14 +26,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from relay import humanize
 from relay.compose.highlight import highlight
-from relay.compose.message import Heading, compose, html_part, text_part
+from relay.compose.message import Heading, compose
 from relay.compose.page import Detail, Limits, details, page, sentences
 from relay.errors import TemplateError
 from relay.model import Digest, LetterKind, Rendered
 from relay.resources import templates_dir
 from relay.text import cut, cut_inside, one_line, padded, plain
-
-__all__ = ["Renderer", "html_part", "text_part"]
 
 _SUBJECT, _TEXT, _HTML = "subject.txt", "body.txt", "body.html"
 _LONGEST_SUBJECT = 200

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from relay.clock import utc_now
-from relay.compose.render import html_part, text_part
+from relay.compose.message import html_part, text_part
 from relay.config import make_settings
 from relay.data_dir import DataDir
 from relay.deliver import Mailbox

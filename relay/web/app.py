@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Flask, Response, abort, current_app, jsonify, render_template, request
 
-from relay.compose.render import html_part, text_part
+from relay.compose.message import html_part, text_part
 from relay.config import Settings
 from relay.errors import LedgerError
 from relay.ledger import Ledger

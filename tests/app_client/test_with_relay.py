@@ -12,7 +12,7 @@ from flask import Flask
 
 from app_client import ErrorMailHandler, mail_formatter
 from app_client.flask import KEY, ErrorMail
-from relay.compose.render import html_part, text_part
+from relay.compose.message import html_part, text_part
 from relay.model import Envelope, Form, Kept, Level, Record
 from relay.parse.report import parse
 from tests.app_client.servers import Taken

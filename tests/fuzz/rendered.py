@@ -7,7 +7,8 @@ from email import message_from_bytes, policy
 from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
 
-from relay.compose.render import Renderer, html_part, text_part
+from relay.compose.message import html_part, text_part
+from relay.compose.render import Renderer
 from relay.grouping.fingerprint import fingerprint
 from relay.redact import redact
 from tests.fuzz.report import understood

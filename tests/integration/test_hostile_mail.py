@@ -15,7 +15,7 @@ import structlog
 from click.testing import CliRunner
 
 from relay.cli import main
-from relay.compose.render import html_part, text_part
+from relay.compose.message import html_part, text_part
 from relay.config import make_settings
 from relay.digest import Digests
 from relay.ledger import Ledger

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app_client import MAIL_FORMAT
-from relay.compose.render import text_part
+from relay.compose.message import text_part
 from relay.digest import Digests
 from relay.ledger import Ledger
 from relay.model import Entry

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from relay.compose.render import Renderer, html_part, text_part
+from relay.compose.message import html_part, text_part
+from relay.compose.render import Renderer
 from relay.model import Digest, Entry, Rendered
 from tests.unit.digests import Limits, digest, entry, report
 

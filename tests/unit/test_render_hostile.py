@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from relay.compose.render import Renderer, html_part, text_part
+from relay.compose.message import html_part, text_part
+from relay.compose.render import Renderer
 from relay.model import Level
 from tests.unit.digests import TRACE, Limits, digest, entry, report
 

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from relay.compose.example import specimen
-from relay.compose.render import Renderer, html_part, text_part
+from relay.compose.message import html_part, text_part
+from relay.compose.render import Renderer
 from relay.model import LetterKind, Level, Reason
 from relay.resources import templates_dir
 from tests.unit.digests import NOW, Limits, digest, entry

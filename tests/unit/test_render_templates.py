@@ -4,7 +4,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from relay.compose.render import Renderer, html_part, text_part
+from relay.compose.message import html_part, text_part
+from relay.compose.render import Renderer
 from relay.errors import TemplateError
 from tests.unit.digests import NOW, Limits, digest, entry
 

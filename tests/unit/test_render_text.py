@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from relay.compose.render import Renderer, html_part, text_part
+from relay.compose.message import html_part, text_part
+from relay.compose.render import Renderer
 from relay.model import Course, Digest, Form, LetterKind, Level, Reason, Situation
 from tests.unit.digests import NOW, Limits, books, digest, entry, report
 
