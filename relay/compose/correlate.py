@@ -30,7 +30,7 @@ from functools import cache
 from itertools import combinations
 from typing import NamedTuple
 
-from relay.grouping.components import Anatomy, Link, anatomy
+from relay.grouping.components import ChainedError, Components, components
 from relay.model import Course, Entry, Reason, Report
 from relay.traces import Frame, Origin
 from relay.traces.paths import KNOWN, python_place
@@ -63,7 +63,7 @@ class _Place(NamedTuple):
 
     entry: Entry
     report: Report
-    anatomy: Anatomy
+    components: Components
 
 
 def _heads(entries: Sequence[tuple[Entry, Report]]) -> dict[int, int]:
@@ -72,7 +72,7 @@ def _heads(entries: Sequence[tuple[Entry, Report]]) -> dict[int, int]:
     @cache
     def place(number: int) -> _Place:
         entry, report = entries[number]
-        return _Place(entry, report, anatomy(report))
+        return _Place(entry, report, components(report))
 
     ties = {number: {number} for number in range(len(entries))}
     for one, other in combinations(ties, 2):
@@ -88,7 +88,7 @@ def _heads(entries: Sequence[tuple[Entry, Report]]) -> dict[int, int]:
 
 def _rank(place: _Place) -> tuple[int, int, int, int]:
     """The one that tells most comes first: the worst level, the longest chain, the longest way there."""
-    return (-place.entry.level, -len(place.anatomy.chain), -len(place.anatomy.calls), place.entry.group_id)
+    return (-place.entry.level, -len(place.components.chain), -len(place.components.frames), place.entry.group_id)
 
 
 # --- Went together ----------------------------------------------------------------------------------------------------
@@ -142,13 +142,13 @@ def _by_time(course: Course) -> dict[datetime, int]:
 
 
 def _tied(one: _Place, other: _Place) -> bool:
-    if one.anatomy.parts == other.anatomy.parts:  # one error, which an administrator's rule has split
+    if one.components.parts == other.components.parts:  # one error, which an administrator's rule has split
         return False
-    if one.anatomy.chain and other.anatomy.chain:
+    if one.components.chain and other.components.chain:
         pairs = ((one, other), (other, one))
         return any(_is_part(a, b) or _is_librarys(a, b) or _is_handed_over(a, b) for a, b in pairs)
-    if one.anatomy.chain or other.anatomy.chain:
-        line, raised = (other, one) if one.anatomy.chain else (one, other)
+    if one.components.chain or other.components.chain:
+        line, raised = (other, one) if one.components.chain else (one, other)
         return _is_quotation(line, raised)
     return _is_sentence(one, other)
 
@@ -158,11 +158,11 @@ def _is_part(inner: _Place, outer: _Place) -> bool:
 
     An error that has a cause in one place and none in the other is not the same.
     """
-    chain, whole = inner.anatomy.chain, outer.anatomy.chain
+    chain, whole = inner.components.chain, outer.components.chain
     return len(chain) <= len(whole) and all(map(_same_raise, chain, whole))
 
 
-def _same_raise(one: Link, other: Link) -> bool:
+def _same_raise(one: ChainedError, other: ChainedError) -> bool:
     if not _same_exception(one, other):
         return False
     calls, its = one.error.frames, other.error.frames
@@ -170,18 +170,18 @@ def _same_raise(one: Link, other: Link) -> bool:
     return bool(calls and its) and all(frame.place == its_frame.place for frame, its_frame in inwards)
 
 
-def _same_exception(one: Link, other: Link) -> bool:
+def _same_exception(one: ChainedError, other: ChainedError) -> bool:
     return bool(one.type) and (one.type, one.template.key) == (other.type, other.template.key)
 
 
 def _is_librarys(log: _Place, app: _Place) -> bool:
     """A library's log, in whose stack nobody else is, of an exception in the chain of the app's own."""
-    reported = log.anatomy.chain[-1]
+    reported = log.components.chain[-1]
     return (
         _is_of_library(log.report)
         and not _is_of_library(app.report)
-        and not any(map(_is_of_app, log.anatomy.chain))
-        and any(_same_exception(reported, link) for link in app.anatomy.chain)
+        and not any(map(_is_of_app, log.components.chain))
+        and any(_same_exception(reported, link) for link in app.components.chain)
     )
 
 
@@ -199,7 +199,7 @@ def _is_library(frame: Frame) -> bool:
 
 def _is_handed_over(received: _Place, raised: _Place) -> bool:
     """What a queue or a pool raises anew where its result is asked for, and what its worker logged."""
-    receipt, original = received.anatomy.chain[-1], raised.anatomy.chain[-1]
+    receipt, original = received.components.chain[-1], raised.components.chain[-1]
     return (
         _same_exception(receipt, original)
         and receipt.error.message == original.error.message
@@ -210,7 +210,7 @@ def _is_handed_over(received: _Place, raised: _Place) -> bool:
     )
 
 
-def _is_of_app(link: Link) -> bool:
+def _is_of_app(link: ChainedError) -> bool:
     return any(not _is_library(frame) for frame in link.error.frames)
 
 
@@ -220,10 +220,10 @@ def _is_couriers(frame: Frame) -> bool:
 
 def _is_quotation(line: _Place, raised: _Place) -> bool:
     """`log.error("charging failed: %s", error)` in a function through which that error then went on its way up."""
-    reported = raised.anatomy.chain[-1]
+    reported = raised.components.chain[-1]
     text = reported.error.message.strip()
-    way = {(frame.file, frame.function) for link in raised.anatomy.chain for frame in link.calls.own}
-    return len(text) >= _SHORTEST_QUOTATION and text in line.report.message and line.anatomy.site[:2] in way
+    way = {(frame.file, frame.function) for link in raised.components.chain for frame in link.calls.own}
+    return len(text) >= _SHORTEST_QUOTATION and text in line.report.message and line.components.location[:2] in way
 
 
 def _is_sentence(one: _Place, other: _Place) -> bool:

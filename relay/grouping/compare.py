@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 from fnmatch import fnmatchcase
 from itertools import zip_longest
 
-from relay.grouping.components import Anatomy, Link, anatomy
+from relay.grouping.components import ChainedError, Components, components
 from relay.grouping.rules import Judgement
 from relay.model import Fingerprint, Report
 from relay.parameterize.template import Template
@@ -61,8 +61,8 @@ class Comparison:
 
 def compare(one: Case, other: Case) -> Comparison:
     """Whether the two are the same error, and why."""
-    parts, others = anatomy(one.report), anatomy(other.report)
-    counted = [*_around(one, other), *_of_anatomy(parts, others)]
+    parts, others = components(one.report), components(other.report)
+    counted = [*_around(one, other), *_of_components(parts, others)]
     besides = [aspect for aspect in _besides(one.report, other.report, parts, others) if not aspect.same]
     same, why = _decided(one, other, counted)
     return Comparison(
@@ -117,29 +117,29 @@ def _around(one: Case, other: Case) -> Iterator[Aspect]:
     yield _aspect("route", (one.route,), (other.route,))
 
 
-def _of_anatomy(one: Anatomy, other: Anatomy) -> Iterator[Aspect]:
+def _of_components(one: Components, other: Components) -> Iterator[Aspect]:
     if bool(one.chain) != bool(other.chain):
         yield _aspect("stack trace", (_kind(one),), (_kind(other),))
     elif one.chain:
         yield from _of_chains(_links(one), _links(other))
     else:
         for place, name in enumerate(("file", "function", "logger")):
-            yield _aspect(f"logged by: {name}", (one.site[place],), (other.site[place],))
-        yield _sentence("message", one.said, other.said, same=one.words == other.words)
+            yield _aspect(f"logged by: {name}", (one.location[place],), (other.location[place],))
+        yield _sentence("message", one.message, other.message, same=one.words == other.words)
 
 
-def _kind(parts: Anatomy) -> str:
+def _kind(parts: Components) -> str:
     return f"{len(parts.chain)} in its chain" if parts.chain else "none"
 
 
-def _links(parts: Anatomy) -> list[Link]:
+def _links(parts: Components) -> list[ChainedError]:
     """From the one that was reported down to its first cause, then those inside a group; each as often as it counts."""
     chain = {link.part: link for link in parts.chain if not link.error.member}
     inner = {link.part: link for link in parts.chain if link.error.member}
     return [*reversed(chain.values()), *(inner[part] for part in sorted(inner))]
 
 
-def _of_chains(one: Sequence[Link], other: Sequence[Link]) -> Iterator[Aspect]:
+def _of_chains(one: Sequence[ChainedError], other: Sequence[ChainedError]) -> Iterator[Aspect]:
     """Error by error; what only one of them has differs as a whole."""
     for depth, (link, its) in enumerate(zip_longest(one, other)):
         under = f", {depth} below" if depth else ""
@@ -149,11 +149,11 @@ def _of_chains(one: Sequence[Link], other: Sequence[Link]) -> Iterator[Aspect]:
             yield _aspect(f"calls{under}", _calls(link), _calls(its))
 
 
-def _type(link: Link | None) -> tuple[str, ...]:
+def _type(link: ChainedError | None) -> tuple[str, ...]:
     return (link.type or "not told",) if link else ("none",)
 
 
-def _calls(link: Link) -> tuple[str, ...]:
+def _calls(link: ChainedError) -> tuple[str, ...]:
     return tuple(frame.place for frame in link.calls.own)
 
 
@@ -174,7 +174,7 @@ def _lines(text: str) -> tuple[str, ...]:
 _FIELDS = ("subject", "level", "location", "time", "environment", "host", "release", "count")
 
 
-def _besides(one: Report, other: Report, parts: Anatomy, others: Anatomy) -> Iterator[Aspect]:
+def _besides(one: Report, other: Report, parts: Components, others: Components) -> Iterator[Aspect]:
     for name in _FIELDS:
         yield _uncounted(name, (_field(one, name),), (_field(other, name),))
     yield _uncounted("data", _data(parts), _data(others))
@@ -188,15 +188,15 @@ def _field(report: Report, name: str) -> str:
     return str(value)
 
 
-def _data(parts: Anatomy) -> tuple[str, ...]:
+def _data(parts: Components) -> tuple[str, ...]:
     """What was replaced in what counts."""
-    said = [link.template for link in parts.chain] or [parts.said]
+    said = [link.template for link in parts.chain] or [parts.message]
     return tuple(f"{kind}: {value}" for template in said for kind, value in template.found)
 
 
-def _librarys(parts: Anatomy) -> tuple[str, ...]:
+def _librarys(parts: Components) -> tuple[str, ...]:
     own = {frame for link in parts.chain for frame in link.calls.own}
-    return tuple(frame.place for frame in parts.calls if frame not in own)
+    return tuple(frame.place for frame in parts.frames if frame not in own)
 
 
 def _uncounted(name: str, one: tuple[str, ...], other: tuple[str, ...]) -> Aspect:
@@ -228,7 +228,7 @@ def _hint(one: Case, other: Case, differing: Sequence[str]) -> str:
 
 
 def _said(report: Report) -> list[str]:
-    parts = anatomy(report)
+    parts = components(report)
     return [link.template.key for link in _links(parts)] or [" ".join(parts.words)]
 
 

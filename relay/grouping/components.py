@@ -1,49 +1,156 @@
-"""The parts that a fingerprint is made of, kept apart: what `comparison` and `correlation` look at.
+"""The components of a report that decide which error it is: the one place that computes them (report → fingerprint).
 
-`fingerprint` puts these very parts into one key: reports with equal `parts` have equal keys, and no others have.
+With a stack trace these are the chain of exception types, their messages without data, and the app's own functions on
+the way (files and names, no line numbers). Without one they are the place that logged the message, as far as the mail
+says, and the message without data. Never: time, host, process, app, subject, line numbers, install folders.
+
+`fingerprint` hashes `Components.parts`. Reports with equal parts have equal keys, and no others have.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
-from relay.grouping.fingerprint import Link, chain_of, said_by, site_of, words_of
-from relay.model import Report
-from relay.parameterize.template import Template
-from relay.traces import Frame
+from relay.model import Form, Report
+from relay.parameterize.template import Template, parameterise
+from relay.traces import Error, Frame, Stack, Trace, counted_in, find, python
+from relay.traces.paths import python_place
+from relay.traces.python_wording import timeless
 
-__all__ = ["Anatomy", "Link", "anatomy"]
+MAX_CHAIN = 20
+"""Errors of a chain that count: the ones nearest to what was reported."""
+MAX_EXCEPTION_TEXT = 2_000
+"""Characters of an exception's message, and of a message of fields, that are read."""
+MAX_CACHED_FRAMES = 200
+"""Frames of a chain whose own calls are cached; with the number of chains this bounds the memory."""
+MAX_CACHED_CHAINS = 256
+
+_LETTERS = re.compile(r"[^\W\d_]")
+_NO_TEMPLATE = Template("", "", ())
+_FIELD_NAME = re.compile(r"[\"']([A-Za-z_][\w.-]{0,40})[\"'] ?:")
+
+
+class Calls(NamedTuple):
+    """The calls of one error that count."""
+
+    own: Stack
+    """The app's own frames, or those that stand in for them."""
+    key: str
+    """The same frames as text of the key."""
+
+
+class ChainedError(NamedTuple):
+    """One error of a chain, as it counts."""
+
+    error: Error
+    type: str
+    template: Template
+    """The error's message without data."""
+    calls: Calls
+
+    @property
+    def part(self) -> str:
+        """Type, message and calls as one text of the key."""
+        return f"{self.type}\x1e{self.template.key}{self.calls.key}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Anatomy:
-    """What a report consists of."""
+class Components:
+    """What a report consists of. Without a stack trace `chain` is empty; with one, `message` and `location` are."""
 
-    chain: tuple[Link, ...]
-    """The errors of its trace, oldest cause first; empty where it has none."""
-    said: Template
-    """The log message without data; it counts only where there is no trace."""
-    words: tuple[str, ...]
-    """What of it counts."""
-    site: tuple[str, str, str]
-    """File, function and logger, as far as the mail says; they count only where there is no trace."""
+    trace: Trace | None = None
+    calls: tuple[Calls, ...] = ()
+    """What counts of the calls of each error of `trace`."""
+    chain: tuple[ChainedError, ...] = ()
+    """The errors of the trace that count, oldest cause first."""
+    message: Template = _NO_TEMPLATE
+    """The log message without data."""
+    words: tuple[str, ...] = ()
+    """What counts of the message: its template; where no word is left of it, also the names of its fields."""
+    location: tuple[str, str, str] = ("", "", "")
+    """File, function and logger, as far as the mail names them."""
 
     @property
-    def parts(self) -> tuple[tuple[str, ...], ...]:
-        """All that counts."""
+    def parts(self) -> tuple[str, ...]:
+        """All that counts, in the order in which the key has it."""
         if not self.chain:
-            return (("message",), self.site, self.words)
-        chain = dict.fromkeys(link.part for link in self.chain if not link.error.member)
-        members = {link.part for link in self.chain if link.error.member}
-        return (("trace",), tuple(chain), tuple(sorted(members)))
+            return ("message", *self.location, *self.words)
+        chain = dict.fromkeys(error.part for error in self.chain if not error.error.member)
+        members = {error.part for error in self.chain if error.error.member}
+        return ("trace", *chain, *sorted(members))
 
     @property
-    def calls(self) -> tuple[Frame, ...]:
-        """Every call of the trace."""
-        return tuple(frame for link in self.chain for frame in link.error.frames)
+    def frames(self) -> tuple[Frame, ...]:
+        """Every frame of the chain."""
+        return tuple(frame for error in self.chain for frame in error.error.frames)
 
 
-def anatomy(report: Report) -> Anatomy:
-    """The parts of `report`. Any report has some."""
-    said = said_by(report)
-    return Anatomy(chain=tuple(chain_of(report)), said=said, words=words_of(report, said), site=site_of(report))
+def components(report: Report) -> Components:
+    """The components of `report`. Any report has some."""
+    trace = find(report.trace) if report.trace else None
+    return _of_trace(trace, report.app_package) if trace else _of_message(report)
+
+
+# --- With a stack trace -----------------------------------------------------------------------------------------------
+
+
+def _of_trace(trace: Trace, app_package: str) -> Components:
+    calls = _calls(tuple(error.frames for error in trace.errors), app_package)
+    pairs = list(zip(trace.errors, calls, strict=True))[-MAX_CHAIN:]
+    chain = tuple(_chained(trace, error, own) for error, own in pairs)
+    return Components(trace=trace, calls=calls, chain=chain)
+
+
+def _chained(trace: Trace, error: Error, calls: Calls) -> ChainedError:
+    type_, message = error.type, error.message[:MAX_EXCEPTION_TEXT]
+    if trace.language == python.NAME:
+        type_, message = timeless(type_, message)
+    return ChainedError(error, type_, parameterise(message), calls)
+
+
+def _calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, ...]:
+    """What counts of each error's calls; cached, since a repeated error has the very same stacks."""
+    few = sum(map(len, stacks)) <= MAX_CACHED_FRAMES
+    return _cached_calls(stacks, app_package) if few else _all_calls(stacks, app_package)
+
+
+@lru_cache(maxsize=MAX_CACHED_CHAINS)
+def _cached_calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, ...]:
+    return _all_calls(stacks, app_package)
+
+
+def _all_calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, ...]:
+    owns = counted_in(stacks, app_package)
+    return tuple(Calls(own, "".join(f"\x1e{frame.place}" for frame in own)) for own in owns)
+
+
+# --- Without one ------------------------------------------------------------------------------------------------------
+
+
+def _of_message(report: Report) -> Components:
+    message = parameterise(report.template or report.message or report.subject)
+    return Components(message=message, words=_words(report, message), location=_location(report))
+
+
+def _words(report: Report, message: Template) -> tuple[str, ...]:
+    return (message.key,) if _LETTERS.search(message.key) else (message.key, *_field_names(report.message))
+
+
+def _field_names(message: str) -> list[str]:
+    """What is left of a message that is one structure of data: the names of its fields."""
+    return sorted(set(_FIELD_NAME.findall(message[:MAX_EXCEPTION_TEXT])))
+
+
+def _location(report: Report) -> tuple[str, str, str]:
+    """File, function and logger.
+
+    Our client names the logger in a header, which stock handlers do not send. Where the file is known, the logger of
+    our client is left out, so that both handlers give one key.
+    """
+    path, _, line = report.location.rpartition(":")
+    path = path if line.isdigit() and path else report.location
+    logger = "" if path and report.form is Form.CLIENT else report.logger
+    return (python_place(path).file if path else report.module, report.function, logger)

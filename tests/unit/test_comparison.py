@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from relay.config import Rule
 from relay.grouping.compare import Aspect, Case, Comparison, compare
-from relay.grouping.components import anatomy
+from relay.grouping.components import components
 from relay.grouping.fingerprint import fingerprint
 from relay.grouping.rules import Rules
 from relay.model import Action, Form, Report, SplitBy
@@ -81,7 +81,7 @@ def test_the_answer_for_every_pair_is_that_of_the_keys():
 
         assert found.same is same
         assert (differing(found) == []) is same
-        assert (anatomy(one).parts == anatomy(other).parts) is (fingerprint(one).key == fingerprint(other).key)
+        assert (components(one).parts == components(other).parts) is (fingerprint(one).key == fingerprint(other).key)
         answers.add(same)
     assert answers == {True, False}
 

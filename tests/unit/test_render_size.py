@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from relay.compose.page import details, page
 from relay.compose.message import html_part, text_part
+from relay.compose.page import details, page
 from relay.compose.render import Renderer
 from relay.model import Course, Digest, Entry, Form, LetterKind, Level, Reason, Report
 from tests.unit.digests import NOW, TRACE, Limits, books, digest, entry, report
