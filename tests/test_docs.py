@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import click
 import pytest
@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from app_client import MAIL_FORMAT
 from relay.cli import main
 from relay.config import Settings
+from relay.config.section import section_in
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -31,8 +32,7 @@ if not app.debug:
 def settings(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
     """Every setting with its table before a dot, as the document names it."""
     for name, field in model.model_fields.items():
-        kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if isinstance(kind, type)]
-        table = next((kind for kind in kinds if issubclass(kind, BaseModel)), None)
+        table = section_in(field)
         if table is None or prefix:  # a route's own timing is one setting
             yield prefix + name, field
         else:

@@ -17,8 +17,8 @@ from relay.text import plain
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from relay.config import Settings, Timing
-    from relay.model import Group, Report
+    from relay.config import Settings
+    from relay.model import Group, Report, Timing
 
 
 @click.command()

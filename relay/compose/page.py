@@ -12,12 +12,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
-from typing import Protocol
 
 from relay.compose.entries import shown_in_full, with_echoes
 from relay.compose.item import Item, Room, item
 from relay.humanize import clock, counted, number, zone_name
-from relay.model import Books, Digest, Entry, LetterKind, Level, Reason
+from relay.model import Books, Digest, DigestLimits, Entry, LetterKind, Level, Reason
 from relay.text import one_line
 
 _LINE_BYTES = 400
@@ -46,22 +45,6 @@ _WHY_NOW = {
 }
 
 
-class Limits(Protocol):
-    """How long a digest may get."""
-
-    @property
-    def max_size(self) -> int:
-        """Bytes of the whole mail as sent; totals alone take up to 10,000."""
-
-    @property
-    def full_errors(self) -> int:
-        """Errors told in full."""
-
-    @property
-    def trace_lines(self) -> int:
-        """Lines of a traceback."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
     """How much of a digest to show: errors in full, errors as a line each, lines of a trace or message, and so on."""
@@ -75,7 +58,7 @@ class Detail:
     """Whether tracebacks are coloured."""
 
 
-def details(limits: Limits, errors: int) -> Iterator[Detail]:
+def details(limits: DigestLimits, errors: int) -> Iterator[Detail]:
     """From all that `limits` allow for `errors` errors down to bare totals: what to try until the mail fits.
 
     Colours go first, then lines of traces, then errors in full, then lines, then notes.

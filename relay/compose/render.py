@@ -27,9 +27,9 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from relay import humanize
 from relay.compose.highlight import highlight
 from relay.compose.message import Heading, compose
-from relay.compose.page import Detail, Limits, details, page, sentences
+from relay.compose.page import Detail, details, page, sentences
 from relay.errors import TemplateError
-from relay.model import Digest, LetterKind, Rendered
+from relay.model import Digest, DigestLimits, LetterKind, Rendered
 from relay.resources import templates_dir
 from relay.text import cut, cut_inside, one_line, padded, plain
 
@@ -64,7 +64,7 @@ class Renderer:
     not compile.
     """
 
-    def __init__(self, user_templates: Path | None, limits: Limits, zone: tzinfo, sender: str) -> None:
+    def __init__(self, user_templates: Path | None, limits: DigestLimits, zone: tzinfo, sender: str) -> None:
         self._limits, self._zone, self._sender = limits, zone, sender
         ours = FileSystemLoader(templates_dir() / "mail")
         self._ours = self._used = _compile(ours, ours.list_templates(), zone)

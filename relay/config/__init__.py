@@ -13,8 +13,7 @@ Guarantee: a `Settings` that exists is usable as it stands; nobody checks it aga
 are `SecretStr` and print as asterisks. Imports of ours: `model` and `errors` alone.
 """
 
-from relay.config.digests import Budget, DigestLimits, Route, Timing, Zone
-from relay.config.grouping import App, Rule
+from relay.config.digests import Zone
 from relay.config.load import Loaded, load
 from relay.config.server import Http, Log, Smtp, Storage
 from relay.config.settings import Settings, make_settings
@@ -22,19 +21,13 @@ from relay.config.upstream import Upstream
 from relay.config.values import Listen
 
 __all__ = [
-    "App",
-    "Budget",
-    "DigestLimits",
     "Http",
     "Listen",
     "Loaded",
     "Log",
-    "Route",
-    "Rule",
     "Settings",
     "Smtp",
     "Storage",
-    "Timing",
     "Upstream",
     "Zone",
     "load",

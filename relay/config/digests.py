@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from relay.config.section import Section
-from relay.config.values import Duration, Durations, MailAddresses, Size, ZoneName, minutes
-from relay.model import Level, Situation
+from relay.config.section import BuiltBy, Section
+from relay.config.values import Duration, Durations, MailAddresses, Size, ZoneName
+from relay.model import Budget, DigestLimits, Level, Situation, Timing
 
 
 def _level(value: Any) -> Any:
@@ -32,17 +32,20 @@ def _situation(glob: str) -> str:
     return glob
 
 
-class Timing(Section):
-    """`[timing]`: when what is told. A route may override any of it."""
+_TIMING, _BUDGET, _LIMITS = Timing(), Budget(), DigestLimits()
 
-    first_wait: Duration = timedelta(seconds=10)
-    interval: Duration = timedelta(minutes=5)
-    steps: Annotated[Durations, Field(min_length=1)] = minutes(5, 10, 20, 30, 60, 240)
-    spike_factor: Annotated[float, Field(gt=1)] = 10.0
-    spike_min: Annotated[int, Field(ge=1)] = 20
-    ended_after: Annotated[Duration, Field(gt=timedelta(0))] = timedelta(minutes=15)
-    ended_min: Annotated[int, Field(ge=1)] = 100
-    back_after: Duration = timedelta(hours=24)
+
+class TimingSection(Section):
+    """`[timing]`: when an error is reported. A route may override any of it."""
+
+    first_wait: Duration = _TIMING.first_wait
+    interval: Duration = _TIMING.interval
+    steps: Annotated[Durations, Field(min_length=1)] = _TIMING.steps
+    spike_factor: Annotated[float, Field(gt=1)] = _TIMING.spike_factor
+    spike_min: Annotated[int, Field(ge=1)] = _TIMING.spike_min
+    ended_after: Annotated[Duration, Field(gt=timedelta(0))] = _TIMING.ended_after
+    ended_min: Annotated[int, Field(ge=1)] = _TIMING.ended_min
+    back_after: Duration = _TIMING.back_after
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -55,23 +58,23 @@ class Timing(Section):
         return self
 
 
-class Budget(Section):
+class BudgetSection(Section):
     """`[budget]`: how many mails one recipient gets at most."""
 
-    per_hour: Annotated[int, Field(ge=1)] = 20
-    burst: Annotated[int, Field(ge=2)] = 5
-    per_day: Annotated[int, Field(ge=1)] = 300
+    per_hour: Annotated[int, Field(ge=1)] = _BUDGET.per_hour
+    burst: Annotated[int, Field(ge=2)] = _BUDGET.burst
+    per_day: Annotated[int, Field(ge=1)] = _BUDGET.per_day
 
 
-class DigestLimits(Section):
+class DigestSection(Section):
     """`[digest]`: how large one mail may become."""
 
-    max_size: Annotated[Size, Field(ge=10_000)] = 90 * 1000
-    full_errors: Annotated[int, Field(ge=1)] = 20
-    trace_lines: Annotated[int, Field(ge=5)] = 60
+    max_size: Annotated[Size, Field(ge=10_000)] = _LIMITS.max_size
+    full_errors: Annotated[int, Field(ge=1)] = _LIMITS.full_errors
+    trace_lines: Annotated[int, Field(ge=5)] = _LIMITS.trace_lines
 
 
-class Route(Section):
+class RouteSection(Section):
     """`[[route]]`: the first whose every condition holds decides; texts are shell globs, without regard to case."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
@@ -82,7 +85,7 @@ class Route(Section):
     environment: str = "*"
     situation: Annotated[str, AfterValidator(_situation)] = "*"
     pattern: str = "*"
-    timing: Timing = Timing()
+    timing: Annotated[Timing, BuiltBy(TimingSection)] = _TIMING
 
 
 class Zone(Section):

@@ -11,7 +11,7 @@ from relay.config.values import Patterns, Words
 from relay.model import Action, SplitBy
 
 
-class App(Section):
+class AppSection(Section):
     """`[[app]]`: names the app behind the mails from a sender and with a subject (shell globs)."""
 
     name: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[\w .-]*$")]
@@ -19,7 +19,7 @@ class App(Section):
     subject: str = "*"
 
 
-class Rule(Section):
+class RuleSection(Section):
     """`[[rule]]`: says of the mails it matches (shell globs) that they are one error, several, or none."""
 
     name: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[\w .-]*$")]
@@ -38,7 +38,7 @@ class Rule(Section):
         return self
 
 
-class Redact(Section):
+class RedactSection(Section):
     """`[redact]`: what is masked before anything of a mail is kept or sent."""
 
     enabled: bool = True

@@ -12,10 +12,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from relay.config.section import section_in, section_of
 from relay.config.settings import Settings
 from relay.errors import ConfigError
 
@@ -81,9 +82,8 @@ def _read(file: Path) -> tuple[dict[str, Any], str]:
 def known_keys(model: type[BaseModel] = Settings, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Yield the path of every setting, e.g. ("upstream", "host"); a list of tables as its name alone."""
     for name, setting in model.model_fields.items():
-        kind = setting.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from known_keys(kind, (*above, name))
+        if section := section_of(setting):
+            yield from known_keys(section, (*above, name))
         else:
             yield (*above, name)
 
@@ -152,8 +152,7 @@ def _toml_name(loc: Path_) -> str:
     names = [str(part) if isinstance(part, str) else f"#{part + 1}" for part in loc]
     if len(names) == 1:
         top = Settings.model_fields.get(names[0])
-        table = top is not None and isinstance(top.annotation, type) and issubclass(top.annotation, BaseModel)
-        return f"[{names[0]}]" if table else names[0]
+        return f"[{names[0]}]" if top is not None and section_of(top) else names[0]
     if names and names[0] in {"route", "app", "rule"}:
         return f"[[{names[0]}]] {' '.join(names[1:])}"
     if names and isinstance(loc[1], int):
@@ -203,7 +202,7 @@ def _nearest(loc: Path_) -> str:
     model: type[BaseModel] = Settings
     for part in loc[:-1]:
         if isinstance(part, str):
-            model = _model_of(model, part)
+            model = section_in(model.model_fields[part]) or model
     wrong = str(loc[-1])
     if near := _did_you_mean(wrong, model.model_fields):
         return near
@@ -218,12 +217,6 @@ def _did_you_mean(wrong: str, known: Iterable[str]) -> str:
 
     near = difflib.get_close_matches(wrong, list(known), 1)
     return f"; did you mean {near[0]}?" if near else ""
-
-
-def _model_of(model: type[BaseModel], name: str) -> type[BaseModel]:
-    """The model of the table `name`, also where it stands in a list."""
-    kinds = [model.model_fields[name].annotation, *get_args(model.model_fields[name].annotation)]
-    return next(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
 
 
 def _shadowed(settings: Settings) -> Iterator[str]:

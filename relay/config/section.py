@@ -1,11 +1,14 @@
-"""What all tables of the configuration share: strictness, and secrets that may stand in files of their own."""
+"""What all tables of the configuration share: strictness, secrets in files of their own, and the values they become."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic.fields import FieldInfo
 
 
 class Section(BaseModel):
@@ -14,25 +17,55 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-def _secret_from_file(section: Any, name: str) -> SecretStr | None:
-    """Give the secret `name` of a section, from its `_file` twin where that is set; both at once are an error."""
-    given: SecretStr | None = getattr(section, name)
-    file: Path | None = getattr(section, f"{name}_file")
-    if file is None:
-        return given
-    if given is not None:
+@dataclass(frozen=True, slots=True)
+class BuiltBy:
+    """In `Annotated[Timing, BuiltBy(TimingSection)]`: the section checks the table, then a `Timing` is made of it."""
+
+    section: type[Section]
+
+    def __get_pydantic_core_schema__(self, source: type[Any], handler: GetCoreSchemaHandler) -> Any:
+        """Validate by the section, and call `source` with its fields (pydantic, "Custom types")."""
+        names = tuple(self.section.model_fields)
+
+        def build(section: Section) -> Any:
+            return source(**{name: getattr(section, name) for name in names})
+
+        return handler.generate_schema(Annotated[self.section, AfterValidator(build)])
+
+
+def section_of(setting: FieldInfo) -> type[Section] | None:
+    """The section of a setting that is a table; None for all others, and for a list of tables."""
+    return _section((setting.annotation, *setting.metadata))
+
+
+def section_in(setting: FieldInfo) -> type[Section] | None:
+    """The section of a setting that is a table or a list of tables; None for all others."""
+    items = [part for kind in get_args(setting.annotation) for part in (kind, *getattr(kind, "__metadata__", ()))]
+    return section_of(setting) or _section(items)
+
+
+def _section(parts: Any) -> type[Section] | None:
+    for part in parts:
+        if isinstance(part, BuiltBy):
+            return part.section
+        if isinstance(part, type) and issubclass(part, Section):
+            return part
+    return None
+
+
+def with_secret(table: Any, name: str) -> Any:
+    """Put the text of the file `name`_file into a raw table as `name`. Raises ValueError where both are set."""
+    file = table.get(f"{name}_file") if isinstance(table, Mapping) else None
+    if not isinstance(file, str | Path) or not str(file):
+        return table
+    if table.get(name) is not None:
         raise ValueError(f"{name} and {name}_file are both set: keep one of them")
     try:
-        text = file.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+        text = Path(file).read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
         raise ValueError(
             f"{name}_file cannot be read: {getattr(error, 'strerror', None) or 'no UTF-8 text'}"
         ) from error
     if not text:
         raise ValueError(f"{name}_file is empty")
-    return SecretStr(text)
-
-
-def resolve(section: Section, name: str) -> None:
-    """Put the secret `name` in its place, be it written there or in the file of `name`_file. Raises ValueError."""
-    object.__setattr__(section, name, _secret_from_file(section, name))
+    return {**table, name: text}

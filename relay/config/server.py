@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from relay.config.section import Section, resolve
+from relay.config.section import Section, with_secret
 from relay.config.values import Duration, Listen, ListenAddress, NetworkNames, Size
 from relay.data_dir import DataDir
 
@@ -43,9 +43,13 @@ class Smtp(Section):
     password_file: Path | None = None
     auth_in_clear: bool = False
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret(cls, table: Any) -> Any:
+        return with_secret(table, "password")
+
     @model_validator(mode="after")
     def _check(self) -> Self:
-        resolve(self, "password")
         if bool(self.username) != bool(self.password):
             raise ValueError("username and password go together: set both, or neither (then any credentials are taken)")
         if self.tls_key and not self.tls_cert:
@@ -71,16 +75,16 @@ class Http(Section):
     password: SecretStr | None = None
     password_file: Path | None = None
 
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        resolve(self, "password")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret(cls, table: Any) -> Any:
+        return with_secret(table, "password")
 
 
 class Storage(Section):
     """`[storage]`: the state on disk and how long it is kept."""
 
-    data_dir: Path = Field(default_factory=_state_dir)
+    data_dir: Annotated[Path, AfterValidator(Path.absolute)] = Field(default_factory=_state_dir)
     ledger: SecretStr | None = None
     ledger_file: Path | None = None
     samples_for: Duration = timedelta(days=14)
@@ -88,11 +92,13 @@ class Storage(Section):
     parked_for: Duration = timedelta(days=14)
     max_disk: Size = 2 * 2**30
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret(cls, table: Any) -> Any:
+        return with_secret(table, "ledger")
+
     @model_validator(mode="after")
     def _check(self) -> Self:
-        resolve(self, "ledger")
-        if not self.data_dir.is_absolute():
-            object.__setattr__(self, "data_dir", self.data_dir.absolute())
         if self.ledger and not self.ledger_url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
             raise ValueError("ledger is no URL of a kind that is known: sqlite:////path/to/file or postgresql://…")
         return self

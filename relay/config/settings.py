@@ -9,12 +9,13 @@ from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from relay.config.digests import Budget, DigestLimits, Route, Timing, Zone
-from relay.config.grouping import App, Redact, Rule
-from relay.config.section import Section
+from relay.config.digests import BudgetSection, DigestSection, RouteSection, TimingSection, Zone
+from relay.config.grouping import AppSection, RedactSection, RuleSection
+from relay.config.section import BuiltBy, Section
 from relay.config.server import Http, Log, Smtp, Storage
 from relay.config.upstream import Upstream
 from relay.config.values import Listen, MailAddress, MailAddresses, listing
+from relay.model import AppRule, Budget, DigestLimits, GroupingRule, Redaction, Route, Timing
 
 
 class Settings(Section):
@@ -27,13 +28,13 @@ class Settings(Section):
     http: Http = Http()
     storage: Storage = Field(default_factory=Storage)
     upstream: Upstream = Upstream()
-    timing: Timing = Timing()
-    budget: Budget = Budget()
-    digest: DigestLimits = DigestLimits()
-    route: Annotated[tuple[Route, ...], BeforeValidator(listing)] = ()
-    app: Annotated[tuple[App, ...], BeforeValidator(listing)] = ()
-    rule: Annotated[tuple[Rule, ...], BeforeValidator(listing)] = ()
-    redact: Redact = Redact()
+    timing: Annotated[Timing, BuiltBy(TimingSection)] = Timing()
+    budget: Annotated[Budget, BuiltBy(BudgetSection)] = Budget()
+    digest: Annotated[DigestLimits, BuiltBy(DigestSection)] = DigestLimits()
+    route: Annotated[tuple[Annotated[Route, BuiltBy(RouteSection)], ...], BeforeValidator(listing)] = ()
+    app: Annotated[tuple[Annotated[AppRule, BuiltBy(AppSection)], ...], BeforeValidator(listing)] = ()
+    rule: Annotated[tuple[Annotated[GroupingRule, BuiltBy(RuleSection)], ...], BeforeValidator(listing)] = ()
+    redact: Annotated[Redaction, BuiltBy(RedactSection)] = Redaction()
     time: Zone = Zone()
     log: Log = Log()
 
@@ -79,7 +80,7 @@ class Settings(Section):
     def routes(self) -> tuple[Route, ...]:
         """The configured routes and the implicit last one, `admins`."""
         recipients = self.admins or ("admins@localhost",)
-        return (*self.route, Route.model_construct(name="admins", recipients=recipients, timing=self.timing))
+        return (*self.route, Route(name="admins", recipients=recipients, timing=self.timing))
 
     @property
     def sender_address(self) -> str:

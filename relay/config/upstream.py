@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
-from relay.config.section import Section, resolve
-from relay.config.values import Duration, Durations, minutes
+from relay.config.section import Section, with_secret
+from relay.config.values import Duration, Durations
+from relay.model import RetryPolicy
 
+_RETRY = RetryPolicy()
 _DEFAULT_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
@@ -21,22 +23,29 @@ class Upstream(Section):
     """`[upstream]`: the mail server that takes the digests. Without `host` they go to a local mailbox."""
 
     host: str = ""
-    port: Annotated[int, Field(ge=1, le=65535)] | None = None
     security: Literal["starttls", "tls", "none"] = "starttls"
+    port: Annotated[int, Field(ge=1, le=65535)] | None = Field(default=None, validate_default=True)
     username: str = ""
     password: SecretStr | None = None
     password_file: Path | None = None
     auth_in_clear: bool = False
     ca_file: Path | None = None
     timeout: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(seconds=30)
-    retry: Annotated[Durations, Field(min_length=1)] = minutes(1, 2, 4, 8, 16, 30)
-    give_up_after: Duration = timedelta(days=5)
+    retry: Annotated[Durations, Field(min_length=1)] = _RETRY.pauses
+    give_up_after: Duration = _RETRY.give_up_after
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secret(cls, table: Any) -> Any:
+        return with_secret(table, "password")
+
+    @field_validator("port", mode="after")
+    @classmethod
+    def _default_port(cls, port: int | None, info: ValidationInfo) -> int | None:
+        return port or _DEFAULT_PORTS.get(info.data.get("security", ""))
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        resolve(self, "password")
-        if self.port is None:
-            object.__setattr__(self, "port", _DEFAULT_PORTS[self.security])
         if bool(self.username) != bool(self.password):
             missing = "password (or password_file)" if self.username else "username"
             raise ValueError(f"{missing} is missing: credentials need both")
@@ -47,6 +56,11 @@ class Upstream(Section):
         if self.ca_file is not None:
             _check_certificates(self.ca_file)
         return self
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        """When a message is tried again."""
+        return RetryPolicy(pauses=self.retry, give_up_after=self.give_up_after)
 
 
 def _check_certificates(file: Path) -> None:

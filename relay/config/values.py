@@ -36,11 +36,6 @@ def duration(value: Any) -> timedelta:
     return total
 
 
-def minutes(*numbers: int) -> tuple[timedelta, ...]:
-    """Return so many minutes each, as a default has them."""
-    return tuple(timedelta(minutes=number) for number in numbers)
-
-
 def size(value: Any) -> int:
     """Read bytes as a number, or with a unit: `90KB`, `32MiB`."""
     found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None

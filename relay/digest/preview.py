@@ -7,9 +7,9 @@ from datetime import datetime
 from relay.compose.correlate import correlate
 from relay.compose.entries import entry, illustrate, shown_in_full
 from relay.compose.render import Renderer
-from relay.config import Route, Settings
+from relay.config import Settings
 from relay.ledger import GroupOrder, Ledger
-from relay.model import Digest, Entry, Group, LetterKind, Reason, Rendered
+from relay.model import Digest, Entry, Group, LetterKind, Reason, Rendered, Route
 from relay.schedule.group import reason
 from relay.schedule.route import MAX_ENTRIES
 

@@ -7,10 +7,10 @@ still to tell goes to the recipients of the last one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from relay.config import Route
 from relay.ledger import Ledger
-from relay.model import Delivery, LetterState
+from relay.model import Delivery, LetterState, Route
 
 _MOST_LETTERS = 10_000
 _OPEN = {Delivery.QUEUED, Delivery.HELD}
@@ -18,7 +18,7 @@ _OPEN = {Delivery.QUEUED, Delivery.HELD}
 
 def route_of(routes: Sequence[Route], name: str) -> Route:
     """The route of that name; where there is none any more, the last one under this name."""
-    last = routes[-1].model_copy(update={"name": name})
+    last = replace(routes[-1], name=name)
     return next((route for route in routes if route.name == name), last)
 
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from relay.compose import notes
 from relay.ledger import SchedulingTransaction
-from relay.model import BudgetState
-from relay.schedule.budget import Limits, exhaust, next_at, spend
+from relay.model import Budget, BudgetState
+from relay.schedule.budget import exhaust, next_at, spend
 
 
 class Paid(NamedTuple):
@@ -21,7 +21,7 @@ class Paid(NamedTuple):
 
 
 def pay(
-    tx: SchedulingTransaction, recipients: Iterable[str], limits: Limits, now: datetime, *, critical: bool
+    tx: SchedulingTransaction, recipients: Iterable[str], limits: Budget, now: datetime, *, critical: bool
 ) -> dict[str, Paid]:
     """Take one mail off the budget of each recipient that has one left; for the others note that it is spent."""
     wanted = sorted(recipients)
@@ -39,7 +39,7 @@ def pay(
 
 
 def sentences(
-    paid: Mapping[str, Paid], limits: Limits, now: datetime, *, interval: timedelta, zone: tzinfo
+    paid: Mapping[str, Paid], limits: Budget, now: datetime, *, interval: timedelta, zone: tzinfo
 ) -> list[str]:
     """What a mail to those who paid says of their budgets: that one was spent, and when the next mail can come.
 

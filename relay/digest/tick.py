@@ -8,12 +8,12 @@ from datetime import datetime
 
 from relay.compose import notes
 from relay.compose.entries import entry, merged
-from relay.config import Route, Settings
+from relay.config import Settings
 from relay.digest.letters import Letters
 from relay.digest.removed import route_of
 from relay.digest.spending import Paid, pay, sentences
 from relay.ledger import DeadTotal, SchedulingTransaction
-from relay.model import Entry, Group, LetterKind, Level, Phase, UpstreamState
+from relay.model import Entry, Group, LetterKind, Level, Phase, Route, UpstreamState
 from relay.schedule.group import brought_home, scheduled, told
 from relay.schedule.route import MAX_ENTRIES, Turn, turn
 

@@ -9,41 +9,9 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from relay.model import Level, Report
-
-
-class Conditions(Protocol):
-    """What a route asks for."""
-
-    @property
-    def name(self) -> str:
-        """The route's name."""
-
-    @property
-    def app(self) -> str:
-        """Glob on the app's name."""
-
-    @property
-    def level(self) -> Level:
-        """This level and worse."""
-
-    @property
-    def logger(self) -> str:
-        """Glob on the logger's name."""
-
-    @property
-    def environment(self) -> str:
-        """Glob on the environment."""
-
-    @property
-    def situation(self) -> str:
-        """Glob on the situation, such as `network down`; only `*` takes a report without one."""
-
-    @property
-    def pattern(self) -> str:
-        """Glob on the title or the message's first line."""
+from relay.model import Level, Report, Route
 
 
 class _Rule(NamedTuple):
@@ -69,7 +37,7 @@ class _Rule(NamedTuple):
 class Router:
     """The routes in their order, compiled once. The last one must take everything."""
 
-    def __init__(self, routes: Iterable[Conditions]) -> None:
+    def __init__(self, routes: Iterable[Route]) -> None:
         self._rules = [
             _Rule(
                 route.name,

@@ -17,41 +17,9 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from relay.model import Action, Fingerprint, Report, SplitBy
-
-
-class Rule(Protocol):
-    """One rule as configured; `config.Rule` is one."""
-
-    @property
-    def name(self) -> str:
-        """Its name, and that of the error it joins."""
-
-    @property
-    def action(self) -> Action:
-        """What it does."""
-
-    @property
-    def by(self) -> SplitBy | None:
-        """What it splits by; None for the other actions."""
-
-    @property
-    def app(self) -> str:
-        """Glob on the app's name."""
-
-    @property
-    def logger(self) -> str:
-        """Glob on the logger's name."""
-
-    @property
-    def title(self) -> str:
-        """Glob on the error's title."""
-
-    @property
-    def message(self) -> str:
-        """Glob on the whole message and trace."""
+from relay.model import Action, Fingerprint, GroupingRule, Report, SplitBy
 
 
 class Judgement(NamedTuple):
@@ -62,7 +30,7 @@ class Judgement(NamedTuple):
 
 
 class _Compiled(NamedTuple):
-    rule: Rule
+    rule: GroupingRule
     conditions: tuple[tuple[str, re.Pattern[str]], ...]
 
     def matches(self, texts: dict[str, str]) -> bool:
@@ -72,7 +40,7 @@ class _Compiled(NamedTuple):
 class Rules:
     """The rules in their order, compiled once."""
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
+    def __init__(self, rules: Iterable[GroupingRule]) -> None:
         self._rules = [_Compiled(rule, tuple(_conditions(rule))) for rule in rules]
 
     def judge(self, report: Report, found: Fingerprint) -> Judgement:
@@ -91,14 +59,14 @@ class Rules:
         return Judgement(_applied(rule, report, found), ignored=rule.action is Action.IGNORE)
 
 
-def _conditions(rule: Rule) -> Iterable[tuple[str, re.Pattern[str]]]:
+def _conditions(rule: GroupingRule) -> Iterable[tuple[str, re.Pattern[str]]]:
     for name in ("app", "logger", "title", "message"):
         glob: str = getattr(rule, name)
         if glob != "*":
             yield name, re.compile(fnmatch.translate(glob), re.IGNORECASE)
 
 
-def _applied(rule: Rule, report: Report, found: Fingerprint) -> Fingerprint:
+def _applied(rule: GroupingRule, report: Report, found: Fingerprint) -> Fingerprint:
     if rule.action is Action.IGNORE:
         return replace(found, steps=(*found.steps, f"rule {rule.name!r}: ignored"))
     if rule.action is Action.JOIN or rule.by is None:

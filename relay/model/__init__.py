@@ -14,7 +14,7 @@ Counts: *mails* are what the receiver took; *occurrences* are what they stand fo
 of our client may stand for many). Moments are aware datetimes in UTC, durations are
 timedeltas, sizes are bytes, rates are occurrences a minute.
 
-Its modules: mail, group, digest, letter.
+Its modules: mail, group, digest, letter, rule, settings.
 """
 
 from relay.model.digest import Books, Course, Digest, Entry, LetterKind, Reason, Rendered
@@ -33,25 +33,39 @@ from relay.model.letter import (
 )
 from relay.model.mail import CUT_MARKER, MAX_COUNT, Envelope, Fingerprint, Form, Kept, Level, Record, Report, Situation
 from relay.model.rule import Action, SplitBy
+from relay.model.settings import (
+    AppRule,
+    Budget,
+    DigestLimits,
+    GroupingRule,
+    Redaction,
+    RetryPolicy,
+    Route,
+    Timing,
+)
 
 __all__ = [
     "CUT_MARKER",
     "MAX_COUNT",
     "Action",
     "Answer",
+    "AppRule",
     "Arrival",
     "Attempt",
     "Books",
+    "Budget",
     "BudgetState",
     "Course",
     "Delayed",
     "Delivery",
     "Digest",
+    "DigestLimits",
     "Entry",
     "Envelope",
     "Fingerprint",
     "Form",
     "Group",
+    "GroupingRule",
     "Kept",
     "Letter",
     "LetterKind",
@@ -60,11 +74,15 @@ __all__ = [
     "Phase",
     "Reason",
     "Record",
+    "Redaction",
     "Rendered",
     "Report",
+    "RetryPolicy",
+    "Route",
     "Sample",
     "Situation",
     "SplitBy",
+    "Timing",
     "Trouble",
     "UpstreamState",
     "Verdict",

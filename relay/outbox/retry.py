@@ -14,9 +14,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Protocol
 
-from relay.model import Letter, Trouble, UpstreamState, Verdict
+from relay.model import Letter, RetryPolicy, Trouble, UpstreamState, Verdict
 
 JITTER = 0.2
 AUTH_PAUSE = timedelta(hours=1)
@@ -25,25 +24,13 @@ REFUSAL_PAUSES = (timedelta(minutes=10), timedelta(minutes=30))
 """Between the tries of a letter that was refused for good: three tries, within an hour."""
 
 
-class Retry(Protocol):
-    """The settings that decide over tries; `config.Upstream` is one."""
-
-    @property
-    def retry(self) -> tuple[timedelta, ...]:
-        """The pauses after the first, second, … failure; the last one repeats. Never empty."""
-
-    @property
-    def give_up_after(self) -> timedelta:
-        """How long a letter that is put off is tried: the pauses between its tries, added up."""
-
-
 def after_trouble(
     state: UpstreamState,
     trouble: Trouble,
     detail: str,
     *,
     begun: bool = False,
-    retry: Retry,
+    retry: RetryPolicy,
     jitter: float,
     now: datetime,
 ) -> UpstreamState:
@@ -52,7 +39,7 @@ def after_trouble(
     `begun` is whether the trouble came in the middle of a letter's transaction: another letter may fare better.
     """
     refused_us = trouble is Trouble.AUTH and not begun
-    pause = AUTH_PAUSE if refused_us else _pause(retry.retry, state.failures, jitter)
+    pause = AUTH_PAUSE if refused_us else _pause(retry.pauses, state.failures, jitter)
     return replace(
         state,
         failures=state.failures + 1,
@@ -79,12 +66,14 @@ def upstream_ready(state: UpstreamState, now: datetime) -> bool:
     return state.next_try_at is None or state.next_try_at <= now
 
 
-def longest_pause(retry: Retry) -> timedelta:
+def longest_pause(retry: RetryPolicy) -> timedelta:
     """No pause is longer: what is put off for more was put off by a clock that has been set back since."""
-    return max(*retry.retry, *REFUSAL_PAUSES, AUTH_PAUSE) * (1 + JITTER)
+    return max(*retry.pauses, *REFUSAL_PAUSES, AUTH_PAUSE) * (1 + JITTER)
 
 
-def after_answer(letter: Letter, verdict: Verdict, *, retry: Retry, jitter: float, now: datetime) -> datetime | None:
+def after_answer(
+    letter: Letter, verdict: Verdict, *, retry: RetryPolicy, jitter: float, now: datetime
+) -> datetime | None:
     """When a recipient who got `verdict` on this try is tried again; None where there is nothing to try:
     taken, or given up (then the delivery is refused for good, and a letter that nobody took is dead).
 
@@ -94,13 +83,13 @@ def after_answer(letter: Letter, verdict: Verdict, *, retry: Retry, jitter: floa
         return None
     if verdict is Verdict.NEVER:
         return None if letter.refusals >= len(REFUSAL_PAUSES) else now + _pause(REFUSAL_PAUSES, letter.refusals, jitter)
-    return now + _pause(retry.retry, letter.tries, jitter)
+    return now + _pause(retry.pauses, letter.tries, jitter)
 
 
-def expired(letter: Letter, *, retry: Retry) -> bool:
+def expired(letter: Letter, *, retry: RetryPolicy) -> bool:
     """Whether a letter has been tried for long enough."""
-    climbed = sum(islice(retry.retry, letter.tries), timedelta())
-    return climbed + retry.retry[-1] * max(letter.tries - len(retry.retry), 0) >= retry.give_up_after
+    climbed = sum(islice(retry.pauses, letter.tries), timedelta())
+    return climbed + retry.pauses[-1] * max(letter.tries - len(retry.pauses), 0) >= retry.give_up_after
 
 
 def _pause(pauses: tuple[timedelta, ...], before: int, jitter: float) -> timedelta:

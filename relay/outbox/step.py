@@ -51,7 +51,7 @@ class Outbox:
         """`worker` names the worker, no two live ones alike; `jitter` draws a number in -1..1 for each pause."""
         self._ledger = ledger
         self._target = target
-        self._retry = settings.upstream
+        self._retry = settings.upstream.retry_policy
         self._sender = settings.sender_address
         self._worker = worker
         self._jitter = jitter

@@ -10,11 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import Protocol
 
 from relay import traces
 from relay.memo import kept
-from relay.model import MAX_COUNT, Form, Kept, Level, Record, Report, Situation
+from relay.model import MAX_COUNT, AppRule, Form, Kept, Level, Record, Report, Situation
 from relay.parameterize.arguments import without_arguments
 from relay.parse import json_part, mime
 from relay.parse.json_part import Enclosure
@@ -36,18 +35,7 @@ _SITUATIONS = frozenset(each.value for each in Situation)
 _RECORD_ID = re.compile(r"[0-9a-f]{32}")
 
 
-class App(Protocol):
-    """A rule of the configuration: mails whose sender and subject fit these globs, in any case, are the app's."""
-
-    @property
-    def name(self) -> str: ...  # noqa: D102 - what it is stands above
-    @property
-    def sender(self) -> str: ...  # noqa: D102
-    @property
-    def subject(self) -> str: ...  # noqa: D102
-
-
-def parse(record: Record, apps: Iterable[App]) -> Report:
+def parse(record: Record, apps: Iterable[AppRule]) -> Report:
     """The report of `record`, its app named by its own header, else by the first rule that fits, else guessed."""
     sender = one_line(record.envelope.sender, 320).lower()
     if record.kept is Kept.COUNT or not record.content:
@@ -65,7 +53,7 @@ def parse_text(subject: str, body: str) -> Report:
     return _report(bare, (), size=len(body))
 
 
-def _report(mail: Mail, apps: Iterable[App], *, size: int, cut: bool = False) -> Report:
+def _report(mail: Mail, apps: Iterable[AppRule], *, size: int, cut: bool = False) -> Report:
     layout = read(mail.subject, mail.text)
     enclosed = json_part.read(mail.enclosed)
     found = traces.find(layout.text)
@@ -153,7 +141,7 @@ _ANSWERED = re.compile(r"(?:(?:re|fwd?|aw|wg|tr|sv) ?: ?){1,10}", re.IGNORECASE)
 _BRACKET = re.compile(r"\[([^\[\]]{1,60})\]")
 
 
-def _app_name(mail: Mail, apps: Iterable[App]) -> str:
+def _app_name(mail: Mail, apps: Iterable[AppRule]) -> str:
     for app in apps:
         if _fits(mail.sender, app.sender) and _fits(mail.subject, app.subject):
             return one_line(app.name, _MAX_LABEL)

@@ -12,13 +12,12 @@ Time is linear in the text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any
 
 from relay import traces
-from relay.model import Report
+from relay.model import Redaction, Report
 from relay.redact.cards import FRAME
 from relay.redact.custom import Patterns
 from relay.redact.names import Names
@@ -40,26 +39,10 @@ _FIELDS = (*_TEXTS, *_NAMES, *_CODE)
 _fields_of = attrgetter(*_FIELDS)
 
 
-class Options(Protocol):
-    """What the configuration says of it; `config.Redact` is one."""
-
-    @property
-    def enabled(self) -> bool:
-        """Whether anything is masked."""
-
-    @property
-    def names(self) -> Iterable[str]:
-        """Further names whose values are secrets."""
-
-    @property
-    def patterns(self) -> Iterable[str]:
-        """Further forms of secrets, as RE2 has them."""
-
-
 class Redactor:
     """Masks what the configuration asks for."""
 
-    def __init__(self, options: Options | None = None) -> None:
+    def __init__(self, options: Redaction | None = None) -> None:
         """Without `options` as by default. Raises ValueError for a pattern that cannot be used."""
         self._enabled = options is None or options.enabled
         self._names = Names(options.names if options else ())

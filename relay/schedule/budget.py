@@ -9,32 +9,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
-from typing import Protocol
 
-from relay.model import BudgetState
+from relay.model import Budget, BudgetState
 
 HOUR = timedelta(hours=1)
 _ROUNDING = 1e-6
 """Moments are whole microseconds: a token that is whole but for that is whole."""
 
 
-class Limits(Protocol):
-    """The settings of a budget, each at least 1, `burst` at least 2; `config.Budget` is one."""
-
-    @property
-    def per_hour(self) -> int:
-        """Tokens that flow back in an hour."""
-
-    @property
-    def burst(self) -> int:
-        """The most tokens there ever are."""
-
-    @property
-    def per_day(self) -> int:
-        """The most mails of one day (UTC)."""
-
-
-def spend(state: BudgetState | None, limits: Limits, now: datetime, *, critical: bool = False) -> BudgetState | None:
+def spend(state: BudgetState | None, limits: Budget, now: datetime, *, critical: bool = False) -> BudgetState | None:
     """The budget after one mail at `now`, None where it allows none; `state` None is a recipient without a past."""
     current = _refilled(state, limits, now)
     if current.sent_today >= limits.per_day or current.tokens + _ROUNDING < _needed(critical=critical):
@@ -44,13 +27,13 @@ def spend(state: BudgetState | None, limits: Limits, now: datetime, *, critical:
     )
 
 
-def exhaust(state: BudgetState | None, limits: Limits, now: datetime) -> BudgetState:
+def exhaust(state: BudgetState | None, limits: Budget, now: datetime) -> BudgetState:
     """The budget with the moment noted at which folding began; the first such moment stays until `spend` succeeds."""
     current = _refilled(state, limits, now)
     return replace(current, exhausted_since=current.exhausted_since or now)
 
 
-def next_at(state: BudgetState | None, limits: Limits, now: datetime, *, critical: bool = False) -> datetime:
+def next_at(state: BudgetState | None, limits: Budget, now: datetime, *, critical: bool = False) -> datetime:
     """The first moment, `now` or later, at which `spend` allows a mail."""
     current = _refilled(state, limits, now)
     missing = _needed(critical=critical) - current.tokens
@@ -64,7 +47,7 @@ def _needed(*, critical: bool) -> float:
     return 1.0 if critical else 2.0
 
 
-def _refilled(state: BudgetState | None, limits: Limits, now: datetime) -> BudgetState:
+def _refilled(state: BudgetState | None, limits: Budget, now: datetime) -> BudgetState:
     """The budget as of `now`. A clock that was set back refills nothing and never takes anything away."""
     day = now.astimezone(UTC).date().isoformat()
     if state is None:

@@ -24,47 +24,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
-from relay.model import Arrival, Fingerprint, Group, Level, Phase, Reason
+from relay.model import Arrival, Fingerprint, Group, Level, Phase, Reason, Timing
 
 MINUTE = timedelta(minutes=1)
-
-
-class Timing(Protocol):
-    """The settings that decide when what is told; `config.Timing` is one."""
-
-    @property
-    def first_wait(self) -> timedelta:
-        """From the first mail to its digest, so that what breaks together arrives together."""
-
-    @property
-    def interval(self) -> timedelta:
-        """At least this long between two digests of one route; CRITICAL skips it."""
-
-    @property
-    def steps(self) -> tuple[timedelta, ...]:
-        """The growing gaps between the digests about one error; the last one repeats. Never empty."""
-
-    @property
-    def spike_factor(self) -> float:
-        """A spike is this many times the rate last reported."""
-
-    @property
-    def spike_min(self) -> int:
-        """Fewer occurrences than this are no spike."""
-
-    @property
-    def ended_after(self) -> timedelta:
-        """Quiet for this long: it has ended."""
-
-    @property
-    def ended_min(self) -> int:
-        """A bout of fewer occurrences than this gets no mail of its own for its closing total."""
-
-    @property
-    def back_after(self) -> timedelta:
-        """Seen again after this long: as good as new."""
 
 
 # --- Mails came -------------------------------------------------------------------------------------------------------

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from relay.humanize import duration, number
-from relay.model import Group, Level, Phase, Reason
-from relay.schedule.group import Timing, due, gap, is_due, is_muted, reason
+from relay.model import Group, Level, Phase, Reason, Timing
+from relay.schedule.group import due, gap, is_due, is_muted, reason
 
 MAX_ENTRIES = 5_000
 """The most errors one digest tells of; the rest stays pending for the next. Bounds the memory of a tick."""

@@ -5,11 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from relay.config import Timing
 from relay.digest import tick
 from relay.digest.step import LEASE, LEASE_FOR
 from relay.errors import LeaseLost, TemplateError
-from relay.model import Digest, Level, Phase, Rendered
+from relay.model import Digest, Level, Phase, Rendered, Timing
 from relay.schedule.group import mute, unmute
 from tests.stories.timetable import SECOND, at
 from tests.stories.world import ANN, BOB, World

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from relay.config import Timing
-from relay.model import Arrival, Fingerprint, Group, Level
+from relay.model import Arrival, Fingerprint, Group, Level, Timing
 from relay.schedule.group import arrive, due, mute, open_group, told
 from relay.schedule.route import turn
 

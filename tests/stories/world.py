@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from relay.compose.render import Renderer
-from relay.config import Timing, make_settings
+from relay.config import make_settings
 from relay.digest import Digests
 from relay.ledger import Ledger
-from relay.model import Answer, Attempt, Books, Fingerprint, Form, Level, Report, Sample, Trouble, Verdict
+from relay.model import Answer, Attempt, Books, Fingerprint, Form, Level, Report, Sample, Timing, Trouble, Verdict
 from relay.outbox.step import Outbox
 from relay.schedule.budget import next_at
 from relay.schedule.group import arrive, open_group

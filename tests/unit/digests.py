@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from relay.model import Books, Course, Digest, Entry, Form, LetterKind, Level, Reason, Report
+from relay.model import Books, Course, Digest, DigestLimits, Entry, Form, LetterKind, Level, Reason, Report
 
 NOW = datetime(2026, 3, 3, 13, 8, 2, tzinfo=UTC)
 """14:08:02 in Berlin, in winter."""
@@ -29,11 +28,7 @@ ZeroDivisionError: division by zero
 """
 
 
-@dataclass(frozen=True)
-class Limits:
-    max_size: int = 90_000
-    full_errors: int = 20
-    trace_lines: int = 60
+Limits = DigestLimits
 
 
 def report(**fields: Any) -> Report:

@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.config import Budget
-from relay.model import BudgetState
+from relay.model import Budget, BudgetState
 from relay.schedule.budget import exhaust, next_at, spend
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -11,12 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.config import Rule
 from relay.grouping.compare import Aspect, Case, Comparison, compare
 from relay.grouping.components import components
 from relay.grouping.fingerprint import fingerprint
 from relay.grouping.rules import Rules
-from relay.model import Action, Form, Report, SplitBy
+from relay.model import Action, Form, GroupingRule, Report, SplitBy
 from tests.unit.digests import report as sample
 from tests.unit.test_correlation import FLASK, LOOK_ALIKES, ONE_FAILURE, STOCK, trace
 
@@ -45,12 +44,12 @@ def report(message: str = "", **fields: Any) -> Report:
     return Report(**given, message=message, **fields)
 
 
-def case(of: Report, *rules: Rule, route: str = "admins") -> Case:
+def case(of: Report, *rules: GroupingRule, route: str = "admins") -> Case:
     found = fingerprint(of, steps=True)
     return Case(report=of, found=found, judged=Rules(rules).judge(of, found), route=route)
 
 
-def compared(one: Report, other: Report, *rules: Rule) -> Comparison:
+def compared(one: Report, other: Report, *rules: GroupingRule) -> Comparison:
     return compare(case(one, *rules), case(other, *rules))
 
 
@@ -156,9 +155,9 @@ def test_one_fingerprint_in_two_apps_or_on_two_routes_is_two_errors():
 
 # --- Rules ------------------------------------------------------------------------------------------------------------
 
-JOIN = Rule(name="Printer", action=Action.JOIN, message="*printer*")
-SPLIT = Rule(name="Hosts", action=Action.SPLIT, by=SplitBy.HOST)
-IGNORE = Rule(name="Bots", action=Action.IGNORE, message="*bot*")
+JOIN = GroupingRule(name="Printer", action=Action.JOIN, message="*printer*")
+SPLIT = GroupingRule(name="Hosts", action=Action.SPLIT, by=SplitBy.HOST)
+IGNORE = GroupingRule(name="Bots", action=Action.IGNORE, message="*bot*")
 
 
 def test_a_rule_that_joins_is_what_decided():
@@ -201,10 +200,10 @@ def test_what_a_rule_ignores_is_no_error(words, why):
 # --- How little it was ------------------------------------------------------------------------------------------------
 
 
-def rule_of(hint: str) -> Rule:
+def rule_of(hint: str) -> GroupingRule:
     match = re.search(r'action = "join" and message = "(.*)"', hint)
     assert match, hint
-    return Rule(name="hinted", action=Action.JOIN, message=match[1])
+    return GroupingRule(name="hinted", action=Action.JOIN, message=match[1])
 
 
 @pytest.mark.parametrize(

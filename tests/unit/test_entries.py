@@ -4,8 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from relay.compose.entries import entry, illustrate, merged, shown_in_full
-from relay.config import Timing
-from relay.model import Arrival, Course, Entry, Fingerprint, Form, Group, Level, Reason, Report
+from relay.model import Arrival, Course, Entry, Fingerprint, Form, Group, Level, Reason, Report, Timing
 from relay.schedule.group import arrive, open_group, told
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -5,12 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from relay.config import Upstream
-from relay.model import Letter, LetterKind, Trouble, UpstreamState, Verdict
+from relay.model import Letter, LetterKind, RetryPolicy, Trouble, UpstreamState, Verdict
 from relay.outbox.retry import after_answer, after_success, after_trouble, expired, longest_pause, upstream_ready
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-RETRY = Upstream()
+RETRY = RetryPolicy()
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 LETTER = Letter(
     id="a" * 32,
@@ -86,7 +85,7 @@ def test_an_outage_never_begins_after_it_was_seen():
 
 def test_no_pause_is_longer_than_the_longest():
     """Else the relay would take its own pauses for those of a clock that was set back."""
-    long = Upstream(retry=(MINUTE, 6 * HOUR))
+    long = RetryPolicy(pauses=(MINUTE, 6 * HOUR))
     for retry in (RETRY, long):
         pauses = [
             after_answer(replace(LETTER, tries=tries, refusals=tries % 2), verdict, retry=retry, jitter=1.0, now=NOON)

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.config import Timing
-from relay.model import Arrival, Fingerprint, Group, Level, Phase, Reason
+from relay.model import Arrival, Fingerprint, Group, Level, Phase, Reason, Timing
 from relay.schedule.group import arrive, due, is_muted, mute, open_group, rate, reason, split_off, told, unmute
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from relay.config import Timing
-from relay.model import Arrival, Fingerprint, Group, Level, Phase, Reason
+from relay.model import Arrival, Fingerprint, Group, Level, Phase, Reason, Timing
 from relay.schedule.group import arrive, mute, open_group, told
 from relay.schedule.route import MAX_ENTRIES, Turn, forecast, next_wake, plan, turn
 
