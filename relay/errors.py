@@ -10,8 +10,7 @@ holds a secret or a mail's content.
     ├── InUse                another process holds this data directory
     ├── Interrupted          the relay is being stopped
     ├── SpoolError           the spool cannot do what was asked
-    │   ├── SpoolFull        no room for another record
-    │   └── SpoolDamaged     a record that was synced cannot be read back
+    │   └── SpoolFull        no room for another record
     └── LedgerError          the ledger cannot do what was asked
         ├── LedgerBusy       locked or out of reach for now: try again
         ├── LedgerDamaged    cannot be read: `relay repair`
@@ -53,10 +52,6 @@ class SpoolError(RelayError):
 
 class SpoolFull(SpoolError):
     """There is no room for another record."""
-
-
-class SpoolDamaged(SpoolError):
-    """A record that had been synced cannot be read back."""
 
 
 class LedgerError(RelayError):

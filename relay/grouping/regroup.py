@@ -13,10 +13,7 @@ from typing import NamedTuple
 
 from relay.grouping.rules import Rules
 from relay.grouping.versions import Versions
-from relay.model import Group, Report
-
-GroupKey = tuple[str, str, str]
-"""Route, app and fingerprint."""
+from relay.model import Group, GroupKey, Report
 
 
 class Fate(StrEnum):

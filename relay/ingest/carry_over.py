@@ -19,8 +19,8 @@ import structlog
 
 from relay.grouping.rules import Rules
 from relay.grouping.versions import Method, Versions
-from relay.ledger import Claim, GroupKey, Ledger
-from relay.model import Fingerprint, Group, Report
+from relay.ledger import Claim, Ledger
+from relay.model import Fingerprint, Group, GroupKey, Report
 
 log = structlog.get_logger()
 

@@ -30,8 +30,8 @@ from relay.grouping.routing import Router
 from relay.grouping.rules import Rules
 from relay.grouping.versions import VERSIONS, Versions
 from relay.ingest.carry_over import Succession
-from relay.ledger import GroupKey, Ledger, SortingTransaction
-from relay.model import Arrival, Fingerprint, Group, Record, Report, Sample
+from relay.ledger import Ledger, SortingTransaction
+from relay.model import Arrival, Fingerprint, Group, GroupKey, Record, Report, Sample
 from relay.parse.report import parse
 from relay.redact import Redactor
 from relay.schedule.group import arrive, is_muted, open_group, split_off

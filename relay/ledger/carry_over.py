@@ -13,11 +13,11 @@ from sqlalchemy import Connection, select, union, update
 
 from relay.ledger.backends.write_mode import Gate
 from relay.ledger.engine import Database
-from relay.ledger.results import Claim, GroupKey
+from relay.ledger.results import Claim
 from relay.ledger.rows import GROUP_COLUMNS, chunks, group_of, key_of
 from relay.ledger.schema import former_keys, groups
 from relay.ledger.upsert import insert_missing
-from relay.model import Group
+from relay.model import Group, GroupKey
 
 
 class Carrying(Database):

@@ -26,12 +26,11 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from relay.errors import CursorMismatch, LedgerError
 from relay.ledger.backends.write_mode import Gate
 from relay.ledger.engine import Database
-from relay.ledger.results import GroupKey
 from relay.ledger.rows import GROUP_COLUMNS, chunks, group_of, group_values, key_of, save_groups
 from relay.ledger.samples import keep_samples
 from relay.ledger.schema import MINUTE, counts, groups, parked, records, spools
 from relay.ledger.upsert import insert_missing, upsert
-from relay.model import Group, Level, Sample
+from relay.model import Group, GroupKey, Level, Sample
 
 _PLACEHOLDER = group_values(
     Group(

@@ -7,10 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from relay.model import Answer, Delivery, Fingerprint, LetterKind, LetterState
-
-GroupKey = tuple[str, str, str]
-"""Route, app and fingerprint key: what makes two reports the same group."""
+from relay.model import Answer, Delivery, Fingerprint, GroupKey, LetterKind, LetterState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

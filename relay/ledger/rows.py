@@ -16,9 +16,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, bindparam, update
 
 from relay.ledger.columns import storable
-from relay.ledger.results import GroupKey
 from relay.ledger.schema import groups
-from relay.model import Course, Entry, Form, Group, Level, Reason, Report, Situation
+from relay.model import Course, Entry, Form, Group, GroupKey, Level, Reason, Report, Situation
 
 T = TypeVar("T")
 

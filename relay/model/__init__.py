@@ -18,7 +18,7 @@ Its modules: mail, group, digest, letter, rule, settings.
 """
 
 from relay.model.digest import Books, Course, Digest, Entry, LetterKind, Reason, Rendered
-from relay.model.group import Arrival, Group, Phase, Sample
+from relay.model.group import Arrival, Group, GroupKey, Phase, Sample
 from relay.model.letter import (
     Answer,
     Attempt,
@@ -65,6 +65,7 @@ __all__ = [
     "Fingerprint",
     "Form",
     "Group",
+    "GroupKey",
     "GroupingRule",
     "Kept",
     "Letter",

@@ -18,6 +18,10 @@ class Sample:
     report: Report
 
 
+GroupKey = tuple[str, str, str]
+"""Route, app and fingerprint key: what makes two reports the same group."""
+
+
 class Phase(StrEnum):
     """Where an error stands between its first mail and its last."""
 

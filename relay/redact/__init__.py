@@ -36,7 +36,7 @@ _NAMES = ("logger", "environment", "host", "release", "process")
 _CODE = ("location", "module", "function", "time")
 """Fields in which only what is a secret by itself is masked: a name from code is never taken for one."""
 _FIELDS = (*_TEXTS, *_NAMES, *_CODE)
-_fields_of = attrgetter(*_FIELDS)
+_values_of = attrgetter(*_FIELDS)
 
 
 class Redactor:
@@ -52,24 +52,29 @@ class Redactor:
         """`report` with its secrets masked; the same object where there are none."""
         if not self._enabled:
             return report
-        texts = [*_fields_of(report), *(value for _, value in report.request)]
-        if not self._patterns and nothing_in(texts, report.trace, self._names):
+        values, facts = _values_of(report), tuple(value for _, value in report.request)
+        if not self._patterns and nothing_in([*values, *facts], report.trace, self._names):
             return report
-        texts.append(report.trace)
-        found = [self._secrets(text) if text else [] for text in texts]
-        if not any(found):
+        fields = dict(zip(_FIELDS, values, strict=True))
+        found = {name: self._secrets(text) for name, text in fields.items()}
+        in_facts = [self._secrets(value) for value in facts]
+        in_trace = self._secrets(report.trace)
+        everything = [*found.values(), *in_facts, in_trace]
+        if not any(everything):
             return report
-        echoes = Echoes(secret.echo for each in found for secret in each)
-        *done, trace = (masked(text, each) if each else text for text, each in zip(texts, found, strict=True))
-        changed: dict[str, Any] = {name: echoes.masked_in(text) for name, text in zip(_TEXTS, done, strict=False)}
-        named = zip(_NAMES, done[len(_TEXTS) :], strict=False)
-        changed |= {name: echoes.masked_in_name(text) for name, text in named}
-        changed |= zip(_CODE, done[len(_TEXTS) + len(_NAMES) :], strict=False)
-        facts = zip(report.request, done[len(_FIELDS) :], strict=True)
-        changed["request"] = tuple((label, echoes.masked_in(value)) for (label, _), value in facts)
-        return replace(report, trace=_without(trace, echoes), **changed)
+        echoes = Echoes(secret.echo for each in everything for secret in each)
+        done = {name: masked(text, found[name]) for name, text in fields.items()}
+        changed: dict[str, Any] = {name: echoes.masked_in(done[name]) for name in _TEXTS}
+        changed |= {name: echoes.masked_in_name(done[name]) for name in _NAMES}
+        changed |= {name: done[name] for name in _CODE}
+        request = zip(report.request, in_facts, strict=True)
+        changed["request"] = tuple((label, echoes.masked_in(masked(value, each))) for (label, value), each in request)
+        changed["trace"] = _without(masked(report.trace, in_trace), echoes)
+        return replace(report, **changed)
 
     def _secrets(self, text: str) -> list[Secret]:
+        if not text:
+            return []
         found = secrets(text, self._names)
         return [*found, *self._patterns.found(text)] if self._patterns else found
 

@@ -6,8 +6,8 @@ from dataclasses import fields
 import pytest
 
 from relay.errors import LedgerError
-from relay.ledger import Claim, GroupKey, Ledger
-from relay.model import Fingerprint
+from relay.ledger import Claim, Ledger
+from relay.model import Fingerprint, GroupKey
 from tests.contract.world import DAY, HOUR, NOON, SENT, figures, key, send, sort, tell
 from tests.contract.world import told as after_a_digest
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from relay.ledger import GroupKey, Ledger, Outcome
+from relay.ledger import Ledger, Outcome
 from relay.model import (
     Books,
     Delivery,
@@ -15,6 +15,7 @@ from relay.model import (
     Entry,
     Form,
     Group,
+    GroupKey,
     Letter,
     LetterKind,
     LetterState,
