@@ -23,7 +23,7 @@ from relay.receive.intake import Reception
 from relay.receive.memory import Room
 from relay.receive.networks import is_loopback, plain_address
 from relay.receive.session import LONGEST_LINE, Dialogue
-from relay.receive.transport import Link
+from relay.receive.transport import Link, State
 
 _CLIENT_HELLO = b"\x16\x03"
 
@@ -38,9 +38,8 @@ class Connection(Link):
         super().__init__(reception, loop, longest_line=LONGEST_LINE)
         self._tls_first = tls_first
         self._dialogue = Dialogue(self, reception.limits)
-        self._awaits_header = False
-        self._busy = self._blocked = self._half_closed = False
-        """We are at work; the client does not read; it will send no more."""
+        self._blocked = self._half_closed = False
+        """The client does not read; it will send no more."""
         self._since = self._last_mail = loop.time()
         """When the client began to owe us what it owes us now; when a mail was last taken."""
         self._deadline = math.inf
@@ -54,7 +53,7 @@ class Connection(Link):
         self.peer = plain_address(address[0]) if isinstance(address, tuple) else ""
         proxies = self._reception.proxies
         if proxies and proxies.hold(self.peer):
-            self._awaits_header = True
+            self._state = State.PROXY_HEADER
             if self._admitted():
                 self._advance(progress=True)
         else:
@@ -72,7 +71,6 @@ class Connection(Link):
             self.hang_up(replies.NO_STRANGERS)
         elif self._admitted():
             if self._tls_first:
-                self._busy = True
                 self._begin_tls()
             else:
                 self._greet()
@@ -101,16 +99,16 @@ class Connection(Link):
 
     def data_received(self, data: bytes) -> None:
         """Take what came, and answer it unless the client has to wait for us."""
-        if self._parted:
+        if self._ended:
             return
         self._stream.feed(data, self._wire)
-        if not (self._busy or self._blocked):
+        if self._clients_turn and not self._blocked:
             self._advance()
 
     def eof_received(self) -> bool:
         """Answer what has come all the same: a client may close its half once all is sent."""
         self._half_closed = True
-        return not self.secure and not self._parted and (self._busy or self._blocked)  # TLS has no halves
+        return not (self.secure or self._ended) and (self._blocked or not self._clients_turn)  # TLS has no halves
 
     def pause_writing(self) -> None:
         """The client does not read: it gets no more to read."""
@@ -119,7 +117,7 @@ class Connection(Link):
     def resume_writing(self) -> None:
         """Go on where the client reads again."""
         self._blocked = False
-        if not (self._busy or self._parted):
+        if self._clients_turn:
             self._advance()
 
     # --- The loop -----------------------------------------------------------------------------------------------------
@@ -131,19 +129,20 @@ class Connection(Link):
         """
         dialogue = self._dialogue
         try:
-            while not (self._busy or self._blocked or self._parted or dialogue.ended) and self._step(dialogue):
+            while self._clients_turn and not (self._blocked or dialogue.ended) and self._step(dialogue):
                 progress = True
         except TooMuchNoise:
             self._reply(replies.TOO_MUCH_NOISE)
             self._part(linger=True)
         if dialogue.ended:
             self._part(linger=bool(self._stream))
-        if self._parted:
+        if self._ended:
             return
         self._flush()
-        if self._busy:
-            if not self.in_handshake:
-                self._reception.roster.works(self)
+        if self._state is State.WORKING:
+            self._reception.roster.works(self)
+        elif self._state is State.HANDSHAKE:
+            pass
         elif self._half_closed and not self._blocked:
             self._close()
         elif self._reception.stopping and not self.in_transaction:
@@ -155,7 +154,7 @@ class Connection(Link):
         """Take one thing from what has come; False where it is not there as a whole."""
         if not self._stream:
             return False
-        if self._awaits_header:
+        if self._state is State.PROXY_HEADER:
             return self._read_header()
         if dialogue.content is not None:
             return self._read_content(dialogue.content)
@@ -195,7 +194,7 @@ class Connection(Link):
             return False
         self._stream.unread(data[length or 0 :])
         if length is not None:
-            self._awaits_header = False
+            self._enter(State.COMMANDS)
             self.peer = client or self.peer
             self._meet()
         return False
@@ -212,7 +211,7 @@ class Connection(Link):
     @property
     def in_transaction(self) -> bool:
         """True between MAIL and the answer to DATA; STARTTLS ends it."""
-        return self._dialogue.in_transaction and not (self._parted or self.in_handshake)
+        return self._dialogue.in_transaction and not (self._ended or self.in_handshake)
 
     @property
     def offers_tls(self) -> bool:
@@ -237,7 +236,8 @@ class Connection(Link):
     def verify(self, claimed: Credentials) -> bool | None:
         """Return whether they are true, None where that takes its time. Raises Refusal."""
         known = self._reception.login.check(claimed, self._verified)
-        self._busy = known is None
+        if known is None:
+            self._enter(State.WORKING)
         return known
 
     def _verified(self, true: bool) -> None:  # noqa: FBT001 -- the answer itself
@@ -247,7 +247,7 @@ class Connection(Link):
         """Put the mail down. Raises SpoolError."""
         self._reception.roster.works(self)  # before the spool asks who else is coming
         self._reception.take(envelope, content, self._stored)
-        self._busy = True
+        self._enter(State.WORKING)
 
     def _stored(self, reply: bytes) -> None:
         self._last_mail = self.loop.time()
@@ -259,12 +259,10 @@ class Connection(Link):
         self._reply(replies.READY_FOR_TLS)
         self._flush()
         self._stream.clear()
-        self._busy = True
         self._begin_tls()
 
     def _secured(self) -> None:
         """Begin a new dialogue: nothing that was said in clear counts."""
-        self._busy = False
         self._dialogue = Dialogue(self, self._reception.limits)
         if self._tls_first:
             self._greet()
@@ -273,9 +271,9 @@ class Connection(Link):
 
     def _resume(self, reply: bytes) -> None:
         """Give the reply that took its time, and go on with what has come meanwhile."""
-        self._busy = False
-        if self._lost or self._parted:
+        if self._state is not State.WORKING:
             return
+        self._enter(State.COMMANDS)
         self._reply(reply)
         self._advance(progress=True)
 
@@ -295,7 +293,7 @@ class Connection(Link):
 
     def look_at_the_clock(self, now: float) -> None:
         """Hang up where the client's time is over at `now`; while we are at work no time of the client's runs."""
-        if self._busy or self._parted:
+        if not self._clients_turn:
             return
         if now >= self._deadline or now >= self._last_mail + self._reception.limits.session_timeout:
             self._reception.counters.timeouts += 1

@@ -3,11 +3,22 @@
 That class stays the base of the protocol, by its released API; its loop is replaced, since it
 lets exceptions out, refuses long lines, sets no bounds, and spends most of its time on a task,
 a stream and log lines for each client.
+
+A connection is in one `State` at a time:
+
+    PROXY_HEADER ──► COMMANDS ◄──► WORKING
+                        ▲ │
+                        │ ▼
+                     HANDSHAKE
+
+From each of them it may go to CLOSING, and from anywhere to CLOSED, where it stays. `_NEXT` is that table. Apart from
+it are whether the client reads what it is sent, whether it has closed its half, and whether TLS is on.
 """
 
 from __future__ import annotations
 
 import asyncio
+from enum import Enum, auto
 from typing import cast
 
 from aiosmtpd.smtp import SMTP
@@ -19,6 +30,35 @@ _FAREWELL = 2.0
 """Seconds for a last reply to get out before the connection is cut."""
 _HANDSHAKE = 60.0
 """Seconds for a TLS handshake, at most."""
+
+
+class State(Enum):
+    """Whose turn it is on a connection."""
+
+    PROXY_HEADER = auto()
+    """The proxy owes the header that names its client."""
+    COMMANDS = auto()
+    """The client owes a command, or more of its mail."""
+    WORKING = auto()
+    """We owe a reply that takes time: a mail goes to the disk, a password is checked."""
+    HANDSHAKE = auto()
+    """TLS begins: no reply can be sent until it is there."""
+    CLOSING = auto()
+    """The last reply was sent, or none can be."""
+    CLOSED = auto()
+
+
+_ENDED = frozenset((State.CLOSING, State.CLOSED))
+_CLIENTS_TURN = frozenset((State.PROXY_HEADER, State.COMMANDS))
+_NEXT = {
+    State.PROXY_HEADER: {State.COMMANDS} | _ENDED,
+    State.COMMANDS: {State.WORKING, State.HANDSHAKE} | _ENDED,
+    State.WORKING: {State.COMMANDS} | _ENDED,
+    State.HANDSHAKE: {State.COMMANDS} | _ENDED,
+    State.CLOSING: {State.CLOSED},
+    State.CLOSED: set(),
+}
+"""Which states may follow which."""
 
 
 class Link(SMTP):
@@ -35,11 +75,27 @@ class Link(SMTP):
         self._reception = reception
         self._stream = Stream(longest_line)
         self._out: list[bytes] = []
-        self.in_handshake = False
-        """True from the beginning of TLS until it is there: no word can be said meanwhile."""
-        self._parted = self._lost = False
-        """The client was told the last; it is gone."""
+        self._state = State.COMMANDS
         self._wire: asyncio.Transport
+
+    @property
+    def in_handshake(self) -> bool:
+        """True from the beginning of TLS until it is there."""
+        return self._state is State.HANDSHAKE
+
+    @property
+    def _clients_turn(self) -> bool:
+        return self._state in _CLIENTS_TURN
+
+    @property
+    def _ended(self) -> bool:
+        return self._state in _ENDED
+
+    def _enter(self, state: State) -> None:
+        """Go to `state`. Raises RuntimeError where the table does not allow it: a fault of this program."""
+        if state not in _NEXT[self._state]:
+            raise RuntimeError(f"a connection cannot go from {self._state.name} to {state.name}")
+        self._state = state
 
     @property
     def in_transaction(self) -> bool:
@@ -53,7 +109,8 @@ class Link(SMTP):
 
     def connection_lost(self, error: Exception | None) -> None:
         """Forget the client."""
-        self._lost = True
+        if self._state is not State.CLOSED:
+            self._enter(State.CLOSED)
         self._reception.closed(self)
 
     # --- Out ----------------------------------------------------------------------------------------------------------
@@ -77,7 +134,7 @@ class Link(SMTP):
 
     def _begin_tls(self) -> None:
         """Shake hands; `_secured` is called where that went well, else the connection ends."""
-        self.in_handshake = True
+        self._enter(State.HANDSHAKE)
         self._reception.roster.waits(self, self.loop.time())  # it is the client's turn: who stalls is idle
         self._handler_coroutine = self.loop.create_task(self._shake_hands())
 
@@ -98,13 +155,13 @@ class Link(SMTP):
             secured = await upgrade
         except Exception:  # noqa: BLE001 -- a handshake fails in as many ways as there are clients
             secured = None
-        self.in_handshake = False
-        if secured is None or secured.is_closing():
+        if secured is None or secured.is_closing() or self._state is not State.HANDSHAKE:
             self._reception.counters.handshakes_failed += 1
             plain.abort()
             self.connection_lost(None)  # the loop tells nobody of a connection that is lost in a handshake
             return
         self._wire, self.secure = secured, True
+        self._enter(State.COMMANDS)
         self._secured()
 
     def _secured(self) -> None:
@@ -117,7 +174,7 @@ class Link(SMTP):
 
     def hang_up(self, reply: bytes) -> None:
         """Say a last word and end the connection, at once where the last word was said before or none can be."""
-        if self._parted or self.in_handshake:
+        if self._ended or self._state is State.HANDSHAKE:
             self.cut()
         else:
             self._reply(reply)
@@ -125,7 +182,8 @@ class Link(SMTP):
 
     def cut(self) -> None:
         """End the connection without a word."""
-        self._parted = True
+        if not self._ended:
+            self._enter(State.CLOSING)
         self._reception.roster.leave(self)  # not when the loop says so: who comes next would send the same one away
         self._wire.abort()
 
@@ -135,9 +193,9 @@ class Link(SMTP):
         `linger`: more comes than was read. To close now would reset the connection, and the client might never see the
         reply; so only our half is closed, and what comes is thrown away for a moment.
         """
-        if self._parted:
+        if self._ended:
             return
-        self._parted = True
+        self._enter(State.CLOSING)
         self._stream.clear()
         self._flush()
         if linger and self._wire.can_write_eof():
