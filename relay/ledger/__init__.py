@@ -18,7 +18,7 @@ Every method may raise LedgerBusy (locked or out of reach: try again) and Ledger
 No error text holds a password, a statement's values or a mail's content.
 """
 
-from relay.ledger.digest import SchedulingTransaction
+from relay.ledger.digest import DigestReads, SchedulingTransaction
 from relay.ledger.engine import sqlite_file, sqlite_url
 from relay.ledger.ingest import SortingTransaction
 from relay.ledger.ledger import Ledger
@@ -41,6 +41,7 @@ __all__ = [
     "Claim",
     "Cursor",
     "DeadTotal",
+    "DigestReads",
     "GroupOrder",
     "Lease",
     "Ledger",

@@ -42,11 +42,36 @@ STRANDED_AFTER = timedelta(days=1)
 """No turn is further away, but for steps as long as that and mutes."""
 
 
-class SchedulingTransaction:
-    """What can be read and written while it is decided whom to tell what. Keep the block short: sorting waits."""
+class DigestReads:
+    """What a digest is built of, as it stands within one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+
+    def courses(self, since: Mapping[int, datetime], now: datetime) -> dict[int, Course]:
+        """How errors went from each group's `since` to `now`, in at most 24 steps; a group without counts is left out.
+
+        The step is the smallest of 1, 2, 5, 10, 15, 30 min, 1, 2, 3, 6, 12 h, 1, 2, 7 days that fits; the course begins
+        at a whole step. Ask only for those that a digest shows in full.
+        """
+        return courses(self._connection, since, now)
+
+    def samples(self, group_ids: Collection[int]) -> dict[int, Report]:
+        """The newest sample of each group; those without one are left out."""
+        return newest(self._connection, group_ids)
+
+    def first_message_id(self, group_id: int) -> str:
+        """Message-ID of the first digest that told of this group alone, "" where there is none: for threading."""
+        query = select(groups.c.thread).where(groups.c.id == group_id)
+        return self._connection.scalar(query) or ""
+
+    def books(self, now: datetime) -> Books:
+        """The books within this transaction: what was saved and frozen before this call is in them."""
+        return read_books(self._connection, now)
+
+
+class SchedulingTransaction(DigestReads):
+    """What can be read and written while it is decided whom to tell what. Keep the block short: sorting waits."""
 
     # --- Groups ---------------------------------------------------------------------------------------------------
 
@@ -74,23 +99,6 @@ class SchedulingTransaction:
         """Groups the admins know of (OPEN) with nothing pending and last seen at or before `before`, oldest first."""
         query = select(*GROUP_COLUMNS).where(IS_QUIET, groups.c.route == route, groups.c.last_seen <= before)
         return self._groups(query.order_by(groups.c.last_seen).limit(limit))
-
-    def courses(self, since: Mapping[int, datetime], now: datetime) -> dict[int, Course]:
-        """How errors went from each group's `since` to `now`, in at most 24 steps; a group without counts is left out.
-
-        The step is the smallest of 1, 2, 5, 10, 15, 30 min, 1, 2, 3, 6, 12 h, 1, 2, 7 days that fits; the course begins
-        at a whole step. Ask only for those that a digest shows in full.
-        """
-        return courses(self._connection, since, now)
-
-    def samples(self, group_ids: Collection[int]) -> dict[int, Report]:
-        """The newest sample of each group; those without one are left out."""
-        return newest(self._connection, group_ids)
-
-    def first_message_id(self, group_id: int) -> str:
-        """Message-ID of the first digest that told of this group alone, "" where there is none: for threading."""
-        query = select(groups.c.thread).where(groups.c.id == group_id)
-        return self._connection.scalar(query) or ""
 
     def save(self, groups: Iterable[Group]) -> None:
         """Write groups that this transaction has read."""
@@ -146,10 +154,6 @@ class SchedulingTransaction:
         query = select(letters).where(IS_UNTOLD, letters.c.route == route)
         rows = self._connection.execute(query.order_by(letters.c.created_at, letters.c.id))
         return [_dead_total(row) for row in rows]
-
-    def books(self, now: datetime) -> Books:
-        """The books within this transaction: what was saved and frozen before this call is in them."""
-        return read_books(self._connection, now)
 
     # --- Writing letters ------------------------------------------------------------------------------------------
 
@@ -220,6 +224,12 @@ class Scheduling(Database):
         with self._write(Gate.ALONE) as connection:
             require_lease(connection, name, token)
             yield SchedulingTransaction(connection)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[DigestReads]:
+        """What digests are built of, as of one moment: for a digest that is only looked at."""
+        with self._read() as connection:
+            yield DigestReads(connection)
 
     def next_due_at(self) -> datetime | None:
         """The earliest `due_at` of all groups: nothing is told before it; None where no group has one."""
