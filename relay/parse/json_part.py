@@ -2,7 +2,7 @@
 
 Anybody may send one, so nothing in it is believed that the text contradicts: it only fills in what the text does not
 say, and each use checks it against the text. Guarantee: any text gives an Enclosure, in time linear in at most
-`mail.MAX_ENCLOSED` characters; every text of it is bounded and clean, and all but `template` and `trace` are one line.
+`mime.body.MAX_JSON` characters; every text of it is bounded and clean, and all but `template` and `trace` are one line.
 Its form is documented in `app_client/delivery/json_part.py`.
 """
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from relay.model import CUT_MARKER
-from relay.parse.mime.body import text_of
-from relay.parse.mime.enclosed import enclosed_in
+from relay.parse.mime.body import json_part_of, text_of
 from relay.parse.mime.headers import MAX_HEADER, OURS, Head, split
 from relay.parse.mime.sanitize import clean, one_line
 
@@ -42,7 +41,7 @@ def read(content: bytes) -> Mail:
         subject=head.subject,
         sender=head.sender,
         text=bounded(text_of(head, body)),
-        enclosed=enclosed_in(head, body) if "x-error-mail-client" in head.fields else "",
+        enclosed=json_part_of(head, body) if "x-error-mail-client" in head.fields else "",
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from binascii import Error, a2b_base64, a2b_qp
 from collections.abc import Iterator
+from itertools import islice
 
 from relay.model import CUT_MARKER
 from relay.parse.mime import charsets, html
@@ -17,6 +18,13 @@ from relay.parse.mime.headers import Head, split
 
 MAX_DEPTH = 20
 MAX_PARTS = 100
+
+JSON_TYPE = "application/vnd.error-mail+json"
+"""The media type of the JSON part of our client's mail."""
+MAX_JSON = 64 * 1024
+"""Bytes of it as sent; the client's own are at most 24,000. A longer one is not looked at."""
+_JSON_WITHIN = 5
+"""The parts of a mail among which it is looked for."""
 
 _CUT_WORDS = CUT_MARKER.partition(b"%d")[0].strip()
 _CUT = re.compile(re.escape(CUT_MARKER).replace(rb"%d", rb"(\d{1,15})"))
@@ -68,6 +76,20 @@ class _Search:
             if self.parts > MAX_PARTS or self.plain.strip():
                 return
             self.look_into(*split(part), depth + 1)
+
+
+def json_part_of(head: Head, body: bytes) -> str:
+    """The first part of our client's media type right inside the mail, decoded; "" where there is none.
+
+    What it says is for `relay.parse.json_part` to judge.
+    """
+    if not head.kind.startswith("multipart/"):
+        return ""
+    for part in islice(parts(body, head.parameter(b"boundary")), _JSON_WITHIN):
+        part_head, content = split(part)
+        if part_head.kind == JSON_TYPE:
+            return decoded(content, part_head.encoding, "utf-8") if len(content) <= MAX_JSON else ""
+    return ""
 
 
 def parts(body: bytes, boundary: bytes) -> Iterator[bytes]:
