@@ -7,13 +7,14 @@ COPY requirements.lock requirements-build.lock ./
 RUN python -m venv /build \
  && python -m venv --without-pip /opt/relay \
  && /build/bin/pip install --no-deps --require-hashes -r requirements-build.lock \
- && /build/bin/pip --python /opt/relay/bin/python install --no-deps --require-hashes -r requirements.lock
+ && /build/bin/pip --python /opt/relay/bin/python install --no-deps --require-hashes -r requirements.lock \
+ && /build/bin/pip --python /opt/relay/bin/python check
 COPY pyproject.toml README.md LICENSE ./
 COPY relay relay
 COPY app_client app_client
 COPY templates templates
-RUN /build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
- && /build/bin/pip --python /opt/relay/bin/python install --no-deps --no-index /wheels/*.whl
+RUN /build/bin/pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /wheels . \
+ && /build/bin/pip --python /opt/relay/bin/python install --no-index --no-deps /wheels/*.whl
 
 FROM python:3.13-slim
 RUN groupadd --gid 2525 relay \

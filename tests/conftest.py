@@ -1,6 +1,7 @@
-"""What every test may count on: the relay's settings come from the test alone."""
+"""What every test may count on: the relay's settings come from the test alone, and no test touches a default port."""
 
 import os
+import sys
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,3 +19,17 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("RELAY_", "LISTEN_")):
             monkeypatch.delenv(name)
+
+
+DEFAULT_PORTS = {25, 2525, 8026}
+
+
+def refuse_default_ports(event: str, arguments: tuple[object, ...]) -> None:
+    """A test that uses a default port fails where a relay or a mail server runs already: let it fail everywhere."""
+    if event in {"socket.bind", "socket.connect"}:
+        address = arguments[1]
+        if isinstance(address, tuple) and address[1] in DEFAULT_PORTS:
+            pytest.fail(f"this test uses the default port {address[1]}; take a free one (port 0)")
+
+
+sys.addaudithook(refuse_default_ports)

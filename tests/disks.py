@@ -18,17 +18,22 @@ FAULTS = Path(__file__).parent / "e2e" / "failing" / "faults.c"
 def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
     """Mount a file system of that size on `folder`; skips the test where that is not permitted."""
     folder.mkdir(parents=True, exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=0700", "tmpfs", str(folder)]
+    mount_tmpfs(folder, f"size={megabytes}m,mode=0700")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def mount_tmpfs(folder: Path, options: str) -> None:
+    """Mount a tmpfs on `folder`; skips the test where that is not permitted, or no program does it."""
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
     if (
         os.geteuid() != 0
         or not shutil.which("mount")
         or subprocess.run(command, capture_output=True, check=False).returncode
     ):
         pytest.skip("needs the right to mount a tmpfs")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def fill(folder: Path) -> Path:

@@ -75,7 +75,7 @@ class _Walk:
     def __init__(self, pattern: re.Pattern) -> None:
         self._groups: dict[int, str] = {}
         self.repetitions: list[tuple[str, str]] = []
-        self.shortest = self.text_of(_parser.parse(pattern.pattern, pattern.flags & ~re.TEMPLATE), "")
+        self.shortest = self.text_of(_parser.parse(pattern.pattern, pattern.flags), "")
 
     def text_of(self, tree: Iterable, before: str) -> str:
         """A short text that this part of the pattern takes, behind `before`."""

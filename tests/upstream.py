@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import hmac
 import json
 import os
@@ -124,7 +125,8 @@ class Session(SMTP):
 
     def cut(self) -> None:
         if self.transport is not None:
-            cast(asyncio.Transport, self.transport).abort()
+            with contextlib.suppress(AttributeError):  # Python before 3.11.5, of a TLS connection that has ended
+                cast(asyncio.Transport, self.transport).abort()
 
     async def play(self, *places: str) -> bool:
         """Do what was told for the first of these places that has something; False where there is nothing."""

@@ -15,12 +15,19 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from relay.config.section import Section, with_secret
 from relay.config.values import Duration, Listen, ListenAddress, NetworkNames, Size
 from relay.data_dir import DataDir
+from relay.errors import ConfigError
 
 
 def _state_dir() -> Path:
-    """Where state goes by default: the XDG base directory for it."""
+    """Where state goes by default: the XDG base directory for it. Raises ConfigError where the user has no home."""
     base = os.environ.get("XDG_STATE_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".local" / "state") / "error-mail-relay"
+    if base.startswith("/"):
+        return Path(base) / "error-mail-relay"
+    try:
+        return Path.home() / ".local" / "state" / "error-mail-relay"
+    except RuntimeError as error:  # no HOME, and a user that the system does not know, as in a container
+        sentence = "[storage] data_dir: this user has no home directory; name a folder, also as RELAY_STORAGE__DATA_DIR"
+        raise ConfigError((sentence,)) from error
 
 
 class Smtp(Section):

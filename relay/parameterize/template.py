@@ -196,10 +196,14 @@ _AGREES = re.compile(r"(\* (?:[a-z-]{2,30} ){1,2})(?:were|was|are|is|have|has)(?
 _PLURAL_BEHIND = re.compile(r"\* ([a-z-]{2,30} [a-z-]{2,30}?)(?:\(s\)|(?<![sui])s)(?![a-z])")
 """`3 rows were lost`, `3 failed jobs`: the verb, and a noun behind another word, go with the number."""
 _ROW = re.compile(
-    r"^[ \t]*+(?!\S++:[ \t])\S++(?: \S++)*+(?:(?: {2,}|[ ]?\t[ \t]*)(?<=[ \t])\S++(?: \S++)*+){2,}+[ \t]*$",
+    r"^[ \t]*+(?!\S++:[ \t])\S++(?: \S\S*+)*+(?:(?: {2,}|[ ]?\t[ \t]*)(?<=[ \t])\S++(?: \S\S*+)*+|(?!)){2,}+[ \t]*$",
     re.MULTILINE,
 )
-"""A line of a table: three cells or more, with more than a blank between them."""
+"""A line of a table: three cells or more, with more than a blank between them.
+
+Python before 3.11.5 does not go back to where a possessive repeat failed if it failed inside of another repeat:
+`\\S\\S*+` fails before that, and `(?!)` as the last choice goes back.
+"""
 _REPEATED = re.compile(r"(?<!\S)(\S{0,40}\*\S{0,40})(?:[ ,]{1,2}\1)+(?!\S)")
 _SPACE = re.compile(r"[ \t]+")
 

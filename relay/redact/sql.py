@@ -26,8 +26,10 @@ _INSERT = re.compile(
     r"\b(?:INSERT|REPLACE)\b[^()\n]{1,200}\((?P<columns>[^()]{1,2000})\)\s{0,40}VALUES\s{0,40}", re.IGNORECASE
 )
 _ROW = re.compile(r"\s{0,40},?\s{0,40}\(")
+# `(?!)` as the last choice of a possessive repeat: Python before 3.11.5 does not go back by itself to where the repeat
+# failed, and would take for a cell what is none.
 _CELL = re.compile(
-    r"\s{0,40}(?P<cell>(?:[NEbB]?'(?:[^'\\]|''|\\.){0,4000}+'|[^,()'\"]{1,400}+|\"[^\"]{0,400}+\"|\([^()]{0,400}+\)){1,4}+)"
+    r"\s{0,40}(?P<cell>(?:[NEbB]?'(?:[^'\\]|''|\\.|(?!)){0,4000}+'|[^,()'\"]{1,400}+|\"[^\"]{0,400}+\"|\([^()]{0,400}+\)|(?!)){1,4}+)"
     r"(?P<sign>[,)])"
 )
 _MOST_ROWS = 1_000
@@ -39,8 +41,8 @@ _MOST_STATEMENTS = 50
 _PARAMETERS = re.compile(r"\[parameters: (?P<rows>\[?)(?=\()")
 _NEXT_ROW = re.compile(r"[^()\n]{0,200}\(")
 _PARAMETER = re.compile(
-    r"\s?(?P<cell>b?'(?:[^'\\\n]|\\.){0,4000}+'|b?\"(?:[^\"\\\n]|\\.){0,4000}+\""
-    r"|[\w.]{1,60}+\((?:[^()'\"\n]|'[^'\n]{0,400}+'|\([^()\n]{0,200}+\)){0,400}+\)"
+    r"\s?(?P<cell>b?'(?:[^'\\\n]|\\.|(?!)){0,4000}+'|b?\"(?:[^\"\\\n]|\\.|(?!)){0,4000}+\""
+    r"|[\w.]{1,60}+\((?:[^()'\"\n]|'[^'\n]{0,400}+'|\([^()\n]{0,200}+\)|(?!)){0,400}+\)"
     r"|\[[^\[\]\n]{0,4000}+\]|\{[^{}\n]{0,4000}+\}|[^,()'\"\n]{1,400}+)\s?(?P<sign>[,)])"
 )
 _PLACEHOLDER = re.compile(

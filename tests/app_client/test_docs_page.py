@@ -99,7 +99,7 @@ def place(tmp_path, sink):
 def the_three_lines(place: Place, names: dict) -> None:
     place.fail(names["app"])
     assert place.mail().startswith("\nMessage type:       ERROR\n")
-    assert place.mail().endswith("KeyError: 'order'\n")
+    assert place.mail().rstrip().endswith("KeyError: 'order'")
 
 
 def the_recipe(place: Place, names: dict) -> None:

@@ -21,6 +21,7 @@ from app_client import ErrorMailHandler
 from app_client.delivery import backoff
 from app_client.delivery.fallback import Fallback, Letter
 from tests.app_client.servers import PATIENCE, Sink, closed_port, wait_until
+from tests.disks import mount_tmpfs
 
 ROOT = Path(__file__).parents[2]
 LETTER = Letter(sender="a@example.com", recipients=["b@example.com"], content=b"Subject: Failed\r\n\r\ntext\r\n")
@@ -242,9 +243,7 @@ def small_disk(tmp_path) -> Iterator[Path]:
     """A file system of 128 KiB, to be filled."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=128k,mode=0755", "tmpfs", str(disk)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a tmpfs")
+    mount_tmpfs(disk, "size=128k,mode=0755")
     yield disk
     subprocess.run(["umount", str(disk)], check=True)
 

@@ -58,7 +58,7 @@ def test_an_unhandled_exception_is_mailed_in_the_documented_format(make_app, sin
     assert mail.message["X-Error-Mail-App"] == "yourapplication"
     assert mail.text.startswith("\nMessage type:       ERROR\n")
     assert "Exception on /fail [GET]\nTraceback (most recent call last):\n" in mail.text
-    assert mail.text.endswith("KeyError: 'order'\n")
+    assert mail.text.rstrip().endswith("KeyError: 'order'")
 
 
 def test_configuration_is_read_from_the_app(make_app, sink):

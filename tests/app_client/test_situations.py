@@ -21,7 +21,7 @@ import psycopg
 import pytest
 import sqlalchemy
 from jinja2 import Environment, StrictUndefined
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from app_client.capture.situations import situation_of
 from app_client.demo.shop import create_app
@@ -159,7 +159,9 @@ def test_situation_and_reason_go_out_as_headers(sink, make_handler, make_logger)
 def locked(folder, _):
     with closing(sqlite3.connect(folder / "a.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        engine = sqlalchemy.create_engine(f"sqlite:///{folder / 'a.db'}", connect_args={"timeout": 0})
+        engine = sqlalchemy.create_engine(
+            f"sqlite:///{folder / 'a.db'}", connect_args={"timeout": 0}, poolclass=NullPool
+        )
         with engine.connect() as connection:
             connection.execute(sqlalchemy.text("CREATE TABLE orders (id INTEGER)"))
 
@@ -167,12 +169,15 @@ def locked(folder, _):
 def pool_empty(_, __):
     pool = {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0, "pool_timeout": 0.01}
     engine = sqlalchemy.create_engine("sqlite://", **pool)
-    with engine.connect():
-        engine.connect()
+    try:
+        with engine.connect():
+            engine.connect()
+    finally:
+        engine.dispose()
 
 
 def no_table(_, __):
-    with sqlalchemy.create_engine("sqlite://").connect() as connection:
+    with sqlalchemy.create_engine("sqlite://", poolclass=NullPool).connect() as connection:
         connection.execute(sqlalchemy.text("SELECT 'database is locked' FROM orders"))
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import pwd
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +23,10 @@ def postgres_socket() -> Iterator[str]:
     folder = programs()
     if folder is None:
         pytest.skip("no PostgreSQL server's programs here (Debian: apt-get install postgresql)")
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        pytest.skip(f"PostgreSQL does not run as user {os.geteuid()}, whom this system does not know")
     with running_server(folder) as socket:
         yield socket
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import mailbox
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -326,7 +327,12 @@ def test_replay_tells_what_would_have_been_sent(bench, tmp_path):
 
 
 def test_health_of_a_relay_that_does_not_run_is_a_no(bench):
-    result = bench.run("health", "--timeout", "1")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # nobody else can have the port, and nobody listens on it
+        listen = f'listen = "127.0.0.1:{unused.getsockname()[1]}"\n'
+        bench.config.write_text(f"{bench.config.read_text()}[smtp]\n{listen}[http]\n{listen}")
+
+        result = bench.run("health", "--timeout", "1")
 
     assert result.exit_code == 1
     assert "no greeting" in result.output

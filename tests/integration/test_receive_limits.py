@@ -22,6 +22,7 @@ from relay.errors import SpoolError, SpoolFull
 from relay.model import Kept
 from relay.receive import Access, Limits, Receiver
 from relay.spool import SpoolReader, SpoolWriter
+from tests.disks import mount_tmpfs
 from tests.integration.receiving import Talk, listening, receiving
 
 
@@ -509,9 +510,7 @@ def test_on_a_really_full_disk_mails_are_counted_until_there_is_room(tmp_path):
     """A tmpfs of 4 MiB: whole mails, then counters, and whole mails again once some are sorted."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a tmpfs")
+    mount_tmpfs(folder, "size=4m")
     try:
         with receiving(folder / "spool", Limits(errors=10**9, stop_within=0.1)) as reception:
             talk = reception.talk().greet()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
 import resource
 import signal
@@ -19,6 +18,7 @@ import pytest
 from relay.errors import SpoolError, SpoolFull
 from relay.model import Envelope, Kept
 from relay.spool import SpoolReader, SpoolWriter
+from tests.disks import mount_tmpfs
 
 APPENDER = """
 import asyncio, sys
@@ -97,13 +97,7 @@ def small_disk(tmp_path):
     """A file system of 4 MiB of its own."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    if (
-        os.geteuid() != 0
-        or subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)], check=False, capture_output=True
-        ).returncode
-    ):
-        pytest.skip("needs the right to mount a tmpfs")
+    mount_tmpfs(folder, "size=4m")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
 

@@ -46,6 +46,17 @@ def test_defaults_are_those_of_the_design(tmp_path):
     assert settings.storage.ledger_url == f"sqlite:///{tmp_path}/ledger.db"
 
 
+def test_a_user_without_a_home_is_asked_for_a_folder(monkeypatch, tmp_path):
+    """A container may run under a number that its list of users lacks."""
+    for name in ("HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+
+    with pytest.raises(ConfigError, match="this user has no home directory; name a folder"):
+        load(write(tmp_path, ""), {})
+    assert load(write(tmp_path, f'[storage]\ndata_dir = "{tmp_path}"\n'), {}).settings.storage.data_dir == tmp_path
+
+
 def test_environment_wins_over_the_file(tmp_path):
     file = write(
         tmp_path, 'admins = ["a@example.com"]\n[upstream]\nhost = "one.example.com"\n[timing]\nsteps = ["1m"]\n'

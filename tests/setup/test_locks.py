@@ -1,0 +1,124 @@
+"""Each lock is complete: whatever a locked package requires, the same lock pins, for every Python that it serves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import Distribution, distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from tests.setup.index import download, silence
+from tests.setup.locks import LOCKS, ROOT, SERVED, Pin, asked_for, chosen, environment, parsed, pins
+
+ENVIRONMENTS = [environment(python, micro) for python in SERVED for micro in ("0", "99")]
+"""The first release of each Python, and one that is later than any."""
+
+
+def unmet(
+    asked: Iterable[Requirement],
+    locked: Mapping[str, Pin],
+    required: Mapping[str, Iterable[Requirement]],
+    env: Mapping[str, str],
+) -> Iterator[str]:
+    """What `locked` leaves open of `asked`, and of what each locked package requires, in that environment.
+
+    A line of a lock names each extra that is asked of its package; so its own extras are all that count.
+    """
+    wanted = [("pyproject.toml", {""}, requirement) for requirement in asked]
+    for name, pin in locked.items():
+        wanted += [(name, {"", *pin.requirement.extras}, requirement) for requirement in required.get(name, ())]
+    for who, extras, requirement in wanted:
+        marker = requirement.marker
+        if marker is None or any(marker.evaluate({**env, "extra": extra}) for extra in extras):
+            met = locked.get(canonicalize_name(requirement.name))
+            if met is None or not requirement.specifier.contains(met.version, prereleases=True):
+                yield f"{who} requires {requirement}; locked is {met.version if met else 'none'}"
+            elif not requirement.extras <= met.requirement.extras:
+                yield f"{who} requires {requirement}; the lock's line has no such extra"
+
+
+def test_a_lock_that_lost_an_extra_or_a_package_is_found():
+    """The first is what made the set-up fail once: pip asked the index for `coverage[toml]` and took the newest."""
+    env = environment("3.11")
+    asked = [Requirement("pytest-cov>=7")]
+    required = {
+        "pytest-cov": [
+            Requirement("coverage[toml]>=7.10.6"),
+            Requirement("pluggy>=1.2"),
+            Requirement("x; extra == 'y'"),
+        ],
+        "coverage": [Requirement("tomli; python_full_version <= '3.11.0a6' and extra == 'toml'")],
+    }
+
+    def found(text: str) -> list[str]:
+        return list(unmet(asked, chosen(parsed(text), env), required, env))
+
+    assert found("pytest-cov==7.0\ncoverage[toml]==7.11\npluggy==1.5\n") == []
+    assert found("pytest-cov==7.0\ncoverage==7.11\npluggy==1.1\n") == [
+        "pytest-cov requires coverage[toml]>=7.10.6; the lock's line has no such extra",
+        "pytest-cov requires pluggy>=1.2; locked is 1.1",
+    ]
+    assert found("pytest-cov[y]==7.0\ncoverage[toml]==7.11 ; python_version > '3.11'\npluggy==1.5\n") == [
+        "pytest-cov requires coverage[toml]>=7.10.6; locked is none",
+        'pytest-cov requires x; extra == "y"; locked is none',
+    ]
+
+
+def metadata(wanted: Iterable[Pin], folder: Path) -> dict[tuple[str, str], Distribution]:
+    """What is installed here of `wanted`, or fetched if it has the lock's hash, by name and version."""
+    here = by_version(distributions())
+    missing = {(pin.name, pin.version): pin for pin in wanted if (pin.name, pin.version) not in here}
+    if missing and not silence():
+        assert download(missing.values(), folder, "--python-version", SERVED[-1]) == ""
+        here |= by_version(distributions(path=[str(wheel) for wheel in folder.glob("*.whl")]))
+    return here
+
+
+def by_version(found: Iterable[Distribution]) -> dict[tuple[str, str], Distribution]:
+    return {(canonicalize_name(each.name), each.version): each for each in found}
+
+
+def test_every_requirement_of_every_locked_package_is_met_by_its_lock(tmp_path):
+    cases = [(lock, env, chosen(pins(lock), env)) for lock in LOCKS for env in ENVIRONMENTS]
+    wanted = {(pin.name, pin.version): pin for _, _, locked in cases for pin in locked.values()}
+    known = metadata(wanted.values(), tmp_path)
+
+    found = []
+    for lock, env, locked in cases:
+        place = f"{lock}, Python {env['python_full_version']}"
+        there = {name: known[key] for name, pin in locked.items() if (key := (name, pin.version)) in known}
+        required = {name: list(map(Requirement, each.requires or ())) for name, each in there.items()}
+        found += [f"{place}: {each}" for each in unmet(asked_for(lock), locked, required, env)]
+        for name, each in there.items():
+            served = each.metadata["Requires-Python"] if "Requires-Python" in each.metadata else ""  # noqa: SIM401 -- no `get`
+            if not SpecifierSet(served).contains(env["python_full_version"]):
+                found.append(f"{place}: {name} {each.version} is not for this Python")
+
+    assert found == []
+    if unread := {f"{name} {version}" for name, version in wanted.keys() - known.keys()}:
+        pytest.skip(f"not installed, and no package index answers here: {', '.join(sorted(unread))}; the rest is met")
+
+
+@pytest.mark.parametrize("env", ENVIRONMENTS, ids=lambda env: env["python_full_version"])
+def test_a_package_has_one_version_in_all_locks(env):
+    """So that what `make audit` and `make fuzz` add changes nothing that is there."""
+    versions: dict[str, set[str]] = {}
+    for lock in LOCKS:
+        for name, pin in chosen(pins(lock), env).items():
+            versions.setdefault(name, set()).add(pin.version)
+
+    assert {name: found for name, found in versions.items() if len(found) > 1} == {}
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_make_lock_makes_every_lock_with_hashes_and_extras(lock):
+    makefile = (ROOT / "Makefile").read_text().replace("\\\n", "")
+    [command] = [line for line in makefile.splitlines() if line.startswith("LOCK ")]
+
+    assert asked_for(lock)
+    for option in ("--universal", f"--python-version {SERVED[0]}", "--generate-hashes", "--no-strip-extras"):
+        assert f" {option} " in f"{command} "

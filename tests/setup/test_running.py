@@ -1,0 +1,64 @@
+"""requirements.lock alone is enough to run the relay, and the commands of docs/operations.md install it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import smtplib
+import sys
+from pathlib import Path
+
+from tests.e2e.processes import Relay, wait_for
+from tests.setup.locks import ROOT
+from tests.setup.surroundings import Machine, interpreters, with_links
+
+DOCUMENTED = "/opt/error-mail-relay"
+MAIL = "From: app@example.com\r\nTo: ops@example.com\r\nSubject: Failed\r\n\r\nno stock of 17\r\n"
+
+
+def commands() -> list[list[str]]:
+    """The commands of docs/operations.md that make the virtual environment and fill it."""
+    [block] = re.findall(
+        r"^## Run it without Docker\n\n((?: {4}.*\n)+)", (ROOT / "docs/operations.md").read_text(), re.MULTILINE
+    )
+    words = [shlex.split(line, comments=True) for line in block.splitlines()]
+    return [command for command in words if command[0] in {"python3", f"{DOCUMENTED}/bin/pip"}]
+
+
+def install(machine: Machine, place: Path, wanted: list[list[str]], **environ: str) -> Path:
+    """Run documented commands with another folder; returns the Python in it."""
+    machine.link("python3", interpreters()[0].path)
+    for command in wanted:
+        done = machine.run(*[word.replace(DOCUMENTED, str(place)) for word in command], **environ)
+        assert done.returncode == 0, done.stdout
+    return place / "bin" / "python"
+
+
+def take_a_mail_and_stop(folder: Path) -> None:
+    """Start `relay serve` with `sys.executable`, send it a mail, see it counted, and stop it by SIGTERM."""
+    with Relay(folder) as relay:
+        with smtplib.SMTP("127.0.0.1", relay.smtp_port, timeout=30) as client:
+            client.sendmail("app@example.com", ["ops@example.com"], MAIL)
+        wait_for(lambda: relay.status()["pending"] == 1, "the mail to be counted")
+        assert relay.stop() == 0
+
+
+def test_requirements_lock_alone_is_enough_to_serve(machine, an_index, tmp_path, monkeypatch):
+    """The relay itself is the checkout's, so nothing but that lock is installed."""
+    first, second = commands()[:2]
+    assert first[:3] == ["python3", "-m", "venv"]
+    assert second[-2:] == ["-r", "requirements.lock"]
+
+    monkeypatch.setattr(sys, "executable", str(install(machine(), tmp_path / "venv", [first, second])))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    take_a_mail_and_stop(tmp_path / "relay")
+
+
+def test_the_documented_commands_install_a_relay_that_serves(machine, an_index, higher_versions, tmp_path, monkeypatch):
+    """Where the index has a higher version of everything, also of what builds the package."""
+    python = install(machine(), tmp_path / "venv", commands(), PIP_FIND_LINKS=with_links(higher_versions))
+
+    monkeypatch.chdir(tmp_path)  # not the checkout: what is run is what was installed
+    monkeypatch.setattr(sys, "executable", str(python))
+    take_a_mail_and_stop(tmp_path / "relay")
+    assert (python.parent / "relay").is_file()
