@@ -24,7 +24,9 @@ import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "data" / "dialogs"
+from tests.support.paths import DATA
+
+FOLDER = DATA / "dialogs"
 SILENCE = "(silence)"
 END = "(end)"
 PEERS = ("aiosmtpd", "postfix")

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-FAULTS = Path(__file__).parent / "e2e" / "failing" / "faults.c"
+from tests.support.paths import FAILING
+
+FAULTS = FAILING / "faults.c"
 
 
 @contextmanager

@@ -8,13 +8,12 @@ prints it for each file, and in it for each language.
 import json
 from collections import Counter, defaultdict
 from functools import cached_property
-from pathlib import Path
 
 from relay.grouping.fingerprint import fingerprint
 from relay.parse.report import parse_text
 from relay.redact import redact
+from tests.support.paths import DATA
 
-DATA = Path(__file__).parent / "data" / "grouping"
 FILES = ("own.jsonl", "wide.jsonl", "further.jsonl", "later.jsonl")
 
 
@@ -23,7 +22,9 @@ class Scored:
 
     def __init__(self, name, mails=()):
         self.name = name
-        self.mails = mails or [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
+        self.mails = mails or [
+            json.loads(line) for line in (DATA / "grouping" / name).read_text(encoding="utf-8").splitlines()
+        ]
 
     @cached_property
     def keys(self):

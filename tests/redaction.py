@@ -1,13 +1,12 @@
 """Texts with secrets and texts that only look alike, from tests/data/redact."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
-DATA = Path(__file__).parent / "data" / "redact"
+from tests.support.paths import DATA
 
 
 def _lines(name: str) -> Iterator[str]:
-    text = (DATA / name).read_text("utf-8")
+    text = (DATA / "redact" / name).read_text("utf-8")
     return (line for line in text.splitlines() if not line.startswith("#"))
 
 

@@ -12,10 +12,11 @@ import builtins
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
-FOLDER = Path(__file__).parent / "data" / "situations"
+from tests.support.paths import DATA
+
+FOLDER = DATA / "situations"
 FOLDERS = {"SITE": "/srv/shop/venv/lib/python3.11/site-packages", "APP": "/srv/shop/shop"}
 WAY_TO_VIEW = (
     "SITE/gunicorn/workers/sync.py handle_request",

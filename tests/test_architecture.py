@@ -17,7 +17,7 @@ from typing import NamedTuple
 import pytest
 from packaging.requirements import Requirement
 
-ROOT = Path(__file__).parents[1]
+from tests.support.paths import ROOT
 
 GROUND = ("errors", "clock", "failpoint", "data_dir", "resources", "memo", "safe_regex", "humanize", "text")
 """Single modules that know nothing of mail. Each may import those before it."""

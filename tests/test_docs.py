@@ -14,8 +14,8 @@ from app_client import MAIL_FORMAT
 from relay.cli import main
 from relay.config import Settings
 from relay.config.section import section_in
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 RECIPE = """\

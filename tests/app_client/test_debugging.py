@@ -15,8 +15,8 @@ from flask import Flask
 
 from app_client.debugging import DebugRefused, configure, run_options
 from tests.app_client.servers import PATIENCE, wait_until
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 EXTERNAL = {"use_debugger": False, "use_reloader": False, "passthrough_errors": True, "threaded": False}
 BUILT_IN = {"use_debugger": True, "use_reloader": True}
 NEITHER = {"use_debugger": False, "use_reloader": False}

@@ -16,8 +16,8 @@ from app_client.demo import __main__, shop
 from app_client.demo.surroundings import BROKEN_DISK, FULL_DISK, surroundings
 from app_client.demo.visits import KINDS, available_kinds
 from tests.app_client.servers import PATIENCE, Sink, closed_port, wait_until
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "app_client.demo"]
 
 RECIPE = """\

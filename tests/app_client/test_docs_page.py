@@ -15,8 +15,9 @@ from flask import Flask
 from app_client import ErrorMailHandler
 from app_client.flask import KEY
 from tests.app_client.servers import wait_until
+from tests.support.paths import DOCS
 
-PAGE = Path(__file__).parents[2] / "docs" / "app-client.md"
+PAGE = DOCS / "app-client.md"
 ELSEWHERE = {"The seven situations", "Debugging"}
 """Sections whose examples have tests of their own."""
 

@@ -20,8 +20,8 @@ from app_client.doctor import Finding, examine_fallback
 from app_client.flask import ErrorMail
 from tests.app_client.servers import PATIENCE, Sink, Unruly, closed_port, converse
 from tests.disks import mount_tmpfs
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 NOBODY = 65534
 
 APP = """

@@ -22,8 +22,8 @@ from app_client.delivery import backoff
 from app_client.delivery.fallback import Fallback, Letter
 from tests.app_client.servers import PATIENCE, Sink, closed_port, wait_until
 from tests.disks import mount_tmpfs
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 LETTER = Letter(sender="a@example.com", recipients=["b@example.com"], content=b"Subject: Failed\r\n\r\ntext\r\n")
 
 

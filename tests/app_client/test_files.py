@@ -14,8 +14,8 @@ import pytest
 
 import app_client
 from app_client.logfiles.handlers import LogFileError
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (\w+): (.*) \[in (.+):\d+\]")
 MAKERS = {
     "plain": app_client.plain_file,

@@ -8,14 +8,12 @@ import subprocess
 import sys
 import textwrap
 import threading
-from pathlib import Path
 
 import pytest
 
 from tests.app_client.servers import PATIENCE, Sink, Unruly, closed_port, wait_until
 from tests.app_client.test_faults import hang
-
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
 
 PRELUDE = """
 import logging, os, sys, threading

@@ -16,7 +16,8 @@ import pytest
 
 from tests.app_client.servers import PATIENCE, Unruly, wait_until
 from tests.app_client.test_faults import hang
-from tests.app_client.test_processes import ROOT, run, texts
+from tests.app_client.test_processes import run, texts
+from tests.support.paths import ROOT
 
 REQUESTS = 40
 APP = """

@@ -15,8 +15,7 @@ import app_client
 from app_client.logfiles.handlers import LogFileError
 from app_client.logfiles.syslog import SyslogHandler, place_of
 from tests.app_client.servers import PATIENCE, closed_port
-
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
 
 
 @pytest.fixture

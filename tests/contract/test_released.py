@@ -15,8 +15,9 @@ from relay.errors import LedgerError
 from relay.ledger import Ledger, migrate, sqlite_url
 from relay.model import LetterState
 from tests.contract.world import NOON, SENT, SPOOL, figures, send, sort, tell
+from tests.support.paths import DATA
 
-FOLDER = Path(__file__).parents[1] / "data" / "ledgers"
+FOLDER = DATA / "ledgers"
 FILES = sorted(FOLDER.glob("*.db.gz"))
 HOUR = timedelta(hours=1)
 

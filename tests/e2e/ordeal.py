@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.e2e.processes import Relay
+from tests.support.paths import FAILING
 
-TEST_BUILD = Path(__file__).with_name("failing")
 ROLES = ("receiver", "worker", "supervisor", "all")
 POINTS = {
     "spool.write": "",
@@ -45,7 +45,7 @@ PATIENCE = 30.0
 
 def failing_build(order: Path) -> dict[str, str]:
     """The environment in which a relay dies where the file `order` says."""
-    return {"PYTHONPATH": str(TEST_BUILD), "RELAY_FAILPOINT": str(order)}
+    return {"PYTHONPATH": str(FAILING), "RELAY_FAILPOINT": str(order)}
 
 
 class Ordeal:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import random
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -13,9 +12,9 @@ from tests.e2e.books import summed_up
 from tests.e2e.ordeal import POINTS, ROLES, Ordeal
 from tests.e2e.processes import Relay
 from tests.e2e.senders import sending
+from tests.support.paths import ROOT
 from tests.upstream import Upstream
 
-RELAY = Path(__file__).parents[2] / "relay"
 EVERY = 4
 """One run of the suite takes every fourth point; `make crash` takes them all, many times over."""
 
@@ -49,7 +48,7 @@ def test_every_named_point_is_among_those_that_are_killed_at():
     """And each name stands at one place."""
     named = [
         str(node.args[0].value)
-        for file in RELAY.rglob("*.py")
+        for file in (ROOT / "relay").rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Call)
         and getattr(node.func, "id", "") == "reach"

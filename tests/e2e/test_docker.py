@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
+
 pytestmark = pytest.mark.docker
 
-ROOT = Path(__file__).parents[2]
 ADMIN = "admin@example.com"
 STATE = "/var/lib/error-mail-relay"
 

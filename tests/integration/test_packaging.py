@@ -11,8 +11,8 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.app_client.servers import Sink
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 BUILD = "import sys, hatchling.build; print(getattr(hatchling.build, sys.argv[1])(sys.argv[2]))"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 

@@ -12,6 +12,7 @@ from typing import Any
 from relay import config
 from relay.deliver import Upstream
 from relay.model import Attempt, Verdict
+from tests.support.paths import ROOT
 from tests.upstream import read_folder
 
 RAW = b"Message-ID: <1@example.org>\r\nSubject: n\xc3\xa4ws\r\n\r\n.dot\r\n"
@@ -20,7 +21,7 @@ RAW = b"Message-ID: <1@example.org>\r\nSubject: n\xc3\xa4ws\r\n\r\n.dot\r\n"
 @contextmanager
 def serving(folder: Path, *arguments: str) -> Iterator[dict[str, Any]]:
     command = [sys.executable, "-m", "tests.upstream", str(folder), "--user", "relay:s3cret", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
         assert process.stdout is not None
         try:
             yield json.loads(process.stdout.readline())

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.setup.locks import ROOT, SERVED
+from tests.setup.locks import SERVED
+from tests.support.paths import ROOT
 
 TOOLS = ("cat", "id", "make", "pwd", "sh", "touch")
 """All that a set-up needs besides Python."""

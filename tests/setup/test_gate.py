@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from tests.setup.locks import ROOT
+from tests.support.paths import ROOT
 
 
 def test_the_gate_runs_the_commands_of_the_readme():

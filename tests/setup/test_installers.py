@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.setup.locks import ROOT
+from tests.support.paths import ROOT
 
 PLACES = ("Makefile", "Dockerfile", "*.md", "*.yml", ".*.yaml", ".ci/*", "docs/**/*.md")
 FILES = sorted({path for place in PLACES for path in ROOT.glob(place) if path.is_file()})

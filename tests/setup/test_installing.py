@@ -12,8 +12,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tests.setup.index import HIGHER
-from tests.setup.locks import PROJECT, ROOT, chosen, pins
+from tests.setup.locks import PROJECT, chosen, pins
 from tests.setup.surroundings import Machine, interpreters, with_links
+from tests.support.paths import ROOT
 
 BROUGHT = {"pip", "setuptools"}
 """What a new virtual environment has by itself; setuptools with Python 3.11 alone."""

@@ -12,7 +12,8 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from tests.setup.index import download, silence
-from tests.setup.locks import LOCKS, ROOT, SERVED, Pin, asked_for, chosen, environment, parsed, pins
+from tests.setup.locks import LOCKS, SERVED, Pin, asked_for, chosen, environment, parsed, pins
+from tests.support.paths import ROOT
 
 ENVIRONMENTS = [environment(python, micro) for python in SERVED for micro in ("0", "99")]
 """The first release of each Python, and one that is later than any."""

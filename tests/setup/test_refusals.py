@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from tests.setup.locks import ROOT, SERVED
+from tests.setup.locks import SERVED
 from tests.setup.surroundings import Machine, interpreters, last_words
+from tests.support.paths import ROOT
 
 NEEDED = "This project needs Python 3.11, 3.12 or 3.13"
 NO_INDEX = {"PIP_INDEX_URL": "http://127.0.0.1:1/simple", "PIP_RETRIES": "0", "PIP_NO_INDEX": "", "PIP_FIND_LINKS": ""}

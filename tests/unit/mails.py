@@ -3,11 +3,10 @@
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
-from pathlib import Path
 
 from relay.model import CUT_MARKER, Envelope, Kept, Record
+from tests.support.paths import DATA
 
-DATA = Path(__file__).parents[1] / "data" / "mails"
 KEPT_HEAD, KEPT_TAIL = 192 * 1024, 64 * 1024
 
 TRACEBACK = """Traceback (most recent call last):
@@ -23,7 +22,7 @@ ZeroDivisionError: division by zero"""
 
 
 def stored(name: str) -> bytes:
-    return (DATA / name).read_bytes()
+    return (DATA / "mails" / name).read_bytes()
 
 
 def record(content: bytes, *, kept: Kept = Kept.WHOLE, sender: str = "app@books.example.org", size: int = 0) -> Record:

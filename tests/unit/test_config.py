@@ -8,8 +8,9 @@ import pytest
 from relay.config import Listen, load, make_settings
 from relay.errors import ConfigError
 from relay.model import Level
+from tests.support.paths import DATA
 
-BROKEN = sorted((Path(__file__).parents[1] / "data" / "config").glob("*.toml"))
+BROKEN = sorted((DATA / "config").glob("*.toml"))
 SECRETS = ("correct horse", "correct-horse")
 
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,9 +10,10 @@ from hypothesis import strategies as st
 from relay.grouping.fingerprint import MAX_STEPS, MAX_TITLE, VERSION, fingerprint
 from relay.parse.report import parse, parse_text
 from relay.redact import redact
+from tests.support.paths import DATA
 from tests.unit.mails import TRACEBACK, record, stored
 
-TRACES = Path(__file__).parents[1] / "data" / "traces"
+TRACES = DATA / "traces"
 
 
 def of(text, subject="x"):

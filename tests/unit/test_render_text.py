@@ -5,7 +5,6 @@ After a wanted change `python -m tests.unit.test_render_text` writes the files a
 
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,9 +12,10 @@ import pytest
 from relay.compose.message import html_part, text_part
 from relay.compose.render import Renderer
 from relay.model import Course, Digest, Form, LetterKind, Level, Reason, Situation
+from tests.support.paths import DATA
 from tests.unit.digests import NOW, Limits, books, digest, entry, report
 
-FOLDER = Path(__file__).parents[1] / "data" / "digests"
+FOLDER = DATA / "digests"
 MINUTE = timedelta(minutes=1)
 
 CONNECTION_TRACE = """\

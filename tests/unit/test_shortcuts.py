@@ -1,7 +1,6 @@
 """What is done faster for the mails that come most gives what is done for any other: each short cut beside its way."""
 
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +11,7 @@ from relay.parse import layouts
 from relay.parse.mime import headers, sanitize
 from relay.redact import _DEFAULT, search
 from relay.redact.names import Names
+from tests.support.paths import DATA
 
 EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
 
@@ -97,7 +97,7 @@ def test_a_stack_is_seen_where_the_pattern_sees_it(text):
 CASES = [
     line
     for name in ("secrets.txt", "plain.txt")
-    for line in (Path(__file__).parents[1] / "data" / "redact" / name).read_text(encoding="utf-8").split("\n")
+    for line in (DATA / "redact" / name).read_text(encoding="utf-8").split("\n")
 ]
 PIECES = st.lists(
     st.one_of(

@@ -5,7 +5,6 @@ import time
 import tomllib
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -18,9 +17,10 @@ from relay.parse.report import parse, parse_text
 from relay.parse.situations import MAX_REASON, situation
 from relay.redact import redact
 from tests.situations import LOGGED_MISLEADING, LOGGED_TELLING, MISLEADING, TELLING, printed
+from tests.support.paths import DOCS
 from tests.unit.mails import raw, record
 
-PAGE = Path(__file__).parents[2] / "docs" / "app-client.md"
+PAGE = DOCS / "app-client.md"
 
 
 def told(text: str) -> str | None:

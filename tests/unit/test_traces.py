@@ -1,7 +1,5 @@
 """Stack traces as real programs print them: what is read of them, and which frames count."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,13 +8,12 @@ from relay.model import CUT_MARKER
 from relay.traces import Origin, counted, find, paths, python
 from relay.traces.frames import LEFT_OUT
 from relay.traces.paths import MAX_PATH, app_file, python_place
-
-DATA = Path(__file__).parents[1] / "data" / "traces"
+from tests.support.paths import DATA
 
 
 def printed(name: str) -> dict[str, str]:
     """What one interpreter printed, by section."""
-    sections = (DATA / name).read_text().split("=== ")[1:]
+    sections = (DATA / "traces" / name).read_text().split("=== ")[1:]
     return {title: text for title, _, text in (section.partition("\n") for section in sections)}
 
 
