@@ -17,7 +17,7 @@ from typing import Self
 from relay.model import Envelope, Kept
 from relay.service.worker import MODESTY
 from relay.spool import SpoolWriter
-from tests.e2e.processes import Relay
+from tests.support.processes import Relay
 
 _ENVELOPE = Envelope(sender="a@example.com", recipients=("b@example.com",), peer="127.0.0.1")
 _MAIL = b"From: <a@example.com>\r\nTo: <b@example.com>\r\nMessage-Id: <%d@example.com>\r\n\r\n" + b"X" * 70 + b"\r\n"

@@ -17,10 +17,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.e2e.books import Sum, summed_up, talkative  # noqa: E402 - the checkout's
 from tests.e2e.ordeal import POINTS, ROLES, Ordeal  # noqa: E402
-from tests.e2e.senders import sending  # noqa: E402
-from tests.upstream import Upstream  # noqa: E402
+from tests.support.books import Sum, summed_up, talkative  # noqa: E402 - the checkout's
+from tests.support.senders import sending  # noqa: E402
+from tests.support.upstream import Upstream  # noqa: E402
 
 PAUSE = 0.005
 """Seconds each app waits between two mails: what is counted is kills, not mails."""

@@ -19,8 +19,8 @@ from typing import Any
 
 from benchmarks.figures import Figure, judged, report
 from tests.e2e.crowd import ADDRESSES, LARGE, close, come, descriptors, gone, have_descriptors, peak
-from tests.e2e.processes import Relay, wait_for
-from tests.integration.receiving import Talk
+from tests.support.processes import Relay, wait_for
+from tests.support.receiving import Talk
 
 IDLE = 2000
 CAP = 1000

@@ -25,8 +25,8 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 from benchmarks import postfix
 from relay.receive import Access, Limits
 from relay.receive.passwords import make_hash
-from tests.dialogs import END, SILENCE, Dialog, Player, differences, load_all
-from tests.integration.receiving import receiving
+from tests.support.dialogs import END, SILENCE, Dialog, Player, differences, load_all
+from tests.support.receiving import receiving
 
 PAGE = Path(__file__).parents[1] / "docs" / "smtp-dialogs.md"
 MAX_SIZE = 1 << 20

@@ -30,7 +30,7 @@ from cryptography.x509.oid import NameOID
 from benchmarks import postfix
 from benchmarks.background import Sorting, settle
 from benchmarks.figures import Figure, judged, report
-from tests.e2e.processes import Relay
+from tests.support.processes import Relay
 
 Rates = dict[str, dict[str, list[float]]]
 """Way of sending -> peer -> mails a second, one for each round."""

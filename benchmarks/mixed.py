@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app_client import MAIL_FORMAT, ErrorMailHandler
-from tests.e2e.processes import Relay
-from tests.e2e.senders import Sender
-from tests.upstream import authority_in
+from tests.support.processes import Relay
+from tests.support.senders import Sender
+from tests.support.upstream import authority_in
 
 ENVELOPE = b"EHLO app\r\nMAIL FROM:<app@example.com>\r\nRCPT TO:<you@example.com>\r\nDATA\r\n"
 

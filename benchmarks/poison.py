@@ -39,7 +39,7 @@ from relay.service.assembly import make_renderer
 from relay.spool import Claims, SpoolReader, SpoolWriter
 from tests import poison, pumps
 from tests.e2e.poisoning import TAKEN, TOO_LARGE, at_work, poisoned
-from tests.e2e.processes import Relay
+from tests.support.processes import Relay
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 ENVELOPE = Envelope(sender="app@example.com", recipients=("you@example.com",), peer="127.0.0.1")

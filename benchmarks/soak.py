@@ -29,10 +29,10 @@ from pathlib import Path
 from benchmarks.figures import Figure, judged, report
 from benchmarks.mixed import Mixed, certified, mixed
 from benchmarks.vitals import ROLES, Sample, first_and_last, look, published, watched
-from tests.e2e.books import Sum, settled, summed_up, talkative
-from tests.e2e.processes import Relay, wait_for
-from tests.e2e.senders import working
-from tests.upstream import Action, Upstream, drop, hang
+from tests.support.books import Sum, settled, summed_up, talkative
+from tests.support.processes import Relay, wait_for
+from tests.support.senders import working
+from tests.support.upstream import Action, Upstream, drop, hang
 
 IDLE = 5
 """Seconds that a client may owe the relay a command."""

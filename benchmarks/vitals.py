@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.relays import resident
-from tests.e2e.processes import Relay
+from tests.support.processes import Relay
 
 ROLES = ("supervisor", "receiver", "worker")
 

@@ -1,7 +1,7 @@
 """Named points between two writes, at which a test can end the process (spool, ledger, steps → tests).
 
 In the relay as it is installed a point is a call that returns at once: nothing in the program arms one, no setting
-and no variable. A *test build* is the same program with `tests/e2e/failing` on PYTHONPATH, where Python finds a
+and no variable. A *test build* is the same program with `tests/support/failing` on PYTHONPATH, where Python finds a
 `sitecustomize` that puts a function of its own into `act` (docs/reliability.md, "Kills").
 """
 

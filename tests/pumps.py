@@ -22,7 +22,7 @@ import relay
 from relay.grouping.fingerprint import fingerprint
 from relay.parse.report import parse
 from relay.redact import redact
-from tests.unit.mails import raw, record
+from tests.support.mails import raw, record
 
 LENGTH = 200_000
 """Characters of one run in a mail."""

@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from app_client import ErrorMailHandler
-from tests.app_client.servers import Sink, accept_login
+from tests.support.smtp_sinks import Sink, accept_login
 
 _numbers = itertools.count()
 

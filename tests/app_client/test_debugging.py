@@ -14,8 +14,8 @@ import pytest
 from flask import Flask
 
 from app_client.debugging import DebugRefused, configure, run_options
-from tests.app_client.servers import PATIENCE, wait_until
 from tests.support.paths import ROOT
+from tests.support.smtp_sinks import PATIENCE, wait_until
 
 EXTERNAL = {"use_debugger": False, "use_reloader": False, "passthrough_errors": True, "threaded": False}
 BUILT_IN = {"use_debugger": True, "use_reloader": True}

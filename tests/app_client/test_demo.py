@@ -15,8 +15,8 @@ import pytest
 from app_client.demo import __main__, shop
 from app_client.demo.surroundings import BROKEN_DISK, FULL_DISK, surroundings
 from app_client.demo.visits import KINDS, available_kinds
-from tests.app_client.servers import PATIENCE, Sink, closed_port, wait_until
 from tests.support.paths import ROOT
+from tests.support.smtp_sinks import PATIENCE, Sink, closed_port, wait_until
 
 COMMAND = [sys.executable, "-m", "app_client.demo"]
 

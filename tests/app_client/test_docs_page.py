@@ -14,8 +14,8 @@ from flask import Flask
 
 from app_client import ErrorMailHandler
 from app_client.flask import KEY
-from tests.app_client.servers import wait_until
 from tests.support.paths import DOCS
+from tests.support.smtp_sinks import wait_until
 
 PAGE = DOCS / "app-client.md"
 ELSEWHERE = {"The seven situations", "Debugging"}

@@ -18,9 +18,9 @@ from flask import Flask
 from app_client.delivery.fallback import Fallback, Letter
 from app_client.doctor import Finding, examine_fallback
 from app_client.flask import ErrorMail
-from tests.app_client.servers import PATIENCE, Sink, Unruly, closed_port, converse
-from tests.disks import mount_tmpfs
+from tests.support.disks import mount_tmpfs
 from tests.support.paths import ROOT
+from tests.support.smtp_sinks import PATIENCE, Sink, Unruly, closed_port, converse
 
 NOBODY = 65534
 

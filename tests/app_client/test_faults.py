@@ -12,7 +12,7 @@ import time
 import pytest
 
 from app_client.delivery import backoff, courier, message
-from tests.app_client.servers import Sink, Unruly, closed_port, converse, take_mail_and, wait_until
+from tests.support.smtp_sinks import Sink, Unruly, closed_port, converse, take_mail_and, wait_until
 
 
 def hang(connection: socket.socket) -> None:

@@ -10,7 +10,7 @@ from flask import Flask
 
 from app_client import ErrorMailHandler
 from app_client.flask import KEY, ErrorMail
-from tests.app_client.servers import Sink
+from tests.support.smtp_sinks import Sink
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from app_client import ErrorMailHandler, mail_formatter
-from tests.app_client.servers import Sink, wait_until
+from tests.support.smtp_sinks import Sink, wait_until
 
 
 def test_constructor_is_the_stock_handlers():

@@ -7,7 +7,7 @@ import pytest
 
 from app_client import ErrorMailHandler
 from app_client.delivery.mailhost import is_loopback, split_mailhost
-from tests.app_client.servers import Sink
+from tests.support.smtp_sinks import Sink
 
 
 @pytest.mark.parametrize(

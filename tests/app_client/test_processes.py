@@ -11,9 +11,9 @@ import threading
 
 import pytest
 
-from tests.app_client.servers import PATIENCE, Sink, Unruly, closed_port, wait_until
 from tests.app_client.test_faults import hang
 from tests.support.paths import ROOT
+from tests.support.smtp_sinks import PATIENCE, Sink, Unruly, closed_port, wait_until
 
 PRELUDE = """
 import logging, os, sys, threading

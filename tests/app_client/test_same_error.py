@@ -24,8 +24,8 @@ from relay.grouping.fingerprint import fingerprint
 from relay.model import Form, Report
 from relay.parse.report import parse
 from relay.redact import redact
-from tests.app_client.servers import Sink
-from tests.unit.mails import record as received
+from tests.support.mails import record as received
+from tests.support.smtp_sinks import Sink
 
 Raiser = Callable[[], object]
 

@@ -29,9 +29,9 @@ from app_client.demo.surroundings import surroundings
 from app_client.demo.visits import KINDS, Visitors, available_kinds, served
 from relay.parse.situations import situation as read_situation
 from relay.traces import find
-from tests.app_client.servers import closed_port, wait_until
 from tests.app_client.test_with_relay import read_by_relay
-from tests.situations import MISLEADING, TELLING, At, Case, Raised, printed
+from tests.support.situations import MISLEADING, TELLING, At, Case, Raised, printed
+from tests.support.smtp_sinks import closed_port, wait_until
 
 STDLIB = os.path.dirname(os.__file__)  # noqa: PTH120 - as frames name it
 

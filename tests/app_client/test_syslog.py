@@ -14,8 +14,8 @@ import pytest
 import app_client
 from app_client.logfiles.handlers import LogFileError
 from app_client.logfiles.syslog import SyslogHandler, place_of
-from tests.app_client.servers import PATIENCE, closed_port
 from tests.support.paths import ROOT
+from tests.support.smtp_sinks import PATIENCE, closed_port
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from app_client.flask import KEY, ErrorMail
 from relay.compose.message import html_part, text_part
 from relay.model import Envelope, Form, Kept, Level, Record
 from relay.parse.report import parse
-from tests.app_client.servers import Taken
-from tests.e2e.processes import Relay, wait_for
+from tests.support.processes import Relay, wait_for
+from tests.support.smtp_sinks import Taken
 
 
 def read_by_relay(mail: Taken):

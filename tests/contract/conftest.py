@@ -12,7 +12,7 @@ import pytest
 
 from relay.ledger import Ledger, sqlite_url
 from relay.ledger.schema import metadata
-from tests.contract.postgres_server import programs, running_server
+from tests.support.postgres_server import programs, running_server
 
 _numbers = itertools.count()
 

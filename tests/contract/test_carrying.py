@@ -8,8 +8,8 @@ import pytest
 from relay.errors import LedgerError
 from relay.ledger import Claim, Ledger
 from relay.model import Fingerprint, GroupKey
-from tests.contract.world import DAY, HOUR, NOON, SENT, figures, key, send, sort, tell
-from tests.contract.world import told as after_a_digest
+from tests.support.ledger_world import DAY, HOUR, NOON, SENT, figures, key, send, sort, tell
+from tests.support.ledger_world import told as after_a_digest
 
 
 def claim(name: str, former: Iterable[str] = (), *, version: int = 2, route: str = "admins") -> Claim:

@@ -15,7 +15,7 @@ from sqlalchemy import event
 
 from relay.ledger import Ledger
 from relay.model import Delivery
-from tests.contract.world import ADA, BOB, DAY, NOON, SENT, SPOOL, figures, follow_up, key, more, send, sort, tell
+from tests.support.ledger_world import ADA, BOB, DAY, NOON, SENT, SPOOL, figures, follow_up, key, more, send, sort, tell
 
 PATIENT = timedelta(seconds=60)
 DIED = 9

@@ -4,7 +4,7 @@ import pytest
 
 from relay.ledger import Ledger
 from relay.model import Delivery, LetterKind, LetterState
-from tests.contract.world import (
+from tests.support.ledger_world import (
     ADA,
     BOB,
     DAY,

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from relay.errors import LeaseLost
 from relay.ledger import Ledger, Outcome, sqlite_url
 from relay.model import Delivery, Letter, LetterKind, LetterState
-from tests.contract.world import (
+from tests.support.ledger_world import (
     ADA,
     BOB,
     DAY,

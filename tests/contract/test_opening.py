@@ -24,8 +24,8 @@ from relay.errors import LedgerBusy, LedgerError, LedgerTooNew
 from relay.ledger import Ledger, migrate, schema, sqlite_url
 from relay.ledger.backends.write_mode import Gate
 from relay.model import BudgetState, Group, UpstreamState
-from tests.contract.world import NOON, SENT, send, sort, tell
-from tests.disks import fill, small_disk
+from tests.support.disks import fill, small_disk
+from tests.support.ledger_world import NOON, SENT, send, sort, tell
 
 BRIEF = timedelta(milliseconds=50)
 

@@ -7,7 +7,7 @@ import pytest
 from relay.errors import LeaseLost
 from relay.ledger import Ledger, Outcome
 from relay.model import Answer, Delivery, LetterState, Trouble, UpstreamState, Verdict
-from tests.contract.world import (
+from tests.support.ledger_world import (
     ADA,
     BOB,
     DAY,
@@ -309,7 +309,7 @@ def test_digest_ends_when_all_are_settled_whoever_is_last(ledger: Ledger, for_ad
 def test_follow_up_for_two_settles_each_alone(ledger: Ledger):
     """It is sent to both at once; what it covers is settled per recipient."""
     from relay.model import LetterKind
-    from tests.contract.world import digest, rendered, schedule_token
+    from tests.support.ledger_world import digest, rendered, schedule_token
 
     sort(ledger, {"a": 3})
     covered = tell(ledger, ["eve@example.com"], [ADA, BOB])

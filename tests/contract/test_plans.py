@@ -9,7 +9,7 @@ from sqlalchemy import event
 
 from relay.ledger import Ledger
 from relay.model import Phase
-from tests.contract.world import ADA, BOB, NOON, ROUTE, SENT, TTL, schedule_token, send, sort, tell
+from tests.support.ledger_world import ADA, BOB, NOON, ROUTE, SENT, TTL, schedule_token, send, sort, tell
 
 SMALL = ("groups_pending", "letters_open", "deliveries_held", "deliveries_queued")
 """Indexes that hold only what there is to do; a sum over it goes through all of it."""

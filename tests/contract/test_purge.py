@@ -8,7 +8,7 @@ import pytest
 
 from relay.ledger import Ledger
 from relay.model import LetterState, Phase
-from tests.contract.world import (
+from tests.support.ledger_world import (
     ADA,
     BOB,
     DAY,

@@ -6,7 +6,7 @@ import pytest
 
 from relay.ledger import Cursor, GroupOrder, Ledger, Tally
 from relay.model import Books, Phase
-from tests.contract.world import ADA, HOUR, MINUTE, NOON, REFUSED, SECOND, SPOOL, send, sort, tell
+from tests.support.ledger_world import ADA, HOUR, MINUTE, NOON, REFUSED, SECOND, SPOOL, send, sort, tell
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from relay.errors import LedgerError
 from relay.ledger import Ledger, migrate, sqlite_url
 from relay.model import LetterState
-from tests.contract.world import NOON, SENT, SPOOL, figures, send, sort, tell
+from tests.support.ledger_world import NOON, SENT, SPOOL, figures, send, sort, tell
 from tests.support.paths import DATA
 
 FOLDER = DATA / "ledgers"

@@ -8,7 +8,7 @@ import pytest
 from relay.errors import LeaseLost, LedgerError
 from relay.ledger import Ledger, RouteState
 from relay.model import BudgetState, Course, Delivery, Group, LetterKind, Phase
-from tests.contract.world import (
+from tests.support.ledger_world import (
     ADA,
     BOB,
     DAY,

@@ -8,7 +8,21 @@ import pytest
 from relay.errors import CursorMismatch, LedgerError
 from relay.ledger import Ledger
 from relay.model import Form, Level, Report, Sample, Situation
-from tests.contract.world import DAY, HOUR, MINUTE, NOON, SECOND, SPOOL, figures, fresh, key, more, report, sample, sort
+from tests.support.ledger_world import (
+    DAY,
+    HOUR,
+    MINUTE,
+    NOON,
+    SECOND,
+    SPOOL,
+    figures,
+    fresh,
+    key,
+    more,
+    report,
+    sample,
+    sort,
+)
 
 
 def test_unknown_spool_starts_at_zero(ledger: Ledger):

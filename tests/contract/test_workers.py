@@ -11,7 +11,7 @@ import pytest
 from relay.errors import CursorMismatch, LeaseLost, LedgerError
 from relay.ledger import Ledger, Outcome
 from relay.model import Delivery, LetterKind, LetterState
-from tests.contract.world import (
+from tests.support.ledger_world import (
     ADA,
     BOB,
     MINUTE,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.processes import Relay
-from tests.upstream import Upstream, authority_in
+from tests.support.processes import Relay
+from tests.support.upstream import Upstream, authority_in
 
 ADMINS = ["one@example.com", "two@example.com"]
 USER, PASSWORD = "relay@example.com", "open sesame"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.receiving import Talk
+from tests.support.receiving import Talk
 
 ADDRESSES = [f"127.0.0.{number}" for number in range(2, 10)]
 LARGE = b"".join(b"%08d\r\n" % number for number in range(30_000))

@@ -9,8 +9,8 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.e2e.processes import Relay
 from tests.support.paths import FAILING
+from tests.support.processes import Relay
 
 ROLES = ("receiver", "worker", "supervisor", "all")
 POINTS = {

@@ -8,8 +8,8 @@ import time
 from dataclasses import dataclass
 
 from tests import poison
-from tests.e2e.processes import Relay, wait_for
-from tests.integration.receiving import Talk
+from tests.support.processes import Relay, wait_for
+from tests.support.receiving import Talk
 
 TAKEN, TOO_LARGE = "250 2.6.0", "552 5.3.4"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.disks import FailingMachine
-from tests.e2e.processes import Relay, wait_for
 from tests.e2e.test_service import send
+from tests.support.disks import FailingMachine
+from tests.support.processes import Relay, wait_for
 
 pytestmark = pytest.mark.e2e
 YEAR = 365 * 86_400

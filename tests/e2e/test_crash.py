@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.books import summed_up
 from tests.e2e.ordeal import POINTS, ROLES, Ordeal
-from tests.e2e.processes import Relay
-from tests.e2e.senders import sending
+from tests.support.books import summed_up
 from tests.support.paths import ROOT
-from tests.upstream import Upstream
+from tests.support.processes import Relay
+from tests.support.senders import sending
+from tests.support.upstream import Upstream
 
 EVERY = 4
 """One run of the suite takes every fourth point; `make crash` takes them all, many times over."""

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.crowd import ADDRESSES, LARGE, close, come, descriptors, gone, have_descriptors, peak
-from tests.e2e.processes import Relay, wait_for
-from tests.integration.receiving import Talk
+from tests.support.processes import Relay, wait_for
+from tests.support.receiving import Talk
 
 pytestmark = pytest.mark.e2e
 

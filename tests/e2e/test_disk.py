@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from relay.ledger import sqlite_url
-from tests.disks import FailingMachine, fill, small_disk
-from tests.e2e.processes import Relay, wait_for
+from tests.support.disks import FailingMachine, fill, small_disk
+from tests.support.processes import Relay, wait_for
 
 pytestmark = pytest.mark.e2e
 BODY = "Subject: App Failed\r\n\r\nthe disk is full\r\n"

@@ -18,9 +18,9 @@ import pytest
 
 from app_client import MAIL_FORMAT
 from tests.e2e.conftest import ADMINS, PASSWORD, USER
-from tests.e2e.digests import text_of, told, unique
-from tests.e2e.processes import Relay, wait_for
-from tests.upstream import Upstream
+from tests.support.processes import Relay, wait_for
+from tests.support.received_digests import text_of, told, unique
+from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.e2e
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e.conftest import ADMINS
-from tests.e2e.processes import Relay, wait_for
-from tests.integration.receiving import Talk
-from tests.upstream import Upstream
+from tests.support.processes import Relay, wait_for
+from tests.support.receiving import Talk
+from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.e2e
 

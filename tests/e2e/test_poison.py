@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.e2e.poisoning import TAKEN, TOO_LARGE, at_work, poisoned
-from tests.e2e.processes import Relay, wait_for
 from tests.poison import POISONS
-from tests.upstream import Upstream
+from tests.support.processes import Relay, wait_for
+from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.e2e
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from relay.receive import replies
-from tests.e2e.processes import Relay, wait_for
+from tests.support.processes import Relay, wait_for
 
 pytestmark = pytest.mark.e2e
 STORED = replies.STORED.decode().strip()

@@ -16,8 +16,8 @@ from relay.config import load
 from relay.service import sockets
 from relay.service.child_config import worker_order
 from relay.service.supervisor import Child
-from tests.e2e.processes import Relay, wait_for
 from tests.e2e.test_service import send
+from tests.support.processes import Relay, wait_for
 
 pytestmark = pytest.mark.e2e
 REFUSED = "the new configuration is refused, the old one stays"

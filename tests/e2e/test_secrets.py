@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.processes import Relay, wait_for
-from tests.redaction import SECRETS
-from tests.upstream import Mail, Upstream
+from tests.support.processes import Relay, wait_for
+from tests.support.redaction import SECRETS
+from tests.support.upstream import Mail, Upstream
 
 pytestmark = pytest.mark.e2e
 

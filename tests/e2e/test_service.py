@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.processes import Relay, wait_for
+from tests.support.processes import Relay, wait_for
 
 pytestmark = pytest.mark.e2e
 

@@ -14,9 +14,9 @@ import pytest
 from relay.model import Trouble
 from relay.outbox.advice import ADVICE
 from tests.e2e.conftest import PASSWORD
-from tests.e2e.digests import told
-from tests.e2e.processes import PATIENCE, Relay, wait_for
-from tests.upstream import Action, Upstream, drop, hang, trickle
+from tests.support.processes import PATIENCE, Relay, wait_for
+from tests.support.received_digests import told
+from tests.support.upstream import Action, Upstream, drop, hang, trickle
 
 pytestmark = pytest.mark.e2e
 

@@ -12,7 +12,7 @@ from relay.compose.render import Renderer
 from relay.grouping.fingerprint import fingerprint
 from relay.redact import redact
 from tests.fuzz.report import understood
-from tests.unit.digests import Limits, digest, entry
+from tests.support.digests import Limits, digest, entry
 
 _RENDERER = Renderer(None, Limits(), ZoneInfo("UTC"), "server-error@example.com")
 _HEADERS = [

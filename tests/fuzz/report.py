@@ -13,7 +13,7 @@ from relay.model import Kept, Report
 from relay.parse.report import parse
 from relay.redact import redact
 from tests.fuzz.promises import is_clean, is_line
-from tests.unit.mails import record
+from tests.support.mails import record
 
 _LINES = (
     "subject", "sender", "app", "logger", "location", "module", "function", "time", "environment", "host", "release",

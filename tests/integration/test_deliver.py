@@ -15,7 +15,7 @@ from relay import config
 from relay.deliver import Upstream, replies
 from relay.errors import LeaseLost
 from relay.model import Attempt, Trouble, Verdict
-from tests import upstream as servers
+from tests.support import upstream as servers
 
 RAW = b"From: relay@example.org\r\nMessage-ID: <1@example.org>\r\nSubject: news\r\n\r\n.first\r\n..second\r\nend\r\n"
 SENDER = "relay@example.org"

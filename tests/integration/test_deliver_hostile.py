@@ -20,8 +20,8 @@ from relay import config
 from relay.deliver import Upstream, upstream
 from relay.errors import Interrupted
 from relay.model import Answer, Attempt, Trouble, Verdict
-from tests import upstream as servers
-from tests.upstream import drop, flood, hang, trickle
+from tests.support import upstream as servers
+from tests.support.upstream import drop, flood, hang, trickle
 
 RAW = b"From: relay@example.org\r\nMessage-ID: <1@example.org>\r\n\r\nnews\r\n"
 SENDER, ADMIN, OTHER = "relay@example.org", "admin@example.org", "other@example.org"

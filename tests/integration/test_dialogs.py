@@ -9,8 +9,8 @@ import trustme
 
 from relay.receive import Access, Limits
 from relay.receive.passwords import make_hash
-from tests.dialogs import END, Dialog, Player, differences, load, load_all
-from tests.integration.receiving import Reception, receiving
+from tests.support.dialogs import END, Dialog, Player, differences, load, load_all
+from tests.support.receiving import Reception, receiving
 
 DIALOGS = load_all()
 LIMITS = Limits(stop_within=0.2, hostname="relay.example", max_size=1 << 20)

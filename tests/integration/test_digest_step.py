@@ -10,8 +10,8 @@ from relay.digest.step import LEASE, LEASE_FOR
 from relay.errors import LeaseLost, TemplateError
 from relay.model import Digest, Level, Phase, Rendered, Timing
 from relay.schedule.group import mute, unmute
-from tests.stories.timetable import SECOND, at
-from tests.stories.world import ANN, BOB, World
+from tests.support.story_world import ANN, BOB, World
+from tests.support.timetable import SECOND, at
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from relay.housekeeping import Housekeeping
 from relay.ledger import Ledger, sqlite_url
 from relay.model import Envelope, Kept, LetterState
 from relay.spool import SpoolReader, SpoolWriter
-from tests.contract.world import (
+from tests.support.ledger_world import (
     ADA,
     BOB,
     DAY,

@@ -16,8 +16,8 @@ from relay.ledger import Ledger, StoredLetter, sqlite_url
 from relay.model import Attempt, Delivery, LetterState, Rendered, Trouble
 from relay.outbox import step as outbox_module
 from relay.outbox.step import Outbox
-from tests import upstream as servers
-from tests.contract.world import (
+from tests.support import upstream as servers
+from tests.support.ledger_world import (
     ADA,
     BOB,
     DAY,
@@ -33,7 +33,7 @@ from tests.contract.world import (
     sort,
     told,
 )
-from tests.upstream import drop, hang
+from tests.support.upstream import drop, hang
 
 PASSWORD = "corr3ct horse"
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tests.app_client.servers import Sink
 from tests.support.paths import ROOT
+from tests.support.smtp_sinks import Sink
 
 BUILD = "import sys, hatchling.build; print(getattr(hatchling.build, sys.argv[1])(sys.argv[2]))"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

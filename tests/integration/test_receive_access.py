@@ -16,7 +16,7 @@ from relay.receive import Access, Limits, Receiver
 from relay.receive.networks import Networks, plain_address
 from relay.receive.passwords import agrees, is_hash, make_hash
 from relay.spool import SpoolWriter
-from tests.integration.receiving import Reception, Talk, receiving
+from tests.support.receiving import Reception, Talk, receiving
 
 QUICK = Limits(stop_within=0.1)
 EVERYBODY = ("0.0.0.0/0", "::/0")

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from relay.receive import Access, Limits
-from tests.integration.receiving import receiving
+from tests.support.receiving import receiving
 
 LIMITS = Limits(stop_within=0.2, hostname="relay.example", max_size=1 << 20)
 LOCKED = Access(username="app", password="pä55 wörd")

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.receive import Limits
-from tests.integration.receiving import Talk, receiving
+from tests.support.receiving import Talk, receiving
 
 COMMANDS = st.sampled_from(
     [

@@ -22,8 +22,8 @@ from relay.errors import SpoolError, SpoolFull
 from relay.model import Kept
 from relay.receive import Access, Limits, Receiver
 from relay.spool import SpoolReader, SpoolWriter
-from tests.disks import mount_tmpfs
-from tests.integration.receiving import Talk, listening, receiving
+from tests.support.disks import mount_tmpfs
+from tests.support.receiving import Talk, listening, receiving
 
 
 class Between:
@@ -372,7 +372,7 @@ def test_without_descriptors_it_neither_ends_nor_spins(tmp_path):
         "from pathlib import Path\n"
         "from relay.receive import Limits, Receiver\n"
         "from relay.spool import SpoolWriter\n"
-        "from tests.integration.receiving import listening\n"
+        "from tests.support.receiving import listening\n"
         "async def main():\n"
         "    receiver = Receiver(SpoolWriter.open(Path(sys.argv[1])), Limits())\n"
         "    number = len(list(Path('/proc/self/fd').iterdir()))\n"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from relay.model import CUT_MARKER, Kept
 from relay.receive import Limits
-from tests.integration.receiving import Talk, receiving
+from tests.support.receiving import Talk, receiving
 
 LARGE = Limits(stop_within=0.2, max_size=3 << 20)
 

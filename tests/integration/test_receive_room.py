@@ -13,7 +13,7 @@ from relay.errors import SpoolError, SpoolFull
 from relay.model import CUT_MARKER, Kept
 from relay.receive import Limits
 from relay.receive.content import KEEP_WHOLE, LEAN
-from tests.integration.receiving import Reception, Talk, receiving
+from tests.support.receiving import Reception, Talk, receiving
 
 ONE = KEEP_WHOLE * 3 // 2
 """What a mail of 256 KiB and more takes."""

@@ -15,7 +15,7 @@ from relay.errors import LedgerDamaged, LedgerError, LedgerTooNew
 from relay.ledger import Ledger, sqlite_url
 from relay.ledger.repair.rebuild import repair
 from relay.model import LetterState
-from tests.contract.world import ADA, NOON, SENT, SPOOL, figures, send, sort, tell
+from tests.support.ledger_world import ADA, NOON, SENT, SPOOL, figures, send, sort, tell
 
 ERRORS = 400
 PAGE = 4096

@@ -18,7 +18,7 @@ import pytest
 from relay.errors import SpoolError, SpoolFull
 from relay.model import Envelope, Kept
 from relay.spool import SpoolReader, SpoolWriter
-from tests.disks import mount_tmpfs
+from tests.support.disks import mount_tmpfs
 
 APPENDER = """
 import asyncio, sys

@@ -27,10 +27,10 @@ from relay.outbox import step as outbox_module
 from relay.outbox.advice import ADVICE
 from relay.outbox.step import Outbox
 from relay.web import Vitals, create_app
-from tests import upstream as servers
-from tests.contract.world import ADA, BOB, MINUTE, NOON, SECOND, figures
 from tests.integration.test_outbox import write
-from tests.upstream import Action, drop, flood, hang, trickle
+from tests.support import upstream as servers
+from tests.support.ledger_world import ADA, BOB, MINUTE, NOON, SECOND, figures
+from tests.support.upstream import Action, drop, flood, hang, trickle
 
 USER, PASSWORD = "relay", "corr3ct horse"
 SHAPES = (PASSWORD, *(base64.b64encode(text.encode()).decode() for text in (PASSWORD, f"\0{USER}\0{PASSWORD}")))
@@ -45,7 +45,7 @@ class Fault:
     """What the server does, and what the administrator is to learn of it."""
 
     told: dict[str, Action] = field(default_factory=dict)
-    """What it does where (see `tests.upstream`)."""
+    """What it does where (see `tests.support.upstream`)."""
     options: dict[str, Any] = field(default_factory=dict)
     certificate: str = "good"
     away: bool = False

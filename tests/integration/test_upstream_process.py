@@ -13,14 +13,14 @@ from relay import config
 from relay.deliver import Upstream
 from relay.model import Attempt, Verdict
 from tests.support.paths import ROOT
-from tests.upstream import read_folder
+from tests.support.upstream import read_folder
 
 RAW = b"Message-ID: <1@example.org>\r\nSubject: n\xc3\xa4ws\r\n\r\n.dot\r\n"
 
 
 @contextmanager
 def serving(folder: Path, *arguments: str) -> Iterator[dict[str, Any]]:
-    command = [sys.executable, "-m", "tests.upstream", str(folder), "--user", "relay:s3cret", *arguments]
+    command = [sys.executable, "-m", "tests.support.upstream", str(folder), "--user", "relay:s3cret", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
         assert process.stdout is not None
         try:

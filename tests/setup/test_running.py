@@ -8,9 +8,9 @@ import smtplib
 import sys
 from pathlib import Path
 
-from tests.e2e.processes import Relay, wait_for
 from tests.setup.surroundings import Machine, interpreters, with_links
 from tests.support.paths import ROOT
+from tests.support.processes import Relay, wait_for
 
 DOCUMENTED = "/opt/error-mail-relay"
 MAIL = "From: app@example.com\r\nTo: ops@example.com\r\nSubject: Failed\r\n\r\nno stock of 17\r\n"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.stories.world import World
+from tests.support.story_world import World
 
 MakeWorld = Callable[..., World]
 

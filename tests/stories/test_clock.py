@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from relay.model import Level, Phase
-from tests.stories.timetable import at
-from tests.stories.world import ANN, World
+from tests.support.story_world import ANN, World
+from tests.support.timetable import at
 
 YEAR, DAY = timedelta(days=365), timedelta(days=1)
 

@@ -3,9 +3,9 @@
 from relay.deliver import open_target
 from relay.model import LetterState, Level, Trouble
 from relay.outbox.step import Outbox
-from tests.stories.timetable import at
-from tests.stories.world import ANN, BOB
-from tests.upstream import Upstream
+from tests.support.story_world import ANN, BOB
+from tests.support.timetable import at
+from tests.support.upstream import Upstream
 
 
 def test_a_hundred_thousand_mails_arrive_as_four_with_exact_counts_and_balanced_books(make_world):

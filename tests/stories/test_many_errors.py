@@ -1,7 +1,7 @@
 """What the admins hear when several errors come together, told in time."""
 
 from relay.model import Level
-from tests.stories.timetable import Timetable
+from tests.support.timetable import Timetable
 
 
 def test_what_breaks_together_arrives_together():

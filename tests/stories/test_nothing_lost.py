@@ -8,8 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.model import Level
-from tests.stories.timetable import BEGIN, SECOND, Timetable, clock
-from tests.stories.world import ANN, BOB, World
+from tests.support.story_world import ANN, BOB, World
+from tests.support.timetable import BEGIN, SECOND, Timetable, clock
 
 TITLES = ("boom", "other", "third")
 

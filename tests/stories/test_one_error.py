@@ -1,7 +1,7 @@
 """What the admins hear of one error, told in time (DESIGN: "When a digest goes out")."""
 
 from relay.model import Level
-from tests.stories.timetable import Timetable, at
+from tests.support.timetable import Timetable, at
 
 
 def test_a_hundred_thousand_equal_mails_in_ten_minutes_make_four_digests():

@@ -5,5 +5,5 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
 DOCS = ROOT / "docs"
-FAILING = ROOT / "tests" / "e2e" / "failing"
+FAILING = ROOT / "tests" / "support" / "failing"
 """`sitecustomize.py`, which arms the failpoints, and `faults.c`, which makes calls on files fail."""

@@ -16,8 +16,8 @@ from relay.compose.entries import with_echoes
 from relay.model import Course, Entry, Level, Reason, Report
 from relay.parse.report import parse_text
 from relay.redact import redact
-from tests.grouping import Scored
-from tests.unit.digests import NOW, entry, report
+from tests.support.digests import NOW, entry, report
+from tests.support.grouping import Scored
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 SITE = "/srv/shop/venv/lib/python3.11/site-packages"

@@ -19,7 +19,7 @@ from relay.parse.json_part import NOTHING
 from relay.parse.mime import one_line
 from relay.parse.report import parse
 from relay.redact import redact
-from tests.unit.mails import TRACEBACK, ends_of, record
+from tests.support.mails import TRACEBACK, ends_of, record
 
 TEXT = f"""
 Message type:       ERROR

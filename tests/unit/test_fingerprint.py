@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from relay.grouping.fingerprint import MAX_STEPS, MAX_TITLE, VERSION, fingerprint
 from relay.parse.report import parse, parse_text
 from relay.redact import redact
+from tests.support.mails import TRACEBACK, record, stored
 from tests.support.paths import DATA
-from tests.unit.mails import TRACEBACK, record, stored
 
 TRACES = DATA / "traces"
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from relay.compose.highlight import MOST, highlight
-from tests.unit.digests import TRACE
+from tests.support.digests import TRACE
 
 
 def without_spans(html: str) -> str:

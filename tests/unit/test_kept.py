@@ -18,7 +18,7 @@ from relay.model import Fingerprint, Report
 from relay.parameterize import template
 from relay.parse import layouts, mime, report, situations
 from relay.parse.report import parse
-from tests.unit.mails import TRACEBACK, record
+from tests.support.mails import TRACEBACK, record
 
 STEPS = (layouts, mime, report, template, redact, situations, traces, relay.grouping.fingerprint)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from relay.model import CUT_MARKER
 from relay.parse.mime import MAX_TEXT, charsets, one_line, read
-from tests.unit.mails import TRACEBACK, ends_of, mail, raw
+from tests.support.mails import TRACEBACK, ends_of, mail, raw
 
 UMLAUTS = "Störung: Prüfsumme für „Öl“ fehlt"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from relay.compose.message import Heading, compose, html_part, shorter, text_part
 from relay.model import LetterKind
 from relay.text import one_line
-from tests.unit.digests import NOW
+from tests.support.digests import NOW
 
 ID = "5f2b8c1de0a94476b3f1d2c4a5e60718"
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 
 import pytest
 
-from tests.grouping import FILES, Scored
+from tests.support.grouping import FILES, Scored
 
 APART = {
     "own.jsonl": {"reminder.timeout"},

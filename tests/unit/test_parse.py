@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from relay.grouping.fingerprint import fingerprint
 from relay.model import Form, Kept, Level
 from relay.parse.report import CONTENT_NOT_KEPT, parse, parse_text
+from tests.support.mails import TRACEBACK, ends_of, mail, raw, record, stored
 from tests.support.paths import DATA
-from tests.unit.mails import TRACEBACK, ends_of, mail, raw, record, stored
 
 ALL_STORED = sorted(file.name for file in (DATA / "mails").glob("*.eml"))
 

@@ -16,8 +16,8 @@ from relay.parse.report import parse, parse_text
 from relay.redact import MASK, Redactor, redact
 from relay.redact.custom import MAX_MATCHES
 from relay.redact.keywords import MOST_LABELS
-from tests.redaction import PLAIN, SECRETS
-from tests.unit.mails import raw, record
+from tests.support.mails import raw, record
+from tests.support.redaction import PLAIN, SECRETS
 
 ONE, OTHER = "kX9-vq27Lm", "Zr4_88tbQmPq21"
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from relay.compose.message import html_part, text_part
 from relay.compose.render import Renderer
 from relay.model import Digest, Entry, Rendered
-from tests.unit.digests import Limits, digest, entry, report
+from tests.support.digests import Limits, digest, entry, report
 
 BERLIN = ZoneInfo("Europe/Berlin")
 POOL = "sqlalchemy.pool.impl.QueuePool"

@@ -10,7 +10,7 @@ import pytest
 from relay.compose.message import html_part, text_part
 from relay.compose.render import Renderer
 from relay.model import Level
-from tests.unit.digests import TRACE, Limits, digest, entry, report
+from tests.support.digests import TRACE, Limits, digest, entry, report
 
 RENDERER = Renderer(None, Limits(), ZoneInfo("UTC"), "server-error@example.com")
 HOSTILE = (

@@ -12,7 +12,7 @@ from relay.compose.message import html_part, text_part
 from relay.compose.render import Renderer
 from relay.model import LetterKind, Level, Reason
 from relay.resources import templates_dir
-from tests.unit.digests import NOW, Limits, digest, entry
+from tests.support.digests import NOW, Limits, digest, entry
 
 RENDERER = Renderer(None, Limits(), ZoneInfo("Europe/Berlin"), "server-error@example.com")
 SPECIMEN = specimen(NOW, ("yourname@example.com",))

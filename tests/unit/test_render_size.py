@@ -14,7 +14,7 @@ from relay.compose.message import html_part, text_part
 from relay.compose.page import details, page
 from relay.compose.render import Renderer
 from relay.model import Course, Digest, Entry, Form, LetterKind, Level, Reason, Report
-from tests.unit.digests import NOW, TRACE, Limits, books, digest, entry, report
+from tests.support.digests import NOW, TRACE, Limits, books, digest, entry, report
 
 UTC_ZONE = ZoneInfo("UTC")
 

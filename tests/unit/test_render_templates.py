@@ -7,7 +7,7 @@ import pytest
 from relay.compose.message import html_part, text_part
 from relay.compose.render import Renderer
 from relay.errors import TemplateError
-from tests.unit.digests import NOW, Limits, digest, entry
+from tests.support.digests import NOW, Limits, digest, entry
 
 DIGEST = digest(entry())
 

@@ -12,8 +12,8 @@ import pytest
 from relay.compose.message import html_part, text_part
 from relay.compose.render import Renderer
 from relay.model import Course, Digest, Form, LetterKind, Level, Reason, Situation
+from tests.support.digests import NOW, Limits, books, digest, entry, report
 from tests.support.paths import DATA
-from tests.unit.digests import NOW, Limits, books, digest, entry, report
 
 FOLDER = DATA / "digests"
 MINUTE = timedelta(minutes=1)

@@ -5,7 +5,7 @@ import pytest
 from relay.grouping.fingerprint import fingerprint
 from relay.parse.report import parse_text
 from relay.redact import redact
-from tests.unit.mails import TRACEBACK
+from tests.support.mails import TRACEBACK
 
 BLOCK = """
 Request:            GET https://shop.example/pay?order=17

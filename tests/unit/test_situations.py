@@ -16,9 +16,9 @@ from relay.model import Situation
 from relay.parse.report import parse, parse_text
 from relay.parse.situations import MAX_REASON, situation
 from relay.redact import redact
-from tests.situations import LOGGED_MISLEADING, LOGGED_TELLING, MISLEADING, TELLING, printed
+from tests.support.mails import raw, record
 from tests.support.paths import DOCS
-from tests.unit.mails import raw, record
+from tests.support.situations import LOGGED_MISLEADING, LOGGED_TELLING, MISLEADING, TELLING, printed
 
 PAGE = DOCS / "app-client.md"
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from relay import humanize
 from relay.text import columns, cut_inside, cut_lines, one_line, padded, plain
-from tests.unit.digests import NOW
+from tests.support.digests import NOW
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -1,6 +1,6 @@
 """How well the errors of our own making are told apart and put together (tests/data/grouping).
 
-    python -m tests.grouping
+    python -m tests.support.grouping
 
 prints it for each file, and in it for each language.
 """

@@ -23,7 +23,7 @@ from relay.model import Answer, Attempt, Books, Fingerprint, Form, Level, Report
 from relay.outbox.step import Outbox
 from relay.schedule.budget import next_at
 from relay.schedule.group import arrive, open_group
-from tests.stories.timetable import BEGIN, SECOND, arrival, at, clock, spread
+from tests.support.timetable import BEGIN, SECOND, arrival, at, clock, spread
 
 SPOOL = "5" * 32
 ANN, BOB = "ann@example.com", "bob@example.com"

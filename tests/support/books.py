@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.e2e.digests import told, unique
-from tests.e2e.processes import Relay, wait_for
-from tests.upstream import Upstream
+from tests.support.processes import Relay, wait_for
+from tests.support.received_digests import told, unique
+from tests.support.upstream import Upstream
 
 
 def talkative(folder: Path, upstream: Upstream, /, **tables: Any) -> Relay:

@@ -12,10 +12,10 @@ In a test:
 GREETING, EHLO, HELO, STARTTLS, TLS (the handshake), AUTH, MAIL, RCPT, `RCPT someone@example.com`, DATA,
 DOT (after the content, which it does not take), TAKEN (after the content, which it took), QUIT.
 
-As a process: `python -m tests.upstream FOLDER` keeps its authority in FOLDER (`ca.pem`: for `upstream.ca_file`), each
-accepted mail in a file there before it is acknowledged, and prints `{"host": …, "port": …, "ca_file": …}` once it
-listens; it ends on SIGTERM. `read_folder` gives back the mails. Started again on the same folder and port it is the
-same server.
+As a process: `python -m tests.support.upstream FOLDER` keeps its authority in FOLDER (`ca.pem`: for
+`upstream.ca_file`), each accepted mail in a file there before it is acknowledged, and prints `{"host": …, "port": …,
+"ca_file": …}` once it listens; it ends on SIGTERM. `read_folder` gives back the mails. Started again on the same folder
+and port it is the same server.
 """
 
 from __future__ import annotations
@@ -382,7 +382,7 @@ def authority_in(folder: Path) -> trustme.CA:
 
 def main(arguments: Sequence[str]) -> int:
     """Serve until SIGTERM."""
-    parser = argparse.ArgumentParser(prog="python -m tests.upstream", description="a mail server for tests")
+    parser = argparse.ArgumentParser(prog="python -m tests.support.upstream", description="a mail server for tests")
     parser.add_argument("folder", type=Path, help="where mails and the certificate authority are kept")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--security", choices=("starttls", "tls", "none"), default="starttls")

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from email import message_from_bytes, policy
 
-from tests.upstream import Mail
+from tests.support.upstream import Mail
 
 HEADING = re.compile(r"^(?:\d+ of \d+: )?(NEW|ONGOING|AGAIN|SPIKE|BACK|ENDED): (.+)$", re.MULTILINE)
 COUNT = re.compile(r"^Count: +([\d,]+)", re.MULTILINE)

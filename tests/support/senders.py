@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tests.e2e.processes import Relay
+from tests.support.processes import Relay
 
 PLACES = ("alpha", "bravo", "charlie", "delta")
 
