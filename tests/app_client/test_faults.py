@@ -12,11 +12,7 @@ import time
 import pytest
 
 from app_client.delivery import backoff, courier, message
-from tests.support.smtp_sinks import Sink, Unruly, closed_port, converse, take_mail_and, wait_until
-
-
-def hang(connection: socket.socket) -> None:
-    connection.recv(1)
+from tests.support.smtp_sinks import Sink, Unruly, closed_port, converse, hang, take_mail_and, wait_until
 
 
 def reset(connection: socket.socket) -> None:

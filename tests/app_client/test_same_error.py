@@ -22,9 +22,8 @@ from app_client.delivery.queue import Parcel
 from app_client.handler import ErrorMailHandler
 from relay.grouping.fingerprint import fingerprint
 from relay.model import Form, Report
-from relay.parse.report import parse
 from relay.redact import redact
-from tests.support.mails import record as received
+from tests.support.mails import read_by_relay
 from tests.support.smtp_sinks import Sink
 
 Raiser = Callable[[], object]
@@ -34,7 +33,7 @@ class Told:
     """A record's two mails, as the relay understands them."""
 
     def __init__(self, stock: bytes, ours: bytes) -> None:
-        self.stock, self.ours = (redact(parse(received(content), ())) for content in (stock, ours))
+        self.stock, self.ours = (redact(read_by_relay(content)) for content in (stock, ours))
 
     def assert_same(self) -> None:
         assert (self.stock.form, self.ours.form) == (Form.DOCUMENTED, Form.CLIENT)
@@ -282,7 +281,7 @@ def test_a_formatter_that_leaves_out_the_trace_does_not_change_the_error(name):
     handler.setFormatter(Brief())
     report = handler._report(failed, 1)
     parcel = Parcel(record_id="0" * 32, report=report, count=1, dropped=0)
-    brief: Report = redact(parse(received(compose(parcel, handler._origin)), ()))
+    brief: Report = redact(read_by_relay(compose(parcel, handler._origin)))
     whole = composed(failed).ours
 
     assert "Traceback" not in brief.message

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.app_client.test_faults import hang
-from tests.app_client.test_processes import run, texts
+from tests.support.client_programs import run
 from tests.support.paths import ROOT
-from tests.support.smtp_sinks import PATIENCE, Unruly, wait_until
+from tests.support.smtp_sinks import PATIENCE, Unruly, hang, texts, wait_until
 
 REQUESTS = 40
 APP = """

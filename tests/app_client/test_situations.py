@@ -29,7 +29,7 @@ from app_client.demo.surroundings import surroundings
 from app_client.demo.visits import KINDS, Visitors, available_kinds, served
 from relay.parse.situations import situation as read_situation
 from relay.traces import find
-from tests.app_client.test_with_relay import read_by_relay
+from tests.support.mails import read_by_relay
 from tests.support.situations import MISLEADING, TELLING, At, Case, Raised, printed
 from tests.support.smtp_sinks import closed_port, wait_until
 
@@ -150,7 +150,7 @@ def test_situation_and_reason_go_out_as_headers(sink, make_handler, make_logger)
     assert mail.message["X-Error-Mail-Situation"] == "file system full"
     assert mail.message["X-Error-Mail-Situation-Reason"] == reason
     assert mail.message["X-Forged"] is None
-    assert read_by_relay(mail).situation_reason == reason
+    assert read_by_relay(mail.content).situation_reason == reason
 
 
 # --- Libraries at hand, for real --------------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ def label_of_next_mail(sink, visitors, kind):
     before = len(sink.mails)
     visitors.visit(kind)
     wait_until(lambda: len(sink.mails) > before)
-    report = read_by_relay(sink.mails[before])
+    report = read_by_relay(sink.mails[before].content)
     return (
         report.situation and report.situation.value,
         report.situation_reason,

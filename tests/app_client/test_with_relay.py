@@ -5,7 +5,6 @@ import itertools
 import json
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import pytest
 from flask import Flask
@@ -13,23 +12,9 @@ from flask import Flask
 from app_client import ErrorMailHandler, mail_formatter
 from app_client.flask import KEY, ErrorMail
 from relay.compose.message import html_part, text_part
-from relay.model import Envelope, Form, Kept, Level, Record
-from relay.parse.report import parse
+from relay.model import Form, Level
+from tests.support.mails import read_by_relay
 from tests.support.processes import Relay, wait_for
-from tests.support.smtp_sinks import Taken
-
-
-def read_by_relay(mail: Taken):
-    record = Record(
-        position=0,
-        end=len(mail.content),
-        received_at=datetime.now(UTC),
-        envelope=Envelope(sender="a@example.com", recipients=("b@example.com",), peer="127.0.0.1"),
-        kept=Kept.WHOLE,
-        content=mail.content,
-        size=len(mail.content),
-    )
-    return parse(record, ())
 
 
 @pytest.mark.parametrize("formatter", [mail_formatter(), logging.Formatter()], ids=["mail format", "bare"])
@@ -45,7 +30,7 @@ def test_relay_reads_what_the_client_writes(sink, make_handler, make_logger, for
     except KeyError:
         logger.critical("no such order: %s", letter, exc_info=True)
     [mail] = sink.wait_for(1)
-    report = read_by_relay(mail)
+    report = read_by_relay(mail.content)
 
     assert report.form is Form.CLIENT
     assert (report.app, report.environment, report.release) == (f"shop {letter}", "production", "7")
@@ -69,7 +54,7 @@ def test_relay_reads_the_count_of_a_storm(sink, make_handler, make_logger):
             logger.exception("storm %s", "x" * 400_000)
     sink.start()
     handler.flush(20)
-    reports = [read_by_relay(mail) for mail in sink.mails]
+    reports = [read_by_relay(mail.content) for mail in sink.mails]
 
     assert sum(report.count for report in reports) == 250
     assert {report.trace.splitlines()[-1] for report in reports} == {"KeyError: 'order'"}

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_service import send
 from tests.support.disks import FailingMachine
-from tests.support.processes import Relay, wait_for
+from tests.support.processes import Relay, send_mail, wait_for
 
 pytestmark = pytest.mark.e2e
 YEAR = 365 * 86_400
@@ -30,7 +29,7 @@ def test_year_ahead_and_back_neither_silences_nor_floods_nor_purges(tmp_path: Pa
     with relay:
         for number, (off_by, words) in enumerate([(0, "one"), (YEAR, "two"), (0, "three")], 1):
             machine.set_clock(off_by)
-            send(relay.smtp_port, f"{words} is lost")
+            send_mail(relay.smtp_port, f"{words} is lost")
             wait_for(partial(told, relay, number), f"the mail {words!r} to be told")
         groups = json.loads(relay.run("groups", "--json").stdout)
         letters = json.loads(relay.run("outbox", "list", "--json").stdout)

@@ -17,9 +17,9 @@ from unittest import mock
 import pytest
 
 from app_client import MAIL_FORMAT
-from tests.e2e.conftest import ADMINS, PASSWORD, USER
 from tests.support.processes import Relay, wait_for
 from tests.support.received_digests import text_of, told, unique
+from tests.support.relay_with_upstream import ADMINS, PASSWORD, USER
 from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.e2e

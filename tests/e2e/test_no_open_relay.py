@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.conftest import ADMINS
 from tests.support.processes import Relay, wait_for
 from tests.support.receiving import Talk
+from tests.support.relay_with_upstream import ADMINS
 from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.e2e

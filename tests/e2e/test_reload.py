@@ -16,8 +16,7 @@ from relay.config import load
 from relay.service import sockets
 from relay.service.child_config import worker_order
 from relay.service.supervisor import Child
-from tests.e2e.test_service import send
-from tests.support.processes import Relay, wait_for
+from tests.support.processes import Relay, send_mail, wait_for
 
 pytestmark = pytest.mark.e2e
 REFUSED = "the new configuration is refused, the old one stays"
@@ -46,7 +45,7 @@ def test_new_configuration_is_at_work_and_nothing_is_lost(relay: Relay):
     with relay:
         wait_for(lambda: relay.child("worker"), "the worker")
         receiver, worker = relay.child("receiver"), relay.child("worker")
-        send(relay.smtp_port, "before")
+        send_mail(relay.smtp_port, "before")
         client = smtplib.SMTP("127.0.0.1", relay.smtp_port, timeout=30)
         client.ehlo()
         client.mail("app@example.com")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Relay, wait_for
+from tests.support.processes import Relay, send_mail, wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -22,11 +22,6 @@ pytestmark = pytest.mark.e2e
 def relay(tmp_path: Path) -> Relay:
     """A relay with its local mailbox, not started yet."""
     return Relay(tmp_path / "relay", timing={"first_wait": "1s", "interval": "1s", "steps": ["1s"]})
-
-
-def send(port: int, words: str = "it broke") -> None:
-    with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
-        client.sendmail("app@example.com", ["a@example.com"], f"Subject: App Failed\r\n\r\n{words}\r\n")
 
 
 def gone(process: int) -> bool:
@@ -40,10 +35,10 @@ def gone(process: int) -> bool:
 def test_a_client_waits_in_the_backlog_while_the_receiver_is_replaced(relay: Relay):
     with relay:
         wait_for(lambda: relay.child("receiver"), "the receiver")
-        send(relay.smtp_port)
+        send_mail(relay.smtp_port)
         for _ in range(5):
             relay.kill("receiver")
-            send(relay.smtp_port)
+            send_mail(relay.smtp_port)
 
         wait_for(lambda: relay.status()["received"] == 6, "all mails to be sorted")
 
@@ -131,7 +126,7 @@ def test_it_takes_the_sockets_that_a_service_manager_hands_down(relay: Relay):
         command = [sys.executable, "-c", HAND_DOWN, str(number), str(relay.config)]
         relay.process = subprocess.Popen(command, stderr=log, pass_fds=[number])
         try:
-            send(listening.getsockname()[1])
+            send_mail(listening.getsockname()[1])
             wait_for(lambda: relay.status()["received"] == 1, "the mail to be sorted")
         finally:
             assert relay.stop() == 0
@@ -158,7 +153,7 @@ def test_receiver_and_worker_run_alone_too(relay: Relay):
 
     def sent() -> bool:
         try:
-            send(port)
+            send_mail(port)
         except OSError:
             return False
         return True

@@ -13,9 +13,9 @@ import pytest
 
 from relay.model import Trouble
 from relay.outbox.advice import ADVICE
-from tests.e2e.conftest import PASSWORD
 from tests.support.processes import PATIENCE, Relay, wait_for
 from tests.support.received_digests import told
+from tests.support.relay_with_upstream import PASSWORD
 from tests.support.upstream import Action, Upstream, drop, hang, trickle
 
 pytestmark = pytest.mark.e2e

@@ -15,7 +15,7 @@ from relay.errors import InUse
 from relay.ledger import Ledger, sqlite_url
 from relay.service.backup import BackupError, back_up, restore
 from relay.service.lock import hold
-from tests.integration.test_sort import Desk, mail
+from tests.support.desk import Desk, mail
 
 
 @pytest.fixture

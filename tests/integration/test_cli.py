@@ -22,7 +22,7 @@ from relay.ledger import Ledger, Outcome
 from relay.model import Fingerprint, LetterState
 from relay.service.assembly import make_renderer
 from relay.spool import SpoolReader
-from tests.integration.test_sort import Desk, mail
+from tests.support.desk import Desk, mail
 
 
 @dataclass

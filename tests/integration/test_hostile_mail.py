@@ -22,7 +22,7 @@ from relay.ledger import Ledger
 from relay.service.assembly import make_renderer
 from relay.service.logs import configure
 from relay.web import Vitals, create_app
-from tests.integration.test_sort import Desk, mail
+from tests.support.desk import Desk, mail
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LATER = datetime(2026, 3, 1, 12, 1, tzinfo=UTC)

@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from relay import config
 from relay.deliver import Upstream, open_target
 from relay.errors import LedgerBusy
 from relay.ledger import Ledger, StoredLetter, sqlite_url
-from relay.model import Attempt, Delivery, LetterState, Rendered, Trouble
+from relay.model import Attempt, Delivery, LetterState, Trouble
 from relay.outbox import step as outbox_module
 from relay.outbox.step import Outbox
 from tests.support import upstream as servers
@@ -24,14 +24,9 @@ from tests.support.ledger_world import (
     HOUR,
     MINUTE,
     NOON,
-    ROUTE,
     SECOND,
-    digest,
-    entry,
+    enqueue_digest,
     figures,
-    schedule_token,
-    sort,
-    told,
 )
 from tests.support.upstream import drop, hang
 
@@ -83,27 +78,6 @@ def outbox(new_outbox: Callable[..., Outbox]) -> Outbox:
     return new_outbox()
 
 
-PLAIN = "From: relay@example.com\r\n{message_id}Subject: news\r\n\r\nnews\r\n"
-
-
-def write(
-    ledger: Ledger, *recipients: str, mails: int = 3, route: str = ROUTE, at: datetime = NOON, raw: str = PLAIN
-) -> str:
-    """Freeze a digest of `mails` mails about one error; returns its id."""
-    sort(ledger, {f"error on {route}": mails}, at=at, route=route)
-    with ledger.scheduling("schedule", schedule_token(ledger, at)) as tx:
-        groups = tx.pending_groups(route)
-        letter = digest([entry(group) for group in groups], recipients or (ADA,), at=at, route=route)
-        message_id = f"<{letter.id}@relay.test>"
-        mail = raw.replace("{message_id}", f"Message-ID: {message_id}\r\n").replace(
-            "Subject: news", f"Subject: {route}"
-        )
-        rendered = Rendered(message_id=message_id, subject=route, raw=mail.encode())
-        tx.freeze(letter, rendered, queued=recipients or (ADA,))
-        tx.save([told(group, at) for group in groups])
-    return letter.id
-
-
 def stored(ledger: Ledger, letter_id: str) -> StoredLetter:
     letter = ledger.letter(letter_id)
     assert letter is not None
@@ -139,7 +113,7 @@ def minutes(*numbers: float) -> list[timedelta]:
 def test_a_letter_goes_out_once_and_its_mails_are_reported(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
-    letter = write(ledger, ADA, BOB)
+    letter = enqueue_digest(ledger, ADA, BOB)
 
     assert [outbox.step(NOON), outbox.step(NOON), outbox.step(NOON + DAY)] == [True, False, False]
     [mail] = server.mails
@@ -155,7 +129,7 @@ def test_a_letter_goes_out_once_and_its_mails_are_reported(
 
 def test_letters_go_out_oldest_first(outbox: Outbox, ledger: Ledger, server: servers.Upstream) -> None:
     for place, route in enumerate(("first", "second", "third")):
-        write(ledger, route=route, at=NOON + place * SECOND)
+        enqueue_digest(ledger, route=route, at=NOON + place * SECOND)
 
     while outbox.step(NOON + MINUTE):
         pass
@@ -165,7 +139,7 @@ def test_letters_go_out_oldest_first(outbox: Outbox, ledger: Ledger, server: ser
 
 def test_without_an_upstream_letters_go_to_the_local_mailbox(ledger: Ledger, tmp_path: Path) -> None:
     local = config.make_settings(tmp_path / "data")
-    letter = write(ledger, "admins@localhost")
+    letter = enqueue_digest(ledger, "admins@localhost")
 
     Outbox(ledger, open_target(local), local, "one", lambda: 0.0).step(NOON)
 
@@ -179,7 +153,7 @@ def test_without_an_upstream_letters_go_to_the_local_mailbox(ledger: Ledger, tmp
 
 def test_who_was_served_is_not_served_again(outbox: Outbox, ledger: Ledger, server: servers.Upstream) -> None:
     server.say(f"RCPT {BOB}", "451 4.7.1 greylisted", times=2)
-    letter = write(ledger, ADA, BOB)
+    letter = enqueue_digest(ledger, ADA, BOB)
 
     assert tries(outbox, ledger, server, HOUR) == minutes(0, 1, 3)
     assert [mail.recipients for mail in server.mails] == [(ADA,), (BOB,)]
@@ -191,7 +165,7 @@ def test_a_recipient_who_is_refused_for_good_does_not_make_a_dead_letter(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say(f"RCPT {BOB}", "550 5.1.1 no such user")
-    letter = write(ledger, ADA, BOB)
+    letter = enqueue_digest(ledger, ADA, BOB)
 
     assert len(tries(outbox, ledger, server, 3 * HOUR)) == 3
     assert [mail.recipients for mail in server.mails] == [(ADA,)]
@@ -208,7 +182,7 @@ def test_a_letter_refused_for_good_is_tried_three_times_within_an_hour(
     place: str, outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say(place, "554 5.7.1 no")
-    letter = write(ledger)
+    letter = enqueue_digest(ledger)
 
     moments = tries(outbox, ledger, server, 3 * HOUR)
 
@@ -221,7 +195,7 @@ def test_a_letter_refused_for_good_is_tried_three_times_within_an_hour(
 
 def test_a_dead_letter_can_be_revived(outbox: Outbox, ledger: Ledger, server: servers.Upstream) -> None:
     server.say("DOT", "554 5.7.1 no")
-    letter = write(ledger)
+    letter = enqueue_digest(ledger)
     tries(outbox, ledger, server, HOUR)
     server.forget()
 
@@ -245,7 +219,7 @@ def test_a_letter_put_off_is_tried_again_by_the_ladder(
     place: str, reply: str, outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say(place, reply)
-    write(ledger)
+    enqueue_digest(ledger)
 
     assert tries(outbox, ledger, server, 2 * HOUR) == minutes(0, 1, 3, 7, 15, 31, 61, 91)
     assert figures(ledger) == {"received": 3, "pending": 3}
@@ -255,7 +229,7 @@ def test_a_letter_put_off_for_five_days_is_dead(
     new_outbox: Callable[..., Outbox], ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say("DATA", "451 4.3.0 later")
-    letter = write(ledger)
+    letter = enqueue_digest(ledger)
 
     moments = tries(new_outbox(retry=["1h", "6h"]), ledger, server, 6 * DAY)
 
@@ -293,7 +267,7 @@ def test_a_letter_that_is_too_large_is_sent_at_once_with_less_in_it(
             server.say("DOT", weigh)
         made = settings(server, tmp_path)
         outbox = new_outbox(target=open_target(made))
-        letter = write(ledger, ADA, BOB, raw=LARGE)
+        letter = enqueue_digest(ledger, ADA, BOB, raw=LARGE)
         with capture_logs() as logs:
             for minute in range(5):
                 while outbox.step(NOON + minute * MINUTE):
@@ -315,7 +289,7 @@ def test_what_is_too_large_however_little_is_in_it_is_a_dead_letter(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say("MAIL", "552 5.3.4 message too big")
-    letter = write(ledger, raw=LARGE)
+    letter = enqueue_digest(ledger, raw=LARGE)
 
     while outbox.step(NOON):
         pass
@@ -328,7 +302,7 @@ def test_a_mailbox_that_is_full_is_no_reason_to_shorten_the_letter(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say(f"RCPT {ADA}", "552 5.2.2 mailbox full", times=1)
-    letter = write(ledger, ADA, raw=LARGE)
+    letter = enqueue_digest(ledger, ADA, raw=LARGE)
     before = ledger.raw(letter)
 
     assert tries(outbox, ledger, server, HOUR) == minutes(0, 10)
@@ -339,7 +313,7 @@ def test_an_upstream_that_only_puts_off_is_no_upstream_that_works(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say("MAIL", "450 4.7.1 slow down")
-    write(ledger)
+    enqueue_digest(ledger)
 
     outbox.step(NOON)
 
@@ -354,8 +328,8 @@ def test_a_letter_put_off_does_not_keep_the_next_one_waiting(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say(f"RCPT {ADA}", "451 4.7.1 greylisted")
-    write(ledger, ADA, route="slow")
-    write(ledger, BOB, route="fast", at=NOON + SECOND)
+    enqueue_digest(ledger, ADA, route="slow")
+    enqueue_digest(ledger, BOB, route="fast", at=NOON + SECOND)
 
     assert [outbox.step(NOON + SECOND), outbox.step(NOON + SECOND)] == [True, True]
     assert [mail.recipients for mail in server.mails] == [(BOB,)]
@@ -368,7 +342,7 @@ def test_an_upstream_that_is_away_is_tried_by_the_ladder_and_costs_no_letter_a_t
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say("GREETING", "421 4.3.2 not now")
-    letters = [write(ledger, route=route) for route in ("one", "two", "three")]
+    letters = [enqueue_digest(ledger, route=route) for route in ("one", "two", "three")]
 
     assert tries(outbox, ledger, server, 2 * HOUR) == minutes(0, 1, 3, 7, 15, 31, 61, 91)
     assert [stored(ledger, letter).tries for letter in letters] == [0, 0, 0]
@@ -379,7 +353,7 @@ def test_an_upstream_that_is_away_is_tried_by_the_ladder_and_costs_no_letter_a_t
 def test_once_the_upstream_is_back_everything_goes_out_and_the_outage_is_known(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
-    letters = [write(ledger, route=route) for route in ("one", "two", "three")]
+    letters = [enqueue_digest(ledger, route=route) for route in ("one", "two", "three")]
     server.stop()
     outbox.step(NOON)
     server.start()
@@ -395,7 +369,7 @@ def test_once_the_upstream_is_back_everything_goes_out_and_the_outage_is_known(
 
 
 def test_a_day_without_the_upstream_loses_nothing(outbox: Outbox, ledger: Ledger, server: servers.Upstream) -> None:
-    letter = write(ledger)
+    letter = enqueue_digest(ledger)
     server.stop()
     tries(outbox, ledger, server, DAY)
     server.start()
@@ -411,7 +385,7 @@ def test_an_outage_longer_than_letters_are_tried_is_not_held_against_them(
 ) -> None:
     """Greylisting is what an upstream says to a relay it has not seen for a while."""
     outbox = new_outbox(retry=["5m", "10m", "6h"])
-    letter = write(ledger)
+    letter = enqueue_digest(ledger)
     server.stop()
     tries(outbox, ledger, server, 6 * DAY)
     server.start()
@@ -427,7 +401,7 @@ def test_refused_credentials_are_tried_once_an_hour(
     new_outbox: Callable[..., Outbox], ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say("MAIL", "530 5.7.0 Authentication required")
-    write(ledger)
+    enqueue_digest(ledger)
 
     assert tries(new_outbox(), ledger, server, 3 * HOUR) == minutes(0, 60, 120, 180)
     assert ledger.upstream().trouble is Trouble.AUTH
@@ -437,7 +411,7 @@ def test_a_restart_tries_at_once_and_then_pauses_again(
     new_outbox: Callable[..., Outbox], ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say("MAIL", "530 5.7.0 Authentication required")
-    write(ledger)
+    enqueue_digest(ledger)
     new_outbox().step(NOON)
 
     restarted = new_outbox("two")
@@ -451,8 +425,8 @@ def test_a_letter_that_breaks_the_upstream_lets_others_find_out_whether_it_is_ba
     action: servers.Action, outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say(f"RCPT {ADA}", action)
-    stuck = write(ledger, ADA, route="stuck")
-    write(ledger, BOB, route="fine", at=NOON + SECOND)
+    stuck = enqueue_digest(ledger, ADA, route="stuck")
+    enqueue_digest(ledger, BOB, route="fine", at=NOON + SECOND)
 
     moments = tries(outbox, ledger, server, 20 * MINUTE)
 
@@ -469,7 +443,7 @@ def test_a_recipient_at_whom_it_breaks_keeps_nobody_else_waiting(
     action: servers.Action, tries: int, outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say(f"RCPT {ADA}", action)
-    letter = write(ledger, ADA, BOB)
+    letter = enqueue_digest(ledger, ADA, BOB)
 
     for number in range(tries):  # once may be the network's doing
         outbox.step(NOON + 2 * number * MINUTE)
@@ -489,7 +463,7 @@ def test_who_is_one_too_many_for_a_transaction_is_served_by_the_next_one(
 ) -> None:
     """A server that takes two recipients at a time; with the pauses between tries the last one would wait for hours."""
     people = [f"{name}@example.com" for name in ("ada", "bob", "cy", "dora", "eve")]
-    letter = write(ledger, *people)
+    letter = enqueue_digest(ledger, *people)
     for who, often in zip(people[2:], (1, 1, 2), strict=True):
         server.say(f"RCPT {who}", "452 4.5.3 too many recipients", times=often)
 
@@ -504,7 +478,7 @@ def test_a_mailbox_without_room_is_asked_once_more_and_then_waits(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say(f"RCPT {ADA}", "452 4.2.2 mailbox full")
-    write(ledger, ADA, BOB)
+    enqueue_digest(ledger, ADA, BOB)
 
     assert tries(outbox, ledger, server, 5 * MINUTE)[:3] == [timedelta(), SECOND, SECOND + 2 * MINUTE]
 
@@ -514,8 +488,8 @@ def test_credentials_that_are_wanted_for_one_recipient_hold_no_other_letter_up(
 ) -> None:
     """Who may not send to the outside without them is told so at RCPT; those inside are served."""
     server.say(f"RCPT {ADA}", "530 5.7.1 log in to send there")
-    stuck = write(ledger, ADA, route="stuck")
-    write(ledger, BOB, route="fine", at=NOON + SECOND)
+    stuck = enqueue_digest(ledger, ADA, route="stuck")
+    enqueue_digest(ledger, BOB, route="fine", at=NOON + SECOND)
 
     moments = tries(outbox, ledger, server, 3 * HOUR)
 
@@ -531,7 +505,7 @@ def test_pauses_begin_at_the_end_of_a_try(
     readings = iter([1000.0, 1120.9])
     monkeypatch.setattr(outbox_module, "monotonic", lambda: next(readings))
     server.say("GREETING", "421 4.3.2 not now")
-    write(ledger)
+    enqueue_digest(ledger)
 
     outbox.step(NOON)
 
@@ -558,7 +532,7 @@ def test_a_clock_that_was_set_back_silences_nothing(
     """It was ahead while letters were made and put off: they wait for no moment of that time."""
     outbox = new_outbox()
     server.say(place, reply)
-    letters = [write(ledger, route=route, at=NOON + ahead) for route in ("one", "two")]
+    letters = [enqueue_digest(ledger, route=route, at=NOON + ahead) for route in ("one", "two")]
     for minute in range(12):
         outbox.step(NOON + ahead + minute * MINUTE)
     server.forget()
@@ -577,7 +551,7 @@ def test_a_letter_made_while_the_clock_was_being_set_back_is_found_a_minute_late
 ) -> None:
     outbox.step(NOON + DAY)
     outbox.step(NOON)
-    write(ledger, at=NOON + DAY)
+    enqueue_digest(ledger, at=NOON + DAY)
 
     assert [outbox.step(NOON + SECOND), outbox.step(NOON + MINUTE)] == [False, True]
     assert len(server.mails) == 1
@@ -588,7 +562,7 @@ def test_a_clock_that_goes_a_year_ahead_and_back_makes_no_flood(
     place: str, reply: str, outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say(place, reply)
-    letter = write(ledger)
+    letter = enqueue_digest(ledger)
     clock = [NOON + second * SECOND for second in range(300)]
     clock += [at + 365 * DAY for at in clock]
     clock += [NOON + (300 + second) * SECOND for second in range(300)]
@@ -605,7 +579,7 @@ def test_workers_whose_clocks_differ_leave_each_other_their_pauses(
 ) -> None:
     """A pause that another worker's clock dates hours ahead is no sign that one's own was set back."""
     server.say("GREETING", "421 4.3.2 not now")
-    write(ledger)
+    enqueue_digest(ledger)
     ahead, behind = new_outbox("ahead"), new_outbox("behind")
     behind.step(NOON)
 
@@ -623,7 +597,7 @@ def test_a_letter_without_a_word_on_it_comes_again_under_the_same_message_id(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say("TAKEN", drop, times=1)
-    letter = write(ledger)
+    letter = enqueue_digest(ledger)
 
     outbox.step(NOON)
 
@@ -642,7 +616,7 @@ def test_a_letter_refused_after_its_content_is_not_in_doubt(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say("DOT", "451 4.3.0 later")
-    letter = write(ledger)
+    letter = enqueue_digest(ledger)
 
     outbox.step(NOON)
 
@@ -662,7 +636,7 @@ def test_the_doubt_is_on_record_before_the_content_goes_out(
         await session.say(b"354 go on\r\n")
         await hang(session)
 
-    letter = write(ledger)
+    letter = enqueue_digest(ledger)
     server.say("DATA", look)
     working = threading.Thread(target=outbox.step, args=(NOON,))
     working.start()
@@ -683,7 +657,7 @@ def test_the_doubt_is_on_record_before_the_content_goes_out(
 def test_two_workers_on_one_ledger_send_nothing_twice(
     new_outbox: Callable[..., Outbox], ledger: Ledger, server: servers.Upstream
 ) -> None:
-    letters = [write(ledger, route=f"route{number}") for number in range(20)]
+    letters = [enqueue_digest(ledger, route=f"route{number}") for number in range(20)]
 
     def work(outbox: Outbox) -> None:
         while any(letter.state is LetterState.OPEN for letter in ledger.letters()):
@@ -709,7 +683,7 @@ def test_a_letter_that_another_worker_took_over_is_not_sent_by_this_one(
         await session.say(b"250 2.1.5 fine\r\n")
 
     server.say("RCPT", take_over)
-    write(ledger)
+    enqueue_digest(ledger)
 
     assert outbox.step(NOON) is False
     assert "DATA" not in server.commands
@@ -726,7 +700,7 @@ def test_an_outcome_that_cannot_be_written_yet_is_written_before_anything_else(
         await session.say(b"250 2.0.0 taken\r\n")
 
     server.say("TAKEN", lock_the_ledger)
-    letter = write(ledger)
+    letter = enqueue_digest(ledger)
 
     with pytest.raises(LedgerBusy):
         outbox.step(NOON)
@@ -750,7 +724,7 @@ def test_a_ledger_that_is_busy_before_the_content_sends_nothing(
         await session.say(b"250 2.1.5 fine\r\n")
 
     server.say("RCPT", lock_the_ledger)
-    letter = write(ledger)
+    letter = enqueue_digest(ledger)
 
     with pytest.raises(LedgerBusy):
         outbox.step(NOON)
@@ -772,7 +746,7 @@ def test_a_stop_gives_the_letter_back_as_it_was(
         await hang(session)
 
     server.say("RCPT", stop, times=1)
-    letter = write(ledger)
+    letter = enqueue_digest(ledger)
 
     assert stopping.step(NOON) is False
     assert (stored(ledger, letter).tries, stored(ledger, letter).claimed_by) == (0, "")
@@ -791,8 +765,8 @@ def test_an_error_of_our_own_on_one_letter_does_not_stop_the_others(
             return super().deliver(raw, **how)  # type: ignore[arg-type]
 
     outbox = new_outbox(target=Faulty(settings(server, tmp_path).upstream))
-    faulty = write(ledger, ADA, route="faulty")
-    write(ledger, BOB, route="fine", at=NOON + SECOND)
+    faulty = enqueue_digest(ledger, ADA, route="faulty")
+    enqueue_digest(ledger, BOB, route="fine", at=NOON + SECOND)
 
     with capture_logs() as logs:
         for minute in range(3):
@@ -808,7 +782,7 @@ def test_an_error_of_our_own_on_one_letter_does_not_stop_the_others(
 
 
 def test_the_log_tells_what_happened_and_no_secret(ledger: Ledger, tmp_path: Path) -> None:
-    write(ledger)
+    enqueue_digest(ledger)
     with servers.Upstream(users={"relay": PASSWORD}) as server, capture_logs() as logs:
         server.say("AUTH", f"535 5.7.8 {PASSWORD} is wrong", times=3)
         made = settings(server, tmp_path, username="relay", password=PASSWORD, auth_in_clear=True)
@@ -827,7 +801,7 @@ def test_the_log_tells_what_happened_and_no_secret(ledger: Ledger, tmp_path: Pat
 
 def test_the_log_tells_who_was_given_up_and_why(outbox: Outbox, ledger: Ledger, server: servers.Upstream) -> None:
     server.say("RCPT", "550 5.1.1 no such user")
-    write(ledger)
+    enqueue_digest(ledger)
 
     with capture_logs() as logs:
         tries(outbox, ledger, server, HOUR)

@@ -17,7 +17,7 @@ from relay.ledger import Ledger, sqlite_url
 from relay.service.lock import NoState, hold, make_private
 from relay.service.sockets import CannotListen, bind, inherited
 from relay.service.worker import Duty
-from tests.integration.test_sort import NOW, Desk, mail
+from tests.support.desk import NOW, Desk, mail
 
 
 def test_damage_met_while_it_works_is_shown_and_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

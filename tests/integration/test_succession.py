@@ -16,7 +16,7 @@ from relay.ledger import Ledger, Outcome
 from relay.model import Fingerprint, Phase, Reason, Report
 from relay.schedule.group import told
 from relay.service.assembly import make_renderer
-from tests.integration.test_sort import NOW, Desk, mail
+from tests.support.desk import NOW, Desk, mail
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 

@@ -27,9 +27,8 @@ from relay.outbox import step as outbox_module
 from relay.outbox.advice import ADVICE
 from relay.outbox.step import Outbox
 from relay.web import Vitals, create_app
-from tests.integration.test_outbox import write
 from tests.support import upstream as servers
-from tests.support.ledger_world import ADA, BOB, MINUTE, NOON, SECOND, figures
+from tests.support.ledger_world import ADA, BOB, MINUTE, NOON, SECOND, enqueue_digest, figures
 from tests.support.upstream import Action, drop, flood, hang, trickle
 
 USER, PASSWORD = "relay", "corr3ct horse"
@@ -255,7 +254,7 @@ def test_a_fault_of_the_upstream_is_told_and_loses_nothing(
         if fault.away:
             faulty.stop()
         bench = make_bench(faulty.port, fault.hangs)
-        letters = {write(bench.ledger, who, route=f"route of {who}") for who in (ADA, BOB)}
+        letters = {enqueue_digest(bench.ledger, who, route=f"route of {who}") for who in (ADA, BOB)}
         with capture_logs() as logs:
             bench.work(*(NOON + second * SECOND for second in (0, 1, 30, 59)))
         ready, readyz = bench.readyz()

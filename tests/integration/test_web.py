@@ -16,7 +16,7 @@ from relay.errors import LedgerBusy
 from relay.ledger import Ledger
 from relay.service.assembly import make_renderer
 from relay.web import Vitals, create_app
-from tests.integration.test_sort import Desk, mail
+from tests.support.desk import Desk, mail
 
 LATER = datetime(2026, 3, 1, 12, 1, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script> {{ 7 * 7 }} broke"

@@ -20,7 +20,7 @@ from relay.digest import Digests
 from relay.ledger import Ledger
 from relay.model import Entry
 from relay.service.assembly import make_renderer
-from tests.integration.test_sort import NOW, Desk, mail
+from tests.support.desk import NOW, Desk, mail
 
 SECOND = timedelta(seconds=1)
 

@@ -187,6 +187,26 @@ def tell(
     return letter.id
 
 
+PLAIN = "From: relay@example.com\r\n{message_id}Subject: news\r\n\r\nnews\r\n"
+
+
+def enqueue_digest(
+    ledger: Ledger, *recipients: str, mails: int = 3, route: str = ROUTE, at: datetime = NOON, raw: str = PLAIN
+) -> str:
+    """Ingest `mails` mails about one error and enqueue a digest of them, as a mail that can be sent; returns its id."""
+    sort(ledger, {f"error on {route}": mails}, at=at, route=route)
+    with ledger.scheduling("schedule", schedule_token(ledger, at)) as tx:
+        groups = tx.pending_groups(route)
+        letter = digest([entry(group) for group in groups], recipients or (ADA,), at=at, route=route)
+        message_id = f"<{letter.id}@relay.test>"
+        mail = raw.replace("{message_id}", f"Message-ID: {message_id}\r\n")
+        mail = mail.replace("Subject: news", f"Subject: {route}")
+        message = Rendered(message_id=message_id, subject=route, raw=mail.encode())
+        tx.freeze(letter, message, queued=recipients or (ADA,))
+        tx.save([told(group, at) for group in groups])
+    return letter.id
+
+
 def follow_up(ledger: Ledger, recipient: str, *, at: datetime = NOON, route: str = ROUTE) -> str:
     """Freeze all that is held for a recipient into a follow-up; returns its id."""
     with ledger.scheduling("schedule", schedule_token(ledger, at)) as tx:

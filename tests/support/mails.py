@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 
-from relay.model import CUT_MARKER, Envelope, Kept, Record
+from relay.model import CUT_MARKER, Envelope, Kept, Record, Report
+from relay.parse.report import parse
 from tests.support.paths import DATA
 
 KEPT_HEAD, KEPT_TAIL = 192 * 1024, 64 * 1024
@@ -30,6 +31,11 @@ def record(content: bytes, *, kept: Kept = Kept.WHOLE, sender: str = "app@books.
     moment = datetime(2026, 11, 22, 17, 3, tzinfo=UTC)
     size = size or len(content)
     return Record(position=0, end=size, received_at=moment, envelope=envelope, kept=kept, content=content, size=size)
+
+
+def read_by_relay(content: bytes) -> Report:
+    """The report that the relay reads from a whole mail, without rules that name the app."""
+    return parse(record(content), ())
 
 
 def ends_of(content: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import smtplib
 import subprocess
 import sys
 import time
@@ -150,3 +151,9 @@ class Relay:
     def __exit__(self, *_: object) -> None:
         assert self.process
         self.stop()
+
+
+def send_mail(port: int, words: str = "it broke") -> None:
+    """Send one error mail to the relay on `port`. Raises OSError, SMTPException."""
+    with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
+        client.sendmail("app@example.com", ["a@example.com"], f"Subject: App Failed\r\n\r\n{words}\r\n")

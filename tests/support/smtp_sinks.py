@@ -224,3 +224,13 @@ _holders: list[socket.socket] = []
 def accept_login(_server, _session, _envelope, _mechanism, data) -> AuthResult:
     right = data.login == b"app" and data.password == b"the-password"
     return AuthResult(success=right, handled=right, auth_data=data)
+
+
+def hang(connection: socket.socket) -> None:
+    """Behaviour of a server that accepts and never answers."""
+    connection.recv(1)
+
+
+def texts(sink: Sink) -> list[str]:
+    """The texts of all mails that came, sorted."""
+    return sorted(mail.text.strip() for mail in sink.mails)

@@ -16,8 +16,8 @@ from relay.grouping.components import components
 from relay.grouping.fingerprint import fingerprint
 from relay.grouping.rules import Rules
 from relay.model import Action, Form, GroupingRule, Report, SplitBy
+from tests.support.correlated_errors import FLASK, LOOK_ALIKES, ONE_FAILURE, STOCK, trace
 from tests.support.digests import report as sample
-from tests.unit.test_correlation import FLASK, LOOK_ALIKES, ONE_FAILURE, STOCK, trace
 
 CHECKOUT = trace(*FLASK, "shop/web.py:checkout", "shop/stock.py:reserve", raised=STOCK)
 GROUP = """\

@@ -13,8 +13,7 @@ from relay.parse import layouts
 from relay.parse.layouts import logline
 from relay.parse.report import parse_text
 from relay.traces import paths, python_wording
-from tests.unit.test_fingerprint import REWORDED, raised, same
-from tests.unit.test_placeholders import EQUAL
+from tests.support.same_errors import EQUAL_MESSAGES, REWORDED, raised, same_error
 
 NEVER = re.compile(r"(?!)()")
 TRACED = {
@@ -88,23 +87,23 @@ def test_without_a_wording_two_versions_of_python_disagree(number, monkeypatch):
     rest = (*python_wording._REWORDED[:number], *python_wording._REWORDED[number + 1 :])
     monkeypatch.setattr(python_wording, "_REWORDED", rest)
 
-    assert not all(same(raised(older), raised(newer)) for older, newer in REWORDED)
+    assert not all(same_error(raised(older), raised(newer)) for older, newer in REWORDED)
 
 
 @pytest.mark.parametrize("name", python_wording._ALIASES)
 def test_without_an_alias_a_renamed_class_is_another_error(name, monkeypatch):
     now = python_wording._ALIASES[name]
-    assert same(raised(f"{name}: x"), raised(f"{now}: x"))
+    assert same_error(raised(f"{name}: x"), raised(f"{now}: x"))
     monkeypatch.delitem(python_wording._ALIASES, name)
 
-    assert not same(raised(f"{name}: x"), raised(f"{now}: x"))
+    assert not same_error(raised(f"{name}: x"), raised(f"{now}: x"))
 
 
 @pytest.mark.parametrize("name", ["_SUGGESTION", "_QUALIFIED"])
 def test_without_it_what_python_adds_makes_another_error(name, monkeypatch):
     monkeypatch.setattr(python_wording, name, NEVER)
 
-    assert not all(same(raised(older), raised(newer)) for older, newer in REWORDED)
+    assert not all(same_error(raised(older), raised(newer)) for older, newer in REWORDED)
 
 
 @pytest.mark.parametrize("name", PLACED)
@@ -149,7 +148,7 @@ def test_without_a_root_its_libraries_are_the_apps(root, monkeypatch):
 def test_without_a_step_of_the_key_two_that_are_equal_differ(name, monkeypatch):
     monkeypatch.setattr(template, name, NEVER)
 
-    assert not all(template._key(_typed(one)) == template._key(_typed(other)) for one, other in EQUAL)
+    assert not all(template._key(_typed(one)) == template._key(_typed(other)) for one, other in EQUAL_MESSAGES)
 
 
 def _typed(text):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.test_fingerprint import of, same
+from tests.support.same_errors import fingerprint_of, same_error
 
 names = st.from_regex(r"[a-z]{4,8}", fullmatch=True).filter(
     lambda name: (
@@ -130,8 +130,8 @@ def test_another_release_host_and_occurrence_is_the_same_error(told, stack, root
     one = told(stack, root, 10, message(4711))
     other = told(stack, other_root, line, message(ident))
 
-    assert same(one, other)
-    assert same(one, other.replace("\n", "\r\n"))
+    assert same_error(one, other)
+    assert same_error(one, other.replace("\n", "\r\n"))
 
 
 @each_language
@@ -140,9 +140,9 @@ def test_another_release_host_and_occurrence_is_the_same_error(told, stack, root
 def test_another_function_type_or_wording_is_another_error(told, stack, root, line):
     one = told(stack, root, line, message(7))
 
-    assert not same(one, told([*stack[:-1], (stack[-1][0], f"{stack[-1][1]}Anew")], root, line, message(7)))
-    assert not same(one, told(stack, root, line, message(7), type_="GoneError"))
-    assert not same(one, told(stack, root, line, "nothing is known of order 7"))
+    assert not same_error(one, told([*stack[:-1], (stack[-1][0], f"{stack[-1][1]}Anew")], root, line, message(7)))
+    assert not same_error(one, told(stack, root, line, message(7), type_="GoneError"))
+    assert not same_error(one, told(stack, root, line, "nothing is known of order 7"))
 
 
 @each_language
@@ -152,7 +152,7 @@ def test_what_carried_the_lines_makes_no_difference(told, stack, root, margin):
     one = f"Totals failed\nof all\n{told(stack, root, 10, message(7))}"
     carried = "\n".join(margin.format(n=n % 60) + line for n, line in enumerate(one.split("\n")))
 
-    assert same(one, carried)
+    assert same_error(one, carried)
 
 
 @each_language
@@ -161,7 +161,7 @@ def test_what_carried_the_lines_makes_no_difference(told, stack, root, margin):
 def test_a_record_of_fields_is_the_same_error(told, stack, root):
     trace = told(stack, root, 10, message(7))
 
-    assert same(f"Totals failed\n{trace}", json.dumps({"level": "error", "msg": "Totals failed", "stack": trace}))
+    assert same_error(f"Totals failed\n{trace}", json.dumps({"level": "error", "msg": "Totals failed", "stack": trace}))
 
 
 @settings(max_examples=20, deadline=None)
@@ -169,7 +169,7 @@ def test_a_record_of_fields_is_the_same_error(told, stack, root):
 def test_what_came_before_makes_no_difference(order, stack):
     texts = [told(stack, "/srv/x/current", 10, message(7)) for told in order]
 
-    assert [of(text).key for text in texts] == [of(text).key for text in reversed(texts)][::-1]
+    assert [fingerprint_of(text).key for text in texts] == [fingerprint_of(text).key for text in reversed(texts)][::-1]
 
 
 @settings(max_examples=60, deadline=None)
@@ -178,5 +178,5 @@ def test_a_trace_that_is_cut_anywhere_has_a_fingerprint(told, stack, data):
     text = told(stack, "/srv/x/current", 10, message(7))
     start = data.draw(st.integers(0, len(text)))
 
-    assert of(text[start:]) == of(text[start:])
-    assert of(text[:start]).title
+    assert fingerprint_of(text[start:]) == fingerprint_of(text[start:])
+    assert fingerprint_of(text[:start]).title

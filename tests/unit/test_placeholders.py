@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from relay.parameterize.patterns import RULES, any_case
 from relay.parameterize.template import _BEGINS, _GATES, MAX_LINES, MAX_TEMPLATE, parameterise
+from tests.support.same_errors import EQUAL_MESSAGES
 
 
 def test_what_was_replaced_is_told_in_order():
@@ -18,37 +19,7 @@ def test_what_was_replaced_is_told_in_order():
     assert template.found == (("number", "17"), ("email", "ada@example.org"), ("duration", "3.2 s"))
 
 
-EQUAL = [
-    ("lost [1, 2, 3] here", "lost [40] here"),
-    ("lost [1, 2, 3] here", "lost [] here"),
-    ('got {"user": "ada", "n": 3} here', 'got {"n": [1, {"a": "]"}], "user": "bo"} here'),
-    ("got {'a': \"it's\"} here", "got {} here"),
-    ('got {"cut": "off in the mid', 'got {"cut": [1, 2'),
-    ("delete blk_1 now", "delete blk_-1 blk_22 blk_333 now"),
-    ("ids: 1, 2, 3", "ids: 7"),
-    ("1 error in 1 file", "3 errors in 2 files"),
-    ('lost: {"message": "item 5 is gone", "n": 1}', 'lost: {"message": "item 7 is gone", "m": [1]}'),
-    ("VALUES (7660, 'a')", "VALUES (5726, 'b')"),
-    ('by err="a \\"b\\" c", id=5', 'by err="a \\"d e\\" c", id=7'),
-    ("md4 : active", "md0 : active"),
-    ("at Mar 07 08:15:00 web-1 systemd[7]: failed", "at Mar 08 08:15:00 db-2 systemd[9]: failed"),
-    ("since 05-Mar-2025::08:15:00", "since 06-Mar-2025::08:16:00"),
-    ("had 1 failed job", "had 3 failed jobs"),
-    ("1 row was lost", "7 rows were lost"),
-    ("Full:\ndisk  used  of\na  1  2", "Full:\ndisk  used  of\nb c  3  4\nd  5  6"),
-    ("retry at 10.0.0.1", "retry at db.example.org"),
-    ("no reply to sqlite3@example.org", "no reply to ada@example.org"),
-    ("host down at 10.0.0.1 (db.example.org)", "host down at 10.0.0.1 ()"),
-    ("a  b\tc", "a b c"),
-    ("token [masked] is bad", "token 'abc' is bad"),
-    ("key session:b[masked]7 is bad", "key session:4711 is bad"),
-    ('token "abc" is bad', 'token ..."bc d"... is bad'),
-    ("https://ada:pw@example.org/x is down", "https://[masked]@example.org/x is down"),
-    ("see https://example.org/?token=abc&x=1 now", "see https://example.org/?token=[masked]&x=2 now"),
-]
-
-
-@pytest.mark.parametrize(("one", "other"), EQUAL)
+@pytest.mark.parametrize(("one", "other"), EQUAL_MESSAGES)
 def test_lists_kinds_and_plurals_make_no_difference(one, other):
     assert parameterise(one).key == parameterise(other).key
 

@@ -10,7 +10,7 @@ from relay.grouping.fingerprint import fingerprint
 from relay.grouping.rules import Rules
 from relay.model import Level, Report
 from relay.parse.report import parse_text
-from tests.integration.test_sort import mail
+from tests.support.desk import mail
 
 
 def report(message: str = "card service answered nothing", **fields) -> Report:
@@ -97,7 +97,7 @@ def test_what_a_rule_did_is_explained(judge, action):
 
 def test_what_is_ignored_is_booked_and_never_told(tmp_path):
     from relay.ledger import Ledger
-    from tests.integration.test_sort import Desk
+    from tests.support.desk import Desk
 
     ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
     desk = Desk(tmp_path, ledger, rule=[{"name": "bots", "action": "ignore", "message": "*bot*"}])
