@@ -46,10 +46,10 @@ test-docker: $(READY) ## the container's tests; they need a Docker engine
 	$(PY) -m pytest -m docker
 
 crash: $(READY) ## end the relay's processes KILLS=240 times under load, and print the books
-	$(PY) benchmarks/crash.py --kills $(KILLS)
+	$(PY) -m tests.endurance.crash --kills $(KILLS)
 
 soak: $(READY) ## mixed load and faults for MINUTES=10, then the books, and whether anything leaked
-	$(PY) -m benchmarks.soak --minutes $(MINUTES)
+	$(PY) -m tests.endurance.soak --minutes $(MINUTES)
 
 bench: $(READY) peers ## measure speed, size, growth and start beside other servers, and print one table (FULL=--full: for an hour)
 	$(PY) -m benchmarks $(FULL)
@@ -57,14 +57,14 @@ bench: $(READY) peers ## measure speed, size, growth and start beside other serv
 fuzz: $(READY) ## fuzz every parser for MINUTES=10, guided by coverage
 	@$(INSTALL) requirements-fuzz.lock
 	@$(PY) -c 'import atheris' 2>/dev/null || { echo "There is no atheris for this machine: it has wheels for Linux on x86-64 alone."; exit 2; }
-	$(PY) -m benchmarks.fuzz --minutes $(MINUTES)
+	$(PY) -m tests.endurance.fuzz --minutes $(MINUTES)
 
 explore: $(READY) ## run the generated tests ROUNDS=10 times with examples that nobody has seen
 	@for round in $$(seq $(ROUNDS)); do echo "Round $$round of $(ROUNDS)"; \
 		$(PY) -m pytest -q -n auto -m hypothesis --hypothesis-profile exploring || exit; done
 
 poison: $(READY) ## what the worst mails and the worst texts for each pattern cost
-	$(PY) -m benchmarks.poison --relay --patterns
+	$(PY) -m tests.endurance.poison --relay --patterns
 
 audit: $(READY) ## known holes in what the locks pin; where nobody can be asked, whether their hashes hold
 	@$(INSTALL) requirements-audit.lock || echo "pip-audit cannot be installed here."

@@ -18,7 +18,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.figures import Figure, keep, show
+from benchmarks.harness.figures import Figure, keep, show
 
 RESULTS = Path(__file__).parent / "results"
 HARNESSES = ("intake", "latency", "sorting", "size", "growth", "start")

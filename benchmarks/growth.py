@@ -27,9 +27,9 @@ from pathlib import Path
 
 import structlog
 
-from benchmarks.curves import Curve, draw
-from benchmarks.figures import Figure, judged, report
 from benchmarks.grouping import calibration, seconds
+from benchmarks.harness.curves import Curve, draw
+from benchmarks.harness.figures import Figure, judged, report
 from benchmarks.sorting import NOW, Desk, repeats, short
 from relay.digest import Digests
 from relay.service.assembly import make_renderer

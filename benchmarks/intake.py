@@ -2,9 +2,10 @@
 
     python -m benchmarks.intake [--rounds N] [--scale F] [--json FILE]
 
-The relay is `relay serve` with its worker at work, 250 after the sync; what it is compared with: `benchmarks.peers`,
-and Postfix where it is installed, each beside a worker that sorts as many mails. The load is Postfix's smtp-source
-(8 sessions, 2 KiB), else `benchmarks.load`, which also does STARTTLS. Exit code 1 where a target is missed.
+The relay is `relay serve` with its worker at work, 250 after the sync; what it is compared with:
+`benchmarks.harness.peers`, and Postfix where it is installed, each beside a worker that sorts as many mails. The load
+is Postfix's smtp-source (8 sessions, 2 KiB), else `benchmarks.harness.load`, which also does STARTTLS. Exit code 1
+where a target is missed.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from benchmarks import postfix
-from benchmarks.background import Sorting, settle
-from benchmarks.figures import Figure, judged, report
+from benchmarks.harness import postfix
+from benchmarks.harness.background import Sorting, settle
+from benchmarks.harness.figures import Figure, judged, report
 from tests.support.processes import Relay
 
 Rates = dict[str, dict[str, list[float]]]
@@ -131,8 +132,8 @@ def peers(folder: Path) -> Iterator[tuple[dict[str, int], Callable[[str], None]]
 
 @contextlib.contextmanager
 def peer(kind: str, certificate: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run one of `benchmarks.peers`."""
-    command = [sys.executable, "-m", "benchmarks.peers", kind, "--certificate", str(certificate)]
+    """Run one of `benchmarks.harness.peers`."""
+    command = [sys.executable, "-m", "benchmarks.harness.peers", kind, "--certificate", str(certificate)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         try:
             yield process
@@ -173,7 +174,7 @@ def send(port: int, mails: int, way: str) -> float:
     """Return the seconds that so many mails take. Raises CalledProcessError where one is refused."""
     kept = way.endswith("kept")
     if way.startswith("starttls") or not shutil.which("smtp-source"):
-        command = [sys.executable, "-m", "benchmarks.load", str(port), "--mails", str(mails)]
+        command = [sys.executable, "-m", "benchmarks.harness.load", str(port), "--mails", str(mails)]
         command += ["--kept"] * kept + ["--starttls"] * way.startswith("starttls")
         done = subprocess.run(command, check=True, capture_output=True)
         return float(json.loads(done.stdout)["seconds"])

@@ -27,7 +27,7 @@ from typing import Self
 
 import uvloop
 
-from benchmarks.figures import Figure, judged, report
+from benchmarks.harness.figures import Figure, judged, report
 from relay.receive import Limits, Receiver
 from relay.spool import SpoolWriter, segments
 
@@ -96,11 +96,11 @@ class Server:
         return self
 
     def load(self, *, mails: int, rate: float = 0.0) -> dict[str, float]:
-        """Send so many mails over kept connections; what `benchmarks.load` prints."""
+        """Send so many mails over kept connections; what `benchmarks.harness.load` prints."""
         command = [
             sys.executable,
             "-m",
-            "benchmarks.load",
+            "benchmarks.harness.load",
             str(self._port),
             "--kept",
             "--pipelined",

@@ -18,9 +18,9 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchmarks.figures import Figure, judged, report
 from benchmarks.grouping import mail
-from benchmarks.relays import Client, Relay, peaks, resident
+from benchmarks.harness.figures import Figure, judged, report
+from benchmarks.harness.relays import Client, Relay, peaks, resident
 from benchmarks.sorting import KINDS, short
 
 IDLE = 500

@@ -29,8 +29,8 @@ from typing import Self
 
 import structlog
 
-from benchmarks.figures import Figure, judged, report
 from benchmarks.grouping import calibration, mail, seconds
+from benchmarks.harness.figures import Figure, judged, report
 from relay.config import make_settings
 from relay.digest import Digests
 from relay.ingest.step import Sort

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import structlog
 
-from benchmarks.figures import Figure, judged, report
-from benchmarks.relays import Relay
+from benchmarks.harness.figures import Figure, judged, report
+from benchmarks.harness.relays import Relay
 from benchmarks.sorting import Desk, short
 
 STARTS = 7

@@ -1,10 +1,10 @@
 """Fuzzes each parser of the relay by the coverage it reaches, with atheris, and says what came of it.
 
-    python -m benchmarks.fuzz [--minutes 10] [--only NAME] [--folder build/fuzz]
+    python -m tests.endurance.fuzz [--minutes 10] [--only NAME] [--folder build/fuzz]
 
-The harnesses stand in `tests/fuzz`, what they begin with in `tests/data/fuzz`. What led to new coverage is kept in the
-folder and taken up by the next run; an input that broke a promise lies in its `findings`. The time is shared out
-among the harnesses. Exits 1 where there was a finding, 2 where atheris is not installed.
+The harnesses stand in `tests/endurance/fuzzing`, what they begin with in `tests/data/fuzz`. What led to new coverage is
+kept in the folder and taken up by the next run; an input that broke a promise lies in its `findings`. The time is
+shared out among the harnesses. Exits 1 where there was a finding, 2 where atheris is not installed.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
+from tests.support.paths import DATA
+
 HARNESSES = ("mime", "report", "enclosed", "rendered", "coloured", "spooled", "spoken", "configured")
-DATA = Path(__file__).parents[1] / "tests" / "data"
 MORE = {"mime": "mails", "report": "mails", "rendered": "mails", "coloured": "traces", "configured": "config"}
 """Where else in the tests' data a harness finds something to begin with."""
 LIMITS = ("-max_len=12000", "-timeout=30", "-rss_limit_mb=1500", "-print_final_stats=1", "-verbosity=1")
@@ -48,7 +49,7 @@ def fuzz(name: str, seconds: int, folder: Path) -> tuple[int, int]:
         each.mkdir(parents=True, exist_ok=True)
     limits = [f"-max_total_time={max(seconds, 1)}", f"-artifact_prefix={findings}/", *LIMITS]
     seeds = [DATA / "fuzz" / name, *([DATA / MORE[name]] if name in MORE else [])]
-    command = [sys.executable, "-m", "benchmarks.fuzz", "run", name, *limits, *map(str, [corpus, *seeds])]
+    command = [sys.executable, "-m", "tests.endurance.fuzz", "run", name, *limits, *map(str, [corpus, *seeds])]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     executions = re.search(r"stat::number_of_executed_units: +(\d+)", done.stderr)
     coverage = re.findall(r"cov: (\d+)", done.stderr)
@@ -64,10 +65,10 @@ def fuzz(name: str, seconds: int, folder: Path) -> tuple[int, int]:
 
 def run(name: str, arguments: list[str]) -> None:
     """Be the process of one harness, with `arguments` as libFuzzer has them; never returns."""
-    import atheris  # noqa: PLC0415 - where it is installed
+    import atheris
 
     with atheris.instrument_imports(include=["relay"], enable_loader_override=False):
-        harness = importlib.import_module(f"tests.fuzz.{name}")
+        harness = importlib.import_module(f"tests.endurance.fuzzing.{name}")
     atheris.Setup([name, *arguments], harness.check)
     atheris.Fuzz()
 

@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.poisoning import TAKEN, TOO_LARGE, at_work, poisoned
-from tests.poison import POISONS
+from tests.endurance.poison_over_smtp import TAKEN, TOO_LARGE, at_work, poisoned
+from tests.endurance.poisons import POISONS
 from tests.support.processes import Relay, wait_for
 from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.e2e
 
 EVERY = 9
-"""The suite sends every ninth of them; `python -m benchmarks.poison --relay` sends all."""
+"""The suite sends every ninth of them; `python -m tests.endurance.poison --relay` sends all."""
 
 
 def test_poison_is_sorted_or_parked_and_the_mail_behind_it_comes_through(

@@ -1,6 +1,6 @@
 """A relay under mixed load and faults for minutes: the books balance at the end, and nothing leaked.
 
-    python -m benchmarks.soak [--minutes 10] [--seed N] [--json FILE]
+    python -m tests.endurance.soak [--minutes 10] [--seed N] [--json FILE]
 
 Real processes and a real upstream. `mixed.py` has the clients: one connection for each mail, kept ones, our handler,
 STARTTLS, mails of megabytes, some who trickle, some who leave. Every few seconds something goes wrong: the upstream
@@ -26,9 +26,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from benchmarks.figures import Figure, judged, report
-from benchmarks.mixed import Mixed, certified, mixed
-from benchmarks.vitals import ROLES, Sample, first_and_last, look, published, watched
+from benchmarks.harness.figures import Figure, judged, report
+from tests.endurance.mixed_clients import Mixed, certified, mixed
+from tests.endurance.vitals import ROLES, Sample, first_and_last, look, published, watched
 from tests.support.books import Sum, settled, summed_up, talkative
 from tests.support.processes import Relay, wait_for
 from tests.support.senders import working

@@ -12,7 +12,7 @@ from relay.ledger.rows import report_json, report_of
 from relay.model import Kept, Report
 from relay.parse.report import parse
 from relay.redact import redact
-from tests.fuzz.promises import is_clean, is_line
+from tests.endurance.fuzzing.promises import is_clean, is_line
 from tests.support.mails import record
 
 _LINES = (

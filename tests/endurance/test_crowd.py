@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.crowd import ADDRESSES, LARGE, close, come, descriptors, gone, have_descriptors, peak
+from tests.endurance.crowd_clients import ADDRESSES, LARGE, close, come, descriptors, gone, have_descriptors, peak
 from tests.support.processes import Relay, wait_for
 from tests.support.receiving import Talk
 

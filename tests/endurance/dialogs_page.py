@@ -1,6 +1,6 @@
 """What bare aiosmtpd, Postfix and the relay answer to the same dialogs (`tests/data/dialogs`), as a table.
 
-    python -m benchmarks.dialogs [--check]
+    python -m tests.endurance.dialogs_page [--check]
 
 Writes docs/smtp-dialogs.md. Where a peer does otherwise than the dialog says, its file has to say why; the relay is
 never to. Exit code 1 where one does without a reason.
@@ -22,13 +22,14 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from benchmarks import postfix
+from benchmarks.harness import postfix
 from relay.receive import Access, Limits
 from relay.receive.passwords import make_hash
 from tests.support.dialogs import END, SILENCE, Dialog, Player, differences, load_all
+from tests.support.paths import DOCS
 from tests.support.receiving import receiving
 
-PAGE = Path(__file__).parents[1] / "docs" / "smtp-dialogs.md"
+PAGE = DOCS / "smtp-dialogs.md"
 MAX_SIZE = 1 << 20
 PATIENCE = 4.0
 SETUPS = ("open", "locked", "tls", "tls-first")
@@ -56,11 +57,15 @@ class Collector:
     """aiosmtpd's handler: keeps all contents."""
 
     def __init__(self) -> None:
-        self.contents: list[bytes] = []
+        self._contents: list[bytes] = []
 
-    async def handle_DATA(self, server, session, envelope) -> str:  # noqa: ANN001, N802 -- the library's interface
+    def contents(self) -> list[bytes] | None:
+        """All that came so far."""
+        return self._contents
+
+    async def handle_DATA(self, server, session, envelope) -> str:  # noqa: N802 -- the library's interface
         """Take a mail."""
-        self.contents.append(envelope.original_content)
+        self._contents.append(envelope.original_content)
         return "250 OK"
 
 
@@ -168,7 +173,7 @@ def aiosmtpds(certificate: Path) -> Iterator[dict[str, Server]]:
             )
             controller.start()
             stack.callback(controller.stop)
-            servers[setup] = Server(port, lambda handler=handler: handler.contents)
+            servers[setup] = Server(port, handler.contents)
         yield servers
 
 
@@ -196,7 +201,7 @@ HEAD = """\
 # SMTP dialogs, case by case
 
 What the relay, aiosmtpd 1.4.6 as it comes and Postfix (Debian's, discarding) answer to the same {count} dialogs of
-`tests/data/dialogs`. Written by `python -m benchmarks.dialogs`; the relay's column is also a test.
+`tests/data/dialogs`. Written by `python -m tests.endurance.dialogs_page`; the relay's column is also a test.
 
 Each cell has the codes of all replies in order, the greeting first, with `end` for a connection that the server ends
 and `silence` where nothing came within {patience:g} seconds. A peer's cell is empty where its codes are those that the
@@ -210,7 +215,8 @@ them either. Postfix tells no content. A dash: Postfix has no AUTH of its own, s
 def page(table: list[tuple[Dialog, dict[str, Outcome | None]]]) -> str:
     """The document."""
     others = {
-        name: sum(row[name] is not None and not row[name].same for _, row in table) for name in ("aiosmtpd", "postfix")
+        name: sum(found is not None and not found.same for found in (row[name] for _, row in table))
+        for name in ("aiosmtpd", "postfix")
     }
     played = sum(row["postfix"] is not None for _, row in table)
     text = HEAD.format(count=len(table), patience=PATIENCE, played=played, **others)

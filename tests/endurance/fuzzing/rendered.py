@@ -11,7 +11,7 @@ from relay.compose.message import html_part, text_part
 from relay.compose.render import Renderer
 from relay.grouping.fingerprint import fingerprint
 from relay.redact import redact
-from tests.fuzz.report import understood
+from tests.endurance.fuzzing.report import understood
 from tests.support.digests import Limits, digest, entry
 
 _RENDERER = Renderer(None, Limits(), ZoneInfo("UTC"), "server-error@example.com")

@@ -1,6 +1,6 @@
 """A crowd at the door: 2,000 idle clients, 10,000 connections a minute, 500 at once, 500 large mails at once.
 
-    python -m benchmarks.crowd [--json FILE]
+    python -m tests.endurance.crowd [--json FILE]
 
 All against one real `relay serve` on the loopback, from eight of its addresses. The idle ones stay while the others
 come: the longest-idle go, nobody else is refused. Exits 1 where a target is missed.
@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks.figures import Figure, judged, report
-from tests.e2e.crowd import ADDRESSES, LARGE, close, come, descriptors, gone, have_descriptors, peak
+from benchmarks.harness.figures import Figure, judged, report
+from tests.endurance.crowd_clients import ADDRESSES, LARGE, close, come, descriptors, gone, have_descriptors, peak
 from tests.support.processes import Relay, wait_for
 from tests.support.receiving import Talk
 
@@ -64,7 +64,7 @@ def measure(_: argparse.Namespace) -> Iterator[Figure]:
 
 def load(relay: Relay, *options: str) -> dict[str, Any]:
     """What `load.py` found, as a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.load", str(relay.smtp_port), *options]
+    command = [sys.executable, "-m", "benchmarks.harness.load", str(relay.smtp_port), *options]
     found: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
     return found
 

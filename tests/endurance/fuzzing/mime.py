@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from relay.parse import mime
-from tests.fuzz.promises import is_clean, is_line
+from tests.endurance.fuzzing.promises import is_clean, is_line
 
 
 def check(data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Poison over the wire: each mail of `tests/poison.py` sent to a real relay, an ordinary one behind it."""
+"""Poison over the wire: each mail of `tests/endurance/poisons.py` sent to a real relay, an ordinary one behind it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import time
 from dataclasses import dataclass
 
-from tests import poison
+from tests.endurance import poisons
 from tests.support.processes import Relay, wait_for
 from tests.support.receiving import Talk
 
@@ -49,13 +49,13 @@ def send(relay: Relay, wire: bytes) -> str:
 
 def ordinary(name: str) -> bytes:
     """A mail like any other."""
-    return poison.over_the_wire(poison.mail(f"behind {name}: {poison.FRAME}ValueError in all".encode()))
+    return poisons.over_the_wire(poisons.mail(f"behind {name}: {poisons.FRAME}ValueError in all".encode()))
 
 
 def poisoned(relay: Relay, name: str) -> Fate:
     """Send that poison and an ordinary mail behind it; wait until both are sorted or parked."""
     before = received(relay)
-    answer = send(relay, poison.over_the_wire(poison.POISONS[name]()))
+    answer = send(relay, poisons.over_the_wire(poisons.POISONS[name]()))
     assert send(relay, ordinary(name)) == TAKEN
     began = time.monotonic()
     due = before + 1 + (answer == TAKEN)

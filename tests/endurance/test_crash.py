@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.e2e.ordeal import POINTS, ROLES, Ordeal
+from tests.endurance.kills import POINTS, ROLES, Ordeal
 from tests.support.books import summed_up
 from tests.support.paths import ROOT
 from tests.support.processes import Relay

@@ -1,11 +1,13 @@
 """Ends the relay's processes some 240 times under load, at every named point and at random, and prints the books.
 
-    python benchmarks/crash.py               240 kills, about ten minutes
-    python benchmarks/crash.py --kills 1000
+    python -m tests.endurance.crash                 240 kills, about ten minutes
+    python -m tests.endurance.crash --kills 1000
 
 Four apps send without a pause, two of them like the stock handler (one try), two like our client (until the 250); the
 upstream comes and goes. Ends with 1 where a mail that got its 250 is not told, or is told twice.
 """
+
+from __future__ import annotations
 
 import argparse
 import random
@@ -14,13 +16,10 @@ import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from tests.e2e.ordeal import POINTS, ROLES, Ordeal  # noqa: E402
-from tests.support.books import Sum, summed_up, talkative  # noqa: E402 - the checkout's
-from tests.support.senders import sending  # noqa: E402
-from tests.support.upstream import Upstream  # noqa: E402
+from tests.endurance.kills import POINTS, ROLES, Ordeal
+from tests.support.books import Sum, summed_up, talkative
+from tests.support.senders import sending
+from tests.support.upstream import Upstream
 
 PAUSE = 0.005
 """Seconds each app waits between two mails: what is counted is kills, not mails."""

@@ -153,7 +153,7 @@ class Slow:
         client = _connected(self.relay)
         for line in lines[: random.randrange(len(lines) + 1)]:
             client.sendall(line)
-        client.setblocking(False)  # noqa: FBT003 -- its own signature
+        client.setblocking(False)
         return client
 
 

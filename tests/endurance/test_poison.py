@@ -7,20 +7,20 @@ from functools import partial
 
 import pytest
 
-from tests import pumps
-from tests.poison import POISONS
+from tests.endurance import regex_attacks
+from tests.endurance.poisons import POISONS
 
 PATIENCE = 60.0
 """Seconds of processor time after which a pattern goes back and back for ever."""
 MOST = 4
-"""Attacks on one pattern; `benchmarks/poison.py` has all, at the length of a mail."""
-ATTACKS = pumps.attacks_by_pattern(500)
+"""Attacks on one pattern; `tests/endurance/poison.py` has all, at the length of a mail."""
+ATTACKS = regex_attacks.attacks_by_pattern(500)
 KINDS = sorted({place.rpartition(".")[0] for place in ATTACKS})
 
 
 def test_every_pattern_of_the_relay_is_attacked():
     """Also those that stand in tables and in objects of our own."""
-    places = set(pumps.patterns())
+    places = set(regex_attacks.patterns())
 
     assert len(places) > 200
     for package in (
@@ -34,7 +34,8 @@ def test_every_pattern_of_the_relay_is_attacked():
 def test_the_attacks_find_a_pattern_that_goes_back_for_ever(text):
     pattern = re.compile(text)
 
-    assert any(pumps.spent(partial(pattern.search, attack), 0.5) == 0.5 for attack in pumps.attacks(pattern, 60))
+    attacks = regex_attacks.attacks(pattern, 60)
+    assert any(regex_attacks.spent(partial(pattern.search, attack), 0.5) == 0.5 for attack in attacks)
 
 
 @pytest.mark.parametrize("module", KINDS)
@@ -42,9 +43,9 @@ def test_no_attack_on_a_pattern_keeps_a_mail_from_being_understood(module):
     for place, texts in ATTACKS.items():
         if place.rpartition(".")[0] == module:
             for text in texts[:MOST]:
-                assert pumps.cost(text, PATIENCE) < PATIENCE, (place, text[:60])
+                assert regex_attacks.cost(text, PATIENCE) < PATIENCE, (place, text[:60])
 
 
 @pytest.mark.parametrize("name", POISONS)
 def test_poison_is_one_error_like_any_other(name):
-    pumps.understand(POISONS[name]())
+    regex_attacks.understand(POISONS[name]())

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.fuzz import DATA, HARNESSES
+from tests.endurance.fuzz import HARNESSES
+from tests.support.paths import DATA
 
 WORDS = [
     b"\r\n", b"\n", b"\r\n\r\n", b"\0", b"\xff", b"\xed\xa0\x80", b"--b\r\n", b"--b--\r\n", b"=?utf-8?q?=0D=0A?=",
@@ -32,7 +33,7 @@ ANYTHING = st.lists(st.sampled_from(WORDS) | st.binary(max_size=12), max_size=40
 
 
 def harness(name: str) -> Callable[[bytes], None]:
-    check: Callable[[bytes], None] = importlib.import_module(f"tests.fuzz.{name}").check
+    check: Callable[[bytes], None] = importlib.import_module(f"tests.endurance.fuzzing.{name}").check
     return check
 
 

@@ -1,4 +1,4 @@
-"""A load of our own, as a process: `python -m benchmarks.load PORT`; prints one line of JSON.
+"""A load of our own, as a process: `python -m benchmarks.harness.load PORT`; prints one line of JSON.
 
 For what Postfix's smtp-source cannot do: STARTTLS, a steady rate, the time to each 250. As light as Python allows: the
 load is what is measured where it takes more of its core than the server of its own.

@@ -1,13 +1,13 @@
 """What the worst mails cost the worker: processor time and memory of each, from the receiver's bytes to the digest.
 
-    python -m benchmarks.poison [--only WORD] [--patterns] [--relay] [--json FILE]
+    python -m tests.endurance.poison [--only WORD] [--patterns] [--relay] [--json FILE]
 
-Each poison (`tests/poison.py`) has a process of its own with a real spool and ledger, where ordinary mails were sorted
-before; then an ordinary mail comes behind it. Printed are the seconds of processor time and the growth of the process'
-peak memory, in MB: for taking it in, for sorting it, and for telling it. `--patterns` feeds each regular expression
-of the relay what it takes longest for (`tests/pumps.py`), inside a mail, and tells the worst of each. `--relay` sends
-all of them to a real `relay serve` as well and tells how long the mail behind each had to wait. Exits 1 where one takes
-more than a second, or 100 MB, or is not accounted for.
+Each poison (`tests/endurance/poisons.py`) has a process of its own with a real spool and ledger, where ordinary mails
+were sorted before; then an ordinary mail comes behind it. Printed are the seconds of processor time and the growth of
+the process' peak memory, in MB: for taking it in, for sorting it, and for telling it. `--patterns` feeds each regular
+expression of the relay what it takes longest for (`tests/endurance/regex_attacks.py`), inside a mail, and tells the
+worst of each. `--relay` sends all of them to a real `relay serve` as well and tells how long the mail behind each had
+to wait. Exits 1 where one takes more than a second, or 100 MB, or is not accounted for.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from relay.receive.content import Content
 from relay.receive.memory import Room
 from relay.service.assembly import make_renderer
 from relay.spool import Claims, SpoolReader, SpoolWriter
-from tests import poison, pumps
-from tests.e2e.poisoning import TAKEN, TOO_LARGE, at_work, poisoned
+from tests.endurance import poisons, regex_attacks
+from tests.endurance.poison_over_smtp import TAKEN, TOO_LARGE, at_work, poisoned
 from tests.support.processes import Relay
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
@@ -132,7 +132,7 @@ class Desk:
 
 def measured(name: str) -> Outcome:
     """One poison between two ordinary mails, in this process."""
-    wire = poison.over_the_wire(poison.POISONS[name]())
+    wire = poisons.over_the_wire(poisons.POISONS[name]())
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     with tempfile.TemporaryDirectory() as folder, asyncio.Runner() as loop:
         desk = Desk(Path(folder))
@@ -172,7 +172,7 @@ def apart(name: str) -> Outcome:
 
 
 def _ordinary(word: str) -> bytes:
-    return poison.over_the_wire(poison.mail(f"{word} everything: {poison.FRAME}ValueError in {word}".encode()))
+    return poisons.over_the_wire(poisons.mail(f"{word} everything: {poisons.FRAME}ValueError in {word}".encode()))
 
 
 def show(outcome: Outcome) -> None:
@@ -185,10 +185,10 @@ def show(outcome: Outcome) -> None:
 def patterns() -> bool:
     """Tell the worst of each regular expression; return whether all stayed within a second."""
     print(f"\n{'pattern':<45}{'sort s':>7}  attack")
-    attacks = pumps.attacks_by_pattern()
+    attacks = regex_attacks.attacks_by_pattern()
     dearest = 0.0
     for place, each in attacks.items():
-        cost, attack = max((pumps.cost(attack, MOST_SECONDS * 5), ascii(attack[:60])) for attack in each)
+        cost, attack = max((regex_attacks.cost(attack, MOST_SECONDS * 5), ascii(attack[:60])) for attack in each)
         dearest = max(dearest, cost)
         if cost > MOST_SECONDS / 3:
             print(f"{place[-44:]:<45}{cost:7.2f}  {attack}", flush=True)
@@ -220,7 +220,7 @@ def main() -> int:
     arguments = parser.parse_args()
     print(f"{'':<45}{'taken':>12}  {'sorted':>12}  {'told':>12}\n{'poison':<45}" + "  ".join(["   CPU    MB"] * 3))
     outcomes: list[Outcome] = []
-    for name in (name for name in poison.POISONS if arguments.only in name):
+    for name in (name for name in poisons.POISONS if arguments.only in name):
         outcomes.append(apart(name))
         show(outcomes[-1])
     if arguments.json:

@@ -1,4 +1,4 @@
-"""What the receiver is compared with, a process each: `python -m benchmarks.peers KIND [--certificate FILE]`.
+"""What the receiver is compared with, a process each: `python -m benchmarks.harness.peers KIND [--certificate FILE]`.
 
     aiosmtpd   aiosmtpd as it comes, on uvloop, with a handler that does nothing
     protocol   a bare Protocol on uvloop that speaks just enough SMTP and keeps nothing: the ceiling of Python

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from benchmarks.relays import resident
+from benchmarks.harness.relays import resident
 from tests.support.processes import Relay
 
 ROLES = ("supervisor", "receiver", "worker")

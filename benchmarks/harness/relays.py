@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Self
 
-from benchmarks.postfix import free_ports
+from benchmarks.harness.postfix import free_ports
 
 _ENVELOPE = b"MAIL FROM:<server-error@example.com>\r\nRCPT TO:<you@example.com>\r\nDATA\r\n"
 PATIENCE = 900.0

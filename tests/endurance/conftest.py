@@ -1,0 +1,5 @@
+"""Every test here may ask for a relay and its upstream."""
+
+from tests.support.relay_with_upstream import make_relay, upstream
+
+__all__ = ["make_relay", "upstream"]

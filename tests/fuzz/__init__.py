@@ -1,5 +1,0 @@
-"""Harnesses: each takes any bytes and fails where one parser of the relay breaks a promise.
-
-`tests/unit/test_fuzz.py` feeds them what hypothesis makes up and the kept corpus (`tests/data/fuzz`), and
-`benchmarks/fuzz.py` (`make fuzz`) what atheris finds by the coverage it reaches.
-"""
