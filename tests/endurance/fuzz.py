@@ -19,8 +19,8 @@ from pathlib import Path
 
 from tests.support.paths import DATA
 
-HARNESSES = ("mime", "report", "enclosed", "rendered", "coloured", "spooled", "spoken", "configured")
-MORE = {"mime": "mails", "report": "mails", "rendered": "mails", "coloured": "traces", "configured": "config"}
+HARNESSES = ("mime", "report", "json_part", "digest", "highlight", "spool", "smtp_session", "config")
+MORE = {"mime": "mails", "report": "mails", "digest": "mails", "highlight": "traces", "config": "config"}
 """Where else in the tests' data a harness finds something to begin with."""
 LIMITS = ("-max_len=12000", "-timeout=30", "-rss_limit_mb=1500", "-print_final_stats=1", "-verbosity=1")
 """For one input: bytes, seconds, MB."""
