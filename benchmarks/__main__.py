@@ -21,7 +21,7 @@ from pathlib import Path
 from benchmarks.harness.figures import Figure, keep, show
 
 RESULTS = Path(__file__).parent / "results"
-HARNESSES = ("intake", "latency", "sorting", "size", "growth", "start")
+HARNESSES = ("intake", "latency", "ingest", "size", "growth", "start")
 SCALABLE = {"size", "growth", "start"}
 """These take `--full`."""
 

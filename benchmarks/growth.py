@@ -30,7 +30,7 @@ import structlog
 from benchmarks.grouping import calibration, seconds
 from benchmarks.harness.curves import Curve, draw
 from benchmarks.harness.figures import Figure, judged, report
-from benchmarks.sorting import NOW, Desk, repeats, short
+from benchmarks.ingest import NOW, Desk, repeats, short
 from relay.digest import Digests
 from relay.service.assembly import make_renderer
 

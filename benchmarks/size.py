@@ -21,7 +21,7 @@ from pathlib import Path
 from benchmarks.grouping import mail
 from benchmarks.harness.figures import Figure, judged, report
 from benchmarks.harness.relays import Client, Relay, peaks, resident
-from benchmarks.sorting import KINDS, short
+from benchmarks.ingest import KINDS, short
 
 IDLE = 500
 MIB = 2**20

@@ -22,7 +22,7 @@ import structlog
 
 from benchmarks.harness.figures import Figure, judged, report
 from benchmarks.harness.relays import Relay
-from benchmarks.sorting import Desk, short
+from benchmarks.ingest import Desk, short
 
 STARTS = 7
 WAITING = 100_000

@@ -1,6 +1,6 @@
 """What sorting costs, from the spool's bytes to the ledger, as one worker does it.
 
-    python -m benchmarks.sorting [--json FILE]
+    python -m benchmarks.ingest [--json FILE]
 
 Processor time, medians of several runs. Since a machine may be busy or slow, costs are judged as multiples of a
 calibration (a loop of plain Python, timed around each run): a rate is kept where a core that does this loop in

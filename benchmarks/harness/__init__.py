@@ -1,0 +1,1 @@
+"""What several benchmarks share: figures and their targets, a relay to measure, loads, servers to compare with."""
