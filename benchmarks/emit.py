@@ -1,7 +1,7 @@
 """What a logged error costs the thread that logs it: the stock handler and ours, side by side, against one real relay.
 
-    python benchmarks/emit.py            all of it, about three minutes
-    python benchmarks/emit.py --quick    about a tenth of it
+    python -m benchmarks.emit            all of it, about three minutes
+    python -m benchmarks.emit --quick    about a tenth of it
 
 Three tables: the cost of `emit` with the relay at work, ours while the relay hangs (a socket that accepts and never
 answers), and a storm of 10,000 errors a second, with the growth of memory and the counts. Ends with 1 where a promise
@@ -14,14 +14,11 @@ the CPU time that it took: on a busy machine the percentile would else be the ma
 import argparse
 import contextlib
 import gc
-import json
 import logging
 import multiprocessing
 import os
-import re
 import resource
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -32,10 +29,8 @@ from logging.handlers import SMTPHandler
 from pathlib import Path
 from statistics import quantiles
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from app_client import ErrorMailHandler, mail_formatter  # noqa: E402 - the checkout's
+from app_client import ErrorMailHandler, mail_formatter
+from benchmarks.harness.relays import MeasuredRelay
 
 ADDRESSES = ("server-error@example.com", ["yourname@example.com"], "YourApplication Failed")
 RATE = 10_000  # errors a second in the storm
@@ -47,30 +42,10 @@ Clock = Callable[[Callable[[], object]], float]
 
 @contextlib.contextmanager
 def relay() -> Iterator[Mailhost]:
-    """`relay serve` on free ports, with its state in a temporary folder."""
-    with tempfile.TemporaryDirectory() as folder:
-        config, log = Path(folder, "relay.toml"), Path(folder, "relay.log")
-        config.write_text(
-            'admins = ["yourname@example.com"]\nsmtp.listen = "127.0.0.1:0"\nhttp.listen = "127.0.0.1:0"\n'
-            f'storage.data_dir = {json.dumps(folder + "/data")}\nlog.format = "json"\n'
-        )
-        command = [sys.executable, "-m", "relay", "serve", "--config", str(config)]
-        with log.open("wb") as stderr, subprocess.Popen(command, cwd=ROOT, stderr=stderr) as process:
-            try:
-                yield "127.0.0.1", _port(log, process)
-            finally:
-                process.terminate()
-
-
-def _port(log: Path, process: "subprocess.Popen[bytes]") -> int:
-    """Where it says that it listens, once it does."""
-    for _ in range(600):
-        if found := re.search(r'"smtp": ?"[^"]*:(\d+)"', log.read_text()):
-            return int(found[1])
-        if process.poll() is not None:
-            break
-        time.sleep(0.1)
-    raise SystemExit(f"the relay does not start:\n{log.read_text()[-2000:]}")
+    """A relay at work, with its state in a temporary folder."""
+    with tempfile.TemporaryDirectory() as folder, MeasuredRelay(Path(folder)) as running:
+        running.greeted()
+        yield "127.0.0.1", running.smtp
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """How fast mails are understood: parse + redact + fingerprint, on one core, from the bytes of a mail to its key.
 
-    python benchmarks/grouping.py
+    python -m benchmarks.grouping
 
 Prints the median of the runs and, since a machine may be busy, the time of one mail as a multiple of a calibration: a
 plain Python loop of a hundred thousand rounds, timed right before each run. Each run has mails of its own, so that
@@ -12,12 +12,12 @@ from __future__ import annotations
 import itertools
 import random
 import statistics
-import time
-import uuid
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 
+from benchmarks.harness.costs import calibration, seconds
+from benchmarks.harness.mails import HEAD, TRACE, mail_with_trace
 from relay.grouping.fingerprint import fingerprint
 from relay.model import Envelope, Kept, Record
 from relay.parse.report import parse
@@ -25,19 +25,16 @@ from relay.redact import redact
 
 RUNS = 7
 MAILS = 400
-FRAMES = 30
 MEGABYTE = 1_000_000
-HEAD = "From: server-error@example.com\nTo: you@example.com\nSubject: YourApplication Failed\n\n"
-TRACE = "Traceback (most recent call last):\n"
 
 
 def main() -> None:
     """Measure and print."""
     rng = random.Random(1)
     errors = itertools.count()
-    show("distinct errors", lambda: record(mail(rng, next(errors))))
-    show("repeats with other ids", lambda: record(mail(rng, 0)))
-    show("50 errors in turn", lambda: record(mail(rng, next(errors) % 50)))
+    show("distinct errors", lambda: record(mail_with_trace(rng, next(errors))))
+    show("repeats with other ids", lambda: record(mail_with_trace(rng, 0)))
+    show("50 errors in turn", lambda: record(mail_with_trace(rng, next(errors) % 50)))
     print(f"\n1 MB of …, worst of {RUNS} runs for each")
     for name, text in hostile():
         content = [record(HEAD + text[:MEGABYTE])]
@@ -65,42 +62,6 @@ def understand(records: Iterable[Record]) -> None:
     """What the worker does with each mail before it counts it."""
     for each in records:
         fingerprint(redact(parse(each, ())))
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Processor time, which other processes disturb less than the clock's."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
-
-
-def calibration() -> int:
-    """A fixed amount of plain Python."""
-    return sum(number * number for number in range(100_000))
-
-
-def mail(rng: random.Random, error: int) -> str:
-    """A mail in the documented format with a trace of 30 frames; those of one `error` differ in their data alone."""
-    frames = "".join(
-        f'  File "{path(error, frame)}", line {10 + frame}, in step_{error}_{frame}\n'
-        f"    return self.handle(request, order=order, **options)\n"
-        for frame in range(FRAMES)
-    )
-    return (
-        f"{HEAD}\nMessage type:       ERROR\nLocation:           /srv/shop/current/shop/web.py:{rng.randrange(900)}\n"
-        f"Module:             web\nFunction:           log_exception\n"
-        f"Time:               2026-11-22 15:55:{rng.randrange(60):02},{rng.randrange(1000):03}\n\nMessage:\n\n"
-        f"Exception on /orders/{rng.randrange(10**6)} [POST]\n{TRACE}{frames}"
-        f"shop.errors.OutOfStock: order {rng.randrange(10**6)} of user {uuid.UUID(int=rng.getrandbits(128))}: "
-        f"only {rng.randrange(99)} left of 'SKU-{rng.randrange(10**5)}'\n"
-    )
-
-
-def path(error: int, frame: int) -> str:
-    """Two frames of the app, then one of a library."""
-    if frame % 3:
-        return f"/srv/shop/current/shop/part_{error}_{frame}.py"
-    return f"/srv/shop/current/venv/lib/python3.11/site-packages/flask/part_{frame}.py"
 
 
 def record(text: str) -> Record:

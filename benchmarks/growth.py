@@ -27,10 +27,11 @@ from pathlib import Path
 
 import structlog
 
-from benchmarks.grouping import calibration, seconds
+from benchmarks.harness.costs import calibration, seconds
 from benchmarks.harness.curves import Curve, draw
 from benchmarks.harness.figures import Figure, judged, report
-from benchmarks.ingest import NOW, Desk, repeats, short
+from benchmarks.harness.mails import mail_of_one_line, mails_in_turn
+from benchmarks.harness.pipeline import NOW, Pipeline
 from relay.digest import Digests
 from relay.service.assembly import make_renderer
 
@@ -42,21 +43,21 @@ MAILS, LOOKS = 500, 20
 SPOOLED = 5_000
 """So many mails stand in the spool at once."""
 Costs = dict[int, float]
-Grow = Callable[[Desk, int, int], None]
-"""Has a desk come from one size to another."""
+Grow = Callable[[Pipeline, int, int], None]
+"""Has a pipeline come from one size to another."""
 
 
 def mails(curves: list[Curve], folder: Path, *, most: int) -> Iterator[Figure]:
     """What one mail costs after 1,000 mails, 10,000 and so on, of 50 kinds; and how large the ledger is then."""
     rng = random.Random(1)
 
-    def grow(desk: Desk, done: int, size: int) -> None:
-        _sorted(desk, repeats(rng, size - done))
+    def grow(pipeline: Pipeline, done: int, size: int) -> None:
+        _sorted(pipeline, mails_in_turn(rng, size - done))
 
     sizes = [size for size in (1_000, 10_000, 100_000, 1_000_000) if size <= most]
-    with _desks(folder, sizes, grow) as desks:
-        rounds = _in_turn(desks, lambda desk: _mail(desk, rng))
-        ledger = desks[most].file.stat().st_size / 2**20
+    with _pipelines(folder, sizes, grow) as pipelines:
+        rounds = _in_turn(pipelines, lambda pipeline: _mail(pipeline, rng))
+        ledger = pipelines[most].file.stat().st_size / 2**20
     yield from _shown(curves, "a mail, by mails", "one mail after {:,}", rounds)
     yield _flat("a mail at its dearest / after 1,000", rounds)
     yield judged(f"ledger after {most:,} mails", ledger, "MiB", most=20)
@@ -66,18 +67,18 @@ def groups(curves: list[Curve], folder: Path) -> Iterator[Figure]:
     """What one mail and one look for what is due cost beside 10 groups, 1,000 and so on that have nothing pending."""
     rng = random.Random(1)
 
-    def grow(desk: Desk, known: int, size: int) -> None:
-        _sorted(desk, map(short, range(known, size)))
+    def grow(pipeline: Pipeline, known: int, size: int) -> None:
+        _sorted(pipeline, map(mail_of_one_line, range(known, size)))
 
-    with _desks(folder, [10, 1_000, 100_000], grow) as desks:
-        rounds = _in_turn(desks, lambda desk: _mail(desk, rng))
+    with _pipelines(folder, [10, 1_000, 100_000], grow) as pipelines:
+        rounds = _in_turn(pipelines, lambda pipeline: _mail(pipeline, rng))
         yield from _shown(curves, "a mail, by groups", "one mail beside {:,} groups", rounds)
         yield _flat("a mail at its dearest / beside 10 groups", rounds)
         looks = {}
-        for desk in desks.values():
-            desk.forget_pending()
-            looks[desk] = _looks(desk)
-        rounds = _in_turn(desks, lambda desk: looks[desk]())
+        for pipeline in pipelines.values():
+            pipeline.forget_pending()
+            looks[pipeline] = _looks(pipeline)
+        rounds = _in_turn(pipelines, lambda pipeline: looks[pipeline]())
     yield from _shown(curves, "a look, by groups", "one look beside {:,} groups", rounds)
     yield _flat("a look at its dearest / beside 10 groups", rounds)
 
@@ -86,50 +87,50 @@ def groups(curves: list[Curve], folder: Path) -> Iterator[Figure]:
 
 
 @contextlib.contextmanager
-def _desks(folder: Path, sizes: Sequence[int], grow: Grow) -> Iterator[dict[int, Desk]]:
-    """A desk for each size; each begins as a copy of the one before, which has nothing to do meanwhile."""
-    desks: dict[int, Desk] = {}
+def _pipelines(folder: Path, sizes: Sequence[int], grow: Grow) -> Iterator[dict[int, Pipeline]]:
+    """A pipeline for each size; each begins as a copy of the one before, which has nothing to do meanwhile."""
+    pipelines: dict[int, Pipeline] = {}
     with contextlib.ExitStack() as stack:
         for done, size in pairwise((0, *sizes)):
             if done:
                 shutil.copytree(folder / str(done), folder / str(size))
             else:
                 (folder / str(size)).mkdir()
-            desks[size] = stack.enter_context(Desk(folder / str(size)))
-            grow(desks[size], done, size)
-        yield desks
+            pipelines[size] = stack.enter_context(Pipeline(folder / str(size)))
+            grow(pipelines[size], done, size)
+        yield pipelines
 
 
-def _sorted(desk: Desk, contents: Iterable[str]) -> None:
+def _sorted(pipeline: Pipeline, contents: Iterable[str]) -> None:
     rest = iter(contents)
     while batch := list(islice(rest, SPOOLED)):
-        desk.spool(batch)
-        desk.empty()
+        pipeline.spool(batch)
+        pipeline.empty()
 
 
 # --- Costs ------------------------------------------------------------------------------------------------------------
 
 
-def _mail(desk: Desk, rng: random.Random) -> float:
+def _mail(pipeline: Pipeline, rng: random.Random) -> float:
     """Seconds that one more mail takes."""
-    desk.spool(repeats(rng, MAILS))
-    return seconds(desk.empty) / MAILS
+    pipeline.spool(mails_in_turn(rng, MAILS))
+    return seconds(pipeline.empty) / MAILS
 
 
-def _looks(desk: Desk) -> Callable[[], float]:
+def _looks(pipeline: Pipeline) -> Callable[[], float]:
     """What tells the seconds that one look for what is due takes, the renewal of the lease among several included."""
-    digests = Digests(desk.ledger, make_renderer(desk.settings), desk.settings, "bench")
+    digests = Digests(pipeline.ledger, make_renderer(pipeline.settings), pipeline.settings, "bench")
     moments = (NOW + timedelta(seconds=2 * number) for number in count())
     return lambda: seconds(lambda: [digests.step(at) for at in islice(moments, LOOKS)]) / LOOKS
 
 
-def _in_turn(desks: Mapping[int, Desk], cost: Callable[[Desk], float]) -> list[Costs]:
+def _in_turn(pipelines: Mapping[int, Pipeline], cost: Callable[[Pipeline], float]) -> list[Costs]:
     """Round by round the cost at each size, as a multiple of a loop of plain Python; to and fro, once to warm up."""
     rounds = []
     for number in range(ROUNDS + 1):
         loop = seconds(calibration)
-        order = sorted(desks, reverse=bool(number % 2))
-        rounds.append({size: cost(desks[size]) / loop for size in order})
+        order = sorted(pipelines, reverse=bool(number % 2))
+        rounds.append({size: cost(pipelines[size]) / loop for size in order})
     return rounds[1:]
 
 

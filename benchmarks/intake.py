@@ -29,9 +29,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from benchmarks.harness import postfix
-from benchmarks.harness.background import Sorting, settle
+from benchmarks.harness.background import BusyWorker, settle
 from benchmarks.harness.figures import Figure, judged, report
-from tests.support.processes import Relay
+from benchmarks.harness.relays import MeasuredRelay
 
 Rates = dict[str, dict[str, list[float]]]
 """Way of sending -> peer -> mails a second, one for each round."""
@@ -77,29 +77,22 @@ def _measured(options: argparse.Namespace) -> Iterator[Figure]:
         if others:
             ratio = statistics.median(ours / theirs for ours, theirs in zip(rates[way]["relay"], others, strict=True))
             yield judged(f"intake, {way}: the relay to {name}", ratio, "×", least=target)
-    with tempfile.TemporaryDirectory(prefix="storm-") as folder, Relay(Path(folder)) as relay:
+    with tempfile.TemporaryDirectory(prefix="storm-") as folder, MeasuredRelay(Path(folder)) as relay:
+        relay.shown()
         yield catch_up(relay, int(STORM * options.scale))
 
 
-def catch_up(relay: Relay, mails: int) -> Figure:
+def catch_up(relay: MeasuredRelay, mails: int) -> Figure:
     """How long the worker goes on sorting after the end of a storm at full load, beside the storm's own length."""
-    storm = send(relay.smtp_port, mails, "kept")
+    storm = send(relay.smtp, mails, "kept")
     ended = time.monotonic()
-    while (left := _metric(relay, "relay_spool_unsorted_mails")) or _metric(
-        relay, "relay_mails_received_total"
-    ) < mails:
+    while (left := relay.metric("relay_spool_unsorted_mails")) or relay.received() < mails:
         assert time.monotonic() < ended + 10 * storm + 60, f"{left:.0f} mails are left"
         time.sleep(0.1)
     after = time.monotonic() - ended
     return judged(
         "sorted after a storm's end, by its length", after / storm, "×", most=2, note=f"{storm:.1f} s of storm"
     )
-
-
-def _metric(relay: Relay, name: str) -> float:
-    """The sum of a metric over its labels."""
-    lines = (line for line in relay.get("/metrics").splitlines() if line.startswith((name + " ", name + "{")))
-    return sum(float(line.rpartition(" ")[2]) for line in lines)
 
 
 @contextlib.contextmanager
@@ -116,16 +109,17 @@ def peers(folder: Path) -> Iterator[tuple[dict[str, int], Callable[[str], None]]
         if postfix.installed():
             running = postfix.running(folder / "postfix", certificate, max_size=1 << 20)
             ports["postfix"] = stack.enter_context(running)["plain"]
-        relay = Relay(folder / "relay", smtp={"tls_cert": certificate, "listen": "127.0.0.1:0"})
-        ports["relay"] = stack.enter_context(relay).smtp_port
-        sorting = stack.enter_context(Sorting(folder / "sorting"))
+        relay = stack.enter_context(MeasuredRelay(folder / "relay", smtp__tls_cert=certificate))
+        relay.shown()
+        ports["relay"] = relay.smtp
+        worker = stack.enter_context(BusyWorker(folder / "worker"))
 
         def prepare(name: str) -> None:
             settle(relay.data / "spool")
             if name == "relay":
-                sorting.rest()
+                worker.rest()
             else:
-                sorting.begin()
+                worker.begin()
 
         yield ports, prepare
 

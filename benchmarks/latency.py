@@ -30,6 +30,7 @@ import uvloop
 from benchmarks.harness.figures import Figure, judged, report
 from relay.receive import Limits, Receiver
 from relay.spool import SpoolWriter, segments
+from relay.spool.disk import sync
 
 CLIENTS = 64
 DELAY = 0.010
@@ -127,7 +128,7 @@ class Server:
 async def serve(folder: Path, delay: float) -> None:
     """Receive until killed."""
     if delay:
-        segments.sync = _delayed(segments.sync, delay, folder / TIMES)  # type: ignore[assignment]  # its argument has no name
+        segments.sync = _delayed(sync, delay, folder / TIMES)  # type: ignore[attr-defined, assignment]
     receiver = Receiver(SpoolWriter.open(folder), Limits())
     sock = socket.create_server(("127.0.0.1", 0), backlog=128)
     await receiver.start([sock])

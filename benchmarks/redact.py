@@ -1,6 +1,6 @@
 """What redaction costs: mails without secrets, with some, and the worst of what 1 MB of anything takes.
 
-    python benchmarks/redact.py
+    python -m benchmarks.redact
 
 Each figure is the median of the runs in processor time. Of the worst cases, 250 KB and 1 MB stand side by side: linear
 is a factor of four.
@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import random
 import statistics
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
+from benchmarks.harness.costs import seconds
 from relay.model import Report
 from relay.parse.report import parse_text
 from relay.redact import redact
@@ -98,13 +98,6 @@ def sizes() -> Iterator[int]:
     """Of the texts that are compared."""
     yield MEGABYTE
     yield MEGABYTE // 4
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Processor time, which other processes disturb less than the clock's."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
 
 
 if __name__ == "__main__":

@@ -18,10 +18,9 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from benchmarks.grouping import mail
 from benchmarks.harness.figures import Figure, judged, report
-from benchmarks.harness.relays import Client, Relay, peaks, resident
-from benchmarks.ingest import KINDS, short
+from benchmarks.harness.mails import KINDS, mail_of_one_line, mail_with_trace
+from benchmarks.harness.relays import Client, MeasuredRelay, peaks, resident
 
 IDLE = 500
 MIB = 2**20
@@ -30,8 +29,8 @@ MIB = 2**20
 def storm(folder: Path, number: int) -> Iterator[Figure]:
     """Mails of 50 kinds: the memory of both, and what is left on the disk."""
     rng = random.Random(1)
-    contents = (mail(rng, each % KINDS) for each in range(number))
-    with Relay(folder) as relay:
+    contents = (mail_with_trace(rng, each % KINDS) for each in range(number))
+    with MeasuredRelay(folder) as relay:
         yield from _memory(relay, f"{number:,} mails of {KINDS} kinds", contents, number, limit=120)
         data = folder / "data"
         ledger = sum(path.stat().st_size for path in data.glob("ledger.db*")) / MIB
@@ -41,15 +40,15 @@ def storm(folder: Path, number: int) -> Iterator[Figure]:
 
 def many(folder: Path, number: int) -> Iterator[Figure]:
     """Each mail an error of its own."""
-    with Relay(folder) as relay:
-        yield from _memory(relay, f"{number:,} groups", map(short, range(number)), number, limit=300)
+    with MeasuredRelay(folder) as relay:
+        yield from _memory(relay, f"{number:,} groups", map(mail_of_one_line, range(number)), number, limit=300)
 
 
 def idle(folder: Path) -> Iterator[Figure]:
     """Connections that say nothing after their greeting."""
-    with Relay(folder) as relay, contextlib.ExitStack() as stack:
+    with MeasuredRelay(folder) as relay, contextlib.ExitStack() as stack:
         relay.shown()
-        relay.send(map(short, range(200)))
+        relay.send(map(mail_of_one_line, range(200)))
         before = resident(relay.child("receiver"))
         for _ in range(IDLE - 1):
             stack.enter_context(Client(relay.smtp))
@@ -57,7 +56,7 @@ def idle(folder: Path) -> Iterator[Figure]:
         yield judged(f"receiver, {IDLE} idle connections more", more, "MiB", most=40)
 
 
-def _memory(relay: Relay, what: str, contents: Iterable[str], number: int, *, limit: int) -> Iterator[Figure]:
+def _memory(relay: MeasuredRelay, what: str, contents: Iterable[str], number: int, *, limit: int) -> Iterator[Figure]:
     relay.shown()
     rest, began = iter(contents), time.monotonic()
     halves: list[tuple[float, dict[str, float]]] = []

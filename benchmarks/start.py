@@ -21,8 +21,9 @@ from pathlib import Path
 import structlog
 
 from benchmarks.harness.figures import Figure, judged, report
-from benchmarks.harness.relays import Relay
-from benchmarks.ingest import Desk, short
+from benchmarks.harness.mails import mail_of_one_line
+from benchmarks.harness.pipeline import Pipeline
+from benchmarks.harness.relays import MeasuredRelay
 
 STARTS = 7
 WAITING = 100_000
@@ -41,12 +42,12 @@ def full(folder: Path, groups: int) -> Iterator[Figure]:
     """As after an outage: everything is there already, and much of it is still to do."""
     original = folder / "original"
     (original / "data").mkdir(parents=True)
-    with Desk(original / "data") as desk:
+    with Pipeline(original / "data") as pipeline:
         for first in range(0, groups, BATCH):
-            desk.spool(map(short, range(first, first + BATCH)))
-            desk.empty()
+            pipeline.spool(map(mail_of_one_line, range(first, first + BATCH)))
+            pipeline.empty()
         for first in range(0, WAITING, BATCH):
-            desk.spool(map(short, range(first, first + BATCH)))
+            pipeline.spool(map(mail_of_one_line, range(first, first + BATCH)))
     folders = [folder / str(number) for number in range(3)]
     for each in folders:
         shutil.copytree(original, each)
@@ -56,7 +57,7 @@ def full(folder: Path, groups: int) -> Iterator[Figure]:
 def _judged(name: str, folders: list[Path], *, most: float) -> Iterator[Figure]:
     greetings, pages = [], []
     for folder in folders:
-        with Relay(folder) as relay:
+        with MeasuredRelay(folder) as relay:
             greetings.append(relay.greeted())
             pages.append(relay.shown())
     spread = f"{min(greetings):.2f} to {max(greetings):.2f}"
@@ -67,7 +68,7 @@ def _judged(name: str, folders: list[Path], *, most: float) -> Iterator[Figure]:
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
     """Both."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    with tempfile.TemporaryDirectory() as folder, Relay(Path(folder)) as relay:
+    with tempfile.TemporaryDirectory() as folder, MeasuredRelay(Path(folder)) as relay:
         relay.shown()
     with tempfile.TemporaryDirectory() as folder:
         yield from empty(Path(folder))

@@ -6,18 +6,16 @@ So all peers have the same beside them: what the relay's own mails cost its work
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from benchmarks.harness.relays import MeasuredRelay
 from relay.model import Envelope, Kept
 from relay.service.worker import MODESTY
 from relay.spool import SpoolWriter
-from tests.support.processes import Relay
 
 _ENVELOPE = Envelope(sender="a@example.com", recipients=("b@example.com",), peer="127.0.0.1")
 _MAIL = b"From: <a@example.com>\r\nTo: <b@example.com>\r\nMessage-Id: <%d@example.com>\r\n\r\n" + b"X" * 70 + b"\r\n"
@@ -29,21 +27,17 @@ _SETTLED = 9 << 20
 """Bytes of a spool in which nothing waits: the segment that is being written stays."""
 
 
-class Sorting:
+class BusyWorker:
     """A worker with a spool of its own, for as long as the block lasts."""
 
     def __init__(self, folder: Path) -> None:
-        self._relay = Relay(folder)
+        self._relay = MeasuredRelay(folder)
         self._spool = self._relay.data / "spool"
         self._number = 0
 
     def __enter__(self) -> Self:
         self.begin()
-        command = [sys.executable, "-m", "relay", "work", "--config", str(self._relay.config)]
-        log = self._relay.log_file.open("ab")
-        yielding = ["nice", "-n", str(MODESTY)]  # as the supervisor's does
-        self._worker = subprocess.Popen([*yielding, *command], stderr=log, stdin=subprocess.DEVNULL)
-        log.close()
+        self._worker = self._relay.started("work", niceness=MODESTY)  # as the supervisor's worker
         self.rest()
         return self
 

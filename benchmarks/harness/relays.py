@@ -25,27 +25,39 @@ PATIENCE = 900.0
 """Seconds that anything may take on a slow machine."""
 
 
-class Relay:
-    """`relay serve` with its state in `folder`."""
+class MeasuredRelay:
+    """A relay with its state in `folder`, set up by environment variables alone.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    As a context manager it is `relay serve`; `started` runs another of its commands.
+    """
+
+    def __init__(self, folder: Path, **settings: object) -> None:
+        """`settings` by the names that environment variables give them, such as `smtp__tls_cert`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.data = folder / "data"
         self.smtp, self.http = free_ports(2)
+        self._folder = folder
         self._log = folder / "relay.log"
+        self._settings = {
+            "storage__data_dir": self.data,
+            "smtp__listen": f"127.0.0.1:{self.smtp}",
+            "http__listen": f"127.0.0.1:{self.http}",
+            "log__format": "json",
+            **settings,
+        }
+
+    def started(self, command: str, *, niceness: int = 0) -> subprocess.Popen[bytes]:
+        """Start `relay COMMAND` and return at once; its log goes to `relay.log`."""
+        environment = os.environ | {f"RELAY_{name.upper()}": str(value) for name, value in self._settings.items()}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed relay has its bytecode: pip writes it
+        arguments = [*(["nice", "-n", str(niceness)] if niceness else []), sys.executable, "-m", "relay", command]
+        with self._log.open("wb") as log:
+            return subprocess.Popen(arguments, env=environment, cwd=self._folder, stderr=log, stdin=subprocess.DEVNULL)
 
     def __enter__(self) -> Self:
         """Start it; return at once, before it listens."""
-        environment = os.environ | {
-            "RELAY_STORAGE__DATA_DIR": str(self.folder / "data"),
-            "RELAY_SMTP__LISTEN": f"127.0.0.1:{self.smtp}",
-            "RELAY_HTTP__LISTEN": f"127.0.0.1:{self.http}",
-            "RELAY_LOG__FORMAT": "json",
-        }
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed relay has its bytecode: pip writes it
         self.began = time.monotonic()
-        with self._log.open("wb") as log:
-            command = [sys.executable, "-m", "relay", "serve"]
-            self._process = subprocess.Popen(command, env=environment, cwd=self.folder, stderr=log)
+        self._process = self.started("serve")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -67,10 +79,14 @@ class Relay:
         self._wait(lambda: self._page("livez") is not None, pause=0.01)
         return time.monotonic() - self.began
 
+    def metric(self, name: str) -> float:
+        """The sum of a metric over its labels, 0 where there is none yet."""
+        lines = (self._page("metrics") or "").splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
+
     def received(self) -> int:
         """How many mails the ledger has, by the metrics."""
-        found = re.search(r"^relay_mails_received_total ([\d.e+]+)$", self._page("metrics") or "", re.MULTILINE)
-        return int(float(found[1])) if found else 0
+        return int(self.metric("relay_mails_received_total"))
 
     def wait_until_received(self, mails: int) -> None:
         """Return once the ledger has so many. Raises TimeoutError, RuntimeError."""
@@ -164,7 +180,7 @@ def resident(process: int) -> float:
 
 
 @contextlib.contextmanager
-def peaks(relay: Relay) -> Iterator[dict[str, float]]:
+def peaks(relay: MeasuredRelay) -> Iterator[dict[str, float]]:
     """The most that receiver and worker had resident during the block, in MiB, looked at ten times a second."""
     most = {"receiver": 0.0, "worker": 0.0}
     over = threading.Event()
