@@ -1,6 +1,6 @@
 """What people read: whole text bodies, kept as files and read by eye, and the subject line.
 
-After a wanted change `python -m tests.unit.test_render_text` writes the files anew; read the difference.
+After a wanted change `python -m tests.unit.compose.test_render_text` writes the files anew; read the difference.
 """
 
 from dataclasses import replace
