@@ -1,0 +1,316 @@
+"""The reader: what `append` returned for is read once and in order, while the writer goes on and segments go."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from relay.model import Envelope, Kept
+from relay.spool import Claims, SpoolReader, SpoolWriter, segments
+from tests.support.spool_files import START, append, contents, filled, segment_files
+
+# --- What goes in comes out -------------------------------------------------------------------------------------------
+
+
+async def test_record_comes_back_as_it_was_put_down(tmp_path):
+    writer = SpoolWriter.open(tmp_path)
+    sender = Envelope(sender="", recipients=("ä@exämple.com", "b\udcff@x"), peer="::1")
+
+    position = await writer.append(
+        received_at=START, envelope=sender, kept=Kept.ENDS, content=b"\x00\xff\r\n.\r\n", size=12_345_678
+    )
+    (record,) = SpoolReader(tmp_path).read(0)
+    await writer.close()
+
+    assert (record.position, record.received_at, record.envelope) == (position, START, sender)
+    assert (record.kept, record.content, record.size) == (Kept.ENDS, b"\x00\xff\r\n.\r\n", 12_345_678)
+    assert record.end > record.position
+
+
+@pytest.mark.usefixtures("busy")
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.binary(max_size=3000), max_size=30), st.integers(500, 5000))
+def test_any_contents_come_back_in_order_across_segments(tmp_path_factory, given_contents, segment_size):
+    folder = tmp_path_factory.mktemp("spool")
+
+    asyncio.run(filled(folder, *given_contents, segment_size=segment_size))
+
+    assert contents(folder) == given_contents
+
+
+async def test_read_goes_on_where_the_last_one_ended(tmp_path):
+    positions = await filled(tmp_path, b"1", b"2", b"3")
+    reader = SpoolReader(tmp_path)
+
+    first = reader.read(0, limit=1)
+    rest = reader.read(first[0].end)
+
+    assert [record.content for record in first + rest] == [b"1", b"2", b"3"]
+    assert [record.position for record in first + rest] == positions
+    assert reader.read(rest[-1].end) == []
+
+
+async def test_read_stops_at_its_limits_but_gives_at_least_one(tmp_path):
+    await filled(tmp_path, *[b"x" * 1000] * 5)
+    reader = SpoolReader(tmp_path)
+
+    assert len(reader.read(0, limit=3)) == 3
+    assert len(reader.read(0, limit_bytes=2000)) == 2
+    assert len(reader.read(0, limit_bytes=1)) == 1
+
+
+async def test_end_and_waiting_say_how_much_is_left(tmp_path):
+    await filled(tmp_path, *[b"x" * 400] * 5, segment_size=1000)
+    reader = SpoolReader(tmp_path)
+    records = reader.read(0)
+
+    assert reader.end() == records[-1].end
+    assert [reader.waiting(record.position) for record in records] == [5, 4, 3, 2, 1]
+    assert reader.waiting(reader.end()) == 0
+
+
+async def test_waiting_asked_again_and_again_counts_what_came_and_what_went(tmp_path):
+    """One reader, as the pages have it, over segments that grow, are begun and are removed."""
+    writer = SpoolWriter.open(tmp_path, segment_size=600)
+    asked, sorter = SpoolReader(tmp_path), SpoolReader(tmp_path)
+    positions: list[int] = []
+    for number in range(30):
+        positions.append(await append(writer, b"x" * 90, number=number))
+        done = number // 3
+        sorter.release(positions[done])
+        assert asked.waiting(positions[done]) == number + 1 - done
+    assert len(segment_files(tmp_path)) > 3
+    assert asked.waiting(asked.end()) == 0
+    await writer.close()
+
+
+async def test_waiting_asked_again_does_not_read_the_backlog_again(tmp_path, monkeypatch):
+    await filled(tmp_path, *[b"x" * 90] * 60, segment_size=600)
+    reader = SpoolReader(tmp_path)
+    sizes: list[int] = []
+    pread = os.pread
+
+    def counted(fd: int, length: int, offset: int) -> bytes:
+        sizes.append(length)
+        return pread(fd, length, offset)
+
+    assert reader.waiting(0) == 60
+    monkeypatch.setattr(os, "pread", counted)
+    assert reader.waiting(0) == 60
+
+    assert sum(sizes) < 100 * len(segment_files(tmp_path))  # the headers
+
+
+def test_spool_that_does_not_exist_is_empty(tmp_path):
+    reader = SpoolReader(tmp_path / "none")
+
+    assert (reader.spool_id, reader.read(0), reader.end(), reader.waiting(0)) == ("", [], 0, 0)
+    reader.release(5)
+
+
+async def test_spool_is_for_its_owner_alone(tmp_path):
+    folder = tmp_path / "spool"
+    folder.mkdir(mode=0o755)
+    mask = os.umask(0)
+    try:
+        await filled(folder, b"x")
+        Claims(folder).close()
+    finally:
+        os.umask(mask)
+
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+
+
+async def test_envelope_with_a_nul_is_refused_before_anything_is_written(tmp_path):
+    writer = SpoolWriter.open(tmp_path)
+
+    with pytest.raises(ValueError, match="NUL"):
+        await writer.append(
+            received_at=START,
+            envelope=Envelope(sender="a\0b", recipients=(), peer=""),
+            kept=Kept.WHOLE,
+            content=b"",
+            size=0,
+        )
+    await append(writer, b"next")
+    await writer.close()
+
+    assert contents(tmp_path) == [b"next"]
+
+
+# --- Reader beside writer ---------------------------------------------------------------------------------------------
+
+
+async def test_reader_follows_the_writer_and_removes_what_is_done(tmp_path):
+    writer = SpoolWriter.open(tmp_path, segment_size=5000)
+    reader = SpoolReader(tmp_path)
+    seen: list[bytes] = []
+    position = 0
+    for batch in range(40):
+        await asyncio.gather(*(append(writer, b"%d" % (batch * 10 + n)) for n in range(10)))
+        for record in reader.read(position, limit=7):
+            seen.append(record.content)
+            position = record.end
+        reader.release(position)
+    seen += [record.content for record in reader.read(position)]
+    await writer.close()
+
+    assert sorted(seen, key=int) == [b"%d" % n for n in range(400)]
+    assert reader.damage == {}
+
+
+async def test_reader_sees_only_what_is_synced(tmp_path, monkeypatch):
+    writer = SpoolWriter.open(tmp_path)
+    reader = SpoolReader(tmp_path)
+    await append(writer, b"synced")
+    seen_at_sync: list[list[bytes]] = []
+    monkeypatch.setattr(segments, "sync", lambda _: seen_at_sync.append([r.content for r in reader.read(0)]))
+
+    await append(writer, b"under way")
+    await writer.close()
+
+    assert seen_at_sync == [[b"synced"]]
+    assert contents(tmp_path) == [b"synced", b"under way"]
+
+
+async def test_release_removes_whole_segments_that_are_done_and_never_the_newest(tmp_path):
+    await filled(tmp_path, *[b"x" * 400] * 6, segment_size=1100)
+    reader = SpoolReader(tmp_path)
+    records = reader.read(0)
+    before = segment_files(tmp_path)
+    assert len(before) == 3
+
+    reader.release(records[2].end)  # in the middle of the second
+    assert segment_files(tmp_path) == before[1:]
+    reader.release(records[3].end)
+    assert segment_files(tmp_path) == before[2:]
+    reader.release(reader.end())
+    assert segment_files(tmp_path) == before[2:]
+    reader.release(reader.end() * 2)
+    assert segment_files(tmp_path) == before[2:]
+
+
+async def test_release_leaves_no_empty_segment_behind(tmp_path):
+    """A receiver that restarts again and again, with no mail in between, fills no disk."""
+    await filled(tmp_path, b"1")
+    cursor = SpoolReader(tmp_path).read(0)[0].end
+    for _ in range(5):
+        await filled(tmp_path)
+    await filled(tmp_path, b"2")
+    reader = SpoolReader(tmp_path)
+    reader.release(0)
+    assert len(segment_files(tmp_path)) == 7
+
+    reader.release(cursor)
+
+    assert len(segment_files(tmp_path)) == 1
+    assert contents(tmp_path, cursor) == [b"2"]
+    assert reader.damage == {}
+
+
+async def test_positions_never_come_again(tmp_path):
+    """Not after a restart, and not after everything was sorted and removed."""
+    seen: list[int] = []
+    ids = set()
+    for _ in range(5):
+        seen += await filled(tmp_path, b"1", b"2")
+        reader = SpoolReader(tmp_path)
+        assert reader.end() > seen[-1]
+        reader.release(reader.end())
+        ids.add(reader.spool_id)
+
+    assert seen == sorted(set(seen))
+    assert len(ids) == 1
+    assert len(segment_files(tmp_path)) == 1
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_what_is_sorted_does_not_stay_where_little_comes(tmp_path, monkeypatch):
+    """Mails lie in the spool as they came, with all their secrets: no longer than they have to."""
+    monkeypatch.setattr("relay.spool.writer.RENEWAL", 0.0)
+    writer = SpoolWriter.open(tmp_path)
+    first = await append(writer, b"password=hunter2")
+    await until(lambda: len(segment_files(tmp_path)) == 2)
+    reader = SpoolReader(tmp_path)
+    position = reader.read(0)[-1].end
+    reader.release(position)
+
+    assert not any(b"hunter2" in path.read_bytes() for path in tmp_path.iterdir())
+    assert len(segment_files(tmp_path)) == 1
+    later = await append(writer, b"later")
+    await writer.close()
+    assert later > first
+    assert contents(tmp_path, position) == [b"later"]
+    assert reader.damage == {}
+
+
+async def test_segment_without_mails_is_not_followed_by_another(tmp_path):
+    opened = segments.Log.open(tmp_path, 1 << 20)
+    opened.renew()
+    opened.close()
+
+    assert len(segment_files(tmp_path)) == 1
+
+
+async def test_while_nobody_sorts_segments_do_not_become_many(tmp_path, monkeypatch):
+    monkeypatch.setattr(segments, "MOST_SEGMENTS", 3)
+    monkeypatch.setattr("relay.spool.writer.RENEWAL", 0.0)
+    writer = SpoolWriter.open(tmp_path)
+    for number in range(3):
+        await append(writer, b"mail", number=number)
+        await until(lambda: len(segment_files(tmp_path)) == min(3, number + 2))  # noqa: B023 -- it is asked at once
+    for number in range(20):
+        await append(writer, b"mail", number=number)
+    await writer.close()
+
+    assert len(segment_files(tmp_path)) == 3
+    assert len(contents(tmp_path)) == 23
+
+
+async def test_positions_of_a_segment_that_was_deleted_never_come_again(tmp_path):
+    """The ledger may have sorted into it: what got such a position would be taken for sorted."""
+    for number in range(2):
+        writer = SpoolWriter.open(tmp_path)
+        position = await append(writer, b"x" * 1000, number=number)
+        await writer.close()
+    segment_files(tmp_path)[-1].unlink()
+
+    writer = SpoolWriter.open(tmp_path)
+    later = await append(writer, b"later")
+    await writer.close()
+
+    assert later > position
+    assert contents(tmp_path, position) == [b"later"]
+
+
+async def test_two_readers_go_on_from_the_same_place_after_a_restart(tmp_path):
+    await filled(tmp_path, b"1", b"2")
+    cursor = SpoolReader(tmp_path).read(0)[0].end
+    await filled(tmp_path, b"3")
+
+    assert contents(tmp_path, cursor) == contents(tmp_path, cursor) == [b"2", b"3"]
+
+
+async def test_new_spool_has_a_new_id(tmp_path):
+    await filled(tmp_path / "a", b"1")
+    reader = SpoolReader(tmp_path / "a")
+    first = reader.spool_id
+    for path in (tmp_path / "a").iterdir():
+        path.unlink()
+    await filled(tmp_path / "a", b"2")
+
+    assert len(first) == len(reader.spool_id) == 32
+    assert reader.spool_id != first
+    assert [record.content for record in reader.read(0)] == [b"2"]
