@@ -11,15 +11,8 @@ from relay.grouping.fingerprint import MAX_STEPS, MAX_TITLE, VERSION, fingerprin
 from relay.parse.report import parse
 from relay.redact import redact
 from tests.support.mails import TRACEBACK, record, stored
-from tests.support.paths import DATA
+from tests.support.printed_traces import printed
 from tests.support.same_errors import REWORDED, fingerprint_of, raised, same_error
-
-TRACES = DATA / "traces"
-
-
-def printed(version):
-    sections = (TRACES / f"python-{version}.txt").read_text().split("=== ")[1:]
-    return {title: text for title, _, text in (section.partition("\n") for section in sections)}
 
 
 def documented(
@@ -34,12 +27,13 @@ def documented(
 # --- Python's own differences -----------------------------------------------------------------------------------------
 
 VERSIONS = ("3.6", "3.8", "3.9", "3.10", "3.11", "3.12")
-NEWEST = printed("3.13")
+PRINTED = {version: printed(f"python-{version}.txt") for version in VERSIONS}
+NEWEST = printed("python-3.13.txt")
 
 
-@pytest.mark.parametrize(("version", "case"), [(version, case) for version in VERSIONS for case in printed(version)])
+@pytest.mark.parametrize(("version", "case"), [(version, case) for version in VERSIONS for case in PRINTED[version]])
 def test_every_version_of_python_gives_the_same_fingerprint(version, case):
-    assert fingerprint_of(printed(version)[case]).key == fingerprint_of(NEWEST[case]).key
+    assert fingerprint_of(PRINTED[version][case]).key == fingerprint_of(NEWEST[case]).key
 
 
 def test_the_failures_of_one_program_are_told_apart():

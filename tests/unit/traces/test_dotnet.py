@@ -1,0 +1,79 @@
+""".NET, Mono and the .NET Framework in the languages of its Windows."""
+
+import pytest
+
+from relay.traces import counted
+from tests.support.printed_traces import outline, read
+
+DOTNET = """System.InvalidOperationException: Order 5 failed
+ ---> System.FormatException: Input string was not in a correct format.
+   at System.Number.ThrowOverflowOrFormatException(ParsingStatus status)
+   at Shop.Cart.Parse(String text) in /src/Shop/Cart.cs:line 12
+   --- End of inner exception stack trace ---
+   at Shop.Cart.<TotalAsync>d__5.MoveNext() in /src/Shop/Cart.cs:line 20
+--- End of stack trace from previous location where exception was thrown ---
+   at System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw()
+   at Shop.CartController.<>c__DisplayClass3_0.<Show>b__0(Order order)
+"""
+
+
+def test_dotnet_inner_exceptions_async_methods_and_lambdas():
+    assert outline(DOTNET) == [
+        ("System.FormatException", ["Parse"]),
+        ("System.InvalidOperationException", ["Show", "TotalAsync"]),
+    ]
+
+
+def test_dotnet_as_mono_prints_it():
+    text = (
+        "Unhandled Exception:\nShop.CartException: Cart 7 ---> System.FormatException: bad\n"
+        "  at System.Int32.Parse (System.String s) [0x00019] in <12b418a7818c4ca0893feeaaf67f1e7f>:0 \n"
+        "  at Shop.Cart`1+<Total>c__AnonStorey2[TItem].<>m__0 (System.String s) [0x0002d] in /src/Cart.cs:40 \n"
+        "   --- End of inner exception stack trace ---\n"
+        "  at Shop.Cart`1[TItem].Total (System.Collections.Generic.List`1[T] items) [0x00075] in /src/Cart.cs:91 \n"
+        "  at (wrapper runtime-invoke) Shop.Program.Main () [0x00000] in /src/Cart.cs:9 <---\n"
+    )
+
+    assert outline(text) == [("System.FormatException", ["Total"]), ("Shop.CartException", ["Main", "Total"])]
+    assert {frame.file for frame in counted(read(text))[0]} == {"Shop.Cart"}
+
+
+@pytest.mark.parametrize(
+    ("at", "place"),
+    [
+        ("bei", "in C:\\src\\Cart.cs:Zeile 12."),
+        ("à", "dans C:\\src\\Cart.cs:ligne 12"),
+        ("в", "в C:\\Cart.cs:строка 12"),
+    ],
+)
+def test_dotnet_framework_speaks_the_language_of_its_windows(at, place):
+    text = (
+        f"System.ArgumentException: nein\n   {at} System.X.Throw(String s)\n   {at} Shop.Cart.Add(String key) {place}\n"
+    )
+
+    assert outline(text) == [("System.ArgumentException", ["Add"])]
+
+
+def test_dotnet_aggregates_are_not_told_by_the_number_of_their_members():
+    head = "System.AggregateException: One or more errors occurred. (no 5)"
+    rest = " ---> Shop.Lost: no 5\n   at Shop.Cart.Add(String a)\n"
+
+    assert read(head + rest).errors == read(f"{head} (no 7) (no 8){rest}").errors
+
+
+def test_dotnet_framework_puts_the_chain_on_one_line():
+    text = (
+        "Unhandled Exception: Shop.CartException: Cart 7 ---> System.ArgumentNullException: Value cannot be null.\n"
+        "   at Shop.Cart.Total(Order order)\n   --- End of inner exception stack trace ---\n   at Shop.Program.Main()\n"
+    )
+
+    assert outline(text) == [("System.ArgumentNullException", ["Total"]), ("Shop.CartException", ["Main"])]
+
+
+def test_wrappers_of_mono_and_lone_types_do_not_end_a_trace_of_dotnet():
+    text = (
+        "System.IO.IOException: no 5\n  at (wrapper remoting-invoke-with-check) System.IO.File..ctor(string,int,bool)\n"
+        "  at Shop.Cart.Open(System.String)\n  at Shop.Web.Main(System.String[])"
+    )
+
+    assert [frame.function for frame in read(text).errors[0].frames] == ["Main", "Open", "ctor"]

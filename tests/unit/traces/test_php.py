@@ -1,0 +1,140 @@
+"""PHP, as it, its frameworks and web servers write it."""
+
+import pytest
+
+from relay.traces import counted, find
+from tests.support.printed_traces import outline, read
+
+PHP = r"""PHP Fatal error:  Uncaught RuntimeException: Order 5 failed in /srv/shop/src/Cart.php:12
+Stack trace:
+#0 /srv/shop/src/Shop.php(34): Shop\Cart->total(Object(Shop\Order), 5)
+#1 /srv/shop/vendor/symfony/http-kernel/HttpKernel.php(163): Shop\CartController->show()
+#2 [internal function]: array_map(Object(Closure), Array)
+#3 {main}
+
+Next Shop\CartException: Cart 7 is broken in /srv/shop/src/Shop.php:40
+Stack trace:
+#0 /srv/shop/public/index.php(5): Shop\Shop->run()
+#1 {main}
+  thrown in /srv/shop/src/Shop.php on line 40
+"""
+
+
+def test_php_chains():
+    assert outline(PHP) == [
+        ("RuntimeException", ["Shop\\CartController->show", "Shop\\Cart->total"]),
+        ("Shop\\CartException", ["Shop\\Shop->run"]),
+    ]
+    assert [error.message for error in read(PHP).errors] == ["Order 5 failed", "Cart 7 is broken"]
+    assert read(PHP).end == len(PHP.rstrip())
+
+
+def test_php_as_monolog_and_php_5_write_it():
+    monolog = r"""[2026-11-22] prod.ERROR: x {"exception":"[object] (ErrorException(code: 0): No x at /srv/a.php:12)
+[stacktrace]
+#0 /srv/shop/Cart.php(12): Illuminate\HandleExceptions->handleError()
+#1 /srv/shop/Web.php(3): App\Cart->sum()
+"""
+    old = r"""Uncaught exception 'Cart\Error' with message 'no x' in /srv/shop/Cart.php:1
+Stack trace:
+#0 /srv/shop/Web.php(3): sum()
+"""
+
+    assert outline(monolog) == [("ErrorException", ["App\\Cart->sum"])]
+    assert outline(old) == [("Cart\\Error", ["sum"])]
+
+
+def test_php_as_laravel_writes_it_with_its_causes_last():
+    text = r"""[2026-11-22] production.ERROR: x {"exception":"[object] (App\\Lost(code: 0): no 5 at /srv/a.php:12)
+[stacktrace]
+#0 /srv/shop/Web.php(3): App\\Cart->sum()
+#1 {main}
+
+[previous exception] [object] (PDOException(code: 23000): gone at /srv/b.php:2)
+[stacktrace]
+#0 /srv/shop/Cart.php(12): App\\Store->read()
+#1 {main}
+"} """
+
+    assert outline(text) == [("PDOException", ["App\\Store->read"]), ("App\\Lost", ["App\\Cart->sum"])]
+    assert read(text).errors[-1].message == "no 5"
+
+
+@pytest.mark.parametrize(
+    ("line", "type_", "message", "frame"),
+    [
+        ("PHP Warning:  Undefined key 5 in /srv/shop/Cart.php on line 7", "Warning", "Undefined key 5", "?"),
+        (
+            "[22-Nov-2026 17:03:11 UTC] PHP Parse error:  syntax error, unexpected x in /srv/shop/Cart.php on line 7",
+            "Parse error", "syntax error, unexpected x", "?",
+        ),
+        (
+            'request.CRITICAL: Uncaught PHP Exception App\\Lost: "no "5"" at /srv/shop/Cart.php line 7 {"x":"[…]"}',
+            "App\\Lost", 'no "5"', "?",
+        ),
+        ("Lost: no 5 in App\\Cart->sum() (line 7 of /srv/shop/Cart.php).", "Lost", "no 5", "App\\Cart->sum"),
+    ],
+)  # fmt: skip
+def test_php_errors_that_are_told_on_one_line(line, type_, message, frame):
+    found = read(f"before\n{line}\nafter")
+
+    assert [(error.type, error.message) for error in found.errors] == [(type_, message)]
+    assert found.errors[0].frames[0].place == f"{frame} (Cart.php)"
+    assert f"before\n{line}\nafter"[found.start : found.end] == line
+
+
+def test_a_php_error_below_hooks_is_told_by_the_file_that_threw():
+    text = (
+        "PHP Fatal error:  Uncaught Error: no x in /srv/html/wp-content/plugins/shop/{}.php:3\nStack trace:\n"
+        "#0 /srv/html/wp-includes/class-wp-hook.php(308): {{closure}}('x')\n#1 {{main}}\n"
+    )
+
+    assert [frame.file for frame in counted(read(text.format("a")))[0]] == ["shop/a.php"]
+    assert [frame.file for frame in counted(read(text.format("b")))[0]] == ["shop/b.php"]
+
+
+@pytest.mark.parametrize("line", ["Warning: bad on line 7", "stopped (line 3 of 4)", "no Uncaught PHP Exception x"])
+def test_what_only_sounds_like_php_is_no_trace(line):
+    assert find(line) is None
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        "Exception: no 5\nClass: App\\Lost\nFile: /srv/shop/Cart.php:27\n\nTrace:",
+        "Type: App\\Lost\nMessage: no 5\nFile: /srv/shop/Cart.php\nLine: 27\nStack trace:",
+        "App\\Lost: no 5 in /srv/shop/Cart.php:27\nStack trace:",
+    ],
+)
+def test_php_mails_that_an_app_composes_by_itself(labels):
+    text = f"{labels}\n#0 /srv/shop/Web.php(3): App\\Cart->sum()\n#1 {{main}}\n"
+
+    assert outline(text) == [("App\\Lost", ["App\\Cart->sum"])]
+    assert read(text).errors[0].message == "no 5"
+
+
+def test_php_calls_stand_in_the_file_that_made_the_next_call():
+    text = (
+        "Uncaught Shop\\Lost: no 5 in /srv/shop/app/Cart.php:7\nStack trace:\n"
+        "#0 /srv/shop/vendor/a/Router.php(3): Shop\\CartController->{}()\n#1 /srv/shop/web/index.php(9): run()\n"
+    )
+    calls = [
+        [(frame.function, frame.file) for frame in counted(read(text.format(name)))[0]] for name in ("show", "buy")
+    ]
+
+    assert calls[0][-1] == ("Shop\\CartController->show", "Cart.php")
+    assert calls[1][-1] == ("Shop\\CartController->buy", "Cart.php")
+
+
+def test_php_in_the_log_of_a_web_server_is_read():
+    found = read('7#7: *5 FastCGI sent in stderr: "PHP message: PHP Warning:  no 5 in /srv/a/Cart.php on line 7" while')
+
+    assert [(error.type, error.message) for error in found.errors] == [("Warning", "no 5")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["    #0 0x7f1c2a in Crane::lift(int) /src/crane.cpp:41:7", "#0      Plan.read (package:plan/plan.dart:3:9)"],
+)
+def test_numbered_frames_of_others_are_not_phps(line):
+    assert find(f"boom\n{line}\n{line}") is None
