@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from relay.ledger import Tally
-from relay.model import Answer, Delayed, Trouble, UpstreamState, Verdict
-from relay.outbox.advice import ADVICE, advice_on, finding
+from relay.model import Delayed, Trouble, UpstreamState
+from relay.outbox.advice import ADVICE
 from relay.web.health import Vitals, alive, ready
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -64,16 +64,6 @@ def test_each_trouble_of_the_upstream_comes_with_advice_and_the_next_try(trouble
     )
 
 
-@pytest.mark.parametrize(
-    ("next_letter_at", "said"),
-    [(None, "with the next letter"), (NOW, "now"), (NOW + 2 * HOUR, "2026-03-01 14:00:00 UTC")],
-)
-def test_the_next_try_is_that_of_the_next_letter(next_letter_at, said):
-    state = UpstreamState(trouble=Trouble.REFUSED, detail="localhost:25: 450 4.7.1 slow down (at RCPT)")
-
-    assert finding(state, name="x", next_letter_at=next_letter_at, now=NOW).words.endswith(f"; next try {said}")
-
-
 def test_who_alone_did_not_get_the_last_letter_is_told_without_calling_it_unready():
     state = UpstreamState(last_success_at=NOW, detail="not for bob@example.com: 550 5.1.1 who? (at RCPT)")
 
@@ -89,26 +79,6 @@ def test_what_befell_the_mailbox_says_nothing_of_an_upstream_and_the_other_way_r
 
     assert verdicts(upstream=mailbox)["upstream"].ok
     assert verdicts(upstream=elsewhere, host="")["upstream"].ok
-
-
-@pytest.mark.parametrize(
-    ("code", "text", "step", "said"),
-    [
-        (0, "no word", "the content", "it may have arrived all the same"),
-        (0, "no answer at MAIL within 30 s", "", "it waits for the upstream"),
-        (0, "no answer at RCPT within 30 s", "RCPT", "`admins` and the routes"),
-        (451, "4.7.1 greylisted", "RCPT", "nothing, unless it goes on"),
-        (550, "5.1.1 who?", "RCPT", "`admins` and the routes"),
-        (552, "5.2.2 mailbox full", "RCPT", "`admins` and the routes"),
-        (550, "5.7.1 not you", "MAIL", "`sender`"),
-        (552, "5.3.4 too big", "MAIL", "[digest] max_size"),
-        (554, "5.7.1 spam", "the content", "ask its administrator"),
-    ],
-)
-def test_each_refusal_of_a_letter_comes_with_advice(code, text, step, said):
-    verdict = Verdict.NEVER if code >= 500 else Verdict.LATER
-
-    assert said in advice_on(Answer(verdict=verdict, code=code, text=text, step=step))
 
 
 def test_without_an_upstream_it_is_ready_and_says_plainly_where_digests_go():

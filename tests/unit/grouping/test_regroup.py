@@ -1,0 +1,138 @@
+"""What a change of the version or of the rules would do to known errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from relay.config import make_settings
+from relay.grouping.fingerprint import VERSION, fingerprint
+from relay.grouping.regroup import Fate, Known, Move, moves
+from relay.grouping.rules import Rules
+from relay.grouping.versions import VERSIONS, Versions
+from relay.model import Fingerprint, Form, Group, Level, Report
+
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def report(message: str, host: str = "") -> Report:
+    return Report(form=Form.PLAIN, subject="Failed", sender="", app="shop", message=message, host=host)
+
+
+def known(number: int, *messages: str, route: str = "admins", version: int = VERSION) -> Known:
+    """A group of today's version with samples of these messages, the newest first."""
+    samples = [report(message, host=f"web-{place}") for place, message in enumerate(messages)]
+    found = fingerprint(samples[0]) if samples else Fingerprint(version=version, key="gone", title="gone")
+    group = Group(
+        id=number,
+        route=route,
+        app="shop",
+        fingerprint=found.key,
+        version=version,
+        title=found.title,
+        level=Level.ERROR,
+        first_seen=NOON,
+        last_seen=NOON,
+    )
+    return Known(group=group, samples=samples)
+
+
+def second(key: Callable[[Report], str], former: dict[int, Callable[[Report], Fingerprint]] | None = None) -> Versions:
+    def method(report: Report) -> Fingerprint:
+        return Fingerprint(version=VERSION + 1, key=key(report), title=f"second: {report.message}")
+
+    return Versions(current=method, number=VERSION + 1, former={VERSION: fingerprint} if former is None else former)
+
+
+def rules(tmp_path, *tables: dict[str, str]) -> Rules:
+    return Rules(make_settings(tmp_path, rule=list(tables)).rule)
+
+
+NO_RULES = Rules(())
+
+
+def fates(found: list[Move]) -> list[tuple[int, str, tuple[int, ...]]]:
+    return [(move.group.id, move.fate.value, move.joins) for move in found]
+
+
+def test_where_nothing_changed_nothing_moves():
+    assert moves([known(1, "order 1 is lost"), known(2, "the disk is full")], NO_RULES, VERSIONS) == []
+
+
+def test_an_error_without_a_sample_is_left_out():
+    assert moves([known(1)], NO_RULES, VERSIONS) == []
+
+
+def test_a_new_version_carries_over_what_stays_one_error():
+    versions = second(lambda report: f"second {fingerprint(report).key}")
+
+    [move] = moves([known(1, "order 2 is lost", "order 1 is lost")], NO_RULES, versions)
+
+    assert (move.fate, move.becomes, move.joins, move.parts) == (Fate.CARRIED, "second: order 2 is lost", (), ())
+
+
+@pytest.mark.parametrize(
+    ("former", "version"),
+    [({}, VERSION), ({VERSION: lambda _: Fingerprint(version=1, key="x", title="x")}, VERSION), (None, VERSION - 1)],
+    ids=["none is kept", "it says otherwise", "the group is older"],
+)
+def test_what_no_kept_version_leads_to_begins_anew(former, version):
+    versions = second(lambda report: f"second {fingerprint(report).key}", former)
+
+    assert fates(moves([known(1, "order 1 is lost", version=version)], NO_RULES, versions)) == [(1, "a new group", ())]
+
+
+def test_errors_that_a_new_version_takes_for_one_are_joined():
+    found = moves([known(1, "order 1 is lost"), known(2, "the disk is full")], NO_RULES, second(lambda _: "one"))
+
+    assert fates(found) == [(1, "joined", (2,)), (2, "joined", (1,))]
+
+
+def test_errors_of_two_routes_are_never_joined():
+    errors = [known(1, "order 1 is lost"), known(2, "the disk is full", route="ops")]
+
+    assert fates(moves(errors, NO_RULES, second(lambda _: "one"))) == [(1, "carried over", ()), (2, "carried over", ())]
+
+
+def test_an_error_whose_samples_fall_apart_is_split():
+    [move] = moves([known(1, "order 2 is lost", "order 1 is lost")], NO_RULES, second(lambda report: report.message))
+
+    assert (move.fate, move.parts) == (Fate.SPLIT, ("second: order 2 is lost", "second: order 1 is lost"))
+
+
+def test_rules_join_split_and_ignore(tmp_path):
+    table = rules(
+        tmp_path,
+        {"name": "Printer", "action": "join", "message": "*printer*"},
+        {"name": "Disks apart", "action": "split", "by": "host", "message": "*disk*"},
+        {"name": "Bots", "action": "ignore", "message": "*wp-login*"},
+    )
+    errors = [
+        known(1, "the printer burns"),
+        known(2, "the printer is wet"),
+        known(3, "the disk is full", "the disk is full"),
+        known(4, "GET /wp-login.php"),
+        known(5, "order 1 is lost"),
+    ]
+
+    found = moves(errors, table, VERSIONS)
+
+    assert fates(found) == [(1, "joined", (2,)), (2, "joined", (1,)), (3, "split", ()), (4, "ignored", ())]
+    assert [move.becomes for move in found] == ["Printer", "Printer", "the disk is full", "ignored"]
+
+
+def test_a_rule_that_gives_one_error_another_name_begins_it_anew(tmp_path):
+    table = rules(tmp_path, {"name": "Printer", "action": "join", "message": "*printer*"})
+
+    assert fates(moves([known(1, "the printer burns")], table, VERSIONS)) == [(1, "a new group", ())]
+
+
+def test_what_a_rule_joined_before_stays_joined_under_a_new_version(tmp_path):
+    table = rules(tmp_path, {"name": "Printer", "action": "join", "message": "*printer*"})
+    joined = known(1, "the printer burns")
+    key = table.judge(joined.samples[0], fingerprint(joined.samples[0])).fingerprint.key
+
+    assert moves([replace(joined, group=replace(joined.group, fingerprint=key))], table, second(lambda _: "one")) == []
