@@ -61,3 +61,19 @@ def mail(text: str, *, cte: str | None = None, charset: str = "utf-8", html: str
 def raw(head: str, body: bytes = b"") -> bytes:
     """A mail with exactly this head."""
     return head.replace("\n", "\r\n").encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body
+
+
+DOCUMENTED = f"""
+Message type:       CRITICAL
+Location:           /srv/harbour/current/harbour/nightly.py:9
+Module:             nightly
+Function:           totals
+Time:               2026-11-22 17:03:19,532
+
+Message:
+
+Totals failed:
+  twice
+
+{TRACEBACK}
+"""

@@ -1,0 +1,20 @@
+"""Blocks of labels above a message."""
+
+from relay.model import Level
+from relay.parse.report import parse_text
+
+
+def test_a_block_of_known_labels_is_read_and_others_stay():
+    text = "Logger: shop.cart\nLevel: WARNING\nShelf: B\nHost: web-1\nWhere: cart.py:20 in refill\n\nCart 5 is gone"
+
+    report = parse_text("x", text)
+
+    assert (report.logger, report.level, report.host) == ("shop.cart", Level.WARNING, "web-1")
+    assert (report.location, report.function) == ("cart.py:20", "refill")
+    assert report.message == "Shelf: B\nCart 5 is gone"
+
+
+def test_labels_that_are_the_message_stay_in_it():
+    text = "Disk: /dev/sda1\nUsage: 96%\n\nPlease check."
+
+    assert parse_text("x", text).message == text

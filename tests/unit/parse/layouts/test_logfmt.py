@@ -1,0 +1,31 @@
+"""Records of pairs (logfmt)."""
+
+import pytest
+
+from relay.model import Level
+from relay.parse.report import parse_text
+from tests.support.mails import TRACEBACK
+
+
+def test_a_record_of_pairs_is_read_by_the_names_of_its_fields():
+    text = 'time=2026-11-22T17:03:11Z level=warn host=web-1 pid=7 msg="order \\"17\\" failed" err="no route\\nto host"'
+
+    report = parse_text("x", text)
+
+    assert (report.message, report.host, report.time) == (
+        'order "17" failed\nno route\nto host',
+        "web-1",
+        "2026-11-22T17:03:11Z",
+    )
+    assert report.level is Level.WARNING
+
+
+def test_a_trace_below_a_record_of_pairs_is_its_trace():
+    report = parse_text("x", f'ts=17:03:11 level=ERROR logger=shop.cart msg="Totals failed"\n{TRACEBACK}')
+
+    assert (report.message, report.trace, report.logger) == ("Totals failed", TRACEBACK, "shop.cart")
+
+
+@pytest.mark.parametrize("text", ['user=ada failed with level=3 msg="x"', "level=error code=7", "msg=hello to=you"])
+def test_what_has_pairs_beside_other_words_is_a_message(text):
+    assert parse_text("x", text).message == text
