@@ -2,18 +2,16 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.compose.message import html_part, text_part
-from relay.compose.page import details, page
 from relay.compose.render import Renderer
-from relay.model import Course, Digest, Entry, Form, LetterKind, Level, Reason, Report
+from relay.model import Entry, LetterKind, Level
+from tests.support.any_digest import any_digest, digests
 from tests.support.digests import NOW, TRACE, Limits, books, digest, entry, report
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -152,48 +150,6 @@ def test_same_digest_gives_the_same_bytes():
     assert renderer().digest(told).raw == renderer().digest(told).raw
 
 
-texts = st.text(st.characters(), max_size=40) | st.sampled_from(["=" * 3000, "é" * 2000, "line\n" * 900, TRACE * 3])
-moments = st.datetimes(datetime(1971, 1, 1), datetime(2199, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
-counts = st.integers(0, 10**12)
-rates = st.floats(0, 10**9)
-reports = st.builds(
-    Report, form=st.sampled_from(Form), subject=texts, sender=texts, app=texts, level=st.sampled_from(Level),
-    logger=texts, location=texts, module=texts, function=texts, time=texts, message=texts, trace=texts,
-    environment=texts, host=texts, release=texts, dropped=st.integers(0, 9), cut=st.booleans(),
-)  # fmt: skip
-courses = st.builds(
-    Course,
-    since=moments,
-    step=st.timedeltas(timedelta(seconds=1), timedelta(days=9)),
-    counts=st.lists(counts).map(tuple),
-)
-entries = st.builds(
-    Entry, group_id=st.integers(0, 10**9), reason=st.sampled_from(Reason), app=texts, title=texts,
-    level=st.sampled_from(Level), mails=counts, occurrences=counts, since=moments, until=moments,
-    rate=rates, rate_before=rates, first_seen=moments, last_seen=moments, seen_before=st.none() | moments,
-    total_occurrences=counts, episode_occurrences=counts, episode_since=moments, peak=counts,
-    course=st.none() | courses, sample=st.none() | reports,
-)  # fmt: skip
-digests = st.builds(
-    Digest,
-    id=st.text("0123456789abcdef", min_size=32, max_size=32),
-    kind=st.sampled_from([LetterKind.DIGEST, LetterKind.FOLLOW_UP]),
-    route=texts,
-    recipients=st.lists(st.emails() | texts, max_size=9).map(tuple),
-    created_at=moments,
-    entries=st.builds(lambda few, times: tuple(few * times), st.lists(entries, max_size=3), st.integers(1, 60)),
-    books=st.builds(books, received=counts, pending=counts),
-    notes=st.builds(lambda few, times: few * times, st.lists(texts, max_size=3), st.integers(1, 9)).map(tuple),
-    thread=texts | st.just("<0123@example.com>"),
-)
-any_digest = settings(
-    max_examples=20,
-    deadline=None,
-    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # shrinking such a digest takes minutes
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
-)
-
-
 @any_digest
 @given(digests, st.integers(10_000, 90_000))
 def test_any_digest_becomes_a_mail_within_the_limit(told, max_size):
@@ -204,31 +160,3 @@ def test_any_digest_becomes_a_mail_within_the_limit(told, max_size):
     assert max(map(len, rendered.raw.split(b"\r\n"))) <= 998
     assert rendered.faults == ()
     assert "</html>" in html_part(rendered.raw)
-
-
-@any_digest
-@given(digests, st.integers(0, 40))
-def test_counts_add_up_in_any_detail(told, step):
-    every = list(details(Limits(max_size=20_000), len(told.entries)))
-
-    laid_out = page(told, every[min(step, len(every) - 1)], UTC_ZONE)
-
-    shown = [item.id for item in laid_out.full + laid_out.lines]
-    assert laid_out.folded.errors == len(told.entries) - len(shown)
-    assert laid_out.total.occurrences == told.occurrences
-    rest = sorted(e.group_id for e in told.entries)
-    for group in shown:
-        rest.remove(group)
-    assert laid_out.folded.errors == len(rest)
-    if laid_out.folded.errors == 0:
-        assert (laid_out.folded.occurrences, laid_out.folded.mails) == (0, 0)
-
-
-def test_steps_only_ever_shorten():
-    every = list(details(Limits(), 300))
-
-    for longer, shorter in pairwise(every):
-        assert shorter.full <= longer.full
-        assert shorter.trace_lines <= longer.trace_lines
-        assert shorter.notes <= longer.notes
-    assert (every[-1].full, every[-1].lines, every[-1].notes) == (0, 0, 0)
