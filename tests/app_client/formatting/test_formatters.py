@@ -1,6 +1,5 @@
 """The documented formats, letter for letter, and what the formatters make of requests, times and forgeries."""
 
-import json
 import logging
 import re
 import time
@@ -11,14 +10,7 @@ import pytest
 import app_client
 from relay.grouping.fingerprint import fingerprint
 from relay.parse.report import parse_text
-
-
-def record(**changes) -> logging.LogRecord:
-    made = logging.LogRecord(
-        "yourapplication", logging.ERROR, "/app/views.py", 42, "no %s", ("stock",), None, "checkout"
-    )
-    made.__dict__.update(changes)
-    return made
+from tests.support.log_records import FACTS, FORGERY, raised, record
 
 
 def test_mail_format_is_the_documented_one():
@@ -59,25 +51,6 @@ def test_mail_formatter_appends_the_traceback():
 
 def test_file_formatter_makes_one_line():
     assert app_client.file_formatter().format(record(asctime="")).endswith(" ERROR: no stock [in /app/views.py:42]")
-
-
-FACTS = app_client.RequestFacts(
-    method="GET",
-    url="https://shop.example/orders?customer=anna&token=s3cret",
-    endpoint="orders",
-    remote_addr="203.0.113.7",
-    user_agent="curl/8",
-    request_id="r-17",
-    user_id="42",
-)
-FORGERY = "no\n2024-05-01 12:00:00,000 CRITICAL: forged\r\x1b[1A\u2028forged too\u202e"
-
-
-def raised(error: BaseException):
-    try:
-        raise error  # noqa: TRY301 - to get its traceback
-    except BaseException as caught:  # noqa: BLE001 - the test's own
-        return type(caught), caught, caught.__traceback__
 
 
 def test_a_newline_in_a_message_forges_no_line_in_a_file():
@@ -243,45 +216,3 @@ def test_subclassing_works_as_the_guide_says(base):
     assert "half past nine" in text
     assert "it was a ValueError" in text
     assert "Traceback" not in text
-
-
-def test_json_is_one_object_in_one_line():
-    text = app_client.JsonFormatter(facts=lambda: FACTS).format(
-        record(msg=FORGERY, args=(), exc_info=raised(ValueError(FORGERY)), order=17, password="hunter2")
-    )
-    told = json.loads(text)
-
-    assert len(text.splitlines()) == 1
-    assert told["message"] == FORGERY
-    assert told["exception"].startswith("Traceback (most recent call last):\n")
-    assert told["exception"].endswith(f"ValueError: {FORGERY}")
-    assert datetime.fromisoformat(told["time"]).tzinfo is not None
-    assert told["request"]["user_id"] == "42"
-    assert told["extra"] == {"order": 17, "password": "[masked]"}
-    assert (told["level"], told["logger"], told["pathname"], told["lineno"], told["function"]) == (
-        "ERROR",
-        "yourapplication",
-        "/app/views.py",
-        42,
-        "checkout",
-    )
-
-
-def test_json_leaves_out_what_there_is_not():
-    assert not {"exception", "stack", "request", "extra"} & set(json.loads(app_client.JsonFormatter().format(record())))
-
-
-def test_json_takes_any_extra():
-    class Broken:
-        def __repr__(self):
-            raise RuntimeError("no")
-
-    ring: dict = {}
-    ring["ring"] = ring
-    extra = {"a": Broken(), "b": float("nan"), "c": 10**5000, "d": ring, "e": {"token": "s3cret", 7: [None, "\udc80"]}}
-    told = json.loads(app_client.JsonFormatter().format(record(**extra)))["extra"]
-
-    assert told["a"] == "<Broken>"
-    assert told["b"] == "nan"
-    assert told["e"] == {"token": "[masked]", "7": [None, "\udc80"]}
-    assert set(told) == set("abcde")
