@@ -1,5 +1,7 @@
 """The shape of the program, read from its sources: who may import whom, where each library stands, how long things get.
 
+The same for tests and benchmarks: which of them may import which, and that the tests mirror the packages.
+
 Places are paths below `relay/`, without `.py`: `compose` is the whole package, `compose/render` one module of it. A new
 package takes its place in `MAY_IMPORT`: that is a decision, not a formality.
 """
@@ -100,16 +102,20 @@ def place_of(file: Path) -> str:
     return "/".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
-def imports(source: str, file: Path) -> Iterator[Import]:
-    """Every import of `source`, also those inside functions and those for type checkers alone."""
+def imported(source: str, file: Path) -> Iterator[str]:
+    """The module of every import of `source`, also of those inside functions and those for type checkers alone."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
-            yield from (split(alias.name) for alias in node.names)
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             above = file.relative_to(ROOT).parts[: -node.level] if node.level else ()
             base = ".".join([*above, *([node.module] if node.module else [])])
             for alias in node.names:
-                yield split(f"{base}.{alias.name}" if is_module(f"{base}.{alias.name}") else base)
+                yield f"{base}.{alias.name}" if is_module(f"{base}.{alias.name}") else base
+
+
+def imports(source: str, file: Path) -> Iterator[Import]:
+    return map(split, imported(source, file))
 
 
 def is_module(name: str) -> bool:
@@ -280,6 +286,83 @@ def test_light_parts_load_nothing_of_the_worker(module):
 
     assert done.returncode == 0, done.stderr
     assert worker & set(done.stdout.split()) == set()
+
+
+# --- Tests and benchmarks ---------------------------------------------------------------------------------------------
+
+
+def lies_below(name: str, package: str) -> bool:
+    """Whether the module `name` is `package` or in it; both are dotted."""
+    return f"{name}.".startswith(f"{package}.")
+
+
+def is_test_module(name: str) -> bool:
+    return lies_below(name, "tests") and name.rpartition(".")[2].startswith("test_")
+
+
+def needed_by(files: list[Path]) -> set[str]:
+    """The modules of tests and benchmarks that `files` import, directly or not."""
+    found: set[str] = set()
+    todo = [*files]
+    while todo:
+        file = todo.pop()
+        names = {name for name in imported(file.read_text(), file) if name.split(".")[0] in {"tests", "benchmarks"}}
+        todo += [module for name in names - found if (module := ROOT / f"{name.replace('.', '/')}.py").exists()]
+        found |= names
+    return found
+
+
+TESTS, BENCHMARKS = modules("tests"), modules("benchmarks")
+COLLECTED = [file for file in TESTS if file.stem == "conftest" or file.stem.startswith("test_")]
+"""What pytest imports by itself."""
+
+
+@pytest.mark.parametrize("file", BENCHMARKS, ids=relative)
+def test_benchmark_imports_nothing_of_the_tests(file):
+    assert [name for name in imported(file.read_text(), file) if lies_below(name, "tests")] == []
+
+
+def test_suite_runs_without_the_benchmarks():
+    """The sdist ships the tests without them; only programs in tests/endurance, which nobody collects, use them."""
+    assert {name for name in needed_by(COLLECTED) if lies_below(name, "benchmarks")} == set()
+
+
+@pytest.mark.parametrize("file", [file for file in TESTS if "endurance" not in file.parts], ids=relative)
+def test_only_the_endurance_programs_import_benchmarks(file):
+    assert [name for name in imported(file.read_text(), file) if lies_below(name, "benchmarks")] == []
+
+
+@pytest.mark.parametrize("file", TESTS, ids=relative)
+def test_no_module_imports_a_test_module(file):
+    """What several tests share lies in tests/support."""
+    assert [name for name in imported(file.read_text(), file) if is_test_module(name)] == []
+
+
+@pytest.mark.parametrize(("tests", "package"), [("tests/unit", "relay"), ("tests/app_client", "app_client")])
+def test_folders_of_the_tests_mirror_the_packages(tests, package):
+    folders = {file.parent.relative_to(ROOT / tests) for file in modules(tests)}
+
+    assert [folder for folder in sorted(folders) if not (ROOT / package / folder).is_dir()] == []
+
+
+def test_a_wrong_import_of_tests_or_benchmarks_is_found():
+    source = "from tests.unit import test_memo\nfrom tests.unit.test_memo import x\nfrom tests.support import mails"
+    names = list(imported(source, ROOT / "tests/unit/test_text.py"))
+
+    assert names == ["tests.unit.test_memo", "tests.unit.test_memo", "tests.support.mails"]
+    assert [is_test_module(name) for name in names] == [True, True, False]
+    assert not lies_below("testsuite.x", "tests")
+
+
+def test_what_is_needed_indirectly_is_found():
+    """soak.py imports vitals.py, which imports the harness."""
+    soak = ROOT / "tests/endurance/soak.py"
+
+    assert "benchmarks.harness.relays" not in set(imported(soak.read_text(), soak))
+    assert "benchmarks.harness.relays" in needed_by([soak])
+
+
+# --- The fences themselves --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

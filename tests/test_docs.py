@@ -134,6 +134,17 @@ def test_every_internal_link_leads_somewhere(page):
             assert not anchor or anchor in anchors(linked), target
 
 
+OURS = re.compile(r"(?<![\w./-])(?:(?:relay|app_client|tests|benchmarks|docs)/[\w./*-]*\w|test_\w+\.py)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_file_that_is_named_exists(page):
+    """By its path in the checkout, or a test by its name alone."""
+    named = [name for code in re.findall(r"`([^`\n]+)`", page.read_text()) for name in OURS.findall(code)]
+
+    assert [name for name in named if not (any(ROOT.glob(name)) or any(ROOT.glob(f"tests/**/{name}")))] == []
+
+
 def test_a_link_to_nowhere_is_found(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("# One, two\n[here](#one-two)\n[there](missing.md)\n")
