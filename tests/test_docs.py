@@ -17,6 +17,7 @@ from relay.config.section import section_in
 from tests.support.paths import ROOT
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+ALL_PAGES = sorted([*PAGES, *ROOT.glob("benchmarks/*.md"), *ROOT.glob("tests/**/*.md")])
 CONFIGURATION = ROOT / "docs" / "configuration.md"
 RECIPE = """\
 ADMINS = ['yourname@example.com']
@@ -124,7 +125,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_internal_link_leads_somewhere(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
         path, _, anchor = target.partition("#")
@@ -137,7 +138,7 @@ def test_every_internal_link_leads_somewhere(page):
 OURS = re.compile(r"(?<![\w./-])(?:(?:relay|app_client|tests|benchmarks|docs)/[\w./*-]*\w|test_\w+\.py)")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", ALL_PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_file_that_is_named_exists(page):
     """By its path in the checkout, or a test by its name alone."""
     named = [name for code in re.findall(r"`([^`\n]+)`", page.read_text()) for name in OURS.findall(code)]
