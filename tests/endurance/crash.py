@@ -16,8 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.endurance.kills import POINTS, ROLES, Ordeal
-from tests.support.books import Sum, summed_up, talkative
+from tests.endurance.kills import POINTS, ROLES, ProcessKiller
+from tests.support.books import Sum, eager_relay, summed_up
 from tests.support.senders import sending
 from tests.support.upstream import Upstream
 
@@ -33,41 +33,41 @@ def main() -> int:
     wanted = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, Upstream() as upstream:
-        relay = talkative(Path(folder), upstream)
-        ordeal = Ordeal(relay, random.Random(wanted.seed))
+        relay = eager_relay(Path(folder), upstream)
+        killer = ProcessKiller(relay, random.Random(wanted.seed))
         relay.start()
         try:
             with sending(relay, pause=PAUSE) as senders:
-                _suffer(ordeal, upstream, wanted.kills)
+                _kill_under_load(killer, upstream, wanted.kills)
             found = summed_up(relay, upstream, senders, patience=300)
         finally:
             relay.stop()
-    _print(ordeal, found, wanted.seed, time.monotonic() - began)
+    _print(killer, found, wanted.seed, time.monotonic() - began)
     return 0 if (found.lost, found.twice, found.balanced) == (0, 0, True) else 1
 
 
-def _suffer(ordeal: Ordeal, upstream: Upstream, kills: int) -> None:
+def _kill_under_load(killer: ProcessKiller, upstream: Upstream, kills: int) -> None:
     """Every point in turn, a kill at random after each; the upstream is away for two points of eleven."""
     number = 0
-    while sum(ordeal.kills.values()) < kills:
+    while sum(killer.kills.values()) < kills:
         point = list(POINTS)[number % len(POINTS)]
-        ordeal.at(point)
-        ordeal.at_random(ROLES[number % len(ROLES)])
+        killer.at(point)
+        killer.at_random(ROLES[number % len(ROLES)])
         if number % 11 == 3:
             upstream.stop()
         if number % 11 == 5:
             upstream.start()
         number += 1
-        print(f"\r{sum(ordeal.kills.values())} kills", end="", file=sys.stderr, flush=True)
+        print(f"\r{sum(killer.kills.values())} kills", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
 
 
-def _print(ordeal: Ordeal, found: Sum, seed: int, seconds: float) -> None:
-    for name, kills in sorted(ordeal.kills.items()):
+def _print(killer: ProcessKiller, found: Sum, seed: int, seconds: float) -> None:
+    for name, kills in sorted(killer.kills.items()):
         print(f"{kills:>8}  {name}")
-    if ordeal.missed:
-        print(f"          not come to in time: {', '.join(sorted(ordeal.missed))}")
-    print(f"{sum(ordeal.kills.values()):>8}  kills in {seconds:.0f} s (seed {seed})")
+    if killer.missed:
+        print(f"          not come to in time: {', '.join(sorted(killer.missed))}")
+    print(f"{sum(killer.kills.values()):>8}  kills in {seconds:.0f} s (seed {seed})")
     print(f"{found.accepted:>8,}  mails accepted ({found.unknown} more sent whose answer a kill swallowed)")
     print(f"{found.reported:>8,}  reported in {found.digests} digests, {found.repeated} of them repeated")
     print(f"{found.lost:>8,}  lost")

@@ -1,4 +1,4 @@
-"""Ends a relay's processes again and again, at named points and at random."""
+"""Kills a relay's processes again and again, at failpoints and at random."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def failing_build(order: Path) -> dict[str, str]:
     return {"PYTHONPATH": str(FAILING), "RELAY_FAILPOINT": str(order)}
 
 
-class Ordeal:
-    """What one relay goes through."""
+class ProcessKiller:
+    """Kills the processes of one relay."""
 
     def __init__(self, relay: Relay, chance: random.Random) -> None:
         self._relay = relay

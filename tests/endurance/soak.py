@@ -29,7 +29,7 @@ from pathlib import Path
 from benchmarks.harness.figures import Figure, judged, report
 from tests.endurance.mixed_clients import Mixed, certified, mixed
 from tests.endurance.vitals import ROLES, Sample, first_and_last, look, published, watched
-from tests.support.books import Sum, settled, summed_up, talkative
+from tests.support.books import Sum, eager_relay, settled, summed_up
 from tests.support.processes import Relay, wait_for
 from tests.support.senders import working
 from tests.support.upstream import Action, Upstream, drop, hang
@@ -43,7 +43,7 @@ TASKS = {"receiver tasks": (1.0, 4.0)}
 FILES = {"write-ahead log, MiB": (1.25, 4.0), "spool, MiB": (1.25, 16.0)}
 
 
-class Troubles:
+class Faults:
     """What goes wrong, one thing after the other; some take seconds."""
 
     def __init__(self, relay: Relay, upstream: Upstream, chance: random.Random) -> None:
@@ -93,7 +93,7 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
     seconds = options.minutes * 60
     with tempfile.TemporaryDirectory() as name, Upstream() as upstream:
         folder = Path(name)
-        relay = talkative(
+        relay = eager_relay(
             folder,
             upstream,
             smtp={"listen": "127.0.0.1:0", "idle_timeout": f"{IDLE}s", **certified(folder)},
@@ -101,14 +101,14 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
         )
         with relay:
             before = _warm(relay, upstream)
-            troubles, clients = Troubles(relay, upstream, random.Random(options.seed)), mixed(relay)
+            faults, clients = Faults(relay, upstream, random.Random(options.seed)), mixed(relay)
             with working(list(clients)), watched(relay, max(0.5, seconds / 300)) as samples:
                 began = time.monotonic()
-                _suffer(troubles, began, seconds)
+                _have_faults(faults, began, seconds)
             upstream.forget()
             found = summed_up(relay, upstream, clients.counted, patience=300)
             after = _at_rest(relay)
-    yield from _of_load(clients, troubles, seconds, options.seed)
+    yield from _of_load(clients, faults, seconds, options.seed)
     yield from _of_books(found)
     yield from _of_growth([each for each in samples if each.at >= began + seconds / 2])
     yield from _of_rest(before, after)
@@ -123,12 +123,12 @@ def _warm(relay: Relay, upstream: Upstream) -> Sample:
     return _at_rest(relay)
 
 
-def _suffer(troubles: Troubles, began: float, seconds: float) -> None:
-    """One trouble every few seconds; those that end processes in the first third alone."""
+def _have_faults(faults: Faults, began: float, seconds: float) -> None:
+    """One fault every few seconds; those that end processes come in the first third alone."""
     while (spent := time.monotonic() - began) < seconds:
-        troubles.strike(deadly=spent < seconds / 3)
+        faults.strike(deadly=spent < seconds / 3)
         time.sleep(min(4.0, seconds / 30))
-        print(f"\r{spent:.0f} of {seconds:.0f} s, {troubles.happened.total()} troubles", end="", file=sys.stderr)
+        print(f"\r{spent:.0f} of {seconds:.0f} s, {faults.happened.total()} faults", end="", file=sys.stderr)
     print(file=sys.stderr)
 
 
@@ -138,9 +138,9 @@ def _at_rest(relay: Relay) -> Sample:
     return look(relay)
 
 
-def _of_load(clients: Mixed, troubles: Troubles, seconds: float, seed: int) -> Iterator[Figure]:
-    yield Figure(name="load and troubles", value=seconds, unit="s", note=f"seed {seed}")
-    for name, number in sorted(troubles.happened.items()):
+def _of_load(clients: Mixed, faults: Faults, seconds: float, seed: int) -> Iterator[Figure]:
+    yield Figure(name="load and faults", value=seconds, unit="s", note=f"seed {seed}")
+    for name, number in sorted(faults.happened.items()):
         yield Figure(name=name, value=number, unit="times")
     yield Figure(name="clients that left in the middle", value=clients.leaving.left, unit="")
     yield Figure(name="slow clients ended", value=clients.slow.ended, unit="")

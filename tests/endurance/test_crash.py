@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.endurance.kills import POINTS, ROLES, Ordeal
+from tests.endurance.kills import POINTS, ROLES, ProcessKiller
 from tests.support.books import summed_up
 from tests.support.paths import ROOT
 from tests.support.processes import Relay
@@ -25,21 +25,21 @@ def test_every_mail_that_got_250_is_told_once_whatever_is_killed(make_relay: Cal
     print(f"seed {seed}")
     chance = random.Random(seed)
     relay = make_relay()
-    ordeal = Ordeal(relay, chance)
+    killer = ProcessKiller(relay, chance)
     relay.start()
     with sending(relay) as senders:
         for number, point in enumerate(list(POINTS)[seed % EVERY :: EVERY]):
-            ordeal.at(point)
-            ordeal.at_random(ROLES[number % len(ROLES)])
+            killer.at(point)
+            killer.at_random(ROLES[number % len(ROLES)])
             if number == 1:
                 upstream.stop()
             if number == 3:
                 upstream.start()
     found = summed_up(relay, upstream, senders)
     relay.stop()
-    print(found, ordeal.kills, ordeal.missed)
+    print(found, killer.kills, killer.missed)
 
-    assert sum(ordeal.kills.values()) >= 10
+    assert sum(killer.kills.values()) >= 10
     assert all(len(sender.accepted) > 20 for sender in senders)
     assert (found.lost, found.twice, found.aside, found.balanced) == (0, 0, 0, True)
 

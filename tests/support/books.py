@@ -1,4 +1,4 @@
-"""A relay that tells every second, and the sum at the end: what its apps sent against what its digests say."""
+"""A relay that reports every second, and the balance at the end: what its apps sent against what its digests report."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.support.received_digests import told, unique
 from tests.support.upstream import Upstream
 
 
-def talkative(folder: Path, upstream: Upstream, /, **tables: Any) -> Relay:
-    """A relay (not started) that holds nothing back and tries again at once; tables as in relay.toml come on top."""
+def eager_relay(folder: Path, upstream: Upstream, /, **tables: Any) -> Relay:
+    """A relay (not started) that defers nothing and retries after a second; `tables` override, as in relay.toml."""
     through = {"host": upstream.host, "port": upstream.port, "security": "none", "retry": ["1s"]}
     defaults: dict[str, Any] = {
         "admins": ["one@example.com", "two@example.com"],
