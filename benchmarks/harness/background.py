@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from benchmarks.harness.relays import MeasuredRelay
-from relay.model import Envelope, Kept
+from relay.model import Envelope, IncomingMail, Kept
 from relay.service.worker import MODESTY
 from relay.spool import SpoolWriter
 
@@ -57,7 +57,9 @@ class BusyWorker:
         writer = SpoolWriter.open(self._spool)
         now = datetime.now(UTC)
         puts = [
-            writer.append(received_at=now, envelope=_ENVELOPE, kept=Kept.WHOLE, content=mail, size=len(mail))
+            writer.append(
+                IncomingMail(received_at=now, envelope=_ENVELOPE, kept=Kept.WHOLE, content=mail, size=len(mail))
+            )
             for mail in (_MAIL % each for each in range(self._number, self._number + number))
         ]
         self._number += number

@@ -22,7 +22,7 @@ from typing import ClassVar
 import uvloop
 from aiosmtpd.smtp import SMTP
 
-from relay.model import Envelope, Kept
+from relay.model import Envelope, IncomingMail, Kept
 from relay.spool import SpoolWriter
 
 _ENVELOPE = Envelope(sender="a@example.com", recipients=("b@example.com",), peer="127.0.0.1")
@@ -100,10 +100,9 @@ class Bare(asyncio.Protocol):
         if self._spool is None:
             return b"250 OK\r\n"
         self.senders.discard(self)
-        self._spool.submit(
-            received_at=datetime.now(UTC), envelope=_ENVELOPE, kept=Kept.WHOLE, content=content, size=len(content),
-            done=lambda _: self._transport.write(b"250 OK\r\n"), more=lambda _: bool(self.senders),
-        )  # fmt: skip
+        now, size = datetime.now(UTC), len(content)
+        mail = IncomingMail(received_at=now, envelope=_ENVELOPE, kept=Kept.WHOLE, content=content, size=size)
+        self._spool.submit(mail, done=lambda _: self._transport.write(b"250 OK\r\n"), more=lambda _: bool(self.senders))
         return b""
 
 

@@ -13,7 +13,7 @@ from typing import Self
 from relay.config import make_settings
 from relay.ingest.step import Sort
 from relay.ledger import Ledger
-from relay.model import Envelope, Kept
+from relay.model import Envelope, IncomingMail, Kept
 from relay.spool import Claims, SpoolReader, SpoolWriter
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
@@ -48,7 +48,7 @@ class Pipeline:
         await asyncio.gather(
             *(
                 self._writer.append(
-                    received_at=at, envelope=ENVELOPE, kept=Kept.WHOLE, content=content, size=len(content)
+                    IncomingMail(received_at=at, envelope=ENVELOPE, kept=Kept.WHOLE, content=content, size=len(content))
                 )
                 for content in contents
             )

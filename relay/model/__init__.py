@@ -31,7 +31,19 @@ from relay.model.letter import (
     UpstreamState,
     Verdict,
 )
-from relay.model.mail import CUT_MARKER, MAX_COUNT, Envelope, Fingerprint, Form, Kept, Level, Record, Report, Situation
+from relay.model.mail import (
+    CUT_MARKER,
+    MAX_COUNT,
+    Envelope,
+    Fingerprint,
+    Form,
+    IncomingMail,
+    Kept,
+    Level,
+    Record,
+    Report,
+    Situation,
+)
 from relay.model.rule import Action, SplitBy
 from relay.model.settings import (
     AppRule,
@@ -67,6 +79,7 @@ __all__ = [
     "Group",
     "GroupKey",
     "GroupingRule",
+    "IncomingMail",
     "Kept",
     "Letter",
     "LetterKind",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
+from typing import NamedTuple
 
 MAX_COUNT = 1_000_000
 """The most occurrences one mail may stand for; a claim above it is taken as 1."""
@@ -41,6 +42,17 @@ class Kept(StrEnum):
     """Its first and last part with a marker between them."""
     COUNT = "count"
     """Nothing but the fact that it came (there was no room for more)."""
+
+
+class IncomingMail(NamedTuple):
+    """One mail on its way into the spool, as far as it is kept."""
+
+    received_at: datetime
+    envelope: Envelope
+    kept: Kept
+    content: bytes
+    size: int
+    """Bytes of the mail as it was sent, also where less is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from relay.errors import ConfigError, SpoolError
-from relay.model import Envelope, Kept
+from relay.model import Envelope, IncomingMail, Kept
 from relay.receive import replies
 from relay.receive.admission import Client, Roster
 from relay.receive.auth import Login
@@ -38,12 +38,8 @@ class Spool(Protocol):
 
     def submit(
         self,
+        mail: IncomingMail,
         *,
-        received_at: datetime,
-        envelope: Envelope,
-        kept: Kept,
-        content: bytes,
-        size: int,
         done: Callable[[int | SpoolError], None],
         more: Callable[[float], bool],
     ) -> None:
@@ -89,23 +85,21 @@ class Reception:
     def take(self, envelope: Envelope, content: Content, answer: Callable[[bytes], None]) -> None:
         """Put a complete mail into the spool and call `answer` with the reply to it, later. Raises SpoolError."""
         kept, data = content.kept()
-        moment, size, claimed = self._now(), content.size, content.claimed
+        mail = IncomingMail(received_at=self._now(), envelope=envelope, kept=kept, content=data, size=content.size)
+        claimed = content.claimed
 
         def outcome(found: int | SpoolError) -> None:
             self.room.free(claimed)
             if isinstance(found, SpoolError):
                 self._note_trouble(found)
-                self._count_only(moment, envelope, size, answer)
+                self._count_only(mail, answer)
             else:
                 self._in_trouble = False
-                self._book(kept, size)
+                self._book(mail)
                 answer(replies.STORED)
 
         try:
-            more = self._more_to_come
-            self._spool.submit(
-                received_at=moment, envelope=envelope, kept=kept, content=data, size=size, done=outcome, more=more
-            )
+            self._spool.submit(mail, done=outcome, more=self._more_to_come)
         except Exception:
             content.give_up()
             raise
@@ -114,23 +108,21 @@ class Reception:
         """True where a client is in the middle of its mail and was heard of just before `now`, a moment of the loop."""
         return self.roster.bustling(now - _JUST_NOW)
 
-    def _count_only(self, moment: datetime, envelope: Envelope, size: int, answer: Callable[[bytes], None]) -> None:
+    def _count_only(self, mail: IncomingMail, answer: Callable[[bytes], None]) -> None:
         """Keep no more of a mail than the fact that it came."""
+        bare = Envelope(sender=mail.envelope.sender, recipients=(), peer=mail.envelope.peer)
+        counter = mail._replace(envelope=bare, kept=Kept.COUNT, content=b"")
 
         def outcome(found: int | SpoolError) -> None:
             if isinstance(found, SpoolError):
                 self._note_trouble(found)
                 answer(replies.NO_ROOM)
             else:
-                self._book(Kept.COUNT, size)
+                self._book(counter)
                 answer(replies.STORED)
 
-        bare = Envelope(sender=envelope.sender, recipients=(), peer=envelope.peer)
         try:
-            more = self._more_to_come
-            self._spool.submit(
-                received_at=moment, envelope=bare, kept=Kept.COUNT, content=b"", size=size, done=outcome, more=more
-            )
+            self._spool.submit(counter, done=outcome, more=self._more_to_come)
         except SpoolError as error:
             outcome(error)
 
@@ -139,12 +131,12 @@ class Reception:
             _log.error("%s", error)  # once: with every mail it would fill what room is left
         self._in_trouble = True
 
-    def _book(self, kept: Kept, size: int) -> None:
+    def _book(self, mail: IncomingMail) -> None:
         counters = self.counters
         counters.mails += 1
-        counters.mail_bytes += size
-        counters.cut += kept is Kept.ENDS
-        counters.counted += kept is Kept.COUNT
+        counters.mail_bytes += mail.size
+        counters.cut += mail.kept is Kept.ENDS
+        counters.counted += mail.kept is Kept.COUNT
 
     def opened(self, link: Client) -> None:
         """A socket was opened."""

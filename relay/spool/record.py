@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from relay.model import Envelope, Kept, Record
+from relay.model import Envelope, IncomingMail, Kept, Record
 
 MAGIC = b"\xf5\x9cM\x1e"
 """Where a record may begin: bytes that no text in UTF-8 holds."""
@@ -51,8 +51,9 @@ class Draft:
     body: bytes
 
     @classmethod
-    def of(cls, envelope: Envelope, kept: Kept, content: bytes, *, received_at: datetime, size: int) -> Draft:
-        """Take a mail down. Raises ValueError where a text of the envelope holds a NUL, or `size` is negative."""
+    def of(cls, mail: IncomingMail) -> Draft:
+        """Take a mail down. Raises ValueError where a text of the envelope holds a NUL, or the size is negative."""
+        received_at, envelope, kept, content, size = mail
         texts = (envelope.peer, envelope.sender, *envelope.recipients)
         if any("\0" in text for text in texts):
             raise ValueError("an envelope cannot hold a NUL")

@@ -15,13 +15,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple, Self
 
 from relay.errors import SpoolError
-from relay.model import Envelope, Kept
+from relay.model import IncomingMail, Kept
 from relay.spool.record import Draft
 from relay.spool.segments import COUNTED_AT_ONCE, Log
 
@@ -96,8 +95,8 @@ class SpoolWriter:
         """32 hex digits, random, the same for as long as this spool exists."""
         return self._spool.spool_id.hex()
 
-    async def append(self, *, received_at: datetime, envelope: Envelope, kept: Kept, content: bytes, size: int) -> int:
-        """Put a mail down and return its position once it is on the disk; `size` in bytes is that of the whole mail.
+    async def append(self, mail: IncomingMail) -> int:
+        """Put a mail down and return its position once it is on the disk.
 
         Raises SpoolFull where there is no room (a mail of which no more than the COUNT is kept may still fit: it has a
         reserve), SpoolError where the disk fails. Then the mail is not in the spool. Cancelling the call cancels
@@ -113,17 +112,13 @@ class SpoolWriter:
             else:
                 position.set_result(outcome)
 
-        self.submit(received_at=received_at, envelope=envelope, kept=kept, content=content, size=size, done=done)
+        self.submit(mail, done=done)
         return await position
 
     def submit(
         self,
+        mail: IncomingMail,
         *,
-        received_at: datetime,
-        envelope: Envelope,
-        kept: Kept,
-        content: bytes,
-        size: int,
         done: Callable[[Outcome], None],
         more: Callable[[float], bool] = _no_more,
     ) -> None:
@@ -135,8 +130,7 @@ class SpoolWriter:
         """
         if self._closed:
             raise SpoolError("the spool is closed: the receiver is stopping")
-        draft = Draft.of(envelope, kept, content, received_at=received_at, size=size)
-        self._waiting.append(_Waiting(draft, kept is Kept.COUNT, done))
+        self._waiting.append(_Waiting(Draft.of(mail), mail.kept is Kept.COUNT, done))
         self._more = more
         self._idle.clear()
         if self._loop is None:

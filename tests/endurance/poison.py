@@ -32,7 +32,7 @@ from relay.config import make_settings
 from relay.digest import Digests
 from relay.ingest.step import Sort
 from relay.ledger import Ledger
-from relay.model import Envelope
+from relay.model import Envelope, IncomingMail
 from relay.receive.content import Content
 from relay.receive.memory import Room
 from relay.service.assembly import make_renderer
@@ -117,7 +117,9 @@ class Desk:
         for start in range(0, len(wire), PIECE):
             content.feed(wire[start : start + PIECE])
         kept, found = content.kept()
-        await self._writer.append(received_at=self._at, envelope=ENVELOPE, kept=kept, content=found, size=content.size)
+        await self._writer.append(
+            IncomingMail(received_at=self._at, envelope=ENVELOPE, kept=kept, content=found, size=content.size)
+        )
 
     def sort(self) -> None:
         """Sort all that was taken."""

@@ -13,7 +13,7 @@ from relay.data_dir import DataDir
 from relay.deliver import Mailbox
 from relay.housekeeping import Housekeeping
 from relay.ledger import Ledger, sqlite_url
-from relay.model import Envelope, Kept, LetterState
+from relay.model import Envelope, IncomingMail, Kept, LetterState
 from relay.spool import SpoolReader, SpoolWriter
 from tests.support.ledger_world import (
     ADA,
@@ -219,11 +219,13 @@ async def test_segments_that_are_sorted_are_removed(steps: Housekeeping, ledger:
     writer = SpoolWriter.open(data_dir / "spool", segment_size=64 * 1024)
     for _ in range(8):
         await writer.append(
-            received_at=NOON,
-            envelope=Envelope(sender="", recipients=(), peer=""),
-            kept=Kept.WHOLE,
-            content=b"x" * 20_000,
-            size=20_000,
+            IncomingMail(
+                received_at=NOON,
+                envelope=Envelope(sender="", recipients=(), peer=""),
+                kept=Kept.WHOLE,
+                content=b"x" * 20_000,
+                size=20_000,
+            )
         )
     await writer.close()
     reader = SpoolReader(data_dir / "spool")

@@ -38,22 +38,22 @@ class Between:
     records = property(lambda self: self.writer.records)
     syncs = property(lambda self: self.writer.syncs)
 
-    def submit(self, *, kept, done, **mail):
+    def submit(self, mail, *, done, more):
         self.asked.set()
-        error = self.fails.get(kept)
+        error = self.fails.get(mail.kept)
         if isinstance(error, SpoolError):
             asyncio.get_running_loop().call_soon(done, error)
         elif error is not None:
             raise error
         elif self.hold is not None:
-            self._held = asyncio.ensure_future(self._submit_later(kept=kept, done=done, **mail))
+            self._held = asyncio.ensure_future(self._submit_later(mail, done=done, more=more))
         else:
-            self.writer.submit(kept=kept, done=done, **mail)
+            self.writer.submit(mail, done=done, more=more)
 
-    async def _submit_later(self, **mail):
+    async def _submit_later(self, mail, *, done, more):
         assert self.hold
         await self.hold.wait()
-        self.writer.submit(**mail)
+        self.writer.submit(mail, done=done, more=more)
 
 
 class Spools(list):

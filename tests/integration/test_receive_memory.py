@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from relay.errors import SpoolError, SpoolFull
-from relay.model import CUT_MARKER, Kept
+from relay.model import CUT_MARKER, IncomingMail, Kept
 from relay.receive import Limits
 from relay.receive.content import KEEP_WHOLE, LEAN
 from tests.support.receiving import Reception, Talk, receiving
@@ -96,7 +96,7 @@ class Refusing:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def submit(self, *, done: Callable[[SpoolError], None], **_: object) -> None:
+    def submit(self, mail: IncomingMail, *, done: Callable[[SpoolError], None], **_: object) -> None:
         if not isinstance(self._error, SpoolError):
             raise self._error
         asyncio.get_running_loop().call_soon(done, self._error)

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from relay.errors import SpoolError, SpoolFull
-from relay.model import Envelope, Kept
+from relay.model import Envelope, IncomingMail, Kept
 from relay.spool import SpoolReader, SpoolWriter
 from tests.support.disks import mount_tmpfs
 
@@ -24,14 +24,14 @@ APPENDER = """
 import asyncio, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from relay.model import Envelope, Kept
+from relay.model import Envelope, IncomingMail, Kept
 from relay.spool import SpoolWriter
 
 async def client(writer, name):
     for number in range(10**9):
         content = b"%s-%d-" % (name, number) + b"x" * (number % 3000)
-        await writer.append(received_at=datetime.now(UTC), envelope=Envelope(sender="a@b", recipients=(), peer=""),
-                            kept=Kept.WHOLE, content=content, size=len(content))
+        envelope = Envelope(sender="a@b", recipients=(), peer="")
+        await writer.append(IncomingMail(datetime.now(UTC), envelope, Kept.WHOLE, content, len(content)))
         sys.stdout.buffer.write(content.rstrip(b"x") + b"\\n")
         sys.stdout.buffer.flush()
 
@@ -104,11 +104,13 @@ def small_disk(tmp_path):
 
 async def append(writer: SpoolWriter, content: bytes, kept: Kept = Kept.WHOLE) -> int:
     return await writer.append(
-        received_at=datetime.now(UTC),
-        envelope=Envelope(sender="a@b", recipients=(), peer="127.0.0.1"),
-        kept=kept,
-        content=content,
-        size=len(content),
+        IncomingMail(
+            received_at=datetime.now(UTC),
+            envelope=Envelope(sender="a@b", recipients=(), peer="127.0.0.1"),
+            kept=kept,
+            content=content,
+            size=len(content),
+        )
     )
 
 
@@ -208,7 +210,8 @@ async def test_many_that_are_counted_at_once_find_all_of_the_reserve(small_disk)
     bare = Envelope(sender="s" * 600 + "@example.com", recipients=(), peer="127.0.0.1")
     now = datetime.now(UTC)
     counters = [
-        writer.append(received_at=now, envelope=bare, kept=Kept.COUNT, content=b"", size=1) for _ in range(1_000)
+        writer.append(IncomingMail(received_at=now, envelope=bare, kept=Kept.COUNT, content=b"", size=1))
+        for _ in range(1_000)
     ]
     await asyncio.gather(*counters)
     later = await fill(writer, b"", Kept.COUNT)

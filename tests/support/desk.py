@@ -11,7 +11,7 @@ from relay.config import make_settings
 from relay.grouping.versions import VERSIONS
 from relay.ingest.step import Sort
 from relay.ledger import Ledger
-from relay.model import Envelope, Kept
+from relay.model import Envelope, IncomingMail, Kept
 from relay.schedule.group import mute
 from relay.spool import Claims, SpoolReader, SpoolWriter
 
@@ -41,7 +41,9 @@ class Desk:
         async def write() -> None:
             writer = SpoolWriter.open(self.folder / "spool")
             appends = [
-                writer.append(received_at=at, envelope=ENVELOPE, kept=kept, content=content, size=len(content))
+                writer.append(
+                    IncomingMail(received_at=at, envelope=ENVELOPE, kept=kept, content=content, size=len(content))
+                )
                 for content in contents
             ]
             await asyncio.gather(*appends)

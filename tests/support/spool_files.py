@@ -7,7 +7,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from relay.model import Envelope, Kept
+from relay.model import Envelope, IncomingMail, Kept
 from relay.spool import SpoolReader, SpoolWriter, segments
 
 START = datetime(2025, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -19,11 +19,13 @@ def envelope(number: int = 0) -> Envelope:
 
 async def append(writer: SpoolWriter, content: bytes, *, kept: Kept = Kept.WHOLE, number: int = 0) -> int:
     return await writer.append(
-        received_at=START + timedelta(seconds=number),
-        envelope=envelope(number),
-        kept=kept,
-        content=content,
-        size=len(content),
+        IncomingMail(
+            received_at=START + timedelta(seconds=number),
+            envelope=envelope(number),
+            kept=kept,
+            content=content,
+            size=len(content),
+        )
     )
 
 

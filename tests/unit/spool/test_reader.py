@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.model import Envelope, Kept
+from relay.model import Envelope, IncomingMail, Kept
 from relay.spool import Claims, SpoolReader, SpoolWriter, segments
 from tests.support.spool_files import START, append, contents, filled, segment_files
 
@@ -23,7 +23,7 @@ async def test_record_comes_back_as_it_was_put_down(tmp_path):
     sender = Envelope(sender="", recipients=("ä@exämple.com", "b\udcff@x"), peer="::1")
 
     position = await writer.append(
-        received_at=START, envelope=sender, kept=Kept.ENDS, content=b"\x00\xff\r\n.\r\n", size=12_345_678
+        IncomingMail(received_at=START, envelope=sender, kept=Kept.ENDS, content=b"\x00\xff\r\n.\r\n", size=12_345_678)
     )
     (record,) = SpoolReader(tmp_path).read(0)
     await writer.close()
@@ -133,11 +133,13 @@ async def test_envelope_with_a_nul_is_refused_before_anything_is_written(tmp_pat
 
     with pytest.raises(ValueError, match="NUL"):
         await writer.append(
-            received_at=START,
-            envelope=Envelope(sender="a\0b", recipients=(), peer=""),
-            kept=Kept.WHOLE,
-            content=b"",
-            size=0,
+            IncomingMail(
+                received_at=START,
+                envelope=Envelope(sender="a\0b", recipients=(), peer=""),
+                kept=Kept.WHOLE,
+                content=b"",
+                size=0,
+            )
         )
     await append(writer, b"next")
     await writer.close()
