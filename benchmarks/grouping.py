@@ -19,7 +19,7 @@ from functools import partial
 from benchmarks.harness.costs import calibration, seconds
 from benchmarks.harness.mails import HEAD, TRACE, mail_with_trace
 from relay.grouping.fingerprint import fingerprint
-from relay.model import Envelope, Kept, Record
+from relay.model import Envelope, Record, Retained
 from relay.parse.report import parse
 from relay.redact import redact
 
@@ -69,7 +69,7 @@ def record(text: str) -> Record:
     content = text.replace("\n", "\r\n").encode()
     envelope = Envelope(sender="server-error@example.com", recipients=(), peer="")
     return Record(
-        position=0, end=0, received_at=datetime.now(UTC), envelope=envelope, kept=Kept.WHOLE, content=content,
+        position=0, end=0, received_at=datetime.now(UTC), envelope=envelope, retained=Retained.WHOLE, content=content,
         size=len(content),
     )  # fmt: skip
 

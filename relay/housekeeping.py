@@ -31,8 +31,8 @@ from relay.data_dir import UNFINISHED, DataDir
 from relay.deliver import Mailbox
 from relay.errors import SpoolError
 from relay.failpoint import reach
-from relay.ledger import Ledger, Parked
-from relay.spool import Parking, SpoolReader
+from relay.ledger import Ledger, QuarantinedMail
+from relay.spool import Quarantine, SpoolReader
 
 log = structlog.get_logger()
 
@@ -64,7 +64,7 @@ class Housekeeping:
         self._mailbox = Mailbox(data_dir.mailbox)
         self._data_dir = data_dir.root
         self._parked = data_dir.quarantine
-        self._parking = Parking(self._parked)
+        self._parking = Quarantine(self._parked)
         self._clock = _Clock(data_dir.housekeeping_clock)
         self._ran_at: datetime | None = None
         self._next_at: datetime | None = None
@@ -143,7 +143,7 @@ class Housekeeping:
             if modified < late.timestamp():
                 path.unlink(missing_ok=True)
 
-    def _unlink(self, mail: Parked) -> bool:
+    def _unlink(self, mail: QuarantinedMail) -> bool:
         """Remove a parked mail's file; False where it is not here."""
         path = Path(mail.path)
         if not mail.path or path.parent != self._parked or not path.exists():

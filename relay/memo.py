@@ -19,7 +19,7 @@ OVERHEAD = 250
 """Bytes of an entry beside its text: its place in the table and what holds the answer together."""
 
 
-class Kept(Generic[Text, *Rest, T]):
+class Memoized(Generic[Text, *Rest, T]):
     """A function of a text, and maybe of a few small things beside it, that remembers its answers.
 
     They stand in two generations: new ones and those that were asked for again in the younger. When that has taken half
@@ -27,7 +27,7 @@ class Kept(Generic[Text, *Rest, T]):
     """
 
     def __init__(self, function: Callable[[Text, *Rest], T], *, size: int, largest: int, times: int) -> None:
-        """See `kept`."""
+        """See `memoized`."""
         update_wrapper(self, function)
         self._function: Callable[[Text, *Rest], T] = function
         self._size, self._largest, self._times = size, largest, times
@@ -63,10 +63,12 @@ class Kept(Generic[Text, *Rest, T]):
         return {"bytes": self._size, "maxsize": self._size // OVERHEAD}
 
 
-def kept(*, size: int, largest: int, times: int = 1) -> Callable[[Callable[[Text, *Rest], T]], Kept[Text, *Rest, T]]:
+def memoized(
+    *, size: int, largest: int, times: int = 1
+) -> Callable[[Callable[[Text, *Rest], T]], Memoized[Text, *Rest, T]]:
     """Remember the answers of a pure function, whose arguments are given by position, in at most `size` bytes.
 
     For a text of more than `largest` bytes the answer is made each time. With an answer a text is reckoned to take
     `times` its own bytes; `largest` such have room in half of `size`.
     """
-    return lambda function: Kept(function, size=size, largest=largest, times=times)
+    return lambda function: Memoized(function, size=size, largest=largest, times=times)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 
 from app_client.delivery.connection import Connection, Outcome, Reply
-from app_client.delivery.fallback import Letter
+from app_client.delivery.fallback import OutboxMessage
 from app_client.delivery.message import Origin, compose, envelope
 from app_client.delivery.queue import Parcel
 
@@ -22,12 +22,12 @@ class Courier:
         self._origin = origin
         self._said: set[str] = set()
 
-    def letter(self, parcel: Parcel) -> Letter:
+    def letter(self, parcel: Parcel) -> OutboxMessage:
         """The parcel as a mail; raises ValueError for an address that is none."""
         sender, recipients = envelope(parcel.report)
-        return Letter(sender=sender, recipients=recipients, content=compose(parcel, self._origin))
+        return OutboxMessage(sender=sender, recipients=recipients, content=compose(parcel, self._origin))
 
-    def carry(self, write: Callable[[], Letter]) -> Reply:
+    def carry(self, write: Callable[[], OutboxMessage]) -> Reply:
         """Try once to send what `write` returns; where it raises, ValueError means that it always will."""
         try:
             letter = write()

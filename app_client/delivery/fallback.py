@@ -32,7 +32,7 @@ _FRESH = 1.0  # seconds for which the folder's size is believed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class OutboxMessage:
     """A mail and its envelope."""
 
     sender: str
@@ -48,14 +48,14 @@ class Stored:
     count: int
     """Occurrences that it stands for, those it tells as dropped included."""
 
-    def read(self) -> Letter:
+    def read(self) -> OutboxMessage:
         """Raises ValueError for a file that is not one of ours or not whole, OSError for one that cannot be read."""
         with os.fdopen(os.open(self.path, _READING), "rb") as file:
             head, _, content = file.read(_MAX_MAIL).partition(b"\n")
         facts = json.loads(head)
         match facts:
             case {"sender": str(sender), "recipients": [*recipients], "size": size} if size == len(content):
-                return Letter(sender=sender, recipients=[str(each) for each in recipients], content=content)
+                return OutboxMessage(sender=sender, recipients=[str(each) for each in recipients], content=content)
         raise ValueError("not a whole mail")
 
 
@@ -84,7 +84,7 @@ class Fallback:
         self._known: deque[str] = deque()
         self._size = (0.0, 0, 0)  # when it was last counted, files, bytes
 
-    def store(self, letter: Letter, *, created: float, record_id: str, count: int) -> None:
+    def store(self, letter: OutboxMessage, *, created: float, record_id: str, count: int) -> None:
         """Write a mail; raises OSError when the folder cannot be written or holds as much as it may."""
         facts = {"sender": letter.sender, "recipients": letter.recipients, "size": len(letter.content)}
         text = json.dumps(facts).encode() + b"\n" + letter.content

@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Self
 
 from benchmarks.harness.relays import MeasuredRelay
-from relay.model import Envelope, IncomingMail, Kept
-from relay.service.worker import MODESTY
+from relay.model import Envelope, IncomingMail, Retained
+from relay.service.worker import NICENESS
 from relay.spool import SpoolWriter
 
 _ENVELOPE = Envelope(sender="a@example.com", recipients=("b@example.com",), peer="127.0.0.1")
@@ -37,7 +37,7 @@ class BusyWorker:
 
     def __enter__(self) -> Self:
         self.begin()
-        self._worker = self._relay.started("work", niceness=MODESTY)  # as the supervisor's worker
+        self._worker = self._relay.started("work", niceness=NICENESS)  # as the supervisor's worker
         self.rest()
         return self
 
@@ -58,7 +58,7 @@ class BusyWorker:
         now = datetime.now(UTC)
         puts = [
             writer.append(
-                IncomingMail(received_at=now, envelope=_ENVELOPE, kept=Kept.WHOLE, content=mail, size=len(mail))
+                IncomingMail(received_at=now, envelope=_ENVELOPE, retained=Retained.WHOLE, content=mail, size=len(mail))
             )
             for mail in (_MAIL % each for each in range(self._number, self._number + number))
         ]

@@ -22,7 +22,7 @@ from typing import ClassVar
 import uvloop
 from aiosmtpd.smtp import SMTP
 
-from relay.model import Envelope, IncomingMail, Kept
+from relay.model import Envelope, IncomingMail, Retained
 from relay.spool import SpoolWriter
 
 _ENVELOPE = Envelope(sender="a@example.com", recipients=("b@example.com",), peer="127.0.0.1")
@@ -101,7 +101,7 @@ class Bare(asyncio.Protocol):
             return b"250 OK\r\n"
         self.senders.discard(self)
         now, size = datetime.now(UTC), len(content)
-        mail = IncomingMail(received_at=now, envelope=_ENVELOPE, kept=Kept.WHOLE, content=content, size=size)
+        mail = IncomingMail(received_at=now, envelope=_ENVELOPE, retained=Retained.WHOLE, content=content, size=size)
         self._spool.submit(mail, done=lambda _: self._transport.write(b"250 OK\r\n"), more=lambda _: bool(self.senders))
         return b""
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Self
 
 from relay.config import make_settings
-from relay.ingest.step import Sort
+from relay.ingest.step import Ingest
 from relay.ledger import Ledger
-from relay.model import Envelope, IncomingMail, Kept
-from relay.spool import Claims, SpoolReader, SpoolWriter
+from relay.model import Envelope, IncomingMail, Retained
+from relay.spool import PoisonGuard, SpoolReader, SpoolWriter
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 ENVELOPE = Envelope(sender="server-error@example.com", recipients=("you@example.com",), peer="127.0.0.1")
@@ -29,8 +29,8 @@ class Pipeline:
         self.file = folder / "ledger.db"
         self._loop = asyncio.Runner()
         self._writer = SpoolWriter.open(folder / "spool")
-        claims = Claims(folder / "spool")
-        self.sort = Sort(SpoolReader(folder / "spool"), claims, self.ledger, self.settings, folder / "parked")
+        claims = PoisonGuard(folder / "spool")
+        self.sort = Ingest(SpoolReader(folder / "spool"), claims, self.ledger, self.settings, folder / "parked")
 
     def __enter__(self) -> Self:
         return self
@@ -48,7 +48,9 @@ class Pipeline:
         await asyncio.gather(
             *(
                 self._writer.append(
-                    IncomingMail(received_at=at, envelope=ENVELOPE, kept=Kept.WHOLE, content=content, size=len(content))
+                    IncomingMail(
+                        received_at=at, envelope=ENVELOPE, retained=Retained.WHOLE, content=content, size=len(content)
+                    )
                 )
                 for content in contents
             )

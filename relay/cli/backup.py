@@ -51,13 +51,13 @@ def repair(ctx: click.Context, config: Path | None) -> None:
     from relay.errors import LedgerError
     from relay.ledger import Ledger, sqlite_file
     from relay.ledger.repair.rebuild import repair as repair_ledger
-    from relay.service.lock import hold
+    from relay.service.lock import hold_lock
 
     storage = settings_of(config).storage
     path = sqlite_file(storage.ledger_url)
     if path is None:
         raise LedgerError("the ledger is PostgreSQL's: repair it with the server's own tools, or restore a dump")
-    with hold(storage.data_dir, "worker"):
+    with hold_lock(storage.data_dir, "worker"):
         found = repair_ledger(path, utc_now())
         if found is None:
             click.echo(f"nothing is wrong with {path}")

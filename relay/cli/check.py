@@ -31,13 +31,13 @@ def check(ctx: click.Context, config: Path | None) -> None:
 
 def _bad_templates(settings: Settings) -> list[str]:
     from relay.clock import utc_now
-    from relay.compose.example import specimen
+    from relay.compose.example import example_digest
     from relay.errors import TemplateError
     from relay.service.assembly import make_renderer
 
     try:
         renderer = make_renderer(settings)
-        tried = renderer.digest(specimen(utc_now(), settings.routes[-1].recipients))
+        tried = renderer.digest(example_digest(utc_now(), settings.routes[-1].recipients))
     except TemplateError as error:
         return [f"templates: {error}"]
     return [f"templates: {fault}" for fault in tried.faults]

@@ -104,12 +104,12 @@ def _report(settings: Settings, what: str) -> Report | None:
 
 def _parsed(settings: Settings, raw: bytes) -> Report:
     from relay.clock import utc_now
-    from relay.model import Envelope, Kept, Record
+    from relay.model import Envelope, Record, Retained
     from relay.parse.report import parse
 
     nobody = Envelope(sender="", recipients=(), peer="")
     record = Record(
-        position=0, end=0, received_at=utc_now(), envelope=nobody, kept=Kept.WHOLE, content=raw, size=len(raw)
+        position=0, end=0, received_at=utc_now(), envelope=nobody, retained=Retained.WHOLE, content=raw, size=len(raw)
     )
     return parse(record, settings.app)
 

@@ -41,9 +41,9 @@ def settings_of(config: Path | None) -> Settings:
 def open_ledger(settings: Settings) -> Ledger:
     """Open the ledger that the configuration names, until the command ends. Raises LedgerError."""
     from relay.ledger import Ledger
-    from relay.service.lock import make_private
+    from relay.service.lock import make_private_folder
 
-    make_private(settings.storage.data_dir)
+    make_private_folder(settings.storage.data_dir)
     ledger = Ledger.open(settings.storage.ledger_url)
     click.get_current_context().call_on_close(ledger.close)
     return ledger

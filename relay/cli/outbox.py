@@ -13,7 +13,7 @@ from relay.cli.options import config_option, json_option, open_ledger, settings_
 from relay.cli.output import print_json, shown, table
 from relay.clock import utc_now
 from relay.ledger import Ledger
-from relay.model import LetterState
+from relay.model import MessageState
 
 if TYPE_CHECKING:
     pass
@@ -65,7 +65,7 @@ def _treat(
 ) -> None:
     """Do something about the one dead letter whose ID begins with `start`; exit code 1 where there is none."""
     ledger = open_ledger(settings_of(config))
-    ids = [letter.id for letter in ledger.letters(state=LetterState.DEAD, limit=10_000) if letter.id.startswith(start)]
+    ids = [letter.id for letter in ledger.letters(state=MessageState.DEAD, limit=10_000) if letter.id.startswith(start)]
     if len(ids) == 1 and act(ledger, ids[0], utc_now()):
         click.echo(done)
         return

@@ -16,7 +16,7 @@ from relay.clock import utc_now
 @click.option("--raw", is_flag=True, help="The whole mail as it would go out.")
 def render(config: Path | None, *, html: bool, raw: bool) -> None:
     """Render the digests that the pending errors would make now (or a made-up one); nothing is sent or changed."""
-    from relay.compose.example import specimen
+    from relay.compose.example import example_digest
     from relay.compose.message import html_part, text_part
     from relay.digest.preview import preview
     from relay.service.assembly import make_renderer
@@ -26,7 +26,7 @@ def render(config: Path | None, *, html: bool, raw: bool) -> None:
     found = preview(open_ledger(settings), renderer, settings, now)
     if not found:
         click.echo("Nothing is pending; this is a made-up digest.\n", err=True)
-        found = [renderer.digest(specimen(now, settings.routes[-1].recipients))]
+        found = [renderer.digest(example_digest(now, settings.routes[-1].recipients))]
     for fault in (fault for mail in found for fault in mail.faults):
         click.echo(f"warning: {fault}", err=True)
     for mail in found:

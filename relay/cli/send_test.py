@@ -36,5 +36,5 @@ def send_test(ctx: click.Context, config: Path | None) -> None:
         click.echo(f"{target}: {attempt.trouble}: {attempt.detail}", err=True)
     for address, answer in attempt.answers.items():
         click.echo(f"{address}: {answer.verdict} {answer.code or ''} {answer.text}")
-    taken = all(answer.verdict is Verdict.TAKEN for answer in attempt.answers.values())
+    taken = all(answer.verdict is Verdict.ACCEPTED for answer in attempt.answers.values())
     ctx.exit(0 if taken and not attempt.trouble else 1)

@@ -31,7 +31,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 from relay.grouping.components import ChainedError, Components, components
-from relay.model import Course, Entry, Reason, Report
+from relay.model import Entry, Reason, Report, Timeline
 from relay.traces import Frame, Origin
 from relay.traces.paths import KNOWN, python_place
 
@@ -123,7 +123,7 @@ def _comparable(count: int, other: int) -> bool:
     return min(count, other) > 0 and abs(count - other) <= max(1, max(count, other) // 20)
 
 
-def _same_course(one: Course | None, other: Course | None) -> bool:
+def _same_course(one: Timeline | None, other: Timeline | None) -> bool:
     """Whether they rose and fell together; what fell into the next step by seconds is allowed for."""
     if one is None or other is None:
         return True
@@ -134,7 +134,7 @@ def _same_course(one: Course | None, other: Course | None) -> bool:
     return apart <= max(2, max(sum(counts.values()), sum(its.values())) // 4)
 
 
-def _by_time(course: Course) -> dict[datetime, int]:
+def _by_time(course: Timeline) -> dict[datetime, int]:
     return {course.since + number * course.step: count for number, count in enumerate(course.counts) if count}
 
 

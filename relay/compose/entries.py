@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from relay.model import Course, Entry, Group, Level, Reason, Report
+from relay.model import Entry, Group, Level, Reason, Report, Timeline
 from relay.schedule.group import rate
 
 _NEWS = (Reason.BACK, Reason.NEW)
@@ -96,12 +96,12 @@ def with_echoes(entries: Iterable[Entry]) -> list[tuple[Entry, tuple[Entry, ...]
     return [(each, tuple(echoes[each.group_id])) for each in entries if each.echo_of is None]
 
 
-def illustrate(entries: Iterable[Entry], courses: Mapping[int, Course], samples: Mapping[int, Report]) -> list[Entry]:
+def illustrate(entries: Iterable[Entry], courses: Mapping[int, Timeline], samples: Mapping[int, Report]) -> list[Entry]:
     """The entries with their courses and samples; those that have none in the mappings are left without."""
     return [_illustrated(each, courses.get(each.group_id), samples.get(each.group_id)) for each in entries]
 
 
-def _illustrated(entry: Entry, course: Course | None, sample: Report | None) -> Entry:
+def _illustrated(entry: Entry, course: Timeline | None, sample: Report | None) -> Entry:
     if entry.course is course and entry.sample is sample:
         return entry  # as nearly all of a large digest
     return replace(entry, course=course, sample=sample)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from relay.model import Books, Course, Digest, Entry, Form, LetterKind, Level, Reason, Report
+from relay.model import Books, Digest, Entry, Form, Level, MessageKind, Reason, Report, Timeline
 
 _MINUTE = timedelta(minutes=1)
 _APP = "YourApplication Failed"
@@ -21,13 +21,13 @@ ZeroDivisionError: division by zero
 """
 
 
-def specimen(at: datetime, recipients: tuple[str, ...]) -> Digest:
+def example_digest(at: datetime, recipients: tuple[str, ...]) -> Digest:
     """A digest of `at` to `recipients` with one error for each reason there is, the first of them CRITICAL."""
     entries = tuple(_entry(at, reason, place) for place, reason in enumerate(Reason, 1))
     mails = sum(entry.mails for entry in entries)
     return Digest(
         id=f"{0x5BEC1:032x}",
-        kind=LetterKind.DIGEST,
+        kind=MessageKind.DIGEST,
         route="admins",
         recipients=recipients,
         created_at=at,
@@ -62,7 +62,7 @@ def _entry(at: datetime, reason: Reason, place: int) -> Entry:
         episode_occurrences=occurrences,
         episode_since=since,
         peak=max(counts),
-        course=Course(since=at - 10 * _MINUTE, step=_MINUTE, counts=counts),
+        course=Timeline(since=at - 10 * _MINUTE, step=_MINUTE, counts=counts),
         sample=_report(at, level),
     )
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from relay.humanize import blocks, clock, counted, duration, moment, number, rate, trend
-from relay.model import Course, Entry, Level, Reason, Report
+from relay.model import Entry, Level, Reason, Report, Timeline
 from relay.text import cut_lines, one_line
 
 Rows = tuple[tuple[str, str], ...]
@@ -22,7 +22,7 @@ _FAR = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class TextLimits:
     """How much of a message and of a traceback to show."""
 
     lines: int
@@ -78,7 +78,7 @@ class Item:
 
 
 def item(
-    entry: Entry, *, place: int, at: datetime, zone: tzinfo, room: Room | None, echoes: Sequence[Entry] = ()
+    entry: Entry, *, place: int, at: datetime, zone: tzinfo, room: TextLimits | None, echoes: Sequence[Entry] = ()
 ) -> Item:
     """Word `entry`, the digest's error number `place`, as of `at`; without `room` its report is left out.
 
@@ -208,7 +208,7 @@ def _rate(entry: Entry) -> str:
     return f"{rate(entry.rate)} {trend(entry.rate, entry.rate_before)}{before}"
 
 
-def _bar(course: Course, at: datetime, zone: tzinfo) -> Bar | None:
+def _bar(course: Timeline, at: datetime, zone: tzinfo) -> Bar | None:
     counts = course.counts[-60:]
     if not any(counts):
         return None
@@ -260,7 +260,7 @@ def _known(rows: Iterable[tuple[str, str]]) -> Rows:
     return tuple((label, text) for label, value in rows if (text := one_line(value, 240)))
 
 
-def _message(sample: Report | None, room: Room | None) -> str:
+def _message(sample: Report | None, room: TextLimits | None) -> str:
     if room is None:
         return ""
     if sample is None:
@@ -273,7 +273,7 @@ def _emptiness(sample: Report) -> str:
     return "there was no room to keep the text of this mail" if sample.cut else "the mail had no text"
 
 
-def _trace(sample: Report | None, room: Room | None) -> str:
+def _trace(sample: Report | None, room: TextLimits | None) -> str:
     if sample is None or room is None:
         return ""
     return cut_lines(sample.trace, room.lines, head=room.lines // 4, width=room.width)

@@ -20,7 +20,7 @@ from email.policy import Policy
 from email.utils import parseaddr
 from typing import Self
 
-from relay.model import LetterKind
+from relay.model import MessageKind
 
 _MOST_NAMED = 1_500
 """Characters of addresses beyond which the To header names nobody."""
@@ -59,7 +59,7 @@ class Heading:
     """What the headers are made of."""
 
     id: str
-    kind: LetterKind
+    kind: MessageKind
     sender: str
     """An address, or a name and an address in angle brackets."""
     recipients: Sequence[str]

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import tzinfo
 
 from relay.compose.entries import shown_in_full, with_echoes
-from relay.compose.item import Item, Room, item
+from relay.compose.item import Item, TextLimits, item
 from relay.humanize import clock, counted, number, zone_name
-from relay.model import Books, Digest, DigestLimits, Entry, LetterKind, Level, Reason
+from relay.model import Books, Digest, DigestLimits, Entry, Level, MessageKind, Reason
 from relay.text import one_line
 
 _LINE_BYTES = 400
@@ -136,7 +136,7 @@ def page(digest: Digest, detail: Detail, zone: tzinfo) -> Page:
     echoes = {entry.group_id: its for entry, its in with_echoes(digest.entries)}
     full, lines = _chosen(digest.failures, detail)
     lead = min(digest.failures, key=_urgency, default=None)
-    room = Room(lines=detail.trace_lines, width=detail.trace_width)
+    room = TextLimits(lines=detail.trace_lines, width=detail.trace_width)
     worded = [
         item(
             entry,
@@ -213,7 +213,7 @@ def _apps(apps: set[str]) -> str:
 
 
 def _marks(digest: Digest) -> tuple[str, ...]:
-    follow_up = digest.kind is LetterKind.FOLLOW_UP
+    follow_up = digest.kind is MessageKind.CATCH_UP
     critical = any(entry.level >= Level.CRITICAL for entry in digest.entries)
     return tuple(mark for mark, holds in (("Follow-up", follow_up), ("CRITICAL", critical)) if holds)
 
@@ -254,7 +254,7 @@ def _missing(books: Books) -> int:
 
 
 def _why_now(digest: Digest, lead: Entry | None) -> str:
-    if digest.kind is LetterKind.FOLLOW_UP:
+    if digest.kind is MessageKind.CATCH_UP:
         return "earlier digests could not be handed over; this one stands for all of them"
     if lead is None:
         return "the relay has something to say"

@@ -29,7 +29,7 @@ from relay.compose.highlight import highlight
 from relay.compose.message import Heading, compose
 from relay.compose.page import Detail, details, page, sentences
 from relay.errors import TemplateError
-from relay.model import Digest, DigestLimits, LetterKind, Rendered
+from relay.model import Digest, DigestLimits, MessageKind, Rendered
 from relay.resources import templates_dir
 from relay.text import cut, cut_inside, one_line, padded, plain
 
@@ -110,7 +110,7 @@ class Renderer:
 
         heading = Heading(
             id=id,
-            kind=LetterKind.NOTICE,
+            kind=MessageKind.NOTICE,
             sender=self._sender,
             recipients=recipients,
             at=created_at.astimezone(self._zone),

@@ -22,7 +22,7 @@ from relay.errors import ConfigError
 
 PREFIX = "RELAY_"
 CONFIG_VARIABLE = "RELAY_CONFIG"
-PLACES = (Path("relay.toml"), Path("/etc/error-mail-relay/relay.toml"))
+CONFIG_FILES = (Path("relay.toml"), Path("/etc/error-mail-relay/relay.toml"))
 
 Path_ = tuple[str | int, ...]
 
@@ -60,7 +60,7 @@ def _find(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     named = path or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
     if named is not None and not named.is_file():
         raise ConfigError((f"{named}: there is no such file; name the configuration with --config FILE",))
-    return named or next((place for place in PLACES if place.is_file()), None)
+    return named or next((place for place in CONFIG_FILES if place.is_file()), None)
 
 
 def _read(file: Path) -> tuple[dict[str, Any], str]:

@@ -17,10 +17,10 @@ from email.parser import BytesHeaderParser
 from pathlib import Path
 
 from relay.deliver.replies import os_words
-from relay.model import Answer, Attempt, Trouble, Verdict
+from relay.model import Attempt, Failure, RecipientReply, Verdict
 
 FOLDERS = ("tmp", "new", "cur")
-TAKEN = Answer(verdict=Verdict.TAKEN, code=250, text="in the local mailbox")
+TAKEN = RecipientReply(verdict=Verdict.ACCEPTED, code=250, text="in the local mailbox")
 
 
 class Mailbox:
@@ -47,7 +47,7 @@ class Mailbox:
                 before_data()
                 self._show(name)
         except OSError as error:
-            return Attempt(answers={}, trouble=Trouble.MAILBOX, detail=f"{self}: {os_words(error)}")
+            return Attempt(answers={}, trouble=Failure.MAILBOX, detail=f"{self}: {os_words(error)}")
         return Attempt(answers=dict.fromkeys(recipients, TAKEN))
 
     def abort(self) -> None:

@@ -1,6 +1,6 @@
 """What an upstream said or did, in words an administrator can act on: one line, bounded, without a secret.
 
-Whatever comes from the wire passes through `Scrub` before it may stand in an `Answer` or a
+Whatever comes from the wire passes through `Scrub` before it may stand in an `RecipientReply` or a
 `detail`: a server can quote anything back at us, the password included.
 """
 
@@ -14,7 +14,7 @@ import ssl
 import string
 from typing import NamedTuple
 
-from relay.model import Answer, Trouble, Verdict
+from relay.model import Failure, RecipientReply, Verdict
 
 MAX_TEXT = 200
 """Characters of an upstream's words that are kept."""
@@ -46,7 +46,7 @@ class Reply(NamedTuple):
 class Failed(Exception):
     """A try ended with trouble that is the upstream's; `detail` is fit to be shown."""
 
-    def __init__(self, trouble: Trouble, detail: str) -> None:
+    def __init__(self, trouble: Failure, detail: str) -> None:
         super().__init__(detail)
         self.trouble = trouble
         self.detail = detail
@@ -100,18 +100,18 @@ def _forms(username: str, password: str) -> tuple[str, ...]:
     return tuple(sorted(forms, key=len, reverse=True))
 
 
-def answer(reply: Reply, step: str) -> Answer:
+def answer(reply: Reply, step: str) -> RecipientReply:
     """Return the verdict that a reply's first digit gives (RFC 5321 section 4.2.1); neither 2, 4 nor 5 is no word."""
-    verdicts = {2: Verdict.TAKEN, 4: Verdict.LATER, 5: Verdict.NEVER}
+    verdicts = {2: Verdict.ACCEPTED, 4: Verdict.TEMPORARY, 5: Verdict.PERMANENT}
     verdict = verdicts.get(reply.code // 100)
     if verdict is None:
-        return Answer(verdict=Verdict.LATER, code=0, text=f"it answered with {reply}"[:MAX_TEXT], step=step)
-    return Answer(verdict=verdict, code=reply.code, text=reply.text, step=step)
+        return RecipientReply(verdict=Verdict.TEMPORARY, code=0, text=f"it answered with {reply}"[:MAX_TEXT], step=step)
+    return RecipientReply(verdict=verdict, code=reply.code, text=reply.text, step=step)
 
 
-def unanswered(text: str) -> Answer:
+def unanswered(text: str) -> RecipientReply:
     """Return the verdict where the upstream may have taken the letter and its word never came."""
-    return Answer(verdict=Verdict.LATER, code=0, text=text, step="the content")
+    return RecipientReply(verdict=Verdict.TEMPORARY, code=0, text=text, step="the content")
 
 
 def os_words(error: BaseException) -> str:

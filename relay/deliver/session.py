@@ -21,7 +21,7 @@ from relay import config
 from relay.deliver.client import NO_REPLY, Client
 from relay.deliver.replies import AUTH_CODES, Failed, Reply, Scrub, answer, os_words, unanswered
 from relay.failpoint import reach
-from relay.model import Answer, Trouble, Verdict
+from relay.model import Failure, RecipientReply, Verdict
 
 MECHANISMS = ("cram-md5", "plain", "login")
 """What we can do, the best first."""
@@ -31,7 +31,7 @@ NO_EHLO = frozenset({500, 501, 502, 504})
 T = TypeVar("T")
 
 
-class Dialogue:
+class Session:
     """One try, and how far it has come."""
 
     def __init__(self, settings: config.Upstream, *, helo: str, scrub: Scrub) -> None:
@@ -50,13 +50,13 @@ class Dialogue:
         """The recipients whose RCPT was good."""
         self.sent = False
         """The content is on its way: from here on the upstream may have the letter."""
-        self.answers: dict[str, Answer] = {}
+        self.answers: dict[str, RecipientReply] = {}
         """Who got which word. Once the content is on its way, complete at every moment."""
 
     async def open(self) -> None:
         """Come as far as an authenticated connection over the security asked for. Raises Failed."""
         if self._settings.username and self._settings.security == "none" and not self._settings.auth_in_clear:
-            raise Failed(Trouble.AUTH, "the password would go over the wire in clear, and auth_in_clear is not set")
+            raise Failed(Failure.AUTH, "the password would go over the wire in clear, and auth_in_clear is not set")
         await self._connect()
         await self._greet()
         if self._settings.security == "starttls":
@@ -107,7 +107,7 @@ class Dialogue:
         try:
             return ssl.create_default_context(cafile=self._settings.ca_file)
         except OSError as error:
-            raise Failed(Trouble.CERTIFICATE, f"ca_file cannot be used: {os_words(error)}") from error
+            raise Failed(Failure.CERTIFICATE, f"ca_file cannot be used: {os_words(error)}") from error
 
     async def _greet(self) -> None:
         """Say EHLO, or HELO where that is all the server knows."""
@@ -128,17 +128,17 @@ class Dialogue:
     async def _secure(self) -> None:
         """STARTTLS, and never without: nothing but EHLO goes over the wire in clear."""
         if not self._client.supports_extension("starttls"):
-            raise Failed(Trouble.NO_TLS, "it does not offer STARTTLS, which is required; nothing was sent")
+            raise Failed(Failure.NO_TLS, "it does not offer STARTTLS, which is required; nothing was sent")
         reply = await self._ask("STARTTLS", self._client.starttls(), handshake=True)
         if not reply.good:
-            raise Failed(Trouble.NO_TLS, f"it refused STARTTLS, which is required; nothing was sent: {reply}")
+            raise Failed(Failure.NO_TLS, f"it refused STARTTLS, which is required; nothing was sent: {reply}")
 
     async def _authenticate(self) -> None:
         offered = self._client.server_auth_methods
         usable = [mechanism for mechanism in MECHANISMS if mechanism in offered]
         if not usable:
             names = self._scrub(" ".join(offered).upper())
-            raise Failed(Trouble.AUTH, f"it offers {names or 'no AUTH'}; the relay can do CRAM-MD5, PLAIN and LOGIN")
+            raise Failed(Failure.AUTH, f"it offers {names or 'no AUTH'}; the relay can do CRAM-MD5, PLAIN and LOGIN")
         refusal: Failed | None = None
         for mechanism in usable:  # some servers offer what they cannot do
             try:
@@ -163,17 +163,17 @@ class Dialogue:
     def _refused(self, reply: Reply, mechanism: str) -> Failed:
         if reply.code // 100 == 4:
             return self._unwilling(reply)
-        return Failed(Trouble.AUTH, f"it refused the credentials ({mechanism.upper()}): {reply}")
+        return Failed(Failure.AUTH, f"it refused the credentials ({mechanism.upper()}): {reply}")
 
     # --- The letter ---------------------------------------------------------------------------------------------------
 
-    def _too_large(self, raw: bytes) -> Answer | None:
+    def _too_large(self, raw: bytes) -> RecipientReply | None:
         """What the server has said of letters of this size: a client does not even try (RFC 1870 section 6)."""
         most = self._client.largest
         if not most or len(raw) <= most:
             return None
         words = f"it takes no mail above {most:,} bytes, and this one has {len(raw):,}"
-        return Answer(verdict=Verdict.NEVER, code=552, text=words, step="EHLO")
+        return RecipientReply(verdict=Verdict.PERMANENT, code=552, text=words, step="EHLO")
 
     async def _mail(self, raw: bytes, sender: str, *, utf8: bool) -> Reply:
         options = [f"SIZE={len(raw)}"] if self._client.supports_extension("size") else []
@@ -185,7 +185,7 @@ class Dialogue:
             address = _on_the_wire(sender)
             return await self._ask("MAIL", self._client.mail(address, options=options, encoding=_encoding(utf8=utf8)))
         except ValueError as error:
-            raise Failed(Trouble.UNWILLING, "it offers no SMTPUTF8, which the sender's address needs") from error
+            raise Failed(Failure.UNWILLING, "it offers no SMTPUTF8, which the sender's address needs") from error
 
     async def _rcpt(self, recipient: str, *, utf8: bool) -> None:
         """Ask whether the upstream takes mail for `recipient`; where it does not, its answer is noted."""
@@ -195,7 +195,7 @@ class Dialogue:
             reply = await self._ask("RCPT", command)
         except ValueError:
             words = "it offers no SMTPUTF8, which this address needs"
-            self.answers[recipient] = Answer(verdict=Verdict.NEVER, code=0, text=words, step="RCPT")
+            self.answers[recipient] = RecipientReply(verdict=Verdict.PERMANENT, code=0, text=words, step="RCPT")
         else:
             if reply.good:
                 self.accepted.append(recipient)
@@ -203,7 +203,7 @@ class Dialogue:
                 self.answers[recipient] = self._word(reply)
         self.asked = ""
 
-    async def _content(self, raw: bytes) -> Answer:
+    async def _content(self, raw: bytes) -> RecipientReply:
         """Send the content; return the one word on it for all whom it is meant for."""
         reply = await self._ask("DATA", self._client.execute_command(b"DATA"))
         if reply.code != 354:
@@ -220,13 +220,13 @@ class Dialogue:
             return unanswered("the connection broke before its word")
         return answer(Reply(response.code, self._scrub(response.message)), self.phase)
 
-    def _word(self, reply: Reply) -> Answer:
+    def _word(self, reply: Reply) -> RecipientReply:
         """Return a refusal (4xx, 5xx) as an answer. Raises Failed for any other reply: it has no meaning here."""
         if reply.code // 100 not in {4, 5}:
             raise self._unfit(reply)
         return answer(reply, self.phase)
 
-    def _decide(self, word: Answer) -> None:
+    def _decide(self, word: RecipientReply) -> None:
         self.answers.update(dict.fromkeys(self.accepted, word))
 
     # --- Every command ------------------------------------------------------------------------------------------------
@@ -248,14 +248,14 @@ class Dialogue:
             code, message = refusal.code, refusal.message
         reply = Reply(code, self._scrub(message))
         if not 200 <= code <= 599:
-            raise Failed(Trouble.PROTOCOL, f"no SMTP reply at {phase}: {reply.text if code == NO_REPLY else reply}")
+            raise Failed(Failure.PROTOCOL, f"no SMTP reply at {phase}: {reply.text if code == NO_REPLY else reply}")
         if self._client.unasked:
             words = self._scrub(self._client.unasked)
-            raise Failed(Trouble.PROTOCOL, f"more than one reply at {phase}: {reply}, then {words}")
+            raise Failed(Failure.PROTOCOL, f"more than one reply at {phase}: {reply}, then {words}")
         if code == 421:
             raise self._unwilling(reply)
         if credentials and code in AUTH_CODES:
-            raise Failed(Trouble.AUTH, f"it wants credentials or other ones, at {phase}: {reply}")
+            raise Failed(Failure.AUTH, f"it wants credentials or other ones, at {phase}: {reply}")
         return reply
 
     async def _guard(self, phase: str, awaited: Awaitable[T], *, handshake: bool) -> T:
@@ -266,28 +266,28 @@ class Dialogue:
         except aiosmtplib.SMTPResponseException:
             raise
         except TimeoutError as error:
-            raise Failed(Trouble.UNREACHABLE, f"no answer at {phase} within {self._timeout:g} s") from error
+            raise Failed(Failure.UNREACHABLE, f"no answer at {phase} within {self._timeout:g} s") from error
         except ssl.SSLCertVerificationError as error:
-            raise Failed(Trouble.CERTIFICATE, f"its certificate was not accepted: {os_words(error)}") from error
+            raise Failed(Failure.CERTIFICATE, f"its certificate was not accepted: {os_words(error)}") from error
         except (OSError, aiosmtplib.SMTPException) as error:
             raise self._broken(phase, error, handshake=handshake) from error
 
     def _broken(self, phase: str, error: Exception, *, handshake: bool) -> Failed:
         hung_up = isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError)
         if handshake and (hung_up or isinstance(error, ssl.SSLError)):
-            return Failed(Trouble.NO_TLS, f"the TLS handshake failed: {os_words(error)}; nothing was sent")
+            return Failed(Failure.NO_TLS, f"the TLS handshake failed: {os_words(error)}; nothing was sent")
         if phase == "the connection":
-            return Failed(Trouble.UNREACHABLE, f"cannot connect: {os_words(error)}")
-        return Failed(Trouble.UNREACHABLE, f"the connection broke at {phase}")
+            return Failed(Failure.UNREACHABLE, f"cannot connect: {os_words(error)}")
+        return Failed(Failure.UNREACHABLE, f"the connection broke at {phase}")
 
     def _unfit(self, reply: Reply) -> Failed:
         """What a reply means that is not the one to go on with: a refusal, or nothing that SMTP knows here."""
         if reply.code // 100 in {4, 5}:
             return self._unwilling(reply)
-        return Failed(Trouble.PROTOCOL, f"it answered {self.phase} with {reply}")
+        return Failed(Failure.PROTOCOL, f"it answered {self.phase} with {reply}")
 
     def _unwilling(self, reply: Reply) -> Failed:
-        return Failed(Trouble.UNWILLING, f"it refused at {self.phase}: {reply}")
+        return Failed(Failure.UNWILLING, f"it refused at {self.phase}: {reply}")
 
 
 def _encoding(*, utf8: bool) -> str:

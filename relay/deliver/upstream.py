@@ -21,9 +21,9 @@ from datetime import timedelta
 from relay import config
 from relay.deliver.client import Loop
 from relay.deliver.replies import MAX_TEXT, Failed, Scrub
-from relay.deliver.session import Dialogue
+from relay.deliver.session import Session
 from relay.errors import Interrupted
-from relay.model import Answer, Attempt, Trouble, Verdict
+from relay.model import Attempt, Failure, RecipientReply, Verdict
 
 PATIENCE = 10
 """All steps together, up to the content, may last this many times the timeout of one."""
@@ -34,7 +34,7 @@ GRACE = 4.0
 
 STOPPED = "the relay is being stopped; nothing was handed over"
 
-TryFor = Callable[[Sequence[str], float], Awaitable[tuple[Attempt, Dialogue]]]
+TryFor = Callable[[Sequence[str], float], Awaitable[tuple[Attempt, Session]]]
 """Tries the letter once for some recipients, up to a moment of the loop's clock; also says how far that came."""
 
 
@@ -69,17 +69,17 @@ class Upstream:
         it raises ends the try there and is raised on. Raises Interrupted after `abort`, with nothing handed over.
         """
 
-        async def try_for(some: Sequence[str], deadline: float) -> tuple[Attempt, Dialogue]:
-            dialogue = Dialogue(self._settings, helo=self._helo, scrub=self._scrub)
+        async def try_for(some: Sequence[str], deadline: float) -> tuple[Attempt, Session]:
+            session = Session(self._settings, helo=self._helo, scrub=self._scrub)
 
             async def hand_over(limit: asyncio.Timeout) -> None:
                 def now_the_content() -> None:
                     before_data()
                     self._extend(limit)
 
-                await dialogue.hand_over(raw, sender, some, now_the_content)
+                await session.hand_over(raw, sender, some, now_the_content)
 
-            return await self._try(dialogue, hand_over, deadline), dialogue
+            return await self._try(session, hand_over, deadline), session
 
         with asyncio.Runner(loop_factory=Loop) as runner:
             return runner.run(self._without_stumbling(try_for, recipients))
@@ -100,62 +100,62 @@ class Upstream:
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._seconds(PATIENCE)
-        left_out: dict[str, Answer] = {}
+        left_out: dict[str, RecipientReply] = {}
         while True:
-            attempt, dialogue = await try_for([each for each in recipients if each not in left_out], deadline)
-            culprits = self._culprits(attempt, dialogue)
-            self._broke_at.difference_update(dialogue.accepted)
+            attempt, session = await try_for([each for each in recipients if each not in left_out], deadline)
+            culprits = self._culprits(attempt, session)
+            self._broke_at.difference_update(session.accepted)
             if not attempt.trouble:
                 return replace(attempt, answers={**attempt.answers, **left_out})
-            if dialogue.asked:
-                self._broke_at.add(dialogue.asked)
+            if session.asked:
+                self._broke_at.add(session.asked)
             others = len(recipients) > len(left_out) + len(culprits)
-            hopeful = not left_out or dialogue.accepted or dialogue.answers
-            if dialogue.asked and len(recipients) == 1:
-                return replace(attempt, detail=f"{attempt.detail}, for {dialogue.asked}")
+            hopeful = not left_out or session.accepted or session.answers
+            if session.asked and len(recipients) == 1:
+                return replace(attempt, detail=f"{attempt.detail}, for {session.asked}")
             if not (culprits and others and hopeful) or loop.time() + self._seconds(1) > deadline:
                 return attempt
             left_out |= culprits
 
-    def _culprits(self, attempt: Attempt, dialogue: Dialogue) -> dict[str, Answer]:
+    def _culprits(self, attempt: Attempt, session: Session) -> dict[str, RecipientReply]:
         """Whom a try failed for: who was refused in it (some hang up behind that), else who was asked last, again."""
-        if dialogue.answers or not dialogue.asked:
-            return dialogue.answers
-        if dialogue.asked not in self._broke_at and attempt.trouble is not Trouble.AUTH:
+        if session.answers or not session.asked:
+            return session.answers
+        if session.asked not in self._broke_at and attempt.trouble is not Failure.AUTH:
             return {}
         words = attempt.detail.removeprefix(f"{self}: ")[:MAX_TEXT]
-        return {dialogue.asked: Answer(verdict=Verdict.LATER, code=0, text=words, step="RCPT")}
+        return {session.asked: RecipientReply(verdict=Verdict.TEMPORARY, code=0, text=words, step="RCPT")}
 
     async def _try(
-        self, dialogue: Dialogue, hand_over: Callable[[asyncio.Timeout], Awaitable[None]], deadline: float
+        self, session: Session, hand_over: Callable[[asyncio.Timeout], Awaitable[None]], deadline: float
     ) -> Attempt:
         limit = asyncio.timeout_at(deadline)
         done = False
         try:
             async with limit:
-                self._announce(dialogue, limit)
-                await dialogue.open()
+                self._announce(session, limit)
+                await session.open()
                 await hand_over(limit)
             done = True
-            return Attempt(answers=dialogue.answers)
+            return Attempt(answers=session.answers)
         except Failed as failure:
-            return self._trouble(dialogue, failure.trouble, failure.detail)
+            return self._trouble(session, failure.trouble, failure.detail)
         except TimeoutError:
             if not limit.expired():
                 raise
-            return self._overrun(dialogue)
+            return self._overrun(session)
         finally:
             with self._lock:
                 self._running = None
-            await dialogue.close(politely=done and not self._stopped)
+            await session.close(politely=done and not self._stopped)
 
-    def _announce(self, dialogue: Dialogue, limit: asyncio.Timeout) -> None:
+    def _announce(self, session: Session, limit: asyncio.Timeout) -> None:
         """Let `abort` reach this try."""
         loop = asyncio.get_running_loop()
 
         def hurry() -> None:
             with suppress(RuntimeError):  # the try has just ended by itself
-                limit.reschedule(loop.time() + (GRACE if dialogue.sent else 0))
+                limit.reschedule(loop.time() + (GRACE if session.sent else 0))
 
         with self._lock:
             if self._stopped:
@@ -171,15 +171,15 @@ class Upstream:
             if not self._stopped:
                 limit.reschedule(asyncio.get_running_loop().time() + self._seconds(PATIENCE_FOR_WORD))
 
-    def _overrun(self, dialogue: Dialogue) -> Attempt:
-        if dialogue.sent:
-            return Attempt(answers=dialogue.answers)
+    def _overrun(self, session: Session) -> Attempt:
+        if session.sent:
+            return Attempt(answers=session.answers)
         if self._stopped:
             raise Interrupted(STOPPED)
-        words = f"the whole try took longer than {self._seconds(PATIENCE):g} s; it was at {dialogue.phase}"
-        return self._trouble(dialogue, Trouble.UNREACHABLE, words)
+        words = f"the whole try took longer than {self._seconds(PATIENCE):g} s; it was at {session.phase}"
+        return self._trouble(session, Failure.UNREACHABLE, words)
 
-    def _trouble(self, dialogue: Dialogue, trouble: Trouble, detail: str) -> Attempt:
-        about_us = trouble is Trouble.AUTH and not dialogue.asked  # credentials that were good until RCPT are good
-        begun = dialogue.begun and not about_us
+    def _trouble(self, session: Session, trouble: Failure, detail: str) -> Attempt:
+        about_us = trouble is Failure.AUTH and not session.asked  # credentials that were good until RCPT are good
+        begun = session.begun and not about_us
         return Attempt(answers={}, trouble=trouble, detail=f"{self}: {detail}", begun=begun)

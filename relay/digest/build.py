@@ -12,7 +12,7 @@ from datetime import datetime
 from relay.compose.correlate import correlate
 from relay.compose.entries import illustrate, shown_in_full
 from relay.ledger import DigestReads
-from relay.model import Digest, Entry, LetterKind
+from relay.model import Digest, Entry, MessageKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +28,7 @@ class DigestBuilder:
         self,
         *,
         id: str,  # noqa: A002 -- the digest's own field
-        kind: LetterKind,
+        kind: MessageKind,
         route: str,
         recipients: tuple[str, ...],
         entries: Sequence[Entry],

@@ -14,35 +14,35 @@ from relay.compose.entries import illustrate
 from relay.compose.render import Renderer
 from relay.config import Settings
 from relay.digest.build import DigestBuilder
-from relay.ledger import SchedulingTransaction
-from relay.model import Digest, Entry, LetterKind, Rendered
+from relay.ledger import DigestTransaction
+from relay.model import Digest, Entry, MessageKind, Rendered
 
 log = structlog.get_logger()
 
 
-class Frozen(NamedTuple):
+class EnqueuedDigest(NamedTuple):
     """A digest and the mail it became."""
 
     digest: Digest
     rendered: Rendered
 
 
-class Letters:
+class DigestWriter:
     """What one tick writes; `frozen` is what it has written so far."""
 
-    def __init__(self, tx: SchedulingTransaction, renderer: Renderer, settings: Settings, now: datetime) -> None:
+    def __init__(self, tx: DigestTransaction, renderer: Renderer, settings: Settings, now: datetime) -> None:
         self._builder = DigestBuilder(reads=tx, full_errors=settings.digest.full_errors, now=now)
         self._renderer = renderer
-        self.frozen: list[Frozen] = []
+        self.frozen: list[EnqueuedDigest] = []
 
     def write(
-        self, kind: LetterKind, route: str, recipients: tuple[str, ...], entries: Sequence[Entry], notes: Sequence[str]
-    ) -> Frozen:
+        self, kind: MessageKind, route: str, recipients: tuple[str, ...], entries: Sequence[Entry], notes: Sequence[str]
+    ) -> EnqueuedDigest:
         """A digest of these entries as of now, with the books and its thread, rendered. Raises TemplateError."""
         digest = self._builder.build(
             id=secrets.token_hex(16), kind=kind, route=route, recipients=recipients, entries=entries, notes=notes
         )
-        self.frozen.append(Frozen(digest, self._render(digest)))
+        self.frozen.append(EnqueuedDigest(digest, self._render(digest)))
         return self.frozen[-1]
 
     def _render(self, digest: Digest) -> Rendered:

@@ -9,7 +9,7 @@ from relay.compose.render import Renderer
 from relay.config import Settings
 from relay.digest.build import DigestBuilder
 from relay.ledger import GroupOrder, Ledger
-from relay.model import Entry, Group, LetterKind, Reason, Rendered, Route
+from relay.model import Entry, Group, MessageKind, Reason, Rendered, Route
 from relay.schedule.group import reason
 from relay.schedule.route import MAX_ENTRIES
 
@@ -25,7 +25,7 @@ def preview(ledger: Ledger, renderer: Renderer, settings: Settings, now: datetim
             with ledger.snapshot() as reads:
                 builder = DigestBuilder(reads=reads, full_errors=settings.digest.full_errors, now=now)
                 digest = builder.build(
-                    id=NO_ID, kind=LetterKind.DIGEST, route=route.name, recipients=route.recipients, entries=entries
+                    id=NO_ID, kind=MessageKind.DIGEST, route=route.name, recipients=route.recipients, entries=entries
                 )
             found.append(renderer.digest(digest))
     return found

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from relay.ledger import Ledger
-from relay.model import Delivery, LetterState, Route
+from relay.model import Delivery, MessageState, Route
 
 _MOST_LETTERS = 10_000
-_OPEN = {Delivery.QUEUED, Delivery.HELD}
+_OPEN = {Delivery.QUEUED, Delivery.DEFERRED}
 
 
 def route_of(routes: Sequence[Route], name: str) -> Route:
@@ -22,13 +22,13 @@ def route_of(routes: Sequence[Route], name: str) -> Route:
     return next((route for route in routes if route.name == name), last)
 
 
-def strangers(ledger: Ledger, routes: Sequence[Route]) -> list[tuple[str, str]]:
+def removed_recipients(ledger: Ledger, routes: Sequence[Route]) -> list[tuple[str, str]]:
     """Every (route, recipient) with a letter still to be sent or made good, though no longer a recipient there."""
-    letters = ledger.letters(state=LetterState.OPEN, limit=_MOST_LETTERS)
+    letters = ledger.letters(state=MessageState.OPEN, limit=_MOST_LETTERS)
     pairs = {(letter.route, each.recipient) for letter in letters for each in letter.deliveries if each.state in _OPEN}
     return sorted((name, recipient) for name, recipient in pairs if recipient not in route_of(routes, name).recipients)
 
 
-def gone_routes(ledger: Ledger, routes: Sequence[Route]) -> list[str]:
+def removed_routes(ledger: Ledger, routes: Sequence[Route]) -> list[str]:
     """Routes that once had a digest and are no longer configured."""
     return sorted(ledger.route_states().keys() - {route.name for route in routes})

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import NamedTuple
 
 from relay.compose import notes
-from relay.ledger import SchedulingTransaction
+from relay.ledger import DigestTransaction
 from relay.model import Budget, BudgetState
 from relay.schedule.budget import exhaust, next_at, spend
 
@@ -21,7 +21,7 @@ class Paid(NamedTuple):
 
 
 def pay(
-    tx: SchedulingTransaction, recipients: Iterable[str], limits: Budget, now: datetime, *, critical: bool
+    tx: DigestTransaction, recipients: Iterable[str], limits: Budget, now: datetime, *, critical: bool
 ) -> dict[str, Paid]:
     """Take one mail off the budget of each recipient that has one left; for the others note that it is spent."""
     wanted = sorted(recipients)

@@ -8,8 +8,8 @@ import structlog
 
 from relay.compose.render import Renderer
 from relay.config import Settings
-from relay.digest.letters import Frozen, Letters
-from relay.digest.removed import gone_routes, strangers
+from relay.digest.letters import DigestWriter, EnqueuedDigest
+from relay.digest.removed import removed_recipients, removed_routes
 from relay.digest.tick import Tick
 from relay.errors import LeaseLost
 from relay.failpoint import reach
@@ -57,8 +57,8 @@ class Digests:
         self._look_back()
         upstream = self._ledger.upstream()
         try:
-            with self._ledger.scheduling(LEASE, self._token or 0) as tx:
-                letters = Letters(tx, self._renderer, self._settings, now)
+            with self._ledger.digesting(LEASE, self._token or 0) as tx:
+                letters = DigestWriter(tx, self._renderer, self._settings, now)
                 tick = Tick(tx, letters, self._settings, now, caught_up=caught_up)
                 tick.run(upstream, self._strangers or (), self._gone)
                 if letters.frozen:
@@ -75,9 +75,9 @@ class Digests:
     def _look_back(self) -> None:
         """Find what an earlier configuration left behind, until there is none of it: a letter may be on its way."""
         if self._strangers is None:
-            self._gone = gone_routes(self._ledger, self._settings.routes)
+            self._gone = removed_routes(self._ledger, self._settings.routes)
         if self._strangers is None or self._strangers:
-            self._strangers = strangers(self._ledger, self._settings.routes)
+            self._strangers = removed_recipients(self._ledger, self._settings.routes)
 
     def _lease(self, now: datetime) -> bool:
         """Hold the lease for this step, renewed in time."""
@@ -92,7 +92,7 @@ def _within(before: datetime | None, pause: timedelta, now: datetime) -> bool:
     return before is not None and timedelta(0) <= now - before < pause
 
 
-def _log(frozen: Frozen) -> None:
+def _log(frozen: EnqueuedDigest) -> None:
     digest, rendered = frozen
     for fault in rendered.faults:
         log.warning("a template of your own was not used", fault=fault)

@@ -9,13 +9,13 @@ from datetime import datetime
 from relay.compose import notes
 from relay.compose.entries import entry, merged
 from relay.config import Settings
-from relay.digest.letters import Letters
+from relay.digest.letters import DigestWriter
 from relay.digest.removed import route_of
 from relay.digest.spending import Paid, pay, sentences
-from relay.ledger import DeadTotal, SchedulingTransaction
-from relay.model import Entry, Group, LetterKind, Level, Phase, Route, UpstreamState
-from relay.schedule.group import brought_home, scheduled, told
-from relay.schedule.route import MAX_ENTRIES, Turn, turn
+from relay.ledger import DeadTotal, DigestTransaction
+from relay.model import Entry, Group, Level, MessageKind, Phase, Route, UpstreamState
+from relay.schedule.group import back_on_schedule, mark_reported, scheduled
+from relay.schedule.route import MAX_ENTRIES, DueDigest, due_digest
 
 DUE_LIMIT = 20_000
 DEAD_LIMIT = 10
@@ -26,7 +26,7 @@ class Tick:
     """What is done at one moment, in one transaction; `due` is how many groups had their turn."""
 
     def __init__(
-        self, tx: SchedulingTransaction, letters: Letters, settings: Settings, now: datetime, *, caught_up: bool
+        self, tx: DigestTransaction, letters: DigestWriter, settings: Settings, now: datetime, *, caught_up: bool
     ) -> None:
         self._tx = tx
         self._letters = letters
@@ -57,7 +57,7 @@ class Tick:
     def _bring_home(self) -> None:
         """Give a turn to what a wrong clock has put off for days."""
         stranded = self._tx.stranded_groups(self._now)
-        home = [brought_home(group, route_of(self._routes, group.route).timing, self._now) for group in stranded]
+        home = [back_on_schedule(group, route_of(self._routes, group.route).timing, self._now) for group in stranded]
         self._tx.save(after for before, after in zip(stranded, home, strict=True) if after != before)
 
     def _due_by_route(self) -> Mapping[str, list[Group]]:
@@ -93,8 +93,8 @@ class Tick:
         self._tx.save(after for before, after in zip(groups, anew, strict=True) if after is not before)
         return anew
 
-    def _turn(self, route: Route, groups: Iterable[Group], last_digest_at: datetime | None) -> Turn | None:
-        return turn(
+    def _turn(self, route: Route, groups: Iterable[Group], last_digest_at: datetime | None) -> DueDigest | None:
+        return due_digest(
             route.name,
             {group.id: group for group in groups}.values(),
             last_digest_at=last_digest_at,
@@ -108,7 +108,9 @@ class Tick:
         fresh = self._tx.pending_groups(route.name, phase=Phase.FRESH, limit=MAX_ENTRIES)
         return fresh + self._tx.quiet_groups(route.name, self._now - route.timing.ended_after)
 
-    def _freeze(self, route: Route, chosen: Turn, paid: Mapping[str, Paid], last_digest_at: datetime | None) -> None:
+    def _freeze(
+        self, route: Route, chosen: DueDigest, paid: Mapping[str, Paid], last_digest_at: datetime | None
+    ) -> None:
         now, zone = self._now, self._zone
         dead = self._dead(route)
         said = [
@@ -117,7 +119,7 @@ class Tick:
             *(notes.digest_died(d.subject, d.mails, d.occurrences, d.created_at, now, zone) for d in dead),
         ]
         entries = [entry(group, why) for group, why in chosen.groups]
-        digest, rendered = self._letters.write(LetterKind.DIGEST, route.name, route.recipients, entries, said)
+        digest, rendered = self._letters.write(MessageKind.DIGEST, route.name, route.recipients, entries, said)
         self._tx.freeze(
             digest,
             rendered,
@@ -125,14 +127,14 @@ class Tick:
             held=[recipient for recipient in route.recipients if recipient not in paid],
             tells=[each.letter_id for each in dead],
         )
-        self._tx.save(told(group, why, route.timing, now) for group, why in chosen.groups)
+        self._tx.save(mark_reported(group, why, route.timing, now) for group, why in chosen.groups)
 
     def _dead(self, route: Route) -> list[DeadTotal]:
         """The dead letters that this route's digest tells of, the oldest first."""
         names = [route.name, *self._gone] if route.name == self._routes[-1].name else [route.name]
         return [each for name in names for each in self._tx.dead_totals(name)][:DEAD_LIMIT]
 
-    def _outage(self, chosen: Turn, last_digest_at: datetime | None) -> list[str]:
+    def _outage(self, chosen: DueDigest, last_digest_at: datetime | None) -> list[str]:
         """The sentence on the last outage, in the first digest after it, if it kept news waiting."""
         since, until = self._upstream.outage_since, self._upstream.outage_until
         if since is None or until is None or (last_digest_at is not None and last_digest_at >= until):
@@ -154,7 +156,7 @@ class Tick:
         paid = pay(self._tx, [recipient], self._budget, self._now, critical=critical)
         if paid:
             said = sentences(paid, self._budget, self._now, interval=route.timing.interval, zone=self._zone)
-            digest, rendered = self._letters.write(LetterKind.FOLLOW_UP, route.name, (recipient,), entries, said)
+            digest, rendered = self._letters.write(MessageKind.CATCH_UP, route.name, (recipient,), entries, said)
             self._tx.freeze(digest, rendered, queued=[recipient], covers=covered)
 
     def _dismiss(self, route: str, recipient: str) -> None:

@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from relay.model import Form, Report
-from relay.parameterize.template import Template, parameterise
+from relay.parameterize.template import Template, parameterize
 from relay.traces import Error, Frame, Stack, Trace, counted_in, find, python
 from relay.traces.paths import python_place
 from relay.traces.python_wording import timeless
@@ -108,7 +108,7 @@ def _chained(trace: Trace, error: Error, calls: Calls) -> ChainedError:
     type_, message = error.type, error.message[:MAX_EXCEPTION_TEXT]
     if trace.language == python.NAME:
         type_, message = timeless(type_, message)
-    return ChainedError(error, type_, parameterise(message), calls)
+    return ChainedError(error, type_, parameterize(message), calls)
 
 
 def _calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, ...]:
@@ -131,7 +131,7 @@ def _all_calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, ...]
 
 
 def _of_message(report: Report) -> Components:
-    message = parameterise(report.template or report.message or report.subject)
+    message = parameterize(report.template or report.message or report.subject)
     return Components(message=message, words=_words(report, message), location=_location(report))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from relay.grouping.components import Calls, ChainedError, Components, components
-from relay.memo import kept
+from relay.memo import memoized
 from relay.model import Fingerprint, Report
 from relay.parameterize.template import Template
 from relay.traces import Frame, Trace
@@ -35,7 +35,7 @@ def fingerprint(report: Report, *, steps: bool = False) -> Fingerprint:
     return Fingerprint(version=VERSION, key=key, title=_title(found), steps=explained)
 
 
-@kept(size=400_000, largest=10_000)
+@memoized(size=400_000, largest=10_000)
 def _key(parts: str) -> str:
     """The hash of the joined parts: 32 hex digits. Memoized, since the parts of a repeated error are the same."""
     return hashlib.sha256(parts.encode("utf-8", "replace")).hexdigest()[:32]

@@ -19,7 +19,7 @@ import structlog
 
 from relay.grouping.rules import Rules
 from relay.grouping.versions import Method, Versions
-from relay.ledger import Claim, Ledger
+from relay.ledger import GroupClaim, Ledger
 from relay.model import Fingerprint, Group, GroupKey, Report
 
 log = structlog.get_logger()
@@ -28,7 +28,7 @@ Understood = tuple[GroupKey, Report, Fingerprint]
 """A mail: under which key it goes, and by which fingerprint of the current version."""
 
 
-class Succession:
+class CarryOver:
     """What sort asks before it files a batch."""
 
     def __init__(self, ledger: Ledger, rules: Rules, versions: Versions) -> None:
@@ -60,9 +60,9 @@ class Succession:
             self._former = [method for version, method in self._versions.former.items() if version in held]
         return self._former
 
-    def _claim(self, parcel: Sequence[Understood], *, exists: bool) -> Claim:
+    def _claim(self, parcel: Sequence[Understood], *, exists: bool) -> GroupClaim:
         former = () if exists else dict.fromkeys(self._former_keys(parcel))
-        return Claim(fingerprint=parcel[-1][2], former=tuple(former))
+        return GroupClaim(fingerprint=parcel[-1][2], former=tuple(former))
 
     def _former_keys(self, parcel: Iterable[Understood]) -> Iterable[GroupKey]:
         for (route, app, _), report, _ in parcel:

@@ -29,13 +29,13 @@ from relay.failpoint import reach
 from relay.grouping.routing import Router
 from relay.grouping.rules import Rules
 from relay.grouping.versions import VERSIONS, Versions
-from relay.ingest.carry_over import Succession
-from relay.ledger import Ledger, SortingTransaction
+from relay.ingest.carry_over import CarryOver
+from relay.ledger import IngestTransaction, Ledger
 from relay.model import Arrival, Fingerprint, Group, GroupKey, Record, Report, Sample
 from relay.parse.report import parse
 from relay.redact import Redactor
 from relay.schedule.group import arrive, is_muted, open_group, split_off
-from relay.spool import Claims, Parking
+from relay.spool import PoisonGuard, Quarantine
 
 log = structlog.get_logger()
 
@@ -78,13 +78,13 @@ class Source(Protocol):
         """All before `position` is sorted for good."""
 
 
-class Sort:
+class Ingest:
     """The step that empties the spool."""
 
     def __init__(
         self,
         reader: Source,
-        claims: Claims,
+        claims: PoisonGuard,
         ledger: Ledger,
         settings: Settings,
         parked: Path,
@@ -98,14 +98,14 @@ class Sort:
         self._redactor = Redactor(settings.redact)
         self._rules = Rules(settings.rule)
         self._fingerprint = versions.current
-        self._succession = Succession(ledger, self._rules, versions)
+        self._succession = CarryOver(ledger, self._rules, versions)
         self._router = Router(settings.routes)
         self._timings = {route.name: route.timing for route in settings.routes}
-        self._parking = Parking(parked)
+        self._parking = Quarantine(parked)
         self._deferred = True
         """Whether parked mails may be left in the spool, for want of room for their files."""
         self._position: int | None = None
-        self.sorted_to = 0
+        self.ingested_to = 0
         """Where the last step ended in the spool."""
         self.caught_up = False
         """Whether the last step found nothing left to sort."""
@@ -138,7 +138,7 @@ class Sort:
         if not alone or suspect is None or position >= suspect[1]:
             self._claims.done()
         self._release(spool_id, position)
-        self._position = self.sorted_to = position
+        self._position = self.ingested_to = position
         return bool(records)
 
     def _release(self, spool_id: str, position: int) -> None:
@@ -172,7 +172,7 @@ class Sort:
         files = {mail.record.position: self._put_aside(spool_id, mail) for mail in done if isinstance(mail, _Parked)}
         mails = [mail for mail in done if isinstance(mail, _Understood)]
         parents = self._succession.carry_over((mail.key, mail.report, mail.fingerprint) for mail in mails if mail.key)
-        with self._ledger.sorting(spool_id, position) as tx:
+        with self._ledger.ingesting(spool_id, position) as tx:
             tx.book(received=len(records), parked=len(files))
             for mail in done:
                 if isinstance(mail, _Parked):
@@ -214,7 +214,7 @@ class Sort:
     # --- Booking ------------------------------------------------------------------------------------------------------
 
     def _book(
-        self, tx: SortingTransaction, mails: Sequence[_Understood], parents: Mapping[GroupKey, Group], now: datetime
+        self, tx: IngestTransaction, mails: Sequence[_Understood], parents: Mapping[GroupKey, Group], now: datetime
     ) -> None:
         ids = {mail.report.record_id for mail in mails if mail.report.record_id}
         new = tx.remember_records(ids, now) if ids else set()
@@ -231,7 +231,7 @@ class Sort:
 
     def _file(
         self,
-        tx: SortingTransaction,
+        tx: IngestTransaction,
         parcels: Mapping[GroupKey, Sequence[_Understood]],
         parents: Mapping[GroupKey, Group],
     ) -> int:

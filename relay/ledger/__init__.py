@@ -18,39 +18,39 @@ Every method may raise LedgerBusy (locked or out of reach: try again) and Ledger
 No error text holds a password, a statement's values or a mail's content.
 """
 
-from relay.ledger.digest import DigestReads, SchedulingTransaction
+from relay.ledger.digest import DigestReads, DigestTransaction
 from relay.ledger.engine import sqlite_file, sqlite_url
-from relay.ledger.ingest import SortingTransaction
+from relay.ledger.ingest import IngestTransaction
 from relay.ledger.ledger import Ledger
 from relay.ledger.results import (
-    Addressee,
-    Claim,
     Cursor,
     DeadTotal,
+    GroupClaim,
     GroupOrder,
     Lease,
     Outcome,
-    Parked,
+    QuarantinedMail,
+    RecipientState,
     RouteState,
-    StoredLetter,
+    StoredMessage,
     Tally,
 )
 
 __all__ = [
-    "Addressee",
-    "Claim",
     "Cursor",
     "DeadTotal",
     "DigestReads",
+    "DigestTransaction",
+    "GroupClaim",
     "GroupOrder",
+    "IngestTransaction",
     "Lease",
     "Ledger",
     "Outcome",
-    "Parked",
+    "QuarantinedMail",
+    "RecipientState",
     "RouteState",
-    "SchedulingTransaction",
-    "SortingTransaction",
-    "StoredLetter",
+    "StoredMessage",
     "Tally",
     "sqlite_file",
     "sqlite_url",

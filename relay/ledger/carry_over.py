@@ -11,16 +11,16 @@ from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection, select, union, update
 
-from relay.ledger.backends.write_mode import Gate
+from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.engine import Database
-from relay.ledger.results import Claim
+from relay.ledger.results import GroupClaim
 from relay.ledger.rows import GROUP_COLUMNS, chunks, group_of, key_of
 from relay.ledger.schema import former_keys, groups
 from relay.ledger.upsert import insert_missing
 from relay.model import Group, GroupKey
 
 
-class Carrying(Database):
+class CarryingOver(Database):
     """The ledger's part for `succession`."""
 
     def versions(self) -> set[int]:
@@ -38,7 +38,7 @@ class Carrying(Database):
                 found.update((binary[bytes(key)], version) for key, version in rows)
         return found
 
-    def carry_over(self, claims: Mapping[GroupKey, Claim]) -> dict[GroupKey, Group]:
+    def carry_over(self, claims: Mapping[GroupKey, GroupClaim]) -> dict[GroupKey, Group]:
         """Give each key a group if there is none under it: the oldest of those under the claim's former keys.
 
         A group that is under the key already is only marked with the claim's version. Where the former keys have no
@@ -46,14 +46,14 @@ class Carrying(Database):
         one transaction, the claims in their order.
         """
         parents: dict[GroupKey, Group] = {}
-        with self._write(Gate.ALONE) as connection:
+        with self._write(WriteMode.EXCLUSIVE) as connection:
             for key, claim in claims.items():
                 if not _carried(connection, key, claim) and (parent := _heir(connection, claim)):
                     parents[key] = parent
         return parents
 
 
-def _carried(connection: Connection, key: GroupKey, claim: Claim) -> bool:
+def _carried(connection: Connection, key: GroupKey, claim: GroupClaim) -> bool:
     """Whether there is a group under the key now."""
     own, former = key_of(key), _binary(claim)
     query = select(groups.c.id, groups.c.key, groups.c.version).where(groups.c.key.in_([own, *former]))
@@ -70,12 +70,12 @@ def _carried(connection: Connection, key: GroupKey, claim: Claim) -> bool:
     return True
 
 
-def _heir(connection: Connection, claim: Claim) -> Group | None:
+def _heir(connection: Connection, claim: GroupClaim) -> Group | None:
     """The group that was carried over from one of the claim's former keys, the oldest of several."""
     query = select(*GROUP_COLUMNS).join(former_keys).where(former_keys.c.key.in_(_binary(claim)))
     row = connection.execute(query.order_by(groups.c.id).limit(1)).first()
     return group_of(row) if row else None
 
 
-def _binary(claim: Claim) -> Sequence[bytes]:
+def _binary(claim: GroupClaim) -> Sequence[bytes]:
     return [key_of(key) for key in claim.former]

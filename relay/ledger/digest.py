@@ -14,18 +14,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, or_, select
 
-from relay.ledger.backends.write_mode import Gate
+from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.books import read_books
 from relay.ledger.engine import Database
-from relay.ledger.enqueue import Posting, freeze
+from relay.ledger.enqueue import EnqueuedDigest, enqueue
 from relay.ledger.leases import require_lease
 from relay.ledger.recipients import abandon, free_recipients, read_budgets, save_budget
 from relay.ledger.results import DeadTotal, RouteState
 from relay.ledger.rows import GROUP_COLUMNS, chunks, entry_of, group_of, save_groups
 from relay.ledger.samples import newest
 from relay.ledger.schema import (
+    IS_DEFERRED,
     IS_DUE_ONCE,
-    IS_HELD,
     IS_PENDING,
     IS_QUIET,
     IS_UNTOLD,
@@ -36,7 +36,7 @@ from relay.ledger.schema import (
     routes,
 )
 from relay.ledger.timeline import courses
-from relay.model import Books, BudgetState, Course, Digest, Entry, Group, Phase, Rendered, Report
+from relay.model import Books, BudgetState, Digest, Entry, Group, Phase, Rendered, Report, Timeline
 
 STRANDED_AFTER = timedelta(days=1)
 """No turn is further away, but for steps as long as that and mutes."""
@@ -48,7 +48,7 @@ class DigestReads:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def courses(self, since: Mapping[int, datetime], now: datetime) -> dict[int, Course]:
+    def courses(self, since: Mapping[int, datetime], now: datetime) -> dict[int, Timeline]:
         """How errors went from each group's `since` to `now`, in at most 24 steps; a group without counts is left out.
 
         The step is the smallest of 1, 2, 5, 10, 15, 30 min, 1, 2, 3, 6, 12 h, 1, 2, 7 days that fits; the course begins
@@ -70,7 +70,7 @@ class DigestReads:
         return read_books(self._connection, now)
 
 
-class SchedulingTransaction(DigestReads):
+class DigestTransaction(DigestReads):
     """What can be read and written while it is decided whom to tell what. Keep the block short: sorting waits."""
 
     # --- Groups ---------------------------------------------------------------------------------------------------
@@ -128,12 +128,12 @@ class SchedulingTransaction(DigestReads):
     def holding(self) -> list[tuple[str, str]]:
         """Every (route, recipient) with a HELD delivery, ordered: each waits for a follow-up, or to be abandoned."""
         pair = (deliveries.c.route, deliveries.c.recipient)
-        rows = self._connection.execute(select(*pair).where(IS_HELD).distinct())
+        rows = self._connection.execute(select(*pair).where(IS_DEFERRED).distinct())
         return sorted((route, recipient) for route, recipient in rows)
 
     def held(self, route: str, recipient: str) -> list[str]:
         """Ids of the letters of the route that this recipient has not been sent (HELD), oldest first."""
-        query = select(letters.c.id).join(deliveries).where(IS_HELD, deliveries.c.route == route)
+        query = select(letters.c.id).join(deliveries).where(IS_DEFERRED, deliveries.c.route == route)
         query = query.where(deliveries.c.recipient == recipient).order_by(letters.c.created_at, letters.c.id)
         return list(self._connection.scalars(query))
 
@@ -179,7 +179,7 @@ class SchedulingTransaction(DigestReads):
         A DIGEST sets the route's `last_digest_at`; if it has one entry, it begins that group's thread.
         Raises ValueError where the arguments contradict this, LedgerError where a queued recipient is not free.
         """
-        posting = Posting(
+        posting = EnqueuedDigest(
             digest=digest,
             rendered=rendered,
             queued=frozenset(queued),
@@ -187,7 +187,7 @@ class SchedulingTransaction(DigestReads):
             covers=frozenset(covers),
             tells=frozenset(tells),
         )
-        freeze(self._connection, posting)
+        enqueue(self._connection, posting)
 
     def abandon(self, route: str, recipient: str, why: str, now: datetime) -> int:
         """Give up on a recipient that is no longer configured: what is QUEUED (and not claimed) or HELD is REFUSED.
@@ -212,18 +212,18 @@ def _dead_total(row: Row[Any]) -> DeadTotal:
     )
 
 
-class Scheduling(Database):
+class Digesting(Database):
     """The ledger's part for `digest`."""
 
     @contextmanager
-    def scheduling(self, name: str, token: int) -> Iterator[SchedulingTransaction]:
+    def digesting(self, name: str, token: int) -> Iterator[DigestTransaction]:
         """One transaction under the lease `name`: commits at the end of the block, rolls back on an exception.
 
         Raises LeaseLost unless `token` is still the lease's newest; it stays so until the block ends.
         """
-        with self._write(Gate.ALONE) as connection:
+        with self._write(WriteMode.EXCLUSIVE) as connection:
             require_lease(connection, name, token)
-            yield SchedulingTransaction(connection)
+            yield DigestTransaction(connection)
 
     @contextmanager
     def snapshot(self) -> Iterator[DigestReads]:

@@ -20,7 +20,7 @@ from relay.failpoint import reach
 from relay.ledger.backends.errors import translated
 from relay.ledger.backends.postgres import Postgres
 from relay.ledger.backends.sqlite import Sqlite
-from relay.ledger.backends.write_mode import Gate
+from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.migrate import is_current, require_current, upgrade
 
 
@@ -44,7 +44,7 @@ class Backend(Protocol):
     def begin_read(self, connection: Connection) -> None:
         """Begin a transaction that sees one moment."""
 
-    def begin_write(self, connection: Connection, gate: Gate) -> None:
+    def begin_write(self, connection: Connection, gate: WriteMode) -> None:
         """Begin a transaction that writes, past the gate."""
 
     def examine(self) -> None:
@@ -120,7 +120,7 @@ class Database:
             yield connection
 
     @contextmanager
-    def _write(self, gate: Gate) -> Iterator[Connection]:
+    def _write(self, gate: WriteMode) -> Iterator[Connection]:
         """One transaction that writes: durable after the block, without effect where the block raises."""
         with translated(self._password), self._backend.engine.begin() as connection:
             self._backend.begin_write(connection, gate)

@@ -1,4 +1,4 @@
-"""Puts a rendered digest into the outbox (ledger's ground floor, called by `SchedulingTransaction.freeze`)."""
+"""Puts a rendered digest into the outbox (ledger's ground floor, called by `DigestTransaction.freeze`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from relay.errors import LedgerError
 from relay.ledger.recipients import free_recipients
 from relay.ledger.rows import chunks, entry_json
 from relay.ledger.schema import (
-    IS_HELD,
+    IS_DEFERRED,
     IS_UNTOLD,
     bodies,
     deliveries,
@@ -20,12 +20,12 @@ from relay.ledger.schema import (
     routes,
 )
 from relay.ledger.upsert import replace
-from relay.model import Delivery, Digest, LetterKind, LetterState, Rendered
+from relay.model import Delivery, Digest, MessageKind, MessageState, Rendered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Posting:
-    """A rendered digest with who gets it when: `SchedulingTransaction.freeze` says what each part means."""
+class EnqueuedDigest:
+    """A rendered digest with who gets it when: `DigestTransaction.freeze` says what each part means."""
 
     digest: Digest
     rendered: Rendered
@@ -37,13 +37,13 @@ class Posting:
     def __post_init__(self) -> None:
         if not self.queued or self.queued & self.held or self.queued | self.held != set(self.digest.recipients):
             raise ValueError("each recipient of a digest is either queued or held, and at least one is queued")
-        if (self.digest.kind is LetterKind.FOLLOW_UP) is not bool(self.covers):
+        if (self.digest.kind is MessageKind.CATCH_UP) is not bool(self.covers):
             raise ValueError("a follow-up covers letters, and nothing else does")
         if self.covers and self.held:
             raise ValueError("a follow-up holds nobody back")
 
 
-def freeze(connection: Connection, posting: Posting) -> None:
+def enqueue(connection: Connection, posting: EnqueuedDigest) -> None:
     """Store the letter with all that belongs to it. Raises LedgerError where a queued recipient is not free."""
     digest = posting.digest
     busy = posting.queued - free_recipients(connection, digest.route, posting.queued)
@@ -54,13 +54,13 @@ def freeze(connection: Connection, posting: Posting) -> None:
     for chunk in chunks(posting.tells):
         untold = update(letters).where(letters.c.id.in_(chunk), IS_UNTOLD)
         connection.execute(untold.values(told_by=digest.id))
-    if digest.kind is LetterKind.DIGEST:
+    if digest.kind is MessageKind.DIGEST:
         state = {"route": digest.route, "last_digest_at": digest.created_at}
         connection.execute(replace(connection, routes), state)
         _begin_thread(connection, posting)
 
 
-def _store(connection: Connection, posting: Posting) -> None:
+def _store(connection: Connection, posting: EnqueuedDigest) -> None:
     digest, rendered = posting.digest, posting.rendered
     connection.execute(
         insert(letters),
@@ -72,7 +72,7 @@ def _store(connection: Connection, posting: Posting) -> None:
             "queued_at": digest.created_at,
             "message_id": rendered.message_id,
             "subject": rendered.subject,
-            "state": LetterState.OPEN,
+            "state": MessageState.OPEN,
             "mails": digest.mails,
             "occurrences": digest.occurrences,
             "next_try_at": digest.created_at,
@@ -84,7 +84,7 @@ def _store(connection: Connection, posting: Posting) -> None:
             "letter_id": digest.id,
             "recipient": recipient,
             "route": digest.route,
-            "state": Delivery.QUEUED if recipient in posting.queued else Delivery.HELD,
+            "state": Delivery.QUEUED if recipient in posting.queued else Delivery.DEFERRED,
             "at": digest.created_at,
         }
         for recipient in digest.recipients
@@ -98,10 +98,10 @@ def _store(connection: Connection, posting: Posting) -> None:
         connection.execute(insert(entries), told)
 
 
-def _cover(connection: Connection, posting: Posting) -> None:
+def _cover(connection: Connection, posting: EnqueuedDigest) -> None:
     covered = 0
     for chunk in chunks(posting.covers):
-        waiting = (IS_HELD, deliveries.c.letter_id.in_(chunk), deliveries.c.recipient.in_(posting.queued))
+        waiting = (IS_DEFERRED, deliveries.c.letter_id.in_(chunk), deliveries.c.recipient.in_(posting.queued))
         statement = update(deliveries).where(*waiting)
         values = {"state": Delivery.COVERED, "covered_by": posting.digest.id, "at": posting.digest.created_at}
         covered += connection.execute(statement.values(**values)).rowcount
@@ -109,7 +109,7 @@ def _cover(connection: Connection, posting: Posting) -> None:
         raise LedgerError("a follow-up was to cover letters of which nothing is held")
 
 
-def _begin_thread(connection: Connection, posting: Posting) -> None:
+def _begin_thread(connection: Connection, posting: EnqueuedDigest) -> None:
     if len(posting.digest.failures) == 1:
         alone = update(groups).where(groups.c.id == posting.digest.failures[0].group_id, groups.c.thread == "")
         connection.execute(alone.values(thread=posting.rendered.message_id))

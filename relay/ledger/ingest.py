@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from relay.errors import CursorMismatch, LedgerError
-from relay.ledger.backends.write_mode import Gate
+from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.engine import Database
 from relay.ledger.rows import GROUP_COLUMNS, chunks, group_of, group_values, key_of, save_groups
 from relay.ledger.samples import keep_samples
@@ -47,7 +47,7 @@ _PLACEHOLDER = group_values(
 del _PLACEHOLDER["id"]
 
 
-class SortingTransaction:
+class IngestTransaction:
     """What can be written while one batch of one spool is being sorted."""
 
     def __init__(self, connection: Connection, spool_id: str, position: int) -> None:
@@ -168,7 +168,7 @@ class SortingTransaction:
         self._connection.execute(update(spools).where(here).values(position=self._position, **added))
 
 
-class Sorting(Database):
+class Ingesting(Database):
     """The ledger's part for `sort`."""
 
     def cursor(self, spool_id: str) -> int:
@@ -194,21 +194,21 @@ class Sorting(Database):
     def file_parked(self, spool_id: str, position: int, path: str) -> None:
         """Note where the file of a parked mail is now."""
         here = update(parked).where(parked.c.spool_id == spool_id, parked.c.position == position)
-        with self._write(Gate.PASSED_BY) as connection:
+        with self._write(WriteMode.UNGATED) as connection:
             connection.execute(here.values(path=path))
 
     @contextmanager
-    def sorting(self, spool_id: str, position: int) -> Iterator[SortingTransaction]:
+    def ingesting(self, spool_id: str, position: int) -> Iterator[IngestTransaction]:
         """One transaction that sorts a batch: commits at the end of the block, rolls back on an exception.
 
         Raises CursorMismatch unless the stored cursor is `position`. After a LedgerBusy from the end of the block ask
         `cursor()` again: the batch may have been committed.
         """
-        with self._write(Gate.TOGETHER) as connection:
+        with self._write(WriteMode.SHARED) as connection:
             stored = _locked_cursor(connection, spool_id)
             if stored != position:
                 raise CursorMismatch(f"spool {spool_id} was sorted up to {stored}, not up to {position}")
-            transaction = SortingTransaction(connection, spool_id, position)
+            transaction = IngestTransaction(connection, spool_id, position)
             yield transaction
             transaction.finish()
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, select, update
 
 from relay.errors import LeaseLost
-from relay.ledger.backends.write_mode import Gate
+from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.columns import EPOCH
 from relay.ledger.engine import Database
 from relay.ledger.schema import IS_TO_TRY, leases, letters
@@ -30,7 +30,7 @@ class Leases(Database):
         The token stays the same as long as the holder renews in time; in every other case it is a greater one.
         A lease that would last for days was given by a clock that has been set back since: it does not count.
         """
-        with self._write(Gate.PASSED_BY) as connection:
+        with self._write(WriteMode.UNGATED) as connection:
             nobody = {"name": name, "holder": "", "token": 0, "expires_at": EPOCH}
             connection.execute(insert_missing(connection, leases), nobody)
             row = connection.execute(select(leases).where(leases.c.name == name).with_for_update()).one()
@@ -47,7 +47,7 @@ class Leases(Database):
 
         To be called when a worker starts (its name belongs to a data directory that it has locked) and when it stops.
         """
-        with self._write(Gate.ALONE) as connection:
+        with self._write(WriteMode.EXCLUSIVE) as connection:
             connection.execute(update(leases).where(leases.c.holder == worker).values(expires_at=EPOCH))
             claimed = update(letters).where(IS_TO_TRY, letters.c.claimed_by == worker)
             connection.execute(claimed.values(claim="", claimed_by="", claimed_until=None))

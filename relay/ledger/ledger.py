@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from relay.ledger.carry_over import Carrying
-from relay.ledger.digest import Scheduling
-from relay.ledger.ingest import Sorting
+from relay.ledger.carry_over import CarryingOver
+from relay.ledger.digest import Digesting
+from relay.ledger.ingest import Ingesting
 from relay.ledger.leases import Leases
-from relay.ledger.letters import Letters
+from relay.ledger.letters import Messages
 from relay.ledger.outbox import Outbox
 from relay.ledger.purge import Purge
-from relay.ledger.queries import Reading
+from relay.ledger.queries import Queries
 
 
-class Ledger(Sorting, Carrying, Scheduling, Leases, Outbox, Letters, Reading, Purge):
+class Ledger(Ingesting, CarryingOver, Digesting, Leases, Outbox, Messages, Queries, Purge):
     """All that the relay knows, in one database. Open it with `Ledger.open(url)`, close it with `close()`."""

@@ -9,22 +9,22 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from relay.ledger.backends.write_mode import Gate
+from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.engine import Database
 from relay.ledger.recipients import free_recipients
-from relay.ledger.results import Addressee, StoredLetter
+from relay.ledger.results import RecipientState, StoredMessage
 from relay.ledger.rows import chunks, entry_of
 from relay.ledger.schema import bodies, deliveries, entries, letters
 from relay.ledger.settlement import revive
-from relay.model import Delivery, Entry, LetterKind, LetterState
+from relay.model import Delivery, Entry, MessageKind, MessageState
 
 
-class Letters(Database):
+class Messages(Database):
     """The ledger's part for `relay outbox` and the dashboard."""
 
     def letters(
-        self, *, state: LetterState | None = None, route: str | None = None, limit: int = 100
-    ) -> list[StoredLetter]:
+        self, *, state: MessageState | None = None, route: str | None = None, limit: int = 100
+    ) -> list[StoredMessage]:
         """Letters with their deliveries, newest first."""
         query = select(letters).order_by(letters.c.created_at.desc(), letters.c.id)
         if state:
@@ -34,7 +34,7 @@ class Letters(Database):
         with self._read() as connection:
             return _stored(connection, connection.execute(query.limit(limit)).all())
 
-    def letter(self, letter_id: str) -> StoredLetter | None:
+    def letter(self, letter_id: str) -> StoredMessage | None:
         """One letter; None where there is none of that id."""
         with self._read() as connection:
             rows = connection.execute(select(letters).where(letters.c.id == letter_id)).all()
@@ -59,17 +59,17 @@ class Letters(Database):
         NOTICE only free recipients are tried again. Digests that died with a follow-up are revived with it.
         False where there is no dead letter of that id, or (NOTICE) all its recipients are busy.
         """
-        with self._write(Gate.ALONE) as connection:
+        with self._write(WriteMode.EXCLUSIVE) as connection:
             letter = _dead(connection, letter_id)
             if letter is None:
                 return False
             query = select(deliveries.c.recipient).where(deliveries.c.letter_id == letter_id)
             recipients = set(connection.scalars(query))
             free = free_recipients(connection, letter.route, recipients)
-            held = set() if letter.kind is LetterKind.NOTICE else recipients - free
+            held = set() if letter.kind is MessageKind.NOTICE else recipients - free
             if not free and not held:
                 return False
-            _requeue(connection, letter_id, {Delivery.QUEUED: free, Delivery.HELD: held}, now)
+            _requeue(connection, letter_id, {Delivery.QUEUED: free, Delivery.DEFERRED: held}, now)
             revive(connection, letter_id, now)
             first_try = now if free else None
             connection.execute(update(letters).where(letters.c.id == letter_id).values(next_try_at=first_try))
@@ -77,14 +77,14 @@ class Letters(Database):
 
     def drop(self, letter_id: str, now: datetime) -> bool:
         """Let a DEAD letter go; its mails stay undelivered in the books. False where there is no such dead letter."""
-        with self._write(Gate.ALONE) as connection:
-            dead = update(letters).where(letters.c.id == letter_id, letters.c.state == LetterState.DEAD)
-            return connection.execute(dead.values(state=LetterState.DROPPED, ended_at=now)).rowcount > 0
+        with self._write(WriteMode.EXCLUSIVE) as connection:
+            dead = update(letters).where(letters.c.id == letter_id, letters.c.state == MessageState.DEAD)
+            return connection.execute(dead.values(state=MessageState.DROPPED, ended_at=now)).rowcount > 0
 
 
 def _dead(connection: Connection, letter_id: str) -> Row[Any, Any] | None:
     query = select(letters.c.route, letters.c.kind).where(letters.c.id == letter_id)
-    return connection.execute(query.where(letters.c.state == LetterState.DEAD)).first()
+    return connection.execute(query.where(letters.c.state == MessageState.DEAD)).first()
 
 
 def _requeue(connection: Connection, letter_id: str, states: dict[Delivery, set[str]], now: datetime) -> None:
@@ -94,8 +94,8 @@ def _requeue(connection: Connection, letter_id: str, states: dict[Delivery, set[
         connection.execute(update(deliveries).where(*here).values(**values))
 
 
-def _stored(connection: Connection, rows: Sequence[Row[Any]]) -> list[StoredLetter]:
-    by_letter: dict[str, list[Addressee]] = defaultdict(list)
+def _stored(connection: Connection, rows: Sequence[Row[Any]]) -> list[StoredMessage]:
+    by_letter: dict[str, list[RecipientState]] = defaultdict(list)
     for chunk in chunks(row.id for row in rows):
         query = select(deliveries).where(deliveries.c.letter_id.in_(chunk)).order_by(deliveries.c.recipient)
         for row in connection.execute(query):
@@ -103,8 +103,8 @@ def _stored(connection: Connection, rows: Sequence[Row[Any]]) -> list[StoredLett
     return [_stored_letter(row, tuple(by_letter[row.id])) for row in rows]
 
 
-def _addressee(row: Row[Any]) -> Addressee:
-    return Addressee(
+def _addressee(row: Row[Any]) -> RecipientState:
+    return RecipientState(
         recipient=row.recipient,
         state=row.state,
         at=row.at,
@@ -114,8 +114,8 @@ def _addressee(row: Row[Any]) -> Addressee:
     )
 
 
-def _stored_letter(row: Row[Any], addressees: tuple[Addressee, ...]) -> StoredLetter:
-    return StoredLetter(
+def _stored_letter(row: Row[Any], addressees: tuple[RecipientState, ...]) -> StoredMessage:
+    return StoredMessage(
         id=row.id,
         kind=row.kind,
         route=row.route,

@@ -20,14 +20,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
 
 from relay.errors import LeaseLost
-from relay.ledger.backends.write_mode import Gate
+from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.engine import Database
 from relay.ledger.leases import CLOCKS_DIFFER_BY
 from relay.ledger.results import Outcome
 from relay.ledger.schema import IS_QUEUED, IS_TO_TRY, bodies, deliveries, letters, upstream
 from relay.ledger.settlement import end_letters
 from relay.ledger.upsert import replace
-from relay.model import Delayed, Delivery, Letter, LetterState, UpstreamState
+from relay.model import Delayed, Delivery, MessageState, OutboxMessage, UpstreamState
 
 PAUSES_AT_MOST = timedelta(days=7)
 """No letter is put off for longer: it would be given up before."""
@@ -36,7 +36,7 @@ PAUSES_AT_MOST = timedelta(days=7)
 class Outbox(Database):
     """The ledger's part for `outbox`."""
 
-    def claim_letter(self, worker: str, now: datetime, ttl: timedelta) -> Letter | None:
+    def claim_message(self, worker: str, now: datetime, ttl: timedelta) -> OutboxMessage | None:
         """Claim the oldest letter that is to be tried at `now` and that nobody holds; None where there is none.
 
         The claim runs out at `now + ttl`, which must be longer than any try may take: after it another worker may send
@@ -52,7 +52,7 @@ class Outbox(Database):
         with self._read() as connection:  # a look costs no transaction that writes
             if connection.scalar(oldest) is None:
                 return None
-        with self._write(Gate.PASSED_BY) as connection:
+        with self._write(WriteMode.UNGATED) as connection:
             while letter_id := connection.scalar(oldest):
                 claim = {"claim": secrets.token_hex(16), "claimed_by": worker, "claimed_until": now + ttl}
                 statement = update(letters).where(letters.c.id == letter_id, claimable).values(**claim)
@@ -60,15 +60,15 @@ class Outbox(Database):
                     return _claimed(connection, letter_id)
         return None
 
-    def mark_ambiguous(self, letter: Letter) -> None:
+    def mark_ambiguous(self, letter: OutboxMessage) -> None:
         """Note that from here on it may have been delivered; durable on return. Call it before the final dot.
 
         Raises LeaseLost if the claim is gone: then it must not be sent.
         """
-        with self._write(Gate.PASSED_BY) as connection:
+        with self._write(WriteMode.UNGATED) as connection:
             _write_back(connection, letter, ambiguous=True)
 
-    def settle(self, letter: Letter, outcome: Outcome, now: datetime) -> LetterState:
+    def settle(self, letter: OutboxMessage, outcome: Outcome, now: datetime) -> MessageState:
         """Write down what came of one try and let go of the claim; returns the letter's state after it.
 
         Who is neither in `sent` nor in `refused` stays queued. Raises LeaseLost if the claim is gone; ValueError for
@@ -80,7 +80,7 @@ class Outbox(Database):
         queued = set(letter.recipients) - settled
         if queued and outcome.next_try_at is None:
             raise ValueError("a letter with recipients still queued needs a next try")
-        with self._write(Gate.ALONE) as connection:
+        with self._write(WriteMode.EXCLUSIVE) as connection:
             _write_back(
                 connection,
                 letter,
@@ -96,7 +96,7 @@ class Outbox(Database):
                 connection.execute(update(bodies).where(bodies.c.letter_id == letter.id).values(raw=outcome.raw))
             _write_deliveries(connection, letter, outcome, now)
             end_letters(connection, {letter.id}, now)
-            state: LetterState = connection.execute(
+            state: MessageState = connection.execute(
                 select(letters.c.state).where(letters.c.id == letter.id)
             ).scalar_one()
             return state
@@ -127,9 +127,9 @@ class Outbox(Database):
         with self._read() as connection:
             return [Delayed(**row) for row in connection.execute(query).mappings()]
 
-    def hasten(self, now: datetime, *, beyond: datetime) -> None:
+    def retry_now(self, now: datetime, *, beyond: datetime) -> None:
         """Have every queued letter that waits for a moment after `beyond` tried at `now`: the clock was set back."""
-        with self._write(Gate.PASSED_BY) as connection:
+        with self._write(WriteMode.UNGATED) as connection:
             waiting = update(letters).where(IS_TO_TRY, letters.c.next_try_at > beyond)
             connection.execute(waiting.values(next_try_at=now))
 
@@ -141,7 +141,7 @@ class Outbox(Database):
 
     def save_upstream(self, state: UpstreamState) -> None:
         """Write down what is known of the upstream."""
-        with self._write(Gate.PASSED_BY) as connection:
+        with self._write(WriteMode.UNGATED) as connection:
             connection.execute(replace(connection, upstream), asdict(state) | {"id": 1})
 
 
@@ -152,10 +152,10 @@ def _over(until: ColumnElement[datetime | None], now: datetime, at_most: timedel
     return or_(until <= now, until > now + at_most)
 
 
-def _claimed(connection: Connection, letter_id: str) -> Letter:
+def _claimed(connection: Connection, letter_id: str) -> OutboxMessage:
     row = connection.execute(select(letters, bodies.c.raw).join(bodies).where(letters.c.id == letter_id)).one()
     here = (IS_QUEUED, deliveries.c.letter_id == letter_id)
-    return Letter(
+    return OutboxMessage(
         id=row.id,
         kind=row.kind,
         route=row.route,
@@ -171,13 +171,13 @@ def _claimed(connection: Connection, letter_id: str) -> Letter:
     )
 
 
-def _write_back(connection: Connection, letter: Letter, **values: object) -> None:
+def _write_back(connection: Connection, letter: OutboxMessage, **values: object) -> None:
     ours = update(letters).where(letters.c.id == letter.id, letters.c.claim == letter.claim)
     if not connection.execute(ours.values(**values)).rowcount:
         raise LeaseLost(f"the claim on letter {letter.id} has gone to another worker")
 
 
-def _write_deliveries(connection: Connection, letter: Letter, outcome: Outcome, now: datetime) -> None:
+def _write_deliveries(connection: Connection, letter: OutboxMessage, outcome: Outcome, now: datetime) -> None:
     for recipient in letter.recipients:
         values: dict[str, object] = {}
         if recipient in outcome.sent:

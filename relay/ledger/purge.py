@@ -18,14 +18,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, or_, select, tuple_
 
-from relay.ledger.backends.write_mode import Gate
+from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.engine import Database
-from relay.ledger.results import Parked
+from relay.ledger.results import QuarantinedMail
 from relay.ledger.rows import chunks
 from relay.ledger.schema import DAY, HOUR, MINUTE, bodies, counts, entries, groups, letters, parked, records, samples
 from relay.ledger.timeline import floor
 from relay.ledger.upsert import upsert
-from relay.model import LetterState
+from relay.model import MessageState
 
 _SPANS = {HOUR: timedelta(hours=1), DAY: timedelta(days=1)}
 _ROLL_UPS = ((MINUTE, HOUR, timedelta(hours=48)), (HOUR, DAY, timedelta(days=14)))
@@ -51,7 +51,7 @@ class Purge(Database):
 
         Returns how many rows went or were rolled up; 0: nothing left to do.
         """
-        settled = letters.c.state.in_([LetterState.SENT, LetterState.DROPPED])
+        settled = letters.c.state.in_([MessageState.SENT, MessageState.DROPPED])
         read = select(letters.c.id).where(settled, letters.c.ended_at < now - letters_for)
         expired: list[tuple[Table, ColumnElement[bool]]] = [
             (counts, and_(counts.c.resolution.in_([MINUTE, HOUR, DAY]), counts.c.bucket < now - counts_for)),
@@ -67,15 +67,15 @@ class Purge(Database):
         self._shrink(_FREED_PAGES)
         return done
 
-    def forget_parked(self, parked_mails: Iterable[Parked]) -> None:
+    def forget_parked(self, parked_mails: Iterable[QuarantinedMail]) -> None:
         """Take mails off the list of parked ones, after their files were unlinked. They stay in the books."""
         place = tuple_(parked.c.spool_id, parked.c.position)
-        with self._write(Gate.PASSED_BY) as connection:
+        with self._write(WriteMode.UNGATED) as connection:
             for chunk in chunks((mail.spool_id, mail.position) for mail in parked_mails):
                 connection.execute(delete(parked).where(place.in_(chunk)))
 
     def _expire(self, table: Table, condition: ColumnElement[bool], limit: int) -> int:
-        with self._write(Gate.ALONE) as connection:
+        with self._write(WriteMode.EXCLUSIVE) as connection:
             key = list(table.primary_key)
             some = select(*key).where(condition).limit(limit)
             return connection.execute(delete(table).where(tuple_(*key).in_(some))).rowcount
@@ -96,7 +96,7 @@ class Purge(Database):
         span = _SPANS[coarse]
         old = (counts.c.resolution == fine, counts.c.bucket < floor(before, span))
         sums: Counter[tuple[int, datetime]] = Counter()
-        with self._write(Gate.ALONE) as connection:
+        with self._write(WriteMode.EXCLUSIVE) as connection:
             rows = connection.execute(select(counts).where(*old).order_by(counts.c.bucket).limit(limit)).all()
             for row in rows:
                 sums[row.group_id, floor(row.bucket, span)] += row.occurrences

@@ -12,15 +12,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from relay.ledger.backends.write_mode import Gate
+from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.books import read_books
 from relay.ledger.engine import Database
 from relay.ledger.recipients import read_budgets
-from relay.ledger.results import Cursor, GroupOrder, Lease, Parked, RouteState, Tally
+from relay.ledger.results import Cursor, GroupOrder, Lease, QuarantinedMail, RouteState, Tally
 from relay.ledger.rows import GROUP_COLUMNS, group_of, report_of, save_groups
 from relay.ledger.schema import IS_OPEN, IS_PENDING, groups, leases, letters, parked, routes, samples, spools
 from relay.ledger.timeline import courses
-from relay.model import Books, BudgetState, Course, Group, LetterState, Phase, Sample
+from relay.model import Books, BudgetState, Group, MessageState, Phase, Sample, Timeline
 
 _ORDERS = {
     GroupOrder.LAST_SEEN: groups.c.last_seen,
@@ -30,7 +30,7 @@ _ORDERS = {
 }
 
 
-class Reading(Database):
+class Queries(Database):
     """The ledger's part for the faces."""
 
     def books(self, now: datetime) -> Books:
@@ -71,8 +71,8 @@ class Reading(Database):
             rows = connection.execute(query.order_by(samples.c.number.desc()))
             return [Sample(at=at, report=report_of(text)) for at, text in rows]
 
-    def course(self, group_id: int, since: datetime, now: datetime) -> Course | None:
-        """How the group went, as in `SchedulingTransaction.courses`; None where nothing was counted."""
+    def course(self, group_id: int, since: datetime, now: datetime) -> Timeline | None:
+        """How the group went, as in `DigestTransaction.courses`; None where nothing was counted."""
         with self._read() as connection:
             return courses(connection, {group_id: since}, now).get(group_id)
 
@@ -98,13 +98,13 @@ class Reading(Database):
             rows = connection.execute(select(leases).order_by(leases.c.name)).mappings()
             return [Lease(**row) for row in rows]
 
-    def parked(self, *, before: datetime | None = None, limit: int = 100) -> list[Parked]:
+    def parked(self, *, before: datetime | None = None, limit: int = 100) -> list[QuarantinedMail]:
         """Mails that were put aside (before a moment), oldest first."""
         query = select(parked).order_by(parked.c.at, parked.c.spool_id, parked.c.position).limit(limit)
         if before:
             query = query.where(parked.c.at < before)
         with self._read() as connection:
-            return [Parked(**row) for row in connection.execute(query).mappings()]
+            return [QuarantinedMail(**row) for row in connection.execute(query).mappings()]
 
     def tally(self) -> Tally:
         """How many rows of each kind there are."""
@@ -112,7 +112,7 @@ class Reading(Database):
             "groups": select(func.count()).select_from(groups),
             "groups_pending": select(func.count()).where(IS_PENDING),
             "letters_open": select(func.count()).where(IS_OPEN),
-            "letters_dead": select(func.count()).where(letters.c.state == LetterState.DEAD),
+            "letters_dead": select(func.count()).where(letters.c.state == MessageState.DEAD),
             "parked": select(func.count()).select_from(parked),
         }
         with self._read() as connection:
@@ -125,7 +125,7 @@ class Reading(Database):
         """Change one group by a pure function, e.g. `lambda group: schedule.mute(group, until, timing)`, in one
         transaction; returns it as it is then, None where there is none of that id.
         """
-        with self._write(Gate.ALONE) as connection:
+        with self._write(WriteMode.EXCLUSIVE) as connection:
             group = _group(connection, group_id)
             if group is None:
                 return None

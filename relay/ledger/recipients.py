@@ -1,4 +1,4 @@
-"""Who may be sent to now, and who no longer is (ledger's ground floor, behind `scheduling`)."""
+"""Who may be sent to now, and who no longer is (ledger's ground floor, behind `digesting`)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, or_, select, update
 
 from relay.ledger.rows import chunks
-from relay.ledger.schema import IS_HELD, IS_QUEUED, budgets, deliveries, letters
+from relay.ledger.schema import IS_DEFERRED, IS_QUEUED, budgets, deliveries, letters
 from relay.ledger.settlement import end_letters
 from relay.ledger.upsert import replace
 from relay.model import BudgetState, Delivery
@@ -36,12 +36,12 @@ def save_budget(connection: Connection, recipient: str, state: BudgetState) -> N
 
 
 def abandon(connection: Connection, route: str, recipient: str, why: str, now: datetime) -> int:
-    """Refuse what is queued (and not on its way) or held for a recipient of a route; see `SchedulingTransaction`."""
+    """Refuse what is queued (and not on its way) or held for a recipient of a route; see `DigestTransaction`."""
     on_its_way = select(letters.c.id).where(letters.c.claimed_until > now)
     statement = update(deliveries).where(
         deliveries.c.route == route,
         deliveries.c.recipient == recipient,
-        or_(IS_QUEUED, IS_HELD),
+        or_(IS_QUEUED, IS_DEFERRED),
         deliveries.c.letter_id.not_in(on_its_way),
     )
     values = {"state": Delivery.REFUSED, "taken": 0, "at": now, "code": 0, "text": why}

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from relay.model import Answer, Delivery, Fingerprint, GroupKey, LetterKind, LetterState
+from relay.model import Delivery, Fingerprint, GroupKey, MessageKind, MessageState, RecipientReply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class GroupClaim:
     """An error that has no group under its key yet."""
 
     fingerprint: Fingerprint
@@ -51,7 +51,7 @@ class Outcome:
     """Recipients who took it."""
     refused: frozenset[str] = frozenset()
     """Recipients given up for good."""
-    words: Mapping[str, Answer] = field(default_factory=dict)
+    words: Mapping[str, RecipientReply] = field(default_factory=dict)
     """The upstream's last word on any of the recipients."""
     next_try_at: datetime | None = None
     """When those that are neither sent nor refused are tried again."""
@@ -65,7 +65,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Addressee:
+class RecipientState:
     """One recipient of one stored letter, with the upstream's last words on it."""
 
     recipient: str
@@ -80,16 +80,16 @@ class Addressee:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredLetter:
+class StoredMessage:
     """A letter as the outbox lists it, without its bytes (`Ledger.raw`) and entries (`Ledger.entries_of`)."""
 
     id: str
-    kind: LetterKind
+    kind: MessageKind
     route: str
     created_at: datetime
     message_id: str
     subject: str
-    state: LetterState
+    state: MessageState
     mails: int
     occurrences: int
     tries: int
@@ -103,7 +103,7 @@ class StoredLetter:
     claimed_until: datetime | None
     told_by: str
     """For a dead one: the letter that tells of it, "" where none does yet."""
-    deliveries: tuple[Addressee, ...]
+    deliveries: tuple[RecipientState, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +125,7 @@ class Lease:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parked:
+class QuarantinedMail:
     """A mail that was put aside because it killed the worker."""
 
     spool_id: str

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, bindparam, update
 
 from relay.ledger.columns import storable
 from relay.ledger.schema import groups
-from relay.model import Course, Entry, Form, Group, GroupKey, Level, Reason, Report, Situation
+from relay.model import Entry, Form, Group, GroupKey, Level, Reason, Report, Situation, Timeline
 
 T = TypeVar("T")
 
@@ -112,12 +112,12 @@ def _report(values: Mapping[str, Any]) -> Report:
     return Report(**known | {"situation": Situation(situation) if situation else None})
 
 
-def _course_values(course: Course) -> dict[str, Any]:
+def _course_values(course: Timeline) -> dict[str, Any]:
     return {"since": course.since.isoformat(), "step": course.step.total_seconds(), "counts": course.counts}
 
 
-def _course(values: Mapping[str, Any]) -> Course:
-    return Course(
+def _course(values: Mapping[str, Any]) -> Timeline:
+    return Timeline(
         since=datetime.fromisoformat(values["since"]),
         step=timedelta(seconds=values["step"]),
         counts=tuple(values["counts"]),

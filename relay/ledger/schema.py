@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 
 from relay.ledger.columns import Moment, OneOf, RowId, Severity, Words
-from relay.model import Delivery, LetterKind, LetterState, Phase, Trouble
+from relay.model import Delivery, Failure, MessageKind, MessageState, Phase
 
 REVISION = "0002"
 """The newest migration: a ledger at this revision needs nothing done."""
@@ -190,13 +190,13 @@ letters = Table(
     "letters",
     metadata,
     Column("id", Words, primary_key=True),
-    Column("kind", OneOf(LetterKind), nullable=False),
+    Column("kind", OneOf(MessageKind), nullable=False),
     Column("route", Words, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("queued_at", Moment, nullable=False),
     Column("message_id", Words, nullable=False),
     Column("subject", Words, nullable=False),
-    Column("state", OneOf(LetterState), nullable=False),
+    Column("state", OneOf(MessageState), nullable=False),
     Column("mails", BigInteger, nullable=False),
     Column("occurrences", BigInteger, nullable=False),
     Column("tries", Integer, nullable=False, server_default="0"),
@@ -214,11 +214,11 @@ letters = Table(
 """`queued_at` is `created_at` until an administrator revives it; `next_try_at` is set while a recipient is queued;
 `told_by` is the letter in which a dead one's totals stand."""
 
-IS_OPEN = _is(letters.c.state, LetterState.OPEN)
+IS_OPEN = _is(letters.c.state, MessageState.OPEN)
 IS_TO_TRY = letters.c.next_try_at.is_not(None)
 IS_UNTOLD = and_(
-    _is(letters.c.kind, LetterKind.DIGEST),
-    or_(_is(letters.c.state, LetterState.DEAD), _is(letters.c.state, LetterState.DROPPED)),
+    _is(letters.c.kind, MessageKind.DIGEST),
+    or_(_is(letters.c.state, MessageState.DEAD), _is(letters.c.state, MessageState.DROPPED)),
     letters.c.told_by == literal_column("''"),
 )
 IS_TOLD = letters.c.told_by != literal_column("''")
@@ -261,11 +261,11 @@ deliveries = Table(
 """`taken`: NULL while open, 1 where the recipient took it (or the follow-up that covers it), 0 where it never will."""
 
 IS_QUEUED = _is(deliveries.c.state, Delivery.QUEUED)
-IS_HELD = _is(deliveries.c.state, Delivery.HELD)
+IS_DEFERRED = _is(deliveries.c.state, Delivery.DEFERRED)
 IS_COVERED = _is(deliveries.c.state, Delivery.COVERED)
 
 _partial("deliveries_queued", IS_QUEUED, deliveries.c.route, deliveries.c.recipient, unique=True)
-_partial("deliveries_held", IS_HELD, deliveries.c.route, deliveries.c.recipient)
+_partial("deliveries_held", IS_DEFERRED, deliveries.c.route, deliveries.c.recipient)
 _partial("deliveries_covered", IS_COVERED, deliveries.c.covered_by)
 
 totals = Table(
@@ -283,7 +283,7 @@ upstream = Table(
     Column("failures", Integer, nullable=False),
     Column("failing_since", Moment),
     Column("next_try_at", Moment),
-    Column("trouble", OneOf(Trouble)),
+    Column("trouble", OneOf(Failure)),
     Column("detail", Words, nullable=False),
     Column("last_success_at", Moment),
     Column("last_try_at", Moment),

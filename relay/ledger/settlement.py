@@ -18,7 +18,7 @@ from sqlalchemy import Connection, func, select, update
 from relay.ledger.books import REPORTED, UNDELIVERED, book
 from relay.ledger.rows import chunks
 from relay.ledger.schema import IS_COVERED, IS_OPEN, IS_TOLD, deliveries, letters
-from relay.model import LetterKind, LetterState
+from relay.model import MessageKind, MessageState
 
 
 def end_letters(connection: Connection, touched: Collection[str], now: datetime) -> None:
@@ -29,7 +29,7 @@ def end_letters(connection: Connection, touched: Collection[str], now: datetime)
         frontier = _spread(connection, frontier, now) - changed
         changed |= frontier
     ended = _settled(connection, changed)
-    for state in (LetterState.SENT, LetterState.DEAD):
+    for state in (MessageState.SENT, MessageState.DEAD):
         _end(connection, ended.get(state, []), state, now)
 
 
@@ -49,26 +49,26 @@ def _spread(connection: Connection, followed: Collection[str], now: datetime) ->
     return reached
 
 
-def _settled(connection: Connection, ids: Collection[str]) -> dict[LetterState, list[tuple[str, int]]]:
+def _settled(connection: Connection, ids: Collection[str]) -> dict[MessageState, list[tuple[str, int]]]:
     """Open letters whose deliveries are all settled, by the state they end in, with the mails to be booked."""
-    ended: dict[LetterState, list[tuple[str, int]]] = {}
+    ended: dict[MessageState, list[tuple[str, int]]] = {}
     taken = func.max(deliveries.c.taken)
     for chunk in chunks(ids):
         query = select(letters.c.id, letters.c.kind, letters.c.mails, taken.label("taken")).join(deliveries)
         query = query.where(letters.c.id.in_(chunk), IS_OPEN).group_by(letters.c.id, letters.c.kind, letters.c.mails)
         for row in connection.execute(query.having(func.count() == func.count(deliveries.c.taken))):
-            state = LetterState.SENT if row.taken else LetterState.DEAD
-            ended.setdefault(state, []).append((row.id, row.mails if row.kind is LetterKind.DIGEST else 0))
+            state = MessageState.SENT if row.taken else MessageState.DEAD
+            ended.setdefault(state, []).append((row.id, row.mails if row.kind is MessageKind.DIGEST else 0))
     return ended
 
 
-def _end(connection: Connection, ended: Collection[tuple[str, int]], state: LetterState, now: datetime) -> None:
+def _end(connection: Connection, ended: Collection[tuple[str, int]], state: MessageState, now: datetime) -> None:
     for chunk in chunks(letter_id for letter_id, _ in ended):
         values = {"state": state, "ended_at": now, "next_try_at": None, "claim": "", "claimed_by": ""}
         connection.execute(update(letters).where(letters.c.id.in_(chunk)).values(**values, claimed_until=None))
-        if state is LetterState.DEAD:  # what it was to tell of is untold again
+        if state is MessageState.DEAD:  # what it was to tell of is untold again
             connection.execute(update(letters).where(IS_TOLD, letters.c.told_by.in_(chunk)).values(told_by=""))
-    figure = REPORTED if state is LetterState.SENT else UNDELIVERED
+    figure = REPORTED if state is MessageState.SENT else UNDELIVERED
     book(connection, Counter({figure: sum(mails for _, mails in ended)}))
 
 
@@ -82,10 +82,10 @@ def revive(connection: Connection, letter_id: str, now: datetime) -> None:
 
 def _reopen(connection: Connection, ids: Collection[str], now: datetime) -> None:
     for chunk in chunks(ids):
-        dead = (letters.c.id.in_(chunk), letters.c.state == LetterState.DEAD)
-        values = {"state": LetterState.OPEN, "ended_at": None, "told_by": "", "tries": 0, "refusals": 0}
+        dead = (letters.c.id.in_(chunk), letters.c.state == MessageState.DEAD)
+        values = {"state": MessageState.OPEN, "ended_at": None, "told_by": "", "tries": 0, "refusals": 0}
         opened = update(letters).where(*dead).values(**values, queued_at=now).returning(letters.c.kind, letters.c.mails)
-        mails = sum(row.mails for row in connection.execute(opened) if row.kind is LetterKind.DIGEST)
+        mails = sum(row.mails for row in connection.execute(opened) if row.kind is MessageKind.DIGEST)
         book(connection, {UNDELIVERED: -mails})
 
 
@@ -97,7 +97,7 @@ def _unspread(connection: Connection, revived: Collection[str]) -> set[str]:
         .where(cover.c.letter_id == deliveries.c.covered_by, cover.c.recipient == deliveries.c.recipient)
         .where(cover.c.taken.is_(None))
     )
-    alive = select(letters.c.id).where(letters.c.state.in_([LetterState.OPEN, LetterState.DEAD]))
+    alive = select(letters.c.id).where(letters.c.state.in_([MessageState.OPEN, MessageState.DEAD]))
     reached: set[str] = set()
     for chunk in chunks(revived):
         settled = (IS_COVERED, deliveries.c.covered_by.in_(chunk), deliveries.c.taken.is_not(None))

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, select
 from relay.ledger.columns import EPOCH
 from relay.ledger.rows import chunks
 from relay.ledger.schema import counts
-from relay.model import Course
+from relay.model import Timeline
 
 MOST_STEPS = 24
 _STEPS = tuple(
@@ -23,7 +23,7 @@ _STEPS = tuple(
 )
 
 
-def courses(connection: Connection, since: Mapping[int, datetime], now: datetime) -> dict[int, Course]:
+def courses(connection: Connection, since: Mapping[int, datetime], now: datetime) -> dict[int, Timeline]:
     """The course of each group from its moment in `since` to `now`; groups without counts are left out."""
     frames = {group_id: _frame(begin, now) for group_id, begin in since.items()}
     sums = {group_id: [0] * _length(begin, step, now) for group_id, (begin, step) in frames.items()}
@@ -36,7 +36,7 @@ def courses(connection: Connection, since: Mapping[int, datetime], now: datetime
             if 0 <= place < len(sums[group_id]):
                 sums[group_id][place] += occurrences
     return {
-        group_id: Course(since=begin, step=step, counts=tuple(sums[group_id]))
+        group_id: Timeline(since=begin, step=step, counts=tuple(sums[group_id]))
         for group_id, (begin, step) in frames.items()
         if any(sums[group_id])
     }

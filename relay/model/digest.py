@@ -21,7 +21,7 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class Timeline:
     """How an error went: occurrences per `step`, oldest first, from `since` on."""
 
     since: datetime
@@ -55,18 +55,18 @@ class Entry:
     episode_occurrences: int
     episode_since: datetime
     peak: int
-    course: Course | None
+    course: Timeline | None
     sample: Report | None
     echo_of: int | None = None
     """The group in whose entry it is told, being the same failure logged in another place; None: it is told by itself.
     """
 
 
-class LetterKind(StrEnum):
+class MessageKind(StrEnum):
     """What a letter in the outbox is."""
 
     DIGEST = "digest"
-    FOLLOW_UP = "follow-up"
+    CATCH_UP = "follow-up"
     """For recipients who could not be served with earlier digests: those, folded into one."""
     NOTICE = "notice"
     """The relay's own word: a test, a full budget."""
@@ -101,7 +101,7 @@ class Digest:
 
     id: str
     """32 hex digits; the Message-ID is made of it."""
-    kind: LetterKind
+    kind: MessageKind
     route: str
     recipients: tuple[str, ...]
     created_at: datetime

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from relay.model.digest import LetterKind
+from relay.model.digest import MessageKind
 
 
 class Delivery(StrEnum):
@@ -17,13 +17,13 @@ class Delivery(StrEnum):
     SENT = "sent"
     REFUSED = "refused"
     """For good."""
-    HELD = "held"
+    DEFERRED = "held"
     """Not tried: an earlier letter is on its way to this recipient, or the budget is spent. A follow-up covers it."""
     COVERED = "covered"
     """Held, and part of a follow-up since."""
 
 
-class LetterState(StrEnum):
+class MessageState(StrEnum):
     """Where a letter stands."""
 
     OPEN = "open"
@@ -36,11 +36,11 @@ class LetterState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class OutboxMessage:
     """A rendered digest in the outbox, claimed by one worker for one try."""
 
     id: str
-    kind: LetterKind
+    kind: MessageKind
     route: str
     created_at: datetime
     """When it was put into the outbox: frozen, or revived by an administrator."""
@@ -63,15 +63,15 @@ class Letter:
 class Verdict(StrEnum):
     """What the upstream said of one recipient, or of the whole letter."""
 
-    TAKEN = "taken"
-    LATER = "later"
+    ACCEPTED = "taken"
+    TEMPORARY = "later"
     """4xx, or no word: try again."""
-    NEVER = "never"
+    PERMANENT = "never"
     """5xx."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class RecipientReply:
     """One verdict with the upstream's words: `code` 0 where it gave none; `text` is one line of 200 at most."""
 
     verdict: Verdict
@@ -91,10 +91,10 @@ class Answer:
         At RCPT the same code tells of a mailbox that is full.
         """
         size = self.code == 552 or self.text.startswith(("5.2.3", "5.3.4"))
-        return self.verdict is Verdict.NEVER and size and self.step != "RCPT"
+        return self.verdict is Verdict.PERMANENT and size and self.step != "RCPT"
 
 
-class Trouble(StrEnum):
+class Failure(StrEnum):
     """What is wrong with the upstream itself, whatever letter is tried."""
 
     UNREACHABLE = "unreachable"
@@ -121,8 +121,8 @@ class Attempt:
     A refusal of the whole letter (at MAIL or DATA) is every recipient's answer.
     """
 
-    answers: Mapping[str, Answer]
-    trouble: Trouble | None = None
+    answers: Mapping[str, RecipientReply]
+    trouble: Failure | None = None
     detail: str = ""
     """For the administrator: one line, no secret."""
     begun: bool = False
@@ -136,7 +136,7 @@ class UpstreamState:
     failures: int = 0
     failing_since: datetime | None = None
     next_try_at: datetime | None = None
-    trouble: Trouble | None = None
+    trouble: Failure | None = None
     detail: str = ""
     """Which server, at which step, what it said; without `trouble`, who did not get the last letter and why."""
     last_success_at: datetime | None = None

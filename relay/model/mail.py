@@ -33,7 +33,7 @@ class Envelope:
     peer: str
 
 
-class Kept(StrEnum):
+class Retained(StrEnum):
     """How much of a mail the spool holds."""
 
     WHOLE = "whole"
@@ -49,7 +49,7 @@ class IncomingMail(NamedTuple):
 
     received_at: datetime
     envelope: Envelope
-    kept: Kept
+    retained: Retained
     content: bytes
     size: int
     """Bytes of the mail as it was sent, also where less is kept."""
@@ -63,7 +63,7 @@ class Record:
     end: int
     received_at: datetime
     envelope: Envelope
-    kept: Kept
+    retained: Retained
     content: bytes
     size: int
     """Bytes of the mail as it was sent, also where less is kept."""

@@ -11,20 +11,20 @@ from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
 from relay.humanize import moment
-from relay.model import Answer, Delayed, Trouble, UpstreamState
+from relay.model import Delayed, Failure, RecipientReply, UpstreamState
 
 ADVICE = {
-    Trouble.UNREACHABLE: "check [upstream] host and port, the network and the firewall; a slow server needs a longer "
+    Failure.UNREACHABLE: "check [upstream] host and port, the network and the firewall; a slow server needs a longer "
     "timeout",
-    Trouble.UNWILLING: "it turns us away, whatever the mail: ask its administrator, or look at its log",
-    Trouble.NO_TLS: 'it offers no encryption: check port and security ("tls" for port 465)',
-    Trouble.CERTIFICATE: "its certificate is not trusted: check host, or set ca_file",
-    Trouble.AUTH: "check username and password, and which ways of AUTH it offers (tried again once an hour, and after "
+    Failure.UNWILLING: "it turns us away, whatever the mail: ask its administrator, or look at its log",
+    Failure.NO_TLS: 'it offers no encryption: check port and security ("tls" for port 465)',
+    Failure.CERTIFICATE: "its certificate is not trusted: check host, or set ca_file",
+    Failure.AUTH: "check username and password, and which ways of AUTH it offers (tried again once an hour, and after "
     "a restart)",
-    Trouble.PROTOCOL: "this does not look like a mail server: check host, port and security",
-    Trouble.REFUSED: "a 4xx passes by itself (greylisting, a limit on mails an hour); for a 5xx check sender and "
+    Failure.PROTOCOL: "this does not look like a mail server: check host, port and security",
+    Failure.REFUSED: "a 4xx passes by itself (greylisting, a limit on mails an hour); for a 5xx check sender and "
     "recipients, or ask its administrator",
-    Trouble.MAILBOX: "check the disk and the folder's permissions, or set [upstream] host",
+    Failure.MAILBOX: "check the disk and the folder's permissions, or set [upstream] host",
 }
 
 LOCAL = "local mailbox: no upstream is set; the dashboard shows the digests; set [upstream] host to send them"
@@ -34,7 +34,7 @@ _RECIPIENT = "check this address in `admins` and the routes"
 _CONTENT = "ask its administrator why; `relay outbox list` has the letter, the dashboard shows it"
 
 
-def advice_on(answer: Answer) -> str:
+def advice_on(answer: RecipientReply) -> str:
     """What to do about a letter that one recipient did not get; `answer` is not a TAKEN one."""
     if answer.code == 0 and answer.step != "RCPT":
         arrived = "it may have arrived all the same" if answer.step else "it waits for the upstream"
@@ -55,7 +55,7 @@ def delays(delayed: Sequence[Delayed], zone: tzinfo = UTC) -> str:
     who = f"{first.recipient} and {len(delayed) - 1} more wait" if len(delayed) > 1 else f"{first.recipient} waits"
     return (
         f"{who} for a digest since {moment(first.since, zone)}: {word}; "
-        f"{ADVICE[Trouble.REFUSED]}; next try {moment(first.next_try_at, zone)}"
+        f"{ADVICE[Failure.REFUSED]}; next try {moment(first.next_try_at, zone)}"
     )
 
 
@@ -75,9 +75,9 @@ def finding(
     be tried, None where none is queued. What is known of the mailbox says nothing of an upstream, and vice versa.
     """
     trouble = state.trouble
-    if not name and trouble is not Trouble.MAILBOX:
+    if not name and trouble is not Failure.MAILBOX:
         return Finding(ok=True, words=LOCAL)
-    if trouble is None or (name and trouble is Trouble.MAILBOX):
+    if trouble is None or (name and trouble is Failure.MAILBOX):
         return Finding(ok=True, words=f"{name}: {_last(state, zone)}")
     since = f" since {moment(state.failing_since, zone)}" if state.failing_since else ""
     when = _next_try(state, next_letter_at, now, zone)
@@ -88,7 +88,7 @@ def finding(
 def _last(state: UpstreamState, zone: tzinfo) -> str:
     if state.last_success_at is None:
         return "no trouble known, not tried yet"
-    besides = f"; {state.detail}; {ADVICE[Trouble.REFUSED]}" if state.detail and not state.trouble else ""
+    besides = f"; {state.detail}; {ADVICE[Failure.REFUSED]}" if state.detail and not state.trouble else ""
     return f"no trouble known, took the last mail {moment(state.last_success_at, zone)}{besides}"
 
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice
 
-from relay.model import Letter, RetryPolicy, Trouble, UpstreamState, Verdict
+from relay.model import Failure, OutboxMessage, RetryPolicy, UpstreamState, Verdict
 
 JITTER = 0.2
 AUTH_PAUSE = timedelta(hours=1)
@@ -26,7 +26,7 @@ REFUSAL_PAUSES = (timedelta(minutes=10), timedelta(minutes=30))
 
 def after_trouble(
     state: UpstreamState,
-    trouble: Trouble,
+    trouble: Failure,
     detail: str,
     *,
     begun: bool = False,
@@ -38,7 +38,7 @@ def after_trouble(
 
     `begun` is whether the trouble came in the middle of a letter's transaction: another letter may fare better.
     """
-    refused_us = trouble is Trouble.AUTH and not begun
+    refused_us = trouble is Failure.AUTH and not begun
     pause = AUTH_PAUSE if refused_us else _pause(retry.pauses, state.failures, jitter)
     return replace(
         state,
@@ -72,21 +72,21 @@ def longest_pause(retry: RetryPolicy) -> timedelta:
 
 
 def after_answer(
-    letter: Letter, verdict: Verdict, *, retry: RetryPolicy, jitter: float, now: datetime
+    letter: OutboxMessage, verdict: Verdict, *, retry: RetryPolicy, jitter: float, now: datetime
 ) -> datetime | None:
     """When a recipient who got `verdict` on this try is tried again; None where there is nothing to try:
     taken, or given up (then the delivery is refused for good, and a letter that nobody took is dead).
 
     `letter` is as it was claimed: this try is not among its `tries` and `refusals`.
     """
-    if verdict is Verdict.TAKEN or expired(letter, retry=retry):
+    if verdict is Verdict.ACCEPTED or expired(letter, retry=retry):
         return None
-    if verdict is Verdict.NEVER:
+    if verdict is Verdict.PERMANENT:
         return None if letter.refusals >= len(REFUSAL_PAUSES) else now + _pause(REFUSAL_PAUSES, letter.refusals, jitter)
     return now + _pause(retry.pauses, letter.tries, jitter)
 
 
-def expired(letter: Letter, *, retry: RetryPolicy) -> bool:
+def expired(letter: OutboxMessage, *, retry: RetryPolicy) -> bool:
     """Whether a letter has been tried for long enough."""
     climbed = sum(islice(retry.pauses, letter.tries), timedelta())
     return climbed + retry.pauses[-1] * max(letter.tries - len(retry.pauses), 0) >= retry.give_up_after

@@ -27,7 +27,7 @@ from relay.deliver import Target
 from relay.errors import Interrupted, LeaseLost, LedgerError, RelayError
 from relay.failpoint import reach
 from relay.ledger import Ledger, Outcome
-from relay.model import Answer, Attempt, Letter, LetterState, Trouble, UpstreamState, Verdict
+from relay.model import Attempt, Failure, MessageState, OutboxMessage, RecipientReply, UpstreamState, Verdict
 from relay.outbox.advice import ADVICE, advice_on
 from relay.outbox.retry import AUTH_PAUSE, after_answer, after_success, after_trouble, longest_pause, upstream_ready
 
@@ -58,7 +58,7 @@ class Outbox:
         self._fresh = True
         self._latest: datetime | None = None
         self._look_again_at: datetime | None = None
-        self._outcome: tuple[Letter, Outcome] | None = None
+        self._outcome: tuple[OutboxMessage, Outcome] | None = None
         self._learnt: UpstreamState | None = None
 
     def step(self, now: datetime) -> bool:
@@ -97,16 +97,16 @@ class Outbox:
             upstream = replace(upstream, next_try_at=None)
             self._ledger.save_upstream(upstream)
         if back or (self._look_again_at and now >= self._look_again_at):
-            self._ledger.hasten(now, beyond=now + longest_pause(self._retry))
+            self._ledger.retry_now(now, beyond=now + longest_pause(self._retry))
             self._look_again_at = now + LOOK_AGAIN if back else None
         self._latest = now
         return upstream
 
-    def _claim(self, now: datetime) -> Letter | None:
+    def _claim(self, now: datetime) -> OutboxMessage | None:
         """Claim a letter for a little longer than the try can last."""
-        return self._ledger.claim_letter(self._worker, now, self._target.longest * 1.25 + timedelta(seconds=5))
+        return self._ledger.claim_message(self._worker, now, self._target.longest * 1.25 + timedelta(seconds=5))
 
-    def _try(self, letter: Letter, now: datetime) -> Attempt | None:
+    def _try(self, letter: OutboxMessage, now: datetime) -> Attempt | None:
         """Try it once; None where it was left undone."""
         try:
             return self._target.deliver(
@@ -126,12 +126,12 @@ class Outbox:
             return _faulted(letter, error)
         return None
 
-    def _mark(self, letter: Letter) -> None:
+    def _mark(self, letter: OutboxMessage) -> None:
         """Note, durably, that the letter may be taken from here on."""
         self._ledger.mark_ambiguous(letter)
         reach("outbox.marked")
 
-    def _let_go(self, letter: Letter, now: datetime) -> None:
+    def _let_go(self, letter: OutboxMessage, now: datetime) -> None:
         """Give an unsent letter back as it was; where even that fails, its claim runs out by itself."""
         try:
             self._ledger.settle(letter, _untouched(letter, now), now)
@@ -142,7 +142,7 @@ class Outbox:
 
     # --- What came of it ----------------------------------------------------------------------------------------------
 
-    def _conclude(self, letter: Letter, attempt: Attempt, before: UpstreamState, now: datetime) -> None:
+    def _conclude(self, letter: OutboxMessage, attempt: Attempt, before: UpstreamState, now: datetime) -> None:
         after = self._judge(before, attempt, now)
         self._outcome, self._learnt = (letter, self._weigh(letter, attempt, after, now)), after
         _tell_upstream(before, after)
@@ -168,24 +168,24 @@ class Outbox:
         if attempt.trouble:
             trouble, detail = attempt.trouble, attempt.detail
         elif word := next(filter(_is_open, attempt.answers.values()), None):
-            trouble, detail = Trouble.UNREACHABLE, f"{self._target}: {word}"
+            trouble, detail = Failure.UNREACHABLE, f"{self._target}: {word}"
         else:
             works = after_success(state, now)
-            if any(answer.verdict is Verdict.TAKEN for answer in attempt.answers.values()):
+            if any(answer.verdict is Verdict.ACCEPTED for answer in attempt.answers.values()):
                 return replace(works, detail=f"{self._target}: not for {refusal}" if refusal else "")
             note = f"{self._target}: it did not take the last letter: {refusal}"  # no pause: this is about the letter
-            return replace(works, last_success_at=state.last_success_at, trouble=Trouble.REFUSED, detail=note)
+            return replace(works, last_success_at=state.last_success_at, trouble=Failure.REFUSED, detail=note)
         begun = attempt.begun
         return after_trouble(state, trouble, detail, begun=begun, retry=self._retry, jitter=self._jitter(), now=now)
 
-    def _weigh(self, letter: Letter, attempt: Attempt, upstream: UpstreamState, now: datetime) -> Outcome:
+    def _weigh(self, letter: OutboxMessage, attempt: Attempt, upstream: UpstreamState, now: datetime) -> Outcome:
         """What the try means for the letter."""
         if attempt.trouble and not attempt.begun:
             return _untouched(letter, now)
         if attempt.trouble:
             outcome = self._settled(letter, _all_later(letter, attempt.detail), now)
             outcome = replace(outcome, ambiguous=letter.ambiguous)
-            if outcome.next_try_at and attempt.trouble is Trouble.AUTH:
+            if outcome.next_try_at and attempt.trouble is Failure.AUTH:
                 outcome = replace(outcome, next_try_at=max(outcome.next_try_at, now + AUTH_PAUSE))
         else:
             outcome = self._settled(letter, attempt.answers, now)
@@ -193,12 +193,12 @@ class Outbox:
             outcome = replace(outcome, next_try_at=max(outcome.next_try_at, upstream.next_try_at + BEHIND))
         return outcome
 
-    def _settled(self, letter: Letter, answers: Mapping[str, Answer], now: datetime) -> Outcome:
+    def _settled(self, letter: OutboxMessage, answers: Mapping[str, RecipientReply], now: datetime) -> Outcome:
         """What words about the letter mean for each recipient. What is too large is tried at once with less in it, and
         so are those who were too many for one transaction.
         """
         smaller = shorter(letter.raw) if any(answer.too_large for answer in answers.values()) else None
-        sent = {recipient for recipient, answer in answers.items() if answer.verdict is Verdict.TAKEN}
+        sent = {recipient for recipient, answer in answers.items() if answer.verdict is Verdict.ACCEPTED}
         again = {
             recipient: now if _at_once(answer, sent, smaller) else self._again(letter, answer.verdict, now)
             for recipient, answer in answers.items()
@@ -212,25 +212,25 @@ class Outbox:
             next_try_at=min((moment for moment in again.values() if moment), default=None),
             raw=smaller,
             tries=letter.tries + bool(again),
-            refusals=letter.refusals + any(answer.verdict is Verdict.NEVER for answer in answers.values()),
+            refusals=letter.refusals + any(answer.verdict is Verdict.PERMANENT for answer in answers.values()),
             ambiguous=letter.ambiguous or any(_is_open(answers[each]) for each in queued),
         )
 
-    def _again(self, letter: Letter, verdict: Verdict, now: datetime) -> datetime | None:
+    def _again(self, letter: OutboxMessage, verdict: Verdict, now: datetime) -> datetime | None:
         """When a recipient is tried again, None for never."""
         return after_answer(letter, verdict, retry=self._retry, jitter=self._jitter(), now=now)
 
 
-def _untouched(letter: Letter, next_try_at: datetime | None) -> Outcome:
+def _untouched(letter: OutboxMessage, next_try_at: datetime | None) -> Outcome:
     return Outcome(next_try_at=next_try_at, tries=letter.tries, refusals=letter.refusals, ambiguous=letter.ambiguous)
 
 
-def _all_later(letter: Letter, words: str) -> dict[str, Answer]:
+def _all_later(letter: OutboxMessage, words: str) -> dict[str, RecipientReply]:
     """What a try that broke off means for each recipient."""
-    return dict.fromkeys(letter.recipients, Answer(verdict=Verdict.LATER, code=0, text=words[:MAX_TEXT]))
+    return dict.fromkeys(letter.recipients, RecipientReply(verdict=Verdict.TEMPORARY, code=0, text=words[:MAX_TEXT]))
 
 
-def _faulted(letter: Letter, error: Exception) -> Attempt:
+def _faulted(letter: OutboxMessage, error: Exception) -> Attempt:
     """What an error of our own means. Neither its text nor its frames' variables are told: they may hold the mail."""
     place = " > ".join(f"{frame.name}:{frame.lineno}" for frame in extract_tb(error.__traceback__))
     name = type(error).__name__
@@ -238,29 +238,29 @@ def _faulted(letter: Letter, error: Exception) -> Attempt:
     return Attempt(answers=_all_later(letter, f"an error in the relay itself: {name}"))
 
 
-def _is_open(answer: Answer) -> bool:
+def _is_open(answer: RecipientReply) -> bool:
     """Whether the upstream may have taken the letter without our learning of it."""
-    return answer.verdict is Verdict.LATER and answer.code == 0 and answer.step != "RCPT"
+    return answer.verdict is Verdict.TEMPORARY and answer.code == 0 and answer.step != "RCPT"
 
 
-def _at_once(answer: Answer, sent: Collection[str], smaller: bytes | None) -> bool:
+def _at_once(answer: RecipientReply, sent: Collection[str], smaller: bytes | None) -> bool:
     """Whether the next try need not wait: there is less in it, or fewer are asked for (RFC 5321 section 4.5.3.1.10)."""
     one_too_many = answer.code == 452 and answer.step == "RCPT" and bool(sent)
     return one_too_many or (smaller is not None and answer.too_large)
 
 
-def _first_refusal(answers: Mapping[str, Answer]) -> str:
-    refusals = [f"{who}: {answer}" for who, answer in answers.items() if answer.verdict is not Verdict.TAKEN]
+def _first_refusal(answers: Mapping[str, RecipientReply]) -> str:
+    refusals = [f"{who}: {answer}" for who, answer in answers.items() if answer.verdict is not Verdict.ACCEPTED]
     return next(iter(refusals), "")
 
 
-def _tell_letter(letter: Letter, outcome: Outcome, state: LetterState) -> None:
+def _tell_letter(letter: OutboxMessage, outcome: Outcome, state: MessageState) -> None:
     """One line for the log on each thing that happened to the letter."""
     about = log.bind(letter=letter.id, message_id=letter.message_id, route=letter.route)
     if outcome.sent:
         about.info("the letter was taken", recipients=sorted(outcome.sent))
     for recipient, answer in outcome.words.items():
-        if answer.verdict is Verdict.TAKEN:
+        if answer.verdict is Verdict.ACCEPTED:
             continue
         if outcome.raw and answer.too_large:
             about.warning("too large; it is sent again with less in it", recipient=recipient, reply=str(answer))
@@ -270,7 +270,7 @@ def _tell_letter(letter: Letter, outcome: Outcome, state: LetterState) -> None:
             about.error("given up for this recipient", **said, tries=outcome.tries)
         else:
             about.warning("not taken; it is tried again", **said, next_try_at=str(outcome.next_try_at))
-    if state is LetterState.DEAD:
+    if state is MessageState.DEAD:
         about.error("a dead letter: nobody took it; see `relay outbox list`, then `retry` or `drop`")
 
 

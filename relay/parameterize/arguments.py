@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from relay.parameterize.template import parameterise
+from relay.parameterize.template import parameterize
 
 VALUE = "<value>"
 
@@ -36,7 +36,7 @@ def without_arguments(message: str, template: str, types: Sequence[str] | Mappin
     literals, kinds = _taken_apart(template, types)
     if "str" not in kinds or len(message) > MAX_MESSAGE or len(_WORD.findall(" ".join(literals))) < _LEAST_WORDS:
         return ""
-    known = parameterise(message).text
+    known = parameterize(message).text
     pieces, changed = [literals[0]], False
     for value, kind, literal in zip(_values(message, literals), kinds, literals[1:], strict=False):
         is_data = kind == "str" and _ONE_WORD.fullmatch(value) is not None and _stands_in(known, value.strip())

@@ -65,7 +65,7 @@ class Template(NamedTuple):
     """The kind and the text of what was replaced, in order."""
 
 
-class Parameteriser:
+class Parameterizer:
     """A table of rules, made ready."""
 
     def __init__(self, rules: Sequence[Rule] = RULES) -> None:
@@ -110,12 +110,12 @@ def _fits(rule: Rule, starts: str) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _default() -> Parameteriser:
-    return Parameteriser()
+def _default() -> Parameterizer:
+    return Parameterizer()
 
 
-def parameterise(text: str) -> Template:
-    """`text` without its data, by the whole table of rules; see `Parameteriser.template`."""
+def parameterize(text: str) -> Template:
+    """`text` without its data, by the whole table of rules; see `Parameterizer.template`."""
     return _parameterised(text[:MAX_TEXT])
 
 

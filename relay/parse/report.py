@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from relay import traces
-from relay.memo import kept
-from relay.model import MAX_COUNT, AppRule, Form, Kept, Level, Record, Report, Situation
+from relay.memo import memoized
+from relay.model import MAX_COUNT, AppRule, Form, Level, Record, Report, Retained, Situation
 from relay.parameterize.arguments import without_arguments
 from relay.parse import json_part, mime
 from relay.parse.json_part import Enclosure
@@ -38,13 +38,13 @@ _RECORD_ID = re.compile(r"[0-9a-f]{32}")
 def parse(record: Record, apps: Iterable[AppRule]) -> Report:
     """The report of `record`, its app named by its own header, else by the first rule that fits, else guessed."""
     sender = one_line(record.envelope.sender, 320).lower()
-    if record.kept is Kept.COUNT or not record.content:
+    if record.retained is Retained.COUNT or not record.content:
         bare = Mail(head=mime.Head(), subject="", sender=sender, text=CONTENT_NOT_KEPT)
         return _report(bare, apps, size=record.size)
     understood = mime.read(record.content)
     if not understood.sender:
         understood = understood._replace(sender=sender)
-    return _report(understood, apps, size=record.size, cut=record.kept is Kept.ENDS)
+    return _report(understood, apps, size=record.size, cut=record.retained is Retained.ENDS)
 
 
 def parse_text(subject: str, body: str) -> Report:
@@ -148,7 +148,7 @@ def _app_name(mail: Mail, apps: Iterable[AppRule]) -> str:
     return _named_in(mail.subject) or mail.sender or UNKNOWN_APP
 
 
-@kept(size=100_000, largest=1_000)
+@memoized(size=100_000, largest=1_000)
 def _named_in(subject: str) -> str:
     """The app that a subject names, "" for none; kept, since an app's mails have the same one again and again."""
     subject = _ANSWERED.sub("", subject, count=1) if _ANSWERED.match(subject) else subject

@@ -30,17 +30,17 @@ class Client(Protocol):
     def in_handshake(self) -> bool:
         """True from the beginning of TLS until it is there."""
 
-    def look_at_the_clock(self, now: float) -> None:
+    def end_if_overdue(self, now: float) -> None:
         """End the connection where the client's time is over at `now`."""
 
-    def hang_up(self, reply: bytes) -> None:
+    def close_with(self, reply: bytes) -> None:
         """Send `reply` and end the connection."""
 
     def cut(self) -> None:
         """End the connection without a reply."""
 
 
-class Roster:
+class Admission:
     """The connections of one receiver, at most `limit`, and `per_client` from one address; moments are the loop's."""
 
     def __init__(self, limit: int, per_client: int) -> None:
@@ -65,7 +65,7 @@ class Roster:
         """True where one must go before another can come."""
         return len(self._present) >= self._limit
 
-    def crowded(self, address: str) -> bool:
+    def is_full_for(self, address: str) -> bool:
         """True where so many have come from `address` that one of them should go. A proxy or Docker may stand there."""
         return self._addresses[address] >= self._per_client
 
@@ -98,7 +98,7 @@ class Roster:
         """Those that wait with no transaction open, longest first."""
         return [client for client in self._waiting if not client.in_transaction]
 
-    def bustling(self, since: float) -> bool:
+    def has_sender_since(self, since: float) -> bool:
         """True where a client in a transaction owes us something, and came that far at `since` or later."""
         for client, moment in reversed(self._waiting.items()):
             if moment < since:
@@ -107,7 +107,7 @@ class Roster:
                 return True
         return False
 
-    def expendable(self, now: float, address: str | None = None) -> Client | None:
+    def next_to_evict(self, now: float, address: str | None = None) -> Client | None:
         """The one (from `address`) that goes first, None where all are at work."""
         for client, since in self._waiting.items():
             if address in {None, client.peer} and now - since >= _patience(client, full=address is None):

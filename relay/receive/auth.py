@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from relay.receive import replies
-from relay.receive.passwords import agrees, is_hash, make_hash
+from relay.receive.passwords import is_hash, make_hash, verify_password
 from relay.receive.replies import Refusal
 
 MECHANISMS = ("PLAIN", "LOGIN")
@@ -111,7 +111,7 @@ class Login:
 
     def _is_true(self, claimed: Credentials) -> bool:
         """Compare both, whatever the first comparison says: an unknown user costs the same time."""
-        same_word = agrees(claimed.password, self._kept)
+        same_word = verify_password(claimed.password, self._kept)
         return hmac.compare_digest(claimed.username, self._username) & same_word
 
     def _digest(self, claimed: Credentials) -> bytes:

@@ -31,7 +31,7 @@ class TooMuchNoise(Exception):
     """A line has no end; it is not worth waiting for it."""
 
 
-class Stream:
+class Buffer:
     """The client's bytes, in order."""
 
     def __init__(self, limit: int) -> None:

@@ -19,25 +19,25 @@ from relay.receive import proxy_protocol, replies
 from relay.receive.auth import Credentials
 from relay.receive.buffer import LineTooLong, TooMuchNoise
 from relay.receive.content import Content
-from relay.receive.intake import Reception
-from relay.receive.memory import Room
+from relay.receive.intake import Intake
+from relay.receive.memory import MemoryBudget
 from relay.receive.networks import is_loopback, plain_address
-from relay.receive.session import LONGEST_LINE, Dialogue
-from relay.receive.transport import Link, State
+from relay.receive.session import LONGEST_LINE, Session
+from relay.receive.transport import State, Transport
 
 _CLIENT_HELLO = b"\x16\x03"
 
 _log = logging.getLogger(__name__)
 
 
-class Connection(Link):
+class Connection(Transport):
     """A link with a dialogue on it."""
 
-    def __init__(self, reception: Reception, loop: asyncio.AbstractEventLoop, *, tls_first: bool = False) -> None:
+    def __init__(self, intake: Intake, loop: asyncio.AbstractEventLoop, *, tls_first: bool = False) -> None:
         """`tls_first`: TLS begins with the first byte (RFC 8314)."""
-        super().__init__(reception, loop, longest_line=LONGEST_LINE)
+        super().__init__(intake, loop, longest_line=LONGEST_LINE)
         self._tls_first = tls_first
-        self._dialogue = Dialogue(self, reception.limits)
+        self._session = Session(self, intake.limits)
         self._blocked = self._half_closed = False
         """The client does not read; it will send no more."""
         self._since = self._last_mail = loop.time()
@@ -51,7 +51,7 @@ class Connection(Link):
         super().connection_made(transport)
         address = transport.get_extra_info("peername")
         self.peer = plain_address(address[0]) if isinstance(address, tuple) else ""
-        proxies = self._reception.proxies
+        proxies = self._intake.proxies
         if proxies and proxies.hold(self.peer):
             self._state = State.PROXY_HEADER
             if self._admitted():
@@ -62,13 +62,13 @@ class Connection(Link):
     def connection_lost(self, error: Exception | None) -> None:
         """Forget the client, and what it had sent of a mail."""
         super().connection_lost(error)
-        self._dialogue.give_up()
+        self._session.give_up()
 
     def _meet(self) -> None:
         """Let the client in and greet it, or send it away."""
-        if not self._reception.clients.hold(self.peer):
-            self._reception.counters.strangers += 1
-            self.hang_up(replies.NO_STRANGERS)
+        if not self._intake.clients.hold(self.peer):
+            self._intake.counters.strangers += 1
+            self.close_with(replies.NO_STRANGERS)
         elif self._admitted():
             if self._tls_first:
                 self._begin_tls()
@@ -77,18 +77,18 @@ class Connection(Link):
 
     def _admitted(self) -> bool:
         """Take the client into the roster, where another may have to go for it."""
-        roster, now = self._reception.roster, self.loop.time()
-        roster.leave(self)
-        victim = roster.expendable(now, self.peer) if roster.crowded(self.peer) else None
-        if roster.full:
-            self._reception.counters.turned_away += 1
-            victim = victim or roster.expendable(now)
+        admission, now = self._intake.admission, self.loop.time()
+        admission.leave(self)
+        victim = admission.next_to_evict(now, self.peer) if admission.is_full_for(self.peer) else None
+        if admission.full:
+            self._intake.counters.turned_away += 1
+            victim = victim or admission.next_to_evict(now)
             if victim is None:
-                self.hang_up(replies.CROWDED)
+                self.close_with(replies.CROWDED)
                 return False
         if victim is not None:
-            victim.hang_up(replies.CROWDED)
-        roster.enter(self)
+            victim.close_with(replies.CROWDED)
+        admission.enter(self)
         return True
 
     def _greet(self) -> None:
@@ -101,7 +101,7 @@ class Connection(Link):
         """Take what came, and answer it unless the client has to wait for us."""
         if self._ended:
             return
-        self._stream.feed(data, self._wire)
+        self._buffer.feed(data, self._wire)
         if self._clients_turn and not self._blocked:
             self._advance()
 
@@ -127,46 +127,46 @@ class Connection(Link):
 
         `progress`: the client owes us something new. What trickles in does not prolong its time.
         """
-        dialogue = self._dialogue
+        session = self._session
         try:
-            while self._clients_turn and not (self._blocked or dialogue.ended) and self._step(dialogue):
+            while self._clients_turn and not (self._blocked or session.ended) and self._step(session):
                 progress = True
         except TooMuchNoise:
             self._reply(replies.TOO_MUCH_NOISE)
             self._part(linger=True)
-        if dialogue.ended:
-            self._part(linger=bool(self._stream))
+        if session.ended:
+            self._part(linger=bool(self._buffer))
         if self._ended:
             return
         self._flush()
         if self._state is State.WORKING:
-            self._reception.roster.works(self)
+            self._intake.admission.works(self)
         elif self._state is State.HANDSHAKE:
             pass
         elif self._half_closed and not self._blocked:
             self._close()
-        elif self._reception.stopping and not self.in_transaction:
-            self.hang_up(replies.STOPPING)
+        elif self._intake.stopping and not self.in_transaction:
+            self.close_with(replies.STOPPING)
         else:
             self._await_client(progress=progress)
 
-    def _step(self, dialogue: Dialogue) -> bool:
+    def _step(self, session: Session) -> bool:
         """Take one thing from what has come; False where it is not there as a whole."""
-        if not self._stream:
+        if not self._buffer:
             return False
         if self._state is State.PROXY_HEADER:
             return self._read_header()
-        if dialogue.content is not None:
-            return self._read_content(dialogue.content)
+        if session.content is not None:
+            return self._read_content(session.content)
         try:
-            line = self._stream.line()
+            line = self._buffer.line()
             if line is None:
-                if not self._stream.begins(_CLIENT_HELLO):
+                if not self._buffer.begins(_CLIENT_HELLO):
                     return False
                 line = _CLIENT_HELLO  # its end may never come
-            self._reply(dialogue.hear(line))
+            self._reply(session.handle_line(line))
         except LineTooLong:
-            self._reply(dialogue.overlong())
+            self._reply(session.handle_long_line())
         except TooMuchNoise:
             raise
         except Exception as error:  # noqa: BLE001 -- the edge: whatever it is, the client gets a reply
@@ -174,25 +174,25 @@ class Connection(Link):
         return True
 
     def _read_content(self, content: Content) -> bool:
-        rest = content.feed(self._stream.take())
+        rest = content.feed(self._buffer.take())
         if rest is None:
             return False
-        self._stream.unread(rest)
+        self._buffer.unread(rest)
         try:
-            self._reply(self._dialogue.mail_ended())
+            self._reply(self._session.mail_ended())
         except Exception as error:  # noqa: BLE001 -- the edge, as above
-            self._reply(self._dialogue.stored(self._surprised(error)))
+            self._reply(self._session.stored(self._surprised(error)))
         return True
 
     def _read_header(self) -> bool:
-        data = self._stream.take()
+        data = self._buffer.take()
         try:
             length = proxy_protocol.header_length(data)
             client = None if length is None else proxy_protocol.client_of(data[:length])
         except proxy_protocol.BadHeader:
-            self.hang_up(replies.NO_STRANGERS)
+            self.close_with(replies.NO_STRANGERS)
             return False
-        self._stream.unread(data[length or 0 :])
+        self._buffer.unread(data[length or 0 :])
         if length is not None:
             self._enter(State.COMMANDS)
             self.peer = client or self.peer
@@ -201,7 +201,7 @@ class Connection(Link):
 
     def _surprised(self, error: Exception) -> bytes:
         """Log a surprise by its kind and place, never by its text, which may hold what a client sent."""
-        self._reception.counters.surprises += 1
+        self._intake.counters.surprises += 1
         places = "".join(traceback.format_tb(error.__traceback__)[-3:])
         _log.error("a command failed with %s at\n%s", type(error).__name__, places)
         return replies.SURPRISE
@@ -211,59 +211,59 @@ class Connection(Link):
     @property
     def in_transaction(self) -> bool:
         """True between MAIL and the answer to DATA; STARTTLS ends it."""
-        return self._dialogue.in_transaction and not (self._ended or self.in_handshake)
+        return self._session.in_transaction and not (self._ended or self.in_handshake)
 
     @property
     def offers_tls(self) -> bool:
         """True where there is a certificate that is not in use yet."""
-        return self._reception.certificate is not None and not self.secure
+        return self._intake.certificate is not None and not self.secure
 
     @property
     def offers_auth(self) -> bool:
         """True where a password may be sent as things are."""
-        return self.secure or self._reception.auth_in_clear or is_loopback(self.peer)
+        return self.secure or self._intake.auth_in_clear or is_loopback(self.peer)
 
     @property
     def needs_auth(self) -> bool:
         """True where nobody may send who is not known."""
-        return self._reception.login.required
+        return self._intake.login.required
 
     @property
-    def room(self) -> Room:
+    def room(self) -> MemoryBudget:
         """The memory that all mails under way share."""
-        return self._reception.room
+        return self._intake.room
 
     def verify(self, claimed: Credentials) -> bool | None:
         """Return whether they are true, None where that takes its time. Raises Refusal."""
-        known = self._reception.login.check(claimed, self._verified)
+        known = self._intake.login.check(claimed, self._verified)
         if known is None:
             self._enter(State.WORKING)
         return known
 
     def _verified(self, true: bool) -> None:  # noqa: FBT001 -- the answer itself
-        self._resume(self._dialogue.verified(true=true))
+        self._resume(self._session.verified(true=true))
 
     def store(self, envelope: Envelope, content: Content) -> None:
         """Put the mail down. Raises SpoolError."""
-        self._reception.roster.works(self)  # before the spool asks who else is coming
-        self._reception.take(envelope, content, self._stored)
+        self._intake.admission.works(self)  # before the spool asks who else is coming
+        self._intake.take(envelope, content, self._stored)
         self._enter(State.WORKING)
 
     def _stored(self, reply: bytes) -> None:
         self._last_mail = self.loop.time()
-        self._resume(self._dialogue.stored(reply))
+        self._resume(self._session.stored(reply))
 
     def start_tls(self) -> None:
         """Say that we are ready, and forget whatever the client said before it could know (RFC 3207 4.2)."""
         self._wire.pause_reading()  # what comes now belongs to the handshake
         self._reply(replies.READY_FOR_TLS)
         self._flush()
-        self._stream.clear()
+        self._buffer.clear()
         self._begin_tls()
 
     def _secured(self) -> None:
         """Begin a new dialogue: nothing that was said in clear counts."""
-        self._dialogue = Dialogue(self, self._reception.limits)
+        self._session = Session(self, self._intake.limits)
         if self._tls_first:
             self._greet()
         else:
@@ -281,7 +281,7 @@ class Connection(Link):
 
     def _await_client(self, *, progress: bool) -> None:
         """Give the client its time, by what it owes us; where it made no progress, its time goes on running."""
-        now, limits, content = self.loop.time(), self._reception.limits, self._dialogue.content
+        now, limits, content = self.loop.time(), self._intake.limits, self._session.content
         if progress:
             self._since = now
         elif content is None:
@@ -289,12 +289,12 @@ class Connection(Link):
         size = 0 if content is None else content.size
         self._deadline = self._since + limits.idle_timeout + size / limits.min_rate
         if size >= limits.min_rate * (now - self._since):
-            self._reception.roster.waits(self, now)
+            self._intake.admission.waits(self, now)
 
-    def look_at_the_clock(self, now: float) -> None:
+    def end_if_overdue(self, now: float) -> None:
         """Hang up where the client's time is over at `now`; while we are at work no time of the client's runs."""
         if not self._clients_turn:
             return
-        if now >= self._deadline or now >= self._last_mail + self._reception.limits.session_timeout:
-            self._reception.counters.timeouts += 1
-            self.hang_up(replies.TIMEOUT if now >= self._deadline else replies.STALE)
+        if now >= self._deadline or now >= self._last_mail + self._intake.limits.session_timeout:
+            self._intake.counters.timeouts += 1
+            self.close_with(replies.TIMEOUT if now >= self._deadline else replies.STALE)

@@ -4,13 +4,13 @@ RFC 5321 4.1.1.4 and 4.5.2: only CRLF.CRLF ends the mail, the first CRLF being i
 own (or that of the DATA command), and of a line that begins with a dot the first dot goes.
 Bare CR, bare LF, NUL, 8-bit and lines of any length are data.
 
-Guarantee: memory is bounded whatever is sent, in pieces however cut: of one mail, and by `Room` of all together.
+Guarantee: memory is bounded whatever is sent, in pieces however cut: for one mail here, for all by `MemoryBudget`.
 """
 
 from __future__ import annotations
 
-from relay.model import CUT_MARKER, Kept
-from relay.receive.memory import Room
+from relay.model import CUT_MARKER, Retained
+from relay.receive.memory import MemoryBudget
 
 KEEP_WHOLE = 256 << 10
 """Of a larger mail the first three quarters of this and the last one are kept."""
@@ -23,7 +23,7 @@ _END = b"\r\n.\r\n"
 class Content:
     """One mail on its way in."""
 
-    def __init__(self, max_size: int, room: Room) -> None:
+    def __init__(self, max_size: int, room: MemoryBudget) -> None:
         """Of a mail over `max_size` bytes nothing is kept; of one that finds no `room`, little."""
         self.size = 0
         """Bytes of the mail so far, without transparency's dots and the end mark."""
@@ -55,13 +55,13 @@ class Content:
         """True where the mail is larger than may be."""
         return self.size > self._max_size
 
-    def kept(self) -> tuple[Kept, bytes]:
+    def retained(self) -> tuple[Retained, bytes]:
         """Return how much is kept of a mail that is complete and not too large, and that."""
         if self._tail is None:
-            return Kept.WHOLE, bytes(self._head)
+            return Retained.WHOLE, bytes(self._head)
         tail = self._tail[-self._bound // 4 :]
         marker = CUT_MARKER % (self.size - len(self._head) - len(tail))
-        return Kept.ENDS, bytes(self._head) + marker + bytes(tail)
+        return Retained.ENDS, bytes(self._head) + marker + bytes(tail)
 
     def give_up(self) -> None:
         """Keep nothing of it, and free its room."""

@@ -13,15 +13,15 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from relay.errors import ConfigError, SpoolError
-from relay.model import Envelope, IncomingMail, Kept
+from relay.model import Envelope, IncomingMail, Retained
 from relay.receive import replies
-from relay.receive.admission import Client, Roster
+from relay.receive.admission import Admission, Client
 from relay.receive.auth import Login
 from relay.receive.certificate import Certificate
 from relay.receive.content import Content
 from relay.receive.counters import Counters
 from relay.receive.limits import Access, Limits
-from relay.receive.memory import Room
+from relay.receive.memory import MemoryBudget
 from relay.receive.networks import Networks
 
 _JUST_NOW = 0.003
@@ -53,16 +53,16 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Reception:
+class Intake:
     """One receiver's limits, counters, connections and spool."""
 
     def __init__(self, spool: Spool, limits: Limits, access: Access, *, now: Callable[[], datetime] = _utc_now) -> None:
         """Raises ConfigError where `access` cannot be used: its certificate, its password's hash."""
-        self.roster = Roster(limits.max_connections, limits.max_per_client)
-        self.room = Room(limits.max_memory)
+        self.admission = Admission(limits.max_connections, limits.max_per_client)
+        self.room = MemoryBudget(limits.max_memory)
         self.change(limits, access)
         self.counters = Counters()
-        self.links: set[Client] = set()
+        self.connections: set[Client] = set()
         """All sockets; of those in the roster nobody has taken leave yet."""
         self.stopping = False
         self.quiet = asyncio.Event()
@@ -80,12 +80,14 @@ class Reception:
         self.auth_in_clear = access.auth_in_clear
         self.clients, self.proxies = Networks(access.clients), Networks(access.proxies)
         self.room.change(limits.max_memory)
-        self.roster.change(limits.max_connections, limits.max_per_client)
+        self.admission.change(limits.max_connections, limits.max_per_client)
 
     def take(self, envelope: Envelope, content: Content, answer: Callable[[bytes], None]) -> None:
         """Put a complete mail into the spool and call `answer` with the reply to it, later. Raises SpoolError."""
-        kept, data = content.kept()
-        mail = IncomingMail(received_at=self._now(), envelope=envelope, kept=kept, content=data, size=content.size)
+        retained, data = content.retained()
+        mail = IncomingMail(
+            received_at=self._now(), envelope=envelope, retained=retained, content=data, size=content.size
+        )
         claimed = content.claimed
 
         def outcome(found: int | SpoolError) -> None:
@@ -106,12 +108,12 @@ class Reception:
 
     def _more_to_come(self, now: float) -> bool:
         """True where a client is in the middle of its mail and was heard of just before `now`, a moment of the loop."""
-        return self.roster.bustling(now - _JUST_NOW)
+        return self.admission.has_sender_since(now - _JUST_NOW)
 
     def _count_only(self, mail: IncomingMail, answer: Callable[[bytes], None]) -> None:
         """Keep no more of a mail than the fact that it came."""
         bare = Envelope(sender=mail.envelope.sender, recipients=(), peer=mail.envelope.peer)
-        counter = mail._replace(envelope=bare, kept=Kept.COUNT, content=b"")
+        counter = mail._replace(envelope=bare, retained=Retained.COUNT, content=b"")
 
         def outcome(found: int | SpoolError) -> None:
             if isinstance(found, SpoolError):
@@ -135,28 +137,28 @@ class Reception:
         counters = self.counters
         counters.mails += 1
         counters.mail_bytes += mail.size
-        counters.cut += mail.kept is Kept.ENDS
-        counters.counted += mail.kept is Kept.COUNT
+        counters.cut += mail.retained is Retained.ENDS
+        counters.counted += mail.retained is Retained.COUNT
 
-    def opened(self, link: Client) -> None:
+    def opened(self, connection: Client) -> None:
         """A socket was opened."""
-        self.links.add(link)
-        self.counters.connections = len(self.links)
+        self.connections.add(connection)
+        self.counters.connections = len(self.connections)
         self.counters.connections_total += 1
         self.quiet.clear()
 
-    def closed(self, link: Client) -> None:
+    def closed(self, connection: Client) -> None:
         """A socket was closed."""
-        self.links.discard(link)
-        self.counters.connections = len(self.links)
-        self.roster.leave(link)
-        if not self.links:
+        self.connections.discard(connection)
+        self.counters.connections = len(self.connections)
+        self.admission.leave(connection)
+        if not self.connections:
             self.quiet.set()
 
     def end_overdue(self, now: float) -> None:
         """Hang up on every client whose time is over at `now`, a moment of the loop."""
-        for connection in self.roster:
-            connection.look_at_the_clock(now)
+        for connection in self.admission:
+            connection.end_if_overdue(now)
 
     def snapshot(self) -> dict[str, int]:
         """What the spool counts, to be published with the counters."""

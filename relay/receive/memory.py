@@ -6,7 +6,7 @@ Guarantee: a mail is never refused for it, nor made to wait: where the room is u
 from __future__ import annotations
 
 
-class Room:
+class MemoryBudget:
     """Bytes of memory, claimed and given back."""
 
     __slots__ = ("_size", "taken")

@@ -32,15 +32,15 @@ def is_hash(text: str) -> bool:
     if not text.startswith(_PREFIX):
         return False
     try:
-        agrees(b"", text)
+        verify_password(b"", text)
     except (ValueError, binascii.Error) as error:
         raise ValueError("is no whole hash: make another one with `relay hash-password`") from error
     return True
 
 
-def agrees(password: bytes, kept: str) -> bool:
-    """True where `kept` was made of `password`. Takes its time. Raises ValueError where it is no hash."""
-    form = _FORM.fullmatch(kept)
+def verify_password(password: bytes, retained: str) -> bool:
+    """True where `retained` was made of `password`. Takes its time. Raises ValueError where it is no hash."""
+    form = _FORM.fullmatch(retained)
     if form is None:
         raise ValueError("no scrypt hash")
     log_n, r, p = (int(form[number]) for number in (1, 2, 3))

@@ -21,7 +21,7 @@ from relay.receive import replies
 from relay.receive.admission import Client
 from relay.receive.connection import Connection
 from relay.receive.counters import Counters, publish
-from relay.receive.intake import Reception, Spool
+from relay.receive.intake import Intake, Spool
 from relay.receive.limits import Access, Limits
 
 _BACKLOG = 1024
@@ -41,7 +41,7 @@ class Receiver:
     def __init__(self, spool: Spool, limits: Limits, access: Access | None = None) -> None:
         """Store into `spool`, which stays the caller's to close after `stop`. Raises ConfigError (see Reception)."""
         limits = replace(limits, max_connections=_affordable(limits.max_connections))
-        self._reception = Reception(spool, limits, access or Access())
+        self._intake = Intake(spool, limits, access or Access())
         self._servers: list[asyncio.Server] = []
         self._speaks_tls = False
         self._unpublished = False
@@ -50,14 +50,14 @@ class Receiver:
     @property
     def counters(self) -> Counters:
         """What happened so far."""
-        return self._reception.counters
+        return self._intake.counters
 
     async def start(self, sockets: Sequence[socket.socket], tls_sockets: Sequence[socket.socket] = ()) -> None:
         """Accept connections on `sockets`, which are bound already; on `tls_sockets` TLS begins with the first byte.
 
         Raises ConfigError where there are such and no certificate.
         """
-        if tls_sockets and self._reception.certificate is None:
+        if tls_sockets and self._intake.certificate is None:
             raise ConfigError(("smtp.listen_tls needs smtp.tls_cert",))
         self._speaks_tls = bool(tls_sockets)
         for listening in sockets:
@@ -70,42 +70,42 @@ class Receiver:
         """Go by others from now on, losing no connection. Raises ConfigError, and changes nothing then."""
         if self._speaks_tls and not access.tls_cert:
             raise ConfigError(("smtp.listen_tls needs smtp.tls_cert",))
-        self._reception.change(replace(limits, max_connections=_affordable(limits.max_connections)), access)
+        self._intake.change(replace(limits, max_connections=_affordable(limits.max_connections)), access)
 
     async def _listen(self, listening: socket.socket, *, tls_first: bool) -> None:
         loop = asyncio.get_running_loop()
         self._servers.append(
             await loop.create_server(
-                lambda: Connection(self._reception, loop, tls_first=tls_first), sock=listening, backlog=_BACKLOG
+                lambda: Connection(self._intake, loop, tls_first=tls_first), sock=listening, backlog=_BACKLOG
             )
         )
 
     async def _watch_the_clock(self) -> None:
         """Look at everybody's time: cheaper than a timer for each, since time is seldom over."""
-        pause = min(1.0, max(0.02, self._reception.limits.idle_timeout / 8))
+        pause = min(1.0, max(0.02, self._intake.limits.idle_timeout / 8))
         while True:
             await asyncio.sleep(pause)
-            self._reception.end_overdue(asyncio.get_running_loop().time())
+            self._intake.end_overdue(asyncio.get_running_loop().time())
 
     async def stop(self) -> None:
         """Stop accepting, let transactions under way end within `stop_within` seconds, close all connections."""
         for server in self._servers:
             server.close()
-        self._reception.stopping = True
-        await self._send_home(self._reception.roster.idle(), self._reception.limits.stop_within)
-        await self._send_home(self._reception.roster, _LAST_WORDS)
-        for link in tuple(self._reception.links):
-            link.cut()
+        self._intake.stopping = True
+        await self._send_home(self._intake.admission.idle(), self._intake.limits.stop_within)
+        await self._send_home(self._intake.admission, _LAST_WORDS)
+        for connection in tuple(self._intake.connections):
+            connection.cut()
         if self._clock is not None:
             self._clock.cancel()
-        self._reception.login.close()
+        self._intake.login.close()
 
     async def _send_home(self, connections: Iterable[Client], seconds: float) -> None:
         """Hang up on `connections`, then wait until nobody is left, at most so long."""
         for connection in connections:
-            connection.hang_up(replies.STOPPING)
+            connection.close_with(replies.STOPPING)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._reception.quiet.wait(), seconds)
+            await asyncio.wait_for(self._intake.quiet.wait(), seconds)
 
     async def run(self, stop: asyncio.Event, counters_file: Path | None, publish_every: float = 2.0) -> None:
         """Go on until `stop` is set, publishing the counters to `counters_file` every so many seconds; then `stop`."""
@@ -125,7 +125,7 @@ class Receiver:
         """
         try:
             tasks = len(asyncio.all_tasks())
-            publish(path, self._reception.counters, tasks=tasks, **self._reception.snapshot())
+            publish(path, self._intake.counters, tasks=tasks, **self._intake.snapshot())
             self._unpublished = False
         except OSError as error:
             if not self._unpublished:

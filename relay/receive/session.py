@@ -15,7 +15,7 @@ from relay.receive import replies
 from relay.receive.auth import MECHANISMS, Credentials, Exchange, exchange
 from relay.receive.content import Content
 from relay.receive.limits import Limits
-from relay.receive.memory import Room
+from relay.receive.memory import MemoryBudget
 from relay.receive.path import parse_path
 from relay.receive.replies import Refusal
 from relay.receive.transaction import Transaction, check_parameters
@@ -54,7 +54,7 @@ class Client(Protocol):
         """True where nobody may send who is not known."""
 
     @property
-    def room(self) -> Room:
+    def room(self) -> MemoryBudget:
         """The memory that all mails under way share."""
 
     def verify(self, claimed: Credentials) -> bool | None:
@@ -67,8 +67,8 @@ class Client(Protocol):
         """Put the mail down, then call `stored` with the reply to it."""
 
 
-class Dialogue:
-    """The state of one client's dialogue; `hear` takes a line and returns its one reply."""
+class Session:
+    """The state of one client's dialogue; `handle_line` takes a line and returns its one reply."""
 
     def __init__(self, client: Client, limits: Limits) -> None:
         self._client = client
@@ -87,14 +87,14 @@ class Dialogue:
         """True between MAIL and the answer to DATA."""
         return self._transaction is not None
 
-    def hear(self, line: bytes) -> bytes | None:
+    def handle_line(self, line: bytes) -> bytes | None:
         """Do what `line` asks and return the reply, None where it comes later."""
         try:
             return self._obey(line) if self._login is None else self._challenge(line)
         except Refusal as refusal:
             return self.refused(refusal)
 
-    def overlong(self) -> bytes:
+    def handle_long_line(self) -> bytes:
         """Return the reply to a line that was too long, of which nothing was kept."""
         answering, self._login = self._login is not None, None
         return self.refused(Refusal(replies.ANSWER_TOO_LONG if answering else replies.LINE_TOO_LONG))
@@ -274,7 +274,7 @@ class Dialogue:
         self._errors = self._idle_commands = self._left_out = 0
         return reply
 
-    _COMMANDS: ClassVar[dict[bytes, Callable[[Dialogue, str], bytes | None]]] = {
+    _COMMANDS: ClassVar[dict[bytes, Callable[[Session, str], bytes | None]]] = {
         b"HELO": _helo,
         b"EHLO": _ehlo,
         b"NOOP": _noop,

@@ -23,8 +23,8 @@ from typing import cast
 
 from aiosmtpd.smtp import SMTP
 
-from relay.receive.buffer import Stream
-from relay.receive.intake import Reception
+from relay.receive.buffer import Buffer
+from relay.receive.intake import Intake
 
 _FAREWELL = 2.0
 """Seconds for a last reply to get out before the connection is cut."""
@@ -61,19 +61,19 @@ _NEXT = {
 """Which states may follow which."""
 
 
-class Link(SMTP):
+class Transport(SMTP):
     """The protocol of one connection, without what is said on it."""
 
-    def __init__(self, reception: Reception, loop: asyncio.AbstractEventLoop, *, longest_line: int) -> None:
+    def __init__(self, intake: Intake, loop: asyncio.AbstractEventLoop, *, longest_line: int) -> None:
         # Without the library's own __init__: it walks through all members of two objects for tables that nobody reads
         # but its loop, which is replaced.
-        self.loop, self.hostname = loop, reception.limits.hostname
+        self.loop, self.hostname = loop, intake.limits.hostname
         self.peer = ""
         """Address of the client, without its port."""
         self.secure = False
         """True under TLS."""
-        self._reception = reception
-        self._stream = Stream(longest_line)
+        self._intake = intake
+        self._buffer = Buffer(longest_line)
         self._out: list[bytes] = []
         self._state = State.COMMANDS
         self._wire: asyncio.Transport
@@ -105,13 +105,13 @@ class Link(SMTP):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take note of the socket."""
         self._wire = cast("asyncio.Transport", transport)
-        self._reception.opened(self)
+        self._intake.opened(self)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Forget the client."""
         if self._state is not State.CLOSED:
             self._enter(State.CLOSED)
-        self._reception.closed(self)
+        self._intake.closed(self)
 
     # --- Out ----------------------------------------------------------------------------------------------------------
 
@@ -119,7 +119,7 @@ class Link(SMTP):
         """Have `reply` sent with the next flush."""
         if reply is not None:
             if reply[0] in b"45":
-                self._reception.counters.note(reply)
+                self._intake.counters.note(reply)
             self._out += (reply, b"\r\n")
 
     def _flush(self) -> None:
@@ -127,36 +127,36 @@ class Link(SMTP):
             data = b"".join(self._out)
             self._out.clear()
             self._wire.write(data)
-        if self._stream.paused:
-            self._stream.relax(self._wire)
+        if self._buffer.paused:
+            self._buffer.relax(self._wire)
 
     # --- TLS ----------------------------------------------------------------------------------------------------------
 
     def _begin_tls(self) -> None:
         """Shake hands; `_secured` is called where that went well, else the connection ends."""
         self._enter(State.HANDSHAKE)
-        self._reception.roster.waits(self, self.loop.time())  # it is the client's turn: who stalls is idle
+        self._intake.admission.waits(self, self.loop.time())  # it is the client's turn: who stalls is idle
         self._handler_coroutine = self.loop.create_task(self._shake_hands())
 
     async def _shake_hands(self) -> None:
-        certificate = self._reception.certificate
+        certificate = self._intake.certificate
         plain = self._wire
         if certificate is None:  # offered only with one; it was taken away meanwhile
             plain.abort()
             return
-        seconds = min(_HANDSHAKE, self._reception.limits.idle_timeout)
+        seconds = min(_HANDSHAKE, self._intake.limits.idle_timeout)
         upgrade = self.loop.create_task(
             self.loop.start_tls(plain, self, certificate.context(), server_side=True, ssl_handshake_timeout=seconds)
         )
         await asyncio.sleep(0)  # now the socket is TLS's; what came before is here
-        if self._stream:
-            self.loop.call_soon(_hand_over, self._stream.take(), plain)
+        if self._buffer:
+            self.loop.call_soon(_hand_over, self._buffer.take(), plain)
         try:
             secured = await upgrade
         except Exception:  # noqa: BLE001 -- a handshake fails in as many ways as there are clients
             secured = None
         if secured is None or secured.is_closing() or self._state is not State.HANDSHAKE:
-            self._reception.counters.handshakes_failed += 1
+            self._intake.counters.handshakes_failed += 1
             plain.abort()
             self.connection_lost(None)  # the loop tells nobody of a connection that is lost in a handshake
             return
@@ -169,10 +169,10 @@ class Link(SMTP):
 
     # --- The end ------------------------------------------------------------------------------------------------------
 
-    def look_at_the_clock(self, now: float) -> None:
+    def end_if_overdue(self, now: float) -> None:
         """Hang up where the client's time is over at `now`: a link alone has all the time."""
 
-    def hang_up(self, reply: bytes) -> None:
+    def close_with(self, reply: bytes) -> None:
         """Say a last word and end the connection, at once where the last word was said before or none can be."""
         if self._ended or self._state is State.HANDSHAKE:
             self.cut()
@@ -184,7 +184,7 @@ class Link(SMTP):
         """End the connection without a word."""
         if not self._ended:
             self._enter(State.CLOSING)
-        self._reception.roster.leave(self)  # not when the loop says so: who comes next would send the same one away
+        self._intake.admission.leave(self)  # not when the loop says so: who comes next would send the same one away
         self._wire.abort()
 
     def _part(self, *, linger: bool) -> None:
@@ -196,14 +196,14 @@ class Link(SMTP):
         if self._ended:
             return
         self._enter(State.CLOSING)
-        self._stream.clear()
+        self._buffer.clear()
         self._flush()
         if linger and self._wire.can_write_eof():
             self._wire.write_eof()
-            self._reception.roster.waits(self, self.loop.time())
+            self._intake.admission.waits(self, self.loop.time())
             self.loop.call_later(_FAREWELL, self._wire.abort)
         else:
-            self._reception.roster.leave(self)
+            self._intake.admission.leave(self)
             self._close()
 
     def _close(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any
 
-from relay.memo import kept
+from relay.memo import memoized
 from relay.redact.cards import MARK as CARD_MARK
 from relay.redact.cards import cards
 from relay.redact.headers import MARKS as HEADER_MARKS
@@ -97,7 +97,7 @@ def _kept_short(text: str, names: Names) -> tuple[Secret, ...]:
     return tuple(_looked_for(text, names))
 
 
-@kept(size=MAX_KEPT_STACKS, largest=MAX_KEPT_STACK)
+@memoized(size=MAX_KEPT_STACKS, largest=MAX_KEPT_STACK)
 def _in_stack(text: str, names: Names) -> tuple[Secret, ...] | None:
     """The secrets in `text`; None where it is not one stack."""
     return tuple(_looked_for(text, names)) if _STACK.fullmatch("\n" + text) else None

@@ -214,7 +214,7 @@ def _is_quiet(group: Group, timing: Timing, now: datetime) -> bool:
 # --- What was told, and what is not to be -----------------------------------------------------------------------------
 
 
-def told(group: Group, why: Reason, timing: Timing, now: datetime) -> Group:
+def mark_reported(group: Group, why: Reason, timing: Timing, now: datetime) -> Group:
     """The group after a digest that tells of it was frozen: nothing pending, the next gap longer.
 
     Where it has long been quiet its entry was its closing total too, whatever the reason.
@@ -248,7 +248,7 @@ def unmute(group: Group, timing: Timing) -> Group:
     return scheduled(replace(group, muted_until=None), timing)
 
 
-def brought_home(group: Group, timing: Timing, now: datetime) -> Group:
+def back_on_schedule(group: Group, timing: Timing, now: datetime) -> Group:
     """The group without moments that are still to come: a clock wrote them that has been set back since."""
 
     def past(moment: datetime | None) -> datetime | None:

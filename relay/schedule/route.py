@@ -19,7 +19,7 @@ MAX_ENTRIES = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class DueDigest:
     """What one route is told now: each group with the reason, the worst and most frequent first."""
 
     route: str
@@ -46,7 +46,7 @@ def opens_at(last_digest_at: datetime | None, timing: Timing, now: datetime) -> 
     return max(now, last_digest_at + timing.interval)
 
 
-def turn(
+def due_digest(
     route: str,
     groups: Iterable[Group],
     *,
@@ -54,7 +54,7 @@ def turn(
     timing: Timing,
     now: datetime,
     caught_up: bool = True,
-) -> Turn | None:
+) -> DueDigest | None:
     """What the route is told now, None where it is told nothing.
 
     `groups` are those of the route that might be told, each once: the due ones, and for the ride the fresh and the
@@ -70,7 +70,7 @@ def turn(
     own.sort(key=lambda pair: not _is_critical(pair[0]))  # what opened the route is told in this digest
     chosen = (own + riding)[:MAX_ENTRIES]
     chosen.sort(key=lambda pair: (-pair[0].level, -pair[0].pending_occurrences))
-    return Turn(route=route, groups=tuple(chosen), critical=critical)
+    return DueDigest(route=route, groups=tuple(chosen), critical=critical)
 
 
 def forecast(group: Group, *, last_digest_at: datetime | None, timing: Timing, now: datetime) -> Forecast:

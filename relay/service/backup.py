@@ -27,7 +27,7 @@ from pathlib import Path, PurePosixPath
 from relay.data_dir import FOLDERS, LEDGER, MAILBOX, QUARANTINE, SPOOL, working_prefix
 from relay.errors import LedgerError, RelayError
 from relay.ledger import Ledger, sqlite_url
-from relay.service.lock import hold, make_private
+from relay.service.lock import hold_lock, make_private_folder
 from relay.spool import RESERVES, SpoolReader
 
 _NOT_KEPT = ("claim", *RESERVES, "new")
@@ -121,8 +121,8 @@ def _files(stage: Path, data_dir: Path) -> Iterator[tuple[Path, Path]]:
 
 def restore(file: Path, data_dir: Path) -> list[str]:
     """Put the backup `file` into `data_dir`, which must be empty; returns the top names in it. Raises BackupError."""
-    make_private(data_dir)
-    with hold(data_dir, "supervisor"), hold(data_dir, "worker"), hold(data_dir, "receiver"):
+    make_private_folder(data_dir)
+    with hold_lock(data_dir, "supervisor"), hold_lock(data_dir, "worker"), hold_lock(data_dir, "receiver"):
         there = sorted(path.name for path in data_dir.iterdir() if path.suffix != ".lock")
         if there:
             held = ", ".join(there[:5])

@@ -17,13 +17,13 @@ from relay.service import child_protocol
 def main(role: str) -> int:
     """Be that role; return the exit code."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; until the role heeds it the supervisor does
-    lifeline = child_protocol.Lifeline()
+    supervisor = child_protocol.SupervisorLink()
     gc.disable()  # a program that is being loaded has no garbage; looking for it takes a tenth of the time
     module = importlib.import_module(f"relay.service.{role}")
     gc.freeze()  # nor will it ever become any
     gc.enable()
-    order, bound = lifeline.first()
-    code: int = module.be_child(order, bound, lifeline)
+    order, bound = supervisor.first()
+    code: int = module.be_child(order, bound, supervisor)
     return code
 
 

@@ -43,7 +43,7 @@ def decline_hangup(say: Callable[[str], object]) -> None:
         signal.signal(signal.SIGHUP, lambda *_: say(ALONE))
 
 
-class Lifeline:
+class SupervisorLink:
     """What the supervisor says, and that it is gone: then, until told otherwise, this process ends at once."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Lifeline:
         """Wait for the order to begin with; return it and the listening sockets that came with it."""
         return self._first.get()
 
-    def heed(self, take: Callable[[dict[str, Any]], None]) -> None:
+    def on_order(self, take: Callable[[dict[str, Any]], None]) -> None:
         """Call `take`, from a thread, with each later order; one that came too early is given to it at once."""
         with self._lock:
             self._heed, waiting = take, self._waiting
@@ -101,7 +101,7 @@ def _own(number: int) -> socket.socket:
     return socket.socket(fileno=number)
 
 
-def beat(well: Callable[[], bool]) -> Callable[[], None]:
+def start_heartbeat(well: Callable[[], bool]) -> Callable[[], None]:
     """Write a sign of life to standard output every BEAT seconds for as long as `well()`; return what stops it."""
     stopped = threading.Event()
 

@@ -14,7 +14,7 @@ from relay.config import Listen, Loaded, Settings
 from relay.service import logs
 from relay.service.child_config import receiver_order, worker_order
 from relay.service.child_process import Process
-from relay.service.reload import Reread
+from relay.service.reload import Reload
 from relay.service.supervisor import Child, supervise
 
 log = structlog.get_logger()
@@ -30,7 +30,7 @@ class Listeners:
     http: list[socket.socket]
 
 
-def watch_over(loaded: Loaded, config: Path | None, listeners: Listeners, receiver: Process) -> None:
+def supervise_children(loaded: Loaded, config: Path | None, listeners: Listeners, receiver: Process) -> None:
     """Keep a receiver and a worker running until a signal; `receiver` runs already. Raises Unstartable."""
     settings = loaded.settings
     logs.configure(settings.log.format, settings.log.level)
@@ -41,7 +41,7 @@ def watch_over(loaded: Loaded, config: Path | None, listeners: Listeners, receiv
 
     children = [_receiver(settings, listeners, receiver), _worker(loaded, listeners.http)]
     terminal = sys.stderr.isatty()  # whose closing sends SIGHUP too, and means the end
-    reread = None if terminal else Reread(loaded, config, tls_sockets=len(listeners.smtps))
+    reread = None if terminal else Reload(loaded, config, tls_sockets=len(listeners.smtps))
     asyncio.run(supervise(children, ready, reread))
     log.info("stopped")
 

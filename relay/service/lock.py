@@ -16,7 +16,7 @@ class NoState(RelayError):
     """The data directory cannot be made or written."""
 
 
-def make_private(folder: Path) -> Path:
+def make_private_folder(folder: Path) -> Path:
     """Create `folder` for us alone (0700) where it is missing and return it. Raises NoState."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -27,12 +27,12 @@ def make_private(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def hold(data_dir: Path, role: str) -> Iterator[None]:
+def hold_lock(data_dir: Path, role: str) -> Iterator[None]:
     """Hold the lock of `role` on the data directory for as long as the block runs; a killed process lets go of it.
 
     Raises InUse where another process holds it, NoState.
     """
-    path = DataDir(make_private(data_dir)).lock(role)
+    path = DataDir(make_private_folder(data_dir)).lock(role)
     try:
         number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:

@@ -29,32 +29,34 @@ from relay.spool import SpoolWriter
 log = logging.getLogger(__name__)
 
 
-def run(order: Mapping[str, Any], bound: Sequence[socket.socket], lifeline: child_protocol.Lifeline | None) -> None:
+def run(
+    order: Mapping[str, Any], bound: Sequence[socket.socket], supervisor: child_protocol.SupervisorLink | None
+) -> None:
     """Be the receiver until a signal (or until the supervisor is gone). Raises RelayError."""
     data_dir = DataDir(Path(order["data_dir"]))
-    with lock.hold(data_dir.root, "receiver"):
-        uvloop.run(_receive(order, data_dir, bound, lifeline))
+    with lock.hold_lock(data_dir.root, "receiver"):
+        uvloop.run(_receive(order, data_dir, bound, supervisor))
 
 
 async def _receive(
     order: Mapping[str, Any],
     data_dir: DataDir,
     bound: Sequence[socket.socket],
-    lifeline: child_protocol.Lifeline | None,
+    supervisor: child_protocol.SupervisorLink | None,
 ) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     writer = SpoolWriter.open(data_dir.spool)
     with contextlib.ExitStack() as stack:
-        if lifeline:
-            lifeline.act = lambda: loop.call_soon_threadsafe(stop.set)
-            stack.callback(child_protocol.beat(_answers(loop)))
+        if supervisor:
+            supervisor.act = lambda: loop.call_soon_threadsafe(stop.set)
+            stack.callback(child_protocol.start_heartbeat(_answers(loop)))
         plain = len(bound) - order["tls_sockets"]
         receiver = Receiver(writer, Limits(**order["limits"]), Access(**order["access"]))
         await receiver.start(bound[:plain], bound[plain:])
-        if lifeline:
-            lifeline.heed(_changer(receiver, loop))
+        if supervisor:
+            supervisor.on_order(_changer(receiver, loop))
         await receiver.run(stop, data_dir.receiver_counters)
     await writer.close()
 
@@ -92,13 +94,15 @@ def _answers(loop: asyncio.AbstractEventLoop) -> Callable[[], bool]:
     return well
 
 
-def be_child(order: Mapping[str, Any], bound: Sequence[socket.socket], lifeline: child_protocol.Lifeline) -> int:
+def be_child(
+    order: Mapping[str, Any], bound: Sequence[socket.socket], supervisor: child_protocol.SupervisorLink
+) -> int:
     """Be the supervisor's child; return the exit code."""
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s [%(levelname)s] receiver: %(message)s"
     )
     try:
-        run(order, bound, lifeline)
+        run(order, bound, supervisor)
     except RelayError as error:
         log.critical("the receiver cannot work: %s", error)
         return child_protocol.USAGE if isinstance(error, child_protocol.UNUSABLE) else 1

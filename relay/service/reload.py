@@ -26,7 +26,7 @@ CHECK_WITHIN = 60.0
 """Seconds for `relay check`."""
 
 
-class Reread:
+class Reload:
     """Reads the configuration anew, whenever it is called."""
 
     def __init__(self, loaded: Loaded, config: Path | None, *, tls_sockets: int) -> None:

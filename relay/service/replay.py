@@ -19,12 +19,12 @@ from pathlib import Path
 from relay.config import Settings
 from relay.data_dir import DataDir
 from relay.digest import Digests
-from relay.ingest.step import Sort
-from relay.ledger import Ledger, StoredLetter, sqlite_url
-from relay.model import Answer, Attempt, Books, Envelope, Kept, Record, Verdict
+from relay.ingest.step import Ingest
+from relay.ledger import Ledger, StoredMessage, sqlite_url
+from relay.model import Attempt, Books, Envelope, RecipientReply, Record, Retained, Verdict
 from relay.outbox.step import Outbox
 from relay.service.assembly import make_renderer
-from relay.spool import Claims
+from relay.spool import PoisonGuard
 
 TICK = timedelta(seconds=10)
 """How often is looked at what is due but not yet allowed."""
@@ -36,7 +36,7 @@ AFTERWARDS = timedelta(days=1)
 class Replayed:
     """What would have been sent: the letters, oldest first, and where every mail is at the end."""
 
-    letters: tuple[StoredLetter, ...]
+    letters: tuple[StoredMessage, ...]
     books: Books
 
 
@@ -53,7 +53,15 @@ def read_mbox(path: Path) -> list[Record]:
     mails.sort(key=lambda mail: mail[0])
     nobody = Envelope(sender="", recipients=(), peer="")
     return [
-        Record(position=at, end=at + 1, received_at=date, envelope=nobody, kept=Kept.WHOLE, content=raw, size=len(raw))
+        Record(
+            position=at,
+            end=at + 1,
+            received_at=date,
+            envelope=nobody,
+            retained=Retained.WHOLE,
+            content=raw,
+            size=len(raw),
+        )
         for at, (date, raw) in enumerate(mails)
     ]
 
@@ -71,12 +79,12 @@ def replay(records: Sequence[Record], settings: Settings, progress: Callable[[in
     with _throwaway() as folder, _ledger_in(folder) as ledger:
         source = _Source(records)
         target = _Taker()
-        sort = Sort(source, Claims(folder), ledger, settings, DataDir(folder).quarantine)
+        sort = Ingest(source, PoisonGuard(folder), ledger, settings, DataDir(folder).quarantine)
         digests = Digests(ledger, make_renderer(settings), settings, "replay")
         outbox = Outbox(ledger, target, settings, "replay", lambda: 0.0)
         for now in source.moments(ledger):
             while sort.step(now):
-                progress(sort.sorted_to)
+                progress(sort.ingested_to)
             while digests.step(now) | outbox.step(now):
                 pass
         letters = tuple(reversed(ledger.letters(limit=1_000_000)))
@@ -145,7 +153,7 @@ class _Taker:
         self, raw: bytes, *, sender: str, recipients: Sequence[str], before_data: Callable[[], None]
     ) -> Attempt:
         """Take it."""
-        taken = Answer(verdict=Verdict.TAKEN, code=250, text="")
+        taken = RecipientReply(verdict=Verdict.ACCEPTED, code=250, text="")
         return Attempt(answers=dict.fromkeys(recipients, taken))
 
     def abort(self) -> None:

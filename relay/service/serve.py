@@ -28,15 +28,15 @@ def run_serve(loaded: Loaded, config: Path | None, receiver: Process) -> None:
     begun already. Raises CannotListen, InUse, Unstartable.
     """
     settings = loaded.settings
-    with lock.hold(settings.storage.data_dir, "supervisor"):
+    with lock.hold_lock(settings.storage.data_dir, "supervisor"):
         handed = sockets.inherited(os.environ)
         smtp = handed.get("smtp") or [sockets.bind(settings.smtp.listen, patience=PATIENCE)]
         smtps = sockets.implicit_tls(handed, settings.smtp, patience=PATIENCE)
         http = handed.get("http") or [sockets.bind(settings.http.listen, patience=PATIENCE)]
         receiver.tell(receiver_order(settings, tls_sockets=len(smtps)), [*smtp, *smtps])
-        from relay.service.children import Listeners, watch_over  # noqa: PLC0415 -- half a second; mail is taken
+        from relay.service.children import Listeners, supervise_children  # noqa: PLC0415 -- half a second; mail is taken
 
-        watch_over(loaded, config, Listeners(smtp=smtp, smtps=smtps, http=http), receiver)
+        supervise_children(loaded, config, Listeners(smtp=smtp, smtps=smtps, http=http), receiver)
 
 
 def run_receiver(settings: Settings) -> None:

@@ -34,13 +34,13 @@ log = structlog.get_logger()
 
 MEMORY = 2**30
 """Bytes of data the worker may have; a mail that needs more is one that kills."""
-MODESTY = 10
+NICENESS = 10
 """By so much the worker yields the processor: where both are busy, the receiver answers first."""
 LOOK_AGAIN = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds between two looks at state that cannot be used; the last one repeats."""
 
 
-class Duty:
+class WorkerRole:
     """One process' work: begins where it can, waits where it cannot, until it is told to stop."""
 
     def __init__(self, settings: Settings, bound: Sequence[socket.socket]) -> None:
@@ -79,7 +79,7 @@ class Duty:
     def _work(self) -> int:
         settings = self._settings
         with contextlib.ExitStack() as stack:
-            stack.enter_context(lock.hold(settings.storage.data_dir, "worker"))
+            stack.enter_context(lock.hold_lock(settings.storage.data_dir, "worker"))
             ledger = Ledger.open(settings.storage.ledger_url, verify=True)
             stack.callback(ledger.close)
             name = worker_name(DataDir(settings.storage.data_dir))
@@ -106,19 +106,19 @@ class Duty:
         self._stop.wait(seconds)
 
 
-def run(settings: Settings, bound: Sequence[socket.socket], lifeline: child_protocol.Lifeline | None) -> int:
+def run(settings: Settings, bound: Sequence[socket.socket], supervisor: child_protocol.SupervisorLink | None) -> int:
     """Be the worker until a signal (or until the supervisor is gone); return the exit code. Raises RelayError."""
     make_renderer(settings)  # what does not compile is said before anything is touched
     with contextlib.ExitStack() as stack:
-        duty = Duty(settings, bound)
-        stack.callback(duty.pages.close)
+        role = WorkerRole(settings, bound)
+        stack.callback(role.pages.close)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: threading.Thread(target=duty.stop).start())
-        if lifeline:
-            lifeline.act = duty.stop
-            stack.callback(child_protocol.beat(duty.well))
-        duty.pages.start()
-        return duty.run()
+            signal.signal(number, lambda *_: threading.Thread(target=role.stop).start())
+        if supervisor:
+            supervisor.act = role.stop
+            stack.callback(child_protocol.start_heartbeat(role.well))
+        role.pages.start()
+        return role.run()
 
 
 def run_alone(settings: Settings) -> None:
@@ -129,14 +129,16 @@ def run_alone(settings: Settings) -> None:
     sys.exit(run(settings, bound, None))
 
 
-def be_child(order: Mapping[str, Any], bound: Sequence[socket.socket], lifeline: child_protocol.Lifeline) -> int:
+def be_child(
+    order: Mapping[str, Any], bound: Sequence[socket.socket], supervisor: child_protocol.SupervisorLink
+) -> int:
     """Be the supervisor's child, with limited memory; return the exit code."""
     settings = Settings.model_validate(order["tables"])
     logs.configure(settings.log.format, settings.log.level)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
-    os.nice(MODESTY)
+    os.nice(NICENESS)
     try:
-        return run(settings, bound, lifeline)
+        return run(settings, bound, supervisor)
     except RelayError as error:
         log.critical("the worker cannot start", why=str(error))
         return child_protocol.USAGE if isinstance(error, child_protocol.UNUSABLE) else 1

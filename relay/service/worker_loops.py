@@ -26,11 +26,11 @@ from relay.deliver import open_target
 from relay.digest import Digests
 from relay.errors import LedgerBusy, RelayError, SpoolError
 from relay.housekeeping import Housekeeping
-from relay.ingest.step import Sort
+from relay.ingest.step import Ingest
 from relay.ledger import Ledger
 from relay.outbox.step import Outbox
 from relay.service.assembly import make_renderer
-from relay.spool import Claims, SpoolReader
+from relay.spool import PoisonGuard, SpoolReader
 from relay.web import Vitals
 
 log = structlog.get_logger()
@@ -47,7 +47,7 @@ LOG_EVERY = 60.0
 """Seconds between two lines about the same trouble."""
 
 
-class Trouble:
+class FailureLog:
     """What stands in one part's way, told when it begins, once a minute while it lasts, and when it is over."""
 
     def __init__(self, part: str) -> None:
@@ -90,12 +90,12 @@ class Worker:
         self._data_dir = data_dir
         self._reader = SpoolReader(data_dir.spool)
         self._target = open_target(settings)
-        self._sort = Sort(self._reader, Claims(data_dir.spool), ledger, settings, data_dir.quarantine)
+        self._sort = Ingest(self._reader, PoisonGuard(data_dir.spool), ledger, settings, data_dir.quarantine)
         self._digests = Digests(ledger, make_renderer(settings), settings, name)
         self._outbox = Outbox(ledger, self._target, settings, name, lambda: random.uniform(-1, 1))  # noqa: S311 -- jitter
         self._housekeeping = Housekeeping(ledger, self._reader, settings)
         self._stop = threading.Event()
-        self._troubles = {name: Trouble(part) for name, part in _PARTS.items()}
+        self._troubles = {name: FailureLog(part) for name, part in _PARTS.items()}
         self._backlog = SpoolReader(data_dir.spool)  # remembers what it counted; the pages' threads ask it in turn
         self._counting = threading.Lock()
         self._waiting = 0
@@ -126,7 +126,7 @@ class Worker:
     def _unsorted(self) -> int:
         """How many mails wait in the spool; what it was when that could last be read."""
         with self._counting, contextlib.suppress(SpoolError):
-            self._waiting = self._backlog.waiting(self._sort.sorted_to)
+            self._waiting = self._backlog.waiting(self._sort.ingested_to)
         return self._waiting
 
     def stop(self) -> None:

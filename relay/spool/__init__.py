@@ -21,10 +21,10 @@ exactly once and in order, by whoever reads on from where it stopped. What was b
 when the machine stopped is either whole or not there; it never hides what stands before it.
 """
 
-from relay.spool.poison_guard import Claims
-from relay.spool.quarantine import Parking
+from relay.spool.poison_guard import PoisonGuard
+from relay.spool.quarantine import Quarantine
 from relay.spool.reader import SpoolReader
 from relay.spool.segment import RESERVES
 from relay.spool.writer import SpoolWriter
 
-__all__ = ["RESERVES", "Claims", "Parking", "SpoolReader", "SpoolWriter"]
+__all__ = ["RESERVES", "PoisonGuard", "Quarantine", "SpoolReader", "SpoolWriter"]

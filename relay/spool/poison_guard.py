@@ -27,7 +27,7 @@ _BEGUN, _UNDERSTOOD = 3, 1
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-class Claims:
+class PoisonGuard:
     """The worker's claim on the batch in hand, kept in the file `claim` in `folder`."""
 
     def __init__(self, folder: Path) -> None:

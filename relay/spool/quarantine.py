@@ -13,7 +13,7 @@ from relay.model import Record
 from relay.spool.disk import make_folder, opened, sync, sync_folder, write_all
 
 
-class Parking:
+class Quarantine:
     """The folder of the parked mails."""
 
     def __init__(self, folder: Path) -> None:

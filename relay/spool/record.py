@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from relay.model import Envelope, IncomingMail, Kept, Record
+from relay.model import Envelope, IncomingMail, Record, Retained
 
 MAGIC = b"\xf5\x9cM\x1e"
 """Where a record may begin: bytes that no text in UTF-8 holds."""
@@ -24,7 +24,7 @@ MAGIC = b"\xf5\x9cM\x1e"
 _HEAD = struct.Struct("<4sIIIIB3xqQQ")
 _CRC_END = 8
 HEAD_SIZE = _HEAD.size
-_KINDS = (Kept.WHOLE, Kept.ENDS, Kept.COUNT)
+_KINDS = (Retained.WHOLE, Retained.ENDS, Retained.COUNT)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -53,7 +53,7 @@ class Draft:
     @classmethod
     def of(cls, mail: IncomingMail) -> Draft:
         """Take a mail down. Raises ValueError where a text of the envelope holds a NUL, or the size is negative."""
-        received_at, envelope, kept, content, size = mail
+        received_at, envelope, retained, content, size = mail
         texts = (envelope.peer, envelope.sender, *envelope.recipients)
         if any("\0" in text for text in texts):
             raise ValueError("an envelope cannot hold a NUL")
@@ -61,7 +61,7 @@ class Draft:
             raise ValueError("a mail cannot have a negative size")
         packed = "\0".join(texts).encode("utf-8", "surrogateescape")
         moment = (received_at - _EPOCH) // _MICROSECOND
-        return cls((len(packed), _KINDS.index(kept), moment, size), packed + content)
+        return cls((len(packed), _KINDS.index(retained), moment, size), packed + content)
 
     def __len__(self) -> int:
         return HEAD_SIZE + len(self.body)
@@ -101,7 +101,7 @@ def decode(head: Head, body: bytes, *, position: int, end: int) -> Record:
         end=end,
         received_at=_EPOCH + head.received_at * _MICROSECOND,
         envelope=Envelope(sender=sender, recipients=tuple(recipients), peer=peer),
-        kept=_KINDS[head.kind],
+        retained=_KINDS[head.kind],
         content=body[head.envelope_length :],
         size=head.size,
     )

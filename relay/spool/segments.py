@@ -138,7 +138,7 @@ class Segment:
         os.close(self._fd)
 
 
-class Log:
+class SegmentLog:
     """A spool's segments: appends, rolls, falls back on the reserve."""
 
     def __init__(self, folder: Path, mark: Mark, *, spool_id: bytes, synced: int, segment_size: int) -> None:

@@ -20,9 +20,9 @@ from queue import SimpleQueue
 from typing import NamedTuple, Self
 
 from relay.errors import SpoolError
-from relay.model import IncomingMail, Kept
+from relay.model import IncomingMail, Retained
 from relay.spool.record import Draft
-from relay.spool.segments import COUNTED_AT_ONCE, Log
+from relay.spool.segments import COUNTED_AT_ONCE, SegmentLog
 
 SEGMENT_SIZE = 8 << 20
 MOMENT = 0.002
@@ -58,7 +58,7 @@ def _no_more(_: float) -> bool:
 class SpoolWriter:
     """The writing end of a spool; one for each, in the receiver's event loop."""
 
-    def __init__(self, log: Log, *, group_size: int) -> None:
+    def __init__(self, log: SegmentLog, *, group_size: int) -> None:
         """See `open`; `group_size` in bytes is about the most that is synced at once."""
         self._spool = log
         self._group_size = group_size
@@ -88,7 +88,7 @@ class SpoolWriter:
 
         Blocks. Raises InUse where another process writes there, SpoolError where the folder cannot be used.
         """
-        return cls(Log.open(folder, segment_size), group_size=segment_size // 2)
+        return cls(SegmentLog.open(folder, segment_size), group_size=segment_size // 2)
 
     @property
     def spool_id(self) -> str:
@@ -130,7 +130,7 @@ class SpoolWriter:
         """
         if self._closed:
             raise SpoolError("the spool is closed: the receiver is stopping")
-        self._waiting.append(_Waiting(Draft.of(mail), mail.kept is Kept.COUNT, done))
+        self._waiting.append(_Waiting(Draft.of(mail), mail.retained is Retained.COUNT, done))
         self._more = more
         self._idle.clear()
         if self._loop is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from relay.memo import kept
+from relay.memo import memoized
 from relay.traces.frames import LEFT_OUT, Error, Frame, Stack, Trace, placed
 from relay.traces.paths import python_place
 
@@ -70,7 +70,7 @@ MAX_KEPT_STACKS = 1_000_000
 _UNINDENTED = re.compile(r"\n(?![ \t])")
 
 
-@kept(size=MAX_KEPT_STACKS, largest=MAX_KEPT_STACK, times=2)
+@memoized(size=MAX_KEPT_STACKS, largest=MAX_KEPT_STACK, times=2)
 def _stack(text: str) -> Stack:
     """The frames in `text`, indented lines of calls and source; () where it has any other line.
 

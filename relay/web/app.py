@@ -13,7 +13,7 @@ from relay.compose.message import html_part, text_part
 from relay.config import Settings
 from relay.errors import LedgerError
 from relay.ledger import Ledger
-from relay.model import Course
+from relay.model import Timeline
 from relay.resources import templates_dir
 from relay.web.health import Check, Vitals, alive, ready, without_ledger
 from relay.web.metrics import TYPE, Metrics
@@ -177,7 +177,7 @@ def _moment_in(settings: Settings) -> Callable[[datetime | None], str]:
     return lambda at: at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z") if at else "–"
 
 
-def _bars(course: Course | None) -> list[int]:
+def _bars(course: Timeline | None) -> list[int]:
     """Turn a course into heights of 0..100."""
     if course is None or not course.counts:
         return []

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from app_client.delivery.fallback import Fallback, Letter
+from app_client.delivery.fallback import Fallback, OutboxMessage
 from app_client.doctor import Finding, examine_fallback
 from app_client.flask import ErrorMail
 from tests.support.disks import mount_tmpfs
@@ -207,7 +207,7 @@ def fallback_of(folder: Path, *counts: int) -> Path:
     """A folder in which mails wait that stand for so many errors each."""
     place = folder / "error-mails"
     for count in counts:
-        letter = Letter(sender="a@example.com", recipients=["b@example.com"], content=b"Subject: x\r\n\r\nx\r\n")
+        letter = OutboxMessage(sender="a@example.com", recipients=["b@example.com"], content=b"Subject: x\r\n\r\nx\r\n")
         Fallback(place).store(letter, created=0.0, record_id=uuid.uuid4().hex, count=count)
     return place
 

@@ -6,15 +6,15 @@ from dataclasses import fields
 import pytest
 
 from relay.errors import LedgerError
-from relay.ledger import Claim, Ledger
+from relay.ledger import GroupClaim, Ledger
 from relay.model import Fingerprint, GroupKey
 from tests.support.ledger_world import DAY, HOUR, NOON, SENT, figures, key, send, sort, tell
 from tests.support.ledger_world import told as after_a_digest
 
 
-def claim(name: str, former: Iterable[str] = (), *, version: int = 2, route: str = "admins") -> Claim:
+def claim(name: str, former: Iterable[str] = (), *, version: int = 2, route: str = "admins") -> GroupClaim:
     fingerprint = Fingerprint(version=version, key=name, title=f"{name} anew")
-    return Claim(fingerprint=fingerprint, former=tuple(key(each, route) for each in former))
+    return GroupClaim(fingerprint=fingerprint, former=tuple(key(each, route) for each in former))
 
 
 def carry(ledger: Ledger, new: str, *former: str) -> dict[GroupKey, str]:
@@ -61,7 +61,7 @@ def test_letters_and_their_thread_stay_with_the_group(ledger: Ledger):
 
     number = ledger.groups()[0].id
     assert [entry.group_id for entry in ledger.entries_of(letter)] == [number]
-    with ledger.scheduling("schedule", ledger.lease("schedule", "worker", NOON, HOUR) or 0) as tx:
+    with ledger.digesting("schedule", ledger.lease("schedule", "worker", NOON, HOUR) or 0) as tx:
         assert tx.first_message_id(number) == f"<{letter}@relay>"
     assert figures(ledger) == {"received": 4, "reported": 3, "pending": 1}
 

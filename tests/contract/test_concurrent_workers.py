@@ -10,7 +10,7 @@ import pytest
 
 from relay.errors import CursorMismatch, LeaseLost, LedgerError
 from relay.ledger import Ledger, Outcome
-from relay.model import Delivery, LetterKind, LetterState
+from relay.model import Delivery, MessageKind, MessageState
 from tests.support.ledger_world import (
     ADA,
     BOB,
@@ -97,7 +97,7 @@ def test_sorters_of_different_errors_do_not_wait_for_each_other(emptied_database
     """One is in the middle of its batch while the other begins and ends."""
     url = emptied_database()
     one, two = Ledger.open(url), Ledger.open(url, patience=timedelta(milliseconds=50))
-    with one.sorting(SPOOL, 0) as tx:
+    with one.ingesting(SPOOL, 0) as tx:
         tx.groups([key("a"), key("b")])
         sort(two, {"c": 1}, spool=OTHER)
         tx.save([fresh("a")])
@@ -112,14 +112,14 @@ def test_second_sorter_gets_what_the_first_one_saved(workers):
     begun = Event()
 
     def first() -> None:
-        with one.sorting(SPOOL, 0) as tx:
+        with one.ingesting(SPOOL, 0) as tx:
             assert tx.groups([key("a")]) == {}
             begun.set()
             tx.save([fresh("a", mails=3)])
 
     def second() -> int:
         begun.wait()
-        with two.sorting(OTHER, 0) as tx:
+        with two.ingesting(OTHER, 0) as tx:
             group = tx.groups([key("a")])[key("a")]
             tx.save([more(group, 4)])
             return group.mails
@@ -133,7 +133,7 @@ def test_second_sorter_starts_anew_where_the_first_one_failed(workers):
     begun = Event()
 
     def first() -> None:
-        with pytest.raises(RuntimeError), one.sorting(SPOOL, 0) as tx:  # noqa: PT012 -- it is to fail after that
+        with pytest.raises(RuntimeError), one.ingesting(SPOOL, 0) as tx:  # noqa: PT012 -- it is to fail after that
             tx.groups([key("a")])
             tx.save([fresh("a", mails=3)])
             begun.set()
@@ -152,7 +152,7 @@ def test_record_that_reached_two_spools_is_new_once(workers):
     ids = [f"{number:032x}" for number in range(200)]
 
     def remember(ledger: Ledger, spool: str, order: list[str]) -> set[str]:
-        with ledger.sorting(spool, 0) as tx:
+        with ledger.ingesting(spool, 0) as tx:
             return tx.remember_records(order, NOON)
 
     first, second = at_once(lambda: remember(one, SPOOL, ids), lambda: remember(two, OTHER, ids[::-1]))
@@ -164,7 +164,7 @@ def test_record_that_reached_two_spools_is_new_once(workers):
 def test_two_workers_on_one_spool_sort_a_batch_once(workers):
     def sort_from_zero(ledger: Ledger) -> bool:
         try:
-            with ledger.sorting(SPOOL, 0) as tx:
+            with ledger.ingesting(SPOOL, 0) as tx:
                 tx.book(received=5, ignored=5)
                 tx.advance(5)
         except CursorMismatch:
@@ -212,9 +212,9 @@ def test_worker_that_was_asleep_writes_nothing(workers):
     awake = two.lease("schedule", "two", NOON + MINUTE, MINUTE)
     assert asleep is not None
     assert awake is not None
-    with two.scheduling("schedule", awake) as tx:
+    with two.digesting("schedule", awake) as tx:
         assert len(tx.pending_groups(ROUTE)) == 1
-    with pytest.raises(LeaseLost), one.scheduling("schedule", asleep) as tx:
+    with pytest.raises(LeaseLost), one.digesting("schedule", asleep) as tx:
         pytest.fail("entered")
 
 
@@ -226,7 +226,7 @@ def test_lease_cannot_be_taken_over_in_the_middle_of_a_transaction(workers):
     inside = Event()
 
     def freeze() -> None:
-        with one.scheduling("schedule", token) as tx:
+        with one.digesting("schedule", token) as tx:
             inside.set()
             letter = digest([entry(group) for group in tx.pending_groups(ROUTE)])
             tx.freeze(letter, rendered(letter), queued=[ADA])
@@ -237,7 +237,7 @@ def test_lease_cannot_be_taken_over_in_the_middle_of_a_transaction(workers):
         newer = two.lease("schedule", "two", NOON + TTL, TTL)
         assert newer is not None
         assert newer > token
-        with two.scheduling("schedule", newer) as tx:
+        with two.digesting("schedule", newer) as tx:
             return len(tx.free_recipients(ROUTE, [ADA]))
 
     assert at_once(freeze, take_over) == [None, 0]
@@ -252,7 +252,7 @@ def test_no_letter_is_claimed_twice(workers):
 
     def claim_all(ledger: Ledger) -> list[str]:
         claimed = []
-        while letter := ledger.claim_letter("worker", NOON, TTL):
+        while letter := ledger.claim_message("worker", NOON, TTL):
             claimed.append(letter.id)
         return claimed
 
@@ -272,7 +272,7 @@ def test_workers_send_every_letter_once(workers):
     sent: list[str] = []
 
     def send_all(ledger: Ledger) -> None:
-        while letter := ledger.claim_letter("worker", NOON, TTL):
+        while letter := ledger.claim_message("worker", NOON, TTL):
             ledger.mark_ambiguous(letter)
             sent.extend(letter.recipients)
             outcome = Outcome(sent=frozenset(letter.recipients), tries=1, refusals=0, ambiguous=False)
@@ -292,14 +292,14 @@ def test_two_halves_of_a_digest_settled_at_once_end_it(workers):
         send(one, {"eve@example.com": Delivery.REFUSED}, at=NOON + round_ * MINUTE)
         for recipient in (ADA, BOB):
             follow_up(one, recipient, at=NOON + round_ * MINUTE)
-        letters = [one.claim_letter("one", NOON + round_ * MINUTE, TTL) for _ in range(2)]
+        letters = [one.claim_message("one", NOON + round_ * MINUTE, TTL) for _ in range(2)]
         refused = Outcome(refused=frozenset({ADA}), tries=1, refusals=1, ambiguous=False)
         taken = Outcome(sent=frozenset({BOB}), tries=1, refusals=1, ambiguous=False)
         outcomes = {(ADA,): refused, (BOB,): taken}
         first, second = ((letter, outcomes[letter.recipients]) for letter in letters if letter)
         at_once(partial(one.settle, *first, NOON), partial(two.settle, *second, NOON))
 
-        assert states(one, letter_id)[0] is LetterState.SENT
+        assert states(one, letter_id)[0] is MessageState.SENT
     assert figures(one) == {"received": 10, "reported": 10}
 
 
@@ -313,13 +313,13 @@ def test_retry_and_freeze_at_once_queue_one_letter_per_recipient(workers):
         sort(one, {"a": 1})
 
         def tell_if_free(at=at) -> None:
-            with two.scheduling("schedule", schedule_token(two, at)) as tx:
+            with two.digesting("schedule", schedule_token(two, at)) as tx:
                 if tx.free_recipients(ROUTE, [ADA]):
-                    letter = digest(kind=LetterKind.DIGEST, at=at)
+                    letter = digest(kind=MessageKind.DIGEST, at=at)
                     tx.freeze(letter, rendered(letter), queued=[ADA])
 
         at_once(partial(one.retry, dead, NOON), tell_if_free)
-        while letter := one.claim_letter("worker", at, TTL):
+        while letter := one.claim_message("worker", at, TTL):
             one.settle(letter, Outcome(sent=frozenset({ADA}), tries=1, refusals=0, ambiguous=False), at)
         try:
             follow_up(one, ADA, at=at)

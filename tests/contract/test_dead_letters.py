@@ -3,7 +3,7 @@
 import pytest
 
 from relay.ledger import Ledger
-from relay.model import Delivery, LetterKind, LetterState
+from relay.model import Delivery, MessageKind, MessageState
 from tests.support.ledger_world import (
     ADA,
     BOB,
@@ -45,7 +45,7 @@ def test_retried_letter_is_pending_and_goes_out_again(ledger: Ledger, dead: str)
     assert (letter.id, letter.recipients, letter.tries, letter.refusals) == (dead, (ADA, BOB), 0, 0)
     assert letter.message_id == f"<{dead}@relay>", "the same mail on every try"
     assert letter.created_at == LATE, "its time to give up starts anew"
-    assert state is LetterState.SENT
+    assert state is MessageState.SENT
     assert figures(ledger) == {"received": 3, "reported": 3}
 
 
@@ -63,7 +63,7 @@ def test_busy_recipient_of_a_retried_letter_is_held_for_a_follow_up(ledger: Ledg
     tell(ledger, [ADA], at=LATE)
     assert ledger.retry(dead, LATE)
 
-    assert states(ledger, dead) == (LetterState.OPEN, {ADA: Delivery.HELD, BOB: Delivery.QUEUED})
+    assert states(ledger, dead) == (MessageState.OPEN, {ADA: Delivery.DEFERRED, BOB: Delivery.QUEUED})
     assert figures(ledger) == {"received": 5, "pending": 5}
     for _ in range(2):
         send(ledger, SENT, at=LATE)
@@ -76,16 +76,16 @@ def test_retried_letter_whose_recipients_are_all_busy_waits_for_follow_ups(ledge
     tell(ledger, [ADA, BOB], at=LATE)
     assert ledger.retry(dead, LATE)
 
-    assert states(ledger, dead)[1] == {ADA: Delivery.HELD, BOB: Delivery.HELD}
+    assert states(ledger, dead)[1] == {ADA: Delivery.DEFERRED, BOB: Delivery.DEFERRED}
     send(ledger, SENT, at=LATE)
-    assert ledger.claim_letter("worker", LATE + DAY, TTL) is None
+    assert ledger.claim_message("worker", LATE + DAY, TTL) is None
     assert figures(ledger) == {"received": 3, "pending": 3}
 
 
 def test_dropped_letter_stays_undelivered_for_good(ledger: Ledger, dead: str):
     assert ledger.drop(dead, LATE)
 
-    assert states(ledger, dead)[0] is LetterState.DROPPED
+    assert states(ledger, dead)[0] is MessageState.DROPPED
     assert figures(ledger) == {"received": 3, "undelivered": 3}
     assert not ledger.drop(dead, LATE)
     assert not ledger.retry(dead, LATE)
@@ -99,7 +99,7 @@ def test_only_dead_letters_are_retried_or_dropped(ledger: Ledger):
     for letter_id in (opened, sent, "unknown"):
         assert not ledger.retry(letter_id, NOON)
         assert not ledger.drop(letter_id, NOON)
-    assert [states(ledger, letter_id)[0] for letter_id in (opened, sent)] == [LetterState.OPEN, LetterState.SENT]
+    assert [states(ledger, letter_id)[0] for letter_id in (opened, sent)] == [MessageState.OPEN, MessageState.SENT]
 
 
 def test_digests_that_died_with_their_follow_up_are_revived_with_it(ledger: Ledger):
@@ -108,13 +108,13 @@ def test_digests_that_died_with_their_follow_up_are_revived_with_it(ledger: Ledg
     send(ledger, REFUSED)
     follower = follow_up(ledger, BOB)
     send(ledger, REFUSED)
-    assert [states(ledger, each)[0] for each in (covered, follower)] == [LetterState.DEAD, LetterState.DEAD]
+    assert [states(ledger, each)[0] for each in (covered, follower)] == [MessageState.DEAD, MessageState.DEAD]
     assert figures(ledger) == {"received": 3, "undelivered": 3}
 
     assert ledger.retry(follower, LATE)
     assert figures(ledger) == {"received": 3, "pending": 3}
     send(ledger, SENT, at=LATE)
-    assert [states(ledger, each)[0] for each in (covered, follower)] == [LetterState.SENT, LetterState.SENT]
+    assert [states(ledger, each)[0] for each in (covered, follower)] == [MessageState.SENT, MessageState.SENT]
     assert figures(ledger) == {"received": 3, "reported": 3}
 
 
@@ -128,7 +128,7 @@ def test_digest_that_died_with_its_follow_up_can_be_revived_by_itself(ledger: Le
     assert ledger.retry(covered, LATE)
     assert states(ledger, covered)[1] == {ADA: Delivery.QUEUED, BOB: Delivery.QUEUED}
     ledger.retry(follower, LATE)
-    assert states(ledger, follower)[1] == {BOB: Delivery.HELD}
+    assert states(ledger, follower)[1] == {BOB: Delivery.DEFERRED}
     send(ledger, SENT, at=LATE)
     assert figures(ledger) == {"received": 3, "reported": 3}
 
@@ -143,7 +143,7 @@ def test_dropped_digest_stays_dropped_when_its_follow_up_is_revived(ledger: Ledg
 
     ledger.retry(follower, LATE)
     send(ledger, SENT, at=LATE)
-    assert states(ledger, covered)[0] is LetterState.DROPPED
+    assert states(ledger, covered)[0] is MessageState.DROPPED
     assert figures(ledger) == {"received": 3, "undelivered": 3}
 
 
@@ -157,28 +157,28 @@ def test_follow_up_of_a_follow_up_settles_them_all(ledger: Ledger, last, ends):
     send(ledger, REFUSED)
     busy = tell(ledger, [BOB], at=LATE)
     ledger.retry(first, LATE)
-    assert states(ledger, first)[1] == {BOB: Delivery.HELD}
+    assert states(ledger, first)[1] == {BOB: Delivery.DEFERRED}
     assert send(ledger, SENT, at=LATE)[0].id == busy
 
     second = follow_up(ledger, BOB, at=LATE + HOUR)
     assert len(ledger.entries_of(second)) == 1
     assert figures(ledger) == {"received": 3, "pending": 3}
     send(ledger, last, at=LATE + HOUR)
-    end = LetterState.SENT if last is SENT else LetterState.DEAD
+    end = MessageState.SENT if last is SENT else MessageState.DEAD
     assert [states(ledger, each)[0] for each in (covered, first, second)] == [end] * 3
     assert figures(ledger) == {"received": 3, ends: 3}
 
     if last is REFUSED:
         ledger.retry(second, LATE + DAY)
-        assert [states(ledger, each)[0] for each in (covered, first, second)] == [LetterState.OPEN] * 3
+        assert [states(ledger, each)[0] for each in (covered, first, second)] == [MessageState.OPEN] * 3
         send(ledger, SENT, at=LATE + DAY)
         assert figures(ledger) == {"received": 3, "reported": 3}
 
 
 def test_notice_is_tried_again_for_free_recipients_alone(ledger: Ledger):
     """It tells of no mails: nothing is lost by leaving somebody out."""
-    notice = digest(kind=LetterKind.NOTICE, recipients=[ADA, BOB])
-    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+    notice = digest(kind=MessageKind.NOTICE, recipients=[ADA, BOB])
+    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
         tx.freeze(notice, rendered(notice), queued=[ADA, BOB])
     send(ledger, REFUSED)
     assert figures(ledger) == {}
@@ -198,8 +198,8 @@ def test_letters_are_listed_newest_first(ledger: Ledger, dead: str):
 
     assert [each.id for each in ledger.letters()] == [newer, elsewhere, dead]
     assert [each.id for each in ledger.letters(limit=1)] == [newer]
-    assert [each.id for each in ledger.letters(state=LetterState.DEAD)] == [dead]
-    assert [each.id for each in ledger.letters(state=LetterState.OPEN, route="ops")] == [elsewhere]
+    assert [each.id for each in ledger.letters(state=MessageState.DEAD)] == [dead]
+    assert [each.id for each in ledger.letters(state=MessageState.OPEN, route="ops")] == [elsewhere]
     assert [each.recipient for each in ledger.letters()[2].deliveries] == [ADA, BOB]
     assert ledger.letter("unknown") is None
     assert ledger.raw("unknown") is None
@@ -207,7 +207,7 @@ def test_letters_are_listed_newest_first(ledger: Ledger, dead: str):
 
 def test_listing_shows_who_holds_a_letter_and_what_tells_of_it(ledger: Ledger, dead: str):
     teller = tell(ledger, [ADA], tells=[dead], at=LATE)
-    ledger.claim_letter("worker seven", LATE, TTL)
+    ledger.claim_message("worker seven", LATE, TTL)
 
     first, second = ledger.letters()
     assert (first.id, first.claimed_by, first.claimed_until) == (teller, "worker seven", LATE + TTL)

@@ -7,7 +7,7 @@ import pytest
 
 from relay.errors import LeaseLost, LedgerError
 from relay.ledger import Ledger, RouteState
-from relay.model import BudgetState, Course, Delivery, Group, LetterKind, Phase
+from relay.model import BudgetState, Delivery, Group, MessageKind, Phase, Timeline
 from tests.support.ledger_world import (
     ADA,
     BOB,
@@ -87,7 +87,7 @@ def test_worker_that_comes_back_gets_a_new_token_at_once(ledger: Ledger):
     assert first is not None
     assert second is not None
     assert second > first
-    with pytest.raises(LeaseLost), ledger.scheduling("schedule", first):
+    with pytest.raises(LeaseLost), ledger.digesting("schedule", first):
         pytest.fail("entered")
 
 
@@ -104,10 +104,10 @@ def test_forgetting_a_worker_leaves_the_others_alone(ledger: Ledger):
 def test_scheduling_needs_the_newest_token(ledger: Ledger):
     token = schedule_token(ledger)
 
-    with ledger.scheduling("schedule", token):
+    with ledger.digesting("schedule", token):
         pass
     for name, wrong in [("schedule", token - 1), ("schedule", token + 1), ("other", token)]:
-        with pytest.raises(LeaseLost), ledger.scheduling(name, wrong):
+        with pytest.raises(LeaseLost), ledger.digesting(name, wrong):
             pytest.fail("entered")
 
 
@@ -122,7 +122,7 @@ def test_due_groups_are_those_whose_turn_has_come(ledger: Ledger):
     change(ledger, "never", due_at=None)
 
     assert ledger.next_due_at() == NOON - HOUR
-    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
         assert names(tx.due_groups(NOON)) == ["late", "other route"]
         assert names(tx.due_groups(NOON, limit=1)) == ["late"]
         assert tx.due_groups(NOON - 2 * HOUR) == []
@@ -130,7 +130,7 @@ def test_due_groups_are_those_whose_turn_has_come(ledger: Ledger):
 
 def test_empty_ledger_has_nothing_due(ledger: Ledger):
     assert ledger.next_due_at() is None
-    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
         assert tx.due_groups(NOON) == []
         assert tx.pending_groups(ROUTE) == []
         assert tx.quiet_groups(ROUTE, NOON) == []
@@ -150,7 +150,7 @@ def test_pending_groups_are_those_of_the_route(ledger: Ledger):
     sort(ledger, {"open": 1}, at=NOON + HOUR)
     change(ledger, "open", phase=Phase.OPEN)
 
-    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
         assert names(tx.pending_groups(ROUTE)) == ["a", "b", "open"]
         assert names(tx.pending_groups(ROUTE, phase=Phase.FRESH)) == ["a", "b"]
         assert names(tx.pending_groups(ROUTE, limit=1)) == ["a"]
@@ -164,7 +164,7 @@ def test_quiet_groups_are_known_and_have_nothing_pending(ledger: Ledger):
     change(ledger, "pending", phase=Phase.OPEN)
     change(ledger, "ended", phase=Phase.ENDED)
 
-    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
         assert names(tx.quiet_groups(ROUTE, NOON)) == ["quiet"]
         assert names(tx.quiet_groups(ROUTE, NOON + HOUR)) == ["quiet", "loud"]
         assert tx.quiet_groups("ops", NOON + HOUR) == []
@@ -173,14 +173,14 @@ def test_quiet_groups_are_known_and_have_nothing_pending(ledger: Ledger):
 def test_newest_sample_of_each_group(ledger: Ledger):
     sort(ledger, {"a": 1, "b": 1})
     ids = [group.id for group in ledger.groups()]
-    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
         assert tx.samples([*ids, 4711]) == dict.fromkeys(ids, report())
 
 
 # --- Courses ----------------------------------------------------------------------------------------------------------
 
 
-def course(ledger: Ledger, since: timedelta, counts: dict[timedelta, int]) -> Course | None:
+def course(ledger: Ledger, since: timedelta, counts: dict[timedelta, int]) -> Timeline | None:
     """The course from `since` before noon until noon, of counts so long before noon."""
     for before, number in counts.items():
         sort(ledger, {"a": number}, at=NOON - before)
@@ -232,7 +232,7 @@ def test_courses_begin_where_each_group_asks(ledger: Ledger):
     sort(ledger, {"a": 1, "b": 2})
     since = {group.id: NOON - (MINUTE if group.fingerprint == "a" else DAY) for group in ledger.groups()}
 
-    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
         drawn = tx.courses(since, NOON)
 
     assert sorted((each.step, sum(each.counts)) for each in drawn.values()) == [(MINUTE, 1), (2 * HOUR, 2)]
@@ -249,7 +249,7 @@ def test_frozen_digest_is_pending_by_its_letter(ledger: Ledger):
     assert [group.pending_mails for group in ledger.groups()] == [0, 0]
     letter = ledger.letter(letter_id)
     assert letter is not None
-    assert (letter.kind, letter.mails, letter.created_at, letter.next_try_at) == (LetterKind.DIGEST, 5, NOON, NOON)
+    assert (letter.kind, letter.mails, letter.created_at, letter.next_try_at) == (MessageKind.DIGEST, 5, NOON, NOON)
     assert ledger.raw(letter_id) == b"Subject: x\r\n\r\n"
 
 
@@ -257,7 +257,7 @@ def test_exception_in_the_block_freezes_nothing(ledger: Ledger):
     sort(ledger, {"a": 3})
     letter = digest([entry(ledger.groups()[0])])
 
-    with pytest.raises(RuntimeError), ledger.scheduling("schedule", schedule_token(ledger)) as tx:  # noqa: PT012
+    with pytest.raises(RuntimeError), ledger.digesting("schedule", schedule_token(ledger)) as tx:  # noqa: PT012
         tx.freeze(letter, rendered(letter), queued=[ADA])
         tx.save([told(group) for group in tx.pending_groups(ROUTE)])
         raise RuntimeError
@@ -271,7 +271,7 @@ def test_books_in_the_block_show_what_was_done_in_it(ledger: Ledger):
     sort(ledger, {"a": 3})
     letter = digest([entry(ledger.groups()[0])])
 
-    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
         tx.freeze(letter, rendered(letter), queued=[ADA])
         assert tx.books(NOON).pending == 6
         tx.save([told(group) for group in tx.pending_groups(ROUTE)])
@@ -285,11 +285,11 @@ def test_entries_come_back_as_they_were(ledger: Ledger):
     full = replace(
         first,
         seen_before=NOON - 3 * DAY,
-        course=Course(since=NOON, step=timedelta(minutes=1.5), counts=(1, 0, 7)),
+        course=Timeline(since=NOON, step=timedelta(minutes=1.5), counts=(1, 0, 7)),
         sample=report("odd \ud800 \0"),
     )
     later, earlier = digest([full, first], at=NOON + HOUR), digest([first], at=NOON, route="ops")
-    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
         for letter in (later, earlier):
             tx.freeze(letter, rendered(letter), queued=[ADA])
         assert tx.entries([later.id, earlier.id]) == [first, full, first]
@@ -300,8 +300,8 @@ def test_entries_come_back_as_they_were(ledger: Ledger):
 
 def test_digest_sets_the_pause_of_its_route_alone(ledger: Ledger):
     tell(ledger, at=NOON)
-    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
-        notice = digest(kind=LetterKind.NOTICE, recipients=[BOB], at=NOON + HOUR)
+    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
+        notice = digest(kind=MessageKind.NOTICE, recipients=[BOB], at=NOON + HOUR)
         tx.freeze(notice, rendered(notice), queued=[BOB])
         assert tx.route_state(ROUTE) == RouteState(last_digest_at=NOON)
         assert tx.route_state("ops") == RouteState(last_digest_at=None)
@@ -318,7 +318,7 @@ def test_first_digest_about_one_error_alone_begins_its_thread(ledger: Ledger):
         letter_id = tell(ledger)
         send(ledger, SENT)
         numbers = {group.fingerprint: group.id for group in ledger.groups()}
-        with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        with ledger.digesting("schedule", schedule_token(ledger)) as tx:
             threads.append((letter_id, tx.first_message_id(numbers["a"])))
             assert tx.first_message_id(numbers["b"]) == ""
 
@@ -328,7 +328,7 @@ def test_first_digest_about_one_error_alone_begins_its_thread(ledger: Ledger):
 def test_recipient_with_a_letter_queued_is_not_free(ledger: Ledger):
     tell(ledger, [ADA])
 
-    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
         assert tx.free_recipients(ROUTE, [ADA, BOB]) == {BOB}
         assert tx.free_recipients("ops", [ADA, BOB]) == {ADA, BOB}
     with pytest.raises(LedgerError, match="queued"):
@@ -339,41 +339,41 @@ def test_recipient_with_a_letter_queued_is_not_free(ledger: Ledger):
 
 def test_one_letter_at_most_is_queued_per_recipient_whatever_the_code_does(ledger: Ledger):
     """The index refuses what the check before it would have."""
-    from relay.ledger.backends.write_mode import Gate
+    from relay.ledger.backends.write_mode import WriteMode
     from relay.ledger.schema import deliveries
 
     first, second = tell(ledger, [ADA]), tell(ledger, [BOB], [ADA])
     assert first != second
-    with pytest.raises(LedgerError), ledger._write(Gate.ALONE) as connection:
+    with pytest.raises(LedgerError), ledger._write(WriteMode.EXCLUSIVE) as connection:
         connection.execute(deliveries.update().values(state=Delivery.QUEUED))
 
 
 @pytest.mark.parametrize(
     ("kind", "recipients", "queued", "held", "covers"),
     [
-        (LetterKind.DIGEST, [ADA], [], [ADA], []),
-        (LetterKind.DIGEST, [ADA, BOB], [ADA], [], []),
-        (LetterKind.DIGEST, [ADA], [ADA], [ADA], []),
-        (LetterKind.DIGEST, [ADA], [ADA, BOB], [], []),
-        (LetterKind.DIGEST, [], [], [], []),
-        (LetterKind.DIGEST, [ADA], [ADA], [], ["x"]),
-        (LetterKind.NOTICE, [ADA], [ADA], [], ["x"]),
-        (LetterKind.FOLLOW_UP, [ADA], [ADA], [], []),
-        (LetterKind.FOLLOW_UP, [ADA, BOB], [ADA], [BOB], ["x"]),
+        (MessageKind.DIGEST, [ADA], [], [ADA], []),
+        (MessageKind.DIGEST, [ADA, BOB], [ADA], [], []),
+        (MessageKind.DIGEST, [ADA], [ADA], [ADA], []),
+        (MessageKind.DIGEST, [ADA], [ADA, BOB], [], []),
+        (MessageKind.DIGEST, [], [], [], []),
+        (MessageKind.DIGEST, [ADA], [ADA], [], ["x"]),
+        (MessageKind.NOTICE, [ADA], [ADA], [], ["x"]),
+        (MessageKind.CATCH_UP, [ADA], [ADA], [], []),
+        (MessageKind.CATCH_UP, [ADA, BOB], [ADA], [BOB], ["x"]),
     ],
 )
 def test_letter_that_contradicts_itself_is_refused(ledger: Ledger, kind, recipients, queued, held, covers):
     letter = digest(kind=kind, recipients=recipients)
 
-    with pytest.raises(ValueError), ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+    with pytest.raises(ValueError), ledger.digesting("schedule", schedule_token(ledger)) as tx:
         tx.freeze(letter, rendered(letter), queued=queued, held=held, covers=covers)
 
 
 def test_follow_up_over_letters_of_which_nothing_is_held_is_refused(ledger: Ledger):
     letter_id = tell(ledger, [ADA])
-    letter = digest(kind=LetterKind.FOLLOW_UP, recipients=[BOB])
+    letter = digest(kind=MessageKind.CATCH_UP, recipients=[BOB])
 
-    with pytest.raises(LedgerError, match="held"), ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+    with pytest.raises(LedgerError, match="held"), ledger.digesting("schedule", schedule_token(ledger)) as tx:
         tx.freeze(letter, rendered(letter), queued=[BOB], covers=[letter_id])
 
 
@@ -385,7 +385,7 @@ def test_held_letters_are_listed_for_their_recipient_oldest_first(ledger: Ledger
     send(ledger, SENT, at=NOON + HOUR)
     first = tell(ledger, [ADA], [BOB], at=NOON)
 
-    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
         assert tx.held(ROUTE, BOB) == [first, second]
         assert tx.held(ROUTE, ADA) == []
         assert tx.held("ops", BOB) == []
@@ -403,7 +403,7 @@ def test_follow_up_takes_over_what_was_held(ledger: Ledger):
     assert [each.covered_by for each in letter.deliveries] == ["", follower]
     assert ledger.entries_of(follower) == ledger.entries_of(letter_id)
     assert figures(ledger) == {"received": 3, "pending": 3}
-    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
         assert tx.holding() == []
 
 
@@ -414,14 +414,14 @@ def test_abandoned_recipient_holds_up_no_letter(ledger: Ledger):
     send(ledger, {ADA: Delivery.SENT})
     second = tell(ledger, [ADA], [BOB], at=NOON + SECOND)
 
-    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
         assert tx.abandon(ROUTE, BOB, "no longer configured", NOON) == 2
         assert tx.abandon(ROUTE, BOB, "no longer configured", NOON) == 0
         assert tx.abandon("ops", ADA, "another route", NOON) == 0
 
     assert figures(ledger) == {"received": 5, "pending": 2, "reported": 3}
     assert [states(ledger, each)[1][BOB] for each in (first, second)] == [Delivery.REFUSED] * 2
-    claimed = ledger.claim_letter("worker", NOON + MINUTE, TTL)
+    claimed = ledger.claim_message("worker", NOON + MINUTE, TTL)
     assert claimed is not None
     assert (claimed.id, claimed.recipients) == (second, (ADA,))
 
@@ -429,11 +429,11 @@ def test_abandoned_recipient_holds_up_no_letter(ledger: Ledger):
 def test_letter_of_an_abandoned_recipient_alone_dies(ledger: Ledger):
     sort(ledger, {"a": 3})
     tell(ledger, [BOB])
-    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
         tx.abandon(ROUTE, BOB, "no longer configured", NOON)
 
     assert figures(ledger) == {"received": 3, "undelivered": 3}
-    assert ledger.claim_letter("worker", NOON + DAY, TTL) is None
+    assert ledger.claim_message("worker", NOON + DAY, TTL) is None
     assert ledger.next_try_at() is None
 
 
@@ -441,10 +441,10 @@ def test_letter_on_its_way_is_not_abandoned(ledger: Ledger):
     """What the upstream says of it must not be lost."""
     sort(ledger, {"a": 3})
     tell(ledger, [ADA])
-    ledger.claim_letter("worker", NOON, TTL)
+    ledger.claim_message("worker", NOON, TTL)
 
     for later, given_up in ((MINUTE, 0), (TTL, 1)):
-        with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+        with ledger.digesting("schedule", schedule_token(ledger)) as tx:
             assert tx.abandon(ROUTE, ADA, "no longer configured", NOON + later) == given_up
 
 
@@ -452,7 +452,7 @@ def test_letter_on_its_way_is_not_abandoned(ledger: Ledger):
 
 
 def untold(ledger: Ledger) -> list[str]:
-    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
         return [each.letter_id for each in tx.dead_totals(ROUTE)]
 
 
@@ -480,7 +480,7 @@ def test_dead_total_says_what_was_lost(ledger: Ledger):
     dead = tell(ledger)
     send(ledger, REFUSED, at=NOON + MINUTE)
 
-    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
         total = tx.dead_totals(ROUTE)[0]
         assert tx.dead_totals("ops") == []
 
@@ -506,7 +506,7 @@ def test_dropped_letter_is_still_told_and_a_revived_one_is_not(ledger: Ledger):
 def test_budget_is_kept_per_recipient(ledger: Ledger):
     first = BudgetState(tokens=4.25, at=NOON, day="2026-03-01", sent_today=1)
     second = replace(first, tokens=0.0, exhausted_since=NOON + SECOND)
-    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
         assert tx.budgets([ADA]) == {}
         tx.save_budget(ADA, first)
         tx.save_budget(BOB, first)

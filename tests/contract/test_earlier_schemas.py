@@ -13,7 +13,7 @@ import pytest
 
 from relay.errors import LedgerError
 from relay.ledger import Ledger, migrate, sqlite_url
-from relay.model import LetterState
+from relay.model import MessageState
 from tests.support.ledger_world import NOON, SENT, SPOOL, figures, send, sort, tell
 from tests.support.paths import DATA
 
@@ -43,7 +43,7 @@ def test_ledger_of_an_earlier_release_is_migrated_with_all_that_is_in_it(file: P
     assert len(ledger.groups(limit=100)) == 21
     assert sum(len(ledger.samples_of(group.id)) for group in ledger.groups(limit=100)) == 23
     letter, state = send(ledger, SENT, at=NOON + HOUR)
-    assert (letter.raw, state) == (b"Subject: x\r\n\r\n", LetterState.SENT)
+    assert (letter.raw, state) == (b"Subject: x\r\n\r\n", MessageState.SENT)
     sort(ledger, {"error 1": 1, "another": 1}, at=NOON + 2 * HOUR)
     tell(ledger, at=NOON + 2 * HOUR)
     send(ledger, SENT, at=NOON + 2 * HOUR)

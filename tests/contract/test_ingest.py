@@ -47,7 +47,7 @@ def test_second_batch_joins_the_groups_of_the_first(ledger: Ledger):
 def test_exception_leaves_nothing_behind(ledger: Ledger):
     sort(ledger, {"a": 1})
 
-    with pytest.raises(RuntimeError), ledger.sorting(SPOOL, 1) as tx:  # noqa: PT012 -- it is to fail after all that
+    with pytest.raises(RuntimeError), ledger.ingesting(SPOOL, 1) as tx:  # noqa: PT012 -- it is to fail after all that
         group = tx.groups([key("a"), key("b")])[key("a")]
         tx.save([more(group, 5), fresh("b")])
         tx.book(received=6)
@@ -63,12 +63,12 @@ def test_exception_leaves_nothing_behind(ledger: Ledger):
 def test_batch_from_another_position_is_refused(ledger: Ledger, position: int):
     sort(ledger, {"a": 5})
 
-    with pytest.raises(CursorMismatch), ledger.sorting(SPOOL, position):
+    with pytest.raises(CursorMismatch), ledger.ingesting(SPOOL, position):
         pytest.fail("entered")
 
 
 def test_unknown_spool_cannot_start_in_the_middle(ledger: Ledger):
-    with pytest.raises(CursorMismatch), ledger.sorting(SPOOL, 10):
+    with pytest.raises(CursorMismatch), ledger.ingesting(SPOOL, 10):
         pytest.fail("entered")
 
     assert ledger.cursors() == []
@@ -77,7 +77,7 @@ def test_unknown_spool_cannot_start_in_the_middle(ledger: Ledger):
 def test_cursor_cannot_go_back(ledger: Ledger):
     sort(ledger, {"a": 5})
 
-    with pytest.raises(ValueError, match="back"), ledger.sorting(SPOOL, 5) as tx:
+    with pytest.raises(ValueError, match="back"), ledger.ingesting(SPOOL, 5) as tx:
         tx.advance(4)
 
 
@@ -100,18 +100,18 @@ def test_group_comes_back_as_it_was_saved(ledger: Ledger):
             "muted_until": moment + HOUR,
         }
     )
-    with ledger.sorting(SPOOL, 0) as tx:
+    with ledger.ingesting(SPOOL, 0) as tx:
         tx.groups([key("a")])
         saved = tx.save([full])[key("a")]
 
     assert saved.id > 0
     assert ledger.group(saved.id) == saved
-    with ledger.sorting(SPOOL, 0) as tx:
+    with ledger.ingesting(SPOOL, 0) as tx:
         assert tx.groups([key("a")]) == {key("a"): saved}
 
 
 def test_claimed_key_that_is_not_saved_leaves_no_group(ledger: Ledger):
-    with ledger.sorting(SPOOL, 0) as tx:
+    with ledger.ingesting(SPOOL, 0) as tx:
         assert tx.groups([key("a"), key("b")]) == {}
         tx.save([fresh("a")])
 
@@ -122,15 +122,15 @@ def test_group_that_was_not_asked_for_cannot_be_saved(ledger: Ledger):
     sort(ledger, {"a": 1})
     stale = ledger.groups()[0]
 
-    with pytest.raises(LedgerError), ledger.sorting(SPOOL, 1) as tx:
+    with pytest.raises(LedgerError), ledger.ingesting(SPOOL, 1) as tx:
         tx.save([more(stale, 1)])
-    with pytest.raises(LedgerError), ledger.sorting(SPOOL, 1) as tx:
+    with pytest.raises(LedgerError), ledger.ingesting(SPOOL, 1) as tx:
         tx.save([fresh("b")])
 
 
 def test_keys_that_differ_in_one_part_are_different_groups(ledger: Ledger):
     keys = [("admins", "shop", "a"), ("ops", "shop", "a"), ("admins", "shopa", ""), ("admins", "sho", "pa")]
-    with ledger.sorting(SPOOL, 0) as tx:
+    with ledger.ingesting(SPOOL, 0) as tx:
         tx.groups(keys)
         tx.save(
             type(group)(**{name: getattr(group, name) for name in group.__slots__} | {"app": app, "route": route})
@@ -181,7 +181,7 @@ def kept(ledger: Ledger) -> list[str]:
 
 
 def add_samples(ledger: Ledger, messages: list[str]) -> None:
-    with ledger.sorting(SPOOL, ledger.cursor(SPOOL)) as tx:
+    with ledger.ingesting(SPOOL, ledger.cursor(SPOOL)) as tx:
         group = tx.groups([key("a")]).get(key("a")) or fresh("a")
         number = tx.save([group])[key("a")].id
         for message in messages:
@@ -229,7 +229,7 @@ def test_sample_comes_back_as_it_was(ledger: Ledger):
         cut=True,
         own=True,
     )
-    with ledger.sorting(SPOOL, 0) as tx:
+    with ledger.ingesting(SPOOL, 0) as tx:
         tx.groups([key("a")])
         number = tx.save([fresh("a")])[key("a")].id
         tx.sample(number, Sample(at=NOON, report=full))
@@ -243,26 +243,26 @@ ONE, TWO, THREE = "0" * 31 + "1", "0" * 31 + "2", "f" * 32
 
 
 def test_repeated_record_is_not_new(ledger: Ledger):
-    with ledger.sorting(SPOOL, 0) as tx:
+    with ledger.ingesting(SPOOL, 0) as tx:
         assert tx.remember_records([ONE, TWO], NOON) == {ONE, TWO}
         tx.advance(2)
-    with ledger.sorting(SPOOL, 2) as tx:
+    with ledger.ingesting(SPOOL, 2) as tx:
         assert tx.remember_records([TWO, THREE], NOON) == {THREE}
         assert tx.remember_records([ONE, TWO, THREE], NOON) == set()
 
 
 def test_record_of_a_batch_that_failed_is_new_again(ledger: Ledger):
-    with pytest.raises(RuntimeError), ledger.sorting(SPOOL, 0) as tx:  # noqa: PT012 -- it is to fail after that
+    with pytest.raises(RuntimeError), ledger.ingesting(SPOOL, 0) as tx:  # noqa: PT012 -- it is to fail after that
         tx.remember_records([ONE], NOON)
         raise RuntimeError
 
-    with ledger.sorting(SPOOL, 0) as tx:
+    with ledger.ingesting(SPOOL, 0) as tx:
         assert tx.remember_records([ONE], NOON) == {ONE}
 
 
 @pytest.mark.parametrize("wrong", ["", "00", "g" * 32, "0" * 34])
 def test_record_id_that_is_none_is_refused(ledger: Ledger, wrong: str):
-    with pytest.raises(ValueError), ledger.sorting(SPOOL, 0) as tx:
+    with pytest.raises(ValueError), ledger.ingesting(SPOOL, 0) as tx:
         tx.remember_records([wrong], NOON)
 
 
@@ -271,7 +271,7 @@ def test_record_id_that_is_none_is_refused(ledger: Ledger, wrong: str):
 
 def test_books_add_up_over_spools(ledger: Ledger):
     for spool in (SPOOL, "b" * 32):
-        with ledger.sorting(spool, 0) as tx:
+        with ledger.ingesting(spool, 0) as tx:
             tx.book(received=6, muted=1)
             tx.book(ignored=2, parked=3)
 
@@ -279,7 +279,7 @@ def test_books_add_up_over_spools(ledger: Ledger):
 
 
 def test_parked_mails_are_listed_oldest_first(ledger: Ledger):
-    with ledger.sorting(SPOOL, 0) as tx:
+    with ledger.ingesting(SPOOL, 0) as tx:
         tx.park(20, at=NOON + HOUR, reason="it killed the worker twice", path="/parked/20")
         tx.park(10, at=NOON, reason="\0odd", path="")
 

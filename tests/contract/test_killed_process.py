@@ -46,7 +46,7 @@ def prepare_dead(ledger: Ledger) -> None:
 
 
 def sort_more(ledger: Ledger) -> None:
-    with ledger.sorting(SPOOL, 5) as tx:
+    with ledger.ingesting(SPOOL, 5) as tx:
         tx.remember_records(["0" * 32], NOON)
         groups = tx.groups([key("a"), key("c")])
         tx.save([more(groups[key("a")], 4)])

@@ -22,7 +22,7 @@ from sqlalchemy import create_engine, event, text
 
 from relay.errors import LedgerBusy, LedgerError, LedgerTooNew
 from relay.ledger import Ledger, migrate, schema, sqlite_url
-from relay.ledger.backends.write_mode import Gate
+from relay.ledger.backends.write_mode import WriteMode
 from relay.model import BudgetState, Group, UpstreamState
 from tests.support.disks import fill, small_disk
 from tests.support.ledger_world import NOON, SENT, send, sort, tell
@@ -104,7 +104,7 @@ def test_ledger_is_found_as_it_was_left(url: str):
 def test_opening_again_changes_nothing(url: str):
     """No lock is waited for: the relay's commands open the ledger beside a busy worker."""
     first = Ledger.open(url)
-    with first._write(Gate.ALONE):
+    with first._write(WriteMode.EXCLUSIVE):
         Ledger.open(url, patience=BRIEF).close()
         Ledger.open(url, create=False, patience=BRIEF).close()
     first.close()
@@ -206,7 +206,7 @@ def test_alembic_is_not_imported_for_a_ledger_that_is_up_to_date(url: str):
 
 def test_writer_that_waits_too_long_is_told_so(url: str):
     first, second = Ledger.open(url), Ledger.open(url, patience=BRIEF)
-    with first._write(Gate.ALONE):
+    with first._write(WriteMode.EXCLUSIVE):
         with pytest.raises(LedgerBusy):
             sort(second, {"a": 1})
         with pytest.raises(LedgerBusy):
@@ -220,7 +220,7 @@ def test_writer_that_waits_too_long_is_told_so(url: str):
 def test_reader_sees_the_last_commit_while_somebody_writes(url: str):
     first, second = Ledger.open(url), Ledger.open(url, patience=BRIEF)
     sort(first, {"a": 1})
-    with first.sorting("a" * 32, 1) as tx:
+    with first.ingesting("a" * 32, 1) as tx:
         tx.book(received=10, ignored=10)
         tx.advance(11)
         assert second.books(NOON).received == 1
@@ -242,7 +242,7 @@ def test_every_failure_of_the_database_is_the_ledgers_own(ledger: Ledger):
 def test_values_are_in_no_error(ledger: Ledger):
     sort(ledger, {"a": 1})
     row = {"spool_id": "a" * 32, "position": 77777}
-    with pytest.raises(LedgerError) as caught, ledger._write(Gate.ALONE) as connection:
+    with pytest.raises(LedgerError) as caught, ledger._write(WriteMode.EXCLUSIVE) as connection:
         connection.execute(schema.spools.insert(), row)
 
     assert "77777" not in str(caught.value)
@@ -386,7 +386,7 @@ def test_session_is_durable_and_waits_for_no_lock_for_ever(new_database: Callabl
         "lock_timeout": "3s",
         "idle_in_transaction_session_timeout": "1min",
     }
-    with ledger._write(Gate.TOGETHER) as connection:
+    with ledger._write(WriteMode.SHARED) as connection:
         assert {name: connection.exec_driver_sql(f"SHOW {name}").scalar() for name in wanted} == wanted
     ledger.close()
 
@@ -401,7 +401,7 @@ def test_database_that_cannot_hold_every_text_is_refused(new_database: Callable[
 def test_connection_the_server_ended_is_replaced(emptied_database: Callable[[], str]):
     """A server that was restarted costs one call at most."""
     ledger = Ledger.open(emptied_database())
-    with pytest.raises(LedgerBusy), ledger._write(Gate.ALONE) as connection:
+    with pytest.raises(LedgerBusy), ledger._write(WriteMode.EXCLUSIVE) as connection:
         connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
     sort(ledger, {"a": 1})
     assert len(ledger.groups()) == 1

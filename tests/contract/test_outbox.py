@@ -6,7 +6,7 @@ import pytest
 
 from relay.errors import LeaseLost
 from relay.ledger import Ledger, Outcome
-from relay.model import Answer, Delivery, LetterState, Trouble, UpstreamState, Verdict
+from relay.model import Delivery, Failure, MessageState, RecipientReply, UpstreamState, Verdict
 from tests.support.ledger_world import (
     ADA,
     BOB,
@@ -39,12 +39,12 @@ def letter_id(ledger: Ledger) -> str:
 
 
 def test_empty_outbox_has_nothing_to_claim(ledger: Ledger):
-    assert ledger.claim_letter("worker", NOON, TTL) is None
+    assert ledger.claim_message("worker", NOON, TTL) is None
     assert ledger.next_try_at() is None
 
 
 def test_claim_hands_out_the_letter_as_it_was_frozen(ledger: Ledger, letter_id: str):
-    letter = ledger.claim_letter("worker", NOON, TTL)
+    letter = ledger.claim_message("worker", NOON, TTL)
 
     assert letter is not None
     assert (letter.id, letter.route, letter.created_at) == (letter_id, "admins", NOON)
@@ -53,10 +53,10 @@ def test_claim_hands_out_the_letter_as_it_was_frozen(ledger: Ledger, letter_id: 
 
 
 def test_claimed_letter_is_nobody_elses_until_the_claim_runs_out(ledger: Ledger, letter_id: str):
-    first = ledger.claim_letter("one", NOON, TTL)
+    first = ledger.claim_message("one", NOON, TTL)
     assert ledger.next_try_at() == NOON + TTL
-    assert ledger.claim_letter("two", NOON + TTL - SECOND, TTL) is None
-    second = ledger.claim_letter("two", NOON + TTL, TTL)
+    assert ledger.claim_message("two", NOON + TTL - SECOND, TTL) is None
+    second = ledger.claim_message("two", NOON + TTL, TTL)
 
     assert first is not None
     assert second is not None
@@ -65,13 +65,13 @@ def test_claimed_letter_is_nobody_elses_until_the_claim_runs_out(ledger: Ledger,
         ledger.mark_ambiguous(first)
     with pytest.raises(LeaseLost):
         ledger.settle(first, replace(LATER, sent=frozenset({ADA, BOB})), NOON + TTL)
-    assert states(ledger, letter_id) == (LetterState.OPEN, {ADA: Delivery.QUEUED, BOB: Delivery.QUEUED})
+    assert states(ledger, letter_id) == (MessageState.OPEN, {ADA: Delivery.QUEUED, BOB: Delivery.QUEUED})
     ledger.mark_ambiguous(second)
 
 
 def test_oldest_letter_is_claimed_first(ledger: Ledger):
     ids = [tell(ledger, [f"{hours}@example.com"], at=NOON - hours * HOUR) for hours in (1, 3, 2)]
-    claimed = [ledger.claim_letter("worker", NOON, TTL) for _ in ids]
+    claimed = [ledger.claim_message("worker", NOON, TTL) for _ in ids]
 
     assert [each and each.id for each in claimed] == [ids[1], ids[2], ids[0]]
 
@@ -79,40 +79,40 @@ def test_oldest_letter_is_claimed_first(ledger: Ledger):
 def test_letter_is_not_claimed_before_its_time(ledger: Ledger):
     tell(ledger, at=NOON)
 
-    assert ledger.claim_letter("worker", NOON - SECOND, TTL) is None
+    assert ledger.claim_message("worker", NOON - SECOND, TTL) is None
     assert ledger.next_try_at() == NOON
 
 
 def test_clock_that_was_set_back_stops_no_letter(ledger: Ledger, letter_id: str):
     """It was a year ahead when the letter was claimed and put off."""
     ahead = NOON + 365 * DAY
-    letter = ledger.claim_letter("one", ahead, TTL)
+    letter = ledger.claim_message("one", ahead, TTL)
     assert letter is not None
-    again = ledger.claim_letter("two", NOON, TTL)
+    again = ledger.claim_message("two", NOON, TTL)
     assert again is not None
     ledger.settle(again, replace(LATER, next_try_at=ahead + HOUR), NOON)
 
-    assert ledger.claim_letter("two", NOON + MINUTE, TTL) is not None
+    assert ledger.claim_message("two", NOON + MINUTE, TTL) is not None
 
 
 def test_hastened_letters_are_those_that_wait_for_too_long(ledger: Ledger):
     near, far = (tell(ledger, [f"{name}@example.com"]) for name in ("near", "far"))
     for _ in range(2):
-        letter = ledger.claim_letter("worker", NOON, TTL)
+        letter = ledger.claim_message("worker", NOON, TTL)
         assert letter is not None
         ledger.settle(letter, replace(LATER, next_try_at=NOON + (HOUR if letter.id == near else DAY)), NOON)
-    ledger.hasten(NOON, beyond=NOON + 2 * HOUR)
+    ledger.retry_now(NOON, beyond=NOON + 2 * HOUR)
 
-    hastened = ledger.claim_letter("worker", NOON, TTL)
+    hastened = ledger.claim_message("worker", NOON, TTL)
     assert hastened is not None
     assert hastened.id == far
-    assert ledger.claim_letter("worker", NOON, TTL) is None
+    assert ledger.claim_message("worker", NOON, TTL) is None
 
 
 def test_clock_that_runs_ahead_for_hours_breaks_no_claim(ledger: Ledger, letter_id: str):
-    ledger.claim_letter("one", NOON + 23 * HOUR, TTL)
+    ledger.claim_message("one", NOON + 23 * HOUR, TTL)
 
-    assert ledger.claim_letter("two", NOON, TTL) is None
+    assert ledger.claim_message("two", NOON, TTL) is None
 
 
 def test_settled_claim_is_gone(ledger: Ledger, letter_id: str):
@@ -127,23 +127,23 @@ def test_settled_claim_is_gone(ledger: Ledger, letter_id: str):
 
 def test_worker_that_comes_back_finds_its_letters_free_again(ledger: Ledger, letter_id: str):
     """Its claim outlived it: nobody has to wait for it to run out."""
-    claimed = ledger.claim_letter("one", NOON, TTL)
+    claimed = ledger.claim_message("one", NOON, TTL)
     assert claimed is not None
     ledger.mark_ambiguous(claimed)
     ledger.forget_worker("two")
-    assert ledger.claim_letter("one", NOON, TTL) is None
+    assert ledger.claim_message("one", NOON, TTL) is None
     ledger.forget_worker("one")
-    again = ledger.claim_letter("one", NOON, TTL)
+    again = ledger.claim_message("one", NOON, TTL)
 
     assert again is not None
     assert (again.id, again.ambiguous) == (letter_id, True)
 
 
 def test_mark_is_there_for_the_next_claim(ledger: Ledger, letter_id: str):
-    first = ledger.claim_letter("one", NOON, TTL)
+    first = ledger.claim_message("one", NOON, TTL)
     assert first is not None
     ledger.mark_ambiguous(first)
-    second = ledger.claim_letter("two", NOON + TTL, TTL)
+    second = ledger.claim_message("two", NOON + TTL, TTL)
 
     assert second is not None
     assert second.ambiguous
@@ -155,7 +155,7 @@ def test_mark_is_there_for_the_next_claim(ledger: Ledger, letter_id: str):
 def test_letter_taken_by_all_is_reported(ledger: Ledger, letter_id: str):
     _, state = send(ledger, SENT)
 
-    assert state is LetterState.SENT
+    assert state is MessageState.SENT
     assert figures(ledger) == {"received": 3, "reported": 3}
     letter = ledger.letter(letter_id)
     assert letter is not None
@@ -165,41 +165,41 @@ def test_letter_taken_by_all_is_reported(ledger: Ledger, letter_id: str):
 def test_letter_refused_by_all_is_dead_and_undelivered(ledger: Ledger, letter_id: str):
     _, state = send(ledger, REFUSED)
 
-    assert state is LetterState.DEAD
+    assert state is MessageState.DEAD
     assert figures(ledger) == {"received": 3, "undelivered": 3}
-    assert ledger.claim_letter("worker", NOON + DAY, TTL) is None
+    assert ledger.claim_message("worker", NOON + DAY, TTL) is None
 
 
 def test_letter_taken_by_one_is_reported_once_the_other_is_settled(ledger: Ledger, letter_id: str):
     _, state = send(ledger, {ADA: Delivery.SENT})
-    assert state is LetterState.OPEN
+    assert state is MessageState.OPEN
     assert figures(ledger) == {"received": 3, "pending": 3}
 
     letter, state = send(ledger, REFUSED, at=NOON + MINUTE)
 
     assert letter.recipients == (BOB,), "who was served is not served again"
-    assert state is LetterState.SENT
+    assert state is MessageState.SENT
     assert figures(ledger) == {"received": 3, "reported": 3}
 
 
 def test_outcome_is_there_for_the_next_claim(ledger: Ledger, letter_id: str):
-    letter = ledger.claim_letter("worker", NOON, TTL)
+    letter = ledger.claim_message("worker", NOON, TTL)
     assert letter is not None
     outcome = Outcome(next_try_at=NOON + HOUR, tries=4, refusals=2, ambiguous=True)
-    assert ledger.settle(letter, outcome, NOON) is LetterState.OPEN
+    assert ledger.settle(letter, outcome, NOON) is MessageState.OPEN
 
-    assert ledger.claim_letter("worker", NOON + HOUR - SECOND, TTL) is None
-    again = ledger.claim_letter("worker", NOON + HOUR, TTL)
+    assert ledger.claim_message("worker", NOON + HOUR - SECOND, TTL) is None
+    again = ledger.claim_message("worker", NOON + HOUR, TTL)
     assert again is not None
     assert (again.tries, again.refusals, again.ambiguous, again.recipients) == (4, 2, True, (ADA, BOB))
 
 
 def test_upstreams_words_are_kept_per_recipient(ledger: Ledger, letter_id: str):
-    letter = ledger.claim_letter("worker", NOON, TTL)
+    letter = ledger.claim_message("worker", NOON, TTL)
     assert letter is not None
     words = {
-        ADA: Answer(verdict=Verdict.NEVER, code=550, text="no such \0user"),
-        BOB: Answer(verdict=Verdict.LATER, code=451, text="greylisted"),
+        ADA: RecipientReply(verdict=Verdict.PERMANENT, code=550, text="no such \0user"),
+        BOB: RecipientReply(verdict=Verdict.TEMPORARY, code=451, text="greylisted"),
     }
     ledger.settle(letter, replace(LATER, refused=frozenset({ADA}), words=words), NOON + SECOND)
 
@@ -214,8 +214,8 @@ def test_upstreams_words_are_kept_per_recipient(ledger: Ledger, letter_id: str):
 def test_who_waits_because_of_the_upstreams_word_is_known_by_it(ledger: Ledger, letter_id: str):
     """One who was not tried yet is not one of them, nor one who has it."""
     assert ledger.delayed() == []
-    word = Answer(verdict=Verdict.LATER, code=450, text="4.2.1 over quota", step="RCPT")
-    letter = ledger.claim_letter("worker", NOON, TTL)
+    word = RecipientReply(verdict=Verdict.TEMPORARY, code=450, text="4.2.1 over quota", step="RCPT")
+    letter = ledger.claim_message("worker", NOON, TTL)
     assert letter is not None
     ledger.settle(letter, replace(LATER, sent=frozenset({ADA}), words={BOB: word}), NOON)
 
@@ -234,11 +234,11 @@ def test_who_waits_because_of_the_upstreams_word_is_known_by_it(ledger: Ledger, 
         replace(LATER, next_try_at=None, sent=frozenset({ADA})),
         replace(LATER, sent=frozenset({"eve@example.com"})),
         replace(LATER, sent=frozenset({ADA}), refused=frozenset({ADA})),
-        replace(LATER, words={"eve@example.com": Answer(verdict=Verdict.LATER, code=0, text="")}),
+        replace(LATER, words={"eve@example.com": RecipientReply(verdict=Verdict.TEMPORARY, code=0, text="")}),
     ],
 )
 def test_outcome_that_contradicts_the_letter_is_refused(ledger: Ledger, letter_id: str, outcome: Outcome):
-    letter = ledger.claim_letter("worker", NOON, TTL)
+    letter = ledger.claim_message("worker", NOON, TTL)
     assert letter is not None
     with pytest.raises(ValueError, match="letter"):
         ledger.settle(letter, outcome, NOON)
@@ -265,15 +265,15 @@ def test_digests_end_with_their_follow_up(ledger: Ledger, followed: tuple[str, s
     assert figures(ledger) == {"received": 7, "pending": 7}
     letter, state = send(ledger, SENT, at=NOON + HOUR)
 
-    assert (letter.id, letter.recipients, state) == (followed[2], (BOB,), LetterState.SENT)
-    assert [states(ledger, each)[0] for each in followed] == [LetterState.SENT] * 3
+    assert (letter.id, letter.recipients, state) == (followed[2], (BOB,), MessageState.SENT)
+    assert [states(ledger, each)[0] for each in followed] == [MessageState.SENT] * 3
     assert figures(ledger) == {"received": 7, "reported": 7}
 
 
 def test_digests_taken_by_one_are_reported_though_their_follow_up_dies(ledger: Ledger, followed: tuple[str, str, str]):
     send(ledger, REFUSED, at=NOON + HOUR)
 
-    assert [states(ledger, each)[0] for each in followed] == [LetterState.SENT, LetterState.SENT, LetterState.DEAD]
+    assert [states(ledger, each)[0] for each in followed] == [MessageState.SENT, MessageState.SENT, MessageState.DEAD]
     assert figures(ledger) == {"received": 7, "reported": 7}
 
 
@@ -290,7 +290,7 @@ def test_digest_ends_when_all_are_settled_whoever_is_last(ledger: Ledger, for_ad
     sort(ledger, {"a": 3})
     tell(ledger, [ADA], [BOB])
     if follow_up_first:
-        letter = ledger.claim_letter("worker", NOON, TTL)
+        letter = ledger.claim_message("worker", NOON, TTL)
         assert letter is not None
         follow_up(ledger, BOB)
         send(ledger, for_bob)
@@ -308,14 +308,14 @@ def test_digest_ends_when_all_are_settled_whoever_is_last(ledger: Ledger, for_ad
 
 def test_follow_up_for_two_settles_each_alone(ledger: Ledger):
     """It is sent to both at once; what it covers is settled per recipient."""
-    from relay.model import LetterKind
+    from relay.model import MessageKind
     from tests.support.ledger_world import digest, rendered, schedule_token
 
     sort(ledger, {"a": 3})
     covered = tell(ledger, ["eve@example.com"], [ADA, BOB])
     send(ledger, {"eve@example.com": Delivery.REFUSED})
-    letter = digest(recipients=[ADA, BOB], kind=LetterKind.FOLLOW_UP)
-    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+    letter = digest(recipients=[ADA, BOB], kind=MessageKind.CATCH_UP)
+    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
         tx.freeze(letter, rendered(letter), queued=[ADA, BOB], covers=[covered])
 
     send(ledger, {ADA: Delivery.REFUSED})
@@ -333,7 +333,7 @@ def test_upstreams_state_is_kept(ledger: Ledger):
         failures=3,
         failing_since=NOON,
         next_try_at=NOON + HOUR,
-        trouble=Trouble.AUTH,
+        trouble=Failure.AUTH,
         detail="535 no",
         last_success_at=NOON - DAY,
         last_try_at=NOON + SECOND,

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from relay.ledger import Ledger
-from relay.model import LetterState, Phase
+from relay.model import MessageState, Phase
 from tests.support.ledger_world import (
     ADA,
     BOB,
@@ -118,12 +118,12 @@ def test_samples_go_after_their_time(ledger: Ledger):
 
 def test_records_are_known_for_a_day(ledger: Ledger):
     record = "0" * 32
-    with ledger.sorting(SPOOL, 0) as tx:
+    with ledger.ingesting(SPOOL, 0) as tx:
         tx.remember_records([record], NOON)
 
     for now, new in ((NOON + DAY, set()), (NOON + DAY + SECOND, {record})):
         purge_all(ledger, now)
-        with ledger.sorting(SPOOL, 0) as tx:
+        with ledger.ingesting(SPOOL, 0) as tx:
             assert tx.remember_records([record], now) == new
 
 
@@ -174,7 +174,7 @@ def test_sent_letter_loses_its_bytes_and_later_itself(ledger: Ledger):
     purge_all(ledger, NOON + 14 * DAY + SECOND)
     assert ledger.raw(letter_id) is None
     assert ledger.entries_of(letter_id) == []
-    assert states(ledger, letter_id)[0] is LetterState.SENT
+    assert states(ledger, letter_id)[0] is MessageState.SENT
     purge_all(ledger, NOON + 90 * DAY + SECOND)
 
     assert ledger.letters() == []
@@ -210,7 +210,7 @@ def test_dropped_letter_goes_like_a_sent_one(ledger: Ledger):
 def test_digest_outlives_the_follow_up_that_served_one_of_its_recipients(ledger: Ledger):
     sort(ledger, {"a": 3})
     letter_id = tell(ledger, [ADA], [BOB])
-    claimed = ledger.claim_letter("worker", NOON, TTL)
+    claimed = ledger.claim_message("worker", NOON, TTL)
     assert claimed is not None
     follow_up(ledger, BOB)
     send(ledger, SENT)
@@ -219,7 +219,7 @@ def test_digest_outlives_the_follow_up_that_served_one_of_its_recipients(ledger:
     assert figures(ledger) == {"received": 3, "pending": 3}
     send(ledger, REFUSED, at=NOON + 91 * DAY)
 
-    assert states(ledger, letter_id)[0] is LetterState.SENT
+    assert states(ledger, letter_id)[0] is MessageState.SENT
     assert figures(ledger) == {"received": 3, "reported": 3}
 
 

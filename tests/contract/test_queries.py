@@ -64,7 +64,7 @@ def test_tally_counts_what_there_is(three: Ledger):
     tell(three, route="ops")
     send(three, REFUSED)
     tell(three, [ADA])
-    with three.sorting(SPOOL, three.cursor(SPOOL)) as tx:
+    with three.ingesting(SPOOL, three.cursor(SPOOL)) as tx:
         tx.park(99, at=NOON, reason="x")
 
     assert three.tally() == Tally(groups=3, groups_pending=0, letters_open=1, letters_dead=1, parked=1)
@@ -91,7 +91,7 @@ def test_revised_group_keeps_its_id_and_its_thread(ledger: Ledger):
     assert revised.title == "another"
     token = ledger.lease("schedule", "worker", NOON, MINUTE)
     assert token is not None
-    with ledger.scheduling("schedule", token) as tx:
+    with ledger.digesting("schedule", token) as tx:
         assert tx.first_message_id(number) == f"<{letter_id}@relay>"
 
 

@@ -56,7 +56,7 @@ def walks(steps: list[str]) -> list[str]:
 
 
 def tick(ledger: Ledger) -> None:
-    with ledger.scheduling("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
         tx.due_groups(NOON)
         tx.pending_groups(ROUTE)
         tx.pending_groups(ROUTE, phase=Phase.FRESH)
@@ -72,7 +72,7 @@ def tick(ledger: Ledger) -> None:
         tx.first_message_id(1)
         tx.samples([1])
         tx.courses({1: NOON}, NOON)
-    ledger.claim_letter("worker", NOON, TTL)
+    ledger.claim_message("worker", NOON, TTL)
     ledger.next_due_at()
     ledger.next_try_at()
     ledger.delayed()

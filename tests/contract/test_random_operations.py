@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from relay.errors import LeaseLost
 from relay.ledger import Ledger, Outcome, sqlite_url
-from relay.model import Delivery, Letter, LetterKind, LetterState
+from relay.model import Delivery, MessageKind, MessageState, OutboxMessage
 from tests.support.ledger_world import (
     ADA,
     BOB,
@@ -49,9 +49,9 @@ class Life(RuleBasedStateMachine):
         self.ledger = Ledger.open(type(self).new_url())
         self.now = NOON
         self.received = 0
-        self.claims: dict[Letter, datetime] = {}
+        self.claims: dict[OutboxMessage, datetime] = {}
         """Those that are nobody else's, with the moment from which they may become so."""
-        self.lost: list[Letter] = []
+        self.lost: list[OutboxMessage] = []
 
     # --- Mails come in ------------------------------------------------------------------------------------------------
 
@@ -60,7 +60,7 @@ class Life(RuleBasedStateMachine):
         total = sum(mails.values()) + muted + ignored
         position = self.ledger.cursor(spool)
         try:
-            with self.ledger.sorting(spool, position) as tx:
+            with self.ledger.ingesting(spool, position) as tx:
                 known = tx.groups([key(name) for name in mails])
                 after = [
                     more(known[key(name)], number, self.now)
@@ -82,7 +82,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(recipients=some)
     def tell(self, recipients: set[str]) -> None:
-        with self.ledger.scheduling("schedule", schedule_token(self.ledger, self.now)) as tx:
+        with self.ledger.digesting("schedule", schedule_token(self.ledger, self.now)) as tx:
             groups = tx.pending_groups("admins")
             queued = tx.free_recipients("admins", recipients)
             if not groups or not queued:
@@ -94,16 +94,16 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def follow_up(self) -> None:
-        with self.ledger.scheduling("schedule", schedule_token(self.ledger, self.now)) as tx:
+        with self.ledger.digesting("schedule", schedule_token(self.ledger, self.now)) as tx:
             for route, recipient in tx.holding():
                 if tx.free_recipients(route, [recipient]):
                     covers = tx.held(route, recipient)
-                    letter = digest(tx.entries(covers), [recipient], kind=LetterKind.FOLLOW_UP, at=self.now)
+                    letter = digest(tx.entries(covers), [recipient], kind=MessageKind.CATCH_UP, at=self.now)
                     tx.freeze(letter, rendered(letter), queued=[recipient], covers=covers)
 
     @rule(recipient=st.sampled_from(RECIPIENTS))
     def abandon(self, recipient: str) -> None:
-        with self.ledger.scheduling("schedule", schedule_token(self.ledger, self.now)) as tx:
+        with self.ledger.digesting("schedule", schedule_token(self.ledger, self.now)) as tx:
             tx.abandon("admins", recipient, "no longer configured", self.now)
         self.claims = {letter: until for letter, until in self.claims.items() if until > self.now}  # the rest: perhaps
 
@@ -111,7 +111,7 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def claim(self) -> None:
-        if letter := self.ledger.claim_letter("worker", self.now, TTL):
+        if letter := self.ledger.claim_message("worker", self.now, TTL):
             assert letter.recipients
             self.lose([each for each in self.claims if each.id == letter.id])
             self.claims[letter] = self.now + TTL
@@ -149,7 +149,7 @@ class Life(RuleBasedStateMachine):
         self.ledger.forget_worker("worker")
         self.lose(list(self.claims))
 
-    def lose(self, letters: list[Letter]) -> None:
+    def lose(self, letters: list[OutboxMessage]) -> None:
         for letter in letters:
             del self.claims[letter]
             self.lost.append(letter)
@@ -158,7 +158,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(data=st.data(), drops=st.booleans())
     def look_at_dead_letters(self, data: st.DataObject, drops: bool) -> None:
-        dead = self.ledger.letters(state=LetterState.DEAD)
+        dead = self.ledger.letters(state=MessageState.DEAD)
         if dead:
             letter = data.draw(st.sampled_from(sorted(each.id for each in dead)))
             assert self.ledger.drop(letter, self.now) if drops else self.ledger.retry(letter, self.now)
@@ -185,13 +185,13 @@ class Life(RuleBasedStateMachine):
         for letter in self.ledger.letters(limit=1_000):
             open_ones = {each.recipient for each in letter.deliveries if each.state is Delivery.QUEUED}
             assert (letter.next_try_at is not None) is bool(open_ones)
-            assert not open_ones or letter.state is LetterState.OPEN
-            assert (letter.ended_at is None) is (letter.state is LetterState.OPEN)
+            assert not open_ones or letter.state is MessageState.OPEN
+            assert (letter.ended_at is None) is (letter.state is MessageState.OPEN)
             assert not queued & open_ones, "at most one letter is queued for each recipient"
             queued |= open_ones
             settled = {Delivery.SENT, Delivery.REFUSED}
             if all(each.state in settled for each in letter.deliveries):
-                assert letter.state is not LetterState.OPEN
+                assert letter.state is not MessageState.OPEN
 
     def teardown(self) -> None:
         """From any state, an upstream that takes everything gets everything."""
@@ -200,13 +200,13 @@ class Life(RuleBasedStateMachine):
         for _ in range(200):
             self.follow_up()
             self.tell(set(RECIPIENTS))
-            letter = self.ledger.claim_letter("worker", self.now, TTL)
+            letter = self.ledger.claim_message("worker", self.now, TTL)
             if letter is None:
                 break
             outcome = Outcome(sent=frozenset(letter.recipients), tries=1, refusals=0, ambiguous=False)
             self.ledger.settle(letter, outcome, self.now)
         books = self.ledger.books(self.now)
-        still_open = self.ledger.letters(state=LetterState.OPEN)
+        still_open = self.ledger.letters(state=MessageState.OPEN)
         self.ledger.close()
         assert still_open == []
         assert books.pending == 0

@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 
-from relay.model import Trouble
+from relay.model import Failure
 from relay.outbox.advice import ADVICE
 from tests.support.processes import PATIENCE, Relay, wait_for
 from tests.support.received_digests import told
@@ -20,12 +20,12 @@ from tests.support.upstream import Action, Upstream, drop, hang, trickle
 
 pytestmark = pytest.mark.e2e
 
-FAULTS: dict[str, tuple[str, Action, Trouble, str]] = {
-    "alpha": ("GREETING", hang, Trouble.UNREACHABLE, "no answer at the greeting within 1 s"),
-    "bravo": ("RCPT", "451 4.7.1 greylisted", Trouble.REFUSED, "451 4.7.1 greylisted (at RCPT)"),
-    "charlie": ("EHLO", trickle(b"250 " + b"x" * 500, 0.05), Trouble.UNREACHABLE, "no answer at EHLO within 1 s"),
-    "delta": ("TAKEN", drop, Trouble.UNREACHABLE, "the connection broke before its word (at the content)"),
-    "echo": ("AUTH", f"535 5.7.8 {PASSWORD} is wrong", Trouble.AUTH, "credentials (LOGIN): 535 5.7.8 *** is wrong"),
+FAULTS: dict[str, tuple[str, Action, Failure, str]] = {
+    "alpha": ("GREETING", hang, Failure.UNREACHABLE, "no answer at the greeting within 1 s"),
+    "bravo": ("RCPT", "451 4.7.1 greylisted", Failure.REFUSED, "451 4.7.1 greylisted (at RCPT)"),
+    "charlie": ("EHLO", trickle(b"250 " + b"x" * 500, 0.05), Failure.UNREACHABLE, "no answer at EHLO within 1 s"),
+    "delta": ("TAKEN", drop, Failure.UNREACHABLE, "the connection broke before its word (at the content)"),
+    "echo": ("AUTH", f"535 5.7.8 {PASSWORD} is wrong", Failure.AUTH, "credentials (LOGIN): 535 5.7.8 *** is wrong"),
 }
 """The last one is tried again after an hour, or a restart."""
 

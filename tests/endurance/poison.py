@@ -27,16 +27,16 @@ from typing import Any, Self
 
 import structlog
 
-from relay.compose.example import specimen
+from relay.compose.example import example_digest
 from relay.config import make_settings
 from relay.digest import Digests
-from relay.ingest.step import Sort
+from relay.ingest.step import Ingest
 from relay.ledger import Ledger
 from relay.model import Envelope, IncomingMail
 from relay.receive.content import Content
-from relay.receive.memory import Room
+from relay.receive.memory import MemoryBudget
 from relay.service.assembly import make_renderer
-from relay.spool import Claims, SpoolReader, SpoolWriter
+from relay.spool import PoisonGuard, SpoolReader, SpoolWriter
 from tests.endurance import poisons, regex_attacks
 from tests.endurance.poison_over_smtp import TAKEN, TOO_LARGE, at_work, poisoned
 from tests.support.processes import Relay
@@ -104,21 +104,21 @@ class Desk:
         self._settings = make_settings(folder, timing={"first_wait": "1s"})
         self.ledger = Ledger.open(self._settings.storage.ledger_url)
         self._writer = SpoolWriter.open(folder / "spool")
-        claims = Claims(folder / "spool")
-        self._sort = Sort(SpoolReader(folder / "spool"), claims, self.ledger, self._settings, folder / "parked")
+        claims = PoisonGuard(folder / "spool")
+        self._sort = Ingest(SpoolReader(folder / "spool"), claims, self.ledger, self._settings, folder / "parked")
         renderer = make_renderer(self._settings)
-        renderer.digest(specimen(NOW, ("you@example.com",)))  # what is done once is not the poison's cost
+        renderer.digest(example_digest(NOW, ("you@example.com",)))  # what is done once is not the poison's cost
         self._digests = Digests(self.ledger, renderer, self._settings, "benchmark")
         self._at = NOW
 
     async def take(self, wire: bytes) -> None:
         """Receive a mail as it comes over the wire, its end mark included."""
-        content = Content(1 << 30, Room(1 << 20))
+        content = Content(1 << 30, MemoryBudget(1 << 20))
         for start in range(0, len(wire), PIECE):
             content.feed(wire[start : start + PIECE])
-        kept, found = content.kept()
+        kept, found = content.retained()
         await self._writer.append(
-            IncomingMail(received_at=self._at, envelope=ENVELOPE, kept=kept, content=found, size=content.size)
+            IncomingMail(received_at=self._at, envelope=ENVELOPE, retained=kept, content=found, size=content.size)
         )
 
     def sort(self) -> None:
@@ -142,7 +142,7 @@ def measured(name: str) -> Outcome:
         desk.sort()
         with Meter() as taking:
             loop.run(desk.take(wire))
-        with Meter() as sorting:
+        with Meter() as ingesting:
             desk.sort()
         with Meter() as telling:
             told = desk.tell()
@@ -156,7 +156,7 @@ def measured(name: str) -> Outcome:
             or not any("behind" in g.title for g in desk.ledger.groups())
         )
         return Outcome(
-            name=name, taken=taking.cost, sorted=sorting.cost, told=telling.cost, parked=books.parked, lost=lost
+            name=name, taken=taking.cost, sorted=ingesting.cost, told=telling.cost, parked=books.parked, lost=lost
         )
 
 

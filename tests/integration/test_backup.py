@@ -14,7 +14,7 @@ import pytest
 from relay.errors import InUse
 from relay.ledger import Ledger, sqlite_url
 from relay.service.backup import BackupError, back_up, restore
-from relay.service.lock import hold
+from relay.service.lock import hold_lock
 from tests.support.desk import Desk, mail
 
 
@@ -104,7 +104,7 @@ def test_restore_wants_an_empty_place_and_no_relay(desk: Desk, tmp_path: Path):
 
     with pytest.raises(BackupError, match="is not empty"):
         restore(tmp_path / "backup", desk.folder)
-    with hold(tmp_path / "busy", "supervisor"), pytest.raises(InUse):
+    with hold_lock(tmp_path / "busy", "supervisor"), pytest.raises(InUse):
         restore(tmp_path / "backup", tmp_path / "busy")
 
 

@@ -14,7 +14,7 @@ from relay.grouping.fingerprint import fingerprint
 from relay.grouping.versions import Method, Versions
 from relay.ledger import Ledger, Outcome
 from relay.model import Fingerprint, Phase, Reason, Report
-from relay.schedule.group import told
+from relay.schedule.group import mark_reported
 from relay.service.assembly import make_renderer
 from tests.support.desk import NOW, Desk, mail
 
@@ -58,7 +58,7 @@ def tell(desk: Desk, later: timedelta) -> list[tuple[str, str, int]]:
     digests = Digests(desk.ledger, make_renderer(desk.settings), desk.settings, "test")
     if not digests.step(NOW + later, caught_up=False):
         return []
-    letter = desk.ledger.claim_letter("test", NOW + later, MINUTE)
+    letter = desk.ledger.claim_message("test", NOW + later, MINUTE)
     assert letter
     outcome = Outcome(sent=frozenset(letter.recipients), tries=1, refusals=0, ambiguous=False)
     desk.ledger.settle(letter, outcome, NOW + later)
@@ -247,7 +247,7 @@ def test_an_error_that_had_ended_is_told_as_again(desk):
     number = desk.ledger.groups()[0].id
 
     def ended(group):
-        after_telling = told(group, Reason.NEW, desk.settings.timing, NOW + MINUTE)
+        after_telling = mark_reported(group, Reason.NEW, desk.settings.timing, NOW + MINUTE)
         return replace(after_telling, phase=Phase.ENDED, due_at=None)
 
     desk.ledger.revise(number, ended)

@@ -19,7 +19,7 @@ from relay.digest import Digests
 from relay.grouping.fingerprint import fingerprint
 from relay.grouping.versions import Versions
 from relay.ledger import Ledger, Outcome
-from relay.model import Fingerprint, LetterState
+from relay.model import Fingerprint, MessageState
 from relay.service.assembly import make_renderer
 from relay.spool import SpoolReader
 from tests.support.desk import Desk, mail
@@ -53,10 +53,10 @@ class Bench:
         """Make a dead letter; returns its id."""
         self.freeze()
         now = utc_now() + timedelta(seconds=12)
-        letter = self.desk.ledger.claim_letter("test", now, timedelta(minutes=1))
+        letter = self.desk.ledger.claim_message("test", now, timedelta(minutes=1))
         assert letter
         refused = Outcome(refused=frozenset(letter.recipients), tries=3, refusals=3, ambiguous=False)
-        assert self.desk.ledger.settle(letter, refused, now) is LetterState.DEAD
+        assert self.desk.ledger.settle(letter, refused, now) is MessageState.DEAD
         return letter.id
 
 

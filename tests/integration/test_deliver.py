@@ -14,7 +14,7 @@ import trustme
 from relay import config
 from relay.deliver import Upstream, replies
 from relay.errors import LeaseLost
-from relay.model import Attempt, Trouble, Verdict
+from relay.model import Attempt, Failure, Verdict
 from tests.support import upstream as servers
 
 RAW = b"From: relay@example.org\r\nMessage-ID: <1@example.org>\r\nSubject: news\r\n\r\n.first\r\n..second\r\nend\r\n"
@@ -68,7 +68,7 @@ def verdicts(attempt: Attempt) -> dict[str, tuple[Verdict, int]]:
 def test_a_letter_arrives_byte_for_byte_at_every_recipient(plain: servers.Upstream) -> None:
     attempt = deliver(Upstream(settings(plain)), ADMIN, OTHER)
 
-    assert verdicts(attempt) == {ADMIN: (Verdict.TAKEN, 250), OTHER: (Verdict.TAKEN, 250)}
+    assert verdicts(attempt) == {ADMIN: (Verdict.ACCEPTED, 250), OTHER: (Verdict.ACCEPTED, 250)}
     assert (attempt.trouble, attempt.detail) == (None, "")
     [mail] = plain.mails
     assert (mail.sender, mail.recipients, mail.raw) == (SENDER, (ADMIN, OTHER), RAW)
@@ -93,7 +93,7 @@ def test_nothing_is_announced_that_was_not_offered() -> None:
 def test_a_server_that_knows_only_helo_is_served(plain: servers.Upstream) -> None:
     plain.say("EHLO", "502 5.5.1 what is EHLO")
 
-    assert verdicts(deliver(Upstream(settings(plain)))) == {ADMIN: (Verdict.TAKEN, 250)}
+    assert verdicts(deliver(Upstream(settings(plain)))) == {ADMIN: (Verdict.ACCEPTED, 250)}
 
 
 def test_the_relay_names_itself_by_a_full_name_or_its_address(plain: servers.Upstream) -> None:
@@ -119,7 +119,7 @@ def test_without_smtputf8_only_the_address_that_needs_it_is_refused() -> None:
     with servers.Upstream(smtputf8=False) as server:
         attempt = deliver(Upstream(settings(server)), ADMIN, "jörg@example.org")
 
-        assert verdicts(attempt) == {ADMIN: (Verdict.TAKEN, 250), "jörg@example.org": (Verdict.NEVER, 0)}
+        assert verdicts(attempt) == {ADMIN: (Verdict.ACCEPTED, 250), "jörg@example.org": (Verdict.PERMANENT, 0)}
         assert "SMTPUTF8" in attempt.answers["jörg@example.org"].text
         assert [mail.recipients for mail in server.mails] == [(ADMIN,)]
 
@@ -134,7 +134,7 @@ def test_a_letter_goes_over_tls_once_the_certificate_was_checked(
     with running(security=security, certificate=authority.issue_cert("localhost")) as server:
         attempt = deliver(Upstream(settings(server, security=security, ca_file=ca_file)))
 
-        assert verdicts(attempt) == {ADMIN: (Verdict.TAKEN, 250)}
+        assert verdicts(attempt) == {ADMIN: (Verdict.ACCEPTED, 250)}
         assert [mail.tls for mail in server.mails] == [True]
 
 
@@ -160,7 +160,7 @@ def test_a_certificate_that_does_not_hold_ends_the_try(
         target = Upstream(settings(server, security=security, ca_file=trusted, username=USER, password=PASSWORD))
         attempt = deliver(target)
 
-        assert (attempt.trouble, attempt.answers) == (Trouble.CERTIFICATE, {})
+        assert (attempt.trouble, attempt.answers) == (Failure.CERTIFICATE, {})
         assert attempt.detail.startswith(f"localhost:{server.port}: its certificate was not accepted: ")
         assert said in attempt.detail
         assert not any(line.startswith(("AUTH", "MAIL")) for line in server.commands)
@@ -169,7 +169,7 @@ def test_a_certificate_that_does_not_hold_ends_the_try(
 def test_starttls_that_is_not_offered_is_never_done_without(plain: servers.Upstream, ca_file: Path) -> None:
     attempt = deliver(Upstream(settings(plain, security="starttls", ca_file=ca_file)))
 
-    assert attempt.trouble is Trouble.NO_TLS
+    assert attempt.trouble is Failure.NO_TLS
     assert "does not offer STARTTLS" in attempt.detail
     assert plain.commands == ["EHLO [127.0.0.1]"]
 
@@ -190,7 +190,7 @@ def test_a_failing_handshake_ends_the_try_before_anything_was_sent(
         server.say(place, action)
         attempt = deliver(Upstream(settings(server, security="starttls", ca_file=ca_file)))
 
-        assert attempt.trouble is Trouble.NO_TLS
+        assert attempt.trouble is Failure.NO_TLS
         assert "nothing was sent" in attempt.detail
         assert server.commands == ["EHLO [127.0.0.1]", "STARTTLS"]
 
@@ -198,7 +198,7 @@ def test_a_failing_handshake_ends_the_try_before_anything_was_sent(
 def test_a_server_without_tls_on_a_tls_port_is_told_from_one_that_is_away(plain: servers.Upstream) -> None:
     attempt = deliver(Upstream(settings(plain, security="tls")))
 
-    assert attempt.trouble is Trouble.NO_TLS
+    assert attempt.trouble is Failure.NO_TLS
     assert "the TLS handshake failed" in attempt.detail
 
 
@@ -208,7 +208,7 @@ def test_a_ca_file_that_vanished_is_named(plain: servers.Upstream, ca_file: Path
 
     attempt = deliver(target)
 
-    assert attempt.trouble is Trouble.CERTIFICATE
+    assert attempt.trouble is Failure.CERTIFICATE
     assert attempt.detail.endswith("ca_file cannot be used: No such file or directory")
 
 
@@ -236,7 +236,7 @@ def test_each_mechanism_authenticates(mechanism: str, authority: trustme.CA, ca_
     ) as server:
         attempt = deliver(Upstream(secret_settings(server, ca_file)))
 
-        assert verdicts(attempt) == {ADMIN: (Verdict.TAKEN, 250)}
+        assert verdicts(attempt) == {ADMIN: (Verdict.ACCEPTED, 250)}
         assert [(mail.user, mail.tls) for mail in server.mails] == [(USER, True)]
         assert any(line.startswith(f"AUTH {mechanism}") for line in server.commands)
 
@@ -252,13 +252,13 @@ def test_the_password_does_not_go_over_the_wire_where_a_challenge_will_do(
 def test_a_mechanism_that_is_offered_and_does_not_work_is_passed_over(guarded: servers.Upstream, ca_file: Path) -> None:
     guarded.say("AUTH", "535 5.7.8 no CRAM-MD5 for this user", times=1)
 
-    assert verdicts(deliver(Upstream(secret_settings(guarded, ca_file)))) == {ADMIN: (Verdict.TAKEN, 250)}
+    assert verdicts(deliver(Upstream(secret_settings(guarded, ca_file)))) == {ADMIN: (Verdict.ACCEPTED, 250)}
 
 
 def test_a_wrong_password_is_trouble_with_auth(guarded: servers.Upstream, ca_file: Path) -> None:
     attempt = deliver(Upstream(secret_settings(guarded, ca_file, password="wr0ng-password")))
 
-    assert (attempt.trouble, attempt.answers) == (Trouble.AUTH, {})
+    assert (attempt.trouble, attempt.answers) == (Failure.AUTH, {})
     assert "refused the credentials" in attempt.detail
     assert "535 5.7.8" in attempt.detail
     assert guarded.mails == []
@@ -273,7 +273,7 @@ def test_a_refusal_with_a_hang_up_is_still_about_the_credentials(guarded: server
 
     attempt = deliver(Upstream(secret_settings(guarded, ca_file)))
 
-    assert attempt.trouble is Trouble.AUTH
+    assert attempt.trouble is Failure.AUTH
     assert "535 5.7.8 go away" in attempt.detail
 
 
@@ -283,7 +283,7 @@ def test_a_passing_trouble_with_auth_is_not_the_passwords(reply: str, guarded: s
 
     attempt = deliver(Upstream(secret_settings(guarded, ca_file)))
 
-    assert attempt.trouble is Trouble.UNWILLING
+    assert attempt.trouble is Failure.UNWILLING
     assert reply in attempt.detail
 
 
@@ -291,7 +291,7 @@ def test_a_server_that_offers_no_auth_is_told(authority: trustme.CA, ca_file: Pa
     with running(security="starttls", certificate=authority.issue_cert("localhost")) as server:
         attempt = deliver(Upstream(secret_settings(server, ca_file)))
 
-        assert attempt.trouble is Trouble.AUTH
+        assert attempt.trouble is Failure.AUTH
         assert "offers no AUTH" in attempt.detail
 
 
@@ -301,7 +301,7 @@ def test_a_server_that_wants_credentials_has_no_word_on_the_letter(place: str, p
 
     attempt = deliver(Upstream(settings(plain)))
 
-    assert (attempt.trouble, attempt.answers) == (Trouble.AUTH, {})
+    assert (attempt.trouble, attempt.answers) == (Failure.AUTH, {})
     assert f"at {place}: 530 5.7.0 Authentication required" in attempt.detail
 
 
@@ -312,7 +312,7 @@ def test_no_password_goes_over_the_wire_in_clear() -> None:
 
         attempt = deliver(Upstream(unchecked))
 
-        assert attempt.trouble is Trouble.AUTH
+        assert attempt.trouble is Failure.AUTH
         assert "auth_in_clear" in attempt.detail
         assert server.connections == 0
 
@@ -321,7 +321,7 @@ def test_a_password_goes_in_clear_where_that_is_asked_for_by_name() -> None:
     with running(users={USER: PASSWORD}, mechanisms=["PLAIN"]) as server:
         attempt = deliver(Upstream(settings(server, username=USER, password=PASSWORD, auth_in_clear=True)))
 
-        assert verdicts(attempt) == {ADMIN: (Verdict.TAKEN, 250)}
+        assert verdicts(attempt) == {ADMIN: (Verdict.ACCEPTED, 250)}
         assert [mail.user for mail in server.mails] == [USER]
 
 
@@ -347,12 +347,12 @@ def test_a_server_that_quotes_the_password_does_not_bring_it_into_a_text(
 @pytest.mark.parametrize(
     ("reply", "verdict"),
     [
-        ("450 4.7.1 slow down", Verdict.LATER),
-        ("451 4.7.1 greylisted, come back later", Verdict.LATER),
-        ("452 4.3.1 no room", Verdict.LATER),
-        ("550 5.7.1 refused", Verdict.NEVER),
-        ("552 5.3.4 too big", Verdict.NEVER),
-        ("554 5.7.1 spam", Verdict.NEVER),
+        ("450 4.7.1 slow down", Verdict.TEMPORARY),
+        ("451 4.7.1 greylisted, come back later", Verdict.TEMPORARY),
+        ("452 4.3.1 no room", Verdict.TEMPORARY),
+        ("550 5.7.1 refused", Verdict.PERMANENT),
+        ("552 5.3.4 too big", Verdict.PERMANENT),
+        ("554 5.7.1 spam", Verdict.PERMANENT),
     ],
 )
 def test_a_refusal_of_the_letter_is_every_recipients_answer(
@@ -373,7 +373,7 @@ def test_a_letter_that_is_too_big_for_the_server_is_refused_for_good() -> None:
     with running(max_size=1000) as server:
         attempt = deliver(Upstream(settings(server)), raw=RAW + b"x" * 70 + b"\r\n" * 1000)
 
-        assert verdicts(attempt) == {ADMIN: (Verdict.NEVER, 552)}
+        assert verdicts(attempt) == {ADMIN: (Verdict.PERMANENT, 552)}
 
 
 def test_some_recipients_refused_the_others_are_served(plain: servers.Upstream) -> None:
@@ -383,9 +383,9 @@ def test_some_recipients_refused_the_others_are_served(plain: servers.Upstream) 
     attempt = deliver(Upstream(settings(plain)), GONE, ADMIN, OTHER)
 
     assert verdicts(attempt) == {
-        GONE: (Verdict.NEVER, 550),
-        ADMIN: (Verdict.TAKEN, 250),
-        OTHER: (Verdict.LATER, 450),
+        GONE: (Verdict.PERMANENT, 550),
+        ADMIN: (Verdict.ACCEPTED, 250),
+        OTHER: (Verdict.TEMPORARY, 450),
     }
     assert [mail.recipients for mail in plain.mails] == [(ADMIN,)]
 
@@ -419,7 +419,11 @@ def test_a_recipient_at_whom_the_dialogue_breaks_costs_the_others_nothing(
         attempt = deliver(upstream, *order)
 
     assert attempt.trouble is None
-    assert verdicts(attempt) == {GONE: (Verdict.LATER, 0), ADMIN: (Verdict.TAKEN, 250), OTHER: (Verdict.TAKEN, 250)}
+    assert verdicts(attempt) == {
+        GONE: (Verdict.TEMPORARY, 0),
+        ADMIN: (Verdict.ACCEPTED, 250),
+        OTHER: (Verdict.ACCEPTED, 250),
+    }
     assert said in attempt.answers[GONE].text
     assert [mail.recipients for mail in plain.mails] == [(ADMIN, OTHER)]
 
@@ -428,8 +432,8 @@ def test_a_recipient_at_whom_the_dialogue_broke_once_is_tried_with_the_others(pl
     plain.say(f"RCPT {GONE}", servers.drop, times=1)
     upstream = Upstream(settings(plain))
 
-    assert deliver(upstream, GONE, ADMIN).trouble is Trouble.UNREACHABLE
-    assert verdicts(deliver(upstream, GONE, ADMIN)) == {GONE: (Verdict.TAKEN, 250), ADMIN: (Verdict.TAKEN, 250)}
+    assert deliver(upstream, GONE, ADMIN).trouble is Failure.UNREACHABLE
+    assert verdicts(deliver(upstream, GONE, ADMIN)) == {GONE: (Verdict.ACCEPTED, 250), ADMIN: (Verdict.ACCEPTED, 250)}
     assert [mail.recipients for mail in plain.mails] == [(GONE, ADMIN)]
 
 
@@ -437,7 +441,7 @@ def test_who_was_accepted_since_is_as_good_as_new(plain: servers.Upstream) -> No
     upstream = Upstream(settings(plain))
     for _ in range(3):
         plain.say(f"RCPT {GONE}", servers.drop, times=1)
-        assert deliver(upstream, GONE, ADMIN).trouble is Trouble.UNREACHABLE
+        assert deliver(upstream, GONE, ADMIN).trouble is Failure.UNREACHABLE
         assert deliver(upstream, GONE, ADMIN).trouble is None
 
     assert [mail.recipients for mail in plain.mails] == [(GONE, ADMIN)] * 3
@@ -451,8 +455,8 @@ def test_two_at_whom_it_breaks_cost_a_third_nothing(plain: servers.Upstream) -> 
 
     attempts = [deliver(upstream, ADMIN, OTHER, GONE) for _ in range(3)]
 
-    assert [attempt.trouble for attempt in attempts] == [Trouble.UNREACHABLE, Trouble.UNREACHABLE, None]
-    taken = {who for who, answer in attempts[-1].answers.items() if answer.verdict is Verdict.TAKEN}
+    assert [attempt.trouble for attempt in attempts] == [Failure.UNREACHABLE, Failure.UNREACHABLE, None]
+    taken = {who for who, answer in attempts[-1].answers.items() if answer.verdict is Verdict.ACCEPTED}
     assert taken == {ADMIN}
     assert plain.connections == 1 + 2 + 3
 
@@ -465,7 +469,7 @@ def test_a_server_that_hangs_up_behind_a_refusal_serves_the_others(
 
     attempt = deliver(Upstream(settings(plain)), *order)
 
-    assert verdicts(attempt) == {GONE: (Verdict.NEVER, 550), ADMIN: (Verdict.TAKEN, 250)}
+    assert verdicts(attempt) == {GONE: (Verdict.PERMANENT, 550), ADMIN: (Verdict.ACCEPTED, 250)}
 
 
 def test_a_server_that_hangs_up_behind_each_refusal_comes_to_the_last(plain: servers.Upstream) -> None:
@@ -474,7 +478,11 @@ def test_a_server_that_hangs_up_behind_each_refusal_comes_to_the_last(plain: ser
 
     attempt = deliver(Upstream(settings(plain)), GONE, OTHER, ADMIN)
 
-    assert verdicts(attempt) == {GONE: (Verdict.NEVER, 550), OTHER: (Verdict.NEVER, 550), ADMIN: (Verdict.TAKEN, 250)}
+    assert verdicts(attempt) == {
+        GONE: (Verdict.PERMANENT, 550),
+        OTHER: (Verdict.PERMANENT, 550),
+        ADMIN: (Verdict.ACCEPTED, 250),
+    }
 
 
 def test_trouble_over_a_letter_for_one_names_that_one(plain: servers.Upstream) -> None:
@@ -494,7 +502,7 @@ def test_a_server_that_breaks_at_everybody_is_not_asked_for_each(plain: servers.
     for connections in (1, 3, 5, 7):
         attempt = deliver(upstream, *everybody)
 
-        assert (attempt.trouble, attempt.begun, attempt.answers) == (Trouble.UNWILLING, True, {})
+        assert (attempt.trouble, attempt.begun, attempt.answers) == (Failure.UNWILLING, True, {})
         assert plain.connections == connections
 
 
@@ -504,19 +512,19 @@ def test_those_accepted_are_not_served_where_the_content_is_refused(plain: serve
 
     attempt = deliver(Upstream(settings(plain)), GONE, ADMIN)
 
-    assert verdicts(attempt) == {GONE: (Verdict.NEVER, 550), ADMIN: (Verdict.LATER, 451)}
+    assert verdicts(attempt) == {GONE: (Verdict.PERMANENT, 550), ADMIN: (Verdict.TEMPORARY, 451)}
 
 
 def test_a_second_kind_of_yes_is_a_yes(plain: servers.Upstream) -> None:
     plain.say("TAKEN", "252 2.5.2 will do my best")
 
-    assert verdicts(deliver(Upstream(settings(plain)))) == {ADMIN: (Verdict.TAKEN, 252)}
+    assert verdicts(deliver(Upstream(settings(plain)))) == {ADMIN: (Verdict.ACCEPTED, 252)}
 
 
 def test_a_421_after_the_content_is_a_word_on_it(plain: servers.Upstream) -> None:
     plain.say("DOT", "421 4.3.2 shutting down")
 
-    assert verdicts(deliver(Upstream(settings(plain)))) == {ADMIN: (Verdict.LATER, 421)}
+    assert verdicts(deliver(Upstream(settings(plain)))) == {ADMIN: (Verdict.TEMPORARY, 421)}
 
 
 # --- The mark before the content --------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from relay.config import make_settings
 from relay.data_dir import DataDir
 from relay.deliver import Mailbox, Upstream, open_target
 from relay.errors import LeaseLost
-from relay.model import Attempt, Trouble, Verdict
+from relay.model import Attempt, Failure, Verdict
 
 ADA, BOB = "ada@example.com", "bob@example.com"
 
@@ -47,8 +47,8 @@ def test_a_letter_is_stored_once_for_all_recipients(box: Mailbox, folder: Path) 
     attempt = deliver(box, letter(), ADA, BOB)
 
     assert {recipient: answer.verdict for recipient, answer in attempt.answers.items()} == {
-        ADA: Verdict.TAKEN,
-        BOB: Verdict.TAKEN,
+        ADA: Verdict.ACCEPTED,
+        BOB: Verdict.ACCEPTED,
     }
     [mail] = standard.Maildir(folder, create=False)
     assert (mail["Message-ID"], mail.get_payload()) == ("<1@relay.test>", "news\n.\n")
@@ -75,7 +75,7 @@ def test_a_letter_tried_again_is_there_once(read: bool, box: Mailbox, folder: Pa
 
     attempt = deliver(box, letter())
 
-    assert attempt.answers[ADA].verdict is Verdict.TAKEN
+    assert attempt.answers[ADA].verdict is Verdict.ACCEPTED
     assert len(box.mails()) == 1
 
 
@@ -131,7 +131,7 @@ def test_a_link_in_the_place_of_the_file_is_not_followed(box: Mailbox, folder: P
 
     attempt = deliver(box, letter())
 
-    assert attempt.trouble is Trouble.MAILBOX
+    assert attempt.trouble is Failure.MAILBOX
     assert target.read_bytes() == b"precious"
 
 
@@ -141,7 +141,7 @@ def test_a_disk_in_trouble_is_the_targets_trouble(box: Mailbox, folder: Path) ->
 
     attempt = deliver(box, letter())
 
-    assert (attempt.trouble, attempt.answers) == (Trouble.MAILBOX, {})
+    assert (attempt.trouble, attempt.answers) == (Failure.MAILBOX, {})
     assert attempt.detail == f"local mailbox {folder}: File exists"
 
 

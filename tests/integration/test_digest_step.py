@@ -280,7 +280,7 @@ def test_the_step_says_lost_leases_to_nobody(world):
     world.digests.step(at("0:00:08"))
     world.ledger.lease(LEASE, "two", at("1:00"), LEASE_FOR)
 
-    with pytest.raises(LeaseLost), world.ledger.scheduling(LEASE, 1):
+    with pytest.raises(LeaseLost), world.ledger.digesting(LEASE, 1):
         pass
     assert world.digests.step(at("0:00:10")) is False
 

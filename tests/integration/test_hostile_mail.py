@@ -89,7 +89,7 @@ def test_the_digest_has_our_headers_and_our_recipients_alone(desk):
         "Content-Type",
     ]  # fmt: skip
     assert str(digest["To"]) == "ops@example.org"
-    claimed = desk.ledger.claim_letter("test", LATER, timedelta(minutes=1))
+    claimed = desk.ledger.claim_message("test", LATER, timedelta(minutes=1))
     assert claimed is not None
     assert list(claimed.recipients) == ["ops@example.org"]
     assert "evil@" not in str(digest["Message-ID"])

@@ -13,7 +13,7 @@ from relay.data_dir import DataDir
 from relay.deliver import Mailbox
 from relay.housekeeping import Housekeeping
 from relay.ledger import Ledger, sqlite_url
-from relay.model import Envelope, IncomingMail, Kept, LetterState
+from relay.model import Envelope, IncomingMail, MessageState, Retained
 from relay.spool import SpoolReader, SpoolWriter
 from tests.support.ledger_world import (
     ADA,
@@ -81,7 +81,7 @@ def samples(ledger: Ledger) -> list[str]:
 def add_sample(ledger: Ledger, message: str, at: datetime, name: str = "KeyError") -> None:
     sort(ledger, {name: 1}, at=at)
     position = ledger.cursor("a" * 32)
-    with ledger.sorting("a" * 32, position) as tx:
+    with ledger.ingesting("a" * 32, position) as tx:
         [group] = tx.groups([key(name)]).values()
         tx.save([group])
         tx.sample(group.id, sample(message, at))
@@ -104,19 +104,19 @@ def test_samples_go_when_their_time_is_over_and_the_books_stay(steps: Housekeepi
 
 def test_settled_letters_lose_their_bytes_and_dead_ones_keep_them(steps: Housekeeping, ledger: Ledger) -> None:
     letters = {}
-    for state, outcome in ((LetterState.SENT, SENT), (LetterState.DEAD, REFUSED)):
+    for state, outcome in ((MessageState.SENT, SENT), (MessageState.DEAD, REFUSED)):
         sort(ledger, {"KeyError": 1}, at=NOON - OLD)
         letters[state] = tell(ledger, [ADA], at=NOON - OLD)
         send(ledger, outcome, at=NOON - OLD)
     sort(ledger, {"KeyError": 1}, at=NOON - OLD)
-    letters[LetterState.OPEN] = tell(ledger, [BOB], at=NOON - OLD)
+    letters[MessageState.OPEN] = tell(ledger, [BOB], at=NOON - OLD)
 
     run(steps)
 
     assert {state: ledger.raw(letter) is not None for state, letter in letters.items()} == {
-        LetterState.SENT: False,
-        LetterState.DEAD: True,
-        LetterState.OPEN: True,
+        MessageState.SENT: False,
+        MessageState.DEAD: True,
+        MessageState.OPEN: True,
     }
 
 
@@ -127,7 +127,7 @@ def park(ledger: Ledger, data_dir: Path, at: datetime, *, written: bool = True, 
         path.write_bytes(b"poison")
         os.utime(path, (at.timestamp(), at.timestamp()))
     position = ledger.cursor("a" * 32)
-    with ledger.sorting("a" * 32, position) as tx:
+    with ledger.ingesting("a" * 32, position) as tx:
         tx.book(received=1, parked=1)
         tx.park(position, at=at, reason="killed the worker", path=str(path))
         tx.advance(position + 1)
@@ -222,7 +222,7 @@ async def test_segments_that_are_sorted_are_removed(steps: Housekeeping, ledger:
             IncomingMail(
                 received_at=NOON,
                 envelope=Envelope(sender="", recipients=(), peer=""),
-                kept=Kept.WHOLE,
+                retained=Retained.WHOLE,
                 content=b"x" * 20_000,
                 size=20_000,
             )
@@ -230,7 +230,7 @@ async def test_segments_that_are_sorted_are_removed(steps: Housekeeping, ledger:
     await writer.close()
     reader = SpoolReader(data_dir / "spool")
     records = reader.read(0)
-    with ledger.sorting(reader.spool_id, 0) as tx:
+    with ledger.ingesting(reader.spool_id, 0) as tx:
         tx.book(received=5)
         tx.advance(records[4].end)
 

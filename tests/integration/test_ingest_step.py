@@ -15,7 +15,7 @@ from relay.errors import CursorMismatch, LedgerBusy
 from relay.grouping.versions import Versions
 from relay.housekeeping import Housekeeping
 from relay.ledger import Ledger
-from relay.model import Kept, Level
+from relay.model import Level, Retained
 from relay.spool import SpoolReader
 from tests.support.desk import NOW, Desk, mail, of_our_client
 
@@ -100,7 +100,7 @@ def test_mails_of_a_muted_error_are_booked_as_muted(make_desk):
 
 def test_a_mail_of_which_only_the_fact_was_kept_is_counted(make_desk):
     desk = make_desk()
-    desk.spool([b""], kept=Kept.COUNT)
+    desk.spool([b""], retained=Retained.COUNT)
 
     desk.sort_all()
 
@@ -296,7 +296,7 @@ def test_a_ledger_that_is_ahead_of_its_spool_stops_the_worker_loudly(make_desk):
     desk = make_desk()
     desk.spool([mail()])
     spool_id = SpoolReader(desk.folder / "spool").spool_id
-    with desk.ledger.sorting(spool_id, 0) as tx:
+    with desk.ledger.ingesting(spool_id, 0) as tx:
         tx.advance(2**40)
 
     with pytest.raises(CursorMismatch, match="operations"):

@@ -14,7 +14,7 @@ import pytest
 from relay.errors import LedgerDamaged, LedgerError, LedgerTooNew
 from relay.ledger import Ledger, sqlite_url
 from relay.ledger.repair.rebuild import repair
-from relay.model import LetterState
+from relay.model import MessageState
 from tests.support.ledger_world import ADA, NOON, SENT, SPOOL, figures, send, sort, tell
 
 ERRORS = 400
@@ -131,7 +131,7 @@ def test_damage_that_hits_no_letter_and_no_group_costs_no_mail_and_no_letter(fil
     assert figures(ledger) == {"received": 857, "reported": 800, "pending": 57}
     assert ledger.cursor(SPOOL) == 857
     letter, state = send(ledger, SENT, at=LATER)
-    assert (letter.recipients, state) == ((ADA,), LetterState.SENT)
+    assert (letter.recipients, state) == ((ADA,), MessageState.SENT)
     ledger.close()
 
 
@@ -166,8 +166,8 @@ def test_letter_whose_bytes_are_lost_is_let_go_of_and_its_totals_are_told(file: 
     assert found is not None
     assert found.dropped == 1
     assert figures(ledger) == {"received": 857, "reported": 800, "pending": 7, "undelivered": 50}
-    assert ledger.claim_letter("worker", LATER, timedelta(minutes=5)) is None
-    assert [letter.state for letter in ledger.letters()].count(LetterState.DROPPED) == 1
+    assert ledger.claim_message("worker", LATER, timedelta(minutes=5)) is None
+    assert [letter.state for letter in ledger.letters()].count(MessageState.DROPPED) == 1
     ledger.close()
 
 

@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 from relay import config
 from relay.deliver import Upstream, open_target
 from relay.errors import LedgerBusy
-from relay.ledger import Ledger, StoredLetter, sqlite_url
-from relay.model import Attempt, Delivery, LetterState, Trouble
+from relay.ledger import Ledger, StoredMessage, sqlite_url
+from relay.model import Attempt, Delivery, Failure, MessageState
 from relay.outbox import step as outbox_module
 from relay.outbox.step import Outbox
 from tests.support import upstream as servers
@@ -78,7 +78,7 @@ def outbox(new_outbox: Callable[..., Outbox]) -> Outbox:
     return new_outbox()
 
 
-def stored(ledger: Ledger, letter_id: str) -> StoredLetter:
+def stored(ledger: Ledger, letter_id: str) -> StoredMessage:
     letter = ledger.letter(letter_id)
     assert letter is not None
     return letter
@@ -122,7 +122,7 @@ def test_a_letter_goes_out_once_and_its_mails_are_reported(
         (ADA, BOB),
         f"<{letter}@relay.test>",
     )
-    assert stored(ledger, letter).state is LetterState.SENT
+    assert stored(ledger, letter).state is MessageState.SENT
     assert figures(ledger) == {"received": 3, "reported": 3}
     assert ledger.upstream().last_success_at == NOON
 
@@ -145,7 +145,7 @@ def test_without_an_upstream_letters_go_to_the_local_mailbox(ledger: Ledger, tmp
 
     [path] = (tmp_path / "data" / "mailbox" / "new").iterdir()
     assert f"Message-ID: <{letter}@relay.test>\n".encode() in path.read_bytes()
-    assert stored(ledger, letter).state is LetterState.SENT
+    assert stored(ledger, letter).state is MessageState.SENT
 
 
 # --- Refusals ---------------------------------------------------------------------------------------------------------
@@ -158,7 +158,7 @@ def test_who_was_served_is_not_served_again(outbox: Outbox, ledger: Ledger, serv
     assert tries(outbox, ledger, server, HOUR) == minutes(0, 1, 3)
     assert [mail.recipients for mail in server.mails] == [(ADA,), (BOB,)]
     assert len({mail.message_id for mail in server.mails}) == 1
-    assert stored(ledger, letter).state is LetterState.SENT
+    assert stored(ledger, letter).state is MessageState.SENT
 
 
 def test_a_recipient_who_is_refused_for_good_does_not_make_a_dead_letter(
@@ -169,7 +169,7 @@ def test_a_recipient_who_is_refused_for_good_does_not_make_a_dead_letter(
 
     assert len(tries(outbox, ledger, server, 3 * HOUR)) == 3
     assert [mail.recipients for mail in server.mails] == [(ADA,)]
-    assert stored(ledger, letter).state is LetterState.SENT
+    assert stored(ledger, letter).state is MessageState.SENT
     assert {each.recipient: (each.code, each.text) for each in stored(ledger, letter).deliveries}[BOB] == (
         550,
         "5.1.1 no such user",
@@ -188,7 +188,7 @@ def test_a_letter_refused_for_good_is_tried_three_times_within_an_hour(
 
     assert len(moments) == 3
     assert moments[-1] <= HOUR
-    assert stored(ledger, letter).state is LetterState.DEAD
+    assert stored(ledger, letter).state is MessageState.DEAD
     assert figures(ledger) == {"received": 3, "undelivered": 3}
     assert ledger.raw(letter)
 
@@ -234,7 +234,7 @@ def test_a_letter_put_off_for_five_days_is_dead(
     moments = tries(new_outbox(retry=["1h", "6h"]), ledger, server, 6 * DAY)
 
     assert 5 * DAY <= moments[-1] <= 5 * DAY + 6 * HOUR
-    assert stored(ledger, letter).state is LetterState.DEAD
+    assert stored(ledger, letter).state is MessageState.DEAD
 
 
 # --- Too large --------------------------------------------------------------------------------------------------------
@@ -294,7 +294,7 @@ def test_what_is_too_large_however_little_is_in_it_is_a_dead_letter(
     while outbox.step(NOON):
         pass
 
-    assert (stored(ledger, letter).state, server.connections) == (LetterState.DEAD, 3)
+    assert (stored(ledger, letter).state, server.connections) == (MessageState.DEAD, 3)
     assert figures(ledger) == {"received": 3, "undelivered": 3}
 
 
@@ -318,7 +318,7 @@ def test_an_upstream_that_only_puts_off_is_no_upstream_that_works(
     outbox.step(NOON)
 
     state = ledger.upstream()
-    assert (state.trouble, state.last_success_at, state.next_try_at) == (Trouble.REFUSED, None, None)
+    assert (state.trouble, state.last_success_at, state.next_try_at) == (Failure.REFUSED, None, None)
     assert state.detail == (
         f"localhost:{server.port}: it did not take the last letter: {ADA}: 450 4.7.1 slow down (at MAIL)"
     )
@@ -347,7 +347,7 @@ def test_an_upstream_that_is_away_is_tried_by_the_ladder_and_costs_no_letter_a_t
     assert tries(outbox, ledger, server, 2 * HOUR) == minutes(0, 1, 3, 7, 15, 31, 61, 91)
     assert [stored(ledger, letter).tries for letter in letters] == [0, 0, 0]
     state = ledger.upstream()
-    assert (state.failures, state.failing_since, state.trouble) == (8, NOON, Trouble.UNWILLING)
+    assert (state.failures, state.failing_since, state.trouble) == (8, NOON, Failure.UNWILLING)
 
 
 def test_once_the_upstream_is_back_everything_goes_out_and_the_outage_is_known(
@@ -394,7 +394,7 @@ def test_an_outage_longer_than_letters_are_tried_is_not_held_against_them(
     for minute in range(60):
         outbox.step(NOON + 7 * DAY + minute * MINUTE)
 
-    assert stored(ledger, letter).state is LetterState.SENT
+    assert stored(ledger, letter).state is MessageState.SENT
 
 
 def test_refused_credentials_are_tried_once_an_hour(
@@ -404,7 +404,7 @@ def test_refused_credentials_are_tried_once_an_hour(
     enqueue_digest(ledger)
 
     assert tries(new_outbox(), ledger, server, 3 * HOUR) == minutes(0, 60, 120, 180)
-    assert ledger.upstream().trouble is Trouble.AUTH
+    assert ledger.upstream().trouble is Failure.AUTH
 
 
 def test_a_restart_tries_at_once_and_then_pauses_again(
@@ -433,7 +433,7 @@ def test_a_letter_that_breaks_the_upstream_lets_others_find_out_whether_it_is_ba
     assert moments[:3] == [timedelta(), MINUTE, MINUTE + SECOND]
     assert [mail.recipients for mail in server.mails] == [(BOB,)]
     assert len(moments) <= 7
-    assert (stored(ledger, stuck).state, stored(ledger, stuck).ambiguous) == (LetterState.OPEN, False)
+    assert (stored(ledger, stuck).state, stored(ledger, stuck).ambiguous) == (MessageState.OPEN, False)
 
 
 @pytest.mark.parametrize(
@@ -471,7 +471,7 @@ def test_who_is_one_too_many_for_a_transaction_is_served_by_the_next_one(
         pass
 
     assert [mail.recipients for mail in server.mails] == [tuple(people[:2]), tuple(people[2:4]), (people[4],)]
-    assert stored(ledger, letter).state is LetterState.SENT
+    assert stored(ledger, letter).state is MessageState.SENT
 
 
 def test_a_mailbox_without_room_is_asked_once_more_and_then_waits(
@@ -495,7 +495,7 @@ def test_credentials_that_are_wanted_for_one_recipient_hold_no_other_letter_up(
 
     assert moments == minutes(0, 1, 60, 120, 180)
     assert [mail.recipients for mail in server.mails] == [(BOB,)]
-    assert stored(ledger, stuck).state is LetterState.OPEN
+    assert stored(ledger, stuck).state is MessageState.OPEN
 
 
 def test_pauses_begin_at_the_end_of_a_try(
@@ -571,7 +571,7 @@ def test_a_clock_that_goes_a_year_ahead_and_back_makes_no_flood(
         outbox.step(at)
 
     assert server.connections <= 12, "each jump may cost one try, beside those of the ladder"
-    assert (stored(ledger, letter).state, len(server.mails)) == (LetterState.OPEN, 0)
+    assert (stored(ledger, letter).state, len(server.mails)) == (MessageState.OPEN, 0)
 
 
 def test_workers_whose_clocks_differ_leave_each_other_their_pauses(
@@ -602,13 +602,13 @@ def test_a_letter_without_a_word_on_it_comes_again_under_the_same_message_id(
     outbox.step(NOON)
 
     between = stored(ledger, letter)
-    assert (between.state, between.ambiguous, between.tries) == (LetterState.OPEN, True, 1)
-    assert ledger.upstream().trouble is Trouble.UNREACHABLE
+    assert (between.state, between.ambiguous, between.tries) == (MessageState.OPEN, True, 1)
+    assert ledger.upstream().trouble is Failure.UNREACHABLE
 
     outbox.step(NOON + 2 * MINUTE)
 
     assert [mail.message_id for mail in server.mails] == [f"<{letter}@relay.test>"] * 2
-    assert (stored(ledger, letter).state, stored(ledger, letter).ambiguous) == (LetterState.SENT, True)
+    assert (stored(ledger, letter).state, stored(ledger, letter).ambiguous) == (MessageState.SENT, True)
     assert ledger.upstream().trouble is None
 
 
@@ -643,8 +643,8 @@ def test_the_doubt_is_on_record_before_the_content_goes_out(
     assert reached.wait(10)
 
     assert seen == [True]
-    assert ledger.claim_letter("two", NOON + SECOND, MINUTE) is None
-    after_the_claim = ledger.claim_letter("two", NOON + HOUR, MINUTE)
+    assert ledger.claim_message("two", NOON + SECOND, MINUTE) is None
+    after_the_claim = ledger.claim_message("two", NOON + HOUR, MINUTE)
     assert after_the_claim is not None
     assert (after_the_claim.id, after_the_claim.ambiguous) == (letter, True)
     server.stop()
@@ -660,7 +660,7 @@ def test_two_workers_on_one_ledger_send_nothing_twice(
     letters = [enqueue_digest(ledger, route=f"route{number}") for number in range(20)]
 
     def work(outbox: Outbox) -> None:
-        while any(letter.state is LetterState.OPEN for letter in ledger.letters()):
+        while any(letter.state is MessageState.OPEN for letter in ledger.letters()):
             try:
                 outbox.step(NOON)
             except LedgerBusy:
@@ -679,7 +679,7 @@ def test_a_letter_that_another_worker_took_over_is_not_sent_by_this_one(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     async def take_over(session: servers.Session) -> None:
-        assert ledger.claim_letter("two", NOON + HOUR, HOUR)
+        assert ledger.claim_message("two", NOON + HOUR, HOUR)
         await session.say(b"250 2.1.5 fine\r\n")
 
     server.say("RCPT", take_over)
@@ -710,7 +710,7 @@ def test_an_outcome_that_cannot_be_written_yet_is_written_before_anything_else(
     outbox.step(NOON + 2 * HOUR)
 
     assert len(server.mails) == 1
-    assert stored(ledger, letter).state is LetterState.SENT
+    assert stored(ledger, letter).state is MessageState.SENT
     assert ledger.upstream().last_success_at is not None
 
 
@@ -732,7 +732,7 @@ def test_a_ledger_that_is_busy_before_the_content_sends_nothing(
 
     assert server.mails == []
     assert ledger.upstream().failures == 0
-    assert (stored(ledger, letter).state, stored(ledger, letter).tries) == (LetterState.OPEN, 0)
+    assert (stored(ledger, letter).state, stored(ledger, letter).tries) == (MessageState.OPEN, 0)
 
 
 def test_a_stop_gives_the_letter_back_as_it_was(

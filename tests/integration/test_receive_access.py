@@ -14,7 +14,7 @@ import trustme
 from relay.errors import ConfigError
 from relay.receive import Access, Limits, Receiver
 from relay.receive.networks import Networks, plain_address
-from relay.receive.passwords import agrees, is_hash, make_hash
+from relay.receive.passwords import is_hash, make_hash, verify_password
 from relay.spool import SpoolWriter
 from tests.support.receiving import Reception, Talk, receiving
 
@@ -163,9 +163,9 @@ def test_password_goes_in_clear_beyond_the_loopback_only_where_that_was_asked_fo
         assert talk.say(b"MAIL FROM:<a@b>") == ("250 2.1.0" if in_clear else "530 5.7.0")
 
 
-@pytest.mark.parametrize("kept", ["secret", HASH], ids=["clear", "hash"])
-def test_password_may_be_kept_in_clear_or_as_a_hash(tmp_path, kept):
-    with receiving(tmp_path, QUICK, Access(username="app", password=kept)) as reception:
+@pytest.mark.parametrize("stored", ["secret", HASH], ids=["clear", "hash"])
+def test_password_may_be_kept_in_clear_or_as_a_hash(tmp_path, stored):
+    with receiving(tmp_path, QUICK, Access(username="app", password=stored)) as reception:
         for _ in range(2):
             assert reception.talk().greet().say(b"AUTH PLAIN " + PLAIN) == "235 2.7.0"
         wrong = base64.b64encode(b"\0app\0" + HASH.encode())
@@ -178,8 +178,8 @@ def test_hash_tells_nothing_and_agrees_with_its_password_alone():
     assert one != other
     assert "pä55" not in one
     assert is_hash(one)
-    assert agrees("pä55".encode(), one)
-    assert not agrees(b"pa55", one)
+    assert verify_password("pä55".encode(), one)
+    assert not verify_password(b"pa55", one)
     assert not is_hash("pä55")
 
 
@@ -203,7 +203,7 @@ def test_others_are_served_while_a_password_is_looked_at(tmp_path):
 
 def test_too_many_logins_at_once_are_put_off(tmp_path):
     with receiving(tmp_path, QUICK, Access(username="app", password=HASH)) as reception:
-        login = reception.receiver._reception.login
+        login = reception.receiver._intake.login
         login._waiting = 64
 
         assert reception.talk().greet().say(b"AUTH PLAIN " + PLAIN) == "454 4.7.0"
@@ -364,7 +364,7 @@ def test_handshake_that_goes_no_further_ends_within_its_limit(tmp_path, certific
         assert talk.ended()
         assert waited(lambda: reception.receiver.counters.connections == 0)
         assert waited(lambda: reception.receiver.counters.handshakes_failed == 1)
-        assert waited(lambda: len(reception.receiver._reception.roster) == 0)
+        assert waited(lambda: len(reception.receiver._intake.admission) == 0)
 
 
 @pytest.mark.parametrize("tls_first", [False, True])
@@ -373,14 +373,14 @@ def test_handshakes_that_go_no_further_shut_nobody_out(tmp_path, certificate, tl
     limits = Limits(max_connections=3, stop_within=0.1)
     with receiving(tmp_path / "s", limits, Access(tls_cert=str(certificate)), tls_first=tls_first) as reception:
         stalled = [reception.talk() if tls_first else ready_for_tls(reception) for _ in range(12)]
-        assert waited(lambda: len(reception.receiver._reception.roster) == 3)
+        assert waited(lambda: len(reception.receiver._intake.admission) == 3)
 
         newcomer = shake_hands(reception.talk() if tls_first else ready_for_tls(reception))
         newcomer.sendall(b"EHLO client.example\r\n")
 
         assert newcomer.recv(4096)[:4] in {b"220 ", b"250-"}
         assert all(talk.ended() for talk in stalled[:10])
-        assert len(reception.receiver._reception.roster) <= 3
+        assert len(reception.receiver._intake.admission) <= 3
         newcomer.close()
         assert waited(lambda: reception.receiver.counters.connections <= 2)
 
@@ -424,7 +424,7 @@ def test_client_that_leaves_in_the_handshake_is_forgotten(tmp_path, certificate)
             talk.close()
 
         assert waited(lambda: reception.receiver.counters.connections == 0)
-        assert len(reception.receiver._reception.roster) == 0
+        assert len(reception.receiver._intake.admission) == 0
 
 
 def test_silence_under_tls_ends_within_its_limit(tmp_path, certificate):

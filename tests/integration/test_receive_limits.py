@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from relay.errors import SpoolError, SpoolFull
-from relay.model import Kept
+from relay.model import Retained
 from relay.receive import Access, Limits, Receiver
 from relay.spool import SpoolReader, SpoolWriter
 from tests.support.disks import mount_tmpfs
@@ -31,7 +31,7 @@ class Between:
 
     def __init__(self, writer: SpoolWriter) -> None:
         self.writer = writer
-        self.fails: dict[Kept, Exception] = {}
+        self.fails: dict[Retained, Exception] = {}
         self.asked = threading.Event()
         self.hold: asyncio.Event | None = None
 
@@ -40,7 +40,7 @@ class Between:
 
     def submit(self, mail, *, done, more):
         self.asked.set()
-        error = self.fails.get(mail.kept)
+        error = self.fails.get(mail.retained)
         if isinstance(error, SpoolError):
             asyncio.get_running_loop().call_soon(done, error)
         elif error is not None:
@@ -446,7 +446,7 @@ def test_mail_waits_for_another_client_that_is_about_to_end_its_own(tmp_path, mo
         assert second.say(b"two\r\n.") == "250 2.6.0"
 
         assert first.code() == "250 2.6.0"
-        assert reception.receiver._reception.snapshot() == {"records": 2, "syncs": 1}
+        assert reception.receiver._intake.snapshot() == {"records": 2, "syncs": 1}
 
 
 @pytest.mark.parametrize("how", ["alone", "beside one that is silent", "beside one that has sent its mail"])
@@ -467,18 +467,18 @@ def test_mail_waits_for_nobody_else(tmp_path, monkeypatch, how):
 def test_mails_of_many_clients_share_syncs(tmp_path):
     with receiving(tmp_path) as reception:
         talks = [reception.talk().greet().open_mail() for _ in range(100)]
-        before = reception.receiver._reception.snapshot()["syncs"]
+        before = reception.receiver._intake.snapshot()["syncs"]
         for talk in talks:
             talk.send(b"text\r\n.\r\n")
 
         assert {talk.code() for talk in talks} == {"250 2.6.0"}
-        assert reception.receiver._reception.snapshot()["syncs"] - before < 50
+        assert reception.receiver._intake.snapshot()["syncs"] - before < 50
         assert len(reception.records()) == 100
 
 
 def test_without_room_for_a_mail_it_is_counted(tmp_path, spools, caplog):
     with receiving(tmp_path, wrap=spools) as reception:
-        spools[0].fails = {Kept.WHOLE: SpoolFull("no room")}
+        spools[0].fails = {Retained.WHOLE: SpoolFull("no room")}
         talk = reception.talk().greet()
         assert talk.mail(b"text\r\n") == "250 2.6.0"
         assert talk.mail(b"more text\r\n") == "250 2.6.0"
@@ -486,7 +486,7 @@ def test_without_room_for_a_mail_it_is_counted(tmp_path, spools, caplog):
         assert talk.mail(b"again\r\n") == "250 2.6.0"
 
         records = reception.records()
-        assert [record.kept for record in records] == [Kept.COUNT, Kept.COUNT, Kept.WHOLE]
+        assert [record.retained for record in records] == [Retained.COUNT, Retained.COUNT, Retained.WHOLE]
         assert [(record.content, record.size) for record in records[:2]] == [(b"", 6), (b"", 11)]
         assert records[0].envelope.sender == "app@example.com"
         assert reception.receiver.counters.counted == 2
@@ -496,7 +496,7 @@ def test_without_room_for_a_mail_it_is_counted(tmp_path, spools, caplog):
 @pytest.mark.parametrize("error", [SpoolFull("no room"), SpoolError("disk broken in /var/lib/somewhere")])
 def test_when_nothing_can_be_stored_the_answer_is_452_and_it_recovers(tmp_path, spools, error):
     with receiving(tmp_path, wrap=spools) as reception:
-        spools[0].fails = dict.fromkeys(Kept, error)
+        spools[0].fails = dict.fromkeys(Retained, error)
         talk = reception.talk().greet().open_mail()
         talk.send(b"text\r\n.\r\n")
         assert talk.reply() == ["452 4.3.1 Cannot store mail now, try again later"]
@@ -529,7 +529,7 @@ def test_on_a_really_full_disk_mails_are_counted_until_there_is_room(tmp_path):
 
 def test_surprise_is_a_451_that_tells_nothing(tmp_path, spools, caplog):
     with receiving(tmp_path, wrap=spools) as reception:
-        spools[0].fails = {Kept.WHOLE: RuntimeError("secret from inside")}
+        spools[0].fails = {Retained.WHOLE: RuntimeError("secret from inside")}
         talk = reception.talk().greet().open_mail()
         talk.send(b"text\r\n.\r\n")
         assert talk.reply() == ["451 4.3.0 Cannot do that now, try again later"]

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.model import CUT_MARKER, Kept
+from relay.model import CUT_MARKER, Retained
 from relay.receive import Limits
 from tests.support.receiving import Talk, receiving
 
@@ -73,7 +73,7 @@ def test_stock_handler_works_unchanged(reception, stored, options):
     assert record.envelope.peer == "127.0.0.1"
     assert before <= record.received_at <= datetime.now(UTC)
     assert b"ZeroDivisionError: division by zero" in record.content
-    assert (record.kept, record.size) == (Kept.WHOLE, len(record.content))
+    assert (record.retained, record.size) == (Retained.WHOLE, len(record.content))
 
 
 def test_smtplib_sends_utf8_addresses_and_8_bit_content(reception, stored):
@@ -260,7 +260,7 @@ def test_mail_up_to_256_kib_is_kept_whole(talk, stored, extra):
 
     assert talk.mail(content) == "250 2.6.0"
     (record,) = stored()
-    assert (record.kept, record.content, record.size) == (Kept.WHOLE, content, len(content))
+    assert (record.retained, record.content, record.size) == (Retained.WHOLE, content, len(content))
 
 
 @pytest.mark.parametrize("size", [(256 << 10) + 1, 300_000, 1 << 20])
@@ -271,7 +271,7 @@ def test_of_a_larger_mail_both_ends_are_kept_and_its_true_size(talk, stored, siz
     (record,) = stored()
     marker = CUT_MARKER % (size - (256 << 10))
     assert record.content == content[: 192 << 10] + marker + content[-(64 << 10) :]
-    assert (record.kept, record.size) == (Kept.ENDS, size)
+    assert (record.retained, record.size) == (Retained.ENDS, size)
 
 
 def test_dots_are_not_counted_as_content(talk, stored):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from relay.errors import SpoolError, SpoolFull
-from relay.model import CUT_MARKER, IncomingMail, Kept
+from relay.model import CUT_MARKER, IncomingMail, Retained
 from relay.receive import Limits
 from relay.receive.content import KEEP_WHOLE, LEAN
 from tests.support.receiving import Reception, Talk, receiving
@@ -21,7 +21,7 @@ LARGE = b"".join(b"%08d\r\n" % number for number in range(30_000))
 
 
 def taken(reception: Reception) -> int:
-    return reception.receiver._reception.room.taken
+    return reception.receiver._intake.room.taken
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -48,7 +48,7 @@ def test_without_memory_the_ends_of_a_mail_are_kept(tmp_path: Path, size: int):
 
         (record,) = reception.records()
         ends = content[: LEAN // 4 * 3] + CUT_MARKER % (size - LEAN) + content[-LEAN // 4 :]
-        assert (record.kept, record.size) == (Kept.WHOLE if size <= LEAN else Kept.ENDS, size)
+        assert (record.retained, record.size) == (Retained.WHOLE if size <= LEAN else Retained.ENDS, size)
         assert record.content == (content if size <= LEAN else ends)
 
 
@@ -77,11 +77,11 @@ def test_memory_of_a_mail_is_free_whatever_ends_it(tmp_path: Path, end: str):
         elif end == "too large":
             talk.send(LARGE * 3)
         elif end in {"no room on the disk", "a surprise"}:
-            spool = reception.receiver._reception._spool
+            spool = reception.receiver._intake._spool
             error = SpoolFull("no room") if end == "no room on the disk" else RuntimeError("inside")
-            reception.receiver._reception._spool = Refusing(error)
+            reception.receiver._intake._spool = Refusing(error)
             assert talk.say(b".") == ("452 4.3.1" if end == "no room on the disk" else "451 4.3.0")
-            reception.receiver._reception._spool = spool
+            reception.receiver._intake._spool = spool
         wait_until(lambda: taken(reception) == 0)
 
         assert reception.talk().greet().mail(LARGE) == "250 2.6.0"

@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 
 from relay.errors import InUse
-from relay.service.lock import NoState, hold, make_private
+from relay.service.lock import NoState, hold_lock, make_private_folder
 
 
 def test_a_role_is_held_once_and_let_go_of_at_the_end(tmp_path: Path):
-    with hold(tmp_path, "worker"), pytest.raises(InUse, match=f"process {os.getpid()}"), hold(tmp_path, "worker"):
+    with (
+        hold_lock(tmp_path, "worker"),
+        pytest.raises(InUse, match=f"process {os.getpid()}"),
+        hold_lock(tmp_path, "worker"),
+    ):
         pass
-    with hold(tmp_path, "worker"), hold(tmp_path, "receiver"):
+    with hold_lock(tmp_path, "worker"), hold_lock(tmp_path, "receiver"):
         assert (tmp_path / "worker.lock").stat().st_mode & 0o777 == 0o600
 
 
@@ -22,15 +26,15 @@ def test_a_folder_that_cannot_be_made_is_said_with_what_to_do(tmp_path: Path):
     (tmp_path / "file").touch()
 
     with pytest.raises(NoState, match=r"Not a directory; set storage\.data_dir"):
-        make_private(tmp_path / "file" / "data")
+        make_private_folder(tmp_path / "file" / "data")
 
 
 def test_a_lock_that_cannot_be_written_is_said_so(tmp_path: Path):
     (tmp_path / "worker.lock").mkdir()
 
-    with pytest.raises(NoState, match="it must belong to this user"), hold(tmp_path, "worker"):
+    with pytest.raises(NoState, match="it must belong to this user"), hold_lock(tmp_path, "worker"):
         pass
 
 
 def test_the_data_directory_is_for_us_alone(tmp_path: Path):
-    assert make_private(tmp_path / "a" / "data").stat().st_mode & 0o777 == 0o700
+    assert make_private_folder(tmp_path / "a" / "data").stat().st_mode & 0o777 == 0o700

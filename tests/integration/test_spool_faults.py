@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from relay.errors import SpoolError, SpoolFull
-from relay.model import Envelope, IncomingMail, Kept
+from relay.model import Envelope, IncomingMail, Retained
 from relay.spool import SpoolReader, SpoolWriter
 from tests.support.disks import mount_tmpfs
 
@@ -24,14 +24,14 @@ APPENDER = """
 import asyncio, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from relay.model import Envelope, IncomingMail, Kept
+from relay.model import Envelope, IncomingMail, Retained
 from relay.spool import SpoolWriter
 
 async def client(writer, name):
     for number in range(10**9):
         content = b"%s-%d-" % (name, number) + b"x" * (number % 3000)
         envelope = Envelope(sender="a@b", recipients=(), peer="")
-        await writer.append(IncomingMail(datetime.now(UTC), envelope, Kept.WHOLE, content, len(content)))
+        await writer.append(IncomingMail(datetime.now(UTC), envelope, Retained.WHOLE, content, len(content)))
         sys.stdout.buffer.write(content.rstrip(b"x") + b"\\n")
         sys.stdout.buffer.flush()
 
@@ -102,23 +102,23 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-async def append(writer: SpoolWriter, content: bytes, kept: Kept = Kept.WHOLE) -> int:
+async def append(writer: SpoolWriter, content: bytes, retained: Retained = Retained.WHOLE) -> int:
     return await writer.append(
         IncomingMail(
             received_at=datetime.now(UTC),
             envelope=Envelope(sender="a@b", recipients=(), peer="127.0.0.1"),
-            kept=kept,
+            retained=retained,
             content=content,
             size=len(content),
         )
     )
 
 
-async def fill(writer: SpoolWriter, content: bytes, kept: Kept = Kept.WHOLE) -> int:
+async def fill(writer: SpoolWriter, content: bytes, retained: Retained = Retained.WHOLE) -> int:
     """Append until there is no room for another; return how many went in."""
     for number in range(20_000):
         try:
-            await append(writer, content, kept)
+            await append(writer, content, retained)
         except SpoolFull:
             return number
     raise AssertionError("the disk never got full")
@@ -131,24 +131,24 @@ async def test_full_disk_leaves_room_for_counters_and_recovers_by_itself(small_d
     assert whole > 40
 
     for _ in range(2000):
-        await append(writer, b"", Kept.COUNT)
+        await append(writer, b"", Retained.COUNT)
         with pytest.raises(SpoolFull):
             await append(writer, b"m" * 50_000)
     assert "mails are only counted" in caplog.text
 
     reader = SpoolReader(folder)
     records = reader.read(0, limit=10_000, limit_bytes=1 << 30)
-    assert [record.kept for record in records] == [Kept.WHOLE] * whole + [Kept.COUNT] * 2000
+    assert [record.retained for record in records] == [Retained.WHOLE] * whole + [Retained.COUNT] * 2000
     reader.release(records[-1].end)
 
     await append(writer, b"m" * 50_000)
     assert "has room again" in caplog.text
     again = await fill(writer, b"m" * 50_000)
-    await append(writer, b"", Kept.COUNT)  # there is a reserve again
+    await append(writer, b"", Retained.COUNT)  # there is a reserve again
     await writer.close()
 
     rest = reader.read(records[-1].end, limit=10_000, limit_bytes=1 << 30)
-    assert [record.kept for record in rest] == [Kept.WHOLE] * (1 + again) + [Kept.COUNT]
+    assert [record.retained for record in rest] == [Retained.WHOLE] * (1 + again) + [Retained.COUNT]
     assert again > 20
     assert reader.damage == {}
 
@@ -157,15 +157,15 @@ async def test_reserve_ends_and_then_nothing_is_promised(small_disk):
     folder = small_disk / "spool"
     writer = SpoolWriter.open(folder)
     await fill(writer, b"m" * 50_000)
-    counted = await fill(writer, b"", Kept.COUNT)
+    counted = await fill(writer, b"", Retained.COUNT)
     with pytest.raises(SpoolFull, match="free some space"):
-        await append(writer, b"", Kept.COUNT)
+        await append(writer, b"", Retained.COUNT)
     await writer.close()
 
     assert counted > 5000
     reader = SpoolReader(folder)
-    kept = [record.kept for record in reader.read(0, limit=100_000, limit_bytes=1 << 30)]
-    assert kept.count(Kept.COUNT) == counted
+    retained = [record.retained for record in reader.read(0, limit=100_000, limit_bytes=1 << 30)]
+    assert retained.count(Retained.COUNT) == counted
 
 
 async def test_writer_starts_on_a_full_disk_and_works_once_there_is_room(small_disk):
@@ -194,7 +194,7 @@ async def test_restart_on_a_full_disk_still_has_the_reserve(small_disk):
     await writer.close()
 
     writer = SpoolWriter.open(folder)
-    await append(writer, b"", Kept.COUNT)
+    await append(writer, b"", Retained.COUNT)
     await writer.close()
 
     assert read_all(folder).count(b"m" * 50_000) == whole
@@ -210,16 +210,16 @@ async def test_many_that_are_counted_at_once_find_all_of_the_reserve(small_disk)
     bare = Envelope(sender="s" * 600 + "@example.com", recipients=(), peer="127.0.0.1")
     now = datetime.now(UTC)
     counters = [
-        writer.append(IncomingMail(received_at=now, envelope=bare, kept=Kept.COUNT, content=b"", size=1))
+        writer.append(IncomingMail(received_at=now, envelope=bare, retained=Retained.COUNT, content=b"", size=1))
         for _ in range(1_000)
     ]
     await asyncio.gather(*counters)
-    later = await fill(writer, b"", Kept.COUNT)
+    later = await fill(writer, b"", Retained.COUNT)
     await writer.close()
 
     assert later > 1_000
     records = SpoolReader(folder).read(0, limit=100_000, limit_bytes=1 << 30)
-    assert [record.kept for record in records].count(Kept.COUNT) == 1_000 + later
+    assert [record.retained for record in records].count(Retained.COUNT) == 1_000 + later
 
 
 async def test_restarts_on_a_full_disk_leave_what_the_reserve_still_has(small_disk):
@@ -229,16 +229,16 @@ async def test_restarts_on_a_full_disk_leave_what_the_reserve_still_has(small_di
     await fill(writer, b"m" * 50_000)
     await fill(writer, b"m")
     for _ in range(3):
-        await append(writer, b"", Kept.COUNT)
+        await append(writer, b"", Retained.COUNT)
         await writer.close()
         writer = SpoolWriter.open(folder)
-    counted = await fill(writer, b"", Kept.COUNT)
+    counted = await fill(writer, b"", Retained.COUNT)
     await writer.close()
 
     assert counted > 1000
     reader = SpoolReader(folder)
-    kept = [record.kept for record in reader.read(0, limit=100_000, limit_bytes=1 << 30)]
-    assert kept.count(Kept.COUNT) == 3 + counted
+    retained = [record.retained for record in reader.read(0, limit=100_000, limit_bytes=1 << 30)]
+    assert retained.count(Retained.COUNT) == 3 + counted
     assert reader.damage == {}
 
 

@@ -22,7 +22,7 @@ from relay.cli import main
 from relay.deliver import open_target
 from relay.deliver import upstream as upstream_module
 from relay.ledger import Ledger, sqlite_url
-from relay.model import Trouble
+from relay.model import Failure
 from relay.outbox import step as outbox_module
 from relay.outbox.advice import ADVICE
 from relay.outbox.step import Outbox
@@ -48,7 +48,7 @@ class Fault:
     options: dict[str, Any] = field(default_factory=dict)
     certificate: str = "good"
     away: bool = False
-    trouble: Trouble
+    trouble: Failure
     words: str
     letters: int = 1
     """How many of the two letters it hears of before the first pause is over."""
@@ -58,12 +58,12 @@ class Fault:
         return hang in self.told.values() or self.words == "no answer at the greeting"
 
 
-def at(place: str, action: Action, trouble: Trouble, words: str, letters: int = 1) -> Fault:
+def at(place: str, action: Action, trouble: Failure, words: str, letters: int = 1) -> Fault:
     return Fault(told={place: action}, trouble=trouble, words=words, letters=letters)
 
 
 def certificate(kind: str, words: str) -> Fault:
-    return Fault(certificate=kind, trouble=Trouble.CERTIFICATE, words=words)
+    return Fault(certificate=kind, trouble=Failure.CERTIFICATE, words=words)
 
 
 async def offer_auth_in_clear(session: servers.Session) -> None:
@@ -73,78 +73,78 @@ async def offer_auth_in_clear(session: servers.Session) -> None:
 
 STEPS = ("GREETING", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA")
 FAULTS = {
-    "refuses connections": Fault(away=True, trouble=Trouble.UNREACHABLE, words="cannot connect: Connection refused"),
-    **{f"hangs at {step}": at(step, hang, Trouble.UNREACHABLE, "no answer at ") for step in STEPS},
-    "hangs in the TLS handshake": at("TLS", hang, Trouble.UNREACHABLE, "no answer at STARTTLS"),
-    "hangs after the final dot": at("DOT", hang, Trouble.UNREACHABLE, "no word on it in time (at the content)"),
-    "takes the mail and hangs": at("TAKEN", hang, Trouble.UNREACHABLE, "no word on it in time (at the content)"),
+    "refuses connections": Fault(away=True, trouble=Failure.UNREACHABLE, words="cannot connect: Connection refused"),
+    **{f"hangs at {step}": at(step, hang, Failure.UNREACHABLE, "no answer at ") for step in STEPS},
+    "hangs in the TLS handshake": at("TLS", hang, Failure.UNREACHABLE, "no answer at STARTTLS"),
+    "hangs after the final dot": at("DOT", hang, Failure.UNREACHABLE, "no word on it in time (at the content)"),
+    "takes the mail and hangs": at("TAKEN", hang, Failure.UNREACHABLE, "no word on it in time (at the content)"),
     **{
-        f"hangs up at {step}": at(step, drop, Trouble.UNREACHABLE, f"the connection broke at {step}")
+        f"hangs up at {step}": at(step, drop, Failure.UNREACHABLE, f"the connection broke at {step}")
         for step in ("EHLO", "MAIL", "RCPT", "DATA")
     },
-    "hangs up instead of a greeting": at("GREETING", drop, Trouble.UNREACHABLE, "broke at the greeting"),
-    "hangs up at AUTH": at("AUTH", drop, Trouble.UNREACHABLE, "the connection broke at AUTH CRAM-MD5"),
-    "hangs up in the TLS handshake": at("TLS", drop, Trouble.NO_TLS, "the TLS handshake failed"),
-    "hangs up after the final dot": at("DOT", drop, Trouble.UNREACHABLE, "broke before its word (at the content)"),
-    "takes the mail and hangs up": at("TAKEN", drop, Trouble.UNREACHABLE, "broke before its word (at the content)"),
+    "hangs up instead of a greeting": at("GREETING", drop, Failure.UNREACHABLE, "broke at the greeting"),
+    "hangs up at AUTH": at("AUTH", drop, Failure.UNREACHABLE, "the connection broke at AUTH CRAM-MD5"),
+    "hangs up in the TLS handshake": at("TLS", drop, Failure.NO_TLS, "the TLS handshake failed"),
+    "hangs up after the final dot": at("DOT", drop, Failure.UNREACHABLE, "broke before its word (at the content)"),
+    "takes the mail and hangs up": at("TAKEN", drop, Failure.UNREACHABLE, "broke before its word (at the content)"),
     **{
-        f"421 at {step}": at(step, "421 4.3.2 shutting down", Trouble.UNWILLING, "421 4.3.2 shutting down")
+        f"421 at {step}": at(step, "421 4.3.2 shutting down", Failure.UNWILLING, "421 4.3.2 shutting down")
         for step in STEPS
     },
-    "421 after the final dot": at("DOT", "421 4.3.2 x", Trouble.REFUSED, "421 4.3.2 x (at the content)", letters=2),
-    "greylisting": at("RCPT", "451 4.7.1 greylisted", Trouble.REFUSED, "451 4.7.1 greylisted (at RCPT)", letters=2),
-    "a limit on mails": at("MAIL", "450 4.7.1 slow down", Trouble.REFUSED, "450 4.7.1 slow down (at MAIL)", letters=2),
-    "452 at DATA": at("DATA", "452 4.3.1 no room", Trouble.REFUSED, "452 4.3.1 no room (at DATA)", letters=2),
-    "451 after the dot": at("DOT", "451 4.3.0 x", Trouble.REFUSED, "451 4.3.0 x (at the content)", letters=2),
-    "554 as a greeting": at("GREETING", "554 5.7.1 listed", Trouble.UNWILLING, "at the greeting: 554 5.7.1 listed"),
-    "550 at EHLO": at("EHLO", "550 5.7.1 not you", Trouble.UNWILLING, "it refused at EHLO: 550 5.7.1 not you"),
+    "421 after the final dot": at("DOT", "421 4.3.2 x", Failure.REFUSED, "421 4.3.2 x (at the content)", letters=2),
+    "greylisting": at("RCPT", "451 4.7.1 greylisted", Failure.REFUSED, "451 4.7.1 greylisted (at RCPT)", letters=2),
+    "a limit on mails": at("MAIL", "450 4.7.1 slow down", Failure.REFUSED, "450 4.7.1 slow down (at MAIL)", letters=2),
+    "452 at DATA": at("DATA", "452 4.3.1 no room", Failure.REFUSED, "452 4.3.1 no room (at DATA)", letters=2),
+    "451 after the dot": at("DOT", "451 4.3.0 x", Failure.REFUSED, "451 4.3.0 x (at the content)", letters=2),
+    "554 as a greeting": at("GREETING", "554 5.7.1 listed", Failure.UNWILLING, "at the greeting: 554 5.7.1 listed"),
+    "550 at EHLO": at("EHLO", "550 5.7.1 not you", Failure.UNWILLING, "it refused at EHLO: 550 5.7.1 not you"),
     **{
-        f"550 at {step}": at(step, "550 5.7.1 no", Trouble.REFUSED, f"550 5.7.1 no (at {step})", letters=2)
+        f"550 at {step}": at(step, "550 5.7.1 no", Failure.REFUSED, f"550 5.7.1 no (at {step})", letters=2)
         for step in ("MAIL", "RCPT", "DATA")
     },
-    "554 after the dot": at("DOT", "554 5.7.1 spam", Trouble.REFUSED, "554 5.7.1 spam (at the content)", letters=2),
-    "535 at AUTH": at("AUTH", "535 5.7.8 wrong", Trouble.AUTH, "it refused the credentials (LOGIN): 535 5.7.8 wrong"),
-    "454 at AUTH": at("AUTH", "454 4.7.0 x", Trouble.UNWILLING, "it refused at AUTH LOGIN: 454 4.7.0 x"),
-    "AUTH without an end": at("AUTH", "334 bW9yZQ==", Trouble.AUTH, "it refused the credentials"),
-    "AUTH with a challenge that is none": at("AUTH", "334 !!!x", Trouble.AUTH, "it refused the credentials"),
-    "530 at MAIL": at("MAIL", "530 5.7.0 who?", Trouble.AUTH, "at MAIL: 530 5.7.0 who?"),
+    "554 after the dot": at("DOT", "554 5.7.1 spam", Failure.REFUSED, "554 5.7.1 spam (at the content)", letters=2),
+    "535 at AUTH": at("AUTH", "535 5.7.8 wrong", Failure.AUTH, "it refused the credentials (LOGIN): 535 5.7.8 wrong"),
+    "454 at AUTH": at("AUTH", "454 4.7.0 x", Failure.UNWILLING, "it refused at AUTH LOGIN: 454 4.7.0 x"),
+    "AUTH without an end": at("AUTH", "334 bW9yZQ==", Failure.AUTH, "it refused the credentials"),
+    "AUTH with a challenge that is none": at("AUTH", "334 !!!x", Failure.AUTH, "it refused the credentials"),
+    "530 at MAIL": at("MAIL", "530 5.7.0 who?", Failure.AUTH, "at MAIL: 530 5.7.0 who?"),
     "an expired certificate": certificate("expired", "certificate has expired"),
     "another host's certificate": certificate("wrong host", "Hostname mismatch"),
     "a certificate signed by itself": certificate("self-signed", "self-signed certificate (ca_file"),
     "an unknown authority's certificate": certificate("unknown", "unable to get local issuer certificate (ca_file"),
     "no STARTTLS": Fault(
-        options={"without": ("STARTTLS",)}, trouble=Trouble.NO_TLS, words="does not offer STARTTLS, which is required"
+        options={"without": ("STARTTLS",)}, trouble=Failure.NO_TLS, words="does not offer STARTTLS, which is required"
     ),
-    "454 at STARTTLS": at("STARTTLS", "454 4.7.0 x", Trouble.NO_TLS, "it refused STARTTLS, which is required"),
-    "500 at STARTTLS": at("STARTTLS", "500 5.5.1 x", Trouble.NO_TLS, "it refused STARTTLS, which is required"),
-    "garbage at STARTTLS": at("STARTTLS", b"\xff\xfe\r\n", Trouble.PROTOCOL, "no SMTP reply at STARTTLS"),
-    "no handshake after STARTTLS": at("TLS", b"no handshake\r\n", Trouble.NO_TLS, "the TLS handshake failed"),
-    "only XOAUTH2": at("EHLO", XOAUTH2, Trouble.AUTH, "it offers XOAUTH2; the relay can do CRAM-MD5, PLAIN and LOGIN"),
-    "no AUTH at all": Fault(options={"users": {}}, trouble=Trouble.AUTH, words="it offers no AUTH"),
-    "AUTH in clear alone": at("EHLO", offer_auth_in_clear, Trouble.AUTH, "it offers no AUTH"),
-    "another protocol": at("GREETING", b"SSH-2.0-OpenSSH_9.2\r\n", Trouble.PROTOCOL, "no SMTP reply at the greeting"),
-    "a web server": at("GREETING", b"HTTP/1.1 400 Bad Request\r\n\r\n<html>", Trouble.PROTOCOL, "HTTP/1.1 400 Bad"),
-    "bytes that are no text": at("GREETING", bytes(range(256)) + b"\r\n", Trouble.PROTOCOL, "no SMTP reply at the"),
+    "454 at STARTTLS": at("STARTTLS", "454 4.7.0 x", Failure.NO_TLS, "it refused STARTTLS, which is required"),
+    "500 at STARTTLS": at("STARTTLS", "500 5.5.1 x", Failure.NO_TLS, "it refused STARTTLS, which is required"),
+    "garbage at STARTTLS": at("STARTTLS", b"\xff\xfe\r\n", Failure.PROTOCOL, "no SMTP reply at STARTTLS"),
+    "no handshake after STARTTLS": at("TLS", b"no handshake\r\n", Failure.NO_TLS, "the TLS handshake failed"),
+    "only XOAUTH2": at("EHLO", XOAUTH2, Failure.AUTH, "it offers XOAUTH2; the relay can do CRAM-MD5, PLAIN and LOGIN"),
+    "no AUTH at all": Fault(options={"users": {}}, trouble=Failure.AUTH, words="it offers no AUTH"),
+    "AUTH in clear alone": at("EHLO", offer_auth_in_clear, Failure.AUTH, "it offers no AUTH"),
+    "another protocol": at("GREETING", b"SSH-2.0-OpenSSH_9.2\r\n", Failure.PROTOCOL, "no SMTP reply at the greeting"),
+    "a web server": at("GREETING", b"HTTP/1.1 400 Bad Request\r\n\r\n<html>", Failure.PROTOCOL, "HTTP/1.1 400 Bad"),
+    "bytes that are no text": at("GREETING", bytes(range(256)) + b"\r\n", Failure.PROTOCOL, "no SMTP reply at the"),
     "a byte now and then": at(
-        "GREETING", trickle(b"220 " + b"x" * 999, 0.02), Trouble.UNREACHABLE, "no answer at the greeting"
+        "GREETING", trickle(b"220 " + b"x" * 999, 0.02), Failure.UNREACHABLE, "no answer at the greeting"
     ),
-    "a line without an end": at("EHLO", flood(b"x" * 65536), Trouble.PROTOCOL, "no SMTP reply at EHLO"),
-    "a reply without an end": at("EHLO", flood(b"250-more\r\n" * 6000), Trouble.PROTOCOL, "no SMTP reply at EHLO"),
-    "replies without an end": at("EHLO", flood(b"250 more\r\n" * 6000), Trouble.PROTOCOL, "reply at EHLO"),
-    "one reply with two codes": at("RCPT", b"250-one\r\n550 two\r\n", Trouble.PROTOCOL, "with several codes"),
+    "a line without an end": at("EHLO", flood(b"x" * 65536), Failure.PROTOCOL, "no SMTP reply at EHLO"),
+    "a reply without an end": at("EHLO", flood(b"250-more\r\n" * 6000), Failure.PROTOCOL, "no SMTP reply at EHLO"),
+    "replies without an end": at("EHLO", flood(b"250 more\r\n" * 6000), Failure.PROTOCOL, "reply at EHLO"),
+    "one reply with two codes": at("RCPT", b"250-one\r\n550 two\r\n", Failure.PROTOCOL, "with several codes"),
     "two replies to one command": at(
-        "MAIL", b"250 one\r\n250 two\r\n", Trouble.PROTOCOL, "more than one reply at MAIL"
+        "MAIL", b"250 one\r\n250 two\r\n", Failure.PROTOCOL, "more than one reply at MAIL"
     ),
-    "a greeting said twice": at("GREETING", b"220 hi\r\n220 hi\r\n", Trouble.PROTOCOL, "more than one reply at the"),
-    "an answer before the question": at("EHLO", "220 hi", Trouble.PROTOCOL, "it answered EHLO with 220 hi"),
-    "a yes before the content": at("DATA", b"354 go\r\n250 taken\r\n", Trouble.PROTOCOL, "than one reply at DATA"),
-    "a code below all": at("GREETING", "199 x", Trouble.PROTOCOL, "no SMTP reply at the greeting: 199 x"),
-    "a code above all": at("MAIL", "600 x", Trouble.PROTOCOL, "no SMTP reply at MAIL: 600 x"),
-    "words that would be more": at("RCPT", f"550 {NASTY}", Trouble.REFUSED, "550 [2J ]0;x", letters=2),
-    "our password in a greeting": at("GREETING", f"554 {PASSWORD}", Trouble.UNWILLING, "greeting: 554 ***"),
-    "our password in a refusal": at("RCPT", "550 " + " ".join(SHAPES), Trouble.REFUSED, "550 *** *** ***", letters=2),
-    "our password in capitals": at("DOT", f"451 {SHAPES[2].upper()}", Trouble.REFUSED, "451 ***", letters=2),
-    "our password in what is no reply": at("AUTH", SHAPES[2].encode() + b"\r\n", Trouble.PROTOCOL, "line: ***"),
+    "a greeting said twice": at("GREETING", b"220 hi\r\n220 hi\r\n", Failure.PROTOCOL, "more than one reply at the"),
+    "an answer before the question": at("EHLO", "220 hi", Failure.PROTOCOL, "it answered EHLO with 220 hi"),
+    "a yes before the content": at("DATA", b"354 go\r\n250 taken\r\n", Failure.PROTOCOL, "than one reply at DATA"),
+    "a code below all": at("GREETING", "199 x", Failure.PROTOCOL, "no SMTP reply at the greeting: 199 x"),
+    "a code above all": at("MAIL", "600 x", Failure.PROTOCOL, "no SMTP reply at MAIL: 600 x"),
+    "words that would be more": at("RCPT", f"550 {NASTY}", Failure.REFUSED, "550 [2J ]0;x", letters=2),
+    "our password in a greeting": at("GREETING", f"554 {PASSWORD}", Failure.UNWILLING, "greeting: 554 ***"),
+    "our password in a refusal": at("RCPT", "550 " + " ".join(SHAPES), Failure.REFUSED, "550 *** *** ***", letters=2),
+    "our password in capitals": at("DOT", f"451 {SHAPES[2].upper()}", Failure.REFUSED, "451 ***", letters=2),
+    "our password in what is no reply": at("AUTH", SHAPES[2].encode() + b"\r\n", Failure.PROTOCOL, "line: ***"),
 }
 
 
@@ -284,7 +284,7 @@ def test_a_fault_of_the_upstream_is_told_and_loses_nothing(
     assert honest.connections == 2
     stored = [bench.ledger.letter(each) for each in letters]
     assert sum(letter is not None and letter.ambiguous for letter in stored) == (
-        "(at the content)" in fault.words and (fault.trouble is Trouble.UNREACHABLE)
+        "(at the content)" in fault.words and (fault.trouble is Failure.UNREACHABLE)
     )
     assert len(faulty.mails) == (1 if "TAKEN" in fault.told else 0)
     assert figures(bench.ledger) == {"received": 6, "reported": 6}

@@ -108,7 +108,7 @@ def test_the_second_digest_about_it_is_in_the_thread_of_the_first():
         head = next(entry.group_id for entry in desk.ledger.entries_of(first.id) if entry.echo_of is None)
         token = desk.ledger.lease("schedule", "test", NOW + 12 * SECOND, timedelta(hours=1))
 
-        with desk.ledger.scheduling("schedule", token or 0) as tx:
+        with desk.ledger.digesting("schedule", token or 0) as tx:
             assert tx.first_message_id(head) == first.message_id
 
 

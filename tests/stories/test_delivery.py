@@ -1,7 +1,7 @@
 """What arrives in the admins' inboxes when the upstream, a recipient or the budget stands in the way."""
 
 from relay.deliver import open_target
-from relay.model import LetterState, Level, Trouble
+from relay.model import Failure, Level, MessageState
 from relay.outbox.step import Outbox
 from tests.support.story_world import ANN, BOB
 from tests.support.timetable import at
@@ -46,7 +46,7 @@ def test_upstream_down_for_a_day_leaves_one_frozen_digest_and_one_that_tells_the
         world.mail(f"{hour}:07", "other", 25)
 
     assert world.until("24:00") == {}
-    assert [letter.state for letter in world.ledger.letters()] == [LetterState.OPEN]
+    assert [letter.state for letter in world.ledger.letters()] == [MessageState.OPEN]
 
     world.post.down = False
     inbox = world.until("26:00")[ANN]
@@ -78,7 +78,7 @@ def test_a_real_upstream_away_for_a_day_of_storms_has_few_tries_and_then_two_mai
 
     assert 48 <= connections <= 60, "the ladder's: 1, 2, 4, 8, 16 min, then every half hour"
     assert (len(letters), {letter.tries for letter in letters}) == (2, {0})
-    assert (state.trouble, state.failures) == (Trouble.UNWILLING, connections)
+    assert (state.trouble, state.failures) == (Failure.UNWILLING, connections)
     assert at("0:00:10") <= state.failing_since <= at("0:01")
     told = {recipient: [mail for mail in mails if mail.recipients == (recipient,)] for recipient in (ANN, BOB)}
     assert [len(told[who]) for who in (ANN, BOB)] == [2, 2]
@@ -208,7 +208,7 @@ def test_a_digest_nobody_takes_stands_with_its_totals_in_the_next(make_world):
     world.mail("0:00", "boom", 120)
     world.mail("0:05", "other", 3)
     world.until("0:45")
-    assert [letter.state for letter in world.ledger.letters()][-1] is LetterState.DEAD
+    assert [letter.state for letter in world.ledger.letters()][-1] is MessageState.DEAD
 
     world.post.refuses = set()
     inbox = world.until("2:00")[ANN]

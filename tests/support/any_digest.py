@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
-from relay.model import Course, Digest, Entry, Form, LetterKind, Level, Reason, Report
+from relay.model import Digest, Entry, Form, Level, MessageKind, Reason, Report, Timeline
 from tests.support.digests import TRACE, books
 
 texts = st.text(st.characters(), max_size=40) | st.sampled_from(["=" * 3000, "é" * 2000, "line\n" * 900, TRACE * 3])
@@ -18,7 +18,7 @@ reports = st.builds(
     environment=texts, host=texts, release=texts, dropped=st.integers(0, 9), cut=st.booleans(),
 )  # fmt: skip
 courses = st.builds(
-    Course,
+    Timeline,
     since=moments,
     step=st.timedeltas(timedelta(seconds=1), timedelta(days=9)),
     counts=st.lists(counts).map(tuple),
@@ -33,7 +33,7 @@ entries = st.builds(
 digests = st.builds(
     Digest,
     id=st.text("0123456789abcdef", min_size=32, max_size=32),
-    kind=st.sampled_from([LetterKind.DIGEST, LetterKind.FOLLOW_UP]),
+    kind=st.sampled_from([MessageKind.DIGEST, MessageKind.CATCH_UP]),
     route=texts,
     recipients=st.lists(st.emails() | texts, max_size=9).map(tuple),
     created_at=moments,

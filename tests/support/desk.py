@@ -9,11 +9,11 @@ from pathlib import Path
 
 from relay.config import make_settings
 from relay.grouping.versions import VERSIONS
-from relay.ingest.step import Sort
+from relay.ingest.step import Ingest
 from relay.ledger import Ledger
-from relay.model import Envelope, IncomingMail, Kept
+from relay.model import Envelope, IncomingMail, Retained
 from relay.schedule.group import mute
-from relay.spool import Claims, SpoolReader, SpoolWriter
+from relay.spool import PoisonGuard, SpoolReader, SpoolWriter
 
 NOW = datetime(2026, 3, 1, 12, 0, 30, tzinfo=UTC)
 ENVELOPE = Envelope(sender="app@example.com", recipients=("yourname@example.com",), peer="127.0.0.1")
@@ -37,12 +37,14 @@ class Desk:
         self.settings = make_settings(folder, **tables)
         self.versions = VERSIONS
 
-    def spool(self, contents: Sequence[bytes], at: datetime = NOW, kept: Kept = Kept.WHOLE) -> None:
+    def spool(self, contents: Sequence[bytes], at: datetime = NOW, retained: Retained = Retained.WHOLE) -> None:
         async def write() -> None:
             writer = SpoolWriter.open(self.folder / "spool")
             appends = [
                 writer.append(
-                    IncomingMail(received_at=at, envelope=ENVELOPE, kept=kept, content=content, size=len(content))
+                    IncomingMail(
+                        received_at=at, envelope=ENVELOPE, retained=retained, content=content, size=len(content)
+                    )
                 )
                 for content in contents
             ]
@@ -51,9 +53,9 @@ class Desk:
 
         asyncio.run(write())
 
-    def worker(self) -> Sort:
+    def worker(self) -> Ingest:
         spool, parked = self.folder / "spool", self.folder / "parked"
-        return Sort(SpoolReader(spool), Claims(spool), self.ledger, self.settings, parked, self.versions)
+        return Ingest(SpoolReader(spool), PoisonGuard(spool), self.ledger, self.settings, parked, self.versions)
 
     def sort_all(self, now: datetime = NOW) -> None:
         worker = self.worker()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from relay.model import Books, Course, Digest, DigestLimits, Entry, Form, LetterKind, Level, Reason, Report
+from relay.model import Books, Digest, DigestLimits, Entry, Form, Level, MessageKind, Reason, Report, Timeline
 
 NOW = datetime(2026, 3, 3, 13, 8, 2, tzinfo=UTC)
 """14:08:02 in Berlin, in winter."""
@@ -51,7 +51,7 @@ def report(**fields: Any) -> Report:
 def entry(reason: Reason = Reason.NEW, occurrences: int = 1204, **fields: Any) -> Entry:
     """An error that broke out four minutes ago."""
     since = NOW - timedelta(minutes=4)
-    course = Course(
+    course = Timeline(
         since=since - timedelta(minutes=8), step=timedelta(minutes=1), counts=(0,) * 8 + _quarters(occurrences)
     )
     given: dict[str, Any] = {
@@ -88,7 +88,7 @@ def digest(*entries: Entry, **fields: Any) -> Digest:
     """A digest for the admins, with books that balance."""
     given: dict[str, Any] = {
         "id": "5f2b8c1de0a94476b3f1d2c4a5e60718",
-        "kind": LetterKind.DIGEST,
+        "kind": MessageKind.DIGEST,
         "route": "admins",
         "recipients": ("yourname@example.com",),
         "created_at": NOW,

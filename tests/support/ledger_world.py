@@ -16,10 +16,10 @@ from relay.model import (
     Form,
     Group,
     GroupKey,
-    Letter,
-    LetterKind,
-    LetterState,
     Level,
+    MessageKind,
+    MessageState,
+    OutboxMessage,
     Phase,
     Reason,
     Rendered,
@@ -126,7 +126,7 @@ def digest(
     entries: Collection[Entry] = (),
     recipients: Collection[str] = (ADA,),
     *,
-    kind: LetterKind = LetterKind.DIGEST,
+    kind: MessageKind = MessageKind.DIGEST,
     at: datetime = NOON,
     route: str = ROUTE,
 ) -> Digest:
@@ -156,7 +156,7 @@ def sort(
     """Sort one batch: so many mails of each error."""
     position = ledger.cursor(spool)
     keys = {key(name, route): (name, number) for name, number in mails.items()}
-    with ledger.sorting(spool, position) as tx:
+    with ledger.ingesting(spool, position) as tx:
         known = tx.groups(keys)
         after = []
         for each, (name, number) in keys.items():
@@ -179,7 +179,7 @@ def tell(
     route: str = ROUTE,
 ) -> str:
     """Freeze all that is pending into a digest; returns its id."""
-    with ledger.scheduling("schedule", schedule_token(ledger, at)) as tx:
+    with ledger.digesting("schedule", schedule_token(ledger, at)) as tx:
         groups = tx.pending_groups(route)
         letter = digest([entry(group) for group in groups], [*queued, *held], at=at, route=route)
         tx.freeze(letter, rendered(letter), queued=queued, held=held, tells=tells)
@@ -195,7 +195,7 @@ def enqueue_digest(
 ) -> str:
     """Ingest `mails` mails about one error and enqueue a digest of them, as a mail that can be sent; returns its id."""
     sort(ledger, {f"error on {route}": mails}, at=at, route=route)
-    with ledger.scheduling("schedule", schedule_token(ledger, at)) as tx:
+    with ledger.digesting("schedule", schedule_token(ledger, at)) as tx:
         groups = tx.pending_groups(route)
         letter = digest([entry(group) for group in groups], recipients or (ADA,), at=at, route=route)
         message_id = f"<{letter.id}@relay.test>"
@@ -209,9 +209,9 @@ def enqueue_digest(
 
 def follow_up(ledger: Ledger, recipient: str, *, at: datetime = NOON, route: str = ROUTE) -> str:
     """Freeze all that is held for a recipient into a follow-up; returns its id."""
-    with ledger.scheduling("schedule", schedule_token(ledger, at)) as tx:
+    with ledger.digesting("schedule", schedule_token(ledger, at)) as tx:
         covers = tx.held(route, recipient)
-        letter = digest(tx.entries(covers), [recipient], kind=LetterKind.FOLLOW_UP, at=at, route=route)
+        letter = digest(tx.entries(covers), [recipient], kind=MessageKind.CATCH_UP, at=at, route=route)
         tx.freeze(letter, rendered(letter), queued=[recipient], covers=covers)
     return letter.id
 
@@ -222,9 +222,11 @@ def schedule_token(ledger: Ledger, at: datetime = NOON) -> int:
     return token
 
 
-def send(ledger: Ledger, outcomes: Mapping[str, Delivery], *, at: datetime = NOON) -> tuple[Letter, LetterState]:
+def send(
+    ledger: Ledger, outcomes: Mapping[str, Delivery], *, at: datetime = NOON
+) -> tuple[OutboxMessage, MessageState]:
     """Claim the next letter and settle it: each recipient as told, all others queued again."""
-    letter = ledger.claim_letter("worker", at, TTL)
+    letter = ledger.claim_message("worker", at, TTL)
     assert letter is not None
     outcome = Outcome(
         sent=frozenset(each for each in letter.recipients if outcomes.get(each) is Delivery.SENT),
@@ -241,7 +243,7 @@ SENT = {ADA: Delivery.SENT, BOB: Delivery.SENT}
 REFUSED = {ADA: Delivery.REFUSED, BOB: Delivery.REFUSED}
 
 
-def states(ledger: Ledger, letter_id: str) -> tuple[LetterState, dict[str, Delivery]]:
+def states(ledger: Ledger, letter_id: str) -> tuple[MessageState, dict[str, Delivery]]:
     letter = ledger.letter(letter_id)
     assert letter is not None
     return letter.state, {each.recipient: each.state for each in letter.deliveries}

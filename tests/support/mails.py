@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 
-from relay.model import CUT_MARKER, Envelope, Kept, Record, Report
+from relay.model import CUT_MARKER, Envelope, Record, Report, Retained
 from relay.parse.report import parse
 from tests.support.paths import DATA
 
@@ -26,11 +26,15 @@ def stored(name: str) -> bytes:
     return (DATA / "mails" / name).read_bytes()
 
 
-def record(content: bytes, *, kept: Kept = Kept.WHOLE, sender: str = "app@books.example.org", size: int = 0) -> Record:
+def record(
+    content: bytes, *, retained: Retained = Retained.WHOLE, sender: str = "app@books.example.org", size: int = 0
+) -> Record:
     envelope = Envelope(sender=sender, recipients=("ops@example.org",), peer="127.0.0.1")
     moment = datetime(2026, 11, 22, 17, 3, tzinfo=UTC)
     size = size or len(content)
-    return Record(position=0, end=size, received_at=moment, envelope=envelope, kept=kept, content=content, size=size)
+    return Record(
+        position=0, end=size, received_at=moment, envelope=envelope, retained=retained, content=content, size=size
+    )
 
 
 def read_by_relay(content: bytes) -> Report:

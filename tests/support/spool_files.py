@@ -7,7 +7,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from relay.model import Envelope, IncomingMail, Kept
+from relay.model import Envelope, IncomingMail, Retained
 from relay.spool import SpoolReader, SpoolWriter, segments
 
 START = datetime(2025, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -17,12 +17,12 @@ def envelope(number: int = 0) -> Envelope:
     return Envelope(sender=f"app{number}@example.com", recipients=("a@example.com", "b@example.com"), peer="127.0.0.1")
 
 
-async def append(writer: SpoolWriter, content: bytes, *, kept: Kept = Kept.WHOLE, number: int = 0) -> int:
+async def append(writer: SpoolWriter, content: bytes, *, retained: Retained = Retained.WHOLE, number: int = 0) -> int:
     return await writer.append(
         IncomingMail(
             received_at=START + timedelta(seconds=number),
             envelope=envelope(number),
-            kept=kept,
+            retained=retained,
             content=content,
             size=len(content),
         )

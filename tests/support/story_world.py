@@ -19,7 +19,19 @@ from relay.compose.render import Renderer
 from relay.config import make_settings
 from relay.digest import Digests
 from relay.ledger import Ledger
-from relay.model import Answer, Attempt, Books, Fingerprint, Form, Level, Report, Sample, Timing, Trouble, Verdict
+from relay.model import (
+    Attempt,
+    Books,
+    Failure,
+    Fingerprint,
+    Form,
+    Level,
+    RecipientReply,
+    Report,
+    Sample,
+    Timing,
+    Verdict,
+)
 from relay.outbox.step import Outbox
 from relay.schedule.budget import next_at
 from relay.schedule.group import arrive, open_group
@@ -63,23 +75,23 @@ class Post:
     ) -> Attempt:
         """Take the mail for those it likes."""
         if self.down:
-            return Attempt(answers={}, trouble=Trouble.UNREACHABLE, detail="no route")
+            return Attempt(answers={}, trouble=Failure.UNREACHABLE, detail="no route")
         before_data()
         answers = {recipient: self._answer(recipient) for recipient in recipients}
         for recipient, answer in answers.items():
-            if answer.verdict is Verdict.TAKEN:
+            if answer.verdict is Verdict.ACCEPTED:
                 self.receive(message_from_bytes(raw, policy=policy.default), recipient)
         return Attempt(answers=answers)
 
     def abort(self) -> None:
         """Nothing is ever under way."""
 
-    def _answer(self, recipient: str) -> Answer:
+    def _answer(self, recipient: str) -> RecipientReply:
         if recipient in self.refuses:
-            return Answer(verdict=Verdict.NEVER, code=550, text="no such user")
+            return RecipientReply(verdict=Verdict.PERMANENT, code=550, text="no such user")
         if recipient in self.puts_off:
-            return Answer(verdict=Verdict.LATER, code=451, text="greylisted")
-        return Answer(verdict=Verdict.TAKEN, code=250, text="ok")
+            return RecipientReply(verdict=Verdict.TEMPORARY, code=451, text="greylisted")
+        return RecipientReply(verdict=Verdict.ACCEPTED, code=250, text="ok")
 
 
 class World:
@@ -152,7 +164,7 @@ class World:
     def _sort(self, mails: list[tuple[str, int, Level, str]]) -> None:
         """One batch of the sorter, as of now."""
         position = self.ledger.cursor(SPOOL)
-        with self.ledger.sorting(SPOOL, position) as tx:
+        with self.ledger.ingesting(SPOOL, position) as tx:
             found = tx.groups([(route, "shop", title) for title, _, _, route in mails])
             for title, count, level, route in mails:
                 key, came = (route, "shop", title), arrival(self.now, count, level)

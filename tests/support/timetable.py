@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from relay.model import Arrival, Fingerprint, Group, Level, Timing
-from relay.schedule.group import arrive, due, mute, open_group, told
-from relay.schedule.route import turn
+from relay.schedule.group import arrive, due, mark_reported, mute, open_group
+from relay.schedule.route import due_digest
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -96,7 +96,7 @@ class Timetable:
 
     def _tick(self) -> None:
         """What the worker does at `now`."""
-        chosen = turn(
+        chosen = due_digest(
             "admins", self.groups.values(), last_digest_at=self.last_digest_at, timing=self.timing, now=self.now
         )
         if chosen is None:
@@ -106,4 +106,4 @@ class Timetable:
         self.last_digest_at = self.now
         for group, why in chosen.groups:
             self.told[group.title] += group.pending_occurrences
-            self.groups[group.title] = told(group, why, self.timing, self.now)
+            self.groups[group.title] = mark_reported(group, why, self.timing, self.now)

@@ -152,7 +152,7 @@ def test_without_a_step_of_the_key_two_that_are_equal_differ(name, monkeypatch):
 
 
 def _typed(text):
-    return template.Parameteriser().template(text).text
+    return template.Parameterizer().template(text).text
 
 
 @pytest.mark.parametrize("number", range(len(LOGGED)))

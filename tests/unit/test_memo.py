@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.memo import kept
+from relay.memo import memoized
 from tests.support.memoized import bytes_held
 
 
@@ -11,7 +11,7 @@ from tests.support.memoized import bytes_held
 def test_an_answer_is_the_functions_own_in_any_order_and_after_it_was_forgotten(questions):
     calls = []
 
-    @kept(size=2_000, largest=200, times=1)
+    @memoized(size=2_000, largest=200, times=1)
     def answer(text: str, number: int) -> str | None:
         calls.append(text)
         return text * number or None
@@ -25,7 +25,7 @@ def test_an_answer_is_the_functions_own_in_any_order_and_after_it_was_forgotten(
 
 def test_what_is_asked_for_again_and_again_is_made_once_however_many_others_come():
     calls: list[str] = []
-    answer = kept(size=4_000, largest=400)(calls.append)
+    answer = memoized(size=4_000, largest=400)(calls.append)
 
     for number in range(200):
         answer(f"other {number}")
@@ -37,7 +37,7 @@ def test_what_is_asked_for_again_and_again_is_made_once_however_many_others_come
 
 def test_a_text_that_is_too_large_is_not_kept():
     calls: list[str] = []
-    answer = kept(size=4_000, largest=400)(calls.append)
+    answer = memoized(size=4_000, largest=400)(calls.append)
 
     answer("x" * 500)
     answer("x" * 500)

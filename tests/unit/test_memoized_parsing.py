@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import relay.grouping.fingerprint
 from relay import redact, traces
 from relay.grouping.fingerprint import fingerprint
-from relay.memo import Kept
+from relay.memo import Memoized
 from relay.model import Fingerprint, Report
 from relay.parameterize import template
 from relay.parse import layouts, mime, report, situations
@@ -112,7 +112,9 @@ def test_the_functions_that_keep_something_are_found():
 # --- Within a number of bytes -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("function", [each for each in KEPT if isinstance(each, Kept)], ids=lambda each: each.__name__)
+@pytest.mark.parametrize(
+    "function", [each for each in KEPT if isinstance(each, Memoized)], ids=lambda each: each.__name__
+)
 def test_hostile_texts_of_the_largest_kind_do_not_fill_the_memory(function):
     """A megabyte is kept at the most, of characters of any width."""
     size = function.cache_parameters()["bytes"]
@@ -128,4 +130,4 @@ def test_hostile_texts_of_the_largest_kind_do_not_fill_the_memory(function):
 
 
 def test_all_that_is_kept_of_large_texts_together_is_bounded():
-    assert sum(each.cache_parameters()["bytes"] for each in KEPT if isinstance(each, Kept)) <= 4_000_000
+    assert sum(each.cache_parameters()["bytes"] for each in KEPT if isinstance(each, Memoized)) <= 4_000_000

@@ -16,15 +16,15 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 
 from relay.errors import LedgerError
-from relay.ledger.backends.write_mode import Gate
+from relay.ledger.backends.write_mode import WriteMode
 
 _GATE = 0x72656C6179_01
 _MIGRATION = 0x72656C6179_02
 """Numbers of our own for advisory locks: "relay" and a count."""
 
 _ENTER = {
-    Gate.ALONE: text("SELECT pg_advisory_xact_lock(:gate)").bindparams(gate=_GATE),
-    Gate.TOGETHER: text("SELECT pg_advisory_xact_lock_shared(:gate)").bindparams(gate=_GATE),
+    WriteMode.EXCLUSIVE: text("SELECT pg_advisory_xact_lock(:gate)").bindparams(gate=_GATE),
+    WriteMode.SHARED: text("SELECT pg_advisory_xact_lock_shared(:gate)").bindparams(gate=_GATE),
 }
 _IDLE_LIMIT = timedelta(seconds=60)
 """A worker that stands still inside a transaction would stop all others; the server ends it after this."""
@@ -69,7 +69,7 @@ class Postgres:
         """Begin a transaction that sees one moment."""
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
-    def begin_write(self, connection: Connection, gate: Gate) -> None:
+    def begin_write(self, connection: Connection, gate: WriteMode) -> None:
         """Begin a transaction that writes, past the gate."""
         if gate in _ENTER:
             connection.execute(_ENTER[gate])

@@ -22,7 +22,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from relay.errors import LedgerBusy, LedgerDamaged, LedgerError
 from relay.ledger.backends.errors import REPAIR
 from relay.ledger.backends.wal import missing_commits
-from relay.ledger.backends.write_mode import Gate
+from relay.ledger.backends.write_mode import WriteMode
 
 _LOG_LIMIT = 16 * 1024 * 1024
 """What the write-ahead log is cut back to after a checkpoint; a burst may need more for a while."""
@@ -83,7 +83,7 @@ class Sqlite:
         """Begin a transaction that sees one moment."""
         connection.exec_driver_sql("BEGIN")
 
-    def begin_write(self, connection: Connection, gate: Gate) -> None:
+    def begin_write(self, connection: Connection, gate: WriteMode) -> None:
         """Begin a transaction that writes; there is only ever one."""
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 

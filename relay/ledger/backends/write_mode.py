@@ -3,12 +3,12 @@
 from enum import Enum, auto
 
 
-class Gate(Enum):
+class WriteMode(Enum):
     """Whom it lets in beside it."""
 
-    TOGETHER = auto()
+    SHARED = auto()
     """Others that sort: each locks the groups it changes."""
-    ALONE = auto()
+    EXCLUSIVE = auto()
     """Nobody: what it reads stands still."""
-    PASSED_BY = auto()
+    UNGATED = auto()
     """Anybody: it changes single rows, by UPDATEs that check what they change."""

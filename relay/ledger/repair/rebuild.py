@@ -28,7 +28,7 @@ from relay.errors import LedgerDamaged, LedgerError
 from relay.ledger.backends.errors import translated
 from relay.ledger.backends.sqlite import Sqlite, require_file
 from relay.ledger.backends.wal import missing_commits
-from relay.ledger.backends.write_mode import Gate
+from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.books import UNDELIVERED, book, read_books
 from relay.ledger.engine import Database, sqlite_url
 from relay.ledger.migrate import require_known, upgrade
@@ -46,7 +46,7 @@ from relay.ledger.schema import (
     spools,
 )
 from relay.ledger.settlement import end_letters
-from relay.model import Delivery, LetterState
+from relay.model import Delivery, MessageState
 
 _BLOCK = 4096
 _HEAD = b"SQLite format 3\0" + bytes([0x10, 0x00, 2, 2, 0, 64, 32, 32])
@@ -181,7 +181,7 @@ class _Mending(Database):
 
     def mend(self, now: datetime) -> tuple[int, int]:
         """Make it one that works; returns how many letters were dropped, and what the books were short of."""
-        with self._write(Gate.ALONE) as connection:
+        with self._write(WriteMode.EXCLUSIVE) as connection:
             return _drop_unsendable(connection, now), _balance(connection, now)
 
 
@@ -195,11 +195,11 @@ def _drop_unsendable(connection: Connection, now: datetime) -> int:
         lost = {"state": Delivery.REFUSED, "taken": 0, "at": now, "text": "its mail was lost with a damaged ledger"}
         connection.execute(update(deliveries).where(ours, deliveries.c.taken.is_(None)).values(**lost))
         end_letters(connection, [letter_id], now)
-        gone = {"state": LetterState.DROPPED, "ended_at": now, "next_try_at": None, "claim": "", "claimed_by": ""}
+        gone = {"state": MessageState.DROPPED, "ended_at": now, "next_try_at": None, "claim": "", "claimed_by": ""}
         still = connection.scalar(select(letters.c.mails).where(letters.c.id == letter_id, IS_OPEN))
         if still is not None:  # no delivery is left to settle
             book(connection, {UNDELIVERED: still})
-        unsent = letters.c.state.in_([LetterState.OPEN, LetterState.DEAD])
+        unsent = letters.c.state.in_([MessageState.OPEN, MessageState.DEAD])
         connection.execute(update(letters).where(letters.c.id == letter_id, unsent).values(**gone))
     return len(torn)
 
@@ -214,7 +214,7 @@ def _orphan(connection: Connection) -> None:
     covering = select(letters.c.id)
     lost = (deliveries.c.state == Delivery.COVERED, deliveries.c.taken.is_(None))
     held = update(deliveries).where(*lost, deliveries.c.covered_by.not_in(covering))
-    connection.execute(held.values(state=Delivery.HELD, covered_by=""))
+    connection.execute(held.values(state=Delivery.DEFERRED, covered_by=""))
 
 
 def _balance(connection: Connection, now: datetime) -> int:

@@ -11,7 +11,7 @@ from binascii import Error, a2b_base64
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from relay.memo import kept
+from relay.memo import memoized
 from relay.parse.mime import charsets
 from relay.parse.mime.sanitize import one_line
 
@@ -99,7 +99,7 @@ MAX_KEPT_HEADS = 300_000
 """Bytes of all that are kept, with their fields."""
 
 
-@kept(size=MAX_KEPT_HEADS, largest=MAX_KEPT_HEAD, times=12)
+@memoized(size=MAX_KEPT_HEADS, largest=MAX_KEPT_HEAD, times=12)
 def _head(head: bytes) -> Head:
     """The head that begins a mail; kept, since nothing but the second of its date differs in an app's mails."""
     fields = _fields(head)

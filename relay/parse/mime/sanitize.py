@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from relay.memo import kept
+from relay.memo import memoized
 
 _UNCOMMON = re.compile("[^\t\n -~\xa0-\u1fff\u2030-\u2065\u2070-\ud7ff\uf900-\ufefe]")
 """Most texts have none of these, and are done with one look."""
@@ -36,7 +36,7 @@ MAX_STACKS = 1_000_000
 """Bytes of all that are kept, with what was made of them."""
 
 
-@kept(size=MAX_STACKS, largest=MAX_STACK, times=2)
+@memoized(size=MAX_STACKS, largest=MAX_STACK, times=2)
 def _clean_stack(text: str) -> str:
     """Lines, most of them indented; kept, since they are the calls of an error that comes again and again.
 

@@ -19,12 +19,12 @@ import pytest
 
 from app_client import ErrorMailHandler
 from app_client.delivery import backoff
-from app_client.delivery.fallback import Fallback, Letter
+from app_client.delivery.fallback import Fallback, OutboxMessage
 from tests.support.disks import mount_tmpfs
 from tests.support.paths import ROOT
 from tests.support.smtp_sinks import PATIENCE, Sink, closed_port, wait_until
 
-LETTER = Letter(sender="a@example.com", recipients=["b@example.com"], content=b"Subject: Failed\r\n\r\ntext\r\n")
+LETTER = OutboxMessage(sender="a@example.com", recipients=["b@example.com"], content=b"Subject: Failed\r\n\r\ntext\r\n")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from relay.grouping.fingerprint import fingerprint
 from relay.grouping.routing import Router
 from relay.grouping.rules import Rules
 from relay.ledger.rows import report_json, report_of
-from relay.model import Kept, Report
+from relay.model import Report, Retained
 from relay.parse.report import parse
 from relay.redact import redact
 from tests.endurance.fuzzing.promises import is_clean, is_line
@@ -35,8 +35,8 @@ _RULES, _ROUTER = Rules(_SETTINGS.rule), Router(_SETTINGS.routes)
 
 def understood(data: bytes) -> Report:
     """The report of a mail; its first byte says how much of it was kept."""
-    kept = (Kept.WHOLE, Kept.ENDS)[data[:1] == b"\x01"]
-    return parse(record(data, kept=kept), _SETTINGS.app)
+    retained = (Retained.WHOLE, Retained.ENDS)[data[:1] == b"\x01"]
+    return parse(record(data, retained=retained), _SETTINGS.app)
 
 
 def check(data: bytes) -> None:

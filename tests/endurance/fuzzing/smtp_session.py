@@ -7,12 +7,12 @@ import re
 
 from relay.model import Envelope
 from relay.receive import Limits
-from relay.receive.buffer import LineTooLong, Stream, TooMuchNoise
+from relay.receive.buffer import Buffer, LineTooLong, TooMuchNoise
 from relay.receive.content import Content
-from relay.receive.memory import Room
+from relay.receive.memory import MemoryBudget
 from relay.receive.path import parse_path
 from relay.receive.proxy_protocol import BadHeader, client_of, header_length
-from relay.receive.session import Dialogue
+from relay.receive.session import Session
 
 _REPLY = re.compile(rb"(?:[2-5]\d\d-[\x20-\x7e]*\r?\n)*[2-5]\d\d [\x20-\x7e]*(?:\r\n)?")
 
@@ -28,7 +28,7 @@ class _Client:
     paused = False
 
     def __init__(self) -> None:
-        self.room = Room(4_000)
+        self.room = MemoryBudget(4_000)
         self.stored: list[tuple[Envelope, Content]] = []
         self.restarted = False
 
@@ -49,7 +49,7 @@ class _Client:
 def check(data: bytes) -> None:
     _proxied(data)
     client, limits = _Client(), Limits(max_size=10_000, errors=10_000, idle_commands=10_000)
-    dialogue, stream = Dialogue(client, limits), Stream(2_000)
+    dialogue, stream = Session(client, limits), Buffer(2_000)
     stream.feed(b"EHLO x\r\n" + data, client)
     while not dialogue.ended and not client.restarted:
         if dialogue.content is not None:
@@ -59,13 +59,13 @@ def check(data: bytes) -> None:
         try:
             line = stream.line()
         except LineTooLong:
-            _is_reply(dialogue.overlong())
+            _is_reply(dialogue.handle_long_line())
             continue
         except TooMuchNoise:
             break
         if line is None:
             break
-        reply = dialogue.hear(line)
+        reply = dialogue.handle_line(line)
         if reply is not None:
             _is_reply(reply)
     for envelope, content in client.stored:
@@ -74,7 +74,7 @@ def check(data: bytes) -> None:
         assert envelope.recipients
 
 
-def _content(dialogue: Dialogue, stream: Stream, client: _Client) -> bool:
+def _content(dialogue: Session, stream: Buffer, client: _Client) -> bool:
     """Read on in the mail; False where it has no end."""
     assert dialogue.content is not None
     rest = dialogue.content.feed(stream.take())

@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from relay.compose.entries import entry, illustrate, merged, shown_in_full
-from relay.model import Arrival, Course, Entry, Fingerprint, Form, Group, Level, Reason, Report, Timing
-from relay.schedule.group import arrive, open_group, told
+from relay.model import Arrival, Entry, Fingerprint, Form, Group, Level, Reason, Report, Timeline, Timing
+from relay.schedule.group import arrive, mark_reported, open_group
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 TIMING = Timing()
@@ -32,7 +32,7 @@ def made(number: int = 1, why: Reason = Reason.NEW, **changes) -> Entry:
 
 
 def test_an_entry_tells_what_is_pending_and_the_whole():
-    later = arrive(told(group(), Reason.NEW, TIMING, NOON + 3 * MINUTE), mails(NOON + 4 * MINUTE, 2), TIMING)
+    later = arrive(mark_reported(group(), Reason.NEW, TIMING, NOON + 3 * MINUTE), mails(NOON + 4 * MINUTE, 2), TIMING)
 
     news = entry(later, Reason.ONGOING)
 
@@ -51,7 +51,7 @@ def test_a_bout_has_its_own_beginning_beside_the_errors():
 
 
 def test_a_closing_total_with_nothing_pending_has_no_news_but_the_whole():
-    news = entry(told(group(), Reason.NEW, TIMING, NOON + 3 * MINUTE), Reason.ENDED)
+    news = entry(mark_reported(group(), Reason.NEW, TIMING, NOON + 3 * MINUTE), Reason.ENDED)
 
     assert (news.mails, news.occurrences, news.rate) == (0, 0, 0.0)
     assert (news.since, news.until) == (NOON + 2 * MINUTE, NOON + 2 * MINUTE)
@@ -136,7 +136,7 @@ def test_those_shown_in_full_are_the_most_frequent_and_critical_ones_before_them
 
 
 def test_courses_and_samples_go_to_their_own_errors():
-    course = Course(since=NOON, step=MINUTE, counts=(1, 2))
+    course = Timeline(since=NOON, step=MINUTE, counts=(1, 2))
     sample = Report(form=Form.PLAIN, subject="s", sender="", app="shop")
 
     first, second = illustrate([made(1), made(2)], {1: course}, {2: sample})

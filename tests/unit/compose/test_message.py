@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.compose.message import Heading, compose, html_part, shorter, text_part
-from relay.model import LetterKind
+from relay.model import MessageKind
 from relay.text import one_line
 from tests.support.digests import NOW
 
@@ -18,7 +18,7 @@ ID = "5f2b8c1de0a94476b3f1d2c4a5e60718"
 def heading(**fields):
     given: dict[str, Any] = {
         "id": ID,
-        "kind": LetterKind.DIGEST,
+        "kind": MessageKind.DIGEST,
         "sender": "server-error@example.com",
         "recipients": ("yourname@example.com",),
         "at": NOW,
@@ -35,7 +35,7 @@ def read(raw: bytes):
 
 
 def test_headers_say_who_when_and_that_no_robot_need_answer():
-    headers = read(mail(recipients=("a@example.com", "b@example.com"), kind=LetterKind.FOLLOW_UP))
+    headers = read(mail(recipients=("a@example.com", "b@example.com"), kind=MessageKind.CATCH_UP))
 
     assert headers["From"] == "server-error@example.com"
     assert headers["To"] == "a@example.com, b@example.com"

@@ -7,15 +7,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from relay.compose.example import specimen
+from relay.compose.example import example_digest
 from relay.compose.message import html_part, text_part
 from relay.compose.render import Renderer
-from relay.model import LetterKind, Level, Reason
+from relay.model import Level, MessageKind, Reason
 from relay.resources import templates_dir
 from tests.support.digests import NOW, Limits, digest, entry
 
 RENDERER = Renderer(None, Limits(), ZoneInfo("Europe/Berlin"), "server-error@example.com")
-SPECIMEN = specimen(NOW, ("yourname@example.com",))
+SPECIMEN = example_digest(NOW, ("yourname@example.com",))
 REASONS = [reason.value for reason in Reason]
 
 
@@ -112,7 +112,7 @@ def test_preheader_is_the_news_and_is_not_shown():
 
 
 def test_follow_up_and_critical_are_said_at_the_top():
-    told = replace(SPECIMEN, kind=LetterKind.FOLLOW_UP)
+    told = replace(SPECIMEN, kind=MessageKind.CATCH_UP)
 
     assert "Follow-up: CRITICAL: 1 new" in Words(html_of(told)).text
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from relay.compose.message import html_part, text_part
 from relay.compose.render import Renderer
-from relay.model import Entry, LetterKind, Level
+from relay.model import Entry, Level, MessageKind
 from tests.support.any_digest import any_digest, digests
 from tests.support.digests import NOW, TRACE, Limits, books, digest, entry, report
 
@@ -122,7 +122,7 @@ def test_smallest_limit_holds_for_the_longest_of_everything(text, number):
             entry(app=f"{text[n:]}", title=text, level=Level.CRITICAL, sample=report(message=text))
             for n in range(number)
         ),
-        kind=LetterKind.FOLLOW_UP,
+        kind=MessageKind.CATCH_UP,
         route=text,
         notes=(text,) * 30,
         recipients=(address,) * 50,

@@ -11,7 +11,7 @@ import pytest
 
 from relay.compose.message import html_part, text_part
 from relay.compose.render import Renderer
-from relay.model import Course, Digest, Form, LetterKind, Level, Reason, Situation
+from relay.model import Digest, Form, Level, MessageKind, Reason, Situation, Timeline
 from tests.support.digests import NOW, Limits, books, digest, entry, report
 from tests.support.paths import DATA
 
@@ -36,7 +36,7 @@ CRITICAL = entry(
     total_occurrences=830,
     seen_before=NOW - timedelta(days=11),
     first_seen=NOW - timedelta(days=40),
-    course=Course(since=NOW - 12 * MINUTE, step=MINUTE, counts=(0, 0, 0, 0, 0, 0, 0, 0, 5, 1, 4, 2)),
+    course=Timeline(since=NOW - 12 * MINUTE, step=MINUTE, counts=(0, 0, 0, 0, 0, 0, 0, 0, 5, 1, 4, 2)),
     sample=report(
         level=Level.CRITICAL,
         location="/srv/shop/shop/cart.py:41",
@@ -63,7 +63,7 @@ ONGOING = entry(
     total_occurrences=1840,
     first_seen=NOW - 52 * MINUTE,
     episode_since=NOW - 52 * MINUTE,
-    course=Course(
+    course=Timeline(
         since=NOW - 52 * MINUTE, step=4 * MINUTE, counts=(400, 390, 300, 170, 120, 110, 90, 60, 55, 45, 40, 33, 27)
     ),
     sample=report(
@@ -89,7 +89,7 @@ ENDED = entry(
     since=NOW - 30 * MINUTE,
     until=NOW - 16 * MINUTE,
     last_seen=NOW - 16 * MINUTE,
-    course=Course(
+    course=Timeline(
         since=NOW - 60 * MINUTE, step=5 * MINUTE, counts=(310, 1400, 1350, 1200, 1000, 900, 700, 452, 100, 0, 0, 0)
     ),
 )
@@ -116,7 +116,7 @@ CASES: dict[str, Digest] = {
     "follow-up": digest(
         SPIKE,
         AGAIN,
-        kind=LetterKind.FOLLOW_UP,
+        kind=MessageKind.CATCH_UP,
         notes=("The mail server could not be reached from 12:10 to 13:55 CET; 3 digests were folded into this one.",),
         books=books(received=12_405),
     ),
@@ -193,7 +193,7 @@ def test_subject_says_what_how_many_and_how_fast(told, subject):
 def test_follow_up_says_so_in_its_subject():
     renderer = Renderer(None, Limits(), ZoneInfo("UTC"), "server-error@example.com")
 
-    subject = renderer.digest(digest(CRITICAL, kind=LetterKind.FOLLOW_UP)).subject
+    subject = renderer.digest(digest(CRITICAL, kind=MessageKind.CATCH_UP)).subject
 
     assert subject.startswith(
         "[YourApplication Failed] Follow-up · CRITICAL · back, database overloaded: OperationalError in load_cart"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from relay.model import Answer, Trouble, UpstreamState, Verdict
+from relay.model import Failure, RecipientReply, UpstreamState, Verdict
 from relay.outbox.advice import advice_on, finding
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -18,7 +18,7 @@ HOUR = timedelta(hours=1)
     [(None, "with the next letter"), (NOW, "now"), (NOW + 2 * HOUR, "2026-03-01 14:00:00 UTC")],
 )
 def test_the_next_try_is_that_of_the_next_letter(next_letter_at, said):
-    state = UpstreamState(trouble=Trouble.REFUSED, detail="localhost:25: 450 4.7.1 slow down (at RCPT)")
+    state = UpstreamState(trouble=Failure.REFUSED, detail="localhost:25: 450 4.7.1 slow down (at RCPT)")
 
     assert finding(state, name="x", next_letter_at=next_letter_at, now=NOW).words.endswith(f"; next try {said}")
 
@@ -38,6 +38,6 @@ def test_the_next_try_is_that_of_the_next_letter(next_letter_at, said):
     ],
 )
 def test_each_refusal_of_a_letter_comes_with_advice(code, text, step, said):
-    verdict = Verdict.NEVER if code >= 500 else Verdict.LATER
+    verdict = Verdict.PERMANENT if code >= 500 else Verdict.TEMPORARY
 
-    assert said in advice_on(Answer(verdict=verdict, code=code, text=text, step=step))
+    assert said in advice_on(RecipientReply(verdict=verdict, code=code, text=text, step=step))

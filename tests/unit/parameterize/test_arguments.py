@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.parameterize.arguments import without_arguments
-from relay.parameterize.template import parameterise
+from relay.parameterize.template import parameterize
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from relay.parameterize.template import parameterise
 def test_a_word_is_left_out(message, template, types, expected):
     found = without_arguments(message, template, types)
 
-    assert parameterise(found).key == parameterise(expected).key
+    assert parameterize(found).key == parameterize(expected).key
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,13 @@ DATA = st.one_of(
 def test_data_by_its_form_gives_one_key_with_and_without_the_template(value):
     message, template = f"cannot reach the service for {value} again", "cannot reach the service for %s again"
 
-    assert parameterise(without_arguments(message, template, ["str"]) or message).key == parameterise(message).key
+    assert parameterize(without_arguments(message, template, ["str"]) or message).key == parameterize(message).key
 
 
 @given(one=WORD, other=WORD)
 def test_two_words_give_one_key(one, other):
     template = "cannot find the account named %s, giving up"
-    keys = {parameterise(without_arguments(template % word, template, ["str"])).key for word in (one, other)}
+    keys = {parameterize(without_arguments(template % word, template, ["str"])).key for word in (one, other)}
 
     assert len(keys) == 1
 

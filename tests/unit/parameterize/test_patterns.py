@@ -3,7 +3,7 @@
 import pytest
 
 from relay.parameterize.patterns import RULES
-from relay.parameterize.template import Parameteriser, parameterise
+from relay.parameterize.template import Parameterizer, parameterize
 
 EXAMPLES = {
     "standard": ("no codec utf-8 in x86_64 for sha256", "no codec utf-8 in x86_64 for sha256"),
@@ -75,13 +75,13 @@ def test_every_rule_has_its_example_and_its_reason():
 def test_rule_replaces_its_kind_of_data_and_no_more(name):
     text, expected = EXAMPLES[name]
 
-    assert parameterise(text).text == expected
+    assert parameterize(text).text == expected
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_without_the_rule_its_example_comes_out_otherwise(name):
     text, expected = EXAMPLES[name]
-    rest = Parameteriser([rule for rule in RULES if rule.name != name])
+    rest = Parameterizer([rule for rule in RULES if rule.name != name])
 
     assert rest.template(text).text != expected
 
@@ -101,7 +101,7 @@ def test_without_the_rule_its_example_comes_out_otherwise(name):
     ],
 )
 def test_words_that_are_the_same_each_time_stay(text):
-    assert parameterise(text).key == text.replace("`None`", "*")
+    assert parameterize(text).key == text.replace("`None`", "*")
 
 
 @pytest.mark.parametrize(
@@ -124,14 +124,14 @@ def test_words_that_are_the_same_each_time_stay(text):
     ],
 )
 def test_what_tells_errors_apart_is_kept(one, other):
-    assert parameterise(one).key != parameterise(other).key
+    assert parameterize(one).key != parameterize(other).key
 
 
 def test_what_an_access_log_says_of_a_request_it_served_is_data():
     """One statement of the server writes each of them, and only a 5xx is an error of the app."""
     served = '"GET /cart/5 HTTP/1.1" status: 200 len: 17'
 
-    assert parameterise(served).key == parameterise('"GET /cart/7 HTTP/1.0" status: 404 len: 2').key
+    assert parameterize(served).key == parameterize('"GET /cart/7 HTTP/1.0" status: 404 len: 2').key
 
 
 @pytest.mark.parametrize(
@@ -143,25 +143,25 @@ def test_what_an_access_log_says_of_a_request_it_served_is_data():
     ],
 )
 def test_codes_of_things_are_no_standards(one, other):
-    assert parameterise(one).key == parameterise(other).key
+    assert parameterize(one).key == parameterize(other).key
 
 
 @pytest.mark.parametrize(
     "noun", ["by", "for", "von", "für", "para", "player", "guest", "driver", "tenant", "Benutzer", "usuario", "client"]
 )
 def test_a_handle_is_seen_behind_each_word_that_announces_it(noun):
-    assert parameterise(f"we saw the {noun} ada.lovelace again").text == f"we saw the {noun} <name> again"
+    assert parameterize(f"we saw the {noun} ada.lovelace again").text == f"we saw the {noun} <name> again"
 
 
 @pytest.mark.parametrize("before", ["for", "von", "à", "para"])
 def test_a_full_name_is_seen_behind_a_preposition_of_several_languages(before):
-    assert parameterise(f"sent {before} Ada Lovelace again").text == f"sent {before} <name> again"
+    assert parameterize(f"sent {before} Ada Lovelace again").text == f"sent {before} <name> again"
 
 
 def test_words_that_are_passed_by_together_hide_no_data():
     """A rule of several words may begin with any of them."""
     text = "could not send it to ada.lovelace for user ada, error number 7, owner bo is late by Ada Lovelace"
 
-    assert parameterise(text).text == (
+    assert parameterize(text).text == (
         "could not send it to <name> for user <name>, error number 7, owner <name> is late by <name>"
     )

@@ -7,12 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.parameterize.patterns import RULES, any_case
-from relay.parameterize.template import _BEGINS, _GATES, MAX_LINES, MAX_TEMPLATE, parameterise
+from relay.parameterize.template import _BEGINS, _GATES, MAX_LINES, MAX_TEMPLATE, parameterize
 from tests.support.same_errors import EQUAL_MESSAGES
 
 
 def test_what_was_replaced_is_told_in_order():
-    template = parameterise("Order 17 of ada@example.org failed after 3.2 s")
+    template = parameterize("Order 17 of ada@example.org failed after 3.2 s")
 
     assert template.text == "Order <number> of <email> failed after <duration>"
     assert template.key == "Order * of * failed after *"
@@ -21,7 +21,7 @@ def test_what_was_replaced_is_told_in_order():
 
 @pytest.mark.parametrize(("one", "other"), EQUAL_MESSAGES)
 def test_lists_kinds_and_plurals_make_no_difference(one, other):
-    assert parameterise(one).key == parameterise(other).key
+    assert parameterize(one).key == parameterize(other).key
 
 
 @pytest.mark.parametrize(
@@ -40,15 +40,15 @@ def test_lists_kinds_and_plurals_make_no_difference(one, other):
     ],
 )
 def test_what_says_which_error_it_is_makes_a_difference(one, other):
-    assert parameterise(one).key != parameterise(other).key
+    assert parameterize(one).key != parameterize(other).key
 
 
 def test_equal_lines_count_once_and_only_the_first_lines_count():
     rows = "\n".join(f"row {number} is bad" for number in range(500))
     long = "\n".join(f"line {letter}" for letter in "abcdefghijklmnopqrstuvwxyz")
 
-    assert parameterise(f"Import failed\n{rows}").key == "Import failed\nrow * is bad"
-    assert len(parameterise(long).key.split("\n")) == MAX_LINES
+    assert parameterize(f"Import failed\n{rows}").key == "Import failed\nrow * is bad"
+    assert len(parameterize(long).key.split("\n")) == MAX_LINES
 
 
 # --- Nothing is passed by that a rule would have found ----------------------------------------------------------------
@@ -96,7 +96,7 @@ WORDED = st.lists(st.tuples(st.sampled_from(LETTERS + 4 * DIGITS + 6 * PHRASES),
 
 
 def replaced(text):
-    """As `Parameteriser` does without any short cut."""
+    """As `Parameterizer` does without any short cut."""
     rules = {f"{starts}{number}": rule for starts in "dlm" for number, rule in enumerate(RULES)}
 
     def new(match):
@@ -109,7 +109,7 @@ def replaced(text):
 @pytest.mark.parametrize("phrase", PHRASES)
 def test_a_rule_that_goes_on_over_a_blank_is_tried_there(phrase):
     for text in (phrase, f"order {phrase} is", f"7 {phrase}, 8"):
-        assert parameterise(text).text == replaced(text)
+        assert parameterize(text).text == replaced(text)
 
 
 @settings(max_examples=700, deadline=None)
@@ -117,7 +117,7 @@ def test_a_rule_that_goes_on_over_a_blank_is_tried_there(phrase):
 def test_words_and_numbers_are_looked_at_as_if_every_rule_were_tried_everywhere(pieces):
     text = "".join(word + between for word, between in pieces).replace("[", "").replace("{", "")
 
-    assert parameterise(text).text == replaced(text)
+    assert parameterize(text).text == replaced(text)
 
 
 def test_any_case_is_what_python_takes_for_it():
@@ -132,7 +132,7 @@ def test_any_case_is_what_python_takes_for_it():
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_gives_a_template(text):
-    template = parameterise(text)
+    template = parameterize(text)
 
     assert len(template.key) <= MAX_TEMPLATE
     assert all(value in text or "<data>" in value for _, value in template.found)
@@ -163,7 +163,7 @@ SPACED = (
 def test_a_megabyte_of_the_same_comes_to_an_end(unit):
     text = (unit * 1_000_000)[:1_000_000]
 
-    assert len(parameterise(text + "!").key) <= MAX_TEMPLATE
+    assert len(parameterize(text + "!").key) <= MAX_TEMPLATE
 
 
 def test_no_rule_captures_anything():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from relay.grouping.fingerprint import fingerprint
 from relay.ledger.rows import report_json, report_of
-from relay.model import Kept, Report
+from relay.model import Report, Retained
 from relay.parse import json_part
 from relay.parse.json_part import NOTHING
 from relay.parse.mime import one_line
@@ -117,7 +117,7 @@ def test_it_is_found_in_a_mail_of_which_only_the_ends_were_kept():
     """And the text, cut in its middle, is still the text."""
     long = TEXT.replace("Exception on", "x" * 400_000 + "\nException on")
     content = mail({"version": 1, "release": "2026.3"}, text=long)
-    report = parse(record(ends_of(content.replace(b"\n", b"\r\n")), kept=Kept.ENDS), ())
+    report = parse(record(ends_of(content.replace(b"\n", b"\r\n")), retained=Retained.ENDS), ())
 
     assert report.release == "2026.3"
     assert report.trace.endswith("ZeroDivisionError: division by zero")

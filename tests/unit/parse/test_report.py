@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.model import Form, Kept, Level
+from relay.model import Form, Level, Retained
 from relay.parse.report import CONTENT_NOT_KEPT, parse, parse_text
 from tests.support.mails import DOCUMENTED, TRACEBACK, ends_of, mail, raw, record, stored
 from tests.support.paths import DATA
@@ -156,7 +156,7 @@ def test_without_any_sign_the_app_is_unknown():
 
 
 def test_a_mail_of_which_only_a_counter_was_kept_says_so():
-    report = parse(record(b"", kept=Kept.COUNT, size=4_711), [app("shop", sender="app@*")])
+    report = parse(record(b"", retained=Retained.COUNT, size=4_711), [app("shop", sender="app@*")])
 
     assert report.message == CONTENT_NOT_KEPT
     assert (report.app, report.sender, report.size, report.trace) == ("shop", "app@books.example.org", 4_711, "")
@@ -167,7 +167,7 @@ def test_the_exception_at_the_end_of_a_cut_mail_is_found(cte):
     rows = "\n".join(f"row {number}: nothing of note" for number in range(30_000))
     text = DOCUMENTED.replace("  twice\n", rows)
 
-    report = parsed(ends_of(mail(text, cte=cte)), kept=Kept.ENDS, size=900_000)
+    report = parsed(ends_of(mail(text, cte=cte)), retained=Retained.ENDS, size=900_000)
 
     assert report.trace == TRACEBACK
     assert report.function == "totals"
@@ -181,7 +181,7 @@ def test_a_trace_that_was_cut_in_two_is_one_trace():
     )
     text = f"Totals failed\nTraceback (most recent call last):\n{frames}RecursionError: too deep"
 
-    report = parsed(ends_of(mail(text, cte="8bit")), kept=Kept.ENDS)
+    report = parsed(ends_of(mail(text, cte="8bit")), retained=Retained.ENDS)
 
     assert report.message == "Totals failed"
     assert report.trace.startswith("Traceback (most recent")
@@ -220,6 +220,6 @@ def test_any_text_gives_a_report(pieces, subject):
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.binary(max_size=2_000), st.sampled_from(list(Kept)))
-def test_any_bytes_give_a_report(content, kept):
-    assert_clean(parse(record(content, kept=kept), ()))
+@given(st.binary(max_size=2_000), st.sampled_from(list(Retained)))
+def test_any_bytes_give_a_report(content, retained):
+    assert_clean(parse(record(content, retained=retained), ()))

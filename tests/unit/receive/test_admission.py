@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from relay.receive.admission import HANDSHAKE, PATIENCE, Roster
+from relay.receive.admission import HANDSHAKE, PATIENCE, Admission
 
 
 class Someone:
@@ -11,69 +11,69 @@ class Someone:
         self.in_handshake = in_handshake
         self.peer = peer
 
-    def look_at_the_clock(self, now: float) -> None: ...
+    def end_if_overdue(self, now: float) -> None: ...
 
-    def hang_up(self, reply: bytes) -> None: ...
+    def close_with(self, reply: bytes) -> None: ...
 
     def cut(self) -> None: ...
 
 
 def test_one_silent_in_its_transaction_goes_only_after_a_while_and_one_at_work_never():
-    roster = Roster(3, 3)
+    admission = Admission(3, 3)
     silent, working, idle = Someone(in_transaction=True), Someone(in_transaction=True), Someone()
     for client in (silent, working, idle):
-        roster.enter(client)
-    roster.waits(silent, 100.0)
-    roster.waits(working, 100.0)
-    roster.works(working)
-    roster.waits(idle, 101.0)
+        admission.enter(client)
+    admission.waits(silent, 100.0)
+    admission.waits(working, 100.0)
+    admission.works(working)
+    admission.waits(idle, 101.0)
 
-    assert roster.full
-    assert roster.expendable(102.0) is idle
-    assert roster.idle() == [idle]
-    assert roster.expendable(100.0 + PATIENCE) is silent
-    roster.leave(silent)
-    roster.leave(idle)
-    assert roster.expendable(1e9) is None
-    assert not roster.full
+    assert admission.full
+    assert admission.next_to_evict(102.0) is idle
+    assert admission.idle() == [idle]
+    assert admission.next_to_evict(100.0 + PATIENCE) is silent
+    admission.leave(silent)
+    admission.leave(idle)
+    assert admission.next_to_evict(1e9) is None
+    assert not admission.full
 
 
 def test_handshake_goes_at_once_where_all_places_are_taken_and_later_for_others_of_its_address():
-    roster = Roster(2, 2)
+    admission = Admission(2, 2)
     greeting, idle = Someone(in_handshake=True), Someone(peer="127.0.0.2")
     for client in (greeting, idle):
-        roster.enter(client)
-        roster.waits(client, 100.0)
+        admission.enter(client)
+        admission.waits(client, 100.0)
 
-    assert roster.expendable(100.0) is greeting
-    assert roster.expendable(100.0, "127.0.0.1") is None
-    assert roster.expendable(100.0 + HANDSHAKE, "127.0.0.1") is greeting
-    assert roster.expendable(100.0, "127.0.0.2") is idle
+    assert admission.next_to_evict(100.0) is greeting
+    assert admission.next_to_evict(100.0, "127.0.0.1") is None
+    assert admission.next_to_evict(100.0 + HANDSHAKE, "127.0.0.1") is greeting
+    assert admission.next_to_evict(100.0, "127.0.0.2") is idle
 
 
 def test_mail_is_about_to_come_of_one_in_its_transaction_that_was_heard_of_just_now():
-    roster = Roster(9, 9)
+    admission = Admission(9, 9)
     silent, idle, coming = Someone(in_transaction=True), Someone(), Someone(in_transaction=True)
-    assert not roster.bustling(0.0)
+    assert not admission.has_sender_since(0.0)
     for client in (silent, idle, coming):
-        roster.enter(client)
-    roster.waits(silent, 100.0)
-    roster.waits(idle, 105.0)
-    assert not roster.bustling(104.0)
-    assert roster.bustling(100.0)
+        admission.enter(client)
+    admission.waits(silent, 100.0)
+    admission.waits(idle, 105.0)
+    assert not admission.has_sender_since(104.0)
+    assert admission.has_sender_since(100.0)
 
-    roster.waits(coming, 103.0)
-    assert roster.bustling(103.0)
-    roster.works(coming)
-    assert not roster.bustling(103.0)
+    admission.waits(coming, 103.0)
+    assert admission.has_sender_since(103.0)
+    admission.works(coming)
+    assert not admission.has_sender_since(103.0)
 
 
 def test_one_that_left_is_never_found_again():
-    roster = Roster(1, 1)
+    admission = Admission(1, 1)
     client = Someone()
-    roster.enter(client)
-    roster.leave(client)
-    roster.waits(client, 1.0)
+    admission.enter(client)
+    admission.leave(client)
+    admission.waits(client, 1.0)
 
-    assert roster.expendable(1e9) is None
-    assert roster.idle() == list(roster) == []
+    assert admission.next_to_evict(1e9) is None
+    assert admission.idle() == list(admission) == []

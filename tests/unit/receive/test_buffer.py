@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.receive.buffer import LineTooLong, Stream, TooMuchNoise
+from relay.receive.buffer import Buffer, LineTooLong, TooMuchNoise
 
 
 class Pausing:
@@ -22,7 +22,7 @@ class Pausing:
 
 
 def test_socket_is_not_read_while_much_waits():
-    source, stream = Pausing(), Stream(100)
+    source, stream = Pausing(), Buffer(100)
     for _ in range(10):
         stream.feed(b"x" * 50_000, source)
         if source.paused:
@@ -35,7 +35,7 @@ def test_socket_is_not_read_while_much_waits():
 
 
 def test_too_long_line_is_skipped_in_little_memory_and_the_next_one_is_found():
-    source, stream = Pausing(), Stream(100)
+    source, stream = Pausing(), Buffer(100)
     for _ in range(1000):
         stream.feed(b"x" * 10_000, source)
         assert stream.line() is None
@@ -49,7 +49,7 @@ def test_too_long_line_is_skipped_in_little_memory_and_the_next_one_is_found():
 
 
 def test_line_without_any_end_is_given_up():
-    source, stream = Pausing(), Stream(100)
+    source, stream = Pausing(), Buffer(100)
 
     for _ in range(160):
         stream.feed(b"x" * 100_000, source)
@@ -64,7 +64,7 @@ def test_line_without_any_end_is_given_up():
 def test_lines_are_the_same_however_they_are_cut(parts, data):
     whole = b"".join(parts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=8)))
-    source, stream = Pausing(), Stream(100)
+    source, stream = Pausing(), Buffer(100)
     found: list[bytes | None] = []
     for start, end in itertools.pairwise([0, *cuts, len(whole)]):
         stream.feed(whole[start:end], source)
@@ -76,7 +76,7 @@ def test_lines_are_the_same_however_they_are_cut(parts, data):
     assert [line is None for line in found if line is None] == [True] * sum(long)
 
 
-def all_lines(stream: Stream) -> list[bytes | None]:
+def all_lines(stream: Buffer) -> list[bytes | None]:
     """Every line that is there, None for one that was too long."""
     found: list[bytes | None] = []
     while True:

@@ -8,9 +8,9 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.model import Kept
+from relay.model import Retained
 from relay.receive.content import Content
-from relay.receive.memory import Room
+from relay.receive.memory import MemoryBudget
 
 WIRE = st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b".", b"x", b"\r\n.\r\n"]), max_size=40).map(b"".join)
 
@@ -27,12 +27,12 @@ def by_lines(wire: bytes) -> tuple[bytes, bytes] | None:
 
 def fed(wire: bytes, cuts: list[int]) -> tuple[bytes, bytes] | None:
     """Content and rest as `Content` has it, with `wire` cut into pieces."""
-    content = Content(1 << 20, Room(1 << 20))
+    content = Content(1 << 20, MemoryBudget(1 << 20))
     for start, end in itertools.pairwise([0, *sorted(cuts), len(wire)]):
         rest = content.feed(wire[start:end])
         if rest is not None:
-            kept, data = content.kept()
-            assert (kept, content.size) == (Kept.WHOLE, len(data))
+            retained, data = content.retained()
+            assert (retained, content.size) == (Retained.WHOLE, len(data))
             return data, rest + wire[end:]
     return None
 

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from relay.receive import Access, Limits
-from relay.receive.intake import Reception
-from relay.receive.transport import _NEXT, Link, State
+from relay.receive.intake import Intake
+from relay.receive.transport import _NEXT, State, Transport
 from relay.spool import SpoolWriter
 
 
@@ -14,7 +14,7 @@ from relay.spool import SpoolWriter
 def link(tmp_path):
     writer = SpoolWriter.open(tmp_path)
     loop = asyncio.new_event_loop()
-    yield Link(Reception(writer, Limits(), Access()), loop, longest_line=100)
+    yield Transport(Intake(writer, Limits(), Access()), loop, longest_line=100)
     loop.run_until_complete(writer.close())
     loop.close()
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.model import Arrival, Fingerprint, Group, Level, Phase, Reason, Timing
-from relay.schedule.group import arrive, due, is_muted, mute, open_group, rate, reason, split_off, told, unmute
+from relay.schedule.group import arrive, due, is_muted, mark_reported, mute, open_group, rate, reason, split_off, unmute
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 TIMING = Timing()
@@ -28,7 +28,7 @@ def seen(arrival: Arrival) -> Group:
 
 def reported(at: datetime = NOON, *, count: int = 1, why: Reason = Reason.NEW) -> Group:
     """An error whose first news went out at `at`, ten seconds after its first mail."""
-    return told(seen(mails(at - 10 * SECOND, count)), why, TIMING, at)
+    return mark_reported(seen(mails(at - 10 * SECOND, count)), why, TIMING, at)
 
 
 # --- A new error ------------------------------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ def test_each_report_makes_the_next_gap_longer_up_to_the_last():
         assert group.due_at is not None
         gaps.append(group.due_at - now)
         now = group.due_at
-        group = told(group, Reason.ONGOING, TIMING, now)
+        group = mark_reported(group, Reason.ONGOING, TIMING, now)
 
     assert gaps == [5 * MINUTE, 10 * MINUTE, 20 * MINUTE, 30 * MINUTE, HOUR, 4 * HOUR, 4 * HOUR, 4 * HOUR]
 
@@ -116,7 +116,7 @@ def test_pending_keeps_the_worst_level_until_it_is_told():
     group = arrive(group, mails(NOON + 2 * MINUTE, level=Level.WARNING), TIMING)
     assert group.level is Level.CRITICAL
 
-    group = told(group, Reason.ONGOING, TIMING, NOON + 5 * MINUTE)
+    group = mark_reported(group, Reason.ONGOING, TIMING, NOON + 5 * MINUTE)
     group = arrive(group, mails(NOON + 6 * MINUTE, level=Level.WARNING), TIMING)
     assert group.level is Level.WARNING
 
@@ -190,7 +190,7 @@ def test_a_large_bout_that_falls_quiet_with_mails_pending_does_not_wait_for_its_
 
 
 def test_after_the_closing_total_nothing_is_due():
-    group = told(reported(count=100), Reason.ENDED, TIMING, NOON + 15 * MINUTE)
+    group = mark_reported(reported(count=100), Reason.ENDED, TIMING, NOON + 15 * MINUTE)
 
     assert (group.phase, group.due_at) == (Phase.ENDED, None)
     assert reason(group, TIMING, NOON + HOUR) is None
@@ -198,20 +198,20 @@ def test_after_the_closing_total_nothing_is_due():
 
 def test_first_news_of_an_error_that_is_long_quiet_are_its_closing_total_too():
     """A budget or an outage held them up: nobody gets a second mail to say that it ended before the first."""
-    group = told(seen(mails(NOON, 500)), Reason.NEW, TIMING, NOON + HOUR)
+    group = mark_reported(seen(mails(NOON, 500)), Reason.NEW, TIMING, NOON + HOUR)
 
     assert (group.phase, group.due_at) == (Phase.ENDED, None)
 
 
 def test_the_closing_rate_of_a_bout_with_nothing_pending_keeps_the_last_reported_one():
-    assert told(reported(count=100), Reason.ENDED, TIMING, NOON + HOUR).reported_rate == 100.0
+    assert mark_reported(reported(count=100), Reason.ENDED, TIMING, NOON + HOUR).reported_rate == 100.0
 
 
 # --- A new bout -------------------------------------------------------------------------------------------------------
 
 
 def ended(at: datetime = NOON) -> Group:
-    return told(reported(at - 15 * MINUTE, count=100), Reason.ENDED, TIMING, at)
+    return mark_reported(reported(at - 15 * MINUTE, count=100), Reason.ENDED, TIMING, at)
 
 
 def test_seen_again_it_continues_at_its_step_and_begins_a_new_bout():
@@ -222,7 +222,7 @@ def test_seen_again_it_continues_at_its_step_and_begins_a_new_bout():
     assert (group.again, group.step, group.episode_since, group.episode_occurrences) == (True, 1, NOON + MINUTE, 5)
     assert group.due_at == NOON + 10 * MINUTE
     assert reason(group, TIMING, group.due_at) is Reason.AGAIN
-    assert told(group, Reason.AGAIN, TIMING, group.due_at).phase is Phase.OPEN
+    assert mark_reported(group, Reason.AGAIN, TIMING, group.due_at).phase is Phase.OPEN
 
 
 def test_a_quiet_of_exactly_ended_after_is_an_end():
@@ -377,7 +377,7 @@ def test_whatever_the_clock_does_pending_mails_have_a_turn_and_counts_are_exact(
         assert group.pending_since + TIMING.first_wait <= group.due_at <= group.pending_since + last_step
         if digest_at and (why := reason(group, TIMING, digest_at)):
             told_of += group.pending_occurrences
-            group = told(group, why, TIMING, digest_at)
+            group = mark_reported(group, why, TIMING, digest_at)
         assert group.due_at == due(group, TIMING)
 
     assert told_of + group.pending_occurrences == group.occurrences == sum(item.occurrences for item, _ in steps)
@@ -399,7 +399,7 @@ def test_a_part_of_an_error_that_goes_on_is_told_when_that_one_would_be():
 
 @pytest.mark.parametrize("quiet", [HOUR, 25 * HOUR])
 def test_a_part_of_an_error_that_had_ended_is_told_as_that_one_would_be(quiet):
-    ended = told(reported(), Reason.ENDED, TIMING, NOON + HOUR)
+    ended = mark_reported(reported(), Reason.ENDED, TIMING, NOON + HOUR)
     came = ended.last_seen + quiet
     part, whole = (arrive(group, mails(came), TIMING) for group in (part_of(ended, came), ended))
 

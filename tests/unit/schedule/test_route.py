@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from relay.model import Arrival, Fingerprint, Group, Level, Phase, Reason, Timing
-from relay.schedule.group import arrive, mute, open_group, told
-from relay.schedule.route import MAX_ENTRIES, Turn, forecast, next_wake, plan, turn
+from relay.schedule.group import arrive, mark_reported, mute, open_group
+from relay.schedule.route import MAX_ENTRIES, DueDigest, due_digest, forecast, next_wake, plan
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 TIMING = Timing()
@@ -23,7 +23,7 @@ def fresh(number: int, at: datetime = NOON, *, count: int = 1, level: Level = Le
 
 def known(number: int, at: datetime = NOON, *, count: int = 1) -> Group:
     """An error whose first news went out at `at`."""
-    return told(fresh(number, at - 10 * SECOND, count=count), Reason.NEW, TIMING, at)
+    return mark_reported(fresh(number, at - 10 * SECOND, count=count), Reason.NEW, TIMING, at)
 
 
 def ongoing(number: int, at: datetime, *, reported: datetime = NOON, count: int = 1) -> Group:
@@ -32,12 +32,12 @@ def ongoing(number: int, at: datetime, *, reported: datetime = NOON, count: int 
 
 
 def told_at(now, *groups, last=None, caught_up=True):
-    chosen = turn("admins", groups, last_digest_at=last, timing=TIMING, now=now, caught_up=caught_up)
+    chosen = due_digest("admins", groups, last_digest_at=last, timing=TIMING, now=now, caught_up=caught_up)
     return chosen and {group.id: why for group, why in chosen.groups}
 
 
-def turn_of(*groups: Group, now: datetime, last: datetime | None = None) -> Turn:
-    chosen = turn("admins", groups, last_digest_at=last, timing=TIMING, now=now)
+def turn_of(*groups: Group, now: datetime, last: datetime | None = None) -> DueDigest:
+    chosen = due_digest("admins", groups, last_digest_at=last, timing=TIMING, now=now)
     assert chosen is not None
     return chosen
 
@@ -142,7 +142,7 @@ def test_what_rides_along_changes_nothing_where_a_digest_is_full():
 
 
 def again() -> Group:
-    closed = told(known(1, NOON - 30 * MINUTE), Reason.ENDED, TIMING, NOON)
+    closed = mark_reported(known(1, NOON - 30 * MINUTE), Reason.ENDED, TIMING, NOON)
     return arrive(
         closed, Arrival(mails=3, occurrences=3, first=NOON, last=NOON, level=Level.ERROR, minutes={NOON: 3}), TIMING
     )

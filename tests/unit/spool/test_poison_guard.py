@@ -4,43 +4,43 @@ from __future__ import annotations
 
 import pytest
 
-from relay.spool import Claims
+from relay.spool import PoisonGuard
 
 # --- Claims -----------------------------------------------------------------------------------------------------------
 
 
 def test_claim_that_was_let_go_of_is_none(tmp_path):
-    claims = Claims(tmp_path)
+    claims = PoisonGuard(tmp_path)
     assert claims.open_claim() is None
     claims.begin(10, 90)
     assert claims.open_claim() == (10, 90)
     claims.done()
 
-    assert Claims(tmp_path).open_claim() is None
+    assert PoisonGuard(tmp_path).open_claim() is None
 
 
 def test_claim_outlives_the_process_and_counts_tries_of_a_mail(tmp_path):
     """The batch killed the worker; then, mail by mail, the second one did so twice."""
-    Claims(tmp_path).begin(10, 90)
+    PoisonGuard(tmp_path).begin(10, 90)
 
-    second = Claims(tmp_path)
+    second = PoisonGuard(tmp_path)
     assert second.open_claim() == (10, 90)
     assert [second.mark(10), second.mark(40)] == [1, 1]
 
-    third = Claims(tmp_path)
+    third = PoisonGuard(tmp_path)
     assert third.open_claim() == (10, 90)
     assert [third.mark(10), third.mark(40)] == [2, 2]
     third.begin(40, 90)
     assert third.mark(40) == 3
     third.done()
-    assert Claims(tmp_path).mark(40) == 1
+    assert PoisonGuard(tmp_path).mark(40) == 1
 
 
 def test_of_the_times_at_which_a_mail_was_understood_three_count_as_one(tmp_path):
-    Claims(tmp_path).begin(10, 90)
+    PoisonGuard(tmp_path).begin(10, 90)
     times = []
     for _ in range(7):
-        claims = Claims(tmp_path)
+        claims = PoisonGuard(tmp_path)
         times.append(claims.mark(10))
         claims.understood(10)
 
@@ -48,30 +48,30 @@ def test_of_the_times_at_which_a_mail_was_understood_three_count_as_one(tmp_path
 
 
 def test_claim_with_very_many_marks_is_kept_whole(tmp_path):
-    claims = Claims(tmp_path)
+    claims = PoisonGuard(tmp_path)
     claims.begin(0, 1 << 40)
     for at in range(1000):
         claims.mark(at << 20)
-    assert Claims(tmp_path).mark(999 << 20) == 2
+    assert PoisonGuard(tmp_path).mark(999 << 20) == 2
     claims.done()
 
-    assert Claims(tmp_path).open_claim() is None
+    assert PoisonGuard(tmp_path).open_claim() is None
 
 
 def test_claim_is_void_after_a_restart_of_the_machine(tmp_path, monkeypatch):
     """A power cut is no poison."""
-    Claims(tmp_path).begin(10, 90)
+    PoisonGuard(tmp_path).begin(10, 90)
     monkeypatch.setattr("relay.spool.poison_guard._boot_id", lambda: "another start")
 
-    assert Claims(tmp_path).open_claim() is None
+    assert PoisonGuard(tmp_path).open_claim() is None
 
 
 @pytest.mark.parametrize("text", [b"", b"\0" * 100, b'{"boot": 1}', b"[]", b'{"range": [1, 2', b"\xff"])
 def test_torn_claim_is_none(tmp_path, text):
     (tmp_path / "claim").write_bytes(text)
 
-    claims = Claims(tmp_path)
+    claims = PoisonGuard(tmp_path)
 
     assert claims.open_claim() is None
     claims.begin(1, 2)
-    assert Claims(tmp_path).open_claim() == (1, 2)
+    assert PoisonGuard(tmp_path).open_claim() == (1, 2)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.model import Envelope, IncomingMail, Kept
-from relay.spool import Claims, SpoolReader, SpoolWriter, segments
+from relay.model import Envelope, IncomingMail, Retained
+from relay.spool import PoisonGuard, SpoolReader, SpoolWriter, segments
 from tests.support.spool_files import START, append, contents, filled, segment_files
 
 # --- What goes in comes out -------------------------------------------------------------------------------------------
@@ -23,13 +23,15 @@ async def test_record_comes_back_as_it_was_put_down(tmp_path):
     sender = Envelope(sender="", recipients=("ä@exämple.com", "b\udcff@x"), peer="::1")
 
     position = await writer.append(
-        IncomingMail(received_at=START, envelope=sender, kept=Kept.ENDS, content=b"\x00\xff\r\n.\r\n", size=12_345_678)
+        IncomingMail(
+            received_at=START, envelope=sender, retained=Retained.ENDS, content=b"\x00\xff\r\n.\r\n", size=12_345_678
+        )
     )
     (record,) = SpoolReader(tmp_path).read(0)
     await writer.close()
 
     assert (record.position, record.received_at, record.envelope) == (position, START, sender)
-    assert (record.kept, record.content, record.size) == (Kept.ENDS, b"\x00\xff\r\n.\r\n", 12_345_678)
+    assert (record.retained, record.content, record.size) == (Retained.ENDS, b"\x00\xff\r\n.\r\n", 12_345_678)
     assert record.end > record.position
 
 
@@ -120,7 +122,7 @@ async def test_spool_is_for_its_owner_alone(tmp_path):
     mask = os.umask(0)
     try:
         await filled(folder, b"x")
-        Claims(folder).close()
+        PoisonGuard(folder).close()
     finally:
         os.umask(mask)
 
@@ -136,7 +138,7 @@ async def test_envelope_with_a_nul_is_refused_before_anything_is_written(tmp_pat
             IncomingMail(
                 received_at=START,
                 envelope=Envelope(sender="a\0b", recipients=(), peer=""),
-                kept=Kept.WHOLE,
+                retained=Retained.WHOLE,
                 content=b"",
                 size=0,
             )
@@ -259,7 +261,7 @@ async def test_what_is_sorted_does_not_stay_where_little_comes(tmp_path, monkeyp
 
 
 async def test_segment_without_mails_is_not_followed_by_another(tmp_path):
-    opened = segments.Log.open(tmp_path, 1 << 20)
+    opened = segments.SegmentLog.open(tmp_path, 1 << 20)
     opened.renew()
     opened.close()
 

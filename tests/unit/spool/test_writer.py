@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from relay.errors import InUse, SpoolError, SpoolFull
-from relay.model import IncomingMail, Kept
+from relay.model import IncomingMail, Retained
 from relay.spool import SpoolReader, SpoolWriter, segments
 from tests.support.spool_files import START, append, contents, envelope, failing_once, filled, segment_files
 
@@ -58,7 +58,9 @@ async def test_append_returns_after_the_sync_of_its_bytes(tmp_path, monkeypatch)
 
 def submit(writer: SpoolWriter, content: bytes, done: asyncio.Queue[int | SpoolError], *, more: bool) -> None:
     writer.submit(
-        IncomingMail(received_at=START, envelope=envelope(), kept=Kept.WHOLE, content=content, size=len(content)),
+        IncomingMail(
+            received_at=START, envelope=envelope(), retained=Retained.WHOLE, content=content, size=len(content)
+        ),
         done=done.put_nowait,
         more=lambda _: more,
     )

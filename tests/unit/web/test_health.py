@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from relay.ledger import Tally
-from relay.model import Delayed, Trouble, UpstreamState
+from relay.model import Delayed, Failure, UpstreamState
 from relay.outbox.advice import ADVICE
 from relay.web.health import Vitals, alive, ready
 
@@ -30,9 +30,9 @@ def test_all_is_well_when_everything_turns():
 
 
 def test_a_thread_that_does_nothing_for_a_minute_is_dead():
-    sorting, delivery = alive(replace(WELL, turns={"sorting": 61.0, "delivery": 61.0}))
+    ingesting, delivery = alive(replace(WELL, turns={"sorting": 61.0, "delivery": 61.0}))
 
-    assert not sorting.ok
+    assert not ingesting.ok
     assert delivery.ok  # a delivery may take its time
 
 
@@ -50,13 +50,13 @@ def test_without_a_receiver_it_is_not_ready(seen_at):
 HOUR = timedelta(hours=1)
 
 
-@pytest.mark.parametrize("trouble", list(Trouble))
+@pytest.mark.parametrize("trouble", list(Failure))
 def test_each_trouble_of_the_upstream_comes_with_advice_and_the_next_try(trouble):
     state = UpstreamState(
         failures=2, failing_since=NOW - HOUR, next_try_at=NOW + HOUR, trouble=trouble, detail="its own words"
     )
 
-    check = verdicts(upstream=state, host="" if trouble is Trouble.MAILBOX else "mail.example.com")["upstream"]
+    check = verdicts(upstream=state, host="" if trouble is Failure.MAILBOX else "mail.example.com")["upstream"]
 
     assert not check.ok
     assert check.words == (
@@ -71,11 +71,11 @@ def test_who_alone_did_not_get_the_last_letter_is_told_without_calling_it_unread
 
     assert check.ok
     assert "not for bob@example.com: 550 5.1.1 who? (at RCPT)" in check.words
-    assert ADVICE[Trouble.REFUSED] in check.words
+    assert ADVICE[Failure.REFUSED] in check.words
 
 
 def test_what_befell_the_mailbox_says_nothing_of_an_upstream_and_the_other_way_round():
-    mailbox, elsewhere = UpstreamState(trouble=Trouble.MAILBOX), UpstreamState(trouble=Trouble.AUTH)
+    mailbox, elsewhere = UpstreamState(trouble=Failure.MAILBOX), UpstreamState(trouble=Failure.AUTH)
 
     assert verdicts(upstream=mailbox)["upstream"].ok
     assert verdicts(upstream=elsewhere, host="")["upstream"].ok
@@ -98,7 +98,7 @@ def test_who_waits_for_a_digest_while_others_get_theirs_is_told_with_the_upstrea
     assert check.ok
     assert check.words == (
         "1 under way; bob@example.com waits for a digest since 2026-03-01 11:00:00 UTC: 450 4.2.1 over quota; "
-        f"{ADVICE[Trouble.REFUSED]}; next try 2026-03-01 13:00:00 UTC"
+        f"{ADVICE[Failure.REFUSED]}; next try 2026-03-01 13:00:00 UTC"
     )
 
 
