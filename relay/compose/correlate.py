@@ -33,7 +33,7 @@ from typing import NamedTuple
 from relay.grouping.components import ChainedError, Components, components
 from relay.model import Entry, Reason, Report, Timeline
 from relay.traces import Frame, Origin
-from relay.traces.paths import KNOWN, python_place
+from relay.traces.paths import KNOWN_PACKAGES, python_place
 
 TOGETHER = timedelta(seconds=10)
 """So far apart may the first and the last moment of two records of one failure be: a queue lies between them."""
@@ -188,9 +188,9 @@ def _is_librarys(log: _Place, app: _Place) -> bool:
 def _is_of_library(report: Report) -> bool:
     """Whether a well-known library logged it: by its logger's name, or by its file."""
     if report.logger:
-        return report.logger.partition(".")[0] in KNOWN
+        return report.logger.partition(".")[0] in KNOWN_PACKAGES
     place = python_place(report.location.rpartition(":")[0])
-    return place.origin is Origin.LIBRARY and place.package in KNOWN
+    return place.origin is Origin.LIBRARY and place.package in KNOWN_PACKAGES
 
 
 def _is_library(frame: Frame) -> bool:

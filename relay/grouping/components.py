@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 from relay.model import Form, Report
 from relay.parameterize.template import Template, parameterize
-from relay.traces import Error, Frame, Stack, Trace, counted_in, find, python
+from relay.traces import Error, Frame, Stack, Trace, find, python, relevant_frames_of
 from relay.traces.paths import python_place
-from relay.traces.python_wording import timeless
+from relay.traces.python_wording import normalize_wording
 
 MAX_CHAIN = 20
 """Errors of a chain that count: the ones nearest to what was reported."""
@@ -107,7 +107,7 @@ def _of_trace(trace: Trace, app_package: str) -> Components:
 def _chained(trace: Trace, error: Error, calls: Calls) -> ChainedError:
     type_, message = error.type, error.message[:MAX_EXCEPTION_TEXT]
     if trace.language == python.NAME:
-        type_, message = timeless(type_, message)
+        type_, message = normalize_wording(type_, message)
     return ChainedError(error, type_, parameterize(message), calls)
 
 
@@ -123,7 +123,7 @@ def _cached_calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, .
 
 
 def _all_calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, ...]:
-    owns = counted_in(stacks, app_package)
+    owns = relevant_frames_of(stacks, app_package)
     return tuple(Calls(own, "".join(f"\x1e{frame.place}" for frame in own)) for own in owns)
 
 

@@ -37,7 +37,7 @@ _LINKS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Enclosure:
+class JsonPart:
     """What was understood of it; empty where there was nothing, or nothing that makes sense."""
 
     fields: Mapping[str, str] = field(default_factory=dict)
@@ -53,10 +53,10 @@ class Enclosure:
     """Which installed package the app itself says to be."""
 
 
-NOTHING = Enclosure()
+NOTHING = JsonPart()
 
 
-def read(text: str) -> Enclosure:
+def read(text: str) -> JsonPart:
     """Understand the JSON `text`; `NOTHING` for what is none, or is of another version."""
     try:
         content = json.loads(text) if text else None
@@ -66,7 +66,7 @@ def read(text: str) -> Enclosure:
         return NOTHING
     errors = _objects(content, "exceptions", MAX_ERRORS)
     message = _object(content, "message")
-    return Enclosure(
+    return JsonPart(
         fields=_fields(content),
         request=_request(_object(content, "request")),
         template=_lines(message, "template"),

@@ -16,9 +16,9 @@ from relay.memo import memoized
 from relay.model import MAX_COUNT, AppRule, Form, Level, Record, Report, Retained, Situation
 from relay.parameterize.arguments import without_arguments
 from relay.parse import json_part, mime
-from relay.parse.json_part import Enclosure
-from relay.parse.layouts import Layout, level_named, read
-from relay.parse.mime import OURS, Mail, one_line
+from relay.parse.json_part import JsonPart
+from relay.parse.layouts import Layout, parse_level, read
+from relay.parse.mime import CLIENT_HEADER_PREFIX, Mail, one_line
 from relay.parse.situations import MAX_REASON, Hint, situation
 from relay.traces import Trace
 
@@ -55,19 +55,19 @@ def parse_text(subject: str, body: str) -> Report:
 
 def _report(mail: Mail, apps: Iterable[AppRule], *, size: int, cut: bool = False) -> Report:
     layout = read(mail.subject, mail.text)
-    enclosed = json_part.read(mail.enclosed)
+    part = json_part.read(mail.json_part)
     found = traces.find(layout.text)
     message, trace = _message_and_trace(layout.text, found)
-    trace = trace or enclosed.trace
+    trace = trace or part.trace
     hint = _told_situation(mail) or situation(found, message)
-    told = _told(mail, layout, enclosed)
+    told = _told(mail, layout, part)
     record_id = told.get("record", "")
     return Report(
         form=_form(mail, layout, trace),
         subject=mail.subject,
         sender=mail.sender,
         app=told.get("app", "") or _app_name(mail, apps),
-        level=level_named(told.get("level", "")) or layout.level or Level.ERROR,
+        level=parse_level(told.get("level", "")) or layout.level or Level.ERROR,
         logger=told.get("logger", ""),
         location=told.get("location", ""),
         module=told.get("module", ""),
@@ -80,9 +80,9 @@ def _report(mail: Mail, apps: Iterable[AppRule], *, size: int, cut: bool = False
         release=told.get("release", ""),
         process=told.get("process", ""),
         thread=told.get("thread", ""),
-        request=layout.request or enclosed.request,
-        template="" if trace else without_arguments(message, enclosed.template, enclosed.arguments),
-        app_package=enclosed.app_package,
+        request=layout.request or part.request,
+        template="" if trace else without_arguments(message, part.template, part.arguments),
+        app_package=part.app_package,
         count=_number(told.get("count", ""), 1, MAX_COUNT) or 1,
         record_id=record_id if _RECORD_ID.fullmatch(record_id) else "",
         dropped=_number(told.get("dropped", ""), 0, _MAX_DROPPED) or 0,
@@ -94,15 +94,15 @@ def _report(mail: Mail, apps: Iterable[AppRule], *, size: int, cut: bool = False
     )
 
 
-def _told(mail: Mail, layout: Layout, enclosed: Enclosure) -> dict[str, str]:
+def _told(mail: Mail, layout: Layout, part: JsonPart) -> dict[str, str]:
     """What our client put into its header, else what the text's label says, else what stands in the JSON."""
-    told = dict(enclosed.fields)
+    told = dict(part.fields)
     for name, value in layout.fields.items():
         if text := one_line(value, _MAX_LOCATION if name == "location" else _MAX_LABEL):
             told[name] = text
-    for name in mail.head.ours:
+    for name in mail.head.client_headers:
         if text := mail.head.text(name, _MAX_LABEL):
-            told[name.removeprefix(OURS)] = text
+            told[name.removeprefix(CLIENT_HEADER_PREFIX)] = text
     return told
 
 
@@ -153,7 +153,7 @@ def _named_in(subject: str) -> str:
     """The app that a subject names, "" for none; kept, since an app's mails have the same one again and again."""
     subject = _ANSWERED.sub("", subject, count=1) if _ANSWERED.match(subject) else subject
     bracket = _BRACKET.match(subject)
-    if bracket and bracket[1].strip() and not level_named(bracket[1]):
+    if bracket and bracket[1].strip() and not parse_level(bracket[1]):
         return bracket[1].strip()
     return subject if len(subject) <= _MAX_NAME and not any(char.isdigit() for char in subject) else ""
 

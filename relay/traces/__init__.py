@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from relay.traces import dotnet, go, java, javascript, php, python, ruby, rust
 from relay.traces.frames import Error, Frame, Language, Origin, Stack, Trace
 
-__all__ = ["Error", "Frame", "Origin", "Stack", "Trace", "counted", "counted_in", "find"]
+__all__ = ["Error", "Frame", "Origin", "Stack", "Trace", "find", "relevant_frames", "relevant_frames_of"]
 
 
 _LANGUAGES: tuple[Language, ...] = (python, rust, javascript, java, ruby, go, php, dotnet)
@@ -21,7 +21,7 @@ _LANGUAGES: tuple[Language, ...] = (python, rust, javascript, java, ruby, go, ph
 def find(text: str) -> Trace | None:
     """The stack trace in `text` (lines ended by newline), or None."""
     for language in _LANGUAGES:
-        for mark in language.MARKS:
+        for mark in language.MARKERS:
             if mark in text:
                 if trace := language.read(text):
                     return trace
@@ -29,12 +29,12 @@ def find(text: str) -> Trace | None:
     return None
 
 
-def counted(trace: Trace, app_package: str = "") -> tuple[Stack, ...]:
-    """For each error of `trace`, the frames that tell where it happened: see `counted_in`."""
-    return counted_in(tuple(error.frames for error in trace.errors), app_package)
+def relevant_frames(trace: Trace, app_package: str = "") -> tuple[Stack, ...]:
+    """For each error of `trace`, the frames that tell where it happened: see `relevant_frames_of`."""
+    return relevant_frames_of(tuple(error.frames for error in trace.errors), app_package)
 
 
-def counted_in(stacks: tuple[Stack, ...], app_package: str = "") -> tuple[Stack, ...]:
+def relevant_frames_of(stacks: tuple[Stack, ...], app_package: str = "") -> tuple[Stack, ...]:
     """Of each of a chain's stacks the frames that tell where it happened: the app's own, each once.
 
     Where nothing is plainly the app's, it was installed like a library: then `app_package`, which the

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.traces.frames import Error, Frame, Origin, Trace, by_lines
+from relay.traces.frames import Error, Frame, Origin, Trace, line_based
 
 NAME = ".NET"
-MARKS = ("  at ", "   bei ", "   à ", "   en ", "   in ", "   em ", "   в ", "   在 ")
+MARKERS = ("  at ", "   bei ", "   à ", "   en ", "   in ", "   em ", "   в ", "   在 ")
 
 _FRAME = re.compile(
     r"\s+(?:at|bei|à|en|in|em|в|在) (?:\(wrapper [\w-]{1,40}\) )?(?P<name>[\w.`+<>\[\],|$&*-]+) ?"
@@ -41,7 +41,7 @@ _HEAD_WITHIN = 12
 _MAX_CHAIN = 20
 
 
-@by_lines
+@line_based
 def read(lines: Sequence[str]) -> Trace | None:
     """The first trace in `lines`; see `Language.read`. The innermost exception and frame are printed first."""
     heads: list[tuple[str, str]] = []

@@ -12,7 +12,7 @@ from enum import IntEnum
 from functools import wraps
 from typing import NamedTuple, Protocol
 
-LEFT_OUT = "[... error-mail-relay: "
+CUT_MARKER_PREFIX = "[... error-mail-relay: "
 """So begins the line that stands for the middle of a large mail (`model.CUT_MARKER`): a trace goes on after it."""
 
 
@@ -73,7 +73,7 @@ class Language(Protocol):
     """One language's way to print a trace: each is a module."""
 
     @property
-    def MARKS(self) -> tuple[str, ...]:  # noqa: N802 - a module's constant
+    def MARKERS(self) -> tuple[str, ...]:  # noqa: N802 - a module's constant
         """Texts of which at least one is in every trace of this language: a cheap first look."""
 
     @property
@@ -81,19 +81,19 @@ class Language(Protocol):
         """The first trace in a text (lines ended by newline), in time linear in its length; None where none is."""
 
 
-def by_lines(read: Callable[[Sequence[str]], Trace | None]) -> Callable[[str], Trace | None]:
+def line_based(read: Callable[[Sequence[str]], Trace | None]) -> Callable[[str], Trace | None]:
     """Give a reader of lines, which counts `start` and `end` in lines, the text's."""
 
     @wraps(read)
     def read_text(text: str) -> Trace | None:
         lines = text.split("\n")
         trace = read(lines)
-        return trace and placed(trace, lines)
+        return trace and with_text_offsets(trace, lines)
 
     return read_text
 
 
-def placed(trace: Trace, lines: Sequence[str], first: int = 0) -> Trace:
+def with_text_offsets(trace: Trace, lines: Sequence[str], first: int = 0) -> Trace:
     """`trace`, which counts in `lines`, as it stands in the text in which these lines begin at `first`."""
     start = first + sum(map(len, lines[: trace.start])) + trace.start
     length = sum(map(len, lines[trace.start : trace.end])) + trace.end - trace.start - 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.traces.frames import Error, Frame, Origin, Trace, by_lines
+from relay.traces.frames import Error, Frame, Origin, Trace, line_based
 
 NAME = "Go"
-MARKS = ("goroutine ",)
+MARKERS = ("goroutine ",)
 
 _HEAD = re.compile(r"(?:.*\s)?(?P<type>panic|fatal error)(?: serving \S+)?: (?P<message>.*)$")
 _GOROUTINE = re.compile(r"goroutine \d+ (?:gp=\S+ m=\S+ )?\[")
@@ -24,7 +24,7 @@ _STANDARD = frozenset(_TOP_FOLDERS.split())
 """The standard library's top folders (https://pkg.go.dev/std); golang.org/x goes with them."""
 
 
-@by_lines
+@line_based
 def read(lines: Sequence[str]) -> Trace | None:
     """The first panic in `lines`; see `Language.read`."""
     frames: list[Frame] = []

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.traces.frames import Error, Frame, Origin, Trace, by_lines
+from relay.traces.frames import Error, Frame, Origin, Trace, line_based
 
 NAME = "Java"
-MARKS = ("\tat ", "  at ")
+MARKERS = ("\tat ", "  at ")
 
 _FRAME = re.compile(
     r"\s*at (?:[\w.@-]*/{1,2})?(?P<class>[\w$.]+)\.(?P<method>[\w$<>-]+)"
@@ -44,7 +44,7 @@ _HEAD_WITHIN = 12
 """A message may have more lines between the exception's name and its first frame, but no more than these."""
 
 
-@by_lines
+@line_based
 def read(lines: Sequence[str]) -> Trace | None:
     """The first trace in `lines`; see `Language.read`. The reported exception is printed first, its causes after it."""
     errors: list[Error] = []

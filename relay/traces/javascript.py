@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.traces.frames import Error, Frame, Origin, Trace, by_lines
+from relay.traces.frames import Error, Frame, Origin, Trace, line_based
 from relay.traces.paths import app_file
 
 NAME = "JavaScript"
-MARKS = ("    at ",)
+MARKERS = ("    at ",)
 
 _FRAME = re.compile(
     r"\s*at (?:async )?(?:(?P<function>\S.*) \()?(?P<where>[^()\s]*:\d+:\d+|<anonymous>|native|index \d+)\)?"
@@ -37,7 +37,7 @@ _MAX_PROPERTIES = 50
 """Lines of the error's own properties, which Node prints in braces behind the last frame."""
 
 
-@by_lines
+@line_based
 def read(lines: Sequence[str]) -> Trace | None:
     """The first trace in `lines`; see `Language.read`. The reported error is printed first, its cause inside it."""
     errors: list[Error] = []

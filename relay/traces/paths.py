@@ -64,7 +64,7 @@ rq s3transfer sanic scipy sentry_sdk setuptools simplejson six sklearn sniffio s
 structlog tenacity tensorflow toml torch tornado tortoise tqdm trio twilio twisted typer ujson urllib3 uvicorn uvloop
 uwsgi vine waitress webob websockets werkzeug wheel wrapt wtforms yaml zope
 """
-KNOWN = frozenset(_CALLERS.split())
+KNOWN_PACKAGES = frozenset(_CALLERS.split())
 """Well-known packages. Needed are those that *call* an app; what an app calls is told by its place (`counted`)."""
 
 
@@ -119,7 +119,7 @@ def _python_place(path: str) -> Place:
 
 def _installed(parts: list[str]) -> Place:
     package = parts[0].partition(".")[0]
-    known = package in KNOWN
+    known = package in KNOWN_PACKAGES
     return Place(_tail(parts), Origin.LIBRARY if known else Origin.INSTALLED, package)
 
 

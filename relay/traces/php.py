@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from relay.traces.frames import Error, Frame, Origin, Trace, by_lines
+from relay.traces.frames import Error, Frame, Origin, Trace, line_based
 from relay.traces.paths import app_file
 
 NAME = "PHP"
-MARKS = ("#0 ", " on line ", "Uncaught PHP Exception ", " (line ")
+MARKERS = ("#0 ", " on line ", "Uncaught PHP Exception ", " (line ")
 
 _FRAME = re.compile(
     r"\s*#\d+ (?:(?P<path>[^()]+)\(\d+\): |\[internal function\]: "
@@ -85,7 +85,7 @@ class _Head(NamedTuple):
     path: str = ""
 
 
-@by_lines
+@line_based
 def read(lines: Sequence[str]) -> Trace | None:
     """The first trace in `lines`; see `Language.read`. The innermost exception and call are printed first."""
     errors: list[Error] = []
@@ -108,7 +108,7 @@ def read(lines: Sequence[str]) -> Trace | None:
 
 def _alone(lines: Sequence[str]) -> Trace | None:
     """An error that is told on one line, without its calls."""
-    marked = (number for number, line in enumerate(lines) if any(mark in line for mark in MARKS[1:]))
+    marked = (number for number, line in enumerate(lines) if any(mark in line for mark in MARKERS[1:]))
     for number in islice(marked, _MAX_ALONE):
         line = lines[number].rpartition(_FASTCGI)[2][:_MAX_HEAD]
         for begin, pattern in _ALONE:

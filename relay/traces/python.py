@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable, Sequence
 
 from relay.memo import memoized
-from relay.traces.frames import LEFT_OUT, Error, Frame, Stack, Trace, placed
+from relay.traces.frames import CUT_MARKER_PREFIX, Error, Frame, Stack, Trace, with_text_offsets
 from relay.traces.paths import python_place
 
 NAME = "Python"
-MARKS = ("Traceback (most recent call", 'File "')
+MARKERS = ("Traceback (most recent call", 'File "')
 
 _HEADING = "Traceback (most recent call"
 _FRAME = re.compile(r'(?P<indent>[ \t>]*)File "(?P<path>[^"]*)"(?P<line>, line \d+)?(?:,? in (?P<function>.*))?$')
@@ -36,7 +36,7 @@ def read(text: str) -> Trace | None:
     excerpt, known = _latest[0]
     if text == excerpt:
         return known
-    places = [place for mark in MARKS if (place := text.find(mark)) >= 0]
+    places = [place for mark in MARKERS if (place := text.find(mark)) >= 0]
     if not places:
         return None
     start = text.rfind("\n", 0, min(places)) + 1
@@ -58,7 +58,7 @@ def _read(lines: Sequence[str], start: int) -> Trace | None:
     while number < len(lines):
         number = reader.take_stack(number, lines) or reader.take(number, lines[number], lines)
     trace = reader.result()
-    return trace and placed(trace, lines, start)
+    return trace and with_text_offsets(trace, lines, start)
 
 
 # --- A stack of calls -------------------------------------------------------------------------------------------------
@@ -94,7 +94,7 @@ def _framed(matches: Iterable[re.Match[str]]) -> Iterable[Frame]:
 # --- The plain one ----------------------------------------------------------------------------------------------------
 
 _PLAIN_HEADING = "Traceback (most recent call last):\n"
-_NOT_PLAIN = (_HEADING, 'File "', LEFT_OUT, _DJANGO_VALUE, "Exception Type: ", *_BETWEEN)
+_NOT_PLAIN = (_HEADING, 'File "', CUT_MARKER_PREFIX, _DJANGO_VALUE, "Exception Type: ", *_BETWEEN)
 
 
 def _plain(text: str, start: int) -> Trace | None:
@@ -193,7 +193,7 @@ class _Reader:
             self._heading(content, number)
         elif self.start < 0 or not content:
             return
-        elif content.startswith(LEFT_OUT):
+        elif content.startswith(CUT_MARKER_PREFIX):
             self.resumed = number + 1
         elif self.open and self.frames:
             if content[self.base : self.base + 1] in _BLANK:

@@ -61,7 +61,7 @@ _REWORDED: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
 )  # fmt: skip
 
 
-def timeless(type_: str, message: str) -> tuple[str, str]:
+def normalize_wording(type_: str, message: str) -> tuple[str, str]:
     """The type and the message (one line) of a Python exception, as if one version had printed them all."""
     type_ = _ALIASES.get(type_, type_)
     if type_ in _PARSER_ERRORS:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.traces.frames import LEFT_OUT, Error, Frame, Origin, Trace, by_lines
+from relay.traces.frames import CUT_MARKER_PREFIX, Error, Frame, Origin, Trace, line_based
 from relay.traces.paths import app_file
 
 NAME = "Ruby"
-MARKS = (":in `", ":in '")
+MARKERS = (":in `", ":in '")
 
 _FRAME = re.compile(
     r"\s*(?:from )?(?:(?P<gem>[\w-]+) \([\d.]+\) )?(?P<path>(?:[A-Za-z]:)?[^\s:][^:]*):\d+"
@@ -35,7 +35,7 @@ _HEAD_WITHIN = 8
 """Since 3.1 Ruby shows the line of code below the message."""
 
 
-@by_lines
+@line_based
 def read(lines: Sequence[str]) -> Trace | None:
     """The first backtrace in `lines`; see `Language.read`. Each begins with the frame that raised."""
     errors: list[Error] = []
@@ -51,7 +51,7 @@ def read(lines: Sequence[str]) -> Trace | None:
             elif not frames and (named := _OCCURRED.match(line)):
                 below = next((each.strip() for each in lines[number + 1 : number + 4] if each.strip()), "")
                 head = (number, named["type"], below)
-            elif frames and line.strip() and not line.startswith(LEFT_OUT):
+            elif frames and line.strip() and not line.startswith(CUT_MARKER_PREFIX):
                 break
             continue
         if match["rest"] and (raised := _RAISED.match(match["rest"])):

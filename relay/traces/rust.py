@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.traces.frames import Error, Frame, Origin, Trace, by_lines
+from relay.traces.frames import Error, Frame, Origin, Trace, line_based
 from relay.traces.paths import app_file
 
 NAME = "Rust"
-MARKS = ("panicked at ", "tack backtrace:")
+MARKERS = ("panicked at ", "tack backtrace:")
 
 _HEAD = re.compile(
     r"(?:.*\s)?thread '.*' (?:\(\d+\) )?panicked at (?:'(?P<message>.*)', )?(?P<file>[^\s:]+):\d+:\d+:?$"
@@ -25,7 +25,7 @@ _MAX_HEAD = 1_000
 _PLACES = ("/rustc/", "/.cargo/registry/", "/.cargo/git/", "/cargo/registry/", "/library/std/")
 
 
-@by_lines
+@line_based
 def read(lines: Sequence[str]) -> Trace | None:
     """The first panic or backtrace in `lines`; see `Language.read`. It begins with the frame that panicked."""
     start = next((n for n, line in enumerate(lines) if "panicked at " in line and _head(line)), -1)

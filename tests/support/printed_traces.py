@@ -1,6 +1,6 @@
 """Stack traces as real programs print them (tests/data/traces), and what the relay reads of them."""
 
-from relay.traces import counted, find
+from relay.traces import find, relevant_frames
 from tests.support.paths import DATA
 
 
@@ -21,5 +21,6 @@ def outline(text):
     """Type and own functions of each error, oldest first."""
     trace = read(text)
     return [
-        (error.type, [frame.function for frame in own]) for error, own in zip(trace.errors, counted(trace), strict=True)
+        (error.type, [frame.function for frame in own])
+        for error, own in zip(trace.errors, relevant_frames(trace), strict=True)
     ]

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from relay.model import Form
 from relay.parse.layouts import django, documented, labels, line_prefix, logfmt, logline, structured, syslog
-from relay.parse.layouts.layout import Layout, level_named
+from relay.parse.layouts.layout import Layout, parse_level
 
-__all__ = ["Layout", "level_named", "read"]
+__all__ = ["Layout", "parse_level", "read"]
 
 
 def read(subject: str, text: str) -> Layout:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from relay.model import Form
 from relay.parse.layouts.django_page import as_text_report
-from relay.parse.layouts.layout import Layout, level_named
+from relay.parse.layouts.layout import Layout, parse_level
 
 _SUBJECT = re.compile(r"(?:\[[^\]]{0,100}\] ?)?(?P<level>[A-Z]{4,9})(?: \((?:EXTERNAL|internal) IP\))?: ")
 _KEPT = ("Request Method: ", "Request URL: ", "Raised during: ", "USER: ")
@@ -18,7 +18,7 @@ _AFTER_TRACE = ("Request information", "Request data not")
 def read(subject: str, lines: Sequence[str]) -> Layout | None:
     """The log message, the request in a few lines, and the trace; settings, cookies and the like stay out."""
     match = _SUBJECT.match(subject)
-    level = level_named(match["level"]) if match else None
+    level = parse_level(match["level"]) if match else None
     if not any(line.startswith("Django Version: ") for line in lines):
         page = as_text_report(lines)
         if page is None:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from relay.model import Form
 from relay.parse.layouts import request
-from relay.parse.layouts.layout import HEAD_LINES, Layout, level_named
+from relay.parse.layouts.layout import HEAD_LINES, Layout, parse_level
 
 _DOCUMENTED = re.compile(
     r"(?P<indent>[ \t>]{0,40})(?P<label>Message type|Location|Module|Function|Time|Message)[ \t]{0,40}:(?P<value>.*)",
@@ -61,7 +61,7 @@ def stock(text: str) -> Layout | None:
             "function": function.strip(),
             "time": time.strip(),
         },
-        level=level_named(level),
+        level=parse_level(level),
     )
 
 
@@ -107,7 +107,7 @@ def _documented_with(
         return None
     lines = [_outdented(line, indent) for line in rest] if indent else [*rest]
     text = "\n".join(lines if below is None else [*lines, below]).strip("\n")
-    level = level_named(fields.pop("level", ""))
+    level = parse_level(fields.pop("level", ""))
     return Layout(form=Form.DOCUMENTED, text=text, fields=fields, level=level, request=request.read(preface))
 
 

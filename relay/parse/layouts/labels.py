@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from relay.model import Form
 from relay.parse.layouts import logline, request
-from relay.parse.layouts.layout import HEAD_LINES, Layout, level_named
+from relay.parse.layouts.layout import HEAD_LINES, Layout, parse_level
 
 _LABEL = re.compile(r"[ \t*-]{0,8}(?P<label>[A-Za-z][A-Za-z _-]{1,30}?)[ \t]{0,20}[:=](?:[ \t]+(?P<value>.*))?$")
 _LABELS = {
@@ -88,7 +88,7 @@ def _labelled_with(fields: dict[str, str], rest: str, facts: request.Facts) -> L
     fields.pop("", None)
     if match := _FUNCTION_TOO.match(fields.get("location", "")):
         fields["location"], fields["function"] = match["location"], match["function"]
-    level = level_named(fields.pop("level", ""))
+    level = parse_level(fields.pop("level", ""))
     line = logline.read(rest.split("\n"))
     if line is None:
         return Layout(form=Form.PLAIN, text=rest, fields=fields, level=level, request=facts)

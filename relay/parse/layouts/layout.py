@@ -43,7 +43,7 @@ class Layout:
     """About the request that the error came up in."""
 
 
-def level_named(name: str) -> Level | None:
+def parse_level(name: str) -> Level | None:
     """The level of that name in any case, or of that number, e.g. `Error`, `warn`, `40`; None for any other text."""
     if not name:
         return None  # most mails say it once, in one of the places that are asked

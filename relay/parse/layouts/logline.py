@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from relay.model import Form
-from relay.parse.layouts.layout import LEVELS, Layout, level_named
+from relay.parse.layouts.layout import LEVELS, Layout, parse_level
 
 _MOMENT = (
     r"(?:\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))?"
@@ -63,4 +63,4 @@ def read(lines: Sequence[str]) -> Layout | None:
         fields["location"] = location["location"]
         line = line[: len(line) - len(location[0])]
     text = "\n".join([line, *lines[first + 1 :]]).strip("\n")
-    return Layout(form=Form.PLAIN, text=text, fields=fields, level=level_named(match["level"]))
+    return Layout(form=Form.PLAIN, text=text, fields=fields, level=parse_level(match["level"]))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from relay.model import Form
-from relay.parse.layouts.layout import Layout, level_named
+from relay.parse.layouts.layout import Layout, parse_level
 
 _MESSAGES = ("message", "msg", "event", "text", "log")
 _TRACES = (
@@ -62,7 +62,7 @@ def layout_of(record: dict[str, Any], below: str = "") -> Layout | None:
         form=Form.PLAIN,
         text=f"{message}\n{trace}\n{below}".strip("\n"),
         fields=fields,
-        level=level_named(_text(record, _LEVELS)),
+        level=parse_level(_text(record, _LEVELS)),
     )
 
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from relay.model import CUT_MARKER
 from relay.parse.mime.body import json_part_of, text_of
-from relay.parse.mime.headers import MAX_HEADER, OURS, Head, split
+from relay.parse.mime.headers import CLIENT_HEADER_PREFIX, MAX_HEADER, Head, split
 from relay.parse.mime.sanitize import clean, one_line
 
-__all__ = ["MAX_HEADER", "OURS", "Head", "Mail", "clean", "one_line", "read"]
+__all__ = ["CLIENT_HEADER_PREFIX", "MAX_HEADER", "Head", "Mail", "clean", "one_line", "read"]
 
 KEPT_HEAD, KEPT_TAIL = 192 * 1024, 64 * 1024
 MAX_CONTENT = KEPT_HEAD + KEPT_TAIL + 1024
@@ -22,14 +22,14 @@ MAX_TEXT = 256 * 1024
 
 
 class Mail(NamedTuple):
-    """What a mail says; every text but `enclosed` is clean, and all but `text` and `enclosed` are one line."""
+    """What a mail says; every text but `json_part` is clean, and all but `text` and `json_part` are one line."""
 
     head: Head
     subject: str
     sender: str
     """The address in From, lower case; "" where there is none."""
     text: str
-    enclosed: str = ""
+    json_part: str = ""
     """The JSON part of our client's mail, decoded and no more; "" where there is none."""
 
 
@@ -41,7 +41,7 @@ def read(content: bytes) -> Mail:
         subject=head.subject,
         sender=head.sender,
         text=bounded(text_of(head, body)),
-        enclosed=json_part_of(head, body) if "x-error-mail-client" in head.fields else "",
+        json_part=json_part_of(head, body) if "x-error-mail-client" in head.fields else "",
     )
 
 

@@ -21,7 +21,7 @@ MAX_FIELD = 8 * 1024
 """Bytes of one field, folded lines and all."""
 MAX_HEADER = 500
 """Characters of a field's text."""
-OURS = "x-error-mail-"
+CLIENT_HEADER_PREFIX = "x-error-mail-"
 """What the names of our client's fields begin with."""
 
 _FIRST = re.compile(rb"[!-9;-~]{1,200}[ \t]{0,10}:")
@@ -48,7 +48,7 @@ class Head:
 
     fields: dict[str, bytes] = field(default_factory=dict)
     """Raw, by name in lower case; the first of each counts."""
-    ours: tuple[str, ...] = ()
+    client_headers: tuple[str, ...] = ()
     """The names of those that our client sends."""
     subject: str = ""
     """On one line of at most `MAX_HEADER` characters."""
@@ -107,7 +107,7 @@ def _head(head: bytes) -> Head:
     address = _ADDRESS.search(_text_of(fields.get("from"), MAX_HEADER))
     return Head(
         fields=fields,
-        ours=tuple(name for name in fields if name.startswith(OURS)),
+        client_headers=tuple(name for name in fields if name.startswith(CLIENT_HEADER_PREFIX)),
         subject=_text_of(fields.get("subject"), MAX_HEADER),
         sender=(address[1] or address[2]).lower() if address else "",
         kind=content_type.partition(b";")[0].strip().lower()[:100].decode("ascii", "replace") or "text/plain",

@@ -93,7 +93,7 @@ def _library_bug(name: str, trace: Trace, index: int) -> Hint | None:
     if not error.frames or accident is None or not accident.match(error.message):
         return None
     innermost = error.frames[-1]
-    if not innermost.package or innermost in (own := traces.counted(trace)[index]):
+    if not innermost.package or innermost in (own := traces.relevant_frames(trace)[index]):
         return None
     last_own = max((place for place, frame in enumerate(error.frames) if frame in own), default=-1)
     entered = error.frames[last_own + 1].function

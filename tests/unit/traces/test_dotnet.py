@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.traces import counted
+from relay.traces import relevant_frames
 from tests.support.printed_traces import outline, read
 
 DOTNET = """System.InvalidOperationException: Order 5 failed
@@ -35,7 +35,7 @@ def test_dotnet_as_mono_prints_it():
     )
 
     assert outline(text) == [("System.FormatException", ["Total"]), ("Shop.CartException", ["Main", "Total"])]
-    assert {frame.file for frame in counted(read(text))[0]} == {"Shop.Cart"}
+    assert {frame.file for frame in relevant_frames(read(text))[0]} == {"Shop.Cart"}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.traces import counted, find
+from relay.traces import find, relevant_frames
 from tests.support.printed_traces import outline, read
 
 PHP = r"""PHP Fatal error:  Uncaught RuntimeException: Order 5 failed in /srv/shop/src/Cart.php:12
@@ -89,8 +89,8 @@ def test_a_php_error_below_hooks_is_told_by_the_file_that_threw():
         "#0 /srv/html/wp-includes/class-wp-hook.php(308): {{closure}}('x')\n#1 {{main}}\n"
     )
 
-    assert [frame.file for frame in counted(read(text.format("a")))[0]] == ["shop/a.php"]
-    assert [frame.file for frame in counted(read(text.format("b")))[0]] == ["shop/b.php"]
+    assert [frame.file for frame in relevant_frames(read(text.format("a")))[0]] == ["shop/a.php"]
+    assert [frame.file for frame in relevant_frames(read(text.format("b")))[0]] == ["shop/b.php"]
 
 
 @pytest.mark.parametrize("line", ["Warning: bad on line 7", "stopped (line 3 of 4)", "no Uncaught PHP Exception x"])
@@ -119,7 +119,8 @@ def test_php_calls_stand_in_the_file_that_made_the_next_call():
         "#0 /srv/shop/vendor/a/Router.php(3): Shop\\CartController->{}()\n#1 /srv/shop/web/index.php(9): run()\n"
     )
     calls = [
-        [(frame.function, frame.file) for frame in counted(read(text.format(name)))[0]] for name in ("show", "buy")
+        [(frame.function, frame.file) for frame in relevant_frames(read(text.format(name)))[0]]
+        for name in ("show", "buy")
     ]
 
     assert calls[0][-1] == ("Shop\\CartController->show", "Cart.php")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from relay.model import CUT_MARKER
 from relay.traces import find, python
-from relay.traces.frames import LEFT_OUT
+from relay.traces.frames import CUT_MARKER_PREFIX
 from tests.support.printed_traces import outline, printed, read
 
 PYTHON = printed("python-3.13.txt")
@@ -84,7 +84,7 @@ def test_a_trace_whose_end_is_cut_off_has_no_type():
 
 def test_a_trace_goes_on_behind_the_middle_that_was_left_out():
     marker = (CUT_MARKER % 4711).decode().strip("\r\n")
-    assert marker.startswith(LEFT_OUT)
+    assert marker.startswith(CUT_MARKER_PREFIX)
     before, _, after = PYTHON["recursion"].partition("  [Previous")
 
     text = f'{before}{marker}\nle["next"]))\n  [Previous{after}'
@@ -115,7 +115,7 @@ def test_what_only_looks_like_a_trace_is_none(text):
     assert find(text) is None
 
 
-PYTHONS = [*"\n".join(PYTHON.values()).split("\n"), LEFT_OUT, "Exception Value: x", "x", ""]
+PYTHONS = [*"\n".join(PYTHON.values()).split("\n"), CUT_MARKER_PREFIX, "Exception Value: x", "x", ""]
 INDENTED = st.lists(st.sampled_from([line for line in PYTHONS if line[:1] == " "]), min_size=8, max_size=12)
 
 
@@ -146,7 +146,8 @@ CALLS = [
     "  x.Error: y",
 ]
 AFTER = [
-    "a.Error: b", "KeyError: 'k'", "Error", "12 is no type", "goes on", "", "", "  indented", "\ttab", " ", LEFT_OUT,
+    "a.Error: b", "KeyError: 'k'", "Error", "12 is no type", "goes on", "", "", "  indented", "\ttab", " ",
+    CUT_MARKER_PREFIX,
     PLAIN, "The above exception was the direct cause of the following exception:", "Exception Value: x",
     "Exception Type: E",
     "During handling of the above exception (x), another exception occurred:", "Exception Value: ", "b.Error: ",

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from relay.traces import counted, find
-from relay.traces.frames import LEFT_OUT
+from relay.traces import find, relevant_frames
+from relay.traces.frames import CUT_MARKER_PREFIX
 from tests.support.printed_traces import read
 
 # --- Whose code it is -------------------------------------------------------------------------------------------------
@@ -17,7 +17,7 @@ def frames(*places):
 
 
 def functions_that_count(*places):
-    return [frame.function for frame in counted(read(frames(*places)))[0]]
+    return [frame.function for frame in relevant_frames(read(frames(*places)))[0]]
 
 
 LIBS = "/srv/venv/lib/python3.12/site-packages"
@@ -78,7 +78,7 @@ thread 'a' panicked at b.rs:1:1:
 stack backtrace:
    0: a::b
              at ./a.rs:1:1"""
-LINES = ["", LEFT_OUT, *PRINTED.split("\n")]
+LINES = ["", CUT_MARKER_PREFIX, *PRINTED.split("\n")]
 
 
 @settings(max_examples=200, deadline=None)
@@ -91,7 +91,7 @@ def test_any_lines_are_read_and_the_span_is_whole_lines_of_them(lines):
         assert 0 <= trace.start <= trace.end <= len(text)
         assert f"\n{text}"[trace.start] == f"{text}\n"[trace.end] == "\n"
         assert trace.errors
-        assert len(counted(trace)) == len(trace.errors)
+        assert len(relevant_frames(trace)) == len(trace.errors)
 
 
 @pytest.mark.parametrize("line", LINES)
