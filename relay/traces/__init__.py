@@ -1,7 +1,7 @@
-"""Stack traces: found in a text, read, and judged by whose code they ran through.
+"""Find and parse stack traces in a text, and select the frames that belong to the app.
 
-One module for each language, all behind `Language`; what none understands is plain text.
-Reading takes time linear in the text, whatever the text is.
+One module per language, all behind the `Language` protocol. A text that no language recognizes has no trace.
+Guarantee: parsing takes time linear in the length of the text, for any text.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ __all__ = ["Error", "Frame", "Origin", "Stack", "Trace", "find", "relevant_frame
 
 
 _LANGUAGES: tuple[Language, ...] = (python, rust, javascript, java, ruby, go, php, dotnet)
-"""In this order, since Rust prints places that look like JavaScript's."""
+"""Tried in this order: Rust comes before JavaScript because Rust prints locations that look like JavaScript's."""
 
 
 def find(text: str) -> Trace | None:
-    """The stack trace in `text` (lines ended by newline), or None."""
+    """Return the first stack trace in `text` (lines end with a newline), or None."""
     for language in _LANGUAGES:
-        for mark in language.MARKERS:
-            if mark in text:
+        for marker in language.MARKERS:
+            if marker in text:
                 if trace := language.read(text):
                     return trace
                 break
@@ -30,23 +30,23 @@ def find(text: str) -> Trace | None:
 
 
 def relevant_frames(trace: Trace, app_package: str = "") -> tuple[Stack, ...]:
-    """For each error of `trace`, the frames that tell where it happened: see `relevant_frames_of`."""
+    """Return the frames that identify each error of `trace`; see `relevant_frames_of`."""
     return relevant_frames_of(tuple(error.frames for error in trace.errors), app_package)
 
 
 def relevant_frames_of(stacks: tuple[Stack, ...], app_package: str = "") -> tuple[Stack, ...]:
-    """Of each of a chain's stacks the frames that tell where it happened: the app's own, each once.
+    """Return, for each stack of a chain of errors, the frames that identify the error: the app's own.
 
-    Where nothing is plainly the app's, it was installed like a library: then `app_package`, which the
-    app says to be, counts as the app if it is there, else the outermost package that is not a
-    well-known one. Where all is library, all frames count. A frame counts once however often a
-    recursion repeats it.
+    If no frame is clearly the app's, the app was installed like a library. Then the frames of `app_package` count,
+    the package that the app declares as its own. If that package is not in the stacks, the outermost package that
+    is not a well-known one counts. If all frames are library code, all of them count. Each frame is listed once,
+    even if a recursion repeats it.
     """
-    belongs = _app_test(stacks, app_package)
-    return tuple(tuple(dict.fromkeys(frame for frame in stack if belongs(frame))) for stack in stacks)
+    is_relevant = _relevance_test(stacks, app_package)
+    return tuple(tuple(dict.fromkeys(frame for frame in stack if is_relevant(frame))) for stack in stacks)
 
 
-def _app_test(stacks: tuple[Stack, ...], app_package: str) -> Callable[[Frame], bool]:
+def _relevance_test(stacks: tuple[Stack, ...], app_package: str) -> Callable[[Frame], bool]:
     if any(frame.origin is Origin.APP for frame in _outermost_first(stacks)):
         return lambda frame: frame.origin is Origin.APP
     if app_package and any(frame.package == app_package for frame in _outermost_first(stacks)):

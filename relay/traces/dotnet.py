@@ -1,6 +1,6 @@
-"""Stack traces of .NET, with and without files.
+"""Parse stack traces of .NET, .NET Framework and Mono, with and without file names.
 
-Understood: inner exceptions; async methods and lambdas, which are named after the method they are in.
+Supported: inner exceptions; async methods and lambdas, which get the name of the method that contains them.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _FRAME = re.compile(
     r"|(?<=\()(?=[^()]*,)[\w.,`&*\[\]]{1,2000})\)(?: \[0x[0-9a-f]{1,8}\])?"
     r"(?: (?:in|dans|en|na|em|в|位置) .+:(?:\w{1,10} )?\d+\.? ?)?(?:<---)?$"
 )
-"""Mono has a blank before the arguments and an offset behind; .NET Framework speaks the language of its Windows."""
+"""Mono prints a space before the arguments and an offset after them. .NET Framework uses the language of Windows."""
 _HEAD = re.compile(
     r"(?:(?:\[ERROR\] FATAL )?(?i:Unhandled exception)[.:] )?(?P<type>(?:[A-Za-z_]\w*\.)+[A-Z]\w*(?:`\d+)?)"
     r"(?: \(0x[0-9A-F]+\))?(?:: (?P<message>.*))?$"
 )
-_LAST = re.compile(r"(?<=[|: ])(?P<type>(?:[A-Z]\w*\.)+[A-Z]\w*(?:Exception|Error))(?:: (?P<message>.*))?$")
+_HEAD_ABOVE = re.compile(r"(?<=[|: ])(?P<type>(?:[A-Z]\w*\.)+[A-Z]\w*(?:Exception|Error))(?:: (?P<message>.*))?$")
 _MAX_HEAD = 2_000
-"""Characters of a line that are searched for it."""
+"""Characters of a line that are searched for the exception."""
 _INNER = " ---> "
 _INNER_END = "--- End of inner exception stack trace ---"
 _STATE_MACHINE = re.compile(r"<(?P<method>\w+)>[a-z]__[\w|]+(?:\[[^\]]*\])?(?:\.MoveNext|\.<>m__\w+)?")
@@ -43,7 +43,8 @@ _MAX_CHAIN = 20
 
 @line_based
 def read(lines: Sequence[str]) -> Trace | None:
-    """The first trace in `lines`; see `Language.read`. The innermost exception and frame are printed first."""
+    """Return the first trace in `lines`; see `Language.read`. .NET prints the innermost exception and frame first."""
+    # A stack of names: the innermost exception is named last, but its frames are printed first.
     heads: list[tuple[str, str]] = []
     errors: list[Error] = []
     frames: list[Frame] = []
@@ -58,7 +59,7 @@ def read(lines: Sequence[str]) -> Trace | None:
         elif _INNER_END in line and heads:
             errors.append(_error(heads.pop(), frames))
             frames, end = [], number + 1
-        elif start < 0 and (found := _heads(line) or _told_last(lines, number)):
+        elif start < 0 and (found := _heads(line) or _head_above(lines, number)):
             inner = heads and line.lstrip().startswith("---> ")
             heads, head_at = ([*heads, *found], head_at) if inner else (found, number)
         elif start >= 0 and line.strip() and not line.lstrip().startswith("--- End of stack trace"):
@@ -72,15 +73,15 @@ def read(lines: Sequence[str]) -> Trace | None:
 
 
 def _heads(line: str) -> list[tuple[str, str]]:
-    """The exceptions named on this line, the reported one first: .NET Framework puts a whole chain on one."""
+    """Return the exceptions named on this line, the reported one first. .NET Framework prints a chain on one line."""
     found = (_HEAD.match(part) for part in line.strip().removeprefix("---> ").split(_INNER)[:_MAX_CHAIN])
     return [(match["type"], match["message"] or "") for match in found if match]
 
 
-def _told_last(lines: Sequence[str], number: int) -> list[tuple[str, str]]:
-    """The exception behind other text, as NLog's usual layout and Windows' event log have it right above the calls."""
+def _head_above(lines: Sequence[str], number: int) -> list[tuple[str, str]]:
+    """Return the exception at the end of a line with other text, above a frame (NLog, Windows event log)."""
     line, below = lines[number][:_MAX_HEAD], lines[number + 1] if number + 1 < len(lines) else ""
-    if "(" not in below or not (match := _LAST.search(line)) or not _FRAME.match(below):
+    if "(" not in below or not (match := _HEAD_ABOVE.search(line)) or not _FRAME.match(below):
         return []
     return [(match["type"], match["message"] or "")]
 
@@ -88,7 +89,7 @@ def _told_last(lines: Sequence[str], number: int) -> list[tuple[str, str]]:
 def _error(head: tuple[str, str], frames: list[Frame]) -> Error:
     type_, message = head
     if type_ == "System.AggregateException":
-        message = message.partition(" (")[0]  # those of its members follow, each in parentheses, however many there are
+        message = message.partition(" (")[0]  # the messages of its members follow, each in parentheses
     return Error(type=type_, message=message, frames=tuple(reversed(frames)))
 
 

@@ -1,8 +1,8 @@
-"""What a stack trace is made of, whatever language printed it.
+"""The data model of a stack trace, for every language: Trace, Error, Frame.
 
-A trace is a chain of errors, oldest cause first as Python prints it, each with its frames,
-outermost call first. Files are named without the folder they are installed in (`paths`), so
-that two machines, two releases and two virtualenvs give equal frames.
+A trace is a chain of errors. The oldest cause comes first, as Python prints it. Each error has its frames, outermost
+call first. File names do not contain the installation folder (see `paths`), so two machines, two releases and two
+virtualenvs give equal frames.
 """
 
 from __future__ import annotations
@@ -13,33 +13,33 @@ from functools import wraps
 from typing import NamedTuple, Protocol
 
 CUT_MARKER_PREFIX = "[... error-mail-relay: "
-"""So begins the line that stands for the middle of a large mail (`model.CUT_MARKER`): a trace goes on after it."""
+"""Beginning of the line that replaces the middle of a large mail (`model.CUT_MARKER`). A trace continues after it."""
 
 
 class Origin(IntEnum):
-    """Whose code a frame runs."""
+    """Who wrote the code that a frame runs."""
 
     APP = 0
     INSTALLED = 1
-    """Installed as a package that is none of the well-known ones: another library, or the app itself."""
+    """Installed as a package, but not a well-known one: another library, or the app itself."""
     LIBRARY = 2
-    """The language's own library, a well-known package, or code that a framework generates."""
+    """The language's standard library, a well-known package, or code that a framework generates."""
 
 
 class Frame(NamedTuple):
-    """One call. A named tuple, since thirty of them are made for each mail."""
+    """One call. A named tuple, because it is fast to create: a typical mail has thirty of them."""
 
     file: str
-    """The file without its install folder, e.g. `shop/cart.py`; for Java the class with its package."""
+    """The file without its installation folder, e.g. `shop/cart.py`. For Java, the class with its package."""
     function: str
-    """"" where the trace does not say."""
+    """"" if the trace does not name it."""
     origin: Origin
     package: str = ""
     """The top package of an `INSTALLED` frame, e.g. `shop`."""
 
     @property
     def place(self) -> str:
-        """`function (file)`, for people and for the key alike."""
+        """`function (file)`, as shown to people and as used in the fingerprint."""
         return f"{self.function or '?'} ({self.file})"
 
 
@@ -48,41 +48,41 @@ Stack = tuple[Frame, ...]
 
 
 class Error(NamedTuple):
-    """One exception of a chain. A named tuple, like all that is made for each mail, since it is made much faster."""
+    """One exception of a chain. A named tuple, because it is fast to create."""
 
     type: str
-    """As printed, e.g. `sqlalchemy.exc.IntegrityError`; "" where the trace is cut off before it."""
+    """As printed, e.g. `sqlalchemy.exc.IntegrityError`; "" if the trace is cut off before the type."""
     message: str
-    """The first line of its text."""
+    """The first line of the message."""
     frames: Stack
     member: bool = False
-    """True for one of the exceptions inside an exception group: their number and order mean nothing."""
+    """True for an exception inside an exception group. Their number and order do not identify the error."""
 
 
 class Trace(NamedTuple):
-    """A stack trace found in a text: the whole lines `text[start:end]`, without the last one's end."""
+    """A stack trace found in a text: the whole lines `text[start:end]`, without the final newline."""
 
     language: str
     errors: tuple[Error, ...]
-    """Never empty; the one that was reported in the end comes last."""
+    """Never empty. The error that was finally reported comes last."""
     start: int
     end: int
 
 
 class Language(Protocol):
-    """One language's way to print a trace: each is a module."""
+    """The trace format of one language. Each language is a module."""
 
     @property
     def MARKERS(self) -> tuple[str, ...]:  # noqa: N802 - a module's constant
-        """Texts of which at least one is in every trace of this language: a cheap first look."""
+        """Every trace of this language contains at least one of these strings: a cheap first check."""
 
     @property
     def read(self) -> Callable[[str], Trace | None]:
-        """The first trace in a text (lines ended by newline), in time linear in its length; None where none is."""
+        """Return the first trace in a text (lines end with a newline), or None. Takes time linear in the text."""
 
 
 def line_based(read: Callable[[Sequence[str]], Trace | None]) -> Callable[[str], Trace | None]:
-    """Give a reader of lines, which counts `start` and `end` in lines, the text's."""
+    """Turn a parser of lines, whose `start` and `end` are line numbers, into a parser of a text that gives offsets."""
 
     @wraps(read)
     def read_text(text: str) -> Trace | None:
@@ -94,7 +94,10 @@ def line_based(read: Callable[[Sequence[str]], Trace | None]) -> Callable[[str],
 
 
 def with_text_offsets(trace: Trace, lines: Sequence[str], first: int = 0) -> Trace:
-    """`trace`, which counts in `lines`, as it stands in the text in which these lines begin at `first`."""
+    """Return `trace` with character offsets in place of line numbers.
+
+    `first` is the offset in the text at which `lines` begin.
+    """
     start = first + sum(map(len, lines[: trace.start])) + trace.start
     length = sum(map(len, lines[trace.start : trace.end])) + trace.end - trace.start - 1
     return Trace(language=trace.language, errors=trace.errors, start=start, end=start + length)

@@ -1,4 +1,4 @@
-"""Go's panics and goroutine dumps: the goroutine that failed, which is printed first."""
+"""Parse panics and goroutine dumps of Go: the goroutine that failed, which is printed first."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ MARKERS = ("goroutine ",)
 _HEAD = re.compile(r"(?:.*\s)?(?P<type>panic|fatal error)(?: serving \S+)?: (?P<message>.*)$")
 _GOROUTINE = re.compile(r"goroutine \d+ (?:gp=\S+ m=\S+ )?\[")
 _PLACE = re.compile(r"\s+\S.*\.(?:go|s):\d+")
-_COUNTED = re.compile(r"\.(?:func|gowrap)?\d+(?=\.|$)|\[\.\.\.\]|-fm$")
-"""`main.func2`, `main.func1.3`, `Map[...]`: the compiler's names for closures, wrappers and instances."""
+_GENERATED = re.compile(r"\.(?:func|gowrap)?\d+(?=\.|$)|\[\.\.\.\]|-fm$")
+"""`main.func2`, `main.func1.3`, `Map[...]`: compiler-made names of closures, wrappers and generic instances."""
 _TOP_FOLDERS = """
 archive bufio bytes cmp compress container context crypto database debug embed encoding errors expvar flag fmt go hash
 html image index internal io iter log maps math mime net os path plugin reflect regexp runtime slices sort strconv
 strings structs sync syscall testing text time unicode unique unsafe weak vendor golang
 """
 _STANDARD = frozenset(_TOP_FOLDERS.split())
-"""The standard library's top folders (https://pkg.go.dev/std); golang.org/x goes with them."""
+"""The top folders of the standard library (https://pkg.go.dev/std), and golang.org/x."""
 
 
 @line_based
 def read(lines: Sequence[str]) -> Trace | None:
-    """The first panic in `lines`; see `Language.read`."""
+    """Return the first panic in `lines`; see `Language.read`."""
     frames: list[Frame] = []
     head: tuple[int, str, str] | None = None
     start = end = -1
@@ -55,4 +55,4 @@ def _frame(line: str, place: str) -> Frame:
     package, _, function = last.partition(".")
     top = name.partition("/")[0].partition(".")[0]
     library = top in _STANDARD or "/pkg/mod/" in place or "/vendor/" in place
-    return Frame(folder + slash + package, _COUNTED.sub("", function), Origin.LIBRARY if library else Origin.APP)
+    return Frame(folder + slash + package, _GENERATED.sub("", function), Origin.LIBRARY if library else Origin.APP)

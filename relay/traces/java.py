@@ -1,7 +1,7 @@
-"""Stack traces of the Java virtual machine: Java, Kotlin, Scala, Groovy.
+"""Parse stack traces of the Java virtual machine: Java, Kotlin, Scala, Groovy.
 
-Understood: `Caused by`, `Suppressed`, "... 23 more", messages of several lines, proxies and
-other generated classes (left out, since their names change with each start).
+Supported: `Caused by`, `Suppressed`, "... 23 more", messages of several lines. Frames of proxies and other generated
+classes are left out, because their names change with each start.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ _HEAD = re.compile(
     r"\s*(?P<how>Caused by: |Suppressed: |Exception in thread \"[^\"]*\" )?"
     r"(?P<type>(?:[a-zA-Z_]\w*\.)+[A-Z][\w$]*|[A-Z]\w*(?:Exception|Error|Throwable))(?::\s?(?P<message>.*))?$"
 )
-_LAST = re.compile(
+_HEAD_ABOVE = re.compile(
     r"(?<=[: ])(?P<how>)(?P<type>(?:[a-z_]\w*\.)+[A-Z][\w$]*(?:Exception|Error|Throwable))(?:: (?P<message>.*))?$"
 )
 _MAX_HEAD = 2_000
-"""Characters of a line that are searched for it."""
+"""Characters of a line that are searched for the exception."""
 _GENERATED = re.compile(
     r"\$\$|\$Proxy\d|GeneratedMethodAccessor|GeneratedConstructorAccessor|^jdk\.internal\.reflect\."
 )
 _NUMBERED = re.compile(r"\$+\d+(?=\$|$)")
-"""`lambda$main$6`, `Cart$1`: the compiler counts, so an inserted line changes it."""
+"""`lambda$main$6`, `Cart$1`: the compiler numbers lambdas and classes, so a change of the source changes the number."""
 _PACKAGES = """
 java javax jakarta jdk sun com.sun kotlin kotlinx scala groovy clojure org.springframework org.hibernate org.apache
 org.eclipse org.jboss org.wildfly io.netty io.vertx io.micronaut io.quarkus io.undertow reactor rx io.reactivex akka
@@ -41,12 +41,12 @@ org.mongodb com.mongodb org.elasticsearch io.grpc
 """
 _LIBRARIES = tuple(f"{package}." for package in _PACKAGES.split())
 _HEAD_WITHIN = 12
-"""A message may have more lines between the exception's name and its first frame, but no more than these."""
+"""Maximum number of lines from the exception's name to its first frame, for messages of several lines."""
 
 
 @line_based
 def read(lines: Sequence[str]) -> Trace | None:
-    """The first trace in `lines`; see `Language.read`. The reported exception is printed first, its causes after it."""
+    """Return the first trace in `lines`; see `Language.read`. Java prints the reported exception before its causes."""
     errors: list[Error] = []
     frames: list[Frame] = []
     head: re.Match[str] | None = None
@@ -58,12 +58,12 @@ def read(lines: Sequence[str]) -> Trace | None:
                 start = head_at if head else number
             frames.append(_frame(match))
             end = number + 1
-        elif match := _HEAD.match(line) or (None if frames else _told_last(lines, number)):
+        elif match := _HEAD.match(line) or (None if frames else _head_above(lines, number)):
             if frames:
                 errors.append(_error(head, frames))
                 frames = []
                 if not match["how"]:
-                    break  # another exception, printed later
+                    break  # another trace begins
             head, head_at = match, number
         elif frames and line.lstrip().startswith("... "):
             end = number + 1
@@ -74,10 +74,10 @@ def read(lines: Sequence[str]) -> Trace | None:
     return Trace(language=NAME, errors=tuple(reversed(errors)), start=start, end=end)
 
 
-def _told_last(lines: Sequence[str], number: int) -> re.Match[str] | None:
-    """The exception behind other text of a log's line, right above the calls."""
+def _head_above(lines: Sequence[str], number: int) -> re.Match[str] | None:
+    """Return the exception at the end of a log line with other text, if the next line is a frame."""
     below = lines[number + 1] if number + 1 < len(lines) else ""
-    return _LAST.search(lines[number][:_MAX_HEAD]) if "at " in below and _FRAME.match(below) else None
+    return _HEAD_ABOVE.search(lines[number][:_MAX_HEAD]) if "at " in below and _FRAME.match(below) else None
 
 
 def _error(head: re.Match[str] | None, frames: list[Frame]) -> Error:

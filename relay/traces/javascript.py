@@ -1,7 +1,7 @@
-"""Stack traces of V8: Node.js, Deno, Chrome.
+"""Parse stack traces of V8: Node.js, Deno, Chrome.
 
-Understood: `async` and `new` frames, anonymous ones, `[cause]`, error codes in brackets,
-rejections nobody handled, the source excerpt that Node prints in front.
+Supported: `async`, `new` and anonymous frames, `[cause]`, aggregate errors, error codes in brackets, unhandled
+rejections, the source excerpt that Node prints above a trace.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ _FRAME = re.compile(
 _WRAPPED = re.compile(
     r".*(?:\bUnhandledPromiseRejectionWarning: |\bUncaught (?:exception: )?(?:\(in promise\) )?)|\s*\[cause\]: "
 )
-_BEHIND = re.compile(r"[: ](?P<type>[A-Z]\w*Error|Error)(?: \[\w+\])?: (?P<message>.*)$")
-"""`console.error("cannot close box 5:", error)`: the error behind the app's own words, right above its calls."""
+_HEAD_ABOVE = re.compile(r"[: ](?P<type>[A-Z]\w*Error|Error)(?: \[\w+\])?: (?P<message>.*)$")
+"""`console.error("cannot close box 5:", error)`: the error after other text, on the line above its first frame."""
 _MAX_HEAD = 2_000
 _HEAD = re.compile(r"(?P<type>[A-Z][\w.]*)(?: \[\w+\])?(?::(?: (?P<message>.*))?)?$")
 _ALONE = re.compile(r"\[(?P<type>[A-Z][\w.]*)(?: \[\w+\])?(?:: (?P<message>.*))?\](?: \{)?$")
-"""An error without calls of its own, as of an aggregate that was made by Node itself."""
+"""An error without frames, such as an aggregate error that Node itself creates."""
 _ERRORS = "[errors]: ["
 _POSITION = re.compile(r"(?::\d+){1,2}$")
 _ALIAS = re.compile(r" \[as [^\]]*\]$")
 _HEAD_WITHIN = 12
 _NO_HEAD = ("", "")
 _MAX_PROPERTIES = 50
-"""Lines of the error's own properties, which Node prints in braces behind the last frame."""
+"""Maximum number of lines of the error's properties, which Node prints in braces after the last frame."""
 
 
 @line_based
 def read(lines: Sequence[str]) -> Trace | None:
-    """The first trace in `lines`; see `Language.read`. The reported error is printed first, its cause inside it."""
+    """Return the first trace in `lines`; see `Language.read`. V8 prints the cause inside the reported error."""
     errors: list[Error] = []
     frames: list[Frame] = []
     head = _NO_HEAD
@@ -51,11 +51,14 @@ def read(lines: Sequence[str]) -> Trace | None:
         if " at " in line and (match := _FRAME.match(line)):
             if start < 0:
                 near = head_at >= 0 and number - head_at <= _HEAD_WITHIN
-                head, start = (_whole(head, lines[head_at + 1 : number]), head_at) if near else _behind(lines, number)
+                head, start = (
+                    (_with_message(head, lines[head_at + 1 : number]), head_at) if near else _head_above(lines, number)
+                )
             frames.append(_frame(match))
             end = number + 1
             more = more or bool(match["more"])
             continue
+        # A blank line or the name of another error ends the frames of the current error.
         found = _head(line)
         if frames and (found or not line.strip()):
             errors.append(_error(head, frames))
@@ -73,7 +76,7 @@ def read(lines: Sequence[str]) -> Trace | None:
 
 
 def _aggregate(outer: Error, lines: Sequence[str], start: int, number: int) -> Trace:
-    """What an `AggregateError` holds: its members, each with its calls, indented, up to the closing bracket."""
+    """Parse an `AggregateError`: its members, each with its frames, indented, up to the closing bracket."""
     closing = lines[number][: len(lines[number]) - len(lines[number].lstrip())] + "]"
     members: list[Error] = []
     head, frames = _NO_HEAD, list[Frame]()
@@ -95,7 +98,7 @@ def _error(head: tuple[str, str], frames: list[Frame], *, member: bool = False) 
 
 
 def _after_properties(lines: Sequence[str], end: int) -> int:
-    """The line after the brace that closes the error, or `end` where none does."""
+    """Return the number of the line after the brace that closes the error, or `end` if there is none."""
     closing = (number for number in range(end, min(len(lines), end + _MAX_PROPERTIES)) if lines[number] == "}")
     return next(closing, end - 1) + 1
 
@@ -106,14 +109,17 @@ def _head(line: str) -> tuple[str, str] | None:
     return (match["type"], (match["message"] or "").removesuffix(" {")) if match else None
 
 
-def _whole(head: tuple[str, str], below: Sequence[str]) -> tuple[str, str]:
-    """With the last line of its message where the first is empty: what stands between shows the place in the code."""
+def _with_message(head: tuple[str, str], below: Sequence[str]) -> tuple[str, str]:
+    """Return `head`; if its message is empty, with the last line above the frames as the message.
+
+    The lines between them are a source excerpt.
+    """
     return (head[0], below[-1].strip()) if below and not head[1] else head
 
 
-def _behind(lines: Sequence[str], number: int) -> tuple[tuple[str, str], int]:
-    """The error named at the end of the line above the first frame, and where the trace begins."""
-    match = _BEHIND.search(lines[number - 1][:_MAX_HEAD]) if number else None
+def _head_above(lines: Sequence[str], number: int) -> tuple[tuple[str, str], int]:
+    """Return the error named at the end of the line above frame line `number`, and the line where the trace begins."""
+    match = _HEAD_ABOVE.search(lines[number - 1][:_MAX_HEAD]) if number else None
     return ((match["type"], match["message"]), number - 1) if match else (_NO_HEAD, number)
 
 

@@ -1,7 +1,7 @@
-"""Whose file is it, and what is it called once the folder it is installed in is taken off?
+"""Map the path of a source file to a name without its installation folder, and to the owner of the code.
 
-The same module lies under `/srv/shop/current/`, in a virtualenv's `site-packages`, in `/var/task`
-of a function service or in a pex archive; its last folder and its own name are what stays.
+The same module can lie under `/srv/shop/current/`, in the `site-packages` of a virtualenv, in `/var/task` of a
+function service or in a pex archive. The name consists of the last folder and the file name, e.g. `shop/cart.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from relay.traces.frames import Origin
 
 MAX_PATH = 400
-"""A longer path is looked at by its end only, which also bounds the cache."""
+"""Characters. Only the end of a longer path is read. This also bounds the memory of the cache."""
 
 _SEPARATORS = re.compile(r"[\\/]+")
 
@@ -21,9 +21,9 @@ _PACKAGES = re.compile(
     r"^(?:.*(?:[\\/](?:(?:site|dist)-packages|_?vendor(?:ed)?|__pypackages__)|\.whl)|(?:site|dist)-packages)[\\/]+",
     re.IGNORECASE | re.DOTALL,
 )
-"""Folders whose children are installed packages: pip's and Debian's, a wheel inside a pex, vendored copies."""
-_PACKAGE_MARKS = ("packages", "vendor", ".whl")
-"""One of them is in each of these folders: a look that costs less than the pattern does."""
+"""Folders that contain installed packages: those of pip and Debian, a wheel in a pex archive, vendored copies."""
+_PACKAGE_MARKERS = ("packages", "vendor", ".whl")
+"""Each of these folders contains one of these strings: a check that is cheaper than the pattern."""
 
 _STANDARD_LIBRARY = re.compile(
     r"(?:^|[\\/])(?:(?:python|pypy)\d(?:\.?\d+)?t?|python\d\d+\.zip|Python\.framework)[\\/]", re.IGNORECASE
@@ -31,26 +31,29 @@ _STANDARD_LIBRARY = re.compile(
 """`lib/python3.11`, `Python311\\Lib`, `python311.zip`."""
 
 _FLAT_ROOTS = ("/var/task/", "/opt/python/", "/function/code/", "/home/site/wwwroot/")
-"""Function services unpack the app and its libraries side by side (AWS Lambda and its layers, Azure)."""
+"""Folders in which function services unpack the app and its libraries side by side (AWS Lambda, its layers, Azure)."""
 
 _DEPLOYMENT = """
 current live latest release releases checkout build dist-app src source code app application workspace deploy deployment
 site www wwwroot htdocs public_html html root home lib lib64 bin project repo unzipped_code bundle
 """
-_MARKERS = frozenset(_DEPLOYMENT.split())
-"""Folder names that say how something was deployed and not what it is."""
+_DEPLOYMENT_FOLDERS = frozenset(_DEPLOYMENT.split())
+"""Folder names that describe the deployment and not the app."""
 
-_STAMPED = re.compile(r"^(?:[a-z][\w.+]*[-_])?v?\d[\w.+-]*$|^[0-9a-f]{7,64}$", re.IGNORECASE)
-"""`20240510135504`, `shop-1.4.2`, a commit: a release's own folder."""
+_RELEASE_FOLDER = re.compile(r"^(?:[a-z][\w.+]*[-_])?v?\d[\w.+-]*$|^[0-9a-f]{7,64}$", re.IGNORECASE)
+"""The folder of one release: `20240510135504`, `shop-1.4.2`, a commit hash."""
 
 _BASES = re.compile(
     r"^(?:/home/[^/]+|/Users/[^/]+|/root|/srv(?:/www)?|/opt(?:/apps)?|/usr/local(?:/lib)?|/usr/src|/usr/lib|/usr/share"
     r"|/var/(?:www|lib|opt)|/mnt|/data|/tmp"
     r"|[A-Za-z]:(?:/(?:Users/[^/]+(?:/[^/]+)?|inetpub|apps|www|Program Files[^/]*))?)/[^/]+(?=/)"
 )
-"""Where applications are put by custom (hier(7), IIS): the folder right under it is named by whoever deployed it."""
+"""Usual parent folders of applications (hier(7), IIS), and the folder below them.
 
-_CALLERS = """
+The name of that folder is chosen at deployment and says nothing about the code.
+"""
+
+_CALLING_PACKAGES = """
 _pytest aiohttp aiohttp_retry aioredis airflow alembic amqp anyio apscheduler arq arrow asgiref asyncpg attr attrs
 autobahn azure backoff bcrypt billiard bjoern boto3 botocore bottle bs4 bugsnag celery certifi channels chardet
 charset_normalizer cheroot cherrypy click cryptography cv2 cx_Oracle daphne dask dateutil ddtrace decorator
@@ -64,21 +67,24 @@ rq s3transfer sanic scipy sentry_sdk setuptools simplejson six sklearn sniffio s
 structlog tenacity tensorflow toml torch tornado tortoise tqdm trio twilio twisted typer ujson urllib3 uvicorn uvloop
 uwsgi vine waitress webob websockets werkzeug wheel wrapt wtforms yaml zope
 """
-KNOWN_PACKAGES = frozenset(_CALLERS.split())
-"""Well-known packages. Needed are those that *call* an app; what an app calls is told by its place (`counted`)."""
+KNOWN_PACKAGES = frozenset(_CALLING_PACKAGES.split())
+"""Well-known packages. The list must contain the packages that *call* an app.
+
+Packages that an app calls are recognized by their position in the stack (`relevant_frames_of`).
+"""
 
 
 _TEMPORARY = re.compile(
     r"^(?:/(?:var/|private/)?tmp/|/(?:private/)?var/folders/|[A-Za-z]:/.{0,100}/Temp/)", re.IGNORECASE
 )
-"""A file there has another name each time; its extension is all that stays."""
+"""Temporary files have a new name each time. Only the extension is kept."""
 
 
 _EXTENSION = re.compile(r"^.*?(\.\w{1,10})?$", re.DOTALL)
 
 
 class Place(NamedTuple):
-    """A file, its install folder taken off."""
+    """A file without its installation folder."""
 
     file: str
     origin: Origin
@@ -86,14 +92,14 @@ class Place(NamedTuple):
 
 
 def python_place(path: str) -> Place:
-    """Where a Python file belongs. `path` as in a traceback, of any operating system."""
+    """Return the file, origin and package of a Python file. `path` is as in a traceback, of any operating system."""
     return _python_place(path[-MAX_PATH:])
 
 
 def app_file(path: str) -> str:
-    """The file with the last folder of its package: `/srv/shop/current/shop/cart.py` gives `shop/cart.py`.
+    """Return the file with its last folder: `/srv/shop/current/shop/cart.py` gives `shop/cart.py`.
 
-    The folder is left out where it only says how the app was deployed.
+    The folder is left out if its name only describes the deployment.
     """
     return _app_file(path[-MAX_PATH:])
 
@@ -103,12 +109,12 @@ def _python_place(path: str) -> Place:
     if path.startswith("<"):
         return Place(path, Origin.LIBRARY, "")
     folded = path.casefold()
-    looks_installed = any(mark in folded for mark in _PACKAGE_MARKS)
+    looks_installed = any(marker in folded for marker in _PACKAGE_MARKERS)
     if looks_installed and (packages := _PACKAGES.match(path)):
         return _installed(_SEPARATORS.split(path[packages.end() :]))
     parts = _SEPARATORS.split(path)
     if ("python" in folded or "pypy" in folded) and _STANDARD_LIBRARY.search(path):
-        return Place(_tail(parts), Origin.LIBRARY, "")
+        return Place(_last_two(parts), Origin.LIBRARY, "")
     for root in _FLAT_ROOTS:
         if path.startswith(root):
             return _installed(_SEPARATORS.split(path[len(root) :]))
@@ -120,15 +126,15 @@ def _python_place(path: str) -> Place:
 def _installed(parts: list[str]) -> Place:
     package = parts[0].partition(".")[0]
     known = package in KNOWN_PACKAGES
-    return Place(_tail(parts), Origin.LIBRARY if known else Origin.INSTALLED, package)
+    return Place(_last_two(parts), Origin.LIBRARY if known else Origin.INSTALLED, package)
 
 
 def _is_script(parts: list[str]) -> bool:
-    """A console script such as `/usr/local/bin/gunicorn` only starts what it is named after."""
+    """Return True for a console script such as `/usr/local/bin/gunicorn`, which only starts the program."""
     return len(parts) > 1 and parts[-2] in ("bin", "Scripts") and not parts[-1].endswith(".py")
 
 
-def _tail(parts: list[str]) -> str:
+def _last_two(parts: list[str]) -> str:
     return "/".join(parts[-2:])
 
 
@@ -141,6 +147,6 @@ def _app_file(path: str) -> str:
     rest = path[base.end() if base else 0 :].strip("/")
     folder, _, name = rest.rpartition("/")
     folder = folder.rpartition("/")[2]
-    if not folder or folder.lower() in _MARKERS or _STAMPED.match(folder):
+    if not folder or folder.lower() in _DEPLOYMENT_FOLDERS or _RELEASE_FOLDER.match(folder):
         return name
     return f"{folder}/{name}"

@@ -1,4 +1,4 @@
-"""PHP's stack traces: what the interpreter prints, what loggers such as Monolog write, with chains."""
+"""Parse stack traces of PHP, as the interpreter and loggers such as Monolog print them, with chains of exceptions."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ _FRAME = re.compile(
     r"|(?=[A-Za-z_\\][\w\\]{0,200}(?:[-:>]{2}\w+)?\(|\{main))"
     r"(?P<function>[\w\\]+(?:(?:->|::)[\w{}\\]+)?)?"
 )
-"""Sanitizers, debuggers and Dart number their frames alike, with an address or more blanks behind the number."""
+"""Sanitizers, debuggers and Dart also number their frames, but print an address or more spaces after the number."""
 _HEAD = re.compile(
     r"(?:.*?(?:Uncaught (?:exception '?)?|\[object\] \(|Next |[\]|:] (?=[A-Z][\w\\]{0,200}(?:Exception|Error): )))?"
     r"(?P<type>\\?[A-Z]\w*(?:\\{1,2}\w+)*)'?"
     r"(?:: (?P<message>.*?)| with message '(?P<quoted>.*?)'|\(code: \S+\): (?P<coded>.*?))?"
     r"(?: (?:in|at) (?P<path>(?:/|[A-Za-z]:\\).*?)(?::| on line )\d+\)?)?$"
 )
-_NAMED = re.compile(r"Uncaught |\[object\] \(|^Next ")
-"""So begins a message, which may go on over several lines."""
+_MESSAGE_BEGINS = re.compile(r"Uncaught |\[object\] \(|^Next ")
+"""Beginning of a message, which may have several lines."""
 _CLASS = re.compile(
     r"(?:Class|Type|Exception(?: class| type)?) ?: \\?(?P<type>[A-Z]\w*(?:\\\w+)+|[A-Z]\w*(?:Exception|Error))$"
 )
 _MESSAGE = re.compile(r"Message ?: (?P<message>.*)$")
-_BESIDE_CLASS = re.compile(r"(?:Message|Exception|Error) ?: (?P<message>.*)$")
-_NO_HEAD = re.compile(r"(?:File|Line|Code|Trace|Backtrace|Url|URL|URI)\b")
-"""Labels of mails that an app composes by itself from what an exception knows of itself."""
+_MESSAGE_AFTER_CLASS = re.compile(r"(?:Message|Exception|Error) ?: (?P<message>.*)$")
+_OTHER_LABEL = re.compile(r"(?:File|Line|Code|Trace|Backtrace|Url|URL|URI)\b")
+"""Labels that are not the exception's name, in mails that an app composes from the attributes of an exception."""
 _PATH = r"(?P<path>(?:/|[A-Za-z]:\\|phar:)[^\"<>|]{0,400}?)"
-_ALONE = (
+_WITHOUT_FRAMES = (
     (
         "PHP ",
         re.compile(
@@ -55,29 +55,32 @@ _ALONE = (
         ),
     ),
 )
-"""What PHP, Symfony and Drupal write of an error without its calls, and what it begins with where a line does not."""
+"""Errors without frames, as PHP, Symfony and Drupal write them: where the error begins in the line, and its pattern.
+
+A string that no line contains (`\\x00`) means the beginning of the line.
+"""
 _NAMESPACES = """
 Illuminate Laravel Symfony Doctrine Twig Monolog GuzzleHttp Psr Composer PHPUnit Zend Laminas Slim Cake Yii Nette
 Phalcon CodeIgniter Livewire Filament Spatie League Carbon Ramsey Predis Aws Google Stripe
 """
 _LIBRARIES = tuple(f"{name}\\" for name in _NAMESPACES.split())
 _LIBRARY_FOLDER = re.compile(r"[\\/](?:vendor|wp-includes|wp-admin)[\\/]")
-"""Composer's folder, and WordPress' own code around themes and plugins."""
+"""The folder of Composer, and the core code of WordPress, which calls themes and plugins."""
 _HEADING = ("Stack trace:", "[stacktrace]")
 _PREVIOUS = "[previous exception]"
-"""Monolog puts the causes last."""
+"""Monolog prints the causes last."""
 _HEAD_WITHIN = 8
 _MAX_HEAD = 2_000
-"""Characters of the line that names the exception: its pattern has to try several ends of the message."""
+"""Characters of the line that names the exception. A limit, because the pattern tries several ends of the message."""
 _MAX_ERRORS = 50
 _FASTCGI = "PHP message: "
-"""So begins in a web server's log what PHP wrote to it."""
-_MAX_ALONE = 20
-"""Lines that are looked at for an error without its calls."""
+"""Prefix of messages of PHP in the log of a web server."""
+_MAX_WITHOUT_FRAMES = 20
+"""Number of lines that are searched for an error without frames."""
 
 
 class _Head(NamedTuple):
-    """What is said of an exception above its calls, and in which line."""
+    """The name, message and file of an exception as printed above its frames, and the line number `at`."""
 
     at: int
     type: str = ""
@@ -87,7 +90,7 @@ class _Head(NamedTuple):
 
 @line_based
 def read(lines: Sequence[str]) -> Trace | None:
-    """The first trace in `lines`; see `Language.read`. The innermost exception and call are printed first."""
+    """Return the first trace in `lines`; see `Language.read`. PHP prints the innermost exception and frame first."""
     errors: list[Error] = []
     start = end = -1
     number = 0
@@ -102,16 +105,16 @@ def read(lines: Sequence[str]) -> Trace | None:
         else:
             number += 1
     if not errors or not any(error.type or len(error.frames) > 1 for error in errors):
-        return _alone(lines)
+        return _without_frames(lines)
     return Trace(language=NAME, errors=tuple(errors), start=start, end=end)
 
 
-def _alone(lines: Sequence[str]) -> Trace | None:
-    """An error that is told on one line, without its calls."""
-    marked = (number for number, line in enumerate(lines) if any(mark in line for mark in MARKERS[1:]))
-    for number in islice(marked, _MAX_ALONE):
+def _without_frames(lines: Sequence[str]) -> Trace | None:
+    """Return an error that is printed on one line, without frames."""
+    candidates = (number for number, line in enumerate(lines) if any(marker in line for marker in MARKERS[1:]))
+    for number in islice(candidates, _MAX_WITHOUT_FRAMES):
         line = lines[number].rpartition(_FASTCGI)[2][:_MAX_HEAD]
-        for begin, pattern in _ALONE:
+        for begin, pattern in _WITHOUT_FRAMES:
             if match := pattern.match(line, max(line.find(begin), 0)):
                 function = match.groupdict().get("function") or ""
                 frame = Frame(app_file(match["path"]), function, Origin.APP)
@@ -121,43 +124,43 @@ def _alone(lines: Sequence[str]) -> Trace | None:
 
 
 def _head(lines: Sequence[str], frame_at: int, least: int) -> _Head:
-    """What names the exception, at most a few lines above its first frame, and after the trace before."""
+    """Return the name and message of an exception: a few lines above its first frame, not before line `least`."""
     found = _Head(frame_at)
     for number in range(frame_at - 1, max(least - 1, frame_at - 1 - _HEAD_WITHIN), -1):
         line = lines[number][:_MAX_HEAD].strip()
-        if line in ("", *_HEADING) or _NO_HEAD.match(line):
+        if line in ("", *_HEADING) or _OTHER_LABEL.match(line):
             continue
         if match := _CLASS.match(line):
             found = _Head(number, match["type"], found.message)
-        elif match := (_BESIDE_CLASS if found.type else _MESSAGE).match(line):
+        elif match := (_MESSAGE_AFTER_CLASS if found.type else _MESSAGE).match(line):
             found = _Head(number, found.type, match["message"])
         elif not found.type and (match := _HEAD.match(line)):
-            if first := _above(lines, number, least):
+            if first := _message_begin(lines, number, least):
                 return first._replace(path=match["path"] or "")
             message = match["message"] or match["quoted"] or match["coded"] or found.message
-            return _Head(number, _plain(match["type"]), message, match["path"] or "")
+            return _Head(number, _unescaped(match["type"]), message, match["path"] or "")
     return found
 
 
-def _above(lines: Sequence[str], number: int, least: int) -> _Head | None:
-    """The first of a message's lines, of which line `number` is the last; None where that is the first."""
+def _message_begin(lines: Sequence[str], number: int, least: int) -> _Head | None:
+    """Return the first line of a message that ends at line `number`; None if the message has only this line."""
     for at in range(number, max(least - 1, number - _HEAD_WITHIN), -1):
-        if _NAMED.search(lines[at], 0, _MAX_HEAD):
+        if _MESSAGE_BEGINS.search(lines[at], 0, _MAX_HEAD):
             match = _HEAD.match(lines[at][:_MAX_HEAD].strip()) if at < number else None
-            return _Head(at, _plain(match["type"]), match["message"] or match["coded"] or "") if match else None
+            return _Head(at, _unescaped(match["type"]), match["message"] or match["coded"] or "") if match else None
     return None
 
 
-def _plain(type_: str) -> str:
-    """As in code: JSON doubles what stands between namespaces."""
+def _unescaped(type_: str) -> str:
+    """Return the type as written in code: JSON doubles the backslashes between namespaces."""
     return type_.lstrip("\\").replace("\\\\", "\\")
 
 
 def _frames(lines: Sequence[str], number: int, thrown_in: str) -> tuple[list[Frame], int]:
-    """The calls from line `number` on, and the line behind them.
+    """Return the frames from line `number` on, and the number of the line after them.
 
-    PHP names beside each function the file that called it; it stands itself in the file that made the next call,
-    the innermost one in that which threw.
+    PHP prints with each function the file of its caller. The file of the function itself is therefore the one printed
+    with the next inner frame. For the innermost frame it is the file that threw.
     """
     frames: list[Frame] = []
     path = thrown_in
@@ -181,7 +184,10 @@ def _origin(path: str) -> Origin:
 
 
 def _error(head: _Head, frames: list[Frame]) -> Error:
-    """The file that threw is named above the calls; it tells where no call is in a file of the app."""
+    """Build the error. If all frames are library code, the file that threw is added as the innermost frame.
+
+    That file is named above the frames.
+    """
     if head.path and all(frame.origin is Origin.LIBRARY for frame in frames):
         frames = [Frame(app_file(head.path), "", _origin(head.path)), *frames]
     return Error(type=head.type, message=head.message, frames=tuple(reversed(frames)))

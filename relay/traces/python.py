@@ -1,7 +1,10 @@
-"""Python's tracebacks, as printed by 2.7 to 3.14, by Django's report, by Twisted and by log handlers.
+"""Parse tracebacks of Python, as printed by 2.7 to 3.14, by Django's report, by Twisted and by log handlers.
 
-Understood: chains (cause and context), exception groups, notes, SyntaxError, "[Previous line
-repeated …]", caret lines, missing source lines, tracebacks of pool workers, cut-off ones.
+Supported: chains (cause and context), exception groups, notes, SyntaxError, "[Previous line repeated …]", caret lines,
+missing source lines, tracebacks of pool workers, tracebacks that are cut off.
+
+The usual traceback (one stack, one exception) has a fast path, and stacks are memoized. Both give the same result as
+parsing line by line.
 """
 
 from __future__ import annotations
@@ -19,24 +22,24 @@ MARKERS = ("Traceback (most recent call", 'File "')
 _HEADING = "Traceback (most recent call"
 _FRAME = re.compile(r'(?P<indent>[ \t>]*)File "(?P<path>[^"]*)"(?P<line>, line \d+)?(?:,? in (?P<function>.*))?$')
 _MARGIN = re.compile(r"[ ]*[|+](?:-\+)?[ ]?")
-"""In front of each line of an exception group."""
+"""The margin of each line of an exception group."""
 _TYPE = re.compile(r"(?P<type>[^\W\d][\w.]*(?:\[[\w., ]+\])?)(?::[ ]?(?P<message>.*))?$")
-_BETWEEN = ("The above exception", "During handling of the above exception")
+_CHAIN_PHRASES = ("The above exception", "During handling of the above exception")
 _DJANGO_CAUSE = re.compile(r"(?:The above|During handling of the above) exception \((.*?)\)[ ,]")
 _DJANGO_TYPE = re.compile(r"Exception Type: (\S+)")
 _DJANGO_VALUE = "Exception Value: "
 _QUALIFIERS = ("builtins.", "exceptions.", "__main__.")
 _BLANK = (" ", "\t")
 _INLINED = frozenset(("<listcomp>", "<dictcomp>", "<setcomp>"))
-"""Frames of their own up to Python 3.11, part of the function since (PEP 709)."""
+"""Separate frames up to Python 3.11, since then part of the function (PEP 709)."""
 
 
 def read(text: str) -> Trace | None:
-    """The first traceback in `text`, with all that is chained to it; see `Language.read`."""
-    excerpt, known = _latest[0]
+    """Return the first traceback in `text` with its whole chain; see `Language.read`."""
+    excerpt, known = _last_trace[0]
     if text == excerpt:
         return known
-    places = [place for mark in MARKERS if (place := text.find(mark)) >= 0]
+    places = [place for marker in MARKERS if (place := text.find(marker)) >= 0]
     if not places:
         return None
     start = text.rfind("\n", 0, min(places)) + 1
@@ -44,14 +47,14 @@ def read(text: str) -> Trace | None:
         return trace
     try:
         return _read(_folded(text[start:]), start)
-    except _NotAsOneError:
+    except _UnfoldableError:
         return _read(text[start:].split("\n"), start)
 
 
 def _read(lines: Sequence[str], start: int) -> Trace | None:
-    """Read lines, of which some may be folded and the first stands at `start` in the text.
+    """Parse lines; some may be folded runs (`_folded`). The first line begins at offset `start` of the text.
 
-    Raises _NotAsOneError where folded ones have to be taken one by one.
+    Raises _UnfoldableError if the lines of a folded run must be parsed one by one.
     """
     reader = _Reader()
     number = 0
@@ -63,27 +66,27 @@ def _read(lines: Sequence[str], start: int) -> Trace | None:
 
 # --- A stack of calls -------------------------------------------------------------------------------------------------
 
-MAX_KEPT_STACK = 16_384
-"""Bytes of a stack that is kept."""
-MAX_KEPT_STACKS = 1_000_000
-"""Bytes of all that are kept, with their frames."""
+MAX_MEMOIZED_STACK = 16_384
+"""Bytes of the largest stack that is memoized."""
+MAX_MEMOIZED_STACKS = 1_000_000
+"""Bytes of all memoized stacks together, with their frames."""
 _UNINDENTED = re.compile(r"\n(?![ \t])")
 
 
-@memoized(size=MAX_KEPT_STACKS, largest=MAX_KEPT_STACK, times=2)
+@memoized(size=MAX_MEMOIZED_STACKS, largest=MAX_MEMOIZED_STACK, times=2)
 def _stack(text: str) -> Stack:
-    """The frames in `text`, indented lines of calls and source; () where it has any other line.
+    """Return the frames in `text`, which consists of indented lines; () if it contains any other line.
 
-    They are kept, since a repeated error has the very same stack under another message, and each mail's is read when
-    it is parsed and when its fingerprint is made.
+    Memoized: a repeated error has the same stack with another message, and each stack is read twice, by parse and by
+    fingerprint.
     """
     if text[:1] not in _BLANK or _UNINDENTED.search(text) or _HEADING in text:
         return ()
     matches = (_FRAME.match(line) for line in text.split("\n") if 'File "' in line)
-    return tuple(_framed(match for match in matches if match))
+    return tuple(_frames(match for match in matches if match))
 
 
-def _framed(matches: Iterable[re.Match[str]]) -> Iterable[Frame]:
+def _frames(matches: Iterable[re.Match[str]]) -> Iterable[Frame]:
     for match in matches:
         function = (match["function"] or "").strip()
         if function not in _INLINED:
@@ -91,16 +94,16 @@ def _framed(matches: Iterable[re.Match[str]]) -> Iterable[Frame]:
             yield Frame(file, function, origin, package)
 
 
-# --- The plain one ----------------------------------------------------------------------------------------------------
+# --- The fast path: one stack, one exception --------------------------------------------------------------------------
 
 _PLAIN_HEADING = "Traceback (most recent call last):\n"
-_NOT_PLAIN = (_HEADING, 'File "', CUT_MARKER_PREFIX, _DJANGO_VALUE, "Exception Type: ", *_BETWEEN)
+_NOT_PLAIN = (_HEADING, 'File "', CUT_MARKER_PREFIX, _DJANGO_VALUE, "Exception Type: ", *_CHAIN_PHRASES)
 
 
 def _plain(text: str, start: int) -> Trace | None:
-    """What `_read` makes of a heading at `start`, one stack and one exception, as most traces are; much faster.
+    """Return the same as `_read`, but faster, for the usual trace: a heading at `start`, one stack, one exception.
 
-    None where the text has anything else, and has to be read line by line.
+    Return None if the text contains anything else and must be parsed line by line.
     """
     first = start + len(_PLAIN_HEADING)
     last = text.rfind("\n ", first - 1)
@@ -110,33 +113,33 @@ def _plain(text: str, start: int) -> Trace | None:
     rest = text[gap + 1 :]
     line = rest.partition("\n")[0]
     match = _TYPE.match(line.strip())
-    if match is None or line[0] in _BLANK or any(mark in rest for mark in _NOT_PLAIN):
+    if match is None or line[0] in _BLANK or any(marker in rest for marker in _NOT_PLAIN):
         return None
     blank = rest.find("\n\n", len(line))
     end = blank if blank >= 0 else len(rest) - rest.endswith("\n")
     stop = gap + 1 + end
     errors = (_error(match["type"], match["message"] or "", frames),)
-    if stop - start <= MAX_KEPT_STACK:
-        _latest[0] = (text[start:stop], Trace(language=NAME, errors=errors, start=0, end=stop - start))
+    if stop - start <= MAX_MEMOIZED_STACK:
+        _last_trace[0] = (text[start:stop], Trace(language=NAME, errors=errors, start=0, end=stop - start))
     return Trace(language=NAME, errors=errors, start=start, end=stop)
 
 
-_latest: list[tuple[str, Trace | None]] = [("", None)]
-"""The plain trace that was read last, by itself: it is read again when the fingerprint of that mail is made."""
+_last_trace: list[tuple[str, Trace | None]] = [("", None)]
+"""The last trace of the fast path, as a text of its own: the fingerprint of the same mail parses it again."""
 
 
-# --- Any other --------------------------------------------------------------------------------------------------------
+# --- Line by line -----------------------------------------------------------------------------------------------------
 
 _RUN = re.compile(r"\n([ \t][^\n]*(?:\n[ \t][^\n]*){7,})")
-"""It begins with the line end, since a pattern that begins with a letter is found fastest."""
+"""The pattern begins with the newline, because a search for a pattern with a literal first character is fastest."""
 
 
-class _NotAsOneError(Exception):
-    """A folded run of lines stands where each of them counts for itself."""
+class _UnfoldableError(Exception):
+    """The lines of a folded run must be parsed one by one."""
 
 
 def _folded(text: str) -> list[str]:
-    """The lines of `text`; many indented ones that follow one another, as the calls of a trace do, as one."""
+    """Return the lines of `text`; a run of eight or more indented lines, as in a stack, is folded into one item."""
     lines: list[str] = []
     done = 0
     for match in _RUN.finditer(text):
@@ -149,23 +152,26 @@ def _folded(text: str) -> list[str]:
 
 
 class _Reader:
-    """Goes through the lines once. `base` is the indentation of the traceback's heading."""
+    """Parses the lines in one pass. `base` is the indentation of the traceback's heading."""
 
     def __init__(self) -> None:
         self.errors: list[Error] = []
         self.frames: list[Frame] = []
         self.open = False
-        """Inside a traceback whose exception line has not come yet."""
+        """True inside a traceback, until its exception line is read."""
         self.base = 0
         self.grouped = False
         self.member = False
         self.start = -1
         self.end = -1
         self.resumed = -1
-        """The line after the middle that was left out, which may begin anywhere."""
+        """Number of the line after the cut marker. This line may begin in the middle of a line of the original."""
 
     def take_stack(self, number: int, lines: Sequence[str]) -> int:
-        """Take all lines from `number` on that are one stack of an open traceback; the line after them, 0 for none."""
+        """Take all lines from `number` on that belong to one stack of an open traceback.
+
+        Return the number of the next line, or 0 if there is no such stack.
+        """
         if not self.open or self.base or self.grouped or lines[number][:1] not in _BLANK:
             return 0
         end = number
@@ -179,9 +185,9 @@ class _Reader:
         return end
 
     def take(self, number: int, line: str, lines: Sequence[str]) -> int:
-        """Take one line; the number of the next."""
+        """Take one line. Return the number of the next line."""
         if "\n" in line and (self.grouped or self.base or 'File "' in line):
-            raise _NotAsOneError
+            raise _UnfoldableError
         self._take(number, line, lines)
         return number + 1
 
@@ -202,11 +208,11 @@ class _Reader:
                 self._after_frames(content, number, lines)
         elif content.startswith(_DJANGO_VALUE):
             self._django_value(content, number)
-        elif self.end == number and not content.startswith(_BETWEEN):
-            self.end = number + 1  # the text of the exception goes on, or a note follows
+        elif self.end == number and not content.startswith(_CHAIN_PHRASES):
+            self.end = number + 1  # the message of the exception continues, or a note follows
 
     def _content(self, line: str) -> str:
-        """The line without the margin of an exception group."""
+        """Return the line without the margin of an exception group."""
         if not (match := _MARGIN.match(line)):
             self.member = False
             return line
@@ -219,42 +225,42 @@ class _Reader:
         text = _MARGIN.sub("", content, count=1) if self.grouped else content
         self.base = len(text) - len(text.lstrip())
         self.open = True
-        self._mark(number)
+        self._extend(number)
 
     def _frame(self, match: re.Match[str], number: int) -> None:
         if not self.open:
             self.open = True
             self.base = max(0, len(match["indent"]) - 2)
-        self._mark(number)
-        self.frames += _framed((match,))
+        self._extend(number)
+        self.frames += _frames((match,))
 
-    def _mark(self, number: int) -> None:
+    def _extend(self, number: int) -> None:
         if self.start < 0:
             self.start = number
         self.end = number + 1
 
     def _after_frames(self, content: str, number: int, lines: Sequence[str]) -> None:
-        if content.startswith(_BETWEEN):
+        if content.startswith(_CHAIN_PHRASES):
             cause = _DJANGO_CAUSE.match(content)
             self._close("", cause[1] if cause else "")
-            self._mark(number)
+            self._extend(number)
         elif content.startswith("Exception Type: ") and (match := _DJANGO_TYPE.match(content)):
             self._close(match[1], "")
-            self._mark(number)
+            self._extend(number)
         elif _is_source(number, lines):
             self.end = number + 1
         elif match := _TYPE.match(content.strip()):
             self._close(match["type"], match["message"] or "")
-            self._mark(number)
+            self._extend(number)
 
     def _django_value(self, content: str, number: int) -> None:
         last = self.errors[-1] if self.errors else None
         if last and not last.message:
             self.errors[-1] = Error(type=last.type, message=content[len(_DJANGO_VALUE) :], frames=last.frames)
-            self._mark(number)
+            self._extend(number)
 
     def _close(self, type_: str, message: str) -> None:
-        """The error whose frames were read is complete."""
+        """Finish the current error with the frames that were read."""
         if self.frames or type_:
             self.errors.append(_error(type_, message, tuple(self.frames), member=self.member))
         self.frames = []
@@ -275,6 +281,6 @@ def _error(type_: str, message: str, frames: Stack, *, member: bool = False) -> 
 
 
 def _is_source(number: int, lines: Sequence[str]) -> bool:
-    """True for a source line that lost its indentation (in HTML, say): another frame follows it."""
+    """Return True for a source line that lost its indentation, for example in HTML: the next line is a frame."""
     following = lines[number + 1].partition("\n")[0] if number + 1 < len(lines) else ""
     return 'File "' in following and _FRAME.match(following) is not None

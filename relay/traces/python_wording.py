@@ -1,7 +1,7 @@
-"""How Python worded the same failure in other versions: to `fingerprint` all of them are one.
+"""Normalize the wording of Python's own error messages across versions 3.8 to 3.14 (used by `fingerprint`).
 
-An interpreter is upgraded without a change of the app, and its errors stay the same errors. Only what Python itself
-says is here, as its "What's New" pages and sources (3.8 to 3.14) have it; whatever an app or a library says stays.
+After an upgrade of the interpreter, the same error must keep its fingerprint. The table contains only messages of
+Python itself, taken from its "What's New" pages and sources. Messages of apps and libraries are not changed.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ _ALIASES = {
     "socket.timeout": "TimeoutError",
     "re.PatternError": "re.error",
 }
-"""Classes that became other names of the built-in one (3.10, 3.11), or were renamed (3.13)."""
+"""Classes that became aliases of a built-in class (3.10, 3.11) or were renamed (3.13)."""
 
 _PARSER_ERRORS = frozenset(("SyntaxError", "IndentationError", "TabError"))
-"""Their wording was written anew with the parser of 3.9 and changes with each version: the place tells them apart."""
+"""Errors whose messages changed with the parser of 3.9 and change with each version. Their location identifies them."""
 
 _SUGGESTION = re.compile(r"[.?;]? (?:Or did|Did) you (?:mean|forget to import)\b.*$| \(consider renaming .*\)$")
-"""What 3.10 and later propose instead."""
+"""Suggestions that Python 3.10 and later add."""
 _QUALIFIED = re.compile(r"^(?:[\w<>]{1,100}\.){1,10}(?=\w{1,100}\(\) (?:missing|takes|got|argument|keywords) )")
-"""`Cart.add() missing …`, up to 3.9 `add() missing …`."""
+"""The class in `Cart.add() missing …`; up to 3.9 the message is `add() missing …`."""
 _REWORDED: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
     (type_, re.compile(pattern), text)
     for type_, pattern, text in (
@@ -62,7 +62,7 @@ _REWORDED: tuple[tuple[str, re.Pattern[str], str], ...] = tuple(
 
 
 def normalize_wording(type_: str, message: str) -> tuple[str, str]:
-    """The type and the message (one line) of a Python exception, as if one version had printed them all."""
+    """Return the type and the message (one line) of a Python exception in the wording that all versions share."""
     type_ = _ALIASES.get(type_, type_)
     if type_ in _PARSER_ERRORS:
         return type_, ""

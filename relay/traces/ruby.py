@@ -1,6 +1,6 @@
-"""Ruby's backtraces: what the interpreter prints (1.9 to 3.4) and what Rails and its mailers do.
+"""Parse backtraces of Ruby, as printed by the interpreter (1.9 to 3.4), by Rails and by its exception mailers.
 
-Understood: causes, blocks and rescues (named after the method they are in), gems, compiled views.
+Supported: causes, blocks and rescues (they get the name of their method), gems, compiled views.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ _FRAME = re.compile(
 _VIEW = re.compile(
     r"\s*(?P<gem>)(?P<path>[\w./-]{1,400}\.(?:erb|haml|slim|jbuilder|builder|rhtml)):\d+(?P<function>)(?P<rest>)$"
 )
-"""Of a view Rails prints the file alone."""
+"""For a view, Rails prints only the file, without a method."""
 _RAISED = re.compile(r": (?P<message>.*?)(?: \((?P<type>[A-Z]\w*(?:::\w+)*)\))?$")
 _HEAD = re.compile(r"\s*(?P<type>[A-Z]\w*(?:::\w+)*)(?: \((?P<quoted>.*?)(?:\):?)?|: (?P<message>.*))$")
 _OCCURRED = re.compile(r"An? (?P<type>[A-Z]\w*(?:::\w+)*) occurred in (?P<action>[\w/]+#\w+):$")
-"""ExceptionNotifier: the message stands in the next paragraph."""
-_INSIDE = re.compile(r"^(?:(?:block|rescue|ensure)(?: \(\d+ levels\))? in )+")
-_COMPILED = re.compile(r"_{2,}\d+_\d+$")
-"""The numbers at the end of a compiled view's method change with each start."""
+"""ExceptionNotifier prints the message in the next paragraph."""
+_BLOCK_OF = re.compile(r"^(?:(?:block|rescue|ensure)(?: \(\d+ levels\))? in )+")
+_VIEW_NUMBERS = re.compile(r"_{2,}\d+_\d+$")
+"""The numbers at the end of the method name of a compiled view change with each start."""
 _OWNER = re.compile(r"^[A-Z]\w*(?:::\w+)*[#.]")
-"""Ruby 3.4 puts the class in front of the method."""
+"""Ruby 3.4 prints the class before the method."""
 _HEAD_WITHIN = 8
-"""Since 3.1 Ruby shows the line of code below the message."""
+"""Maximum number of lines from the message to its first frame: since 3.1 Ruby prints the source line between them."""
 
 
 @line_based
 def read(lines: Sequence[str]) -> Trace | None:
-    """The first backtrace in `lines`; see `Language.read`. Each begins with the frame that raised."""
+    """Return the first backtrace in `lines`; see `Language.read`. Ruby prints the innermost frame first."""
     errors: list[Error] = []
     frames: list[Frame] = []
     type_ = message = ""
@@ -46,6 +46,7 @@ def read(lines: Sequence[str]) -> Trace | None:
     for number, line in enumerate(lines):
         match = _FRAME.match(line) if ":in " in line else _VIEW.match(line)
         if match is None:
+            # Above the frames, the line may name the error. Below them, any other line ends the trace.
             if not frames and (named := _HEAD.match(line)):
                 head = (number, named["type"], named["quoted"] or named["message"] or "")
             elif not frames and (named := _OCCURRED.match(line)):
@@ -72,5 +73,5 @@ def read(lines: Sequence[str]) -> Trace | None:
 def _frame(match: re.Match[str]) -> Frame:
     path = match["path"]
     library = bool(match["gem"]) or "/gems/" in path or "/lib/ruby/" in path or path.startswith("<internal:")
-    function = _OWNER.sub("", _INSIDE.sub("", match["function"]))
-    return Frame(app_file(path), _COMPILED.sub("", function), Origin.LIBRARY if library else Origin.APP)
+    function = _OWNER.sub("", _BLOCK_OF.sub("", match["function"]))
+    return Frame(app_file(path), _VIEW_NUMBERS.sub("", function), Origin.LIBRARY if library else Origin.APP)

@@ -1,4 +1,4 @@
-"""Rust's panics, with a backtrace or without, and the backtraces of error libraries such as anyhow."""
+"""Parse panics of Rust, with or without a backtrace, and backtraces of error libraries such as anyhow."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _CLOSURE = re.compile(r"(?:::\{\{closure\}\}(?:#\d+)?)+")
 _LIBRARIES = ("std::", "core::", "alloc::", "tokio::", "__rust", "rust_", "_start", "__libc_start")
 _ENTRIES = frozenset(("main", "clone", "start_thread"))
 _MAX_HEAD = 1_000
-"""Characters of the line that names the panic: its pattern has to try several beginnings."""
-_PLACES = ("/rustc/", "/.cargo/registry/", "/.cargo/git/", "/cargo/registry/", "/library/std/")
+"""Characters of the line that names the panic. A limit, because the pattern tries several beginnings."""
+_LIBRARY_PATHS = ("/rustc/", "/.cargo/registry/", "/.cargo/git/", "/cargo/registry/", "/library/std/")
 
 
 @line_based
 def read(lines: Sequence[str]) -> Trace | None:
-    """The first panic or backtrace in `lines`; see `Language.read`. It begins with the frame that panicked."""
+    """Return the first panic or backtrace in `lines`; see `Language.read`. Rust prints the innermost frame first."""
     start = next((n for n, line in enumerate(lines) if "panicked at " in line and _head(line)), -1)
     if start < 0:
         return _bare_backtrace(lines)
@@ -57,7 +57,7 @@ def _error(type_: str, message: str, frames: list[Frame]) -> Error:
 
 
 def _backtrace(lines: Sequence[str], start: int) -> tuple[list[Frame], int]:
-    """The frames below the next "stack backtrace:" with the line after them; none where there is no such line."""
+    """Return the frames below the next line "stack backtrace:", if any, and the number of the line after them."""
     frames: list[Frame] = []
     begun = False
     end = start
@@ -77,5 +77,7 @@ def _frame(function: str, below: str) -> Frame:
     name = _CLOSURE.sub("", _HASH.sub("", function))
     at = _AT.match(below)
     place = at["file"] if at else ""
-    library = name in _ENTRIES or name.lstrip("<").startswith(_LIBRARIES) or any(mark in place for mark in _PLACES)
+    library = (
+        name in _ENTRIES or name.lstrip("<").startswith(_LIBRARIES) or any(part in place for part in _LIBRARY_PATHS)
+    )
     return Frame(app_file(place) if place else "", name, Origin.LIBRARY if library else Origin.APP)

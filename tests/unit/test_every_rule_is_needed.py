@@ -47,7 +47,7 @@ LAID_OUT = {
 PLACED = {
     "_PACKAGES": "/srv/venv/lib/site-packages/shop/cart.py",
     "_STANDARD_LIBRARY": "/usr/lib/python3.11/json/decoder.py",
-    "_STAMPED": "/releases/20240510135504/cart.py",
+    "_RELEASE_FOLDER": "/releases/20240510135504/cart.py",
     "_BASES": "/home/ada/shop/cart.py",
     "_TEMPORARY": "/tmp/x17/rule.py",
 }
@@ -116,7 +116,7 @@ def test_without_a_rule_of_places_the_file_is_another(name, monkeypatch):
     assert found != paths.python_place(PLACED[name])
 
 
-@pytest.mark.parametrize("folder", sorted(paths._MARKERS))
+@pytest.mark.parametrize("folder", sorted(paths._DEPLOYMENT_FOLDERS))
 def test_a_folder_that_says_how_an_app_was_deployed_is_left_out(folder):
     assert paths.app_file(f"/x/{folder}/cart.py") == paths.app_file("/x/current/cart.py") == "cart.py"
 

@@ -86,5 +86,5 @@ FOLDERS = [
 def test_no_installed_path_is_passed_by_at_the_first_look(root, folders, separator):
     path = (root + separator.join(folders)).casefold()
 
-    assert not paths._PACKAGES.match(path) or any(mark in path for mark in paths._PACKAGE_MARKS)
+    assert not paths._PACKAGES.match(path) or any(mark in path for mark in paths._PACKAGE_MARKERS)
     assert not paths._STANDARD_LIBRARY.search(path) or "python" in path or "pypy" in path

@@ -178,7 +178,7 @@ def test_a_plain_trace_by_itself_is_known_again_as_it_would_be_read(calls, after
     alone = text[found.start : found.end]
     known = python.read(alone)
 
-    python._latest[0] = ("", None)
+    python._last_trace[0] = ("", None)
     assert known == python.read(alone) == python._read(alone.split("\n"), 0)
 
 
