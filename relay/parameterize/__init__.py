@@ -1,9 +1,10 @@
-"""From a message to its template: the fixed words stay, data becomes a placeholder (used by parse and grouping).
+"""Turn a message into its template: fixed words stay, data becomes a placeholder (used by parse and grouping).
 
-    patterns      what data looks like: ids, numbers, addresses, paths, moments, names behind known words
-    replacements  the patterns as one expression, and what each match is replaced by
-    template      applies them to a text and keeps what was found
-    arguments     finds the template by the arguments that our own client names
+    patterns      the table of rules: what data looks like (ids, numbers, addresses, paths, times, names)
+    replacements  functions that compute the replacement of a match, if it is more than a placeholder
+    template      applies the rules to a text and records what was replaced
+    arguments     replaces the arguments of a log message, using the template and types that our client sends
 
-Pure, without state; time grows linearly with the text. Nothing is imported here: who needs one module loads that one.
+Guarantee: pure functions, in time linear in the text. This file imports nothing, so that a caller loads only the
+module it needs.
 """

@@ -1,9 +1,9 @@
-"""A log message without the words that were put into it, where the app says which those are (enclosure → parse).
+"""Replace the arguments of a log message by placeholders, using the template that the client sends (json_part → parse).
 
-    "no such customer: anna" of the template "no such customer: %s"  →  "no such customer: <value>"
+    "no such customer: anna" with the template "no such customer: %s"  →  "no such customer: <value>"
 
-From a text alone nobody can tell that "anna" is data. The template is believed only as far as the message fits it. What
-`placeholders` knows for data anyway is left to it, so that one error has one key with and without the template.
+The text alone does not show that "anna" is data. The template is used only if the message matches it. An argument that
+the rules of `patterns` already replace is left to them, so an error has the same key with and without a template.
 """
 
 from __future__ import annotations
@@ -16,37 +16,39 @@ from relay.parameterize.template import parameterize
 VALUE = "<value>"
 
 MAX_MESSAGE = 2_000
-"""Characters of a message that is looked at."""
-_LEAST_WORDS = 2
-"""Of a template, that it says what happened: of `%s failed` or `%s: %s` the arguments do."""
+"""Characters. A longer message is not changed."""
+_MIN_WORDS = 2
+"""Minimum number of fixed words in a template. In `%s failed` or `%s: %s` the arguments describe the error."""
 
 _CONVERSION = re.compile(
     r"%(?:(?P<percent>%)|(?:\((?P<name>[^()]{1,100})\))?[-#0 +]{0,5}\d{0,4}(?:\.\d{0,4})?[hlL]?(?P<kind>[a-zA-Z]))"
 )
-"""Printf-style, as `logging` has it; a width given as an argument (`*`) is not understood."""
+"""A printf-style conversion, as `logging` uses it. A width given as an argument (`*`) is not supported."""
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _ONE_WORD = re.compile(r"\s*\S+\s*")
 
 
 def without_arguments(message: str, template: str, types: Sequence[str] | Mapping[str, str]) -> str:
-    """`message` with `VALUE` for each argument that is one word of text; "" where that changes nothing.
+    """Return `message` with `VALUE` in place of each argument that is a single word of type str; "" if none is.
 
-    A longer text stays: it says what happened, as an error does that was put into the message.
+    An argument of several words stays: it often is the text of another error and describes what happened.
     """
-    literals, kinds = _taken_apart(template, types)
-    if "str" not in kinds or len(message) > MAX_MESSAGE or len(_WORD.findall(" ".join(literals))) < _LEAST_WORDS:
+    literals, kinds = _split_template(template, types)
+    if "str" not in kinds or len(message) > MAX_MESSAGE or len(_WORD.findall(" ".join(literals))) < _MIN_WORDS:
         return ""
-    known = parameterize(message).text
+    parameterized = parameterize(message).text
     pieces, changed = [literals[0]], False
     for value, kind, literal in zip(_values(message, literals), kinds, literals[1:], strict=False):
-        is_data = kind == "str" and _ONE_WORD.fullmatch(value) is not None and _stands_in(known, value.strip())
+        is_data = (
+            kind == "str" and _ONE_WORD.fullmatch(value) is not None and _contains_word(parameterized, value.strip())
+        )
         pieces += [VALUE if is_data else value, literal]
         changed = changed or is_data
     return "".join(pieces) if changed else ""
 
 
-def _taken_apart(template: str, types: Sequence[str] | Mapping[str, str]) -> tuple[list[str], list[str]]:
-    """The fixed texts of `template` and, for each place between two of them, the type that stands there."""
+def _split_template(template: str, types: Sequence[str] | Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Split `template` into its fixed texts and the types of the arguments between them."""
     literals, done = [""], 0
     kinds: list[str] = []
     for found in _CONVERSION.finditer(template):
@@ -68,7 +70,7 @@ def _type_of(name: str | None, place: int, types: Sequence[str] | Mapping[str, s
 
 
 def _values(message: str, literals: Sequence[str]) -> Iterator[str]:
-    """What stands in `message` between the texts, each as early as it can; nothing where it does not fit them."""
+    """Yield the arguments in `message`: the texts between the first matches of `literals`; none if one is missing."""
     first, *between, last = literals
     end = len(message) - len(last)
     places = [len(first)]
@@ -82,6 +84,6 @@ def _values(message: str, literals: Sequence[str]) -> Iterator[str]:
         yield from (message[start:stop] for start, stop in zip(places[::2], places[1::2], strict=True))
 
 
-def _stands_in(text: str, word: str) -> bool:
-    """Whether it is there as a word of its own: what was known for data is not."""
+def _contains_word(text: str, word: str) -> bool:
+    """Return True if `text` contains `word` as a whole word. Words that the rules replaced are no longer in it."""
     return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None

@@ -1,11 +1,10 @@
-"""Which parts of a message are data: the table of rules that `placeholders` applies.
+"""The table of rules that say which parts of a message are data (applied by `template`).
 
-Order matters: the first rule that fits at a place wins there. Every repetition is bounded or
-consumes what it has looked at, so that the whole table takes time linear in the text. A
-pattern has no capturing group.
+Order matters: at each position, the first rule that matches wins. Every repetition is bounded or consumes the text that
+it has checked, so the whole table takes time linear in the text. A pattern has no capturing groups.
 
-A rule too many costs little where the place of an error is known, for it only takes away words
-that are the same each time; a rule too few splits one error into as many as it has data.
+An unnecessary rule does little harm if the location of an error is known: it only removes words that are the same in
+every mail. A missing rule splits one error into many groups, one for each value of the data.
 """
 
 from __future__ import annotations
@@ -17,30 +16,33 @@ from relay.parameterize import replacements
 
 
 class Rule(NamedTuple):
-    """One kind of data, or of text that only looks like data."""
+    """A rule for one kind of data, or for text that only looks like data and must stay."""
 
     name: str
     kind: str
-    """What the placeholder says; "" for what stays as it is."""
+    """The name in the placeholder, e.g. `number` for `<number>`; "" if the match stays unchanged."""
     starts: str
-    """What it begins with: letters of `d`igit, `l`etter, `m`ark; looked at before the pattern is.
+    """What a match begins with: `d` for a digit, `l` for a letter, `m` for a mark. Checked before the pattern is tried.
 
-    A capital one where the rule may fit digits alone or a word of letters alone that a blank follows.
+    Upper case: the rule can also match at a plain number (`D`) or a plain word (`L`) that is followed by a space.
     """
     pattern: str
     why: str
-    rename: Callable[[str], str] | None = None
-    """Makes the replacement of the text found, where it is not the placeholder alone."""
+    replace: Callable[[str], str] | None = None
+    """Computes the replacement of the match, if it is more than the placeholder."""
 
 
-# --- What stays -------------------------------------------------------------------------------------------------------
+# --- Text that stays --------------------------------------------------------------------------------------------------
 
 _OTHER_CASES = {"i": "\u0130\u0131", "k": "\u212a", "s": "\u017f"}
-"""Letters that Python takes for another case of these, besides the capital one."""
+"""Characters that Python treats as another case of these letters, besides the upper-case letter."""
 
 
 def any_case(patterns: Iterable[str]) -> str:
-    """One of `patterns` in any case. By their first letter, so that most are passed by at once; it is no other sign."""
+    """Return a pattern for any of `patterns`, ignoring case. Each must begin with a letter.
+
+    The alternatives are grouped by their first letter, so most of them are rejected at once.
+    """
     by_letter: dict[str, list[str]] = {}
     for pattern in patterns:
         by_letter.setdefault(pattern[0], []).append(pattern[1:])
@@ -85,17 +87,17 @@ _TYPE_IN_QUOTES = (
 )
 _CALL_IN_QUOTES = r"[\"'`][\w.:$]{1,120}\([\w.,$\[\] ]{0,200}\)[\"'`]"
 
-# --- Moments and amounts ----------------------------------------------------------------------------------------------
+# --- Times and amounts ------------------------------------------------------------------------------------------------
 
 _MONTHS = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.?"
 _DAYS = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}"
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?[AaPp]\.?[Mm]\b\.?)?"
 _ZONE = r"(?: ?(?:Z|UTC|GMT|[A-Z]{2,3}T)\b)?(?: ?[+-]\d\d:?\d\d\b)?(?: \([A-Z][A-Za-z ]{2,40}\))?"
-_LOGGED_BY = r"(?: [\w.-]{1,80}(?= [\w./@-]{1,60}\[\d{1,10}\]: ))?"
-"""The machine, where the line of a log goes on with a program and its process: `web-1 systemd[1]: `."""
+_LOG_HOST = r"(?: [\w.-]{1,80}(?= [\w./@-]{1,60}\[\d{1,10}\]: ))?"
+"""The host name of a log line that continues with a program and its process id: `web-1 systemd[1]: `."""
 _ISO = (
     rf"\d{{4}}(?:-\d\d-|/\d\d/|\.\d\d\.)\d\d(?:(?:[T ]|, ?)\d\d:?\d\d(?::?\d\d(?:[.,]\d{{1,9}})?)?{_ZONE})?(?!\d)"
-    f"{_LOGGED_BY}"
+    f"{_LOG_HOST}"
 )
 _DAY_AND_ISO = rf"{_DAYS},? {_ISO}"
 _MONTH_BETWEEN = rf"\d{{4}}-{_MONTHS}-\d\d(?:[ T]{_CLOCK}{_ZONE})?(?!\w)|\d{{1,2}}-{_MONTHS} {_CLOCK}(?![\w:])"
@@ -103,7 +105,7 @@ _DAY_MONTH_YEAR = rf"[0-3]?\d(?:-[01]?\d-|/[01]?\d/|\.[01]?\d\.)(?:19|20)?\d\d(?
 _DAY_FIRST = rf"(?:{_DAYS},? )?\d{{1,2}}[ -]{_MONTHS}[ -]\d{{4}}(?:,?(?:[ T:]|::){_CLOCK}{_ZONE})?"
 _MONTH_FIRST = (
     rf"(?:{_DAYS},? )?{_MONTHS} {{1,2}}\d{{1,2}}(?:,? \d{{4}})?(?:,? {_CLOCK}{_ZONE})?(?: \d{{4}})?(?![\d:])"
-    f"{_LOGGED_BY}"
+    f"{_LOG_HOST}"
 )
 _COMPACT_TIME = r"(?:19|20)\d\d[01]\d[0-3]\d(?:[T_-]?[0-2]\d[0-5]\d(?:[0-5]\d)?Z?)?(?!\w)"
 _DURATION = (
@@ -117,7 +119,7 @@ _AMOUNT_OF_TIME = (
 _SIZE = r"\d{1,15}+(?:[.,]\d{1,6}+)?+ ?(?:[KMGTP]i?B|[kKMGT]b?|B|bytes?|[кКМГТ]?Б|octets)(?!\w)"
 _NUMBER = r"\d{1,40}(?:[.,]\d{1,40}){0,12}(?:[eE][+-]?\d{1,4})?%?(?![A-Za-z0-9_]|-[A-Za-z0-9])"
 
-# --- Names of machines, files, things ---------------------------------------------------------------------------------
+# --- Names of hosts, files and things ---------------------------------------------------------------------------------
 
 _HEX = r"[0-9a-fA-F]"
 _UUID = rf"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}(?!\w)"
@@ -148,7 +150,7 @@ _NUMBERED_MACHINE = (
     r"(?=[a-z-]{1,80}\d)(?:(?<= on )|(?<= host )|(?<= server )|(?<= node )|(?<= machine )|(?<= from )|(?<=\[))"
     r"[a-z]{1,20}(?:-[a-z]{1,20}){0,3}-\d{1,4}(?![\w.-])"
 )
-_MACHINE = (
+_HOST_LABEL = (
     r"(?:Host(?:[ _-]?[Nn]ame)?|HOST|Server|Node|Machine|Computer"
     r"|(?<![^\n \t]. )(?<![^\n \t] )(?:host(?:[ _-]?name)?|server|node|machine|computer)) {0,8}:[ \t]{1,20}"
     r"[A-Za-z0-9][\w.-]{0,80}(?=[ \t]{0,20}(?:\n|\Z))"
@@ -167,7 +169,7 @@ _FILE = (
     rf"[\w-]{{1,80}}+(?:\.[\w-]{{1,40}}+){{0,4}}?\.(?:{_MEDIA}|{_ARCHIVES})(?![\w-]|\.\w)"
     r"|(?=[A-Za-z._-]{0,80}\d)[\w-]{1,80}+(?:\.[\w-]{1,40}+){0,4}?\.(?:xml|json|ya?ml|txt|log|sql|html?)(?![\w-]|\.\w))"
 )
-"""A document has a name of its own; `settings.json` is a part of the program, `orders-0417.json` is not."""
+"""The name of a document is data. `settings.json` is part of the program and stays; `orders-0417.json` is data."""
 _POD = r"[a-z][a-z0-9-]{0,60}?-[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}(?![A-Za-z0-9-])"
 _DISK = r"(?:(?:dev|device|disk|drive) (?:sd|hd|vd|xvd)[a-z]{1,2}|(?:sd|hd|vd|xvd)[a-z]{1,2}(?=\d))\d{0,3}(?!\w)"
 _KEY = r"Key \S{1,200} (?=is missing in the map)|enum constant [\w.$]{1,200}\.\w{1,100}"
@@ -179,7 +181,7 @@ _REQUEST_LINE = (
     r"(?: HTTP/[\d.]{1,3}\"(?: (?:status:? ?)?[1-5]\d\d(?!\S))?|\")"
 )
 _JSON_EXCERPT = r"(?:\.{3})?\"[^\n]{0,60}?\"(?:\.{3})? is not valid JSON"
-_TOLD = (
+_ERROR_TEXT = (
     r"(?:err|error|msg|message|reason|cause)(?:=|: )\"(?=[^\"\n]{1,500} )"
     r"[^\"\\\n]{0,500}+(?:\\.[^\"\\\n]{0,500}+){0,50}\""
 )
@@ -200,29 +202,29 @@ _IN_PARENTHESES = (
 
 # --- People -----------------------------------------------------------------------------------------------------------
 
-_NO_NAME = (
+_NOT_A_NAME = (
     r"(?!(?:is|was|are|were|has|have|had|not|no|with|without|and|or|in|on|at|to|of|for|from|by|does|did|do|can|could|cannot"
     r"|must|may|will|would|should|unknown|already|names?|ids?|data|errors?|failed|objects?|sessions?|type|service|accounts?"
     r"|the|an?|info|who|that|agent|input|model|table|lists?|field|groups?|requests?|profile|authentication|connection"
     r"|exists|timed|closed|disconnected|created|deleted|only)\b)"
 )
 _LOGIN = (
-    rf"(?:user|User|username|login|customer|Customer|client|tenant|employee|member|owner|author|Author) {_NO_NAME}"
+    rf"(?:user|User|username|login|customer|Customer|client|tenant|employee|member|owner|author|Author) {_NOT_A_NAME}"
     r"[a-zß-ÿ][a-z0-9ß-ÿ._-]{1,40}(?![\w@:/=]|\((?!uid=))"
 )
-_NO_HANDLE = (
+_NOT_A_HANDLE = (
     r"(?!\w{1,30}_(?:ids?|at|by|on|name|type|kind|keys?|code|count|dates?|time|url|uri|path|file|dir|size|limit|total"
     r"|status|state|values?|number|token|email|mail|address|index|list|data|flag|items?|users?|orders?|price|amount|rate|hash"
     r"|text|title|version|info|config|settings|options|args|table|view|field|column)\b)"
 )
-"""Snake case that says what a thing is: a name in code."""
+"""Snake case of a name in code, such as `order_id`; not a user name."""
 _HANDLE = (
     r"(?=[A-Za-zü]{2,12} [a-zß-ÿ]{1,30}[._])"
     r"(?:by|for|from|to|of|By|For|From|von|für|durch|por|para|pour|par|player|guest|patient|student|driver|tenant|operator"
     r"|seller|buyer|agent|reader|subscriber|Benutzer|Nutzer|Kunde|usuario|utente|cliente|utilisateur)"
-    rf" {_NO_HANDLE}[a-zß-ÿ]{{1,30}}[._][a-zß-ÿ]{{1,30}}(?!\w|[@/(=-]|[.:][^\s])"
+    rf" {_NOT_A_HANDLE}[a-zß-ÿ]{{1,30}}[._][a-zß-ÿ]{{1,30}}(?!\w|[@/(=-]|[.:][^\s])"
 )
-_PHRASES = (
+_HTTP_PHRASES = (
     r"(?:Already Reported|Bad (?:Gateway|Request)|Content Too|Expectation Failed|Failed Dependency|Gateway Timeout"
     r"|Insufficient Storage|Internal Server|Length Required|Loop Detected|Method Not|Misdirected Request"
     r"|Moved Permanently|Multiple Choices|Network Authentication|No Content"
@@ -230,15 +232,15 @@ _PHRASES = (
     r"|Precondition (?:Failed|Required)|Request (?:Entity|Timeout)|Reset Content|Service Unavailable|Temporary Redirect"
     r"|Too (?:Early|Many)|Unprocessable (?:Content|Entity)|Upgrade Required|Use Proxy)"
 )
-"""How HTTP spells its status (RFC 9110, section 15): two capital letters, but nobody's name."""
+"""Status phrases of HTTP (RFC 9110, section 15): two capitalized words, but not the name of a person."""
 _FULL_NAME = r"[A-ZÀ-Þ][a-zß-ÿ']{1,30} [A-ZÀ-Þ][a-zß-ÿ']{1,30}"
 _PERSON = (
     r"(?=[A-Za-zàü]{1,9}:? [A-ZÀ-Þ])"
     r"(?:by|for|from|to|of|with|and|customer|user|von|für|an|mit|de|à|por|para|pour|di|da|ask|contact|van|klant"
     r"|cliente|(?:Author|Customer|Contact|Owner|Sender|Recipient|Patient|Reporter|Assignee|Committer|Guest):)"
-    rf" (?!{_PHRASES}){_FULL_NAME}(?![\w:])"
+    rf" (?!{_HTTP_PHRASES}){_FULL_NAME}(?![\w:])"
 )
-_PEOPLE = rf"\((?!{_PHRASES}){_FULL_NAME}(?:, {_FULL_NAME}){{0,50}}\)"
+_PEOPLE = rf"\((?!{_HTTP_PHRASES}){_FULL_NAME}(?:, {_FULL_NAME}){{0,50}}\)"
 
 _GREETED = (
     r"(?:Hi|Hello|Hey|Dear|Hallo|Liebe|Lieber|Bonjour|Salut|Hola|Ciao) [A-ZÀ-Þ][\w'-]{1,30}(?: [A-ZÀ-Þ][\w'-]{1,30})?"
@@ -250,76 +252,83 @@ _GREETED = (
 _WORD = r"[A-Za-z0-9_]{1,128}(?:[-.#][A-Za-z0-9_]{1,128}){0,12}"
 
 RULES: tuple[Rule, ...] = (
-    Rule("standard", "", "L", _STANDARDS, "names of standards tell errors apart: utf-8 is not latin-1"),
+    Rule("standard", "", "L", _STANDARDS, "names of standards identify an error: utf-8 is not latin-1"),
     Rule("status", "", "L", _STATUS, "a status, errno or exit code says what went wrong"),
     Rule("vendor code", "", "L", _VENDOR_CODE, "ORA-00942 is the error itself"),
     Rule("smtp code", "", "D", _SMTP_CODE, "550 5.1.1 is the error itself (RFC 3463)"),
     Rule("driver code", "", "m", _DRIVER_CODE, "database drivers put the server's error number first: (1062, 'Dup…')"),
-    Rule("url", "url", "l", _URL, "hosts, ids and queries are in it"),
-    Rule("email", "email", "dlm", _EMAIL, "somebody's address; a Message-ID looks alike"),
-    Rule("uuid", "uuid", "dl", _UUID, "made anew each time (RFC 9562)"),
-    Rule("trace id", "trace", "d", _TRACE_ID, "a request's id, as in W3C traceparent or AWS X-Ray"),
-    Rule("day and iso time", "time", "L", _DAY_AND_ISO, "Tue 2025-06-24 08:15:00 UTC, as systemd has it"),
+    Rule("url", "url", "l", _URL, "contains hosts, ids and queries"),
+    Rule("email", "email", "dlm", _EMAIL, "an address of a person; a Message-ID has the same form"),
+    Rule("uuid", "uuid", "dl", _UUID, "new for each object (RFC 9562)"),
+    Rule("trace id", "trace", "d", _TRACE_ID, "the id of a request, as in W3C traceparent or AWS X-Ray"),
+    Rule("day and iso time", "time", "L", _DAY_AND_ISO, "Tue 2025-06-24 08:15:00 UTC, as systemd prints it"),
     Rule("month between", "time", "d", _MONTH_BETWEEN, "2025-Feb-07; 07-Feb 08:15"),
-    Rule("iso time", "time", "d", _ISO, "ISO 8601 and its kin"),
+    Rule("iso time", "time", "d", _ISO, "ISO 8601 and similar"),
     Rule("day/month/year", "time", "d", _DAY_MONTH_YEAR, "27/11/2025"),
     Rule("day first", "time", "DL", _DAY_FIRST, "Thu, 07 Mar 2024 08:15:00 +0100 (RFC 5322)"),
     Rule("month first", "time", "L", _MONTH_FIRST, "Mar 07, 2024; Thu Mar  7 08:15:00 2024 (ctime)"),
-    Rule("ipv4", "ip", "d", _IPV4, "an address, maybe with its port"),
+    Rule("ipv4", "ip", "d", _IPV4, "an address, with or without a port"),
     Rule("peer", "ip", "l", _PEER, "a name and its address, as OpenVPN and Java write them"),
-    Rule("mac", "mac", "dl", _MAC, "a network card's address"),
+    Rule("mac", "mac", "dl", _MAC, "the address of a network card"),
     Rule("duration", "duration", "D", _DURATION, "12ms, 0:00:13.5, 1h30m"),
     Rule("clock", "time", "d", _CLOCK + r"(?![\w:])", "a time of day"),
     Rule("ipv6", "ip", "dl", _IPV6, "RFC 4291"),
     Rule("short ipv6", "ip", "m", _IPV6_SHORT, "::1"),
     Rule("compact time", "time", "D", _COMPACT_TIME, "20240307T081500"),
-    Rule("address", "address", "d", _ADDRESS, "where an object happened to lie in memory"),
+    Rule("address", "address", "d", _ADDRESS, "the memory address of an object"),
     Rule("hash", "hash", "dl", _HASH, "a digest or a commit"),
-    Rule("host", "host", "l", _HOST, "machines come and go"),
-    Rule("numbered host", "host", "dl", _NUMBERED_HOST, "three parts and a number in it, whatever the domain"),
-    Rule("windows path", "path", "l", _WINDOWS_PATH, "where it is installed, or whose file it is"),
+    Rule("host", "host", "l", _HOST, "the same error occurs on many hosts"),
+    Rule("numbered host", "host", "dl", _NUMBERED_HOST, "three or more parts with a number, in any domain"),
+    Rule("windows path", "path", "l", _WINDOWS_PATH, "depends on the installation or on the user"),
     Rule("share", "path", "m", _SHARE_PATH, "a file on a share"),
     Rule(
         "code",
         "path",
         "m",
         _CODE,
-        "at /srv/shop/Cart.pm line 7: the file says which error it is",
-        replacements.last_part,
+        "at /srv/shop/Cart.pm line 7: the file name identifies the error",
+        replacements.file_name,
     ),
-    Rule("path", "path", "m", _UNIX_PATH, "where it is installed, or whose file it is"),
-    Rule("file", "path", "dl", _FILE, "a document, whoever named it; a program's own files stay"),
+    Rule("path", "path", "m", _UNIX_PATH, "depends on the installation or on the user"),
+    Rule("file", "path", "dl", _FILE, "a document; files of the program itself stay"),
     Rule(
         "pod",
         "id",
         "l",
         _POD,
         "web-7d4b9c6f88-x2x5m: Kubernetes names a pod after its deployment",
-        replacements.before_dashes,
+        replacements.pod,
     ),
-    Rule("numbered machine", "host", "l", _NUMBERED_MACHINE, "on web-12: another machine, maybe of another kind"),
-    Rule("machine", "host", "L", _MACHINE, "Host: mars, as reports say whom they are about", replacements.after_colon),
-    Rule("disk", "id", "L", _DISK, "sda1: the kernel names disks in the order it finds them", replacements.device),
+    Rule("numbered machine", "host", "l", _NUMBERED_MACHINE, "on web-12: the same error occurs on many hosts"),
+    Rule(
+        "host label",
+        "host",
+        "L",
+        _HOST_LABEL,
+        "Host: mars, as reports name the host they describe",
+        replacements.after_colon,
+    ),
+    Rule("disk", "id", "L", _DISK, "sda1: the kernel numbers disks in the order of detection", replacements.device),
     Rule(
         "key",
         "value",
         "L",
         _KEY,
-        "Kotlin and Java write the key that they did not find without quotes",
+        "Kotlin and Java print a missing key without quotes",
         replacements.after_key,
     ),
     Rule("size", "size", "D", _SIZE, "5 MB"),
     Rule("amount of time", "duration", "D", _AMOUNT_OF_TIME, "3.2 seconds, 11 days"),
     Rule("number", "number", "D", _NUMBER, "ids, amounts, counts"),
-    Rule("name in code", "", "L", _NAME_IN_CODE, "module 'x', attribute 'y': names that stand in the code"),
-    Rule("type in quotes", "", "m", _TYPE_IN_QUOTES, "'NoneType' object: the type is the finding"),
-    Rule("call in quotes", "", "m", _CALL_IN_QUOTES, '"Map.get(Object)" stands in the code, too'),
+    Rule("name in code", "", "L", _NAME_IN_CODE, "module 'x', attribute 'y': names from the code"),
+    Rule("type in quotes", "", "m", _TYPE_IN_QUOTES, "'NoneType' object: the type identifies the error"),
+    Rule("call in quotes", "", "m", _CALL_IN_QUOTES, '"Map.get(Object)" is a name from the code'),
     Rule(
         "request line",
         "url",
         "m",
         _REQUEST_LINE,
-        "a line of an access log: the method stays, and a 5xx",
+        "a line of an access log: the method and a 5xx status stay",
         replacements.after_method,
     ),
     Rule(
@@ -327,32 +336,32 @@ RULES: tuple[Rule, ...] = (
         "text",
         "m",
         _JSON_EXCERPT,
-        "V8 shows what it could not read, with all its quotes",
+        "V8 prints an excerpt of the invalid text, with its quotes",
         replacements.not_json,
     ),
-    Rule("quoted", "text", "m", _QUOTED, "what somebody typed or a file held", replacements.statement),
+    Rule("quoted", "text", "m", _QUOTED, "input of a user or content of a file", replacements.statement),
     Rule(
         "quoted bytes",
         "text",
         "l",
         rf"[bBrRuU]{{1,2}}(?:{_QUOTED})",
-        "the same as Python prints bytes",
+        "the same, as Python prints bytes",
         replacements.statement,
     ),
     Rule(
-        "told",
+        "error text",
         "text",
         "L",
-        _TOLD,
-        'err="no such table", kind: Other, error: "no such table": what went wrong',
-        replacements.words_told,
+        _ERROR_TEXT,
+        'err="no such table" or error: "no such table": the words identify the error',
+        replacements.error_text,
     ),
-    Rule("object", "value", "m", _REPR, "<Order: Order 17>: an object as it names itself", replacements.after_class),
+    Rule("object", "value", "m", _REPR, "<Order: Order 17>: the repr of an object", replacements.after_class),
     Rule("assigned", "value", "l", _ASSIGNED, "key=value: the key stays", replacements.after_equals),
-    Rule("login", "name", "L", _LOGIN, "user ada: the noun gives it away", replacements.after_noun),
+    Rule("login", "name", "L", _LOGIN, "user ada: the noun shows that a name follows", replacements.after_noun),
     Rule("handle", "name", "L", _HANDLE, "by ada.lovelace", replacements.after_noun),
     Rule("person", "name", "L", _PERSON, "for Ada Lovelace", replacements.after_noun),
-    Rule("greeted", "name", "L", _GREETED, "Dear Ada, as mails to people begin", replacements.after_noun),
+    Rule("greeted", "name", "L", _GREETED, "Dear Ada, the beginning of a mail to a person", replacements.after_noun),
     Rule("people", "name", "m", _PEOPLE, "(Ada Lovelace, Grace Hopper)"),
     Rule(
         "in parentheses",

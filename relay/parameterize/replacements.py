@@ -1,7 +1,7 @@
-"""What stands for data in a message, where it is more than a placeholder: the words beside it, or a part of it.
+"""Compute the replacement of a match, if it is more than a placeholder: it keeps fixed words or a part of the match.
 
-For the table of `patterns`, whose rules name these functions. Each takes the text that a rule has
-found and gives what replaces it, in time linear in that text.
+The rules in `patterns` refer to these functions. Each function takes the matched text and returns its replacement, in
+time linear in that text.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ _TICKET = re.compile(r"^[A-Z]{2,6}-\d{3,}$")
 _PIECES = re.compile(r"([-.#_]+)")
 _SERIAL = re.compile(r"^[A-Z0-9]{6,}$|^[0-9a-fA-F]{7,}$")
 _NUMBERED = re.compile(r"^([A-Za-z]{1,20})\d+$")
-_CHANGES = re.compile(r"(?<=\d)(?=[A-Za-z])|(?<=[A-Za-z])(?=\d)")
+_LETTER_DIGIT_CHANGE = re.compile(r"(?<=\d)(?=[A-Za-z])|(?<=[A-Za-z])(?=\d)")
 _DIGITS = re.compile(r"\d+")
 
 
 def word(found: str) -> str:
-    """`events-27` gives `events-<number>`, `k9Mtd2gDcgG` gives `<id>`: piece by piece, the constant ones stay."""
+    """`events-27` gives `events-<number>`, `k9Mtd2gDcgG` gives `<id>`. Pieces without digits stay."""
     if not _DIGITS.search(found):
         return found
     return "<id>" if _TICKET.match(found) else "".join(map(_piece, _PIECES.split(found)))
@@ -32,7 +32,7 @@ def _piece(piece: str) -> str:
         return "<id>"
     if match := _NUMBERED.match(piece):
         return match[1] + "<number>"
-    if len(piece) >= 12 or len(_CHANGES.findall(piece)) > 1:
+    if len(piece) >= 12 or len(_LETTER_DIGIT_CHANGE.findall(piece)) > 1:
         return "<id>"
     return _DIGITS.sub("<number>", piece)
 
@@ -43,17 +43,17 @@ def after_noun(found: str) -> str:
 
 
 def after_key(found: str) -> str:
-    """The first words, and of a constant its class."""
+    """`Key a ` gives `Key <value> `; `enum constant a.B.RED` gives `enum constant a.B.<value>`."""
     return "Key <value> " if found.startswith("Key") else found.rpartition(".")[0] + ".<value>"
 
 
-def before_dashes(found: str) -> str:
-    """Of a pod the deployment."""
+def pod(found: str) -> str:
+    """`web-7d4b9c6f88-x2x5m` gives `web-<id>`: keep the Kubernetes deployment of a pod."""
     return found.rsplit("-", 2)[0] + "-<id>"
 
 
 def device(found: str) -> str:
-    """`dev sda1` gives `dev <id>`, and without the noun `<id>`."""
+    """`dev sda1` gives `dev <id>`, `sda1` gives `<id>`."""
     return found.partition(" ")[0] + " <id>" if " " in found else "<id>"
 
 
@@ -63,7 +63,7 @@ def after_equals(found: str) -> str:
 
 
 def after_method(found: str) -> str:
-    """The method, and behind a request as access logs have it, its status where the server itself failed."""
+    """Keep the method of a request line, and in an access log a status of 5xx: then the server itself failed."""
     method, _, rest = found[1:].partition(" ")
     status = rest.rpartition('"')[2][-3:]
     return f"{method} <url>" + (f" {status}" if status.startswith("5") else " <number>" if status else "")
@@ -73,14 +73,14 @@ _EXCEPTION = re.compile(r"<[A-Z][\w:]{0,80}(?:Error|Exception): ")
 
 
 def after_class(found: str) -> str:
-    """The class; of an exception, as Ruby and Python show it, the words too."""
+    """Keep the class of an object's repr. For an exception (Ruby, Python), keep the words of its message too."""
     if match := _EXCEPTION.match(found):
-        return match[0] + _DATA_TOLD.sub("<value>", found[match.end() :])
+        return match[0] + _DATA_WORD.sub("<value>", found[match.end() :])
     return re.split("[: ]", found, maxsplit=1)[0] + " <value>>"
 
 
-def last_part(found: str) -> str:
-    """Of a path the file."""
+def file_name(found: str) -> str:
+    """`/srv/shop/Cart.pm` gives `Cart.pm`."""
     return found.rpartition("/")[2]
 
 
@@ -90,7 +90,7 @@ def after_colon(found: str) -> str:
 
 
 def not_json(_: str) -> str:
-    """What V8 says behind the excerpt."""
+    """Keep the text that V8 prints after the excerpt of JSON."""
     return "<text> is not valid JSON"
 
 
@@ -101,18 +101,18 @@ _STATEMENT = re.compile(
 
 
 def statement(found: str) -> str:
-    """Of a quoted statement of SQL what it does, and to which table; of any other quotation nothing."""
+    """Keep the verb and the table of a quoted SQL statement. Any other quotation gives `<text>`."""
     match = _STATEMENT.match(found)
     return f"{match[1]} {match[2]} <text>" if match else "<text>"
 
 
-_DATA_TOLD = re.compile(r"\\\".{0,300}?\\\"|'[^'\n]{0,300}'|[^\s\"]*[\d@/=][^\s\"]*")
+_DATA_WORD = re.compile(r"\\\".{0,300}?\\\"|'[^'\n]{0,300}'|[^\s\"]*[\d@/=][^\s\"]*")
 
 
-def words_told(found: str) -> str:
-    """The words of what was told; those with digits and the like are data."""
+def error_text(found: str) -> str:
+    """Keep the words of a quoted error text. Words with digits, quotes, `@`, `/` or `=` are data."""
     name, quote, words = found.partition('"')
-    return name + quote + _DATA_TOLD.sub("<value>", words)
+    return name + quote + _DATA_WORD.sub("<value>", words)
 
 
 def last_in_parentheses(found: str) -> str:

@@ -56,7 +56,7 @@ PLACED = {
 @pytest.fixture(autouse=True)
 def fresh():
     """What was remembered under other rules must not answer here, nor what was remembered here elsewhere."""
-    kept = (paths._python_place, paths._app_file, template._kept_key)
+    kept = (paths._python_place, paths._app_file, template._memoized_key)
     for each in kept:
         each.cache_clear()
     yield
@@ -134,10 +134,10 @@ def test_without_a_root_its_libraries_are_the_apps(root, monkeypatch):
     "name",
     [
         "_RUN",
-        "_ENCLOSED",
+        "_WRAPPED",
         "_PLURAL",
         "_AGREES",
-        "_PLURAL_BEHIND",
+        "_PLURAL_AFTER_WORD",
         "_ROW",
         "_REPEATED",
         "_SPACE",

@@ -101,7 +101,7 @@ def replaced(text):
 
     def new(match):
         rule = rules[match.lastgroup]
-        return match[0] if not rule.kind else rule.rename(match[0]) if rule.rename else f"<{rule.kind}>"
+        return match[0] if not rule.kind else rule.replace(match[0]) if rule.replace else f"<{rule.kind}>"
 
     return EVERY_RULE.sub(new, text)
 
