@@ -1,10 +1,10 @@
-"""From the bytes of a mail to a Report: what it says, as far as its text tells (first pure step of ingest).
+"""Parse the bytes of a mail into a Report: app, level, location, message, trace (the first pure step of ingest).
 
-    mime/        decodes a mail: its headers that matter and its text, within bounds
-    layouts/     how the text is laid out: documented format, log lines, Django's report, labels, JSON records
-    situations/  what kind of failure a report shows: disk full, network, programming error and others
-    json_part    what our own client says beside the text, in machine-readable form
-    report       joins them: a spool record becomes a Report
+    mime/        decode a mail: the relevant headers and the text, within limits
+    layouts/     recognize the layout of the text: documented format, log lines, Django's report, labels, JSON records
+    situations/  classify the failure: disk full, network down, bug in a library and others
+    json_part    read the machine-readable part that our client sends beside the text
+    report       combine them: a spool record becomes a Report
 
-Any bytes give a Report. Nothing is imported here: who needs one module loads that one alone.
+Guarantee: any bytes give a Report. This file imports nothing, so that a caller loads only the module it needs.
 """

@@ -1,9 +1,10 @@
-"""What the JSON part of our client's mail says, read with suspicion (mail → enclosure → parse).
+"""Parse and validate the JSON part of our client's mail (mime → json_part → report).
 
-Anybody may send one, so nothing in it is believed that the text contradicts: it only fills in what the text does not
-say, and each use checks it against the text. Guarantee: any text gives an Enclosure, in time linear in at most
-`mime.body.MAX_JSON` characters; every text of it is bounded and clean, and all but `template` and `trace` are one line.
-Its form is documented in `app_client/delivery/json_part.py`.
+Any sender can attach such a part, so it is untrusted input. It only adds what the text of the mail does not contain,
+and each use checks it against the text. The format is documented in `app_client/delivery/json_part.py`.
+
+Guarantee: any text gives a JsonPart, in time linear in at most `mime.body.MAX_JSON` characters. All its texts are
+bounded and free of control characters, and all except `template` and `trace` are one line.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ _MAX_PATH = 400
 _MAX_NAME = 200
 _MAX_NUMBER = 2**63
 
-_PLAIN = ("environment", "release", "host", "module", "function", "thread")
+_TEXT_FIELDS = ("environment", "release", "host", "module", "function", "thread")
 _UNQUALIFIED = ("", "builtins", "__main__")
-"""Modules that Python leaves out where it prints a type."""
+"""Modules that Python does not print before the name of a type."""
 _LINKS = {
     "cause": "\nThe above exception was the direct cause of the following exception:\n",
     "context": "\nDuring handling of the above exception, another exception occurred:\n",
@@ -38,33 +39,33 @@ _LINKS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonPart:
-    """What was understood of it; empty where there was nothing, or nothing that makes sense."""
+    """The valid content of the part; every field is empty if the part is missing or invalid."""
 
     fields: Mapping[str, str] = field(default_factory=dict)
-    """Named like those of Report, without those that headers tell (app, logger, level, counts)."""
+    """Named like the fields of Report, without those that headers contain (app, logger, level, counts)."""
     request: Facts = ()
     template: str = ""
-    """The log message before its arguments were put in."""
+    """The log message before its arguments were inserted."""
     arguments: Sequence[str] | Mapping[str, str] = ()
-    """The types of its arguments, by name where they have names."""
+    """The types of its arguments, by position, or by name if they have names."""
     trace: str = ""
-    """The chain of exceptions as Python would print it, without lines of source."""
+    """The chain of exceptions as Python would print it, without source lines."""
     app_package: str = ""
-    """Which installed package the app itself says to be."""
+    """The installed package that the app declares as its own."""
 
 
-NOTHING = JsonPart()
+EMPTY = JsonPart()
 
 
 def read(text: str) -> JsonPart:
-    """Understand the JSON `text`; `NOTHING` for what is none, or is of another version."""
+    """Parse the JSON `text`. Return `EMPTY` if it is not valid JSON or has another version."""
     try:
         content = json.loads(text) if text else None
     except (ValueError, RecursionError):
-        return NOTHING
+        return EMPTY
     if not isinstance(content, dict) or type(version := content.get("version")) is not int or version != VERSION:
-        return NOTHING
-    errors = _objects(content, "exceptions", MAX_ERRORS)
+        return EMPTY
+    errors = _object_list(content, "exceptions", MAX_ERRORS)
     message = _object(content, "message")
     return JsonPart(
         fields=_fields(content),
@@ -77,7 +78,7 @@ def read(text: str) -> JsonPart:
 
 
 def _fields(content: Mapping[str, Any]) -> dict[str, str]:
-    found = {name: _text(content, name, _MAX_NAME) for name in _PLAIN}
+    found = {name: _text(content, name, _MAX_NAME) for name in _TEXT_FIELDS}
     process = _object(content, "process")
     number, name = _number(process.get("id")), _text(process, "name", _MAX_NAME)
     found["process"] = " ".join(filter(None, (number, f"({name})" if name not in ("", "MainProcess") else "")))
@@ -85,17 +86,17 @@ def _fields(content: Mapping[str, Any]) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def _request(told: Mapping[str, Any]) -> Facts:
-    found = {label: _text(told, name, 2 * _MAX_PATH) for name, label in LABELS.items()}
-    found["Request"] = f"{_text(told, 'method', 20)} {found['Request']}".strip()
+def _request(source: Mapping[str, Any]) -> Facts:
+    found = {label: _text(source, name, 2 * _MAX_PATH) for name, label in LABELS.items()}
+    found["Request"] = f"{_text(source, 'method', 20)} {found['Request']}".strip()
     return facts(found)
 
 
-def _arguments(told: object) -> tuple[str, ...] | dict[str, str]:
-    if isinstance(told, dict):
-        named = list(told.items())[:MAX_ARGUMENTS]
+def _arguments(source: object) -> tuple[str, ...] | dict[str, str]:
+    if isinstance(source, dict):
+        named = list(source.items())[:MAX_ARGUMENTS]
         return {str(name): kind for name, kind in named if isinstance(kind, str)}
-    given = told[:MAX_ARGUMENTS] if isinstance(told, list) else []
+    given = source[:MAX_ARGUMENTS] if isinstance(source, list) else []
     return tuple(kind if isinstance(kind, str) else "" for kind in given)
 
 
@@ -103,8 +104,8 @@ def _arguments(told: object) -> tuple[str, ...] | dict[str, str]:
 
 
 def _trace(errors: Sequence[Mapping[str, Any]]) -> str:
-    """Oldest cause first, as Python prints them; "" where the exception that was logged was never raised."""
-    if not errors or not _objects(errors[0], "frames", 1):
+    """Return the chain as Python prints it, oldest cause first; "" if the logged exception was never raised."""
+    if not errors or not _object_list(errors[0], "frames", 1):
         return ""
     pieces: list[str] = []
     for error in reversed(errors):
@@ -115,7 +116,7 @@ def _trace(errors: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _stack(error: Mapping[str, Any]) -> Iterator[str]:
-    frames = _objects(error, "frames", MAX_FRAMES)
+    frames = _object_list(error, "frames", MAX_FRAMES)
     if frames:
         yield "Traceback (most recent call last):"
     for frame in frames:
@@ -132,7 +133,7 @@ def _last_line(error: Mapping[str, Any]) -> str:
 
 def _app_package(errors: Sequence[Mapping[str, Any]]) -> str:
     for error in errors:
-        for frame in _objects(error, "frames", MAX_FRAMES):
+        for frame in _object_list(error, "frames", MAX_FRAMES):
             if frame.get("in_app") is True and (package := python_place(_text(frame, "file", _MAX_PATH)).package):
                 return package
     return ""
@@ -141,13 +142,13 @@ def _app_package(errors: Sequence[Mapping[str, Any]]) -> str:
 # --- Values of the right type -----------------------------------------------------------------------------------------
 
 
-def _text(told: Mapping[str, Any], name: str, limit: int) -> str:
-    value = told.get(name)
+def _text(source: Mapping[str, Any], name: str, limit: int) -> str:
+    value = source.get(name)
     return one_line(value, limit) if isinstance(value, str) else ""
 
 
-def _lines(told: Mapping[str, Any], name: str) -> str:
-    value = told.get(name)
+def _lines(source: Mapping[str, Any], name: str) -> str:
+    value = source.get(name)
     return clean(value[:MAX_MESSAGE]).strip() if isinstance(value, str) else ""
 
 
@@ -156,11 +157,11 @@ def _number(value: object) -> str:
     return str(value) if fits else ""
 
 
-def _object(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = told.get(name)
+def _object(source: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = source.get(name)
     return value if isinstance(value, dict) else {}
 
 
-def _objects(told: Mapping[str, Any], name: str, most: int) -> list[Mapping[str, Any]]:
-    value = told.get(name)
-    return [each for each in value[:most] if isinstance(each, dict)] if isinstance(value, list) else []
+def _object_list(source: Mapping[str, Any], name: str, limit: int) -> list[Mapping[str, Any]]:
+    value = source.get(name)
+    return [each for each in value[:limit] if isinstance(each, dict)] if isinstance(value, list) else []

@@ -21,7 +21,7 @@ EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
 def test_a_head_ends_at_the_first_empty_line_however_lines_end(content):
     end = EMPTY_LINE.search(content)
 
-    assert headers._parted(content) == ((content[: end.start()], content[end.end() :]) if end else (content, b""))
+    assert headers._split_at_empty_line(content) == ((content[: end.start()], content[end.end() :]) if end else (content, b""))
 
 
 LINES = [
@@ -72,12 +72,12 @@ def test_the_first_lines_tell_the_layout_that_all_lines_do(first, others, margin
     lines += ["Traceback (most recent call last):", *["    f(1)"] * number]
     text = "\n".join(margin + line for line in lines) + end
 
-    assert layouts.read("Shop failed", text) == layouts._anywhere("Shop failed", text)
+    assert layouts.read("Shop failed", text) == layouts._from_all_lines("Shop failed", text)
 
 
 def test_the_first_lines_of_an_ordinary_mail_suffice():
-    assert layouts.documented.stock("\n".join(DOCUMENTED))
-    assert layouts._at_the_top("\n".join([*DOCUMENTED, *["    f(1)"] * 20]))
+    assert layouts.documented.read_standard("\n".join(DOCUMENTED))
+    assert layouts._from_first_lines("\n".join([*DOCUMENTED, *["    f(1)"] * 20]))
 
 
 INDENTED = st.lists(st.sampled_from(["  a\n", " \n", "    password = 'hunter2'\n", "\tb\n"]), max_size=12).map("".join)

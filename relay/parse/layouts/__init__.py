@@ -1,8 +1,7 @@
-"""The layout of an error mail's text: which label says what, and where the message itself begins.
+"""Recognize the layout of a mail's text and split it into labelled fields and the message (mime → layouts → report).
 
-Between `mail`, which decodes, and `parse`, which joins all into a Report. One module for each
-layout; where none fits, the whole text is the message. Nothing here raises, and everything
-takes time linear in the text.
+One module per layout. If no layout matches, the whole text is the message.
+Guarantee: no function raises, and all take time linear in the text.
 """
 
 from __future__ import annotations
@@ -17,27 +16,30 @@ __all__ = ["Layout", "parse_level", "read"]
 
 
 def read(subject: str, text: str) -> Layout:
-    """The layout of `text` (lines ended by newline)."""
-    return documented.stock(text) or _at_the_top(text) or _anywhere(subject, text)
+    """Return the layout of `text` (lines end with a newline)."""
+    return documented.read_standard(text) or _from_first_lines(text) or _from_all_lines(subject, text)
 
 
-TOP = 16
-"""Lines in which the documented format has all its labels, if nothing stands before it."""
+TOP_LINES = 16
+"""The documented format has all its labels in this number of lines, if no other text precedes them."""
 
 
-def _at_the_top(text: str) -> Layout | None:
-    """What `_anywhere` makes of most mails, without looking at the lines of their traces; None for any other."""
-    *lines, below = text.split("\n", TOP)
-    enough = len(lines) == TOP and len(line_prefix.sample_of(lines)) == line_prefix.LOOK
-    if not enough or syslog.without(lines)[1] or line_prefix.without(lines) is not lines:
+def _from_first_lines(text: str) -> Layout | None:
+    """Return the same as `_from_all_lines`, but without splitting the trace into lines; None if that is not possible.
+
+    This is the fast path for most mails.
+    """
+    *lines, below = text.split("\n", TOP_LINES)
+    enough = len(lines) == TOP_LINES and len(line_prefix.sample_of(lines)) == line_prefix.SAMPLE_LINES
+    if not enough or syslog.strip_headers(lines)[1] or line_prefix.strip_prefixes(lines) is not lines:
         return None
     return documented.read(lines, below)
 
 
-def _anywhere(subject: str, text: str) -> Layout:
-    lines, told = syslog.without(text.split("\n"))
-    layout = _layout(subject, line_prefix.without(lines))
-    return replace(layout, fields=told | layout.fields) if told else layout
+def _from_all_lines(subject: str, text: str) -> Layout:
+    lines, syslog_fields = syslog.strip_headers(text.split("\n"))
+    layout = _layout(subject, line_prefix.strip_prefixes(lines))
+    return replace(layout, fields=syslog_fields | layout.fields) if syslog_fields else layout
 
 
 def _layout(subject: str, lines: list[str]) -> Layout:

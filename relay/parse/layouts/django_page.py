@@ -1,7 +1,6 @@
-"""Django's HTML report, its markup taken off, put back into the words of its text report.
+"""Convert Django's HTML report, without its markup, into the form of Django's text report.
 
-Only for mails that come without a text part. What the page shows of the request, the settings
-and local variables stays out.
+Used only for mails without a text part. Request data, settings and local variables of the page are left out.
 """
 
 from __future__ import annotations
@@ -16,36 +15,36 @@ _CAUSES = ("The above exception (", "During handling of the above exception (")
 
 
 def as_text_report(lines: Sequence[str]) -> list[str] | None:
-    """The lines of the text report that says the same; None where this is no such page."""
-    words = [line.strip() for line in lines if line.strip()]
-    if "Django Version:" not in words or "Traceback" not in words:
+    """Return the lines of the equivalent text report; None if `lines` are not such a page."""
+    texts = [line.strip() for line in lines if line.strip()]
+    if "Django Version:" not in texts or "Traceback" not in texts:
         return None
-    trace_at = words.index("Traceback")
-    labels = {label: _after(words, label) for label in (*_LABELS, *_EXCEPTION)}
+    trace_at = texts.index("Traceback")
+    labels = {label: _value_after(texts, label) for label in (*_LABELS, *_EXCEPTION)}
     head = [f"{label} {labels[label]}" for label in _LABELS if labels[label]]
     tail = [f"{label} {labels[label]}" for label in _EXCEPTION if labels[label]]
     return [
         *head,
         "",
         "Traceback (most recent call last):",
-        *_frames(words[trace_at:]),
+        *_frames(texts[trace_at:]),
         "",
         *tail,
         "Request information:",
     ]
 
 
-def _after(words: Sequence[str], label: str) -> str:
-    place = words.index(label) + 1 if label in words else len(words)
-    return words[place] if place < len(words) else ""
+def _value_after(texts: Sequence[str], label: str) -> str:
+    position = texts.index(label) + 1 if label in texts else len(texts)
+    return texts[position] if position < len(texts) else ""
 
 
-def _frames(words: Sequence[str]) -> Iterator[str]:
-    for number, word in enumerate(words):
-        if word == "Request information":
+def _frames(texts: Sequence[str]) -> Iterator[str]:
+    for number, text in enumerate(texts):
+        if text == "Request information":
             return
-        if match := _FRAME.match(word):
+        if match := _FRAME.match(text):
             yield f'  File "{match["path"]}", line {match["line"]}, in {match["function"]}'
-            yield from (f"    {source}" for source in words[number + 1 : number + 2])
-        elif word.startswith(_CAUSES):
-            yield from ("", word)
+            yield from (f"    {source}" for source in texts[number + 1 : number + 2])
+        elif text.startswith(_CAUSES):
+            yield from ("", text)

@@ -1,7 +1,7 @@
-"""The mail format of Flask's guide: `Message type:`, `Location:`, `Module:`, `Function:`, `Time:`, `Message:`.
+"""The layout of Flask's guide: `Message type:`, `Location:`, `Module:`, `Function:`, `Time:`, `Message:`.
 
-Tolerant: other text may stand before it, of which what it says of the request is kept, it may be indented or quoted as
-a whole, and labels may be missing.
+The parser is tolerant. Other text may precede the labels; its lines about the request are kept. The whole mail may be
+indented or quoted, and labels may be missing.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ _DOCUMENTED_NAMES = {
     "message": "message",
 }
 MAX_LABEL = 200
-"""Characters of a line whose label is kept in memory; with the number of lines this bounds it."""
-MAX_KEPT_LABELS = 512
+"""Characters of the longest line whose label is memoized. With `MAX_MEMOIZED_LABELS`, this bounds the memory."""
+MAX_MEMOIZED_LABELS = 512
 
 
 class _Label(NamedTuple):
-    """What a line says, and the margin in front of it; `name` is "" for a line without a label."""
+    """The label of a line, its margin and its value; `name` is "" for a line without a label."""
 
     name: str = ""
     margin: str = ""
     value: str = ""
 
 
-_STOCK = re.compile(
+_STANDARD = re.compile(
     r"\n?Message type:(?P<level>[A-Za-z \t]*)\nLocation:(?P<location>.*)\nModule:(?P<module>.*)\n"
     r"Function:(?P<function>.*)\nTime:(?P<time>.*)\n\nMessage:[ \t]*\n"
 )
 
 
-def stock(text: str) -> Layout | None:
-    """What `read` makes of a text that begins with the format as the guide has it; None for any other."""
-    match = _STOCK.match(text)
+def read_standard(text: str) -> Layout | None:
+    """Return the same as `read`, but faster, for a text in exactly the format of the guide; None for any other text."""
+    match = _STANDARD.match(text)
     if match is None:
         return None
     level, location, module, function, time = match.groups()
@@ -71,16 +71,17 @@ def _label(line: str) -> _Label:
     return _Label(name, match["indent"], match["value"]) if match and name else _Label()
 
 
-@lru_cache(maxsize=MAX_KEPT_LABELS)
-def _kept_label(line: str) -> _Label:
-    """The label of a line; kept, since all but a few lines of these are the same in mail after mail."""
+@lru_cache(maxsize=MAX_MEMOIZED_LABELS)
+def _memoized_label(line: str) -> _Label:
+    """Return the label of a line. Memoized, because most of these lines repeat from mail to mail."""
     return _label(line)
 
 
 def read(lines: Sequence[str], below: str | None = None) -> Layout | None:
-    """At least `Message type`, or `Location` with one of `Module` and `Function`; other text may stand before.
+    """Return the layout if the labels include `Message type`, or `Location` and one more; else None.
 
-    `below` is the text under `lines`, None if they are all; where it has to be looked into, the answer is None.
+    Other text may precede the labels. `below` is the text after `lines`, or None if `lines` are the whole text. If the
+    result depends on `below`, return None.
     """
     fields: dict[str, str] = {}
     indent = ""
@@ -88,31 +89,31 @@ def read(lines: Sequence[str], below: str | None = None) -> Layout | None:
     for number, line in enumerate(lines):
         if not fields and number >= HEAD_LINES:
             return None
-        name, margin, value = _label(line) if len(line) > MAX_LABEL else _kept_label(line)
+        name, margin, value = _label(line) if len(line) > MAX_LABEL else _memoized_label(line)
         if name == "message" and fields:
             rest = [value.lstrip(), *lines[number + 1 :]]
-            return _documented_with(fields, rest, below, margin, lines[:first])
+            return _layout(fields, rest, below, margin, lines[:first])
         if name and name != "message" and name not in fields:
             first, indent = (first, indent) if fields else (number, margin)
             fields[name] = value.strip()
         elif fields and line.strip(" \t>"):
-            return _documented_with(fields, lines[number:], below, indent, lines[:first])
-    return _documented_with(fields, [], None, indent, lines[:first]) if below is None else None
+            return _layout(fields, lines[number:], below, indent, lines[:first])
+    return _layout(fields, [], None, indent, lines[:first]) if below is None else None
 
 
-def _documented_with(
+def _layout(
     fields: dict[str, str], rest: Sequence[str], below: str | None, indent: str, preface: Sequence[str]
 ) -> Layout | None:
     if ("level" not in fields and not ("location" in fields and len(fields) > 1)) or (indent and below is not None):
         return None
-    lines = [_outdented(line, indent) for line in rest] if indent else [*rest]
+    lines = [_dedented(line, indent) for line in rest] if indent else [*rest]
     text = "\n".join(lines if below is None else [*lines, below]).strip("\n")
     level = parse_level(fields.pop("level", ""))
     return Layout(form=Form.DOCUMENTED, text=text, fields=fields, level=level, request=request.read(preface))
 
 
-def _outdented(line: str, indent: str) -> str:
-    """The line without the margin that the labels have, too."""
+def _dedented(line: str, indent: str) -> str:
+    """Return the line without the margin of the labels."""
     size = 0
     while size < len(indent) and size < len(line) and line[size] in " \t>":
         size += 1

@@ -1,7 +1,4 @@
-"""Blocks of labels at the top of a mail, as formatters of one's own make them.
-
-`Logger:`, `Host:`, `PID:` and so on, a blank line, then the message.
-"""
+"""The layout of custom formatters: a block of labels such as `Logger:` or `PID:`, a blank line, then the message."""
 
 from __future__ import annotations
 
@@ -53,15 +50,18 @@ _LABELS = {
     "remote address": "",
     "ip": "",
 }
-"""What a label means; "" for what is about the request, and so about this one occurrence only."""
-_FUNCTION_TOO = re.compile(r"(?P<location>\S+) in (?P<function>[\w.<>]+)(?:\(\))?$")
+"""The field of Report that a label fills; "" for a label about the request, which describes only this occurrence."""
+_LOCATION_AND_FUNCTION = re.compile(r"(?P<location>\S+) in (?P<function>[\w.<>]+)(?:\(\))?$")
 
 
 def read(lines: Sequence[str]) -> Layout | None:
-    """A block of at least two known labels and a blank line at the top. Lines of other labels stay in the message."""
+    """Return the layout if the text begins with at least two known labels and a blank line; else None.
+
+    Lines with other labels stay in the message.
+    """
     first = next((n for n, line in enumerate(lines) if line.strip()), len(lines))
     fields: dict[str, str] = {}
-    kept: list[str] = []
+    other: list[str] = []
     known = 0
     for number in range(first, min(len(lines), first + HEAD_LINES)):
         line = lines[number]
@@ -72,21 +72,21 @@ def read(lines: Sequence[str]) -> Layout | None:
             return None
         name = _LABELS.get(match["label"].lower())
         if name is None:
-            kept.append(line)
+            other.append(line)
             continue
         known += 1
         fields.setdefault(name, (match["value"] or "").strip())
     else:
         return None
-    rest = "\n".join([*kept, *lines[number + 1 :]]).strip("\n")
+    rest = "\n".join([*other, *lines[number + 1 :]]).strip("\n")
     if known < 2 or not rest:
         return None
-    return _labelled_with(fields, rest, request.read(lines[first:number]))
+    return _layout(fields, rest, request.read(lines[first:number]))
 
 
-def _labelled_with(fields: dict[str, str], rest: str, facts: request.Facts) -> Layout:
+def _layout(fields: dict[str, str], rest: str, facts: request.Facts) -> Layout:
     fields.pop("", None)
-    if match := _FUNCTION_TOO.match(fields.get("location", "")):
+    if match := _LOCATION_AND_FUNCTION.match(fields.get("location", "")):
         fields["location"], fields["function"] = match["location"], match["function"]
     level = parse_level(fields.pop("level", ""))
     line = logline.read(rest.split("\n"))

@@ -1,4 +1,4 @@
-"""What a layout gives: a text taken apart into named fields and the rest of it."""
+"""The result of a layout: named fields and the rest of the text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from relay.model import Form, Level
 from relay.parse.layouts.request import Facts
 
 HEAD_LINES = 60
-"""Labels are looked for in the first lines only."""
+"""Only this number of first lines is searched for labels."""
 
 LEVELS = {
     "DEBUG": Level.DEBUG,
@@ -28,25 +28,25 @@ LEVELS = {
     "EMERG": Level.CRITICAL,
     "PANIC": Level.CRITICAL,
 }
-"""The names of Python's `logging`, syslog (RFC 5424) and the usual libraries of other languages."""
+"""Level names of Python's `logging`, of syslog (RFC 5424) and of common libraries in other languages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """A text taken apart. `fields` are named like those of Report; `text` is the rest: message and trace."""
+    """A text split into fields. `fields` are named like those of Report; `text` is the rest: message and trace."""
 
     form: Form
     text: str
     fields: dict[str, str] = field(default_factory=dict)
     level: Level | None = None
     request: Facts = ()
-    """About the request that the error came up in."""
+    """Facts about the request during which the error occurred."""
 
 
 def parse_level(name: str) -> Level | None:
-    """The level of that name in any case, or of that number, e.g. `Error`, `warn`, `40`; None for any other text."""
+    """Return the level with this name, in any case, or with this number: `Error`, `warn`, `40`; None for other text."""
     if not name:
-        return None  # most mails say it once, in one of the places that are asked
+        return None  # a fast path: most mails state the level in only one of the places that are checked
     name = name.strip().upper()
     if name.isascii() and name.isdigit() and len(name) <= 2:
         return Level(max(10, min(50, int(name) // 10 * 10)))

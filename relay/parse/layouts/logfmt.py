@@ -1,4 +1,4 @@
-"""One log record as `key=value` pairs on a line, as logfmt, Go's slog and logrus, and Heroku's router write it.
+"""The layout of logfmt: a log record as `key=value` pairs on one line (Go's slog and logrus, Heroku's router).
 
 time=2026-11-22T17:03:11Z level=error msg="order 17 failed" err="connection refused"
 """
@@ -19,7 +19,10 @@ _UNESCAPED = {"n": "\n", "t": "\t"}
 
 
 def read(lines: Sequence[str]) -> Layout | None:
-    """A line of nothing but pairs, with a message and a level or moment; what stands below belongs to it."""
+    """Return the layout if the first line consists only of pairs, with a message and a level or time; else None.
+
+    The lines below belong to the record.
+    """
     first = next((number for number, line in enumerate(lines) if line.strip()), None)
     if first is None or not (pairs := _pairs(lines[first])):
         return None
@@ -29,17 +32,17 @@ def read(lines: Sequence[str]) -> Layout | None:
 
 
 def _pairs(line: str) -> dict[str, str]:
-    """Empty where anything on the line is no pair."""
+    """Return the pairs of the line; empty if the line contains anything else."""
     found: dict[str, str] = {}
     position = 0
     while position < len(line):
         match = _PAIR.match(line, position)
         if not match:
             return {}
-        found[match[1]] = _plain(match[2]) if match[2] is not None else match[3]
+        found[match[1]] = _unquoted(match[2]) if match[2] is not None else match[3]
         position = match.end()
     return found
 
 
-def _plain(quoted: str) -> str:
+def _unquoted(quoted: str) -> str:
     return _ESCAPED.sub(lambda match: _UNESCAPED.get(match[1], match[1]), quoted)

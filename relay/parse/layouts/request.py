@@ -1,6 +1,6 @@
-"""Lines about the request that an error came up in, as request-aware formatters put them at the top of a mail.
+"""Read facts about the HTTP request from lines at the top of a mail, as request-aware formatters write them.
 
-They are about this one occurrence: shown to people, never part of what the same error is.
+They describe a single occurrence. They are shown to people and are never part of a fingerprint.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LABELS = {
     "request_id": "Request id",
     "user_id": "User",
 }
-"""How our client's formatter calls the facts that its JSON has under these names."""
+"""The label in the mail for each name in the JSON part of our client."""
 _BY_NAME = {label.lower(): label for label in LABELS.values()} | {
     "url": "Request",
     "request url": "Request",
@@ -38,18 +38,18 @@ _LINE = re.compile(r"[ \t>*-]{0,40}(?P<name>[A-Za-z][A-Za-z -]{0,30}?)[ \t]{0,40
 
 
 def label_of(name: str) -> str:
-    """Under which label a fact of that name, in any case, is shown; "" for what is none."""
+    """Return the label for a fact with this name, in any case; "" if the name is unknown."""
     return _BY_NAME.get(name.strip().lower(), "")
 
 
 def facts(found: Mapping[str, str]) -> Facts:
-    """The facts in `found`, by label, each on one line of bounded length; what is empty is left out."""
-    told = ((label, one_line(found.get(label, ""), MAX_FACT)) for label in LABELS.values())
-    return tuple((label, value) for label, value in told if value)
+    """Return the facts in `found`, which is keyed by label: each on one line of bounded length, without empty ones."""
+    values = ((label, one_line(found.get(label, ""), MAX_FACT)) for label in LABELS.values())
+    return tuple((label, value) for label, value in values if value)
 
 
 def read(lines: Iterable[str]) -> Facts:
-    """What `lines` tell by such labels; of each the first."""
+    """Return the facts in `lines`. If a label occurs twice, the first one counts."""
     found: dict[str, str] = {}
     for line in lines:
         match = _LINE.match(line)

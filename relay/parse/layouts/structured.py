@@ -1,4 +1,4 @@
-"""One log record as JSON, as structlog, python-json-logger, pino, zap and cloud agents write it."""
+"""The layout of JSON records: one log record as an object (structlog, python-json-logger, pino, zap, cloud agents)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TRACES = (
     "error",
 )
 _ERRORS = ("error", "err", "attr")
-"""What a record tells of the cause beside its message and a stack; the last is MongoDB's."""
+"""Fields that name the cause, besides the message and the stack. `attr` is used by MongoDB."""
 _FIELDS = {
     "logger": ("logger", "logger_name", "log.logger", "name"),
     "location": ("pathname", "path", "caller", "file"),
@@ -38,7 +38,7 @@ _LEVELS = ("levelname", "level", "severity", "log.level", "lvl")
 
 
 def read(lines: Sequence[str]) -> Layout | None:
-    """A JSON object with a message; None for anything else."""
+    """Return the layout of a JSON object with a message; None for any other text."""
     first = next((line.lstrip() for line in lines if line.strip()), "")
     if not first.startswith("{"):
         return None
@@ -50,7 +50,7 @@ def read(lines: Sequence[str]) -> Layout | None:
 
 
 def layout_of(record: dict[str, Any], below: str = "") -> Layout | None:
-    """A record of any library by the usual names of its fields, and what stands below it; None without a message."""
+    """Return the layout of a record, using common field names, with the text `below` it; None without a message."""
     message = _text(record, _MESSAGES)
     trace = _text(record, _TRACES)
     if (error := _text(record, _ERRORS)) and error not in trace and error not in message:
@@ -67,7 +67,7 @@ def layout_of(record: dict[str, Any], below: str = "") -> Layout | None:
 
 
 def _text(record: dict[str, Any], keys: Sequence[str]) -> str:
-    """The first of `keys` that holds a text or a number; of an object its `stack` or `message`."""
+    """Return the first value of `keys` that is a text or a number; for an object, its `stack` or `message`."""
     for key in keys:
         value = record.get(key)
         if isinstance(value, dict):

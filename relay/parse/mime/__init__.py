@@ -1,4 +1,4 @@
-"""An error mail as it came over the wire, decoded: its few headers that matter and its text (parse's first step).
+"""Decode a received mail: the relevant headers and the text (the first step of parse).
 
 Guarantee: any bytes give a Mail, in time and memory linear in at most `MAX_CONTENT` bytes.
 """
@@ -16,25 +16,25 @@ __all__ = ["CLIENT_HEADER_PREFIX", "MAX_HEADER", "Head", "Mail", "clean", "one_l
 
 KEPT_HEAD, KEPT_TAIL = 192 * 1024, 64 * 1024
 MAX_CONTENT = KEPT_HEAD + KEPT_TAIL + 1024
-"""Bytes of a mail that are looked at: its ends, where it is larger."""
+"""Bytes of a mail that are read. Of a larger mail, only the beginning and the end are read."""
 MAX_TEXT = 256 * 1024
-"""Characters of its text that are kept: likewise."""
+"""Characters of its text that are kept. Of a longer text, only the beginning and the end are kept."""
 
 
 class Mail(NamedTuple):
-    """What a mail says; every text but `json_part` is clean, and all but `text` and `json_part` are one line."""
+    """The decoded mail. All texts except `json_part` are clean; all except `text` and `json_part` are one line."""
 
     head: Head
     subject: str
     sender: str
-    """The address in From, lower case; "" where there is none."""
+    """The address in From, in lower case; "" if there is none."""
     text: str
     json_part: str = ""
-    """The JSON part of our client's mail, decoded and no more; "" where there is none."""
+    """The JSON part of our client's mail, decoded but not validated; "" if there is none."""
 
 
 def read(content: bytes) -> Mail:
-    """Decode a mail. `content` as received, headers first; broken in any way."""
+    """Decode a mail. `content` is as received, headers first, and may be malformed in any way."""
     head, body = split(_ends(content))
     return Mail(
         head=head,
@@ -46,7 +46,7 @@ def read(content: bytes) -> Mail:
 
 
 def bounded(text: str) -> str:
-    """`text` cleaned, and only its ends where it is longer than `MAX_TEXT`."""
+    """Return `text` cleaned. If it is longer than `MAX_TEXT`, return only its beginning and end."""
     if len(text) > MAX_TEXT:
         left_out = (CUT_MARKER % (len(text) - MAX_TEXT)).decode("ascii")
         text = text[: MAX_TEXT * 3 // 4] + left_out + text[-MAX_TEXT // 4 :]

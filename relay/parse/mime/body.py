@@ -1,8 +1,8 @@
-"""The text of a mail, found in its parts and decoded, within limits that no mail can stretch.
+"""Find and decode the text of a mail among its MIME parts, within fixed limits.
 
-Python's own parser takes seconds on some broken mails and recurses without a limit; here depth,
-parts and bytes are bounded, and a broken structure is simply read as text. Of a mail of which
-only the ends were kept, both ends are decoded, each on its own.
+Python's own parser takes seconds for some malformed mails and recurses without a limit. Here, the depth, the number of
+parts and the number of bytes are bounded. A malformed structure is read as text. If only the beginning and the end of a
+mail were kept, both are decoded separately.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ MAX_PARTS = 100
 JSON_TYPE = "application/vnd.error-mail+json"
 """The media type of the JSON part of our client's mail."""
 MAX_JSON = 64 * 1024
-"""Bytes of it as sent; the client's own are at most 24,000. A longer one is not looked at."""
-_JSON_WITHIN = 5
-"""The parts of a mail among which it is looked for."""
+"""Bytes of the encoded JSON part. A longer one is ignored; our client sends at most 24,000 bytes."""
+_MAX_JSON_POSITION = 5
+"""Only this number of first parts is searched for the JSON part."""
 
-_CUT_WORDS = CUT_MARKER.partition(b"%d")[0].strip()
+_CUT_PREFIX = CUT_MARKER.partition(b"%d")[0].strip()
 _CUT = re.compile(re.escape(CUT_MARKER).replace(rb"%d", rb"(\d{1,15})"))
 _NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 _BASE64_LINES = re.compile(rb"[A-Za-z0-9+/=]{0,1000}(?:\r?\n[A-Za-z0-9+/]{60,76}){2}")
@@ -34,13 +34,13 @@ _ALL_BASE64 = re.compile(rb"[A-Za-z0-9+/=\r\n]*")
 _SOFT_BREAK = re.compile(rb"=\r?\n")
 _MARKUP = re.compile(r"</?(?:html|body|pre|p|div|br|table|tr|td|th|li|span|h[1-6])\b[^<>]{0,200}>", re.IGNORECASE)
 _SAMPLE = 4_000
-"""Bytes of a tail by which its form is told."""
+"""Bytes of a tail from which its encoding and markup are detected."""
 
 
 def text_of(head: Head, body: bytes) -> str:
-    """The text for people to read: the plain part, else the HTML one without its markup, else the body as it stands."""
+    """Return the readable text: the plain part, else the HTML part without markup, else the body as it is."""
     search = _Search()
-    search.look_into(head, body, 0)
+    search.visit(head, body, 0)
     if search.plain.strip():
         return search.plain
     if search.html.strip():
@@ -49,20 +49,20 @@ def text_of(head: Head, body: bytes) -> str:
 
 
 class _Search:
-    """Walks the parts until a plain text is found."""
+    """Visits the parts until a plain text part is found."""
 
     def __init__(self) -> None:
         self.plain = ""
         self.html = ""
         self.parts = 0
 
-    def look_into(self, head: Head, body: bytes, depth: int) -> None:
-        """Take this part for the text if it is one, else look into those inside it."""
+    def visit(self, head: Head, body: bytes, depth: int) -> None:
+        """Use this part if it is a text part; if it contains parts, visit them."""
         kind = head.kind
         if kind.startswith("multipart/") and depth < MAX_DEPTH:
-            self._look_inside(body, head.parameter(b"boundary"), depth)
+            self._visit_parts(body, head.parameter(b"boundary"), depth)
         elif kind == "message/rfc822" and depth < MAX_DEPTH:
-            self.look_into(*split(body), depth + 1)
+            self.visit(*split(body), depth + 1)
         elif head.attached and depth:
             return
         elif kind == "text/html":
@@ -70,22 +70,22 @@ class _Search:
         elif "/" not in kind or kind.startswith("text/"):
             self.plain = _text(head, body)
 
-    def _look_inside(self, body: bytes, boundary: bytes, depth: int) -> None:
+    def _visit_parts(self, body: bytes, boundary: bytes, depth: int) -> None:
         for part in parts(body, boundary):
             self.parts += 1
             if self.parts > MAX_PARTS or self.plain.strip():
                 return
-            self.look_into(*split(part), depth + 1)
+            self.visit(*split(part), depth + 1)
 
 
 def json_part_of(head: Head, body: bytes) -> str:
-    """The first part of our client's media type right inside the mail, decoded; "" where there is none.
+    """Return the first top-level part with our client's media type, decoded; "" if there is none.
 
-    What it says is for `relay.parse.json_part` to judge.
+    `relay.parse.json_part` validates its content.
     """
     if not head.kind.startswith("multipart/"):
         return ""
-    for part in islice(parts(body, head.parameter(b"boundary")), _JSON_WITHIN):
+    for part in islice(parts(body, head.parameter(b"boundary")), _MAX_JSON_POSITION):
         part_head, content = split(part)
         if part_head.kind == JSON_TYPE:
             return decoded(content, part_head.encoding, "utf-8") if len(content) <= MAX_JSON else ""
@@ -93,7 +93,7 @@ def json_part_of(head: Head, body: bytes) -> str:
 
 
 def parts(body: bytes, boundary: bytes) -> Iterator[bytes]:
-    """What stands between the boundaries (RFC 2046, section 5.1.1); a missing last one ends at the end."""
+    """Yield the parts between the boundaries (RFC 2046, section 5.1.1). The closing boundary may be missing."""
     line = b"--" + boundary
     start = place = -1
     while boundary and (place := body.find(line, place + 1)) >= 0:
@@ -116,18 +116,18 @@ def parts(body: bytes, boundary: bytes) -> Iterator[bytes]:
 
 def _text(head: Head, body: bytes) -> str:
     charset = head.parameter(b"charset").decode("ascii", "replace")
-    cut = _CUT.search(body) if _CUT_WORDS in body else None
+    cut = _CUT.search(body) if _CUT_PREFIX in body else None
     if cut is None:
         return decoded(body, head.encoding, charset)
     beginning = decoded(body[: cut.start()], head.encoding, charset)
     tail = _decoded_tail(body[cut.end() :], head.encoding, charset)
     if head.kind != "text/html" and len(_MARKUP.findall(tail[:_SAMPLE])) > 3:
-        tail = html.text_of(tail)  # the plain part ended in the middle that was left out
+        tail = html.text_of(tail)  # the plain part ended in the removed middle, and the tail is HTML
     return beginning + cut[0].decode("ascii") + tail
 
 
 def decoded(data: bytes, encoding: str, charset: str) -> str:
-    """The text in the body of a part, by its transfer encoding and charset, which may be wrong."""
+    """Return the text of a part, using its transfer encoding and charset, which may be wrong."""
     if encoding == "base64":
         data = _base64(data)
     elif encoding == "quoted-printable":
@@ -136,12 +136,12 @@ def decoded(data: bytes, encoding: str, charset: str) -> str:
 
 
 def _decoded_tail(data: bytes, encoding: str, charset: str) -> str:
-    """The last part of a body, which may begin anywhere and even belong to another part with another encoding."""
+    """Return the text of the tail of a body. It may begin anywhere, even in another part with another encoding."""
     encoding = _encoding_of_tail(data, encoding)
     if encoding != "base64":
         return charsets.decode_tail(a2b_qp(data) if encoding == "quoted-printable" else data, charset)
     letters = data.translate(None, _NOT_BASE64)
-    return max((charsets.decode_tail(_base64(letters[shift:]), charset) for shift in range(4)), key=_readable)
+    return max((charsets.decode_tail(_base64(letters[shift:]), charset) for shift in range(4)), key=_count_readable)
 
 
 def _encoding_of_tail(data: bytes, declared: str) -> str:
@@ -152,15 +152,15 @@ def _encoding_of_tail(data: bytes, declared: str) -> str:
 
 
 def _base64(data: bytes) -> bytes:
-    """Decoded as far as possible: what is no letter of base64 is passed over, as RFC 2045, section 6.8, asks for."""
+    """Decode as much as possible. Characters outside the alphabet are ignored (RFC 2045, section 6.8)."""
     letters = data.translate(None, _NOT_BASE64)
-    spare = len(letters) % 4
-    padded = letters[:-1] if spare == 1 else letters + b"=" * (-len(letters) % 4)
+    rest = len(letters) % 4
+    padded = letters[:-1] if rest == 1 else letters + b"=" * (-len(letters) % 4)
     try:
         return a2b_base64(padded)
     except Error:
         return data
 
 
-def _readable(text: str) -> int:
+def _count_readable(text: str) -> int:
     return sum(char.isascii() and (char.isprintable() or char in "\r\n\t") for char in text[:2000])

@@ -1,7 +1,6 @@
-"""The head of a mail or of one of its parts: the few fields that matter, decoded, within limits.
+"""Parse the header section of a mail or of a part: decode the relevant fields, within limits.
 
-Header lines of any number and length, broken folding, raw 8-bit text and broken encoded words
-are taken as they come.
+Accepts any number and length of header lines, malformed folding, raw 8-bit text and malformed encoded words.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ from relay.parse.mime import charsets
 from relay.parse.mime.sanitize import one_line
 
 MAX_HEAD = 256 * 1024
-"""Bytes of a head that are looked at."""
+"""Bytes of a header section that are read."""
 MAX_FIELD = 8 * 1024
-"""Bytes of one field, folded lines and all."""
+"""Bytes of one field, including its folded lines."""
 MAX_HEADER = 500
-"""Characters of a field's text."""
+"""Characters of the text of a field."""
 CLIENT_HEADER_PREFIX = "x-error-mail-"
-"""What the names of our client's fields begin with."""
+"""Prefix of the field names that our client sends."""
 
 _FIRST = re.compile(rb"[!-9;-~]{1,200}[ \t]{0,10}:")
 _MBOX = re.compile(rb">?From [^\n]{0,1000}\n")
@@ -39,53 +38,53 @@ _ADDRESS = re.compile(r"<([^<>\s]{1,320})>|([^\s<>,;\"]{1,64}@[^\s<>,;\"]{1,255}
 _PARAMETER = re.compile(rb";[ \t\r\n]*([\w-]{1,40})\*?[ \t]*=[ \t]*(?:\"([^\"]{0,500})\"?|([^;\s]{1,500}))")
 
 _PARAMETERS = (b"boundary", b"charset")
-"""Those that are asked for."""
+"""The parameters of Content-Type that are used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """What a head says. All but the texts of most fields is made at once, since a head is kept."""
+    """The parsed header section. Most values are computed at once, because a Head is memoized."""
 
     fields: dict[str, bytes] = field(default_factory=dict)
-    """Raw, by name in lower case; the first of each counts."""
+    """Raw values, by name in lower case. If a field occurs twice, the first one counts."""
     client_headers: tuple[str, ...] = ()
-    """The names of those that our client sends."""
+    """The names of the fields that our client sent."""
     subject: str = ""
-    """On one line of at most `MAX_HEADER` characters."""
+    """One line of at most `MAX_HEADER` characters."""
     sender: str = ""
-    """The address in From, lower case; "" where there is none."""
+    """The address in From, in lower case; "" if there is none."""
     kind: str = "text/plain"
-    """The media type in lower case, e.g. `text/html`; "text/plain" where there is none (RFC 2045, section 5.2)."""
+    """The media type in lower case, e.g. `text/html`; "text/plain" if there is none (RFC 2045, section 5.2)."""
     encoding: str = ""
-    """The transfer encoding in lower case; "" where there is none."""
+    """The transfer encoding in lower case; "" if there is none."""
     attached: bool = False
-    """True where the part is meant to be saved and not to be read (RFC 2183)."""
+    """True if the part is an attachment and not text to display (RFC 2183)."""
     parameters: dict[bytes, bytes] = field(default_factory=dict)
-    """Boundary and charset, by name in lower case; the first of each counts."""
+    """Boundary and charset, by name in lower case. If one occurs twice, the first one counts."""
 
     def text(self, name: str, limit: int) -> str:
-        """The field on one line of at most `limit` characters, encoded words decoded (RFC 2047); "" if missing."""
+        """Return the field as one line of at most `limit` characters, with decoded words (RFC 2047); "" if missing."""
         return _text_of(self.fields.get(name), limit)
 
     def parameter(self, name: bytes) -> bytes:
-        """A parameter of the media type, `boundary` or `charset`; b"" where there is none."""
+        """Return a parameter of the media type, `boundary` or `charset`; b"" if there is none."""
         return self.parameters.get(name, b"")
 
 
 def split(content: bytes) -> tuple[Head, bytes]:
-    """The head of `content` and what comes after it. Content that does not begin with a field is all body."""
+    """Split `content` into its parsed header section and its body. Without a field at the beginning, it is all body."""
     if mbox := _MBOX.match(content):
         content = content[mbox.end() :]
     if content.startswith((b"\n", b"\r\n")):
         return Head(), content.lstrip(b"\r\n") if content.isspace() else content.partition(b"\n")[2]
     if not _FIRST.match(content):
         return Head(), content
-    head, body = _parted(content)
+    head, body = _split_at_empty_line(content)
     return _head(head[:MAX_HEAD]), body
 
 
-def _parted(content: bytes) -> tuple[bytes, bytes]:
-    """What stands before the first empty line, and what after it. Lines end with LF, alone or after CR."""
+def _split_at_empty_line(content: bytes) -> tuple[bytes, bytes]:
+    """Split `content` at the first empty line. Lines end with LF or CRLF."""
     end = content.find(b"\n\r\n")
     begin = end + 3
     if (bare := content.find(b"\n\n", 0, end + 1 if end >= 0 else None)) >= 0:
@@ -93,15 +92,15 @@ def _parted(content: bytes) -> tuple[bytes, bytes]:
     return (content[:end].removesuffix(b"\r"), content[begin:]) if end >= 0 else (content, b"")
 
 
-MAX_KEPT_HEAD = 2_000
-"""Bytes of a head that is kept."""
-MAX_KEPT_HEADS = 300_000
-"""Bytes of all that are kept, with their fields."""
+MAX_MEMOIZED_HEAD = 2_000
+"""Bytes of the largest header section that is memoized."""
+MAX_MEMOIZED_HEADS = 300_000
+"""Bytes of all memoized header sections together, with their fields."""
 
 
-@memoized(size=MAX_KEPT_HEADS, largest=MAX_KEPT_HEAD, times=12)
+@memoized(size=MAX_MEMOIZED_HEADS, largest=MAX_MEMOIZED_HEAD, times=12)
 def _head(head: bytes) -> Head:
-    """The head that begins a mail; kept, since nothing but the second of its date differs in an app's mails."""
+    """Parse a header section. Memoized, because the mails of an app often differ only in the seconds of Date."""
     fields = _fields(head)
     content_type = fields.get("content-type", b"")
     address = _ADDRESS.search(_text_of(fields.get("from"), MAX_HEADER))
@@ -137,19 +136,19 @@ def _fields(head: bytes) -> dict[str, bytes]:
     return fields
 
 
-MAX_KEPT = 200
-"""Bytes of a field whose text is kept in memory; with the number of fields this bounds it."""
+MAX_MEMOIZED_FIELD = 200
+"""Bytes of the largest field whose text is memoized. With the number of entries, this bounds the memory."""
 
 
 def _text_of(raw: bytes | None, limit: int) -> str:
     if not raw:
         return ""
-    return _kept_text(raw, limit) if len(raw) <= MAX_KEPT else _text(raw, limit)
+    return _memoized_text(raw, limit) if len(raw) <= MAX_MEMOIZED_FIELD else _text(raw, limit)
 
 
 @lru_cache(maxsize=1_024)
-def _kept_text(raw: bytes, limit: int) -> str:
-    """The text of a field; kept, since an app's mails have the same sender and subject again and again."""
+def _memoized_text(raw: bytes, limit: int) -> str:
+    """Return the text of a field. Memoized, because all mails of an app have the same sender and subject."""
     return _text(raw, limit)
 
 
@@ -158,22 +157,22 @@ def _text(raw: bytes, limit: int) -> str:
 
 
 def _decoded(text: str) -> str:
-    """Encoded words decoded; neighbours in one charset together, since some senders split characters."""
+    """Decode encoded words. Adjacent words in one charset are decoded together: some senders split characters."""
     if "=?" not in text:
         return text
     text = _BETWEEN.sub("", text)
     pieces: list[str] = []
-    waiting, charset, done = b"", "", 0
+    pending, charset, done = b"", "", 0
     for match in _ENCODED.finditer(text):
-        if waiting and (match.start() > done or match[1].lower() != charset):
-            pieces.append(charsets.decode(waiting, charset))
-            waiting = b""
+        if pending and (match.start() > done or match[1].lower() != charset):
+            pieces.append(charsets.decode(pending, charset))
+            pending = b""
         pieces.append(text[done : match.start()])
-        waiting, charset, done = waiting + _word(match), match[1].lower(), match.end()
-    return "".join(pieces) + charsets.decode(waiting, charset) + text[done:]
+        pending, charset, done = pending + _word_bytes(match), match[1].lower(), match.end()
+    return "".join(pieces) + charsets.decode(pending, charset) + text[done:]
 
 
-def _word(match: re.Match[str]) -> bytes:
+def _word_bytes(match: re.Match[str]) -> bytes:
     data = match[3]
     if match[2] in "qQ":
         plain = data.replace("_", " ").encode("latin-1", "replace")

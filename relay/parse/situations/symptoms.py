@@ -1,7 +1,7 @@
-"""The table: by which exception, saying what, where, a situation is told.
+"""The table of symptoms: which exception, with which message and at which location, shows which situation.
 
-Sources are the libraries' own texts: SQLite's and PostgreSQL's messages, MySQL's and Oracle's error numbers, errno(3)
-and gai_strerror(3), RFC 9110 (503, 504, 502) and RFC 6585 (429). Where a text could mean two things it is not here.
+The messages are those of the libraries: messages of SQLite and PostgreSQL, error numbers of MySQL and Oracle, errno(3),
+gai_strerror(3), RFC 9110 (503, 504, 502) and RFC 6585 (429). Ambiguous messages are not in the table.
 """
 
 from __future__ import annotations
@@ -15,53 +15,53 @@ from relay.model import Situation
 
 
 class Symptom(NamedTuple):
-    """One row. All that is set must hold; places are `package file function`."""
+    """One row of the table. All conditions that are set must match. Places have the form `package file function`."""
 
     situation: Situation
     types: str
-    """The exception, with its module, as printed."""
+    """The type of the exception with its module, as printed."""
     says: str = ""
-    """Words of the first line of its message, without what SQLAlchemy puts before it."""
-    user: str = ""
-    """The innermost place that does not merely carry bytes; "" where that is not known."""
+    """Text in the first line of its message, without the prefix of SQLAlchemy."""
+    caller: str = ""
+    """The innermost place that does not only transport bytes; "" if it is unknown."""
     at: str = ""
-    """Where it was raised; "" where that is not known."""
+    """The place where it was raised; "" if it is unknown."""
     not_at: str = ""
 
     def compiled(self) -> CompiledSymptom:
-        """The row, ready to be asked."""
+        """Return the row with compiled patterns."""
         return CompiledSymptom(self.situation, *(re.compile(text) if text else None for text in self[1:]))
 
 
 class CompiledSymptom(NamedTuple):
-    """A row with its patterns: `types`, `user` and `at` from the beginning, `says` and `not_at` anywhere."""
+    """A compiled row. `types`, `caller` and `at` match at the beginning; `says` and `not_at` match anywhere."""
 
     situation: Situation
     types: re.Pattern[str] | None
     says: re.Pattern[str] | None
-    user: re.Pattern[str] | None
+    caller: re.Pattern[str] | None
     at: re.Pattern[str] | None
     not_at: re.Pattern[str] | None
 
     def phrase(self, text: str) -> str | None:
-        """The words of `text` that match, `HTTP 503` for a status, "" where they do not matter; None for others."""
+        """Return the phrase of `text` that matches, `HTTP 503` for a status, "" if any text matches; else None."""
         if self.says is None:
             return ""
         if (match := self.says.search(text)) is None:
             return None
         parts = match.groupdict()
-        return f"HTTP {parts['status']}" if "status" in parts else parts.get("words") or match[0].strip(" :")
+        return f"HTTP {parts['status']}" if "status" in parts else parts.get("phrase") or match[0].strip(" :")
 
-    def is_there(self, innermost: str, user: str) -> bool:
-        """Whether it is raised and used where the row says."""
+    def matches_frames(self, innermost: str, caller: str) -> bool:
+        """Return True if the exception was raised and called at places that the row allows."""
         return not (
-            (self.user and not self.user.match(user))
+            (self.caller and not self.caller.match(caller))
             or (self.at and not self.at.match(innermost))
             or (self.not_at and self.not_at.search(innermost))
         )
 
 
-# --- Words ------------------------------------------------------------------------------------------------------------
+# --- Messages ---------------------------------------------------------------------------------------------------------
 
 _CODE = r"(?P<status>429|50[234])\b"
 _ERRNO = r"(?<![^\s(\[<]\[)Errno -?\d{1,5}\] "
@@ -75,9 +75,9 @@ _DOWN = (
     r"|Non-recoverable failure in name resolution|nodename nor servname provided, or not known|getaddrinfo failed)"
     r"(?=$| \(|: |[)>,.'\"\]])|WinError (?:10051|10060|10061|10065|1231)\])"
 )
-"""They begin with the bracket, since a pattern that begins with a letter is found fastest."""
+"""These patterns begin with the bracket, because a search for a literal first character is fastest."""
 
-# --- Who says them ----------------------------------------------------------------------------------------------------
+# --- Types and places -------------------------------------------------------------------------------------------------
 
 _DATABASES = (
     r"(?:sqlite3|pysqlite3|psycopg2?|psycopg_pool|asyncpg|pymysql|MySQLdb|mysql|mariadb|aiomysql|sqlalchemy|django\.db"
@@ -96,7 +96,7 @@ _GONE, _DATABASE, _BACKEND = Situation.CLIENT_GONE, Situation.DATABASE_OVERLOADE
 _FULL_DISK, _BROKEN_DISK, _NETWORK = Situation.FILE_SYSTEM_FULL, Situation.DISK_BROKEN, Situation.NETWORK_DOWN
 
 _TABLE = (
-    # The client hung up: a server says so, or it was a server that read from or wrote to it.
+    # The client closed the connection: a server raises its own error, or a server reads or writes on that connection.
     Symptom(
         _GONE, r"(?:werkzeug|waitress|uvicorn)\.(?:\w+\.)*ClientDisconnected$|starlette\.requests\.ClientDisconnect$"
     ),
@@ -105,8 +105,10 @@ _TABLE = (
         _GONE, r"(?:OSError|IOError)$", r"^Apache/mod_wsgi (?:request data read error|failed to write response data)"
     ),
     Symptom(_GONE, r"(?:OSError|IOError)$", r"^error during read\(\d+\) on wsgi\.input"),
-    Symptom(_GONE, r"(?:BrokenPipeError|ConnectionResetError|ConnectionAbortedError)$", r"^[^:]{0,60}", user=_SERVERS),
-    # Databases: too many at once, or a lock that is held for too long. A deadlock is a bug, not load.
+    Symptom(
+        _GONE, r"(?:BrokenPipeError|ConnectionResetError|ConnectionAbortedError)$", r"^[^:]{0,60}", caller=_SERVERS
+    ),
+    # Databases: too many connections, or a lock that is held for too long. A deadlock is a bug, not overload.
     Symptom(_DATABASE, _DATABASES, r"^database (?:table |schema )?is locked"),
     Symptom(_DATABASE, r"sqlalchemy\.", r"^QueuePool limit of size \d+ overflow -?\d+ reached"),
     Symptom(_DATABASE, r"psycopg_pool\.PoolTimeout$", r"^couldn't get a connection after [\d.]+ sec"),
@@ -116,7 +118,7 @@ _TABLE = (
     Symptom(
         _DATABASE,
         _DATABASES,
-        r"(?:^|FATAL:\s{1,4})(?P<words>sorry, too many clients already|remaining connection slots are reserved"
+        r"(?:^|FATAL:\s{1,4})(?P<phrase>sorry, too many clients already|remaining connection slots are reserved"
         r"|too many connections for (?:role|database)|query_wait_timeout|no more connections allowed)",
     ),
     Symptom(_DATABASE, _DATABASES, r"^\(1040, ['\"]Too many connections|^1040 \(\w{5}\): Too many connections"),
@@ -127,13 +129,13 @@ _TABLE = (
     Symptom(_DATABASE, _DATABASES, r"^\(2013, ['\"]Lost connection to MySQL server during query \(timed out\)"),
     Symptom(_DATABASE, r"(?:oracledb|cx_Oracle|sqlalchemy)\.", r"^ORA-(?:00018|00020|12516|12519|12520)\b"),
     Symptom(_DATABASE, r"(?:pyodbc|sqlalchemy)\.", r"Lock request time out period exceeded|Query timeout expired"),
-    # Disks, and the database's disks.
+    # Disks, also those of a database server.
     Symptom(_FULL_DISK, _DATABASES, r"^database or disk is full|^could not (?:extend|write)[^:]{0,200}: No space left"),
     Symptom(_FULL_DISK, _DATABASES, r"\(Errcode: 28\b|^\(1021, "),
     Symptom(_FULL_DISK, "", _FULL, not_at="inotify|watchdog|watchfiles|synchronize"),
     Symptom(_BROKEN_DISK, _DATABASES, r"^disk I/O error|^could not (?:read|write)[^:]{0,200}: Input/output error"),
     Symptom(_BROKEN_DISK, "", _BROKEN, not_at=r"\bpty|pexpect|getpass|serial|termios|fcntl"),
-    # Backends: they are there, and say that they cannot, or say nothing in time.
+    # Backends: reachable, but they report overload or do not answer in time.
     Symptom(_BACKEND, r"urllib\.error\.HTTPError$", r"^HTTP Error " + _CODE),
     Symptom(_BACKEND, r"requests\.(?:\w+\.)?HTTPError$", rf"^{_CODE} (?:Server|Client) Error"),
     Symptom(_BACKEND, r"httpx\.(?:\w+\.)?HTTPStatusError$", rf"^(?:Server|Client) error '{_CODE}"),
@@ -152,8 +154,8 @@ _TABLE = (
     Symptom(_BACKEND, r"(?:requests|httpx|httpcore)\.(?:\w+\.)*ReadTimeout$"),
     Symptom(_BACKEND, r"aiohttp\.", r"^Timeout on reading data from socket"),
     Symptom(_BACKEND, r"redis\.", r"^Timeout reading from "),
-    Symptom(_BACKEND, _OS, r"^(?:timed out|The read operation timed out)$", user=rf"(?!{_SERVERS})", at=_READS),
-    # The network: no name, nobody there, or no way to get there. A database that refuses is away, not overloaded.
+    Symptom(_BACKEND, _OS, r"^(?:timed out|The read operation timed out)$", caller=rf"(?!{_SERVERS})", at=_READS),
+    # The network: no DNS answer, connection refused or no route. A database that refuses is down, not overloaded.
     Symptom(_NETWORK, "", _DOWN),
     Symptom(_NETWORK, r"ConnectionRefusedError$"),
     Symptom(_NETWORK, r"urllib\.error\.URLError$", r"^<urlopen error timed out>"),
@@ -175,8 +177,8 @@ _TABLE = (
     Symptom(
         _NETWORK,
         _DATABASES,
-        r"connection to server at .{1,200} failed: (?P<words>Connection refused|Network is unreachable|No route to host"
-        r"|Connection timed out|timeout expired)|^could not connect to server: Connection refused"
+        r"connection to server at .{1,200} failed: (?P<phrase>Connection refused|Network is unreachable"
+        r"|No route to host|Connection timed out|timeout expired)|^could not connect to server: Connection refused"
         r"|could not translate host name|^failed to resolve host|^connection timeout expired",
     ),
     Symptom(
@@ -187,16 +189,16 @@ _TABLE = (
 )
 _SYMPTOMS = tuple(symptom.compiled() for symptom in _TABLE)
 _MAX_TYPE = 200
-"""Characters of a type whose rows are kept in memory; with the number of types this bounds it."""
+"""Characters of the longest type whose rows are memoized. With the number of types, this bounds the memory."""
 
 
 def symptoms_of(type_: str) -> Sequence[CompiledSymptom]:
-    """The rows that an exception of this type may show, in order: the first that holds decides."""
-    return _kept_rows(type_) if len(type_) <= _MAX_TYPE else _rows(type_)
+    """Return the rows that can match an exception of this type, in order: the first match decides."""
+    return _memoized_rows(type_) if len(type_) <= _MAX_TYPE else _rows(type_)
 
 
 @lru_cache(maxsize=512)
-def _kept_rows(type_: str) -> Sequence[CompiledSymptom]:
+def _memoized_rows(type_: str) -> Sequence[CompiledSymptom]:
     return _rows(type_)
 
 
@@ -204,16 +206,16 @@ def _rows(type_: str) -> Sequence[CompiledSymptom]:
     return tuple(symptom for symptom in _SYMPTOMS if not symptom.types or symptom.types.match(type_))
 
 
-LOGGED = (
+LOG_PHRASES = (
     (_FULL_DISK, re.compile(_FULL)),
     (_BROKEN_DISK, re.compile(_BROKEN)),
     (_NETWORK, re.compile(_DOWN)),
     (_DATABASE, re.compile(r"QueuePool limit of size \d+ overflow -?\d+ reached, connection timed out")),
     (_BACKEND, re.compile(r"HTTPS?ConnectionPool\(host=[^)]{1,200}\): Read timed out")),
 )
-"""Words that tell without their exception's type, as `logger.error("…: %s", error)` writes them."""
+"""Phrases that are unambiguous without the type of the exception, as `logger.error("…: %s", error)` writes them."""
 
-ACCIDENTS: Mapping[str, re.Pattern[str] | None] = {
+PROGRAMMING_ERRORS: Mapping[str, re.Pattern[str] | None] = {
     **dict.fromkeys(
         (
             "ArithmeticError", "BufferError", "FileExistsError", "FileNotFoundError", "FloatingPointError",
@@ -230,4 +232,4 @@ ACCIDENTS: Mapping[str, re.Pattern[str] | None] = {
         r"|'\w{1,80}' object is not (?:subscriptable|iterable)|can only concatenate|'\S{1,3}' not supported between"
     ),
 }  # fmt: skip
-"""Python's own programming errors, and what they say where nobody raised them on purpose; None: cannot be told."""
+"""Python's programming errors, with their messages that nobody raises on purpose; None if that is undecidable."""

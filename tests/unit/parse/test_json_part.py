@@ -15,7 +15,7 @@ from relay.grouping.fingerprint import fingerprint
 from relay.ledger.rows import report_json, report_of
 from relay.model import Report, Retained
 from relay.parse import json_part
-from relay.parse.json_part import NOTHING
+from relay.parse.json_part import EMPTY
 from relay.parse.mime import one_line
 from relay.parse.report import parse
 from relay.redact import redact
@@ -88,7 +88,7 @@ def test_whatever_it_says_the_report_is_the_texts(content):
 
 @given(text=st.text(max_size=200) | st.text(alphabet=string.punctuation + "01ne", max_size=200))
 def test_any_text_is_read(text):
-    assert json_part.read(text) == NOTHING or text.strip()[:1] == "{"
+    assert json_part.read(text) == EMPTY or text.strip()[:1] == "{"
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_any_text_is_read(text):
     ids=lambda text: text[:16],
 )  # fmt: skip
 def test_what_is_none_of_ours_says_nothing(text):
-    assert json_part.read(text) == NOTHING
+    assert json_part.read(text) == EMPTY
     assert replace(understood(text), size=0) == replace(BARE, size=0)
 
 
