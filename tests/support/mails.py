@@ -1,4 +1,4 @@
-"""Mails and traces for the tests of the text core: made here, or read from tests/data/mails."""
+"""Mails and traces for the tests of parse: built here, or read from tests/data/mails."""
 
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -30,27 +30,27 @@ def record(
     content: bytes, *, retained: Retained = Retained.WHOLE, sender: str = "app@books.example.org", size: int = 0
 ) -> Record:
     envelope = Envelope(sender=sender, recipients=("ops@example.org",), peer="127.0.0.1")
-    moment = datetime(2026, 11, 22, 17, 3, tzinfo=UTC)
+    received_at = datetime(2026, 11, 22, 17, 3, tzinfo=UTC)
     size = size or len(content)
     return Record(
-        position=0, end=size, received_at=moment, envelope=envelope, retained=retained, content=content, size=size
+        position=0, end=size, received_at=received_at, envelope=envelope, retained=retained, content=content, size=size
     )
 
 
 def read_by_relay(content: bytes) -> Report:
-    """The report that the relay reads from a whole mail, without rules that name the app."""
+    """Return the report of a whole mail, without configured app rules."""
     return parse(record(content), ())
 
 
 def ends_of(content: bytes) -> bytes:
-    """What the receiver keeps of a mail that is too large."""
+    """Return what the receiver keeps of a mail that is too large: its beginning and its end."""
     assert len(content) > KEPT_HEAD + KEPT_TAIL
 
     return content[:KEPT_HEAD] + CUT_MARKER % (len(content) - KEPT_HEAD - KEPT_TAIL) + content[-KEPT_TAIL:]
 
 
 def mail(text: str, *, cte: str | None = None, charset: str = "utf-8", html: str = "", **headers: str) -> bytes:
-    """A mail as Python's own library makes it."""
+    """Build a mail with Python's `email` package."""
     message = EmailMessage(policy=SMTP)
     message["From"] = "Harbour Books <server-error@example.com>"
     message["Subject"] = headers.pop("subject", "Harbour Books Failed")
@@ -63,7 +63,7 @@ def mail(text: str, *, cte: str | None = None, charset: str = "utf-8", html: str
 
 
 def raw(head: str, body: bytes = b"") -> bytes:
-    """A mail with exactly this head."""
+    """Build a mail with exactly this header section."""
     return head.replace("\n", "\r\n").encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body
 
 

@@ -1,4 +1,4 @@
-"""What a memoized function of the relay holds."""
+"""Measure the memory of a memoized function."""
 
 import sys
 from typing import Any
@@ -7,7 +7,7 @@ from relay.memo import OVERHEAD
 
 
 def bytes_held(function: Any) -> int:
-    """Bytes that what it remembers takes."""
+    """Return the bytes that its memoized results take."""
     return sum(
         sys.getsizeof(key[0]) * function._times + OVERHEAD for each in (function._young, function._old) for key in each
     )

@@ -1,9 +1,9 @@
-"""Exceptions as libraries raise them, and what each is called: by the relay, which reads texts, and by the client.
+"""Exceptions as libraries raise them, with the situation that the relay and the client must find for each.
 
-They stand in tests/data/situations: `telling.json` has those that show a situation, `misleading.json` those that look
-like one and are none, `logged.json` log messages of both kinds. A case is a chain, oldest first as a traceback prints
-it. Texts are the libraries' own; of the frames (`file function`) there are only as many as matter: `VIEW` stands for
-the way from gunicorn to a view of the app's, `SITE`, `APP` and `STDLIB` for folders.
+The data is in tests/data/situations. `matching.json` has exceptions that show a situation. `misleading.json` has
+exceptions that only look like one. `logged.json` has log messages of both kinds. A case is a chain, oldest first, as a
+traceback prints it. The texts are those of the libraries. Only the relevant frames (`file function`) are listed. `VIEW`
+stands for the frames from gunicorn to a view of the app; `SITE`, `APP` and `STDLIB` stand for folders.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ WAY_TO_VIEW = (
 
 
 class At(NamedTuple):
-    """A frame; a file of the standard library's begins with `STDLIB`."""
+    """A frame. A file of the standard library begins with `STDLIB`."""
 
     file: str
     function: str
@@ -34,10 +34,10 @@ class At(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Raised:
-    """One exception. `bases` are what its class is derived from, `args` what it is made with where not its text."""
+    """One exception. `bases` are the base classes of its type; `args` are its arguments, unless it is just its text."""
 
     kind: str
-    """Its type, with its module."""
+    """Its type with its module."""
     text: str
     frames: tuple[At, ...]
     bases: tuple[type[BaseException], ...]
@@ -81,15 +81,15 @@ def _cases(name: str) -> tuple[Case, ...]:
     )
 
 
-TELLING, MISLEADING = _cases("telling.json"), _cases("misleading.json")
+MATCHING, MISLEADING = _cases("matching.json"), _cases("misleading.json")
 
 _logged = json.loads((FOLDER / "logged.json").read_text())
-LOGGED_TELLING: list[tuple[str, str]] = [(message, label) for message, label in _logged["telling"]]
+LOGGED_MATCHING: list[tuple[str, str]] = [(message, label) for message, label in _logged["matching"]]
 LOGGED_MISLEADING: list[str] = _logged["misleading"]
 
 
 def printed(chain: Iterable[Raised]) -> str:
-    """The chain as Python's own traceback."""
+    """Return the chain as Python prints its traceback."""
     parts = []
     for each in chain:
         lines = "".join(

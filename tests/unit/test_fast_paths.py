@@ -21,7 +21,9 @@ EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
 def test_a_head_ends_at_the_first_empty_line_however_lines_end(content):
     end = EMPTY_LINE.search(content)
 
-    assert headers._split_at_empty_line(content) == ((content[: end.start()], content[end.end() :]) if end else (content, b""))
+    assert headers._split_at_empty_line(content) == (
+        (content[: end.start()], content[end.end() :]) if end else (content, b"")
+    )
 
 
 LINES = [

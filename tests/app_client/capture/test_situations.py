@@ -30,7 +30,7 @@ from app_client.demo.visits import KINDS, Visitors, available_kinds, served
 from relay.parse.situations import situation as read_situation
 from relay.traces import find
 from tests.support.mails import read_by_relay
-from tests.support.situations import MISLEADING, TELLING, At, Case, Raised, printed
+from tests.support.situations import MISLEADING, MATCHING, At, Case, Raised, printed
 from tests.support.smtp_sinks import closed_port, wait_until
 
 STDLIB = os.path.dirname(os.__file__)  # noqa: PTH120 - as frames name it
@@ -82,7 +82,7 @@ def exception_of(case: Case) -> BaseException:
     return before
 
 
-@pytest.mark.parametrize("case", TELLING, ids=str)
+@pytest.mark.parametrize("case", MATCHING, ids=str)
 def test_situation_is_told_by_the_exception_as_by_its_text(case):
     told, read = situation_of(exception_of(case)), read_situation(find(printed(case.chain)), "")
 
@@ -97,7 +97,7 @@ def test_what_only_looks_like_a_situation_is_none(case):
 
 
 def test_reason_is_a_phrase_and_never_the_whole_message():
-    error = exception_of(next(case for case in TELLING if case.about == "with its name"))
+    error = exception_of(next(case for case in MATCHING if case.about == "with its name"))
 
     assert situation_of(error) == ("file system full", "OSError: [Errno 28] No space left on device")
 

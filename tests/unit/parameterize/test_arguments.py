@@ -1,4 +1,4 @@
-"""Words of a message that the app says to be data, and when it is believed."""
+"""Arguments of log messages: which are replaced with the client's template, and when the template is not used."""
 
 import string
 
@@ -19,7 +19,7 @@ from relay.parameterize.template import parameterize
         ("job  mail of queue a", "job %5s of queue %-1s", ["str", "str"], "job <value> of queue <value>"),
     ],
 )
-def test_a_word_is_left_out(message, template, types, expected):
+def test_argument_of_one_word_is_replaced(message, template, types, expected):
     found = without_arguments(message, template, types)
 
     assert parameterize(found).key == parameterize(expected).key
@@ -46,12 +46,13 @@ def test_a_word_is_left_out(message, template, types, expected):
         ("no such customer: " + "a" * 3000, "no such customer: %s", ["str"]),
     ],
     ids=[
-        "the word says what happened", "no words of its own", "a sentence", "an object", "a number", "no type",
-        "by no name", "another message", "longer", "not from the start", "two in one", "no argument", "no template",
-        "a width", "data by its form", "too long",
+        "the argument describes the error", "no fixed words", "a sentence", "an object", "a number", "no type",
+        "name without type", "another message", "longer template", "not from the start", "adjacent arguments",
+        "no argument", "no template",
+        "width as argument", "already replaced by a rule", "too long",
     ],
 )  # fmt: skip
-def test_where_it_is_not_believed_the_message_stands(message, template, types):
+def test_message_stays_if_the_template_does_not_apply(message, template, types):
     assert without_arguments(message, template, types) == ""
 
 
@@ -65,14 +66,14 @@ DATA = st.one_of(
 
 
 @given(value=DATA)
-def test_data_by_its_form_gives_one_key_with_and_without_the_template(value):
+def test_data_that_a_rule_replaces_gives_one_key_with_and_without_template(value):
     message, template = f"cannot reach the service for {value} again", "cannot reach the service for %s again"
 
     assert parameterize(without_arguments(message, template, ["str"]) or message).key == parameterize(message).key
 
 
 @given(one=WORD, other=WORD)
-def test_two_words_give_one_key(one, other):
+def test_two_values_of_an_argument_give_one_key(one, other):
     template = "cannot find the account named %s, giving up"
     keys = {parameterize(without_arguments(template % word, template, ["str"])).key for word in (one, other)}
 
@@ -84,7 +85,7 @@ def test_two_words_give_one_key(one, other):
     template=st.text(alphabet="%sd()r5. ab", max_size=40),
     types=st.lists(st.sampled_from(["str", "int", ""]), max_size=5),
 )
-def test_any_template_is_taken_apart(message, template, types):
+def test_arbitrary_template_is_accepted(message, template, types):
     found = without_arguments(message, template, types)
 
     assert found == "" or "<value>" in found

@@ -1,4 +1,4 @@
-"""A message without its data: one template for every repeat, in linear time, explained."""
+"""Templates of messages: equal for every repeat of an error, in linear time, with the replaced parts."""
 
 import re
 
@@ -11,7 +11,7 @@ from relay.parameterize.template import _BEGINS, _GATES, MAX_LINES, MAX_TEMPLATE
 from tests.support.same_errors import EQUAL_MESSAGES
 
 
-def test_what_was_replaced_is_told_in_order():
+def test_replaced_parts_are_listed_in_order():
     template = parameterize("Order 17 of ada@example.org failed after 3.2 s")
 
     assert template.text == "Order <number> of <email> failed after <duration>"
@@ -20,7 +20,7 @@ def test_what_was_replaced_is_told_in_order():
 
 
 @pytest.mark.parametrize(("one", "other"), EQUAL_MESSAGES)
-def test_lists_kinds_and_plurals_make_no_difference(one, other):
+def test_length_of_lists_kind_of_data_and_plural_do_not_change_the_key(one, other):
     assert parameterize(one).key == parameterize(other).key
 
 
@@ -39,11 +39,11 @@ def test_lists_kinds_and_plurals_make_no_difference(one, other):
         ("a  b  c", "a  b  d"),
     ],
 )
-def test_what_says_which_error_it_is_makes_a_difference(one, other):
+def test_text_that_identifies_the_error_changes_the_key(one, other):
     assert parameterize(one).key != parameterize(other).key
 
 
-def test_equal_lines_count_once_and_only_the_first_lines_count():
+def test_equal_lines_count_once_and_only_the_first_lines_are_in_the_key():
     rows = "\n".join(f"row {number} is bad" for number in range(500))
     long = "\n".join(f"line {letter}" for letter in "abcdefghijklmnopqrstuvwxyz")
 
@@ -51,7 +51,7 @@ def test_equal_lines_count_once_and_only_the_first_lines_count():
     assert len(parameterize(long).key.split("\n")) == MAX_LINES
 
 
-# --- Nothing is passed by that a rule would have found ----------------------------------------------------------------
+# --- The gates skip nothing that a rule would match -------------------------------------------------------------------
 
 EVERY_RULE = re.compile(
     "|".join(
@@ -61,7 +61,7 @@ EVERY_RULE = re.compile(
         if starts in rule.starts.lower()
     )
 )
-"""Each rule tried at each place where its first character stands, in their order."""
+"""All rules in order, tried at each position where the first character fits."""
 DIGITS = [
     "7",
     "17",
@@ -90,13 +90,13 @@ PHRASES = [
     "enum constant A.B", "5 MB", "3 seconds", "11 days", "17 of", "module 'x'", "arguments: 'x'", "user ada",
     "Customer bo", "by ada.lovelace", "for Ada Lovelace", "exit code 1", "status 503",
 ]  # fmt: skip
-"""What goes on over a blank."""
+"""Data that contains a space."""
 BETWEEN = [" ", " ", " ", ", ", ": ", ":", ",", ". ", "-", "=", "", "\n", "  ", "/", "(", "'", ")", "_", "\u00a0"]
 WORDED = st.lists(st.tuples(st.sampled_from(LETTERS + 4 * DIGITS + 6 * PHRASES), st.sampled_from(BETWEEN)), max_size=12)
 
 
 def replaced(text):
-    """As `Parameterizer` does without any short cut."""
+    """Return the same as `Parameterizer`, without any fast path."""
     rules = {f"{starts}{number}": rule for starts in "dlm" for number, rule in enumerate(RULES)}
 
     def new(match):
@@ -107,20 +107,20 @@ def replaced(text):
 
 
 @pytest.mark.parametrize("phrase", PHRASES)
-def test_a_rule_that_goes_on_over_a_blank_is_tried_there(phrase):
+def test_rule_that_continues_across_a_space_is_tried(phrase):
     for text in (phrase, f"order {phrase} is", f"7 {phrase}, 8"):
         assert parameterize(text).text == replaced(text)
 
 
 @settings(max_examples=700, deadline=None)
 @given(WORDED)
-def test_words_and_numbers_are_looked_at_as_if_every_rule_were_tried_everywhere(pieces):
+def test_result_is_the_same_as_trying_every_rule_everywhere(pieces):
     text = "".join(word + between for word, between in pieces).replace("[", "").replace("{", "")
 
     assert parameterize(text).text == replaced(text)
 
 
-def test_any_case_is_what_python_takes_for_it():
+def test_any_case_matches_what_ignorecase_matches():
     every = [chr(code) for code in range(0x3000)]
     for letter in "abcdefghijklmnopqrstuvwxyz":
         pattern = re.compile(any_case([letter]))
@@ -131,7 +131,7 @@ def test_any_case_is_what_python_takes_for_it():
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=300))
-def test_any_text_gives_a_template(text):
+def test_arbitrary_text_gives_a_template(text):
     template = parameterize(text)
 
     assert len(template.key) <= MAX_TEMPLATE
@@ -160,14 +160,14 @@ SPACED = (
 
 
 @pytest.mark.parametrize("unit", [*NASTY, *SPACED, "\n", "\u2028"])
-def test_a_megabyte_of_the_same_comes_to_an_end(unit):
+def test_megabyte_of_the_same_unit_is_read_in_bounded_time(unit):
     text = (unit * 1_000_000)[:1_000_000]
 
     assert len(parameterize(text + "!").key) <= MAX_TEMPLATE
 
 
-def test_no_rule_captures_anything():
-    """A group of a pattern's own would be taken for the rule's."""
+def test_no_pattern_has_a_capturing_group():
+    """A capturing group in a pattern would be mistaken for the group that names the rule."""
     import re
 
     assert [rule.name for rule in RULES if re.compile(rule.pattern).groups] == []

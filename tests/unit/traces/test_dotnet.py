@@ -1,4 +1,4 @@
-""".NET, Mono and the .NET Framework in the languages of its Windows."""
+"""Traces of .NET, Mono and .NET Framework, also in the languages of Windows."""
 
 import pytest
 
@@ -17,14 +17,14 @@ DOTNET = """System.InvalidOperationException: Order 5 failed
 """
 
 
-def test_dotnet_inner_exceptions_async_methods_and_lambdas():
+def test_inner_exceptions_async_methods_and_lambdas_are_parsed():
     assert outline(DOTNET) == [
         ("System.FormatException", ["Parse"]),
         ("System.InvalidOperationException", ["Show", "TotalAsync"]),
     ]
 
 
-def test_dotnet_as_mono_prints_it():
+def test_traces_of_mono_are_parsed():
     text = (
         "Unhandled Exception:\nShop.CartException: Cart 7 ---> System.FormatException: bad\n"
         "  at System.Int32.Parse (System.String s) [0x00019] in <12b418a7818c4ca0893feeaaf67f1e7f>:0 \n"
@@ -46,7 +46,7 @@ def test_dotnet_as_mono_prints_it():
         ("в", "в C:\\Cart.cs:строка 12"),
     ],
 )
-def test_dotnet_framework_speaks_the_language_of_its_windows(at, place):
+def test_traces_of_net_framework_in_other_languages_are_parsed(at, place):
     text = (
         f"System.ArgumentException: nein\n   {at} System.X.Throw(String s)\n   {at} Shop.Cart.Add(String key) {place}\n"
     )
@@ -54,14 +54,14 @@ def test_dotnet_framework_speaks_the_language_of_its_windows(at, place):
     assert outline(text) == [("System.ArgumentException", ["Add"])]
 
 
-def test_dotnet_aggregates_are_not_told_by_the_number_of_their_members():
+def test_message_of_an_aggregate_exception_leaves_out_its_members():
     head = "System.AggregateException: One or more errors occurred. (no 5)"
     rest = " ---> Shop.Lost: no 5\n   at Shop.Cart.Add(String a)\n"
 
     assert read(head + rest).errors == read(f"{head} (no 7) (no 8){rest}").errors
 
 
-def test_dotnet_framework_puts_the_chain_on_one_line():
+def test_chain_on_one_line_is_parsed():
     text = (
         "Unhandled Exception: Shop.CartException: Cart 7 ---> System.ArgumentNullException: Value cannot be null.\n"
         "   at Shop.Cart.Total(Order order)\n   --- End of inner exception stack trace ---\n   at Shop.Program.Main()\n"
@@ -70,7 +70,7 @@ def test_dotnet_framework_puts_the_chain_on_one_line():
     assert outline(text) == [("System.ArgumentNullException", ["Total"]), ("Shop.CartException", ["Main"])]
 
 
-def test_wrappers_of_mono_and_lone_types_do_not_end_a_trace_of_dotnet():
+def test_mono_wrappers_and_arguments_without_names_do_not_end_a_trace():
     text = (
         "System.IO.IOException: no 5\n  at (wrapper remoting-invoke-with-check) System.IO.File..ctor(string,int,bool)\n"
         "  at Shop.Cart.Open(System.String)\n  at Shop.Web.Main(System.String[])"

@@ -1,4 +1,4 @@
-"""Go: panics of the goroutine that failed."""
+"""Panics of Go."""
 
 from tests.support.printed_traces import outline, read
 
@@ -22,6 +22,6 @@ main.other()
 """
 
 
-def test_go_panics_of_the_goroutine_that_failed():
+def test_panic_has_the_frames_of_the_goroutine_that_failed():
     assert outline(GO) == [("panic", ["main", "(*Runner).Start"])]
     assert read(GO).errors[0].message == "runtime error: invalid memory address or nil pointer dereference"

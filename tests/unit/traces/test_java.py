@@ -1,11 +1,11 @@
-"""Java: causes, suppressed exceptions, classes made at run time."""
+"""Traces of Java: causes, suppressed exceptions, generated classes."""
 
 from tests.support.printed_traces import outline, printed, read
 
 JAVA = printed("java.txt")
 
 
-def test_java_causes_and_suppressed_ones():
+def test_causes_and_suppressed_exceptions_are_parsed():
     errors = read(JAVA["cause"]).errors
 
     assert [(error.type.rpartition(".")[2], error.member) for error in errors] == [
@@ -17,7 +17,7 @@ def test_java_causes_and_suppressed_ones():
     ]
 
 
-def test_java_classes_made_at_run_time_do_not_count():
+def test_frames_of_generated_classes_are_left_out():
     text = (
         "a.OrderException: no stock\n"
         "\tat a.Stock.take(Stock.java:5)\n"

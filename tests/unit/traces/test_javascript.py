@@ -1,11 +1,11 @@
-"""JavaScript: frames, causes, aggregates, rejections."""
+"""Traces of JavaScript: frames, causes, aggregate errors, rejections."""
 
 from tests.support.printed_traces import outline, printed, read
 
 NODE = printed("node.txt")
 
 
-def test_javascript_frames_causes_and_properties():
+def test_frames_causes_and_properties_are_parsed():
     assert outline(NODE["cause"])[1] == ("ReadingError", ["<anonymous>", "show", "exports.checked"])
     assert outline(NODE["crash"]) == [("TypeError", ["Timeout._onTimeout", "exports.station"])]
     assert read(NODE["system"]).end == len(NODE["system"].rstrip())
@@ -31,7 +31,7 @@ AGGREGATE = """[AggregateError: All promises were rejected] {
 Node.js v20.20.2"""
 
 
-def test_javascript_aggregates_have_members():
+def test_aggregate_error_has_its_members():
     found = read(AGGREGATE)
 
     assert [(error.type, error.message, error.member) for error in found.errors] == [
@@ -41,7 +41,7 @@ def test_javascript_aggregates_have_members():
     assert AGGREGATE[found.start : found.end].endswith("]\n}")
 
 
-def test_javascript_rejections_nobody_handled_are_named_after_what_was_thrown():
+def test_unhandled_rejection_has_the_type_that_was_thrown():
     text = "(node:17) UnhandledPromiseRejectionWarning: TypeError: no id\n    at get (/srv/shop/app.js:5:8)\n"
 
     assert outline(text) == [("TypeError", ["get"])]

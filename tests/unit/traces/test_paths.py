@@ -1,4 +1,4 @@
-"""Paths in frames: one name wherever a file is installed, and which files are a library's."""
+"""Paths in frames: a file has the same name wherever it is installed, and library files are recognized."""
 
 import pytest
 from hypothesis import given
@@ -26,7 +26,7 @@ from relay.traces.paths import MAX_PATH, app_file, python_place
         "shop/cart.py",
     ],
 )
-def test_a_file_is_named_alike_wherever_it_is_installed(path):
+def test_file_has_the_same_name_wherever_it_is_installed(path):
     assert python_place(path).file == "shop/cart.py"
     assert python_place(path).origin is not Origin.LIBRARY
 
@@ -34,7 +34,7 @@ def test_a_file_is_named_alike_wherever_it_is_installed(path):
 @pytest.mark.parametrize(
     "path", ["/srv/shop/current/app.py", "/app/app.py", "/home/ada/shop/src/app.py", "app.py", "/opt/shop/app.py"]
 )
-def test_a_file_at_the_top_of_an_app_has_no_folder(path):
+def test_file_in_the_root_folder_of_an_app_has_no_folder(path):
     assert python_place(path).file == "app.py"
 
 
@@ -54,15 +54,15 @@ def test_a_file_at_the_top_of_an_app_has_no_folder(path):
         "<string>",
     ],
 )
-def test_libraries_are_known_by_where_they_lie(path):
+def test_library_is_recognized_by_its_path(path):
     assert python_place(path).origin is Origin.LIBRARY
 
 
-def test_temporary_files_are_all_the_same():
+def test_all_temporary_files_have_the_same_name():
     assert app_file("/tmp/tmpab12cd34/rule.py") == app_file("/var/folders/zz/yy/T/x9.py") == "temporary file.py"
 
 
-def test_paths_of_any_length_are_bounded():
+def test_name_of_a_long_path_is_bounded():
     assert len(python_place("/a" * 100_000 + "/b.py").file) <= MAX_PATH
 
 
@@ -83,7 +83,7 @@ FOLDERS = [
 
 
 @given(st.sampled_from(["", "/", "C:\\"]), st.lists(st.sampled_from(FOLDERS), min_size=1), st.sampled_from("/\\"))
-def test_no_installed_path_is_passed_by_at_the_first_look(root, folders, separator):
+def test_fast_check_misses_no_installed_path(root, folders, separator):
     path = (root + separator.join(folders)).casefold()
 
     assert not paths._PACKAGES.match(path) or any(mark in path for mark in paths._PACKAGE_MARKERS)

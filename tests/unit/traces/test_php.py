@@ -1,4 +1,4 @@
-"""PHP, as it, its frameworks and web servers write it."""
+"""Traces of PHP, as written by PHP itself, by frameworks and by web servers."""
 
 import pytest
 
@@ -20,7 +20,7 @@ Stack trace:
 """
 
 
-def test_php_chains():
+def test_chain_of_exceptions_is_parsed():
     assert outline(PHP) == [
         ("RuntimeException", ["Shop\\CartController->show", "Shop\\Cart->total"]),
         ("Shop\\CartException", ["Shop\\Shop->run"]),
@@ -29,7 +29,7 @@ def test_php_chains():
     assert read(PHP).end == len(PHP.rstrip())
 
 
-def test_php_as_monolog_and_php_5_write_it():
+def test_traces_of_monolog_and_php_5_are_parsed():
     monolog = r"""[2026-11-22] prod.ERROR: x {"exception":"[object] (ErrorException(code: 0): No x at /srv/a.php:12)
 [stacktrace]
 #0 /srv/shop/Cart.php(12): Illuminate\HandleExceptions->handleError()
@@ -44,7 +44,7 @@ Stack trace:
     assert outline(old) == [("Cart\\Error", ["sum"])]
 
 
-def test_php_as_laravel_writes_it_with_its_causes_last():
+def test_traces_of_laravel_with_the_causes_last_are_parsed():
     text = r"""[2026-11-22] production.ERROR: x {"exception":"[object] (App\\Lost(code: 0): no 5 at /srv/a.php:12)
 [stacktrace]
 #0 /srv/shop/Web.php(3): App\\Cart->sum()
@@ -75,7 +75,7 @@ def test_php_as_laravel_writes_it_with_its_causes_last():
         ("Lost: no 5 in App\\Cart->sum() (line 7 of /srv/shop/Cart.php).", "Lost", "no 5", "App\\Cart->sum"),
     ],
 )  # fmt: skip
-def test_php_errors_that_are_told_on_one_line(line, type_, message, frame):
+def test_error_on_one_line_is_parsed(line, type_, message, frame):
     found = read(f"before\n{line}\nafter")
 
     assert [(error.type, error.message) for error in found.errors] == [(type_, message)]
@@ -83,7 +83,7 @@ def test_php_errors_that_are_told_on_one_line(line, type_, message, frame):
     assert f"before\n{line}\nafter"[found.start : found.end] == line
 
 
-def test_a_php_error_below_hooks_is_told_by_the_file_that_threw():
+def test_error_with_library_frames_only_has_the_file_that_threw():
     text = (
         "PHP Fatal error:  Uncaught Error: no x in /srv/html/wp-content/plugins/shop/{}.php:3\nStack trace:\n"
         "#0 /srv/html/wp-includes/class-wp-hook.php(308): {{closure}}('x')\n#1 {{main}}\n"
@@ -94,7 +94,7 @@ def test_a_php_error_below_hooks_is_told_by_the_file_that_threw():
 
 
 @pytest.mark.parametrize("line", ["Warning: bad on line 7", "stopped (line 3 of 4)", "no Uncaught PHP Exception x"])
-def test_what_only_sounds_like_php_is_no_trace(line):
+def test_text_that_resembles_php_is_no_trace(line):
     assert find(line) is None
 
 
@@ -106,14 +106,14 @@ def test_what_only_sounds_like_php_is_no_trace(line):
         "App\\Lost: no 5 in /srv/shop/Cart.php:27\nStack trace:",
     ],
 )
-def test_php_mails_that_an_app_composes_by_itself(labels):
+def test_labelled_mail_composed_by_an_app_is_parsed(labels):
     text = f"{labels}\n#0 /srv/shop/Web.php(3): App\\Cart->sum()\n#1 {{main}}\n"
 
     assert outline(text) == [("App\\Lost", ["App\\Cart->sum"])]
     assert read(text).errors[0].message == "no 5"
 
 
-def test_php_calls_stand_in_the_file_that_made_the_next_call():
+def test_function_is_in_the_file_printed_with_the_next_inner_frame():
     text = (
         "Uncaught Shop\\Lost: no 5 in /srv/shop/app/Cart.php:7\nStack trace:\n"
         "#0 /srv/shop/vendor/a/Router.php(3): Shop\\CartController->{}()\n#1 /srv/shop/web/index.php(9): run()\n"
@@ -127,7 +127,7 @@ def test_php_calls_stand_in_the_file_that_made_the_next_call():
     assert calls[1][-1] == ("Shop\\CartController->buy", "Cart.php")
 
 
-def test_php_in_the_log_of_a_web_server_is_read():
+def test_php_message_in_the_log_of_a_web_server_is_parsed():
     found = read('7#7: *5 FastCGI sent in stderr: "PHP message: PHP Warning:  no 5 in /srv/a/Cart.php on line 7" while')
 
     assert [(error.type, error.message) for error in found.errors] == [("Warning", "no 5")]
@@ -137,5 +137,5 @@ def test_php_in_the_log_of_a_web_server_is_read():
     "line",
     ["    #0 0x7f1c2a in Crane::lift(int) /src/crane.cpp:41:7", "#0      Plan.read (package:plan/plan.dart:3:9)"],
 )
-def test_numbered_frames_of_others_are_not_phps(line):
+def test_numbered_frames_of_other_languages_are_not_php(line):
     assert find(f"boom\n{line}\n{line}") is None

@@ -1,4 +1,4 @@
-"""Python: chains, groups, recursions, traces that are cut, and the fast path of ordinary ones."""
+"""Tracebacks of Python: chains, groups, recursions, cut traces, and the fast path for the usual trace."""
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +12,7 @@ from tests.support.printed_traces import outline, printed, read
 PYTHON = printed("python-3.13.txt")
 
 
-def test_python_frames_types_and_messages():
+def test_frames_type_and_message_are_parsed():
     trace = read(PYTHON["plain"])
 
     assert (trace.language, trace.start, trace.errors[0].type) == ("Python", 0, "ZeroDivisionError")
@@ -22,7 +22,7 @@ def test_python_frames_types_and_messages():
     ]  # fmt: skip
 
 
-def test_python_chains_are_read_from_the_cause_to_what_was_reported():
+def test_chain_goes_from_the_cause_to_the_reported_error():
     assert outline(PYTHON["cause"]) == [
         ("ValueError", ["checked", "table", "levels", "level"]),
         ("tide.gauge.ReadingError", ["show", "<lambda>", "checked"]),
@@ -31,31 +31,31 @@ def test_python_chains_are_read_from_the_cause_to_what_was_reported():
 
 
 def test_frames_of_comprehensions_are_left_out():
-    """Python 3.12 has none any more (PEP 709)."""
+    """Since Python 3.12 there are no such frames (PEP 709)."""
     assert "<listcomp>" in printed("python-3.8.txt")["cause"]
     assert outline(printed("python-3.8.txt")["cause"]) == outline(PYTHON["cause"])
 
 
-def test_a_recursion_counts_once_however_deep_it_is():
+def test_frames_of_a_recursion_count_once():
     assert outline(PYTHON["recursion"]) == [("RecursionError", ["show", "ring", "highest"])]
     assert len(read(printed("python-2.7.txt")["recursion"]).errors[0].frames) > 50
 
 
-def test_a_syntax_error_is_placed_in_its_file():
+def test_syntax_error_has_a_frame_in_its_file():
     error = read(PYTHON["syntax"]).errors[0]
 
     assert (error.type, error.message) == ("SyntaxError", "invalid syntax")
     assert error.frames[-1].file == "rules/night.rule"
 
 
-def test_a_trace_from_a_pool_is_part_of_the_chain():
+def test_trace_of_a_pool_worker_is_part_of_the_chain():
     assert outline(PYTHON["pool"]) == [
         ("ZeroDivisionError", ["daily", "mean"]),
         ("ZeroDivisionError", ["show", "in_pool"]),
     ]
 
 
-def test_the_members_of_a_group_are_told_apart_from_it():
+def test_members_of_an_exception_group_are_marked():
     errors = read(PYTHON["group"]).errors
 
     assert [(error.type, error.member) for error in errors] == [
@@ -63,7 +63,7 @@ def test_the_members_of_a_group_are_told_apart_from_it():
     ]  # fmt: skip
 
 
-def test_a_note_belongs_to_the_trace():
+def test_note_is_part_of_the_trace():
     text = f"Totals failed\n{PYTHON['note']}\n\nRegards"
     trace = read(text)
 
@@ -72,17 +72,17 @@ def test_a_note_belongs_to_the_trace():
     assert lines[-1] == "station: Husum"
 
 
-def test_a_trace_whose_beginning_is_cut_off_is_read_from_its_first_frame():
+def test_trace_without_its_beginning_starts_at_its_first_frame():
     text = PYTHON["plain"].split("\n", 1)[1]
 
     assert outline(text) == outline(PYTHON["plain"])
 
 
-def test_a_trace_whose_end_is_cut_off_has_no_type():
+def test_trace_without_its_end_has_no_type():
     assert outline(PYTHON["plain"].rsplit("ZeroDivisionError", 1)[0])[0][0] == ""
 
 
-def test_a_trace_goes_on_behind_the_middle_that_was_left_out():
+def test_trace_continues_after_the_cut_marker():
     marker = (CUT_MARKER % 4711).decode().strip("\r\n")
     assert marker.startswith(CUT_MARKER_PREFIX)
     before, _, after = PYTHON["recursion"].partition("  [Previous")
@@ -93,7 +93,7 @@ def test_a_trace_goes_on_behind_the_middle_that_was_left_out():
     assert read(text).end == len(text.rstrip())
 
 
-def test_lost_indentation_makes_no_difference():
+def test_trace_without_indentation_is_parsed():
     flat = "\n".join(line.lstrip() for line in printed("python-3.8.txt")["plain"].split("\n"))
 
     assert outline(flat) == outline(PYTHON["plain"])
@@ -111,7 +111,7 @@ def test_lost_indentation_makes_no_difference():
         "meet\n    at the shop (main:1)\n",
     ],
 )
-def test_what_only_looks_like_a_trace_is_none(text):
+def test_text_that_resembles_a_trace_is_no_trace(text):
     assert find(text) is None
 
 
@@ -131,7 +131,7 @@ INDENTED = st.lists(st.sampled_from([line for line in PYTHONS if line[:1] == " "
     ),
     st.sampled_from(["", "  "]),
 )
-def test_a_python_stack_taken_as_one_is_read_like_its_lines(parts, margin):
+def test_folded_stack_is_parsed_like_its_lines(parts, margin):
     text = "\n".join(margin + part for part in parts)
 
     assert python.read(text) == python._read(text.split("\n"), 0)
@@ -162,7 +162,7 @@ AFTER = [
     st.lists(st.sampled_from(AFTER), max_size=5),
     st.sampled_from(["", "", "\n", "\n\n", "\n ", "\n\t"]),
 )
-def test_a_plain_python_trace_is_read_like_any_other(before, calls, after, end):
+def test_fast_path_gives_the_same_as_parsing_line_by_line(before, calls, after, end):
     text = "\n".join([*before, PLAIN, *calls, *after]) + end
 
     assert python.read(text) == python._read(text.split("\n"), 0)
@@ -170,17 +170,17 @@ def test_a_plain_python_trace_is_read_like_any_other(before, calls, after, end):
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(CALLS[:2]), max_size=9), st.lists(st.sampled_from(AFTER), max_size=5))
-def test_a_plain_trace_by_itself_is_known_again_as_it_would_be_read(calls, after):
+def test_remembered_trace_is_the_same_as_a_parsed_one(calls, after):
     text = "\n".join(["before", PLAIN, CALLS[0], *calls, "a.Error: b", *after, ""])
     found = python.read(text)
 
     assert found
     alone = text[found.start : found.end]
-    known = python.read(alone)
+    remembered = python.read(alone)
 
     python._last_trace[0] = ("", None)
-    assert known == python.read(alone) == python._read(alone.split("\n"), 0)
+    assert remembered == python.read(alone) == python._read(alone.split("\n"), 0)
 
 
-def test_an_ordinary_trace_is_taken_for_plain():
+def test_usual_trace_takes_the_fast_path():
     assert python._plain("\n".join(["before", PLAIN, *CALLS[:2], "a.Error: b", "more", "", "below"]), len("before\n"))

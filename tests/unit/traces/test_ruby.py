@@ -1,4 +1,4 @@
-"""Ruby and Rails: chains, blocks, views."""
+"""Backtraces of Ruby and Rails: chains, blocks, views."""
 
 from tests.support.printed_traces import outline, read
 
@@ -12,13 +12,13 @@ RUBY = """E, [2026-11-22T17:03:19 #4711] ERROR -- : job failed
 """
 
 
-def test_ruby_chains_and_blocks():
+def test_chains_and_blocks_are_parsed():
     assert outline(RUBY) == [("ArgumentError", ["import", "Integer"]), ("Store::ImportError", ["import", "each"])]
     assert outline(RUBY.replace("`", "'").replace("in 'import", "in 'Store::Row#import")) == outline(RUBY)
 
 
-def test_a_ruby_message_of_several_lines_is_read_from_its_first():
-    """Since 3.1 Ruby shows the code below the message; the bracket that a logger put around both closes after it."""
+def test_message_of_several_lines_is_its_first_line():
+    """Since 3.1 Ruby prints source code after the message. A logger may put both in parentheses."""
     text = """NoMethodError (undefined method `size' for nil:NilClass
 
       when "hall" then nil.size
@@ -32,7 +32,7 @@ lib/choir.rb:50:in `<main>'
     assert read(text).errors[0].message == "undefined method `size' for nil:NilClass"
 
 
-def test_rails_reports():
+def test_report_of_rails_is_parsed():
     text = (
         "An error occurred in carts#show:\n\n  NoMethodError (undefined method `[]' for nil:NilClass):\n\n"
         "app/decorators/cart_decorator.rb:18:in `total'\n"
@@ -43,7 +43,7 @@ def test_rails_reports():
     assert outline(text) == [("NoMethodError", ["_app_views_carts_show_html_haml", "total"])]
 
 
-def test_a_view_counts_though_rails_names_no_method_in_it():
+def test_view_without_a_method_is_a_frame():
     text = "ActionView::Template::Error (no 5):\n    1: <b>\n\napp/views/{}.html.erb:4\napp/web.rb:18:in `show'"
 
     assert [frame.file for frame in read(text.format("a/b")).errors[0].frames] == ["web.rb", "a/b.html.erb"]

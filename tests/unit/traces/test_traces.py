@@ -1,4 +1,4 @@
-"""Stack traces of any language: which frames count, what stands around them, and that any text comes to an end."""
+"""Stack traces of any language: relevant frames, surrounding text, arbitrary and hostile input."""
 
 import pytest
 from hypothesis import given, settings
@@ -8,7 +8,7 @@ from relay.traces import find, relevant_frames
 from relay.traces.frames import CUT_MARKER_PREFIX
 from tests.support.printed_traces import read
 
-# --- Whose code it is -------------------------------------------------------------------------------------------------
+# --- Relevant frames --------------------------------------------------------------------------------------------------
 
 
 def frames(*places):
@@ -16,36 +16,36 @@ def frames(*places):
     return "\n".join(["Traceback (most recent call last):", *lines, "KeyError: 1"])
 
 
-def functions_that_count(*places):
+def relevant_functions(*places):
     return [frame.function for frame in relevant_frames(read(frames(*places)))[0]]
 
 
 LIBS = "/srv/venv/lib/python3.12/site-packages"
 
 
-def test_only_the_apps_frames_count():
+def test_only_frames_of_the_app_are_relevant():
     places = [
         (f"{LIBS}/flask/app.py", "wsgi_app"),
         ("/srv/shop/shop/cart.py", "total"),
         (f"{LIBS}/money/sum.py", "add"),
     ]
 
-    assert functions_that_count(*places) == ["total"]
+    assert relevant_functions(*places) == ["total"]
 
 
-def test_an_app_installed_like_a_library_is_the_outermost_unknown_package():
+def test_outermost_unknown_package_is_the_app_if_it_is_installed_like_a_library():
     places = [(f"{LIBS}/flask/app.py", "wsgi_app"), (f"{LIBS}/shop/cart.py", "total"), (f"{LIBS}/money/sum.py", "add")]
 
-    assert functions_that_count(*places) == ["total"]
+    assert relevant_functions(*places) == ["total"]
 
 
-def test_where_all_is_library_all_frames_count():
+def test_all_frames_are_relevant_if_all_are_library_code():
     places = [("/usr/lib/python3.11/threading.py", "run"), (f"{LIBS}/redis/client.py", "get")]
 
-    assert functions_that_count(*places) == ["run", "get"]
+    assert relevant_functions(*places) == ["run", "get"]
 
 
-# --- Anything at all --------------------------------------------------------------------------------------------------
+# --- Arbitrary and hostile input --------------------------------------------------------------------------------------
 
 PRINTED = """Traceback (most recent call last):
   File "/a/b.py", line 1, in f
@@ -83,7 +83,7 @@ LINES = ["", CUT_MARKER_PREFIX, *PRINTED.split("\n")]
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.one_of(st.sampled_from(LINES), st.text(max_size=10)), max_size=40))
-def test_any_lines_are_read_and_the_span_is_whole_lines_of_them(lines):
+def test_span_of_a_trace_in_arbitrary_lines_consists_of_whole_lines(lines):
     text = "\n".join(lines)
     trace = find(text)
 
@@ -95,7 +95,7 @@ def test_any_lines_are_read_and_the_span_is_whole_lines_of_them(lines):
 
 
 @pytest.mark.parametrize("line", LINES)
-def test_a_megabyte_of_equal_lines_comes_to_an_end(line):
+def test_megabyte_of_equal_lines_is_parsed_in_bounded_time(line):
     trace = find((line + "\n") * (1_000_000 // (len(line) + 1)))
 
     assert trace is None or trace.errors
@@ -118,14 +118,14 @@ def test_a_megabyte_of_equal_lines_comes_to_an_end(line):
         "---> A.B: ",
     ],
 )
-def test_a_megabyte_on_one_line_comes_to_an_end(unit):
-    marks = "Traceback (most recent call last):\n   at goroutine 1 :in ` panicked at \n"
-    text = f"{marks}{unit * (1_000_000 // len(unit))}\n#0 a\n"
+def test_megabyte_on_one_line_is_parsed_in_bounded_time(unit):
+    markers = "Traceback (most recent call last):\n   at goroutine 1 :in ` panicked at \n"
+    text = f"{markers}{unit * (1_000_000 // len(unit))}\n#0 a\n"
 
     assert find(text) is None or find(text)
 
 
-# --- Errors behind other text -----------------------------------------------------------------------------------------
+# --- Errors after other text ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_a_megabyte_on_one_line_comes_to_an_end(unit):
         ),
     ],
 )  # fmt: skip
-def test_an_error_is_read_where_other_text_stands_before_it(text, type_, message):
+def test_error_after_other_text_is_parsed(text, type_, message):
     found = find(text)
 
     assert found is not None

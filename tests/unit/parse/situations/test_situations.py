@@ -18,7 +18,7 @@ from relay.parse.situations import MAX_REASON, situation
 from relay.redact import redact
 from tests.support.mails import raw, record
 from tests.support.paths import DOCS
-from tests.support.situations import LOGGED_MISLEADING, LOGGED_TELLING, MISLEADING, TELLING, printed
+from tests.support.situations import LOGGED_MATCHING, LOGGED_MISLEADING, MATCHING, MISLEADING, printed
 
 PAGE = DOCS / "app-client.md"
 
@@ -28,7 +28,7 @@ def told(text: str) -> str | None:
     return hint[0].value if hint else None
 
 
-@pytest.mark.parametrize("case", TELLING, ids=str)
+@pytest.mark.parametrize("case", MATCHING, ids=str)
 def test_situation_is_told_by_the_text(case):
     assert told(printed(case.chain)) == case.label
 
@@ -39,14 +39,14 @@ def test_what_only_looks_like_a_situation_is_none(case):
 
 
 def test_table_is_large_enough_to_mean_something():
-    counted = Counter(case.label for case in TELLING)
+    counted = Counter(case.label for case in MATCHING)
 
     assert len({printed(case.chain) for case in MISLEADING}) >= 60
     assert set(counted) == {each.value for each in Situation}
     assert min(counted.values()) >= 4
 
 
-@pytest.mark.parametrize(("message", "label"), LOGGED_TELLING)
+@pytest.mark.parametrize(("message", "label"), LOGGED_MATCHING)
 def test_log_message_that_quotes_an_exception_is_enough(message, label):
     hint = situation(None, message)
 
@@ -71,7 +71,7 @@ def test_words_alone_are_not_enough(message):
     ],
 )
 def test_reason_says_by_what(label, about, reason):
-    [case] = [case for case in TELLING if (case.label, case.about) == (label, about)]
+    [case] = [case for case in MATCHING if (case.label, case.about) == (label, about)]
 
     assert situation(traces.find(printed(case.chain)), "") == (label, reason)
 
@@ -102,7 +102,7 @@ def test_hostile_text_takes_no_time(text):
 
 # --- In the report ----------------------------------------------------------------------------------------------------
 
-LOCKED = printed(next(case.chain for case in TELLING if case.about == "sqlite3"))
+LOCKED = printed(next(case.chain for case in MATCHING if case.about == "sqlite3"))
 
 
 def test_report_says_the_situation_and_by_what():
