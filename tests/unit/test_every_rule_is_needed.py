@@ -1,6 +1,6 @@
-"""Each rule of each table is there for something: without it, what it is for comes out otherwise.
+"""Every rule of every table is needed: without it, the result for its example differs.
 
-The table of `patterns` has the same in test_patterns, with the very text each rule makes.
+The table of `patterns` is tested in the same way in test_patterns, with the exact result of each rule.
 """
 
 import re
@@ -16,7 +16,7 @@ from relay.traces import paths, python_wording
 from tests.support.same_errors import EQUAL_MESSAGES, REWORDED, raised, same_error
 
 NEVER = re.compile(r"(?!)()")
-TRACED = {
+TRACES = {
     "python": 'Traceback (most recent call last):\n  File "/srv/shop/cart.py", line 7, in total\n    x\nKeyError: 5',
     "rust": "thread 'main' panicked at src/cart.rs:3:9:\nno 5",
     "javascript": "TypeError: no 5\n    at total (/srv/shop/cart.js:3:9)",
@@ -26,7 +26,7 @@ TRACED = {
     "php": "Uncaught Lost: no 5 in /srv/Cart.php:7\nStack trace:\n#0 /srv/Web.php(3): total()\n#1 {main}",
     "dotnet": "System.FormatException: no 5\n   at Shop.Cart.Total(String s)",
 }
-LOGGED = (
+LOG_LINES = (
     "[2026-11-22 17:03:19,532: ERROR/ForkPoolWorker-6] no cart",
     "[2026-11-22 17:03:19,532] ERROR in cart: no cart",
     "2026-11-22 17:03:19,532 ERROR shop.cart: no cart",
@@ -36,15 +36,15 @@ LOGGED = (
     "ERROR - no cart",
     "E1122 17:03:19.532000       1 cart.go:118] no cart",
 )
-"""One for each of `logline`'s patterns, in their order."""
-LAID_OUT = {
+"""One example for each pattern of `logline`, in their order."""
+LAYOUTS = {
     "documented": "Message type:       ERROR\nLocation:           /srv/cart.py:7\nModule: cart\n\nMessage:\n\nno cart",
     "structured": '{"level": "error", "message": "no cart"}',
     "logfmt": 'level=error msg="no cart"',
     "labels": "Logger: shop.cart\nHost: web-1\nPID: 7\n\nno cart",
     "logline": "2026-11-22 17:03:19,532 ERROR shop.cart: no cart",
 }
-PLACED = {
+PATHS = {
     "_PACKAGES": "/srv/venv/lib/site-packages/shop/cart.py",
     "_STANDARD_LIBRARY": "/usr/lib/python3.11/json/decoder.py",
     "_RELEASE_FOLDER": "/releases/20240510135504/cart.py",
@@ -54,13 +54,13 @@ PLACED = {
 
 
 @pytest.fixture(autouse=True)
-def fresh():
-    """What was remembered under other rules must not answer here, nor what was remembered here elsewhere."""
-    kept = (paths._python_place, paths._app_file, template._memoized_key)
-    for each in kept:
+def _clear_caches():
+    """Clear the caches before and after each test, because their results depend on the rules."""
+    memoized = (paths._python_place, paths._app_file, template._memoized_key)
+    for each in memoized:
         each.cache_clear()
     yield
-    for each in kept:
+    for each in memoized:
         each.cache_clear()
 
 
@@ -68,22 +68,22 @@ def name_of(language):
     return language.__name__.rpartition(".")[2]
 
 
-@pytest.mark.parametrize("name", TRACED)
-def test_a_language_is_read_by_its_own_module_alone(name, monkeypatch):
-    found = traces.find(TRACED[name])
+@pytest.mark.parametrize("name", TRACES)
+def test_trace_is_parsed_only_by_the_module_of_its_language(name, monkeypatch):
+    found = traces.find(TRACES[name])
     rest = tuple(each for each in traces._LANGUAGES if name_of(each) != name)
     monkeypatch.setattr(traces, "_LANGUAGES", rest)
 
     assert found is not None
-    assert found != traces.find(TRACED[name])
+    assert found != traces.find(TRACES[name])
 
 
-def test_every_language_has_its_example():
-    assert list(map(name_of, traces._LANGUAGES)) == list(TRACED)
+def test_every_language_has_an_example():
+    assert list(map(name_of, traces._LANGUAGES)) == list(TRACES)
 
 
 @pytest.mark.parametrize("number", range(len(python_wording._REWORDED)))
-def test_without_a_wording_two_versions_of_python_disagree(number, monkeypatch):
+def test_without_a_wording_two_versions_of_python_differ(number, monkeypatch):
     rest = (*python_wording._REWORDED[:number], *python_wording._REWORDED[number + 1 :])
     monkeypatch.setattr(python_wording, "_REWORDED", rest)
 
@@ -100,29 +100,29 @@ def test_without_an_alias_a_renamed_class_is_another_error(name, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["_SUGGESTION", "_QUALIFIED"])
-def test_without_it_what_python_adds_makes_another_error(name, monkeypatch):
+def test_without_the_pattern_an_addition_of_python_makes_another_error(name, monkeypatch):
     monkeypatch.setattr(python_wording, name, NEVER)
 
     assert not all(same_error(raised(older), raised(newer)) for older, newer in REWORDED)
 
 
-@pytest.mark.parametrize("name", PLACED)
-def test_without_a_rule_of_places_the_file_is_another(name, monkeypatch):
-    found = paths.python_place(PLACED[name])
+@pytest.mark.parametrize("name", PATHS)
+def test_without_a_path_rule_the_file_differs(name, monkeypatch):
+    found = paths.python_place(PATHS[name])
     paths._python_place.cache_clear()
     paths._app_file.cache_clear()
     monkeypatch.setattr(paths, name, NEVER)
 
-    assert found != paths.python_place(PLACED[name])
+    assert found != paths.python_place(PATHS[name])
 
 
 @pytest.mark.parametrize("folder", sorted(paths._DEPLOYMENT_FOLDERS))
-def test_a_folder_that_says_how_an_app_was_deployed_is_left_out(folder):
+def test_deployment_folder_is_left_out(folder):
     assert paths.app_file(f"/x/{folder}/cart.py") == paths.app_file("/x/current/cart.py") == "cart.py"
 
 
 @pytest.mark.parametrize("root", paths._FLAT_ROOTS)
-def test_without_a_root_its_libraries_are_the_apps(root, monkeypatch):
+def test_without_a_flat_root_its_libraries_count_as_app(root, monkeypatch):
     assert paths.python_place(f"{root}flask/app.py").origin is traces.Origin.LIBRARY
     paths._python_place.cache_clear()
     monkeypatch.setattr(paths, "_FLAT_ROOTS", tuple(each for each in paths._FLAT_ROOTS if each != root))
@@ -145,7 +145,7 @@ def test_without_a_root_its_libraries_are_the_apps(root, monkeypatch):
         "_BESIDE_MASK",
     ],
 )
-def test_without_a_step_of_the_key_two_that_are_equal_differ(name, monkeypatch):
+def test_without_a_step_of_the_key_equal_messages_differ(name, monkeypatch):
     monkeypatch.setattr(template, name, NEVER)
 
     assert not all(template._key(_typed(one)) == template._key(_typed(other)) for one, other in EQUAL_MESSAGES)
@@ -155,19 +155,19 @@ def _typed(text):
     return template.Parameterizer().template(text).text
 
 
-@pytest.mark.parametrize("number", range(len(LOGGED)))
-def test_without_a_kind_of_log_line_it_is_read_otherwise(number, monkeypatch):
-    report = parse_text("x", LOGGED[number])
+@pytest.mark.parametrize("number", range(len(LOG_LINES)))
+def test_without_a_log_line_pattern_the_report_differs(number, monkeypatch):
+    report = parse_text("x", LOG_LINES[number])
     own = logline._LOG_LINES[number]
     monkeypatch.setattr(logline, "_LOG_LINES", tuple(each for each in logline._LOG_LINES if each is not own))
 
     assert report.message == "no cart"
-    assert report != parse_text("x", LOGGED[number])
+    assert report != parse_text("x", LOG_LINES[number])
 
 
-@pytest.mark.parametrize("name", LAID_OUT)
+@pytest.mark.parametrize("name", LAYOUTS)
 def test_without_a_layout_its_message_is_not_found(name, monkeypatch):
-    assert parse_text("x", LAID_OUT[name]).message == "no cart"
+    assert parse_text("x", LAYOUTS[name]).message == "no cart"
     monkeypatch.setattr(getattr(layouts, name), "read", lambda _: None)
 
-    assert parse_text("x", LAID_OUT[name]).message != "no cart"
+    assert parse_text("x", LAYOUTS[name]).message != "no cart"

@@ -1,4 +1,4 @@
-"""What is done faster for the mails that come most gives what is done for any other: each short cut beside its way."""
+"""Fast paths for common mails: each gives the same result as the general way."""
 
 import re
 
@@ -18,7 +18,7 @@ EMPTY_LINE = re.compile(rb"\r?\n\r?\n")
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"a: b", b" ", b"\n\n"]), max_size=9).map(b"".join))
-def test_a_head_ends_at_the_first_empty_line_however_lines_end(content):
+def test_header_section_ends_at_the_first_empty_line(content):
     end = EMPTY_LINE.search(content)
 
     assert headers._split_at_empty_line(content) == (
@@ -33,14 +33,14 @@ LINES = [
 
 
 @pytest.fixture
-def nothing_is_too_small(monkeypatch):
+def every_size_is_memoized(monkeypatch):
     monkeypatch.setattr(sanitize, "MIN_STACK", 1)
 
 
-@pytest.mark.usefixtures("nothing_is_too_small")
+@pytest.mark.usefixtures("every_size_is_memoized")
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(LINES), st.sampled_from(["\n", "\r\n", "\r", "", "\r\r\n"])), max_size=12))
-def test_a_text_is_cleaned_in_pieces_like_the_whole(lines):
+def test_cleaning_in_pieces_gives_the_same_as_cleaning_the_whole(lines):
     text = "".join(line + end for line, end in lines)
 
     assert sanitize.clean(text) == sanitize._clean(text)
@@ -67,7 +67,7 @@ OTHERS = [
     st.integers(0, 30),
     st.sampled_from(["", "\n", "\n\n"]),
 )
-def test_the_first_lines_tell_the_layout_that_all_lines_do(first, others, margin, number, end):
+def test_layout_from_the_first_lines_is_the_same_as_from_all_lines(first, others, margin, number, end):
     lines = [*DOCUMENTED[:first], *DOCUMENTED[first + 1 :]]
     for place, other in others:
         lines.insert(place, other)
@@ -77,7 +77,7 @@ def test_the_first_lines_tell_the_layout_that_all_lines_do(first, others, margin
     assert layouts.read("Shop failed", text) == layouts._from_all_lines("Shop failed", text)
 
 
-def test_the_first_lines_of_an_ordinary_mail_suffice():
+def test_usual_mail_takes_the_fast_path():
     assert layouts.documented.read_standard("\n".join(DOCUMENTED))
     assert layouts._from_first_lines("\n".join([*DOCUMENTED, *["    f(1)"] * 20]))
 
@@ -88,7 +88,7 @@ TEXT = st.lists(st.one_of(INDENTED, st.sampled_from(["a\n", "\n", "b", "  c", "\
 
 @settings(max_examples=600, deadline=None)
 @given(TEXT)
-def test_a_stack_is_seen_where_the_pattern_sees_it(text):
+def test_stacks_are_found_where_the_pattern_finds_them(text):
     found = [(start, end) for start, end, _ in search._stacks(text, _DEFAULT._names)]
 
     assert found == [match.span(1) for match in search._STACK.finditer(text)]
@@ -110,7 +110,7 @@ PIECES = st.lists(
 )
 
 
-def test_no_case_is_without_a_mark_of_it():
+def test_every_case_with_a_secret_contains_a_mark():
     names = _DEFAULT._names
 
     for case in CASES:
@@ -123,7 +123,7 @@ def test_no_case_is_without_a_mark_of_it():
     PIECES,
     st.sampled_from([str, str.upper, str.title, lambda text: text.replace("k", "\u212a").replace("i", "\u0130")]),
 )
-def test_no_text_is_without_a_mark_of_what_is_in_it(pieces, changed):
+def test_every_text_with_a_secret_contains_a_mark(pieces, changed):
     text, names = changed(" ".join(pieces)), _DEFAULT._names
     lower = text.replace("\u0130", "I").lower()
 
@@ -151,7 +151,7 @@ TRACES = st.lists(
 
 @settings(max_examples=600, deadline=None)
 @given(st.lists(st.one_of(st.sampled_from(NUMBERS), PIECES.map(" ".join), st.just("web")), max_size=3), TRACES)
-def test_where_one_look_sees_nothing_there_is_nothing(texts, trace):
+def test_fast_check_misses_no_secret(texts, trace):
     names = _DEFAULT._names
     found = [secret for text in (*texts, trace) for secret in search.secrets(text, names)]
 
@@ -159,21 +159,21 @@ def test_where_one_look_sees_nothing_there_is_nothing(texts, trace):
 
 
 @pytest.mark.parametrize("trace", ["", f"Traceback (most recent call last):\n{STACK}shop.Lost: 7", f"x\n  y\n{STACK}"])
-def test_one_look_suffices_for_ordinary_mails(trace):
+def test_fast_check_finds_nothing_in_usual_mails(trace):
     assert search.nothing_in(
         ["Shop failed", "Exception on /orders/1717 [GET]", "web", "2026-11-22 17:03:11,5"], trace, _DEFAULT._names
     )
 
 
 @pytest.mark.parametrize("card", NUMBERS[:-1])
-def test_one_look_sees_cards(card):
+def test_fast_check_finds_card_numbers(card):
     assert not search.nothing_in([f"paid with {card}"], "", _DEFAULT._names)
 
 
 @pytest.mark.parametrize("prefix", [prefix for prefixes, _ in redact.token_formats._BY_PREFIX for prefix in prefixes])
-def test_each_form_of_a_key_has_its_mark(prefix):
+def test_every_token_format_has_a_mark(prefix):
     assert search._marks(_DEFAULT._names).search(f"{prefix}{'0123456789abcdef' * 4}".lower().encode())
 
 
-def test_names_of_the_configuration_have_their_mark():
+def test_configured_names_have_a_mark():
     assert search._marks(Names(["PIN (new)"])).search(b"the pin (new)=1234")

@@ -1,4 +1,4 @@
-"""What is kept in memory of earlier mails never changes what is read of a later one, and is bounded."""
+"""Memoized functions of the pure core: they never change the result for a later mail, and their memory is bounded."""
 
 import importlib
 import pkgutil
@@ -20,31 +20,31 @@ from relay.parse.report import parse
 from tests.support.mails import TRACEBACK, record
 from tests.support.memoized import bytes_held
 
-STEPS = (layouts, mime, report, template, redact, situations, traces, relay.grouping.fingerprint)
+MODULES = (layouts, mime, report, template, redact, situations, traces, relay.grouping.fingerprint)
 
 
-def remembering() -> Iterator[Any]:
-    """Every function of the core that remembers."""
-    for step in STEPS:
-        inner = pkgutil.iter_modules(getattr(step, "__path__", []), f"{step.__name__}.")
-        for module in (step, *(importlib.import_module(each.name) for each in inner)):
+def memoized_functions() -> Iterator[Any]:
+    """Yield every memoized function of the core."""
+    for package in MODULES:
+        inner = pkgutil.iter_modules(getattr(package, "__path__", []), f"{package.__name__}.")
+        for module in (package, *(importlib.import_module(each.name) for each in inner)):
             for value in vars(module).values():
                 if hasattr(value, "cache_clear") and value.__module__ == module.__name__:
                     yield value
 
 
-KEPT = list(remembering())
+MEMOIZED = list(memoized_functions())
 
 
-def understood(content: bytes) -> tuple[Report, Fingerprint]:
+def parsed(content: bytes) -> tuple[Report, Fingerprint]:
     report = redact.redact(parse(record(content), ()))
     return report, fingerprint(report)
 
 
-def afresh(content: bytes) -> tuple[Report, Fingerprint]:
-    for function in KEPT:
+def parsed_without_cache(content: bytes) -> tuple[Report, Fingerprint]:
+    for function in MEMOIZED:
         function.cache_clear()
-    return understood(content)
+    return parsed(content)
 
 
 FRAMES = "".join(
@@ -81,42 +81,42 @@ MAILS = st.builds(
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(MAILS, min_size=1, max_size=8))
-def test_a_mail_is_understood_alike_after_whatever_mails(contents):
-    warm = [understood(content) for content in contents]
+def test_mail_is_parsed_the_same_after_any_other_mails(contents):
+    warm = [parsed(content) for content in contents]
 
-    assert warm == [afresh(content) for content in contents]
+    assert warm == [parsed_without_cache(content) for content in contents]
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(MAILS, min_size=2, max_size=6), st.randoms(use_true_random=False))
-def test_a_mail_is_understood_alike_after_what_was_kept_is_forgotten_now_and_then(contents, random):
-    expected = [afresh(content) for content in contents]
+def test_mail_is_parsed_the_same_if_caches_are_cleared_in_between(contents, random):
+    expected = [parsed_without_cache(content) for content in contents]
     order = [*range(len(contents))] * 2
     random.shuffle(order)
 
     for number in order:
-        for function in random.sample(KEPT, 3):
+        for function in random.sample(MEMOIZED, 3):
             function.cache_clear()
-        assert understood(contents[number]) == expected[number]
+        assert parsed(contents[number]) == expected[number]
 
 
-@pytest.mark.parametrize("function", KEPT, ids=lambda each: f"{each.__module__}.{each.__name__}")
-def test_what_is_kept_is_bounded_in_number(function):
+@pytest.mark.parametrize("function", MEMOIZED, ids=lambda each: f"{each.__module__}.{each.__name__}")
+def test_number_of_memoized_results_is_bounded(function):
     assert 0 < function.cache_parameters()["maxsize"] <= 4_096
 
 
-def test_the_functions_that_keep_something_are_found():
-    assert {traces.python._stack, redact.search._kept_short, template._memoized_key} <= set(KEPT)
+def test_memoized_functions_are_found():
+    assert {traces.python._stack, redact.search._kept_short, template._memoized_key} <= set(MEMOIZED)
 
 
-# --- Within a number of bytes -----------------------------------------------------------------------------------------
+# --- Memory -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "function", [each for each in KEPT if isinstance(each, Memoized)], ids=lambda each: each.__name__
+    "function", [each for each in MEMOIZED if isinstance(each, Memoized)], ids=lambda each: each.__name__
 )
-def test_hostile_texts_of_the_largest_kind_do_not_fill_the_memory(function):
-    """A megabyte is kept at the most, of characters of any width."""
+def test_hostile_texts_of_the_largest_size_do_not_fill_the_memory(function):
+    """At most one megabyte is stored, also for characters of four bytes."""
     size = function.cache_parameters()["bytes"]
     extra = [redact._DEFAULT._names] if function is redact.search._in_stack else []
     function.cache_clear()
@@ -129,5 +129,5 @@ def test_hostile_texts_of_the_largest_kind_do_not_fill_the_memory(function):
     function.cache_clear()
 
 
-def test_all_that_is_kept_of_large_texts_together_is_bounded():
-    assert sum(each.cache_parameters()["bytes"] for each in KEPT if isinstance(each, Memoized)) <= 4_000_000
+def test_memory_of_all_memoized_functions_together_is_bounded():
+    assert sum(each.cache_parameters()["bytes"] for each in MEMOIZED if isinstance(each, Memoized)) <= 4_000_000

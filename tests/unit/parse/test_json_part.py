@@ -1,4 +1,4 @@
-"""The JSON part of a mail in hostile hands: whatever it says, the text stays the truth."""
+"""The JSON part of a mail from an untrusted sender: it never overrides the text of the mail."""
 
 import base64
 import json
@@ -38,8 +38,8 @@ FRAME = {"file": "/srv/other/views.py", "line": 3, "function": "pay", "module": 
 
 
 def mail(content: Any, *, text: str = TEXT, client: str = "X-Error-Mail-Client: 1\n", encoding: str = "7bit") -> bytes:
-    told = content if isinstance(content, str) else json.dumps(content)
-    part = base64.encodebytes(told.encode("utf-8", "surrogatepass")).decode() if encoding == "base64" else told
+    source = content if isinstance(content, str) else json.dumps(content)
+    part = base64.encodebytes(source.encode("utf-8", "surrogatepass")).decode() if encoding == "base64" else source
     return (
         f"From: server-error@example.com\nSubject: Failed\n{client}MIME-Version: 1.0\n"
         'Content-Type: multipart/mixed; boundary="b"\n\n'
@@ -48,11 +48,11 @@ def mail(content: Any, *, text: str = TEXT, client: str = "X-Error-Mail-Client: 
     ).encode("utf-8", "surrogatepass")
 
 
-def understood(content: Any, **options: Any) -> Report:
+def parsed(content: Any, **options: Any) -> Report:
     return redact(parse(record(mail(content, **options)), ()))
 
 
-BARE = understood("")
+BARE = parsed("")
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
@@ -63,31 +63,31 @@ NAMES = [
     "message", "exceptions", "request", "template", "arguments", "type", "file", "line", "in_app", "frames", "link",
     "members", "id", "name", "method", "url", "user_id", "left_out",
 ]  # fmt: skip
-LIKE_OURS = st.recursive(
+PLAUSIBLE = st.recursive(
     st.text(max_size=30) | st.integers() | st.none(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6),
     max_leaves=30,
 )
 
 
-@given(content=st.dictionaries(st.sampled_from(NAMES), ANYTHING | LIKE_OURS, max_size=12))
-def test_whatever_it_says_the_report_is_the_texts(content):
-    """What the text or a header tells stays, the error is the same one, and all is bounded, clean and storable."""
-    report = understood({"version": 1} | content, encoding="base64")
+@given(content=st.dictionaries(st.sampled_from(NAMES), ANYTHING | PLAUSIBLE, max_size=12))
+def test_arbitrary_json_changes_nothing_that_the_text_states(content):
+    """Fields from the text or a header stay, the fingerprint stays, and all texts are bounded, clean and storable."""
+    report = parsed({"version": 1} | content, encoding="base64")
 
     for name in ("form", "subject", "sender", "app", "level", "logger", "location", "module", "function", "time"):
         assert getattr(report, name) == getattr(BARE, name), name
     assert (report.message, report.trace, report.count) == (BARE.message, BARE.trace, 1)
     assert fingerprint(report).key == fingerprint(BARE).key
-    told = [report.host, report.release, report.environment, report.process, report.thread, report.logger]
-    told += [text for pair in report.request for text in pair]
-    assert all(len(text) <= 600 and one_line(text, 600) == text for text in told if text)
-    assert not {unicodedata.category(letter) for text in told if text for letter in text} & {"Cc", "Cs", "Zl", "Zp"}
+    texts = [report.host, report.release, report.environment, report.process, report.thread, report.logger]
+    texts += [text for pair in report.request for text in pair]
+    assert all(len(text) <= 600 and one_line(text, 600) == text for text in texts if text)
+    assert not {unicodedata.category(char) for text in texts if text for char in text} & {"Cc", "Cs", "Zl", "Zp"}
     assert report_of(report_json(report)) == report
 
 
 @given(text=st.text(max_size=200) | st.text(alphabet=string.punctuation + "01ne", max_size=200))
-def test_any_text_is_read(text):
+def test_arbitrary_text_is_accepted(text):
     assert json_part.read(text) == EMPTY or text.strip()[:1] == "{"
 
 
@@ -99,22 +99,22 @@ def test_any_text_is_read(text):
     ],
     ids=lambda text: text[:16],
 )  # fmt: skip
-def test_what_is_none_of_ours_says_nothing(text):
+def test_invalid_json_part_is_ignored(text):
     assert json_part.read(text) == EMPTY
-    assert replace(understood(text), size=0) == replace(BARE, size=0)
+    assert replace(parsed(text), size=0) == replace(BARE, size=0)
 
 
-def test_it_is_only_asked_for_in_mails_of_our_client():
-    assert understood({"version": 1, "host": "web-9"}).host == "web-9"
-    assert understood({"version": 1, "host": "web-9"}, client="").host == ""
+def test_json_part_is_only_read_in_mails_of_our_client():
+    assert parsed({"version": 1, "host": "web-9"}).host == "web-9"
+    assert parsed({"version": 1, "host": "web-9"}, client="").host == ""
 
 
-def test_one_that_is_too_long_is_not_looked_at():
-    assert understood({"version": 1, "host": "web-9", "padding": "x" * 70_000}).host == ""
+def test_json_part_that_is_too_long_is_ignored():
+    assert parsed({"version": 1, "host": "web-9", "padding": "x" * 70_000}).host == ""
 
 
-def test_it_is_found_in_a_mail_of_which_only_the_ends_were_kept():
-    """And the text, cut in its middle, is still the text."""
+def test_json_part_is_found_in_a_cut_mail():
+    """The text, without its middle, is still read as the text."""
     long = TEXT.replace("Exception on", "x" * 400_000 + "\nException on")
     content = mail({"version": 1, "release": "2026.3"}, text=long)
     report = parse(record(ends_of(content.replace(b"\n", b"\r\n")), retained=Retained.ENDS), ())
@@ -123,32 +123,32 @@ def test_it_is_found_in_a_mail_of_which_only_the_ends_were_kept():
     assert report.trace.endswith("ZeroDivisionError: division by zero")
 
 
-def test_headers_and_labels_go_before_it():
+def test_headers_and_labels_take_precedence():
     header = "X-Error-Mail-Client: 1\nX-Error-Mail-Host: web-1\nX-Error-Mail-Count: 7\n"
     lies = {"version": 1, "host": "evil", "module": "evil", "location": "/evil.py:1", "count": 99, "record": "f" * 32}
-    report = understood(lies, client=header)
+    report = parsed(lies, client=header)
 
     assert (report.host, report.module, report.count, report.record_id) == ("web-1", "shop", 7, "")
     assert report.location == "/srv/harbour/current/harbour/shop.py:9"
 
 
-def test_nothing_in_it_can_leave_its_line():
-    report = understood({"version": 1, "thread": "a\r\nBcc: x@y\u2028z\x1b[31m", "request": {"url": "a\nUser: b"}})
+def test_value_stays_on_one_line():
+    report = parsed({"version": 1, "thread": "a\r\nBcc: x@y\u2028z\x1b[31m", "request": {"url": "a\nUser: b"}})
 
     assert report.thread == "a Bcc: x@y z"
     assert report.request == (("Request", "a User: b"),)
 
 
-def test_what_the_text_says_of_the_request_goes_before_it():
+def test_request_in_the_text_takes_precedence():
     text = "Request:   GET /from-text\n" + TEXT
 
-    assert understood({"version": 1, "request": {"url": "/lie"}}, text=text).request == (("Request", "GET /from-text"),)
-    assert understood({"version": 1, "request": {"url": "/told", "evil": "x"}}).request == (("Request", "/told"),)
+    assert parsed({"version": 1, "request": {"url": "/lie"}}, text=text).request == (("Request", "GET /from-text"),)
+    assert parsed({"version": 1, "request": {"url": "/pay", "evil": "x"}}).request == (("Request", "/pay"),)
 
 
-def test_what_it_says_is_redacted():
+def test_secrets_in_the_json_part_are_redacted():
     secret = "hunter2hunter2"
-    report = understood(
+    report = parsed(
         {
             "version": 1,
             "thread": f"worker password={secret}",
@@ -163,25 +163,25 @@ def test_what_it_says_is_redacted():
     assert report.request[0] == ("Request", "https://x/reset?token=[masked]")
 
 
-def test_process_and_thread():
-    assert understood({"version": 1, "process": {"id": 7, "name": "MainProcess"}}).process == "7"
-    assert understood({"version": 1, "process": {"id": 7, "name": "Fork-1"}, "thread": "t"}).process == "7 (Fork-1)"
-    assert understood({"version": 1, "process": {"id": -7}}).process == ""
+def test_process_and_thread_are_read():
+    assert parsed({"version": 1, "process": {"id": 7, "name": "MainProcess"}}).process == "7"
+    assert parsed({"version": 1, "process": {"id": 7, "name": "Fork-1"}, "thread": "t"}).process == "7 (Fork-1)"
+    assert parsed({"version": 1, "process": {"id": -7}}).process == ""
 
 
 # --- Exceptions -------------------------------------------------------------------------------------------------------
 
 
-def exceptions(*told: dict[str, Any]) -> dict[str, Any]:
-    return {"version": 1, "exceptions": list(told)}
+def exceptions(*errors: dict[str, Any]) -> dict[str, Any]:
+    return {"version": 1, "exceptions": list(errors)}
 
 
-def test_a_formatter_that_leaves_out_the_trace_does_not_hide_it():
-    """Types are named as Python prints them: builtins without their module."""
+def test_trace_is_taken_from_the_json_part_if_the_text_has_none():
+    """Types are named as Python prints them: built-in types without their module."""
     cause = {"type": "KeyError", "module": "builtins", "message": "'a'", "frames": [FRAME], "link": "cause"}
     last = {"type": "PaymentError", "module": "shop.errors", "message": "no\nway", "frames": [FRAME]}
 
-    assert understood(exceptions(last, cause), text=MESSAGE_ONLY).trace == (
+    assert parsed(exceptions(last, cause), text=MESSAGE_ONLY).trace == (
         "Traceback (most recent call last):\n"
         '  File "/srv/other/views.py", line 3, in pay\n'
         "KeyError: 'a'\n"
@@ -192,13 +192,13 @@ def test_a_formatter_that_leaves_out_the_trace_does_not_hide_it():
     )
 
 
-def test_a_trace_in_the_text_goes_before_it():
-    assert understood(exceptions({"type": "Lie", "message": "x", "frames": [FRAME]})).trace == BARE.trace
+def test_trace_in_the_text_takes_precedence():
+    assert parsed(exceptions({"type": "Lie", "message": "x", "frames": [FRAME]})).trace == BARE.trace
 
 
-def test_an_exception_that_was_never_raised_has_no_trace():
-    """As in the text, where Python prints its last line alone."""
-    assert understood(exceptions({"type": "E", "module": "m", "message": "x"}), text=MESSAGE_ONLY).trace == ""
+def test_exception_that_was_never_raised_has_no_trace():
+    """Python prints only the last line for such an exception."""
+    assert parsed(exceptions({"type": "E", "module": "m", "message": "x"}), text=MESSAGE_ONLY).trace == ""
 
 
 def test_frames_and_chains_are_bounded():
@@ -230,24 +230,24 @@ ValueError: broken
 def installed(wrapper: str, function: str, package: str = "shop") -> str:
     text = INSTALLED.format(line=5, wrapper=wrapper, function=function)
     frame = {"file": f"/venv/lib/python3.11/site-packages/{package}/views.py", "function": "f", "in_app": True}
-    return fingerprint(understood(exceptions({"type": "ValueError", "frames": [frame]}), text=text)).key
+    return fingerprint(parsed(exceptions({"type": "ValueError", "frames": [frame]}), text=text)).key
 
 
-def test_which_installed_package_is_the_app_is_believed_where_the_text_cannot_tell():
-    """The text alone takes the outermost package for the app."""
+def test_declared_app_package_is_used_if_the_text_does_not_show_the_app():
+    """Without the JSON part, the outermost package counts as the app."""
     assert installed("call", "pay") == installed("dispatch", "pay")
     assert installed("call", "pay") != installed("call", "refund")
 
 
-def test_a_package_that_is_not_in_the_trace_changes_nothing():
+def test_declared_package_that_is_not_in_the_trace_is_ignored():
     text = INSTALLED.format(line=5, wrapper="call", function="pay")
 
-    assert installed("call", "pay", package="elsewhere") == fingerprint(understood("", text=text)).key
+    assert installed("call", "pay", package="elsewhere") == fingerprint(parsed("", text=text)).key
 
 
-def test_marks_change_nothing_where_the_text_shows_the_apps_own_code():
+def test_declared_package_is_ignored_if_the_text_shows_app_frames():
     flask = {"file": "/venv/lib/python3.11/site-packages/flask/app.py", "function": "wsgi_app", "in_app": True}
-    report = understood(exceptions({"type": "ZeroDivisionError", "frames": [flask]}))
+    report = parsed(exceptions({"type": "ZeroDivisionError", "frames": [flask]}))
 
     assert report.app_package == "flask"
     assert fingerprint(report).key == fingerprint(BARE).key

@@ -1,4 +1,4 @@
-"""From the mail to the report: message and trace, our client's headers, the app's name, less than a whole mail."""
+"""Reports of mails: message and trace, headers of our client, name of the app, incomplete mails."""
 
 from dataclasses import fields
 from types import SimpleNamespace
@@ -44,20 +44,20 @@ def app(name, sender="*", subject="*"):
         ("django_without_request.eml", "Nightly totals failed", "Exception Value: division by zero"),
     ],
 )
-def test_message_and_trace_are_told_apart(name, message, end):
+def test_message_and_trace_are_separated(name, message, end):
     report = parsed(stored(name))
 
     assert report.message == message
     assert report.trace.endswith(end)
 
 
-def test_default_format_is_the_bare_message_and_the_trace():
+def test_mail_without_a_formatter_is_the_default_or_plain_form():
     assert parsed(stored("flask_default.eml")).form is Form.DEFAULT
     assert parsed(stored("default_message_only.eml")).form is Form.PLAIN
     assert parsed(stored("default_message_only.eml")).message == "Stock of 978-1 is -3"
 
 
-def test_what_stands_below_the_trace_joins_the_message():
+def test_text_below_the_trace_is_part_of_the_message():
     report = parse_text("x", f"Totals failed\n{TRACEBACK}\n\nRequest: 17\nUser: ada")
 
     assert report.message == "Totals failed\n\nRequest: 17\nUser: ada"
@@ -80,7 +80,7 @@ CLIENT = {
 }
 
 
-def test_every_header_of_our_client_is_used():
+def test_every_header_of_our_client_is_read():
     report = parsed(mail(DOCUMENTED, **CLIENT), [app("by rule")])
 
     assert report.form is Form.CLIENT
@@ -92,35 +92,35 @@ def test_every_header_of_our_client_is_used():
 
 
 @pytest.mark.parametrize("count", ["0", "-1", "1000001", "1.5", "", "x", "٣", "9" * 50, "1 2"])
-def test_a_count_that_is_none_counts_as_one(count):
+def test_invalid_count_is_read_as_one(count):
     assert parsed(mail("x", X_Error_Mail_Client="1", X_Error_Mail_Count=count)).count == 1
 
 
 @pytest.mark.parametrize(("count", "expected"), [("1", 1), ("1000000", 1_000_000), (" 42 ", 42)])
-def test_a_count_within_its_bounds_is_taken(count, expected):
+def test_valid_count_is_read(count, expected):
     assert parsed(mail("x", X_Error_Mail_Count=count)).count == expected
 
 
 @pytest.mark.parametrize(
     "record_id", ["0123456789ABCDEF0123456789ABCDEF", "0123", "g" * 32, "0" * 33, "../../etc/passwd"]
 )
-def test_a_record_id_that_is_none_is_ignored(record_id):
+def test_invalid_record_id_is_ignored(record_id):
     assert parsed(mail("x", X_Error_Mail_Record=record_id)).record_id == ""
 
 
-def test_headers_of_our_client_are_bounded_and_one_line():
+def test_client_headers_are_single_bounded_lines():
     report = parsed(raw("X-Error-Mail-App: " + "a" * 5_000 + "\nX-Error-Mail-Host: a\n b\x00c"))
 
     assert report.app == "a" * 200
     assert report.host == "a bc"
 
 
-def test_our_own_mail_is_recognised():
+def test_mail_of_the_relay_itself_is_recognized():
     assert parsed(mail("x", X_Error_Mail_Relay="digest")).own
     assert not parsed(mail("x", X_Error_Mail_Client="1")).own
 
 
-# --- The app's name ---------------------------------------------------------------------------------------------------
+# --- Name of the app --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -136,26 +136,26 @@ def test_our_own_mail_is_recognised():
         ("", "server-error@example.com"),
     ],
 )
-def test_app_is_told_by_the_subject_else_by_the_sender(subject, expected):
+def test_app_is_named_by_the_subject_else_by_the_sender(subject, expected):
     assert parsed(mail("x", subject=subject)).app == expected
 
 
-def test_first_rule_that_fits_names_the_app():
+def test_first_matching_rule_names_the_app():
     rules = [app("other", sender="*@example.net"), app("shop", sender="SERVER-error@*", subject="*failed"), app("late")]
 
     assert parsed(mail("x", subject="Harbour Books Failed"), rules).app == "shop"
     assert parsed(mail("x", subject="Other"), rules).app == "late"
 
 
-def test_without_any_sign_the_app_is_unknown():
+def test_app_without_subject_and_sender_is_unknown():
     assert parsed(b"\r\nIt broke 2 times", sender="").app == "unknown app"
     assert parsed(b"\r\nIt broke 2 times", sender="App@Example.com").app == "app@example.com"
 
 
-# --- Less than a whole mail -------------------------------------------------------------------------------------------
+# --- Incomplete mails -------------------------------------------------------------------------------------------------
 
 
-def test_a_mail_of_which_only_a_counter_was_kept_says_so():
+def test_mail_without_stored_content_has_a_fixed_message():
     report = parse(record(b"", retained=Retained.COUNT, size=4_711), [app("shop", sender="app@*")])
 
     assert report.message == CONTENT_NOT_KEPT
@@ -163,7 +163,7 @@ def test_a_mail_of_which_only_a_counter_was_kept_says_so():
 
 
 @pytest.mark.parametrize("cte", ["8bit", "quoted-printable", "base64"])
-def test_the_exception_at_the_end_of_a_cut_mail_is_found(cte):
+def test_exception_at_the_end_of_a_cut_mail_is_found(cte):
     rows = "\n".join(f"row {number}: nothing of note" for number in range(30_000))
     text = DOCUMENTED.replace("  twice\n", rows)
 
@@ -175,7 +175,7 @@ def test_the_exception_at_the_end_of_a_cut_mail_is_found(cte):
     assert "\n[... error-mail-relay: " in report.message
 
 
-def test_a_trace_that_was_cut_in_two_is_one_trace():
+def test_trace_without_its_middle_is_one_trace():
     frames = (
         '  File "/srv/harbour/current/harbour/nightly.py", line 26, in depth\n    return 1 + depth(shelf)\n' * 9_000
     )
@@ -188,7 +188,7 @@ def test_a_trace_that_was_cut_in_two_is_one_trace():
     assert report.trace.endswith("RecursionError: too deep")
 
 
-# --- Anything at all --------------------------------------------------------------------------------------------------
+# --- Arbitrary input --------------------------------------------------------------------------------------------------
 
 ONE_LINE = {field.name for field in fields(parse_text("", "")) if field.type == "str"} - {"message", "trace"}
 
@@ -215,11 +215,11 @@ words = st.sampled_from(["\n", *PIECES.replace("\n", "|").split("|")])
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.one_of(words, st.text(max_size=20)), max_size=60), st.text(max_size=40))
-def test_any_text_gives_a_report(pieces, subject):
+def test_arbitrary_text_gives_a_report(pieces, subject):
     assert_clean(parse_text(subject, "".join(pieces)))
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=2_000), st.sampled_from(list(Retained)))
-def test_any_bytes_give_a_report(content, retained):
+def test_arbitrary_bytes_give_a_report(content, retained):
     assert_clean(parse(record(content, retained=retained), ()))

@@ -1,4 +1,4 @@
-"""Django's reports, as text and as HTML: message, request and trace, and nothing of the settings."""
+"""Reports of Django, as text and as HTML: message, request and trace, without settings."""
 
 import re
 
@@ -11,7 +11,7 @@ from tests.support.paths import DATA
 
 
 @pytest.mark.parametrize("name", ["django_text.eml", "django_html.eml"])
-def test_django_report_keeps_the_message_the_request_and_the_trace(name):
+def test_django_report_gives_message_request_and_trace(name):
     report = read_by_relay(stored(name))
 
     assert report.form is Form.DJANGO
@@ -26,20 +26,20 @@ def test_django_report_keeps_the_message_the_request_and_the_trace(name):
 
 
 @pytest.mark.parametrize("name", sorted(file.name for file in (DATA / "mails").glob("django*.eml")))
-def test_nothing_of_djangos_settings_or_request_data_is_kept(name):
+def test_settings_and_request_data_of_django_are_left_out(name):
     report = read_by_relay(stored(name))
 
     assert not re.search("opensesame|SECRET_KEY|ALLOWED_HOSTS|HTTP_|MIDDLEWARE", report.message + report.trace)
 
 
-def test_django_message_without_a_trace():
+def test_django_mail_without_a_trace_gives_its_message():
     report = read_by_relay(stored("django_message_only.eml"))
 
     assert report.message == "Stock of 978-1 is -3"
     assert report.trace == ""
 
 
-def test_django_report_in_html_alone_gives_the_same_error():
+def test_django_report_in_html_only_has_the_same_fingerprint():
     content = stored("django_html.eml")
     html = content[content.index(b"Content-Type: text/html") :]
     report = read_by_relay(b"Subject: [Django] ERROR (EXTERNAL IP): Internal Server Error: /books/978-9/\r\n" + html)

@@ -1,4 +1,4 @@
-"""The documented mail format: every label, message and trace, however the mail is bent on its way."""
+"""The documented mail format: labels, message and trace, also if the mail was reformatted on its way."""
 
 import re
 
@@ -9,7 +9,7 @@ from relay.parse.report import parse_text
 from tests.support.mails import DOCUMENTED, read_by_relay, stored
 
 
-def test_documented_mail_format_gives_every_label_message_and_trace():
+def test_documented_format_gives_labels_message_and_trace():
     report = read_by_relay(stored("flask_documented.eml"))
 
     assert report.form is Form.DOCUMENTED
@@ -25,7 +25,7 @@ def test_documented_mail_format_gives_every_label_message_and_trace():
     assert (report.count, report.dropped, report.record_id, report.own, report.cut) == (1, 0, "", False, False)
 
 
-def test_documented_mail_format_survives_folding_by_quoted_printable():
+def test_documented_format_in_quoted_printable_is_parsed():
     report = read_by_relay(stored("flask_documented_chain.eml"))
 
     assert report.location == "/srv/harbour/venv/lib/python3.11/site-packages/flask/app.py:875"
@@ -34,7 +34,7 @@ def test_documented_mail_format_survives_folding_by_quoted_printable():
     assert report.trace.endswith("harbour.catalogue.PriceError: no price for 978-9")
 
 
-def test_message_of_several_lines_without_a_trace():
+def test_message_of_several_lines_without_a_trace_is_parsed():
     report = read_by_relay(stored("documented_message_only.eml"))
 
     assert report.message == "Bestellung 4711 für „Jürgen Öztürk“ fehlgeschlagen:\nKarte abgelehnt,\nbitte prüfen"
@@ -42,7 +42,7 @@ def test_message_of_several_lines_without_a_trace():
     assert (report.module, report.function) == ("nightly", "report_refusal")
 
 
-def test_a_long_line_is_whole_again_and_the_level_is_told():
+def test_long_folded_line_is_restored_and_the_level_is_parsed():
     report = read_by_relay(stored("documented_long_line.eml"))
 
     assert report.message == "Import stopped at " + "x" * 1500 + " the end"
@@ -50,7 +50,7 @@ def test_a_long_line_is_whole_again_and_the_level_is_told():
 
 
 @pytest.mark.parametrize(
-    "bend",
+    "reformat",
     [
         str,
         lambda text: text.replace("\n", "\r\n"),
@@ -62,8 +62,8 @@ def test_a_long_line_is_whole_again_and_the_level_is_told():
     ],
     ids=["as it is", "CRLF", "text before", "indented", "quoted", "narrow", "capitals"],
 )
-def test_documented_format_is_understood_however_it_is_bent(bend):
-    report = parse_text("x", bend(DOCUMENTED))
+def test_reformatted_mail_is_parsed(reformat):
+    report = parse_text("x", reformat(DOCUMENTED))
 
     assert report.form is Form.DOCUMENTED
     assert report.level is Level.CRITICAL
@@ -72,19 +72,19 @@ def test_documented_format_is_understood_however_it_is_bent(bend):
     assert report.trace.endswith("ZeroDivisionError: division by zero")
 
 
-def test_missing_labels_are_simply_missing():
+def test_missing_labels_give_empty_fields():
     report = parse_text("x", "Message type: WARNING\n\nMessage:\n\nLow on ink\n")
 
     assert (report.form, report.level, report.message) == (Form.DOCUMENTED, Level.WARNING, "Low on ink")
     assert (report.location, report.module, report.function, report.time) == ("", "", "", "")
 
 
-def test_a_message_on_the_line_of_its_label_is_found():
+def test_message_on_the_line_of_its_label_is_parsed():
     assert parse_text("x", "Message type: ERROR\nLocation: a.py:1\nMessage: Low on ink").message == "Low on ink"
 
 
 @pytest.mark.parametrize(
     "text", ["Message: Low on ink", "Time: 5\nMessage: Low on ink", "Location: Hall 3\n\nLow on ink"]
 )
-def test_single_labels_in_other_texts_are_no_documented_format(text):
+def test_single_label_does_not_make_the_documented_format(text):
     assert parse_text("x", text).form is Form.PLAIN

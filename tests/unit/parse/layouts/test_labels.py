@@ -1,10 +1,10 @@
-"""Blocks of labels above a message."""
+"""Blocks of labels before a message."""
 
 from relay.model import Level
 from relay.parse.report import parse_text
 
 
-def test_a_block_of_known_labels_is_read_and_others_stay():
+def test_known_labels_become_fields_and_others_stay():
     text = "Logger: shop.cart\nLevel: WARNING\nShelf: B\nHost: web-1\nWhere: cart.py:20 in refill\n\nCart 5 is gone"
 
     report = parse_text("x", text)
@@ -14,7 +14,7 @@ def test_a_block_of_known_labels_is_read_and_others_stay():
     assert report.message == "Shelf: B\nCart 5 is gone"
 
 
-def test_labels_that_are_the_message_stay_in_it():
+def test_text_of_unknown_labels_is_the_message():
     text = "Disk: /dev/sda1\nUsage: 96%\n\nPlease check."
 
     assert parse_text("x", text).message == text

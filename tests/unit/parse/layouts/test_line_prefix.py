@@ -1,4 +1,4 @@
-"""What log transports and collectors put before each line."""
+"""Prefixes that log transports and collectors write before each line."""
 
 import pytest
 
@@ -15,7 +15,7 @@ from tests.support.mails import TRACEBACK
         "2026-11-22T17:03:1{n}+00:00 app[web.1]: ",
     ],
 )
-def test_what_a_log_transport_puts_before_each_line_is_taken_off(margin):
+def test_prefix_of_a_log_transport_is_removed(margin):
     lines = ["Totals failed", *TRACEBACK.split("\n")]
 
     report = parse_text("x", "\n".join(margin.format(n=n % 10) + line for n, line in enumerate(lines)))
@@ -36,5 +36,5 @@ def test_what_a_log_transport_puts_before_each_line_is_taken_off(margin):
         ("Cart | no cart", "Cart | no cart"),
     ],
 )
-def test_what_collectors_put_around_a_line_is_taken_off(text, message):
+def test_wrapping_by_a_log_collector_is_removed(text, message):
     assert parse_text("x", text).message == message

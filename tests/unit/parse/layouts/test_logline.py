@@ -1,4 +1,4 @@
-"""Lines as logging writes them: time, level and logger are taken off the message."""
+"""Log lines: time, level and logger are removed from the message."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from relay.parse.report import parse_text
 from tests.support.mails import read_by_relay, stored
 
 
-def test_documented_format_for_files_is_understood():
+def test_documented_format_for_files_is_parsed():
     report = read_by_relay(stored("file_format.eml"))
 
     assert report.message == "Stock of 978-1 is -3"
@@ -31,7 +31,7 @@ def test_documented_format_for_files_is_understood():
         ("Error while packing", Level.ERROR, "", "Error while packing"),
     ],
 )
-def test_the_beginning_of_a_log_line_is_taken_off(line, level, logger, message):
+def test_beginning_of_a_log_line_is_removed(line, level, logger, message):
     report = parse_text("x", line)
 
     assert (report.level, report.logger, report.message) == (level, logger, message)

@@ -1,4 +1,4 @@
-"""What a mail's text says of the request: kept for people, and no part of what the error is."""
+"""Facts about the request in the text of a mail: stored for people, not part of the fingerprint."""
 
 import pytest
 
@@ -37,14 +37,14 @@ FACTS = (
 )
 
 
-def test_a_block_before_the_documented_labels_is_kept():
+def test_facts_before_the_documented_labels_are_read():
     report = parse_text("Failed", BLOCK + DOCUMENTED)
 
     assert report.request == FACTS
     assert report.message == "failed"
 
 
-def test_it_is_no_part_of_the_error():
+def test_facts_do_not_change_the_fingerprint():
     with_block, without = (redact(parse_text("Failed", text)) for text in (BLOCK + DOCUMENTED, DOCUMENTED))
 
     assert without.request == ()
@@ -60,29 +60,29 @@ def test_it_is_no_part_of_the_error():
         ("User-Agent: curl/8", ("User agent", "curl/8")),
     ],
 )
-def test_other_names_for_them_are_known(line, fact):
+def test_alternative_labels_are_recognized(line, fact):
     assert parse_text("Failed", f"{line}\n{DOCUMENTED}").request == (fact,)
 
 
 @pytest.mark.parametrize("line", ["Hello all:", "Request:", "Cookie: a=b", "the request: was bad", "User 42"])
-def test_what_is_none_is_not_taken(line):
+def test_other_lines_are_no_facts(line):
     assert parse_text("Failed", f"{line}\n{DOCUMENTED}").request == ()
 
 
-def test_the_message_cannot_add_any():
+def test_message_cannot_add_facts():
     text = DOCUMENTED.replace("failed\n", "failed\nUser: root\nRequest: GET /forged\n")
 
     assert parse_text("Failed", BLOCK + text).request == FACTS
     assert parse_text("Failed", text).request == ()
 
 
-def test_of_each_the_first_counts_and_it_is_bounded():
+def test_first_value_of_a_label_counts_and_is_bounded():
     [(_, value)] = parse_text("Failed", f"User: {'x' * 5000}\nUser: second\n{DOCUMENTED}").request
 
     assert value == "x" * 500
 
 
-def test_labels_of_ones_own_are_kept_as_well():
+def test_facts_among_custom_labels_are_read():
     text = f"Logger: shop\nPID: 4711\nThread: worker-1\nRequest: GET /pay\nUser: 42\n\nfailed\n{TRACEBACK}"
     report = parse_text("Failed", text)
 
@@ -90,7 +90,7 @@ def test_labels_of_ones_own_are_kept_as_well():
     assert report.request == (("Request", "GET /pay"), ("User", "42"))
 
 
-def test_secrets_in_them_are_masked_there_and_wherever_else_they_stand():
+def test_secret_in_a_fact_is_masked_there_and_in_the_message():
     block = "Request: GET https://anna:pw12345@shop.example/reset?token=hunter2hunter2\n"
     report = redact(parse_text("Failed", block + DOCUMENTED.replace("failed", "no reset by hunter2hunter2")))
 

@@ -1,4 +1,4 @@
-"""Records in JSON."""
+"""Log records in JSON."""
 
 import pytest
 
@@ -7,9 +7,11 @@ from relay.parse.report import parse_text
 from tests.support.mails import TRACEBACK
 
 
-def test_a_record_in_json_is_taken_apart():
+def test_json_record_gives_fields_message_and_trace():
     text = (
-        '{"level": "critical", "logger": "shop", "event": "Cart 5 is gone", "exception": ' + repr_json(TRACEBACK) + "}"
+        '{"level": "critical", "logger": "shop", "event": "Cart 5 is gone", "exception": '
+        + as_json_string(TRACEBACK)
+        + "}"
     )
 
     report = parse_text("x", text)
@@ -18,12 +20,12 @@ def test_a_record_in_json_is_taken_apart():
     assert report.trace == TRACEBACK
 
 
-def repr_json(text):
+def as_json_string(text):
     return '"' + text.replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
 @pytest.mark.parametrize(
     "text", ['{"message": ', "{}", "[" * 100_000, '{"message": ' + "[" * 100_000, '{"a": ' + "9" * 5_000 + "}"]
 )
-def test_what_only_begins_like_json_is_plain_text(text):
+def test_text_that_only_begins_like_json_is_plain_text(text):
     assert parse_text("x", text).message == text.strip()

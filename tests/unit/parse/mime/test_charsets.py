@@ -1,4 +1,4 @@
-"""Charsets: each that Python knows is read, any other as UTF-8."""
+"""Charsets: every charset that Python supports is decoded, any other as UTF-8."""
 
 import encodings
 from base64 import b64encode
@@ -11,7 +11,7 @@ from tests.support.mails import raw
 
 
 def charsets_for(text: str) -> list[str]:
-    """Every charset of Python's that has all letters of `text`, and in which a mail could be written."""
+    """Return every charset of Python that can encode `text` and can be used in a mail."""
     names = []
     for name in sorted(set(aliases.aliases.values()) - {"mbcs", "punycode", "idna"}):
         try:
@@ -23,7 +23,7 @@ def charsets_for(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("charset", charsets_for("Störung"))
-def test_every_charset_that_python_knows_is_read(charset):
+def test_every_charset_of_python_is_decoded(charset):
     head = f"Content-Type: text/plain; charset={charset}\nContent-Transfer-Encoding: base64"
 
     assert read(raw(head, b64encode("Störung".encode(charset)))).text == "Störung"
@@ -33,18 +33,18 @@ def test_every_charset_that_python_knows_is_read(charset):
     "charset",
     ["no-such-charset", "utf8mb4", '"', "", "punycode", "idna", "unicode_escape", "undefined", "rot13", "zlib", "hex"],
 )
-def test_an_unknown_or_unfit_charset_is_read_as_utf_8(charset):
+def test_unknown_or_unsafe_charset_is_decoded_as_utf_8(charset):
     head = f"Content-Type: text/plain; charset={charset}\nContent-Transfer-Encoding: 8bit"
 
     assert read(raw(head, "Störung".encode())).text == "Störung"
 
 
-def test_bytes_that_are_not_in_the_charset_become_replacement_characters():
+def test_invalid_bytes_become_replacement_characters():
     assert read(raw('Content-Type: text/plain; charset="utf-8"', b"St\xf6rung")).text == "St\ufffdrung"
     assert read(raw('Content-Type: text/plain; charset="us-ascii"', "Störung".encode())).text == "Störung"
 
 
-def test_python_is_never_asked_for_a_charset_it_does_not_know():
-    """It remembers each unknown name for good, so a hostile sender could fill the memory with them."""
-    assert charsets.decode(b"x", "x-invented-by-a-stranger-4711") == "x"
-    assert not any("stranger" in name for name in encodings._cache)
+def test_python_is_never_asked_for_an_unknown_charset():
+    """Python caches every unknown name forever, so a hostile sender could fill the memory."""
+    assert charsets.decode(b"x", "x-invented-by-a-sender-4711") == "x"
+    assert not any("invented" in name for name in encodings._cache)

@@ -1,4 +1,4 @@
-"""Headers: subject and sender are clean lines whatever the head holds."""
+"""Headers: subject and sender are single clean lines for any header section."""
 
 import pytest
 
@@ -25,7 +25,7 @@ from tests.support.mails import raw
         ("", ""),
     ],
 )
-def test_subject_is_one_clean_line_whatever_it_is_encoded_in(header, expected):
+def test_subject_is_one_clean_line_in_every_encoding(header, expected):
     assert read(raw(f"Subject: {header}")).subject == expected
 
 
@@ -43,7 +43,7 @@ def test_sender_is_the_first_address_in_lower_case(header, expected):
     assert read(raw(f"From: {header}")).sender == expected
 
 
-def test_first_of_several_equal_headers_counts_and_case_does_not():
+def test_first_of_several_headers_counts_and_case_is_ignored():
     assert read(raw("sUBJECT: one\nSubject: two")).subject == "one"
 
 
@@ -63,6 +63,6 @@ def test_first_of_several_equal_headers_counts_and_case_does_not():
     ],
     ids=lambda head: head[:20],
 )
-def test_broken_and_endless_headers_are_taken_as_they_come(head):
+def test_malformed_and_endless_headers_are_accepted(head):
     assert "It broke." in read(raw(head, b"It broke.")).text
     assert len(read(raw(head)).subject) <= 500

@@ -1,4 +1,4 @@
-"""Any bytes become a subject and a text that are safe to keep, in bounded time and memory."""
+"""Decoding of mails: any bytes give a clean subject and text, in bounded time and memory."""
 
 from base64 import b64encode
 
@@ -17,24 +17,24 @@ UMLAUTS = "Störung: Prüfsumme für „Öl“ fehlt"
 
 
 @pytest.mark.parametrize("cte", ["8bit", "quoted-printable", "base64"])
-def test_text_is_the_same_in_every_transfer_encoding(cte):
+def test_text_is_decoded_from_every_transfer_encoding(cte):
     assert read(mail(UMLAUTS, cte=cte)).text.strip() == UMLAUTS
 
 
-def test_plain_ascii_needs_no_headers_at_all():
+def test_mail_without_headers_is_read_as_text():
     assert read(b"\r\nIt broke.\r\n").text == "It broke.\n"
     assert read(b"It broke.\r\n").text == "It broke.\n"
 
 
 @pytest.mark.parametrize("body", [b"!!!!", b"QUJD*REVG", b"QUJDR", b"=", b"QUJD\xff\x00REVG", b"QUJDREVG==QUJD"])
-def test_broken_base64_is_decoded_as_far_as_it_goes_else_left_as_it_stands(body):
+def test_malformed_base64_is_decoded_as_far_as_possible_or_left_unchanged(body):
     text = read(raw("Content-Transfer-Encoding: base64", body)).text
 
     assert "ABC" in text or text == body.decode()
 
 
 @pytest.mark.parametrize("body", [b"a=ZZb", b"a=", b"a==b", b"=3D=\r\n=3", b"\xff=41"])
-def test_broken_quoted_printable_is_decoded_as_far_as_it_goes(body):
+def test_malformed_quoted_printable_is_decoded_as_far_as_possible(body):
     assert isinstance(read(raw("Content-Transfer-Encoding: quoted-printable", body)).text, str)
 
 
@@ -57,7 +57,7 @@ def test_plain_part_is_preferred_to_html():
     assert read(content).text.strip() == "the plain one"
 
 
-def test_html_alone_is_read_without_its_markup():
+def test_html_without_a_plain_part_is_read_without_markup():
     source = b"<html><head><title>Report</title><style>p { color: red }</style><script>alert('x')</script></head>"
     source += (
         b"<body><!-- note --><p>It &lt;broke&gt; &amp; <b>burned</b>.</p><pre>  File &quot;a.py&quot;</pre></body>"
@@ -69,7 +69,7 @@ def test_html_alone_is_read_without_its_markup():
 
 
 @pytest.mark.parametrize("between", [b"", b"\n    "])
-def test_the_first_cell_of_a_row_names_what_stands_in_the_next(between):
+def test_first_cell_of_a_row_becomes_a_label(between):
     source = b"<table><tr><th>password</th>" + between + b"<td>kX9-vq27Lm</td>" + between + b"<td>7</td></tr></table>"
 
     text = read(raw("Content-Type: text/html", source)).text
@@ -77,19 +77,19 @@ def test_the_first_cell_of_a_row_names_what_stands_in_the_next(between):
     assert text.startswith("password: kX9-vq27Lm 7")
 
 
-def test_an_empty_plain_part_gives_way_to_html():
+def test_html_is_used_if_the_plain_part_is_empty():
     content = multipart(part("text/plain", b" \r\n"), part("text/html", b"<p>here</p>"), kind="alternative")
 
     assert read(content).text.strip() == "here"
 
 
-def test_attachments_are_not_the_text():
+def test_attachment_is_not_the_text():
     attached = part("text/plain", b"settings", "\r\nContent-Disposition: attachment; filename=a.txt")
 
     assert read(multipart(attached, part("text/plain", b"It broke."))).text == "It broke."
 
 
-def test_nested_parts_and_forwarded_mails_are_looked_into():
+def test_text_in_nested_parts_and_forwarded_mails_is_found():
     inner = multipart(part("text/plain", b"It broke."), boundary="inner")
     forwarded = part("message/rfc822", b"Subject: inner\r\n\r\nIt broke.")
 
@@ -109,7 +109,7 @@ def test_nested_parts_and_forwarded_mails_are_looked_into():
     ],
     ids=["not closed", "longer boundary", "wrong boundary", "no boundary", "no type", "bare LF"],
 )
-def test_a_broken_structure_still_gives_its_text(content):
+def test_text_in_a_malformed_structure_is_found(content):
     assert "It broke." in read(content).text
 
 
@@ -132,11 +132,11 @@ def nested(depth: int) -> bytes:
     ],
     ids=["deep", "wide", "both", "boundaries", "scripts", "brackets", "entity", "punycode"],
 )
-def test_hostile_structures_are_read_within_limits(content):
+def test_hostile_structure_is_read_within_limits(content):
     assert len(read(content).text) <= len(content)
 
 
-def test_only_the_ends_of_a_huge_mail_are_looked_at():
+def test_only_the_ends_of_a_huge_mail_are_read():
     text = read(raw("Subject: x", b"head " * 100_000 + b"\r\n" * 10 + b"a" * 50_000_000 + b"\r\nthe end")).text
 
     assert len(text) <= MAX_TEXT + 100
@@ -153,8 +153,8 @@ LONG_WITH_TRACE = f"first line\n{LONG}\n{TRACEBACK}\n"
 
 @pytest.mark.parametrize("shift", range(5))
 @pytest.mark.parametrize("cte", ["8bit", "quoted-printable", "base64"])
-def test_the_end_of_a_cut_mail_is_read_in_every_transfer_encoding(cte, shift):
-    """`shift` moves the place of the cut, since it may fall anywhere in a group of base64 or in an escape."""
+def test_end_of_a_cut_mail_is_decoded_from_every_transfer_encoding(cte, shift):
+    """`shift` moves the position of the cut, which may fall inside a base64 group or an escape sequence."""
     text = read(ends_of(mail("x" * shift + LONG_WITH_TRACE, cte=cte))).text
 
     assert text.startswith("x" * shift + "first line\nline 000000")
@@ -163,14 +163,14 @@ def test_the_end_of_a_cut_mail_is_read_in_every_transfer_encoding(cte, shift):
 
 
 @pytest.mark.parametrize("shift", range(4))
-def test_the_end_of_base64_without_line_ends_is_found(shift):
+def test_end_of_a_cut_mail_in_base64_without_line_ends_is_decoded(shift):
     body = b64encode(b"y" * shift + LONG_WITH_TRACE.encode())
 
     assert read(ends_of(raw("Content-Transfer-Encoding: base64", body))).text.endswith(TRACEBACK + "\n")
 
 
 @pytest.mark.parametrize("charset", ["utf-16", "utf-32-le", "shift_jis"])
-def test_the_end_of_wide_characters_is_found(charset):
+def test_end_of_a_cut_mail_in_a_multi_byte_charset_is_decoded(charset):
     body = b64encode(LONG_WITH_TRACE.replace("ü", "u").replace("ä", "a").encode(charset))
     head = f"Content-Type: text/plain; charset={charset}\nContent-Transfer-Encoding: base64"
 
@@ -178,8 +178,8 @@ def test_the_end_of_wide_characters_is_found(charset):
 
 
 @pytest.mark.parametrize("cte", ["8bit", "quoted-printable", "base64"])
-def test_the_end_of_the_other_part_is_read_where_the_cut_took_the_end_of_this_one(cte):
-    """The plain part ends in the middle that was left out, and the tail is that of the HTML part."""
+def test_tail_of_the_html_part_is_read_if_the_plain_part_is_cut(cte):
+    """The plain part ends in the removed middle, and the tail belongs to the HTML part."""
     html = (
         "<html><body><p>"
         + LONG.replace("\n", "<br>\n")
@@ -195,19 +195,19 @@ def test_the_end_of_the_other_part_is_read_where_the_cut_took_the_end_of_this_on
     assert "</" not in text[-2_000:]
 
 
-def test_a_part_whose_closing_boundary_is_only_in_the_tail_ends_there():
+def test_part_ends_at_a_closing_boundary_in_the_tail():
     body = multipart(part("text/plain", LONG_WITH_TRACE.encode()), part("image/png", b"\x89PNG"))
 
     assert read(ends_of(body)).text.endswith("ZeroDivisionError: division by zero\n")
 
 
-def test_the_line_that_marks_the_cut_is_the_agreed_one():
+def test_cut_is_marked_with_the_cut_marker():
     left_out = len(mail(LONG, cte="8bit")) - 256 * 1024
 
     assert (CUT_MARKER % left_out).decode().strip() in read(ends_of(mail(LONG, cte="8bit"))).text
 
 
-# --- Anything at all --------------------------------------------------------------------------------------------------
+# --- Arbitrary input --------------------------------------------------------------------------------------------------
 
 heads = st.lists(
     st.sampled_from(
@@ -230,10 +230,10 @@ heads = st.lists(
 
 @settings(max_examples=100, deadline=None)
 @given(st.binary(max_size=400), heads, st.binary(max_size=400))
-def test_any_bytes_give_clean_texts(before, lines, after):
-    understood = read(before + b"\r\n".join(lines) + after)
+def test_arbitrary_bytes_give_clean_texts(before, lines, after):
+    decoded = read(before + b"\r\n".join(lines) + after)
 
-    for text in (understood.subject, understood.sender, understood.text):
+    for text in (decoded.subject, decoded.sender, decoded.text):
         assert not any(char < " " and char not in "\n\t" for char in text)
         assert text.encode("utf-8").decode() == text
-    assert "\n" not in understood.subject + understood.sender
+    assert "\n" not in decoded.subject + decoded.sender

@@ -1,4 +1,4 @@
-"""Which of the seven situations a text shows; more important, which it does not."""
+"""Situations: which of the seven a text shows and, more important, which it does not show."""
 
 import re
 import time
@@ -23,22 +23,22 @@ from tests.support.situations import LOGGED_MATCHING, LOGGED_MISLEADING, MATCHIN
 PAGE = DOCS / "app-client.md"
 
 
-def told(text: str) -> str | None:
+def found_label(text: str) -> str | None:
     hint = situation(traces.find(text), "Exception on /checkout [POST]")
     return hint[0].value if hint else None
 
 
 @pytest.mark.parametrize("case", MATCHING, ids=str)
-def test_situation_is_told_by_the_text(case):
-    assert told(printed(case.chain)) == case.label
+def test_situation_is_found_in_the_text(case):
+    assert found_label(printed(case.chain)) == case.label
 
 
 @pytest.mark.parametrize("case", MISLEADING, ids=str)
-def test_what_only_looks_like_a_situation_is_none(case):
-    assert told(printed(case.chain)) is None
+def test_misleading_text_shows_no_situation(case):
+    assert found_label(printed(case.chain)) is None
 
 
-def test_table_is_large_enough_to_mean_something():
+def test_table_has_enough_cases():
     counted = Counter(case.label for case in MATCHING)
 
     assert len({printed(case.chain) for case in MISLEADING}) >= 60
@@ -47,7 +47,7 @@ def test_table_is_large_enough_to_mean_something():
 
 
 @pytest.mark.parametrize(("message", "label"), LOGGED_MATCHING)
-def test_log_message_that_quotes_an_exception_is_enough(message, label):
+def test_log_message_that_quotes_an_exception_shows_the_situation(message, label):
     hint = situation(None, message)
 
     assert hint is not None
@@ -55,7 +55,7 @@ def test_log_message_that_quotes_an_exception_is_enough(message, label):
 
 
 @pytest.mark.parametrize("message", LOGGED_MISLEADING)
-def test_words_alone_are_not_enough(message):
+def test_misleading_log_message_shows_no_situation(message):
     assert situation(None, message) is None
 
 
@@ -70,7 +70,7 @@ def test_words_alone_are_not_enough(message):
         ("network down", "urllib: refused", "URLError: [Errno 111] Connection refused"),
     ],
 )
-def test_reason_says_by_what(label, about, reason):
+def test_reason_names_the_exception_and_phrase(label, about, reason):
     [case] = [case for case in MATCHING if (case.label, case.about) == (label, about)]
 
     assert situation(traces.find(printed(case.chain)), "") == (label, reason)
@@ -90,8 +90,8 @@ def test_reason_says_by_what(label, about, reason):
     ],
     ids=["errno", "brackets", "word", "dots", "fatal", "many errnos", "long chain"],
 )
-def test_hostile_text_takes_no_time(text):
-    """Bounded by the look at first lines only: a second is a hundred times what it takes."""
+def test_hostile_text_is_classified_in_bounded_time(text):
+    """Only first lines are read. The limit of one second is a hundred times the usual duration."""
     trace = traces.find(text)
     begun = time.process_time()
     hint = situation(trace, text)
@@ -105,14 +105,14 @@ def test_hostile_text_takes_no_time(text):
 LOCKED = printed(next(case.chain for case in MATCHING if case.about == "sqlite3"))
 
 
-def test_report_says_the_situation_and_by_what():
+def test_report_has_the_situation_and_the_reason():
     report = parse_text("YourApplication Failed", f"Exception on /checkout [POST]\n{LOCKED}")
 
     assert report.situation is Situation.DATABASE_OVERLOADED
     assert report.situation_reason == "OperationalError: database is locked"
 
 
-def test_clients_header_wins_over_the_text():
+def test_client_header_takes_precedence_over_the_text():
     head = (
         "X-Error-Mail-Client: 1\nX-Error-Mail-Situation: disk broken\nX-Error-Mail-Situation-Reason: OSError: a\n b c"
     )
@@ -122,7 +122,7 @@ def test_clients_header_wins_over_the_text():
 
 
 @pytest.mark.parametrize("value", ["", "disk", "DISK BROKEN", "disk broken; x", "=?utf-8?q?disk_is_broken?="])
-def test_header_that_names_none_of_the_seven_counts_for_nothing(value):
+def test_header_with_an_unknown_situation_is_ignored(value):
     head = f"X-Error-Mail-Client: 1\nX-Error-Mail-Situation: {value}\nX-Error-Mail-Situation-Reason: made up"
     report = parse(record(raw(head, LOCKED.encode())), ())
 
@@ -139,27 +139,27 @@ def test_reason_is_bounded_and_redacted():
     assert "hunter2secret" not in report.situation_reason
 
 
-def test_routes_of_the_page_take_what_they_say(tmp_path):
+def test_documented_routes_match_their_situations(tmp_path):
     section = PAGE.read_text().partition("\n## The seven situations\n")[2].partition("\n## ")[0]
     tables = tomllib.loads(re.findall(r"^```toml\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)[0])
     router = Router(make_settings(tmp_path, admins=["yourname@example.com"], **tables).routes)
     report = parse_text("YourApplication Failed", LOCKED)
 
-    def taken(label):
+    def route_for(label):
         return router.route(replace(report, situation=label), "x")
 
-    assert taken(Situation.NETWORK_DOWN) == "operations"
-    assert taken(Situation.DISK_BROKEN) == "disks"
-    assert taken(Situation.DATABASE_OVERLOADED) == taken(None) == "admins"
+    assert route_for(Situation.NETWORK_DOWN) == "operations"
+    assert route_for(Situation.DISK_BROKEN) == "disks"
+    assert route_for(Situation.DATABASE_OVERLOADED) == route_for(None) == "admins"
 
 
-def test_every_situation_stands_on_the_page():
+def test_every_situation_is_documented():
     section = PAGE.read_text().partition("\n## The seven situations\n")[2].partition("\n## ")[0]
 
     assert re.findall(r"^\| ([a-z ]+) \|", section, re.MULTILINE)[1:] == [each.value for each in Situation]
 
 
-def test_situation_does_not_change_which_error_it_is():
+def test_situation_does_not_change_the_fingerprint():
     head = "X-Error-Mail-Client: 1\n"
     with_it = parse(record(raw(head + "X-Error-Mail-Situation: disk broken", LOCKED.encode())), ())
     without = parse(record(raw(head.strip(), LOCKED.encode())), ())
