@@ -1,9 +1,9 @@
-"""Runs the programs beside this file and writes down what they print when they fail.
+"""Run the programs in `programs/` and write what they print when they fail, as labelled mails.
 
     python make.py PYTHON [PYTHON ...] > own.jsonl
 
-Each PYTHON is an interpreter in a virtualenv with what the programs import; the first one makes the base mails. Node,
-Java and Rust are taken from the PATH. Folders are replaced by those an installation would have; nothing else is.
+Each PYTHON is an interpreter in a virtualenv with the packages that the programs import. The first one creates the base
+mails. Node, Java and Rust are taken from the PATH. Only folders are replaced, by those of a usual installation.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ FOREIGN = {
 }
 INSTALLED = {"here": "/srv/{}/current", "there": "/home/deploy/{}/releases/20260917114502"}
 REWORDED = ("reminder.timeout",)
-"""Errors whose chain is another one in some versions of Python."""
+"""Errors whose chain differs in some versions of Python."""
 VARIANTS = (("base", "here", 0), ("deploy", "there", 0), ("redeploy", "here", 17))
-"""Name, where it is installed, lines by which the source is shifted."""
+"""Name, installation, number of lines by which the source is shifted."""
 
 
 def main(pythons: list[str]) -> None:

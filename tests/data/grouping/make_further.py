@@ -1,10 +1,10 @@
-"""Runs the programs in `further/`, fills in the mails there, and writes down what came out.
+"""Run the programs in `further/`, fill the templates there, and write the results as labelled mails.
 
     python make_further.py PYTHON311 PYTHON27 > further.jsonl
     python make_further.py > later.jsonl
 
-The second fills in the mails of the second batch alone, which has no programs. It works as `make_wide.py` does, with
-the same data; PHP, Go, Ruby, Node, Java, Mono, Rust, Perl, Elixir and Lua are taken from the PATH.
+The second command fills only the templates of the second batch, which has no programs. The script works like
+`make_wide.py`, with the same data. PHP, Go, Ruby, Node, Java, Mono, Rust, Perl, Elixir and Lua are taken from the PATH.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FURTHER = Path(__file__).parent / "further"
 FIRST = ("reports.txt", "logs.txt", "crashes.txt")
 LATER = ("later.txt",)
 VARIANTS = (("base", 0, 0), ("same", 0, 0), ("data", 0, 0), ("data", 0, 0), ("deploy", 1, 0), ("redeploy", 0, 19))
-"""With the place of installation and by how many lines the program was moved."""
+"""Name, index of the installation folder, number of lines by which the source is shifted."""
 
 
 def main(pythons: list[str]) -> None:
@@ -40,7 +40,7 @@ def main(pythons: list[str]) -> None:
 
 
 def mails_of(template: Template) -> Iterator[dict[str, str]]:
-    """The variants of one error, without those that print what another one printed."""
+    """Yield the variants of one error, without those whose text is equal to another one's."""
     seen = set()
     program, _, place = template.name.partition(".")
     site = f"{place or program}_again" if template.elsewhere else place or program

@@ -1,10 +1,10 @@
-"""Runs the programs in `wide/`, fills in the alerts there, and writes down what came out.
+"""Run the programs in `wide/`, fill the alerts there, and write the results as labelled mails.
 
     python make_wide.py PYTHON311 PYTHON27 [PYTHON ...] > wide.jsonl
 
-PHP (with Monolog and Twig), Go, Ruby, Node, Java, Kotlin, Mono, Rust, Perl and Elixir are taken from the PATH. What a
-program is told comes from its environment, drawn anew for each variant from a generator that is seeded with the
-variant's name, so that every run tells the same. Folders are replaced by those an installation would have.
+PHP (with Monolog and Twig), Go, Ruby, Node, Java, Kotlin, Mono, Rust, Perl and Elixir are taken from the PATH. The
+data of a program comes from its environment. It is drawn for each variant from a generator that is seeded with the name
+of the variant, so every run gives the same data. Folders are replaced by those of a usual installation.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def program_mails(program: Program, pythons: list[str]) -> Iterator[dict[str, st
 
 
 def variants(label: str) -> Iterator[tuple[str, Data, int]]:
-    """The name of each variant, its data, and where it is installed."""
+    """Yield the name of each variant, its data, and the index of its installation folder."""
     base = Data(rng_of(label, "base"))
     yield "base", base, 0
     yield "same", base.later(), 0

@@ -1,1 +1,1 @@
-"""Programs and mails that `make_further.py` runs and fills in."""
+"""Programs that `make_further.py` runs, and templates that it fills."""

@@ -1,4 +1,4 @@
-"""The programs of this folder, run as `wide.programs` runs its own."""
+"""The programs of this folder, run in the same way as in `wide.programs`."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""Mails as runtimes, handlers and daemons print them, written down with slots for their data.
+"""Templates of mails, as runtimes, handlers and daemons print them, with slots for the data.
 
-A file holds errors, each with its near misses:
+A file contains errors, each with its near misses:
 
     ## name <tab> layout <tab> language
     Subject: …                     at most once, at the top
     text with {slots}
-    @2-5 a line that comes two to five times, each with data of its own
-    -- near: old => new | old => new     the same text but for these; nothing behind the colon: another place logs it
+    @2-5 a line that occurs two to five times, each time with other data
+    -- near: old => new | old => new     the same text with these changes; nothing after the colon: another module
 
-`{L40}` is a line of the program, which moves when it is redeployed; `{root}` is where it is installed.
+`{L40}` is a line number, which a redeployment shifts. `{root}` is the installation folder.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SLOT = re.compile(r"\{(%[^}]+|L\d+|pl:[a-z ]+|\[?[A-Za-z]+\d*)\}")
 
 @dataclass(frozen=True, kw_only=True)
 class Template:
-    """One error: `near` is "" for a family's first."""
+    """One error; `near` is "" for the first error of a family."""
 
     name: str
     layout: str
@@ -45,7 +45,7 @@ class Template:
         return ".".join(filter(None, (self.name, self.near)))
 
     def filled(self, data: Data, root: str, shift: int) -> tuple[str, str]:
-        """Subject and text of one occurrence."""
+        """Return the subject and the text of one occurrence."""
         subject = fill(self.subject, data, root, shift)
         return subject or "Application error", "\n".join(self._filled(data, root, shift)) + "\n"
 
@@ -56,7 +56,7 @@ class Template:
                 yield fill(times[3] if times else line, data, root, shift)
 
     def missed_by(self, near: str, changes: str) -> Template:
-        """The near miss."""
+        """Return the near miss with these changes."""
         lines, subject = "\n".join(self.lines), self.subject
         for change in filter(None, changes.split(" | ")):
             old, _, new = change.partition(" => ")
@@ -66,7 +66,7 @@ class Template:
 
 
 def fill(text: str, data: Data, root: str, shift: int) -> str:
-    """`text` with its slots filled."""
+    """Return `text` with its slots filled."""
     return _SLOT.sub(lambda match: _filling(match, data, root, shift), text)
 
 
@@ -87,7 +87,7 @@ def _filling(match: re.Match[str], data: Data, root: str, shift: int) -> str:
 
 
 def read(path: Path) -> Iterator[Template]:
-    """The errors of a file, near misses behind their family's first."""
+    """Yield the errors of a file; near misses follow the first error of their family."""
     for block in re.split(r"^## ", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
         head, *lines = block.rstrip("\n").split("\n")
         name, layout, language = head.split("\t")

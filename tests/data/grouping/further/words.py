@@ -1,4 +1,4 @@
-"""Slots that `wide.data` does not know."""
+"""Slots that are not in `wide.data`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def some(choices: list[str], rng: random.Random, least: int, most: int) -> list[
 
 
 def sentence(rng: random.Random) -> str:
-    """Words as somebody types them, the first with a capital."""
+    """Return words as a user types them, capitalized."""
     return " ".join(some(WORDS, rng, 1, 5)).capitalize()
 
 
@@ -61,4 +61,4 @@ SLOTS = {
     "quotedlist": lambda rng: str([rng.choice(WORDS) for _ in range(rng.randrange(1, 6))]),
     "upload": lambda rng: f"{rng.choice(WORDS)}.{rng.choice(SUFFIXES)}",
 }  # fmt: skip
-"""As in `wide.data.SLOTS`."""
+"""How each slot is filled, as in `wide.data.SLOTS`."""

@@ -1,4 +1,4 @@
-"""What errors speak of: ids, people, machines, files, moments and free words, drawn from a seeded generator."""
+"""The data in errors: ids, people, hosts, files, times and free words, drawn from a seeded generator."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KINDS = {
     "time": ("WHEN", "DAY"),
     "body": ("TEXT", "AMOUNT"),
 }
-"""The kinds of data that are redrawn alone, and the variables of the environment that hold them."""
+"""The kinds of data that a variant redraws separately, and the environment variables that contain them."""
 
 FIRST = "Amelie Bruno Chiara Dmitri Elif Farah Goran Hanna Igor Jana Kofi Lucía Mehmet Nadia Oskar Priya Rosa"
 LAST = "Abebe Bianchi Castro Dubois Eriksen Fischer Gupta Hoffmann Ivanova Jensen Lopez Moreau Nguyen Rossi"
@@ -46,12 +46,12 @@ SUFFIXES = ["csv", "xml", "pdf", "json", "tif", "log"]
 
 
 def rng_of(*names: str) -> random.Random:
-    """The generator of one variant."""
+    """Return the generator of one variant."""
     return random.Random(zlib.crc32("/".join(names).encode()))
 
 
 class Data:
-    """One occurrence's data: `env` for programs, `filled` for alerts."""
+    """The data of one occurrence: `env` for programs, `filled` for alerts."""
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
@@ -75,33 +75,33 @@ class Data:
         }
 
     def later(self) -> Data:
-        """The same data at another moment."""
+        """Return the same data at a later time."""
         other = self.redrawn("", self.rng)
         other.now = self.now + timedelta(seconds=4_321)
         return other
 
     def redrawn(self, kind: str, rng: random.Random) -> Data:
-        """The same but for one kind."""
+        """Return the same data, with one kind redrawn."""
         other, drawn = Data(rng), Data(rng)
         other.now, other.person = self.now, self.person
         other.env = self.env | {name: drawn.env[name] for name in KINDS.get(kind, ())}
         return other
 
     def environment(self) -> dict[str, str]:
-        """The variables of a program's environment."""
+        """Return the environment variables of a program."""
         return {**self.env, "NOW": f"{self.now:%Y-%m-%d %H:%M:%S}"}
 
     def filled(self, template: str) -> str:
-        """`template` with each `{slot}` filled in."""
+        """Return `template` with each `{slot}` filled."""
         return re.sub(r"\{([a-z]+\d*)\}", lambda match: self.slot(match[1]), template)
 
     def slot(self, name: str) -> str:
-        """The text for one slot."""
+        """Return the text for one slot."""
         drawn = getattr(self, name, None) if name in ("code", "uuid", "path") else None
         return drawn() if drawn else self.fixed(name) if name in FIXED else str(SLOTS[name](self.rng))
 
     def fixed(self, name: str) -> str:
-        """What is the same wherever it stands in one message."""
+        """Return the value of a slot that is the same everywhere in one message."""
         return {
             "person": self.person,
             "login": self.login,
@@ -111,7 +111,7 @@ class Data:
         }[name]
 
     def code(self) -> str:
-        """A product's or parcel's code."""
+        """Return the code of a product or a parcel."""
         rng = self.rng
         letters = "".join(rng.choice(string.ascii_uppercase) for _ in range(rng.randrange(2, 4)))
         return f"{letters}-{rng.randrange(1000, 99_999)}"
@@ -121,7 +121,7 @@ class Data:
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
 
     def path(self) -> str:
-        """Somebody's file."""
+        """Return the path of a user's file."""
         rng = self.rng
         folder = f"/data/{rng.choice(FOLDERS)}/{rng.randrange(2019, 2026)}"
         return f"{folder}/{rng.choice(WORDS)}-{rng.randrange(999)}.{rng.choice(SUFFIXES)}"
@@ -131,22 +131,22 @@ FIXED = ("person", "login", "mail", "host", "id")
 
 
 def moment(rng: random.Random) -> datetime:
-    """Some time in two years."""
+    """Return a time within two years."""
     return datetime(2024, 1, 1, tzinfo=UTC) + timedelta(seconds=rng.randrange(60_000_000))
 
 
 def hexadecimal(rng: random.Random, digits: int) -> str:
-    """So many of them."""
+    """Return that many characters."""
     return "".join(rng.choice("0123456789abcdef") for _ in range(digits))
 
 
 def letters(rng: random.Random, number: int, of: str = string.ascii_letters + string.digits) -> str:
-    """So many of them."""
+    """Return that many characters."""
     return "".join(rng.choice(of) for _ in range(number))
 
 
 def address(rng: random.Random) -> str:
-    """Somebody's page."""
+    """Return the URL of a page."""
     path = f"v{rng.randrange(1, 4)}/{rng.choice(WORDS)}/{rng.randrange(9999)}?page={rng.randrange(9)}"
     return f"https://{rng.choice(WORDS)}.example.org/{path}"
 
@@ -223,4 +223,4 @@ SLOTS = {
     "rs": lambda rng: letters(rng, 10, "bcdf2456789"),
     "pod": lambda rng: letters(rng, 5, "bcdfghjklmnpqrstvwxz2456789"),
 }
-"""How each slot of an alert is filled, where it does not depend on the message's other slots."""
+"""How each slot of an alert is filled, if it does not depend on other slots of the message."""

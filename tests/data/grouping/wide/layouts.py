@@ -1,4 +1,4 @@
-"""What handlers, collectors and daemons put around a message."""
+"""Layouts: the text that handlers, collectors and daemons write around a message."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ABOVE = {
 
 
 def render(layout: str, text: str, data: Data, name: str, place: str, folder: str = "/srv/{}/current") -> str:
-    """`text` as a mail in `layout`; `name` is the program's, `place` the module that logged it."""
+    """Return `text` as a mail in `layout`. `name` is the program, `place` the module that logged it."""
     pid = data.now.second * 97 + 311
     if layout == "json":
         moment = f"{data.now:%Y-%m-%dT%H:%M:%S}Z"

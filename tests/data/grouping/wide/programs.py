@@ -1,4 +1,4 @@
-"""The programs, how each is built and run, and which of its errors are near misses of which."""
+"""The programs: how each is built and run, and which of its errors are near misses of others."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ PHP_PACKAGES = "/usr/share/php"
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """A program that is ready to fail."""
+    """A built program, ready to run."""
 
     command: list[str]
     folder: Path
-    """Named anew in what it prints."""
-    told: Callable[[str, str], str] = lambda text, _: text
+    """Replaced in the output by the installation folder."""
+    postprocess: Callable[[str, str], str] = lambda text, _: text
     env: dict[str, str] = field(default_factory=dict)
 
 
@@ -34,7 +34,7 @@ class Program:
     source: str
     language: str
     errors: list[str]
-    """`family`, or `family.what`, where `what` says how it differs from the family's first."""
+    """`family`, or `family.what`, where `what` names the difference from the first error of the family."""
     made: Callable[[Path, list[str]], Run]
     layouts: dict[str, str] = field(default_factory=dict)
     layout: str = "native"
@@ -45,11 +45,11 @@ class Program:
 
     @property
     def name(self) -> str:
-        """As it is called in labels and folders."""
+        """The name in labels and folders."""
         return self.called or self.source.partition(".")[0].lower()
 
     def build(self, folder: Path, shift: int, pythons: list[str]) -> Run:
-        """Copied to `folder`, its lines moved down by `shift`, and compiled."""
+        """Copy the program to `folder`, shift its lines down by `shift`, and compile it."""
         source = folder / "src" / self.source
         source.parent.mkdir(parents=True, exist_ok=True)
         lines = (self.home / self.source).read_text(encoding="utf-8").split("\n")
@@ -59,7 +59,7 @@ class Program:
 
 
 def printed(run: Run, which: str, data: Data, root: str) -> str:
-    """What it prints, installed in `root`."""
+    """Return its output, as if installed in `root`."""
     env = {
         "PATH": os.environ["PATH"],
         "HOME": "/tmp",
@@ -73,7 +73,7 @@ def printed(run: Run, which: str, data: Data, root: str) -> str:
     done = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60, check=False, env=env, cwd=run.folder
     )
-    return run.told(done.stdout.decode("utf-8", "replace"), root).replace(str(run.folder), root)
+    return run.postprocess(done.stdout.decode("utf-8", "replace"), root).replace(str(run.folder), root)
 
 
 def shell(command: list[str], **more: object) -> None:
@@ -85,7 +85,7 @@ def php(*options: str, namespace: str = "Bakery") -> Callable[[Path, list[str]],
     def made(source: Path, _: list[str]) -> Run:
         source.write_text(source.read_text().replace("Bakery", namespace))
 
-        def told(text: str, root: str) -> str:
+        def postprocess(text: str, root: str) -> str:
             return re.sub(
                 rf"{PHP_PACKAGES}/(\w+)", lambda match: f"{root}/vendor/{match[1].lower()}/{match[1].lower()}/src", text
             )
@@ -94,7 +94,7 @@ def php(*options: str, namespace: str = "Bakery") -> Callable[[Path, list[str]],
         return Run(
             command=["php", *flags, str(source), "WHICH"],
             folder=source.parent.parent,
-            told=told,
+            postprocess=postprocess,
             env={"VENDOR": PHP_PACKAGES},
         )
 
@@ -146,7 +146,7 @@ def mono(namespace: str, reworded: Callable[[str], str]) -> Callable[[Path, list
         return Run(
             command=["mono", "--debug", str(program), "WHICH"],
             folder=source.parent.parent,
-            told=lambda text, _: reworded(text),
+            postprocess=lambda text, _: reworded(text),
         )
 
     return made
@@ -170,7 +170,9 @@ def python(layouts: dict[str, str], which: int, called: str = "") -> Callable[[P
             f'case WHICH in {cases(layouts)} esac; exec {interpreter_} -B "$0" {name} WHICH "$layout"',
             str(source.parent / "start.py"),
         ]
-        return Run(command=command, folder=source.parent.parent, told=lambda text, _: text.replace(base, "/usr/local"))
+        return Run(
+            command=command, folder=source.parent.parent, postprocess=lambda text, _: text.replace(base, "/usr/local")
+        )
 
     return made
 
@@ -191,7 +193,7 @@ _STOREY = re.compile(r"\+<(\w+)>c__AnonStorey(\d)(`\d)?\.<>m__(\d)")
 
 
 def as_core(text: str) -> str:
-    """As .NET 5 and later print it: each inner exception on its own line."""
+    """Return the trace as .NET 5 and later print it: each inner exception on its own line."""
     text = _MONO_FRAME.sub(_frame, text)
     return text.replace(" ---> ", "\n ---> ").replace(
         "previous location where exception was thrown ---\n", "previous location ---"
@@ -199,7 +201,7 @@ def as_core(text: str) -> str:
 
 
 def as_framework(text: str) -> str:
-    """As .NET Framework prints it: the chain on one line, async methods as the machines they are compiled to."""
+    """Return the trace as .NET Framework prints it: the chain on one line, async methods as their state machines."""
     text = _MONO_FRAME.sub(_frame, text)
     return re.sub(r"\b(Load|Sail)\(String ship\)", r"<\1>d__5.MoveNext()", text)
 
