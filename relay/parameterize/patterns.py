@@ -43,14 +43,14 @@ def any_case(patterns: Iterable[str]) -> str:
 
     The alternatives are grouped by their first letter, so most of them are rejected at once.
     """
-    by_letter: dict[str, list[str]] = {}
+    by_first: dict[str, list[str]] = {}
     for pattern in patterns:
-        by_letter.setdefault(pattern[0], []).append(pattern[1:])
-    letters = (
-        f"[{letter}{letter.upper()}{_OTHER_CASES.get(letter, '')}](?i:{'|'.join(rest)})"
-        for letter, rest in by_letter.items()
+        by_first.setdefault(pattern[0], []).append(pattern[1:])
+    alternatives = (
+        f"[{first}{first.upper()}{_OTHER_CASES.get(first, '')}](?i:{'|'.join(rest)})"
+        for first, rest in by_first.items()
     )
-    return f"(?:{'|'.join(letters)})"
+    return f"(?:{'|'.join(alternatives)})"
 
 
 _STANDARDS = any_case((

@@ -12,7 +12,7 @@ _TICKET = re.compile(r"^[A-Z]{2,6}-\d{3,}$")
 _PIECES = re.compile(r"([-.#_]+)")
 _SERIAL = re.compile(r"^[A-Z0-9]{6,}$|^[0-9a-fA-F]{7,}$")
 _NUMBERED = re.compile(r"^([A-Za-z]{1,20})\d+$")
-_LETTER_DIGIT_CHANGE = re.compile(r"(?<=\d)(?=[A-Za-z])|(?<=[A-Za-z])(?=\d)")
+_DIGIT_BOUNDARY = re.compile(r"(?<=\d)(?=[A-Za-z])|(?<=[A-Za-z])(?=\d)")
 _DIGITS = re.compile(r"\d+")
 
 
@@ -32,7 +32,7 @@ def _piece(piece: str) -> str:
         return "<id>"
     if match := _NUMBERED.match(piece):
         return match[1] + "<number>"
-    if len(piece) >= 12 or len(_LETTER_DIGIT_CHANGE.findall(piece)) > 1:
+    if len(piece) >= 12 or len(_DIGIT_BOUNDARY.findall(piece)) > 1:
         return "<id>"
     return _DIGITS.sub("<number>", piece)
 

@@ -74,7 +74,7 @@ class Parameterizer:
         """The rules that replace text, by the name of their group in the pattern."""
         gated = [_PLAIN_WORDS]
         for starts, gate in _GATES.items():
-            by_group = {f"{starts}{number}": rule for number, rule in enumerate(rules) if _is_behind(rule, starts)}
+            by_group = {f"{starts}{number}": rule for number, rule in enumerate(rules) if _is_gated_by(rule, starts)}
             # An empty group at the end names the rule. At the beginning, it would cost time even without a match.
             alternatives = [f"(?:{rule.pattern})(?P<{name}>)" for name, rule in by_group.items()]
             alternatives += [_NO_MATCH[starts]] if starts in _NO_MATCH else []
@@ -105,8 +105,8 @@ class Parameterizer:
         return "".join(pieces) + text[done:] if pieces else text
 
 
-def _is_behind(rule: Rule, starts: str) -> bool:
-    """Return True if the rule is tried behind the gate `starts`."""
+def _is_gated_by(rule: Rule, starts: str) -> bool:
+    """Return True if the rule is tried after the gate `starts`."""
     return starts in (rule.starts if starts.isupper() else rule.starts.lower())
 
 

@@ -22,7 +22,7 @@ from relay.parse.situations import MAX_REASON, Hint, situation
 from relay.traces import Trace
 
 CONTENT_NOT_KEPT = "content not kept: there was no room for more than counting this mail"
-"""The message of a mail of which only a counter was stored. A change of this text changes its fingerprint."""
+"""The message of a mail without stored content (only a counter). A change of this text changes its fingerprint."""
 
 UNKNOWN_APP = "unknown app"
 
@@ -141,7 +141,7 @@ def _number(text: str, least: int, most: int) -> int | None:
     return int(text) if least <= int(text) <= most else None
 
 
-# --- The app's name ---------------------------------------------------------------------------------------------------
+# --- Name of the app --------------------------------------------------------------------------------------------------
 
 _REPLY_PREFIX = re.compile(r"(?:(?:re|fwd?|aw|wg|tr|sv) ?: ?){1,10}", re.IGNORECASE)
 _BRACKET = re.compile(r"\[([^\[\]]{1,60})\]")

@@ -98,6 +98,7 @@ def _frames(matches: Iterable[re.Match[str]]) -> Iterable[Frame]:
 
 _PLAIN_HEADING = "Traceback (most recent call last):\n"
 _NOT_PLAIN = (_HEADING, 'File "', CUT_MARKER_PREFIX, _DJANGO_VALUE, "Exception Type: ", *_CHAIN_PHRASES)
+"""The fast path does not apply if the text below the stack contains one of these."""
 
 
 def _plain(text: str, start: int) -> Trace | None:

@@ -140,8 +140,8 @@ def _decoded_tail(data: bytes, encoding: str, charset: str) -> str:
     encoding = _encoding_of_tail(data, encoding)
     if encoding != "base64":
         return charsets.decode_tail(a2b_qp(data) if encoding == "quoted-printable" else data, charset)
-    letters = data.translate(None, _NOT_BASE64)
-    return max((charsets.decode_tail(_base64(letters[shift:]), charset) for shift in range(4)), key=_count_readable)
+    encoded = data.translate(None, _NOT_BASE64)
+    return max((charsets.decode_tail(_base64(encoded[shift:]), charset) for shift in range(4)), key=_count_readable)
 
 
 def _encoding_of_tail(data: bytes, declared: str) -> str:
@@ -153,9 +153,9 @@ def _encoding_of_tail(data: bytes, declared: str) -> str:
 
 def _base64(data: bytes) -> bytes:
     """Decode as much as possible. Characters outside the alphabet are ignored (RFC 2045, section 6.8)."""
-    letters = data.translate(None, _NOT_BASE64)
-    rest = len(letters) % 4
-    padded = letters[:-1] if rest == 1 else letters + b"=" * (-len(letters) % 4)
+    encoded = data.translate(None, _NOT_BASE64)
+    rest = len(encoded) % 4
+    padded = encoded[:-1] if rest == 1 else encoded + b"=" * (-len(encoded) % 4)
     try:
         return a2b_base64(padded)
     except Error:

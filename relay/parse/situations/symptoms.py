@@ -20,7 +20,7 @@ class Symptom(NamedTuple):
     situation: Situation
     types: str
     """The type of the exception with its module, as printed."""
-    says: str = ""
+    message: str = ""
     """Text in the first line of its message, without the prefix of SQLAlchemy."""
     caller: str = ""
     """The innermost place that does not only transport bytes; "" if it is unknown."""
@@ -34,20 +34,20 @@ class Symptom(NamedTuple):
 
 
 class CompiledSymptom(NamedTuple):
-    """A compiled row. `types`, `caller` and `at` match at the beginning; `says` and `not_at` match anywhere."""
+    """A compiled row. `types`, `caller` and `at` match at the beginning; `message` and `not_at` match anywhere."""
 
     situation: Situation
     types: re.Pattern[str] | None
-    says: re.Pattern[str] | None
+    message: re.Pattern[str] | None
     caller: re.Pattern[str] | None
     at: re.Pattern[str] | None
     not_at: re.Pattern[str] | None
 
     def phrase(self, text: str) -> str | None:
         """Return the phrase of `text` that matches, `HTTP 503` for a status, "" if any text matches; else None."""
-        if self.says is None:
+        if self.message is None:
             return ""
-        if (match := self.says.search(text)) is None:
+        if (match := self.message.search(text)) is None:
             return None
         parts = match.groupdict()
         return f"HTTP {parts['status']}" if "status" in parts else parts.get("phrase") or match[0].strip(" :")

@@ -30,7 +30,7 @@ from app_client.demo.visits import KINDS, Visitors, available_kinds, served
 from relay.parse.situations import situation as read_situation
 from relay.traces import find
 from tests.support.mails import read_by_relay
-from tests.support.situations import MISLEADING, MATCHING, At, Case, Raised, printed
+from tests.support.situations import MATCHING, MISLEADING, At, Case, Raised, printed
 from tests.support.smtp_sinks import closed_port, wait_until
 
 STDLIB = os.path.dirname(os.__file__)  # noqa: PTH120 - as frames name it

@@ -45,7 +45,7 @@ def test_text_that_identifies_the_error_changes_the_key(one, other):
 
 def test_equal_lines_count_once_and_only_the_first_lines_are_in_the_key():
     rows = "\n".join(f"row {number} is bad" for number in range(500))
-    long = "\n".join(f"line {letter}" for letter in "abcdefghijklmnopqrstuvwxyz")
+    long = "\n".join(f"line {char}" for char in "abcdefghijklmnopqrstuvwxyz")
 
     assert parameterize(f"Import failed\n{rows}").key == "Import failed\nrow * is bad"
     assert len(parameterize(long).key.split("\n")) == MAX_LINES
@@ -77,7 +77,7 @@ DIGITS = [
     "5e3",
     "1h30m",
 ]
-LETTERS = [
+WORDS = [
     *re.findall(r"[A-Za-z]{2,}", " ".join(rule.pattern for rule in RULES)), "order", "Mär", "für",
     "\u017fha256", "\u0131so8859",
     "a" * 41, "Ada", "Lovelace", "ada.lovelace", "ada_l", "k9Mtd2gDcgG", "sda", "'x'", '"a b"', "`x`", "b'x'", "X", "°",
@@ -92,7 +92,7 @@ PHRASES = [
 ]  # fmt: skip
 """Data that contains a space."""
 BETWEEN = [" ", " ", " ", ", ", ": ", ":", ",", ". ", "-", "=", "", "\n", "  ", "/", "(", "'", ")", "_", "\u00a0"]
-WORDED = st.lists(st.tuples(st.sampled_from(LETTERS + 4 * DIGITS + 6 * PHRASES), st.sampled_from(BETWEEN)), max_size=12)
+WORDED = st.lists(st.tuples(st.sampled_from(WORDS + 4 * DIGITS + 6 * PHRASES), st.sampled_from(BETWEEN)), max_size=12)
 
 
 def replaced(text):
@@ -122,10 +122,10 @@ def test_result_is_the_same_as_trying_every_rule_everywhere(pieces):
 
 def test_any_case_matches_what_ignorecase_matches():
     every = [chr(code) for code in range(0x3000)]
-    for letter in "abcdefghijklmnopqrstuvwxyz":
-        pattern = re.compile(any_case([letter]))
+    for initial in "abcdefghijklmnopqrstuvwxyz":
+        pattern = re.compile(any_case([initial]))
         assert [char for char in every if pattern.fullmatch(char)] == [
-            char for char in every if re.fullmatch(letter, char, re.IGNORECASE)
+            char for char in every if re.fullmatch(initial, char, re.IGNORECASE)
         ]
 
 
