@@ -14,7 +14,7 @@ from relay.digest.removed import route_of
 from relay.digest.spending import Paid, pay, sentences
 from relay.ledger import DeadTotal, DigestTransaction
 from relay.model import Entry, Group, Level, MessageKind, Phase, Route, UpstreamState
-from relay.schedule.group import back_on_schedule, mark_reported, scheduled
+from relay.schedule.group import clamp_future_times, mark_reported, reschedule
 from relay.schedule.route import MAX_ENTRIES, DueDigest, due_digest
 
 DUE_LIMIT = 20_000
@@ -57,7 +57,7 @@ class Tick:
     def _bring_home(self) -> None:
         """Give a turn to what a wrong clock has put off for days."""
         stranded = self._tx.stranded_groups(self._now)
-        home = [back_on_schedule(group, route_of(self._routes, group.route).timing, self._now) for group in stranded]
+        home = [clamp_future_times(group, route_of(self._routes, group.route).timing, self._now) for group in stranded]
         self._tx.save(after for before, after in zip(stranded, home, strict=True) if after != before)
 
     def _due_by_route(self) -> Mapping[str, list[Group]]:
@@ -89,7 +89,7 @@ class Tick:
 
     def _rescheduled(self, groups: Sequence[Group], route: Route) -> list[Group]:
         """The groups with their turns as the settings have them now: a mute or a new timing may have moved them."""
-        anew = [scheduled(group, route.timing) for group in groups]
+        anew = [reschedule(group, route.timing) for group in groups]
         self._tx.save(after for before, after in zip(groups, anew, strict=True) if after is not before)
         return anew
 
