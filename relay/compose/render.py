@@ -120,7 +120,8 @@ class Renderer:
     def _render(self, kind: str, heading: Heading, context: ContextBuilder, errors: int) -> Rendered:
         """Render with the user's templates. A template that fails is replaced by the built-in one, and a note says so.
 
-        Raises TemplateError if a built-in template fails.
+        Each turn of the loop replaces at least one custom template, so it ends. Raises TemplateError if a built-in one
+        fails.
         """
         built_in, used = _of_kind(self._built_in, kind), _of_kind(self._used, kind)
         faults: list[str] = []
@@ -129,7 +130,7 @@ class Renderer:
                 rendered = self._fit(used, heading, partial(context, _fault_notes(faults)), errors)
                 rendered = self._bounded(rendered, custom=() if used == built_in else used)
             except _FailedError as failed:
-                if used == built_in:
+                if all(used[part] is built_in[part] for part in failed.parts):
                     raise TemplateError(str(failed)) from failed
                 used |= {part: built_in[part] for part in failed.parts}
                 faults.append(str(failed))

@@ -156,6 +156,15 @@ def test_only_the_failing_templates_are_replaced(folder):
     assert [fault.partition(",")[0] for fault in rendered.faults] == ["digest.subject.txt", "digest.body.html"]
 
 
+def test_built_in_template_that_fails_too_is_an_error_even_if_another_custom_one_works(folder):
+    """The renderer must not try the same templates again and again. No valid digest makes a built-in one fail."""
+    mine = folder("digest.subject.txt", "mine")
+    invalid = digest(entry(), route=None)
+
+    with pytest.raises(TemplateError, match=r"digest\.body\.txt"):
+        renderer(mine).digest(invalid)
+
+
 @pytest.mark.parametrize(
     "source",
     [
