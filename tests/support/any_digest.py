@@ -1,4 +1,4 @@
-"""Strategies for digests of anything, and how many a test tries: each takes long to render."""
+"""Hypothesis strategies for arbitrary digests, and settings for their tests: each digest takes long to render."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -17,7 +17,7 @@ reports = st.builds(
     logger=texts, location=texts, module=texts, function=texts, time=texts, message=texts, trace=texts,
     environment=texts, host=texts, release=texts, dropped=st.integers(0, 9), cut=st.booleans(),
 )  # fmt: skip
-courses = st.builds(
+timelines = st.builds(
     Timeline,
     since=moments,
     step=st.timedeltas(timedelta(seconds=1), timedelta(days=9)),
@@ -28,7 +28,7 @@ entries = st.builds(
     level=st.sampled_from(Level), mails=counts, occurrences=counts, since=moments, until=moments,
     rate=rates, rate_before=rates, first_seen=moments, last_seen=moments, seen_before=st.none() | moments,
     total_occurrences=counts, episode_occurrences=counts, episode_since=moments, peak=counts,
-    course=st.none() | courses, sample=st.none() | reports,
+    course=st.none() | timelines, sample=st.none() | reports,
 )  # fmt: skip
 digests = st.builds(
     Digest,
@@ -45,6 +45,6 @@ digests = st.builds(
 any_digest = settings(
     max_examples=20,
     deadline=None,
-    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # shrinking such a digest takes minutes
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # shrinking would take minutes
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
 )
