@@ -25,7 +25,7 @@ def unique(mails: Iterable[Mail]) -> list[Mail]:
     return list({mail.message_id: mail for mail in mails}.values())
 
 
-def told(mails: Iterable[Mail]) -> Counter[str]:
+def reported_counts(mails: Iterable[Mail]) -> Counter[str]:
     """The occurrences of each error in these digests, by title."""
     counts: Counter[str] = Counter()
     for mail in unique(mails):
