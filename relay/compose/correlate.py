@@ -2,7 +2,8 @@
 
 Examples: a view logs an exception and raises it again, and the framework logs it once more. A task worker logs a
 failed task, and the page that waited for the task logs it too. A library logs an exception that the app then fails on.
-Each log statement keeps its own group with its own counts; only the digest shows both places in one entry.
+Each log statement keeps its own group with its own counts. Only the digest shows both places in one entry: that of the
+head. The other entries are its echoes (`Entry.echo_of`).
 
 Guarantee: unrelated errors are never combined. Two entries are one failure only if they occurred together and are
 linked.
@@ -14,7 +15,7 @@ Linked in one of these ways, each of which identifies one failure and not a kind
 
     one stack      the same exceptions, and the calls of one are the innermost calls of the other: caught further up
     a cause        the same, and the chain of one begins the chain of the other: logged, then raised as another one
-    a library      a library's own log record of an exception in the app's chain
+    a library      a library's own log record, without frames of the app, of an exception in the app's chain
     a queue        raised again where the result of a task queue or a pool is read, with exactly the same text
     the same text  without a trace: exactly the same text from a logger and from one of its parents
     a quotation    without a trace: the text of an exception, logged by a function that the exception passed through

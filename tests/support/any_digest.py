@@ -9,7 +9,7 @@ from relay.model import Digest, Entry, Form, Level, MessageKind, Reason, Report,
 from tests.support.digests import TRACE, books
 
 texts = st.text(st.characters(), max_size=40) | st.sampled_from(["=" * 3000, "é" * 2000, "line\n" * 900, TRACE * 3])
-moments = st.datetimes(datetime(1971, 1, 1), datetime(2199, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+times = st.datetimes(datetime(1971, 1, 1), datetime(2199, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 counts = st.integers(0, 10**12)
 rates = st.floats(0, 10**9)
 reports = st.builds(
@@ -19,15 +19,15 @@ reports = st.builds(
 )  # fmt: skip
 timelines = st.builds(
     Timeline,
-    since=moments,
+    since=times,
     step=st.timedeltas(timedelta(seconds=1), timedelta(days=9)),
     counts=st.lists(counts).map(tuple),
 )
 entries = st.builds(
     Entry, group_id=st.integers(0, 10**9), reason=st.sampled_from(Reason), app=texts, title=texts,
-    level=st.sampled_from(Level), mails=counts, occurrences=counts, since=moments, until=moments,
-    rate=rates, rate_before=rates, first_seen=moments, last_seen=moments, seen_before=st.none() | moments,
-    total_occurrences=counts, episode_occurrences=counts, episode_since=moments, peak=counts,
+    level=st.sampled_from(Level), mails=counts, occurrences=counts, since=times, until=times,
+    rate=rates, rate_before=rates, first_seen=times, last_seen=times, seen_before=st.none() | times,
+    total_occurrences=counts, episode_occurrences=counts, episode_since=times, peak=counts,
     course=st.none() | timelines, sample=st.none() | reports,
 )  # fmt: skip
 digests = st.builds(
@@ -36,7 +36,7 @@ digests = st.builds(
     kind=st.sampled_from([MessageKind.DIGEST, MessageKind.CATCH_UP]),
     route=texts,
     recipients=st.lists(st.emails() | texts, max_size=9).map(tuple),
-    created_at=moments,
+    created_at=times,
     entries=st.builds(lambda few, times: tuple(few * times), st.lists(entries, max_size=3), st.integers(1, 60)),
     books=st.builds(books, received=counts, pending=counts),
     notes=st.builds(lambda few, times: few * times, st.lists(texts, max_size=3), st.integers(1, 9)).map(tuple),

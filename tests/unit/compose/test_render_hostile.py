@@ -116,7 +116,7 @@ def test_empty_fields_are_left_out():
     text = text_part(render(entry(app="", title="", sample=empty, course=None)).raw)
 
     assert "Location" not in text
-    assert "Course" not in text
+    assert "Timeline" not in text
     assert "(no title)" in text
     assert "(the mail had no text)" in text
 
