@@ -1,24 +1,27 @@
-"""Finds, among the errors of one digest, those that are one failure logged in two places (digest asks; pure).
+"""Find errors of one digest that are the same failure, logged in two places (pure; for the digest step).
 
-A view logs what it caught and raises it again, and the framework logs it once more; a worker reports a task, and the
-page that waited for it does too; a library writes down what the app then trips over. Each log statement is a group of
-its own, with counts of its own, and stays one: only what the admins read names both places in one entry.
+Examples: a view logs an exception and raises it again, and the framework logs it once more. A task worker logs a
+failed task, and the page that waited for the task logs it too. A library logs an exception that the app then fails on.
+Each log statement keeps its own group with its own counts. Only the digest shows both places in one entry: that of the
+head. The other entries are its echoes (`Entry.echo_of`).
 
-Guarantee: strangers are never put together. Two entries are one failure only if they *went together* and are *tied*.
+Guarantee: unrelated errors are never combined. Two entries are one failure only if they occurred together and are
+linked.
 
-Went together: of one app and environment, told for the same reason, first and last seen within seconds of each other,
-in comparable numbers, minute by minute.
+Occurred together: same app, environment and reason; first and last seen within seconds of each other; similar counts,
+minute by minute.
 
-Tied, in one of these ways, each of which names one failure and not a kind of failure:
+Linked in one of these ways, each of which identifies one failure and not a kind of failure:
 
-    one stack        the same exceptions, where the calls of one end the calls of the other: caught further up
-    a cause          the same, where the one chain begins the other: logged, then raised as something else
-    a library        a library's own log of an exception which the app's chain begins or goes on with
-    a courier        an exception that a queue or a pool handed over, and to the letter the same where it was raised
-    one sentence     without a trace: word for word the same text, from a logger and from one of its parents
-    a quotation      without a trace: what an exception says, written down by a function on that exception's way
+    one stack      the same exceptions, and the calls of one are the innermost calls of the other: caught further up
+    a cause        the same, and the chain of one begins the chain of the other: logged, then raised as another one
+    a library      a library's own log record, without frames of the app, of an exception in the app's chain
+    a queue        raised again where the result of a task queue or a pool is read, with exactly the same text
+    the same text  without a trace: exactly the same text from a logger and from one of its parents
+    a quotation    without a trace: the text of an exception, logged by a function that the exception passed through
 
-Whatever two of these fit equally is ambiguous, and stays apart: all of those tied must be tied to each other.
+A link that fits two errors equally well is ambiguous, and these errors stay apart: the members of a set must all be
+linked to each other.
 """
 
 from __future__ import annotations
@@ -36,30 +39,34 @@ from relay.traces import Frame, Origin
 from relay.traces.paths import KNOWN_PACKAGES, python_place
 
 TOGETHER = timedelta(seconds=10)
-"""So far apart may the first and the last moment of two records of one failure be: a queue lies between them."""
-MOST = 100
-"""Entries that are looked at: each is compared with each."""
+"""How far apart two log records of one failure can be: a queue can lie between them."""
+MAX_COMPARED = 100
+"""The most entries that are compared, each with each."""
 
-_COURIERS = frozenset(("arq", "billiard", "celery", "distributed", "dramatiq", "huey", "joblib", "rq", "vine"))
-_COURIERS_FILES = frozenset(("futures/_base.py", "futures/process.py", "multiprocessing/pool.py"))
-"""Task queues and pools: the last call of what they raise is theirs, though it failed elsewhere."""
+_QUEUE_PACKAGES = frozenset(("arq", "billiard", "celery", "distributed", "dramatiq", "huey", "joblib", "rq", "vine"))
+_POOL_FILES = frozenset(("futures/_base.py", "futures/process.py", "multiprocessing/pool.py"))
+"""Task queues and pools raise the exception of a task again: the innermost call is then in one of these."""
 
-_SHORTEST_QUOTATION = 8
+_MIN_QUOTATION = 8
+"""Characters; a shorter text can occur in a message by chance."""
 
 
 def correlate(entries: Iterable[Entry]) -> list[Entry]:
-    """The entries in their order, with `echo_of` set anew: only those with a sample can be an echo or have one."""
+    """Return the entries in the same order with `echo_of` set again.
+
+    Only entries with a sample are compared, at most MAX_COMPARED.
+    """
     found = list(entries)
-    heads = _heads([(each, each.sample) for each in found if each.sample][:MOST])
-    return [_told_with(each, heads.get(each.group_id)) for each in found]
+    heads = _heads([(each, each.sample) for each in found if each.sample][:MAX_COMPARED])
+    return [_with_head(each, heads.get(each.group_id)) for each in found]
 
 
-def _told_with(entry: Entry, head: int | None) -> Entry:
+def _with_head(entry: Entry, head: int | None) -> Entry:
     return entry if entry.echo_of == head else replace(entry, echo_of=head)
 
 
-class _Place(NamedTuple):
-    """An entry with a closer look at its sample."""
+class _Logged(NamedTuple):
+    """An entry with its sample and the components of the sample."""
 
     entry: Entry
     report: Report
@@ -67,35 +74,35 @@ class _Place(NamedTuple):
 
 
 def _heads(entries: Sequence[tuple[Entry, Report]]) -> dict[int, int]:
-    """Of each echo the group it is told with."""
+    """Return for each echo the id of the group in whose entry it is shown."""
 
     @cache
-    def place(number: int) -> _Place:
+    def logged(number: int) -> _Logged:
         entry, report = entries[number]
-        return _Place(entry, report, components(report))
+        return _Logged(entry, report, components(report))
 
-    ties = {number: {number} for number in range(len(entries))}
-    for one, other in combinations(ties, 2):
-        if _went_together(entries[one][0], entries[other][0]) and _tied(place(one), place(other)):
-            ties[one].add(other)
-            ties[other].add(one)
+    links = {number: {number} for number in range(len(entries))}
+    for one, other in combinations(links, 2):
+        if _occurred_together(entries[one][0], entries[other][0]) and _linked(logged(one), logged(other)):
+            links[one].add(other)
+            links[other].add(one)
     heads = {}
-    for number, tied in ties.items():
-        if len(tied) > 1 and all(ties[other] == tied for other in tied):
-            heads[entries[number][0].group_id] = min(map(place, tied), key=_rank).entry.group_id
+    for number, linked in links.items():
+        if len(linked) > 1 and all(links[other] == linked for other in linked):
+            heads[entries[number][0].group_id] = min(map(logged, linked), key=_rank).entry.group_id
     return {echo: head for echo, head in heads.items() if echo != head}
 
 
-def _rank(place: _Place) -> tuple[int, int, int, int]:
-    """The one that tells most comes first: the worst level, the longest chain, the longest way there."""
-    return (-place.entry.level, -len(place.components.chain), -len(place.components.frames), place.entry.group_id)
+def _rank(logged: _Logged) -> tuple[int, int, int, int]:
+    """Sort key, the most informative first: the worst level, then the longest chain, then the most frames."""
+    return (-logged.entry.level, -len(logged.components.chain), -len(logged.components.frames), logged.entry.group_id)
 
 
-# --- Went together ----------------------------------------------------------------------------------------------------
+# --- Occurred together ------------------------------------------------------------------------------------------------
 
 
-def _went_together(one: Entry, other: Entry) -> bool:
-    """Whether they may have come from the same events, by their numbers alone."""
+def _occurred_together(one: Entry, other: Entry) -> bool:
+    """Whether the counts and times alone allow that both entries come from the same events."""
     if (one.app, one.reason) != (other.app, other.reason) or _environments(one, other) > 1:
         return False
     (since, until, count), (its_since, its_until, its_count) = _window(one), _window(other)
@@ -103,12 +110,12 @@ def _went_together(one: Entry, other: Entry) -> bool:
         abs(since - its_since) <= TOGETHER
         and abs(until - its_until) <= TOGETHER
         and _comparable(count, its_count)
-        and _same_course(one.course, other.course)
+        and _similar_timelines(one.course, other.course)
     )
 
 
 def _window(entry: Entry) -> tuple[datetime, datetime, int]:
-    """From when to when, and how often; of an error that has ended, its whole bout."""
+    """Return the first time, the last time and the count: of the whole episode if the error has ended."""
     if entry.reason is Reason.ENDED:
         return entry.episode_since, entry.last_seen, entry.episode_occurrences
     return entry.since, entry.until, entry.occurrences
@@ -119,12 +126,12 @@ def _environments(one: Entry, other: Entry) -> int:
 
 
 def _comparable(count: int, other: int) -> bool:
-    """Some of the last may still be on their way."""
+    """Whether the counts differ by at most 5 % or by one: the last mails of one group may still be on their way."""
     return min(count, other) > 0 and abs(count - other) <= max(1, max(count, other) // 20)
 
 
-def _same_course(one: Timeline | None, other: Timeline | None) -> bool:
-    """Whether they rose and fell together; what fell into the next step by seconds is allowed for."""
+def _similar_timelines(one: Timeline | None, other: Timeline | None) -> bool:
+    """Whether both timelines rise and fall together. Counts may be in the next step, since they came seconds later."""
     if one is None or other is None:
         return True
     if one.step != other.step:
@@ -134,29 +141,29 @@ def _same_course(one: Timeline | None, other: Timeline | None) -> bool:
     return apart <= max(2, max(sum(counts.values()), sum(its.values())) // 4)
 
 
-def _by_time(course: Timeline) -> dict[datetime, int]:
-    return {course.since + number * course.step: count for number, count in enumerate(course.counts) if count}
+def _by_time(timeline: Timeline) -> dict[datetime, int]:
+    return {timeline.since + number * timeline.step: count for number, count in enumerate(timeline.counts) if count}
 
 
-# --- Tied -------------------------------------------------------------------------------------------------------------
+# --- Linked -----------------------------------------------------------------------------------------------------------
 
 
-def _tied(one: _Place, other: _Place) -> bool:
-    if one.components.parts == other.components.parts:  # one error, which an administrator's rule has split
+def _linked(one: _Logged, other: _Logged) -> bool:
+    if one.components.parts == other.components.parts:  # a rule of the administrator has split this error
         return False
     if one.components.chain and other.components.chain:
         pairs = ((one, other), (other, one))
-        return any(_is_part(a, b) or _is_librarys(a, b) or _is_handed_over(a, b) for a, b in pairs)
+        return any(_begins_chain(a, b) or _is_library_log(a, b) or _is_raised_by_queue(a, b) for a, b in pairs)
     if one.components.chain or other.components.chain:
         line, raised = (other, one) if one.components.chain else (one, other)
         return _is_quotation(line, raised)
-    return _is_sentence(one, other)
+    return _is_same_text(one, other)
 
 
-def _is_part(inner: _Place, outer: _Place) -> bool:
-    """One stack, or a cause: the outer chain begins with the inner one, each error caught further down or further up.
+def _begins_chain(inner: _Logged, outer: _Logged) -> bool:
+    """One stack, or a cause: the outer chain begins with the inner one, and each exception was raised at one place.
 
-    An error that has a cause in one place and none in the other is not the same.
+    An exception that has a cause in one chain and none in the other does not match.
     """
     chain, whole = inner.components.chain, outer.components.chain
     return len(chain) <= len(whole) and all(map(_same_raise, chain, whole))
@@ -165,28 +172,28 @@ def _is_part(inner: _Place, outer: _Place) -> bool:
 def _same_raise(one: ChainedError, other: ChainedError) -> bool:
     if not _same_exception(one, other):
         return False
-    calls, its = one.error.frames, other.error.frames
-    inwards = zip(reversed(calls), reversed(its), strict=False)
-    return bool(calls and its) and all(frame.place == its_frame.place for frame, its_frame in inwards)
+    frames, other_frames = one.error.frames, other.error.frames
+    innermost_first = zip(reversed(frames), reversed(other_frames), strict=False)
+    return bool(frames and other_frames) and all(frame.place == its.place for frame, its in innermost_first)
 
 
 def _same_exception(one: ChainedError, other: ChainedError) -> bool:
     return bool(one.type) and (one.type, one.template.key) == (other.type, other.template.key)
 
 
-def _is_librarys(log: _Place, app: _Place) -> bool:
-    """A library's log, in whose stack nobody else is, of an exception in the chain of the app's own."""
+def _is_library_log(log: _Logged, app: _Logged) -> bool:
+    """Whether a library logged an exception of the app's chain, without any frame of the app in its own stack."""
     reported = log.components.chain[-1]
     return (
-        _is_of_library(log.report)
-        and not _is_of_library(app.report)
-        and not any(map(_is_of_app, log.components.chain))
+        _logged_by_library(log.report)
+        and not _logged_by_library(app.report)
+        and not any(map(_has_app_frame, log.components.chain))
         and any(_same_exception(reported, link) for link in app.components.chain)
     )
 
 
-def _is_of_library(report: Report) -> bool:
-    """Whether a well-known library logged it: by its logger's name, or by its file."""
+def _logged_by_library(report: Report) -> bool:
+    """Whether a well-known library logged it, by the name of the logger or else by the file."""
     if report.logger:
         return report.logger.partition(".")[0] in KNOWN_PACKAGES
     place = python_place(report.location.rpartition(":")[0])
@@ -197,42 +204,42 @@ def _is_library(frame: Frame) -> bool:
     return frame.origin is Origin.LIBRARY
 
 
-def _is_handed_over(received: _Place, raised: _Place) -> bool:
-    """What a queue or a pool raises anew where its result is asked for, and what its worker logged."""
-    receipt, original = received.components.chain[-1], raised.components.chain[-1]
+def _is_raised_by_queue(received: _Logged, raised: _Logged) -> bool:
+    """Whether a queue or a pool raised the exception again where its result was read, and its worker logged it."""
+    again, original = received.components.chain[-1], raised.components.chain[-1]
     return (
-        _same_exception(receipt, original)
-        and receipt.error.message == original.error.message
-        and _is_of_app(receipt)
-        and _is_of_app(original)
-        and _is_couriers(receipt.error.frames[-1])
-        and not _is_couriers(original.error.frames[-1])
+        _same_exception(again, original)
+        and again.error.message == original.error.message
+        and _has_app_frame(again)
+        and _has_app_frame(original)
+        and _is_in_queue(again.error.frames[-1])
+        and not _is_in_queue(original.error.frames[-1])
     )
 
 
-def _is_of_app(link: ChainedError) -> bool:
+def _has_app_frame(link: ChainedError) -> bool:
     return any(not _is_library(frame) for frame in link.error.frames)
 
 
-def _is_couriers(frame: Frame) -> bool:
-    return _is_library(frame) and (frame.package in _COURIERS or frame.file in _COURIERS_FILES)
+def _is_in_queue(frame: Frame) -> bool:
+    return _is_library(frame) and (frame.package in _QUEUE_PACKAGES or frame.file in _POOL_FILES)
 
 
-def _is_quotation(line: _Place, raised: _Place) -> bool:
-    """`log.error("charging failed: %s", error)` in a function through which that error then went on its way up."""
+def _is_quotation(line: _Logged, raised: _Logged) -> bool:
+    """Whether `line` is `log.error("charging failed: %s", error)` in a function that `error` then passed through."""
     reported = raised.components.chain[-1]
     text = reported.error.message.strip()
-    way = {(frame.file, frame.function) for link in raised.components.chain for frame in link.calls.own}
-    return len(text) >= _SHORTEST_QUOTATION and text in line.report.message and line.components.location[:2] in way
+    functions = {(frame.file, frame.function) for link in raised.components.chain for frame in link.calls.own}
+    return len(text) >= _MIN_QUOTATION and text in line.report.message and line.components.location[:2] in functions
 
 
-def _is_sentence(one: _Place, other: _Place) -> bool:
-    """The same text to the letter, by a logger and one above it."""
+def _is_same_text(one: _Logged, other: _Logged) -> bool:
+    """Whether both are exactly the same text, from a logger and from one of its parents."""
     text = one.report.message.strip()
     return bool(text) and text == other.report.message.strip() and _is_related(one.report.logger, other.report.logger)
 
 
 def _is_related(logger: str, other: str) -> bool:
-    """Whether one is the other's parent, as the dots in their names have it."""
-    above, below = sorted((logger, other), key=len)
-    return bool(above) and (below.startswith(f"{above}.") or above == "root") and above != below
+    """Whether one logger is a parent of the other, by the dots in the names."""
+    parent, child = sorted((logger, other), key=len)
+    return bool(parent) and (child.startswith(f"{parent}.") or parent == "root") and parent != child

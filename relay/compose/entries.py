@@ -1,7 +1,7 @@
-"""Makes the entries of a digest out of groups, and one entry out of several that told of the same error (digest asks).
+"""Build the entries of a digest from groups, and merge the entries of several digests (pure; for the digest step).
 
-Pure. Guarantee: counts are neither lost nor made: an entry holds what was pending in its group, a merged one the
-sums of its parts.
+Guarantee: no count is lost or invented. An entry has the pending counts of its group; a merged entry has the sums of
+its parts.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import replace
 from relay.model import Entry, Group, Level, Reason, Report, Timeline
 from relay.schedule.group import rate
 
-_NEWS = (Reason.BACK, Reason.NEW)
-_AFTER_A_QUIET = (Reason.BACK, Reason.AGAIN)
+_FIRST_REPORT = (Reason.BACK, Reason.NEW)
+_AFTER_QUIET = (Reason.BACK, Reason.AGAIN)
 
 
 def entry(group: Group, why: Reason) -> Entry:
-    """What is told of `group` now, still without its course and sample (`illustrate`).
+    """Return the entry of `group` for a digest of now, without timeline and sample (see `attach_samples`).
 
-    The closing total of a bout with nothing pending has 0 mails, and its last moment as `since` and `until`.
+    A closing total with nothing pending has 0 mails, and `since` and `until` are the time of the last mail.
     """
     until = group.last_seen
     since = min(group.pending_since or until, until)
@@ -38,7 +38,7 @@ def entry(group: Group, why: Reason) -> Entry:
         rate_before=group.reported_rate,
         first_seen=group.first_seen,
         last_seen=group.last_seen,
-        seen_before=group.seen_before if why in _AFTER_A_QUIET else None,
+        seen_before=group.seen_before if why in _AFTER_QUIET else None,
         total_occurrences=group.occurrences,
         episode_occurrences=group.episode_occurrences,
         episode_since=group.episode_since or group.first_seen,
@@ -49,21 +49,21 @@ def entry(group: Group, why: Reason) -> Entry:
 
 
 def merged(entries: Iterable[Entry]) -> list[Entry]:
-    """One entry for each group out of those of several digests, oldest digest first, the worst and most frequent first.
+    """Merge the entries of several digests into one per group, the worst level and the most frequent first.
 
-    Counts are summed. An error that was new in any of them is new to whoever got none of them. Courses and samples are
-    left out.
+    `entries` begin with the oldest digest. Counts are summed. An error that is new in one of the digests is new in the
+    result, since the recipient got none of them. Timelines and samples are left out.
     """
     by_group: dict[int, Entry] = {}
-    for each in illustrate(entries, {}, {}):
+    for each in attach_samples(entries, {}, {}):
         before = by_group.get(each.group_id)
-        by_group[each.group_id] = _joined(before, each) if before else each
+        by_group[each.group_id] = _merge(before, each) if before else each
     return sorted(by_group.values(), key=lambda each: (-each.level, -each.occurrences))
 
 
-def _joined(before: Entry, after: Entry) -> Entry:
-    """The later entry, with the news of both."""
-    news = before if before.reason in _NEWS and after.reason not in _NEWS else after
+def _merge(before: Entry, after: Entry) -> Entry:
+    """Return the later entry with the counts of both. A reason `new` or `back` of the earlier one stays."""
+    news = before if before.reason in _FIRST_REPORT and after.reason not in _FIRST_REPORT else after
     both = [each for each in (before, after) if each.occurrences] or [after]
     since, until = min(each.since for each in both), max(each.until for each in both)
     occurrences = before.occurrences + after.occurrences
@@ -82,12 +82,12 @@ def _joined(before: Entry, after: Entry) -> Entry:
 
 
 def shown_in_full(entries: Sequence[Entry], most: int) -> list[Entry]:
-    """The entries that a digest may show in full: the most frequent, CRITICAL ones before all others."""
+    """Return the entries that a digest shows in full, at most `most`: CRITICAL ones first, then the most frequent."""
     return sorted(entries, key=lambda each: (each.level < Level.CRITICAL, -each.occurrences))[:most]
 
 
 def with_echoes(entries: Iterable[Entry]) -> list[tuple[Entry, tuple[Entry, ...]]]:
-    """The entries that are told by themselves, in their order, each with those that are told in it."""
+    """Return the entries that are shown by themselves, in order, each with its echoes (`Entry.echo_of`)."""
     entries = tuple(entries)
     echoes: dict[int, list[Entry]] = defaultdict(list)
     for each in entries:
@@ -96,12 +96,14 @@ def with_echoes(entries: Iterable[Entry]) -> list[tuple[Entry, tuple[Entry, ...]
     return [(each, tuple(echoes[each.group_id])) for each in entries if each.echo_of is None]
 
 
-def illustrate(entries: Iterable[Entry], courses: Mapping[int, Timeline], samples: Mapping[int, Report]) -> list[Entry]:
-    """The entries with their courses and samples; those that have none in the mappings are left without."""
-    return [_illustrated(each, courses.get(each.group_id), samples.get(each.group_id)) for each in entries]
+def attach_samples(
+    entries: Iterable[Entry], timelines: Mapping[int, Timeline], samples: Mapping[int, Report]
+) -> list[Entry]:
+    """Return the entries with the timeline and the sample of their group id, or None where the mapping has none."""
+    return [_with_sample(each, timelines.get(each.group_id), samples.get(each.group_id)) for each in entries]
 
 
-def _illustrated(entry: Entry, course: Timeline | None, sample: Report | None) -> Entry:
-    if entry.course is course and entry.sample is sample:
-        return entry  # as nearly all of a large digest
-    return replace(entry, course=course, sample=sample)
+def _with_sample(entry: Entry, timeline: Timeline | None, sample: Report | None) -> Entry:
+    if entry.course is timeline and entry.sample is sample:
+        return entry  # nearly all entries of a large digest: this saves the copies
+    return replace(entry, course=timeline, sample=sample)

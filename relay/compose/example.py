@@ -1,7 +1,6 @@
-"""A digest to look at: made up, with an error of every kind, so that templates can be tried before anything has failed.
+"""An invented example digest with one error for each reason, for trying out templates before any error has occurred.
 
-`relay render` shows it where the ledger has nothing to show, and `relay check` renders it to learn
-whether the user's own templates work.
+`relay render` shows it if nothing is pending. `relay check` renders it to find out whether custom templates work.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ ZeroDivisionError: division by zero
 
 
 def example_digest(at: datetime, recipients: tuple[str, ...]) -> Digest:
-    """A digest of `at` to `recipients` with one error for each reason there is, the first of them CRITICAL."""
+    """Return a digest created at `at` with one error for each reason, the first of them CRITICAL."""
     entries = tuple(_entry(at, reason, place) for place, reason in enumerate(Reason, 1))
     mails = sum(entry.mails for entry in entries)
     return Digest(
@@ -35,7 +34,7 @@ def example_digest(at: datetime, recipients: tuple[str, ...]) -> Digest:
         books=Books(
             at=at, received=mails + 12, reported=12, pending=mails, muted=0, ignored=0, parked=0, undelivered=0
         ),
-        notes=("This digest is made up: none of its errors ever happened.",),
+        notes=("This is an example digest: none of its errors occurred.",),
     )
 
 

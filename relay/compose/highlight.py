@@ -1,8 +1,9 @@
-"""Colours a Python traceback for the HTML alternative, as spans with one-letter classes.
+"""Colour a Python traceback for the HTML part, as spans with one-letter classes.
 
-The colours stand in the mail's style sheet, not in each span: a trace costs little more
-than its text, and a client that drops the sheet shows the plain trace. Guarantee: the
-result, stripped of its spans, is the escaped text, and the work is bounded.
+The colours are in the style sheet of the mail, not in each span. A coloured trace is therefore little longer than its
+text, and a client that drops the style sheet shows the plain trace.
+
+Guarantee: without its spans the result is the escaped text, and the work is bounded.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from pygments.lexers.python import PythonTracebackLexer
 from pygments.token import Comment, Generic, Keyword, Number, Punctuation, String, Token
 from pygments.token import _TokenType as TokenType
 
-MOST = 12_000
-"""Characters beyond which a trace is not coloured: some of the lexer's patterns look far ahead."""
+MAX_LENGTH = 12_000
+"""Characters; a longer trace is not coloured, because some patterns of the lexer look far ahead."""
 
 _CLASSES = (
     (Generic.Error, "e"),
@@ -28,38 +29,39 @@ _CLASSES = (
     (Comment, "c"),
 )
 _STUCK = 100
-"""So many empty tokens in a row mean that the lexer stands before a line that it will never get past."""
+"""More empty tokens in a row than this mean that the lexer cannot get past a line."""
 
-# The lexer loses its way at lines that Python itself never mixes into frames, or mixes in seldom.
+# These lines between frames confuse the lexer: our own mark of omitted lines, and Python's mark of repeated lines.
 _FOREIGN = re.compile(r"^((?:… |  \[Previous line repeated ).*\n?)", re.MULTILINE)
 
 _MARKER_LINE = re.compile(r'^( +)<span class="m">([^<]*)</span>\n', re.MULTILINE)
-"""A line of `~~~^~~~`, taken into its span as a whole: a phone, where it would only be broken, can then hide it."""
+"""A line of `~~~^~~~`. Its span includes the indent and the line end, so that the style for phones can hide the line.
+"""
 
 
-class _LostError(Exception):
-    """The lexer goes round in circles."""
+class _LexerStuckError(Exception):
+    """The lexer yields empty tokens without end."""
 
 
 def highlight(trace: str) -> Markup:
-    """`trace` escaped, its keywords, strings, numbers, comments, markers and exception names in spans."""
-    if len(trace) > MOST or "Traceback" not in trace:
+    """Return `trace` as HTML, with keywords, strings, numbers, comments, markers and exception names in spans."""
+    if len(trace) > MAX_LENGTH or "Traceback" not in trace:
         return escape(trace)
     try:
         coloured = Markup("").join(
             Markup('<span class="{}">{}</span>').format(name, text) if name else escape(text)
-            for name, text in _runs(trace + "\n")  # the lexer knows an exception's line by its end
+            for name, text in _runs(trace + "\n")  # the lexer needs a line end to recognise the exception
         )
-    except _LostError:
+    except _LexerStuckError:
         return escape(trace)
     html = _MARKER_LINE.sub(r'<span class="m">\1\2\n</span>', str(coloured))
     return Markup("".join(html.rsplit("\n", 1)))  # noqa: S704 - escaped before
 
 
 def _runs(trace: str) -> Iterator[tuple[str, str]]:
-    """The class and the text of each stretch of equal class."""
-    for name, stretch in groupby(_classified(trace), key=lambda pair: pair[0]):
-        yield name, "".join(text for _, text in stretch)
+    """Yield the class and the text of each run of tokens with the same class."""
+    for name, run in groupby(_classified(trace), key=lambda pair: pair[0]):
+        yield name, "".join(text for _, text in run)
 
 
 def _classified(trace: str) -> Iterator[tuple[str, str]]:
@@ -71,8 +73,8 @@ def _classified(trace: str) -> Iterator[tuple[str, str]]:
         else:
             for kind, text in lexer.get_tokens(part):
                 empty = 0 if text else empty + 1
-                if empty > _STUCK:  # e.g. at `  File "a.py", line 7, x`: its rules send it to and fro there
-                    raise _LostError
+                if empty > _STUCK:  # e.g. at `  File "a.py", line 7, x`: two of its states lead to each other there
+                    raise _LexerStuckError
                 yield _class(kind, text), text
 
 

@@ -1,7 +1,6 @@
-"""One error of a digest, put into words: what `page` hands to the mail templates for each.
+"""One error of a digest as text: what `page` passes to the mail templates for each error.
 
-Guarantee: every text is safe to show (`wording.plain`) and bounded; what is not known is left
-out rather than shown empty.
+Guarantee: every text is safe to show (`relay.text.plain`) and bounded. Unknown values are left out, not shown empty.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from relay.text import cut_lines, one_line
 Rows = tuple[tuple[str, str], ...]
 """Labels and values, in the order in which they are shown."""
 
-_FAR = 10_000
-"""From so many times a rate on, how many no longer matters."""
+_FAR_ABOVE = 10_000
+"""A spike of more than this many times the last rate is shown as "far above" it, without a number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,14 +25,14 @@ class TextLimits:
     """How much of a message and of a traceback to show."""
 
     lines: int
-    """Of each of the two."""
+    """Lines of each."""
     width: int
-    """Characters of a line."""
+    """Characters per line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """The course of an error as text: `blocks` from `start` to `end`, each of them `each` long."""
+    """The timeline of an error as text: `blocks` from `start` to `end`; each block covers a time of `each`."""
 
     blocks: str
     start: str
@@ -45,7 +44,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One error as the templates see it: everything is text, ready to be shown."""
+    """One error as the templates get it: text that is ready to be shown."""
 
     number: int
     """Its place in the digest, from 1."""
@@ -57,34 +56,35 @@ class Item:
     app: str
     title: str
     count: str
-    """`1,204×`; for an error that has ended its closing total, `7,412`."""
+    """`1,204×`; for an error that has ended the closing total, `7,412`."""
     pace: str
-    """`300/min ↑`; for an error that has ended `in 41 min`; "" for a single occurrence."""
+    """`300/min ↑`; `in 41 min` for an error that has ended; "" for a single occurrence."""
     speed: str
-    """Both: `1,204×, 300/min ↑` or `7,412 in 41 min`; in a line also the counts of other places it was logged in."""
+    """Both: `1,204×, 300/min ↑` or `7,412 in 41 min`. In a one-line entry also the counts of its echoes."""
     why: str
-    """The reason in a few words more: `back, last seen 2026-02-20 14:08:02 CET (11 d before)`."""
+    """The reason with details: `back, last seen 2026-02-20 14:08:02 CET (11 d before)`."""
     news: Rows
-    """The situation where there is a sign of one; count, rate, first and last seen, ID."""
+    """The situation if one was recognised; count, rate, first and last seen, ID; where else it was logged."""
     bar: Bar | None
     origin: Rows
-    """App, environment, host, release, process, logger, as far as known."""
+    """App, environment, host, release, process, logger and dropped records, if known."""
     request: Rows
-    """The request that the sample came up in, as far as known: method and URL, endpoint, user and so on."""
+    """The request in which the sample was logged, if known: method and URL, endpoint, user and so on."""
     report: Rows
-    """The labels of the documented mail format, as far as known."""
+    """The labels of the documented mail format, if known."""
     message: str
     trace: str
 
 
 def item(
-    entry: Entry, *, place: int, at: datetime, zone: tzinfo, room: TextLimits | None, echoes: Sequence[Entry] = ()
+    entry: Entry, *, place: int, at: datetime, zone: tzinfo, limits: TextLimits | None, echoes: Sequence[Entry] = ()
 ) -> Item:
-    """Word `entry`, the digest's error number `place`, as of `at`; without `room` its report is left out.
+    """Return the texts of `entry`, error number `place` of the digest, as of `at`.
 
-    `echoes` are the same failure, logged in other places.
+    With `limits` None the item is for a line: sample, timeline and report are left out. `echoes` are the entries of the
+    same failure, logged in other places.
     """
-    sample = entry.sample if room else None
+    sample = entry.sample if limits else None
     count, pace, speed = _speed(entry)
     return Item(
         number=place,
@@ -95,15 +95,15 @@ def item(
         title=one_line(entry.title, 120) or "(no title)",
         count=count,
         pace=pace,
-        speed=speed if room else speed + _also_in_short(echoes),
+        speed=speed if limits else speed + _also_in_short(echoes),
         why=_why(entry, zone),
         news=_situation(sample) + _news(entry, zone) + _also(echoes),
-        bar=_bar(entry.course, at, zone) if entry.course and room else None,
+        bar=_bar(entry.course, at, zone) if entry.course and limits else None,
         origin=_origin(entry, sample),
         request=_known(sample.request) if sample else (),
-        report=_report(entry, sample) if room else (),
-        message=_message(sample, room),
-        trace=_trace(sample, room),
+        report=_report(entry, sample) if limits else (),
+        message=_message(sample, limits),
+        trace=_trace(sample, limits),
     )
 
 
@@ -127,7 +127,7 @@ def _why(entry: Entry, zone: tzinfo) -> str:
         case Reason.ONGOING:
             return f"ongoing for {duration(_episode(entry))}, since {moment(entry.episode_since, zone)}"
         case Reason.SPIKE:
-            return f"spike: {_times(entry)}the rate last reported"
+            return f"spike: {_times(entry)}the last reported rate"
         case Reason.ENDED:
             return f"ended: {_speed(entry)[2]}, {_peak(entry)}".removesuffix(", ")
         case Reason.AGAIN | Reason.BACK:
@@ -139,7 +139,7 @@ def _peak(entry: Entry) -> str:
 
 
 def _times(entry: Entry) -> str:
-    if entry.rate > _FAR * entry.rate_before:
+    if entry.rate > _FAR_ABOVE * entry.rate_before:
         return "far above "
     return f"{number(round(entry.rate / entry.rate_before))} times " if entry.rate_before > 0 else ""
 
@@ -152,7 +152,7 @@ def _last_seen_before(entry: Entry, zone: tzinfo) -> str:
 
 
 def _situation(sample: Report | None) -> Rows:
-    """What it looks like, with the reason in brackets: it is a hint."""
+    """Return the recognised situation, with the text that points to it in brackets."""
     if sample is None or sample.situation is None:
         return ()
     reason = one_line(sample.situation_reason, 160)
@@ -170,12 +170,12 @@ def _news(entry: Entry, zone: tzinfo) -> Rows:
 
 
 def _also(echoes: Sequence[Entry]) -> Rows:
-    """Where else it was logged and how often: not to be added to the count, since it is the same failure."""
+    """Return where else the failure was logged and how often. These counts are not part of the total."""
     return tuple(("Also logged", f"{_speed(echo)[0]} {_where(echo)} (ID {echo.group_id})") for echo in echoes)
 
 
 def _also_in_short(echoes: Sequence[Entry]) -> str:
-    """The same for a line."""
+    """Return the same for a one-line entry; three places at most."""
     also = ", ".join(f"{_speed(echo)[0]} ID {echo.group_id}" for echo in echoes[:3])
     return f" (also logged: {also})" if also else ""
 
@@ -188,7 +188,7 @@ def _where(echo: Entry) -> str:
 
 
 def _count(entry: Entry) -> str:
-    """The count since the last digest, in mails too where they differ, and in all where that is more."""
+    """Return the count since the last digest, with the number of mails and the overall total where they differ."""
     count = number(entry.occurrences)
     if entry.mails != entry.occurrences:
         count += f" (in {counted(entry.mails, 'mail')})"
@@ -208,16 +208,17 @@ def _rate(entry: Entry) -> str:
     return f"{rate(entry.rate)} {trend(entry.rate, entry.rate_before)}{before}"
 
 
-def _bar(course: Timeline, at: datetime, zone: tzinfo) -> Bar | None:
-    counts = course.counts[-60:]
+def _bar(timeline: Timeline, at: datetime, zone: tzinfo) -> Bar | None:
+    """Return the last 60 steps of the timeline as blocks, or None if they are all empty."""
+    counts = timeline.counts[-60:]
     if not any(counts):
         return None
-    since = course.since + course.step * (len(course.counts) - len(counts))
+    since = timeline.since + timeline.step * (len(timeline.counts) - len(counts))
     return Bar(
         blocks=blocks(counts),
         start=clock(since, zone, at),
-        end=clock(since + course.step * len(counts), zone, at),
-        each=duration(course.step),
+        end=clock(since + timeline.step * len(counts), zone, at),
+        each=duration(timeline.step),
         most=number(max(counts)),
     )
 
@@ -237,7 +238,7 @@ def _origin(entry: Entry, sample: Report | None) -> Rows:
 
 
 def _process(sample: Report) -> str:
-    """`4711 (ForkPoolWorker-1), thread error-checker`; the main thread goes without saying."""
+    """Return e.g. `4711 (ForkPoolWorker-1), thread error-checker`; the main thread is not named."""
     thread = f"thread {sample.thread}" if sample.thread not in ("", "MainThread") else ""
     return ", ".join(filter(None, (sample.process, thread)))
 
@@ -260,20 +261,20 @@ def _known(rows: Iterable[tuple[str, str]]) -> Rows:
     return tuple((label, text) for label, value in rows if (text := one_line(value, 240)))
 
 
-def _message(sample: Report | None, room: TextLimits | None) -> str:
-    if room is None:
+def _message(sample: Report | None, limits: TextLimits | None) -> str:
+    if limits is None:
         return ""
     if sample is None:
-        return "(no mail about it is kept)"
-    text = cut_lines(sample.message, room.lines, head=room.lines * 2 // 3, width=room.width)
-    return text or ("" if sample.trace else f"({_emptiness(sample)})")
+        return "(no mail of this error is stored)"
+    text = cut_lines(sample.message, limits.lines, head=limits.lines * 2 // 3, width=limits.width)
+    return text or ("" if sample.trace else f"({_why_empty(sample)})")
 
 
-def _emptiness(sample: Report) -> str:
-    return "there was no room to keep the text of this mail" if sample.cut else "the mail had no text"
+def _why_empty(sample: Report) -> str:
+    return "there was no space to store the text of this mail" if sample.cut else "the mail had no text"
 
 
-def _trace(sample: Report | None, room: TextLimits | None) -> str:
-    if sample is None or room is None:
+def _trace(sample: Report | None, limits: TextLimits | None) -> str:
+    if sample is None or limits is None:
         return ""
-    return cut_lines(sample.trace, room.lines, head=room.lines // 4, width=room.width)
+    return cut_lines(sample.trace, limits.lines, head=limits.lines // 4, width=limits.width)

@@ -1,8 +1,8 @@
-"""Makes the bytes of a mail from its subject and its two bodies, and takes the bodies out again.
+"""Build the bytes of a mail from its subject and its two bodies, and read the bodies back from the bytes.
 
-Guarantee: equal input, equal bytes. They are 7-bit with CRLF line ends and lines of at most
-998 characters (RFC 5322, section 2.1.1), so no upstream has a reason to change them; no text
-becomes a header but the subject, and that stays one header.
+Guarantee: equal input gives equal bytes. They are 7-bit, with CRLF line ends and lines of at most 998 characters
+(RFC 5322, section 2.1.1), so no upstream has a reason to change them. The subject is the only text that becomes a
+header, and it stays one header.
 """
 
 from __future__ import annotations
@@ -22,24 +22,26 @@ from typing import Self
 
 from relay.model import MessageKind
 
-_MOST_NAMED = 1_500
-"""Characters of addresses beyond which the To header names nobody."""
+_MAX_TO_LENGTH = 1_500
+"""Characters; if the addresses are longer together, the To header names no recipient."""
 
 _SHORT = 8_000
-"""Characters of a text that even a server with little room takes; the least it must take is 64 KiB (RFC 5321,
+"""Characters of a text that any server should accept; the minimum that it must accept is 64 KiB (RFC 5321,
 section 4.5.3.1.7)."""
 _LEFT_OUT = (
-    "the mail server refused this mail as too large; what stood here is on the dashboard, and `relay groups` lists it"
+    "the mail server refused this mail as too large; the errors left out here are on the dashboard and in "
+    "`relay groups`"
 )
 
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>")
 
 
 class _Verbatim(str):
-    """A header's value that is written as it stands (`EmailPolicy` leaves that to values with a `name` and a `fold`).
+    """A header value that is written unchanged (`EmailPolicy` keeps values that have a `name` and a `fold`).
 
-    The library's own way is lossy here: it decodes what looks like an encoded word in a subject, line breaks included,
-    loses spaces between the encoded words it makes, and encodes long References, so that clients do not thread.
+    The standard library would change it. In a subject it decodes text that looks like an encoded word, line breaks
+    included, and loses spaces between the encoded words that it writes. It encodes long References, so that mail
+    clients do not recognise the thread.
     """
 
     __slots__ = ("name",)
@@ -56,16 +58,16 @@ class _Verbatim(str):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heading:
-    """What the headers are made of."""
+    """The values for the headers of a mail."""
 
     id: str
     kind: MessageKind
     sender: str
-    """An address, or a name and an address in angle brackets."""
+    """An address, or a name followed by an address in angle brackets."""
     recipients: Sequence[str]
     at: datetime
     thread: str = ""
-    """Message-ID of the letter this one belongs to."""
+    """Message-ID of the first mail of the thread; "" for a mail outside of any thread."""
 
     @property
     def message_id(self) -> str:
@@ -74,10 +76,10 @@ class Heading:
 
 
 def compose(heading: Heading, *, subject: str, text: str, html: str) -> bytes:
-    """The mail as it goes over the wire.
+    """Return the mail as it is sent to the upstream.
 
-    `Auto-Submitted` keeps other robots from answering (RFC 3834, section 5); by
-    `X-Error-Mail-Relay` we know our own mail when it comes back.
+    `Auto-Submitted` keeps automatic responders from answering (RFC 3834, section 5). By `X-Error-Mail-Relay` the relay
+    recognises its own mail when it comes back.
     """
     mail = EmailMessage(policy=policy.SMTP)
     mail["From"] = _address(heading.sender) or "postmaster@localhost"
@@ -94,14 +96,15 @@ def compose(heading: Heading, *, subject: str, text: str, html: str) -> bytes:
     mail.add_alternative(html, subtype="html", cte=_shorter_encoding(html))
     for part in mail.iter_parts():
         del part["MIME-Version"]
-    mail.set_boundary(f"=_{heading.id}")  # never occurs in either encoding (RFC 2045, section 6.7)
+    mail.set_boundary(f"=_{heading.id}")  # cannot occur in either encoding (RFC 2045, section 6.7)
     return mail.as_bytes()
 
 
 def shorter(raw: bytes) -> bytes | None:
-    """The same mail under the same headers with less in it; None where nothing more can go.
+    """Return the mail with the same headers and less content, or None if nothing more can be left out.
 
-    First the HTML goes; then, of a text above `_SHORT` characters, the middle, which a line says.
+    The first call leaves out the HTML. The second one leaves out the middle of a text longer than `_SHORT` characters,
+    and a line says so.
     """
     text, html = text_part(raw), html_part(raw)
     if not text or (not html and len(text) <= _SHORT):
@@ -110,25 +113,25 @@ def shorter(raw: bytes) -> bytes | None:
         text = _without_middle(text)
     head, _, _ = raw.partition(b"\r\n\r\n")
     fields = re.split(rb"\r\n(?![ \t])", head)
-    kept = [field for field in fields if not field.lower().startswith((b"content-", b"mime-version:"))]
+    unchanged = [field for field in fields if not field.lower().startswith((b"content-", b"mime-version:"))]
     body = EmailMessage(policy=policy.SMTP)
     body.set_content(text, cte=_shorter_encoding(text))
-    return b"\r\n".join([*kept, body.as_bytes()])
+    return b"\r\n".join([*unchanged, body.as_bytes()])
 
 
 def _without_middle(text: str) -> str:
-    """The beginning of a digest has its summary, its end the books."""
+    """Leave out the middle of a digest: its beginning has the summary, its end the books."""
     head, tail = text[: _SHORT * 2 // 3], text[-_SHORT // 4 :]
     return f"{head.rpartition(chr(10))[0]}\n\n[{_LEFT_OUT}]\n\n{tail.partition(chr(10))[2]}"
 
 
 def text_part(raw: bytes) -> str:
-    """The plain text of a mail, "" where it has none."""
+    """Return the plain text of a mail, or "" if it has none."""
     return _part(raw, "plain")
 
 
 def html_part(raw: bytes) -> str:
-    """The HTML of a mail, "" where it has none."""
+    """Return the HTML of a mail, or "" if it has none."""
     return _part(raw, "html")
 
 
@@ -139,14 +142,14 @@ def _part(raw: bytes, subtype: str) -> str:
 
 
 def _shorter_encoding(text: str) -> str:
-    """Quoted-printable, which people can read in a raw mail, but for texts that it would blow up."""
+    """Return `quoted-printable`, which is readable in a raw mail, or `base64` if that is much shorter."""
     size = len(text.encode())
     plain = sum(char.isascii() and char != "=" for char in text)
     return "quoted-printable" if plain + 3 * (size - plain) < 1.4 * size else "base64"
 
 
 def _encoded(subject: str) -> str:
-    """One line of text as RFC 2047 has it; encoded too where it would be taken for something encoded."""
+    """Encode a line of text as in RFC 2047, also an ASCII text that looks like an encoded word."""
     charset = "us-ascii" if subject.isascii() and "=?" not in subject else "utf-8"
     return Header(subject, charset, header_name="Subject").encode(linesep=policy.SMTP.linesep)
 
@@ -157,18 +160,18 @@ def _domain(sender: str) -> str:
 
 
 def _address(text: str) -> Address | None:
-    """An address as a header may hold it (its domain in ASCII, RFC 5890); None where that cannot be."""
+    """Return the address for a header, with the domain in ASCII (RFC 5890), or None if it is not a valid address."""
     name, spec = parseaddr(text)
     local, _, domain = spec.rpartition("@")
     try:
         return Address(display_name=name, addr_spec=f"{local}@{domain.encode('idna').decode()}")
-    except (HeaderParseError, ValueError, IndexError):  # what the library raises for the many ways to be none
+    except (HeaderParseError, ValueError, IndexError):  # the library raises all of these for invalid addresses
         return None
 
 
 def _named(recipients: Sequence[str]) -> tuple[Address, ...] | str:
-    """Those who can be named; nobody where there are too many, for the header counts against the mail's size."""
+    """Return the valid addresses, or an empty group if they are too long: the header adds to the size of the mail."""
     named = tuple(address for recipient in recipients if (address := _address(recipient)))
-    if named and sum(len(str(address)) for address in named) <= _MOST_NAMED:
+    if named and sum(len(str(address)) for address in named) <= _MAX_TO_LENGTH:
         return named
-    return "undisclosed-recipients:;"  # an empty group, RFC 5322, section 3.4
+    return "undisclosed-recipients:;"  # an empty group (RFC 5322, section 3.4)

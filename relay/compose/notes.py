@@ -1,6 +1,6 @@
-"""The relay's own sentences above the errors of a digest: what became of mails that came late or never (digest asks).
+"""Sentences above the errors of a digest: budgets, outages and undelivered digests (pure; for the digest step).
 
-Pure. Moments are written as clocks in the readers' zone.
+Times are written as clock times in the configured zone, with the date if it is another day.
 """
 
 from __future__ import annotations
@@ -11,36 +11,39 @@ from relay.humanize import clock, counted, number
 from relay.text import one_line
 
 
-def budget_was_spent(per_hour: int, per_day: int, since: datetime, now: datetime, zone: tzinfo) -> str:
-    """For the first mail after digests were folded because a recipient's budget was spent."""
+def budget_was_exhausted(per_hour: int, per_day: int, since: datetime, now: datetime, zone: tzinfo) -> str:
+    """For the first mail after reports were delayed because the budget of a recipient was used up."""
     return (
-        f"The budget of {counted(per_hour, 'mail')} an hour and {number(per_day)} a day was spent at "
-        f"{clock(since, zone, now)}: what could not be told since then is folded into this mail; none of it is lost."
+        f"The budget of {counted(per_hour, 'mail')} an hour and {number(per_day)} a day was used up at "
+        f"{clock(since, zone, now)}. This mail includes everything that could not be reported since then; "
+        "nothing is lost."
     )
 
 
-def budget_is_spent(next_at: datetime, now: datetime, zone: tzinfo) -> str:
-    """For the mail that takes the last of the budget but what is kept for CRITICAL."""
+def budget_is_exhausted(next_at: datetime, now: datetime, zone: tzinfo) -> str:
+    """For the mail that uses up the budget, except for what is reserved for CRITICAL errors."""
     return (
-        f"This mail used up the budget. The next one can go out at {clock(next_at, zone, now)}, "
-        "one about a CRITICAL error sooner; what comes until then is folded into it."
+        f"This mail used up the budget. The next mail can go out at {clock(next_at, zone, now)}, or earlier for a "
+        "CRITICAL error. It will include everything that arrives until then."
     )
 
 
 def upstream_was_down(since: datetime, until: datetime, now: datetime, zone: tzinfo) -> str:
-    """For the first digest after an outage that kept news waiting."""
+    """For the first digest after an outage of the upstream, if the outage delayed any of its errors."""
     return (
-        f"The mail server could not be used from {clock(since, zone, now)} to {clock(until, zone, now)}: "
-        "what came in the meantime is in this mail."
+        f"The mail server could not be used from {clock(since, zone, now)} to {clock(until, zone, now)}. "
+        "This mail includes the errors that arrived in the meantime."
     )
 
 
-def digest_died(subject: str, mails: int, occurrences: int, created_at: datetime, now: datetime, zone: tzinfo) -> str:
-    """For the first digest after one that nobody took: its totals, in one line."""
+def digest_undelivered(
+    subject: str, mails: int, occurrences: int, created_at: datetime, now: datetime, zone: tzinfo
+) -> str:
+    """For the first digest after a dead letter: the totals and the subject of the dead letter, on one line."""
     count = counted(occurrences, "occurrence")
     if mails != occurrences:
         count += f" in {counted(mails, 'mail')}"
     return (
         f"The digest of {clock(created_at, zone, now)} could not be delivered. "
-        f"It told of {count}: {one_line(subject, 200)}"
+        f"It reported {count}: {one_line(subject, 200)}"
     )

@@ -1,9 +1,8 @@
-"""What the mail templates are given of a digest: which errors in full, which as one line, which only summed up.
+"""Lay out a digest for the mail templates: which errors in full, which on one line, which only as a total.
 
     Digest ─(Detail)─► Page of Items
 
-Guarantee: whatever is left out for want of room, the counts of a page add up to the
-digest's own, exactly.
+Guarantee: whatever is left out for lack of space, the counts of the page add up exactly to those of the digest.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ from relay.model import Books, Digest, DigestLimits, Entry, Level, MessageKind, 
 from relay.text import one_line
 
 _LINE_BYTES = 400
-"""About what one line takes, encoded, in both alternatives together."""
+"""About how many bytes one line takes, encoded, in the text part and the HTML part together."""
 _FEWEST_TRACE_LINES = 5
 _MOST_NOTES, _FEWER_NOTES = 20, 4
 _LONGEST_NOTE = 400
 
-_TIERS = {
+_PRIORITY = {
     Reason.NEW: 0,
     Reason.BACK: 0,
     Reason.SPIKE: 0,
@@ -33,35 +32,40 @@ _TIERS = {
     Reason.ONGOING: 1,
     Reason.ENDED: 2,
 }
-"""What is news comes first; within a tier the count decides."""
+"""Errors with a lower number come first; the count decides between errors with the same number."""
 
 _WHY_NOW = {
-    Reason.NEW: "an error came in that nobody had been told of",
-    Reason.BACK: "an error is back after a long quiet",
-    Reason.SPIKE: "an error comes in much faster than last reported",
-    Reason.AGAIN: "an error that had ended goes on",
-    Reason.ONGOING: "an error goes on and its next report was due; reports grow rarer the longer it lasts",
+    Reason.NEW: "an error occurred that had not been reported before",
+    Reason.BACK: "an error is back after a long quiet period",
+    Reason.SPIKE: "an error occurs much more often than last reported",
+    Reason.AGAIN: "an error that had ended occurs again",
+    Reason.ONGOING: "an error is ongoing and its next report was due; reports become rarer the longer it lasts",
     Reason.ENDED: "an error has ended, and this is its closing total",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
-    """How much of a digest to show: errors in full, errors as a line each, lines of a trace or message, and so on."""
+    """How much of a digest to show."""
 
     full: int
+    """Errors shown in full."""
     lines: int
+    """Errors shown on one line each."""
     trace_lines: int
+    """Lines of a traceback or a message."""
     trace_width: int
+    """Characters per line."""
     notes: int
     colours: bool
     """Whether tracebacks are coloured."""
 
 
 def details(limits: DigestLimits, errors: int) -> Iterator[Detail]:
-    """From all that `limits` allow for `errors` errors down to bare totals: what to try until the mail fits.
+    """Yield the levels of detail to try until the mail fits: from all that `limits` allow down to the totals alone.
 
-    Colours go first, then lines of traces, then errors in full, then lines, then notes.
+    Each level gives a shorter mail. Colours are dropped first, then lines of traces, errors in full, one-line errors
+    and notes. `errors` is the number of errors of the digest.
     """
     most_lines = limits.max_size // 3 // _LINE_BYTES
     full, trace = min(limits.full_errors, errors), limits.trace_lines
@@ -91,31 +95,31 @@ def details(limits: DigestLimits, errors: int) -> Iterator[Detail]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """Several errors summed up."""
+    """The sums of several errors."""
 
     errors: int
-    """What was logged in two places is one."""
+    """A failure that was logged in two places counts once."""
     occurrences: int
     logged: int
-    """Records in the logs: more than occurrences where something was logged in two places."""
+    """Log records: more than occurrences if a failure was logged in two places."""
     mails: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One digest, laid out. Texts are safe to show and bounded."""
+    """One digest as the templates get it. Texts are safe to show and bounded."""
 
     apps: str
-    """The app's name where it is one, else e.g. `3 apps`; "" where there is no error at all."""
+    """The name of the app if there is only one, else e.g. `3 apps`; "" without errors."""
     one_app: bool
     marks: tuple[str, ...]
     """`Follow-up`, `CRITICAL`."""
     summary: str
-    """`2 new, 1 ongoing`; `new` where there is one error only; "" where there is none."""
+    """`2 new, 1 ongoing`; `new` if there is only one error; "" without errors."""
     situation: str
-    """`network down` where all errors look like this one; "" where they do not."""
+    """`network down` if all errors show this situation; "" otherwise."""
     span: str
-    """`1,316 occurrences in 1,310 mails, 14:02 to 14:06 CET`; `1,316 occurrences, logged 2,632 times` where some were
+    """`1,316 occurrences in 1,310 mails, 14:02 to 14:06 CET`; `1,316 occurrences, logged 2,632 times` if some were
     logged in two places."""
     lead: Item | None
     """The error that the subject names."""
@@ -123,27 +127,27 @@ class Page:
     full: tuple[Item, ...]
     lines: tuple[Item, ...]
     folded: Totals
-    """The errors that are in neither, for want of room."""
+    """The totals of the errors that are in neither, for lack of space."""
     total: Totals
     why_now: str
     missing: int
-    """Mails the books cannot account for; below zero where they account for more than came in."""
+    """Mails that the books do not account for; negative if the books account for more than was received."""
     colours: bool
 
 
 def page(digest: Digest, detail: Detail, zone: tzinfo) -> Page:
-    """Lay out `digest` in `detail`, its moments as clocks in `zone` show them."""
+    """Lay out `digest` with this much `detail`; times are shown in `zone`."""
     echoes = {entry.group_id: its for entry, its in with_echoes(digest.entries)}
-    full, lines = _chosen(digest.failures, detail)
+    full, lines = _choose(digest.failures, detail)
     lead = min(digest.failures, key=_urgency, default=None)
-    room = TextLimits(lines=detail.trace_lines, width=detail.trace_width)
-    worded = [
+    limits = TextLimits(lines=detail.trace_lines, width=detail.trace_width)
+    items = [
         item(
             entry,
             place=place,
             at=digest.created_at,
             zone=zone,
-            room=room if place <= len(full) else None,
+            limits=limits if place <= len(full) else None,
             echoes=echoes[entry.group_id],
         )
         for place, entry in enumerate(full + lines, 1)
@@ -157,11 +161,11 @@ def page(digest: Digest, detail: Detail, zone: tzinfo) -> Page:
         summary=_summary(digest.failures),
         situation=_situation(digest.entries),
         span=_span(digest, total, zone),
-        lead=item(lead, place=1, at=digest.created_at, zone=zone, room=None) if lead else None,
+        lead=item(lead, place=1, at=digest.created_at, zone=zone, limits=None) if lead else None,
         notes=sentences(digest.notes, detail.notes),
-        full=tuple(worded[: len(full)]),
-        lines=tuple(worded[len(full) :]),
-        folded=_less(total, _totals(full + lines, echoes)),
+        full=tuple(items[: len(full)]),
+        lines=tuple(items[len(full) :]),
+        folded=_subtract(total, _totals(full + lines, echoes)),
         total=total,
         why_now=_why_now(digest, lead),
         missing=_missing(digest.books),
@@ -170,21 +174,24 @@ def page(digest: Digest, detail: Detail, zone: tzinfo) -> Page:
 
 
 def sentences(texts: Sequence[str], most: int) -> tuple[str, ...]:
-    """The first `most` of the relay's own sentences, each bounded, and how many more there were."""
+    """Return the first `most` notes, each bounded, and a note about how many more there are."""
     shown = tuple(one_line(text, _LONGEST_NOTE) for text in texts[:most])
     left = len(texts) - len(shown)
-    return (*shown, f"{counted(left, 'further note')} had no room here.") if left else shown
+    return (*shown, f"{counted(left, 'further note')} did not fit in this mail.") if left else shown
 
 
-def _chosen(entries: Sequence[Entry], detail: Detail) -> tuple[list[Entry], list[Entry]]:
-    """Those to show in full and as a line: chosen by count (CRITICAL first), each shown with what is news first."""
+def _choose(entries: Sequence[Entry], detail: Detail) -> tuple[list[Entry], list[Entry]]:
+    """Return the entries to show in full and those to show on one line, chosen by count (CRITICAL ones first).
+
+    Each of the two lists is sorted by urgency.
+    """
     ranked = shown_in_full(entries, detail.full + detail.lines)
     full, lines = ranked[: detail.full], ranked[detail.full :]
     return sorted(full, key=_urgency), sorted(lines, key=_urgency)
 
 
 def _urgency(entry: Entry) -> tuple[bool, int, int]:
-    return entry.level < Level.CRITICAL, _TIERS[entry.reason], -entry.occurrences
+    return entry.level < Level.CRITICAL, _PRIORITY[entry.reason], -entry.occurrences
 
 
 def _totals(failures: Sequence[Entry], echoes: Mapping[int, Sequence[Entry]]) -> Totals:
@@ -197,7 +204,7 @@ def _totals(failures: Sequence[Entry], echoes: Mapping[int, Sequence[Entry]]) ->
     )
 
 
-def _less(total: Totals, part: Totals) -> Totals:
+def _subtract(total: Totals, part: Totals) -> Totals:
     return Totals(
         errors=total.errors - part.errors,
         occurrences=total.occurrences - part.occurrences,
@@ -213,16 +220,16 @@ def _apps(apps: set[str]) -> str:
 
 
 def _marks(digest: Digest) -> tuple[str, ...]:
-    follow_up = digest.kind is MessageKind.CATCH_UP
+    catch_up = digest.kind is MessageKind.CATCH_UP
     critical = any(entry.level >= Level.CRITICAL for entry in digest.entries)
-    return tuple(mark for mark, holds in (("Follow-up", follow_up), ("CRITICAL", critical)) if holds)
+    return tuple(mark for mark, holds in (("Follow-up", catch_up), ("CRITICAL", critical)) if holds)
 
 
 def _summary(entries: Sequence[Entry]) -> str:
     if len(entries) == 1:
         return entries[0].reason.value
     by_reason = Counter(entry.reason for entry in entries)
-    return ", ".join(f"{number(by_reason[reason])} {reason}" for reason in _TIERS if by_reason[reason])
+    return ", ".join(f"{number(by_reason[reason])} {reason}" for reason in _PRIORITY if by_reason[reason])
 
 
 def _situation(entries: Sequence[Entry]) -> str:
@@ -232,30 +239,30 @@ def _situation(entries: Sequence[Entry]) -> str:
 
 
 def _span(digest: Digest, total: Totals, zone: tzinfo) -> str:
-    """How many came in between when and when."""
+    """Return how many occurrences there were, and from when to when."""
     count = counted(total.occurrences, "occurrence")
     if total.logged != total.occurrences:
         count += f", logged {counted(total.logged, 'time')}"
     if total.mails != total.logged:
         count += f" in {counted(total.mails, 'mail')}"
-    told = [entry for entry in digest.entries if entry.occurrences]
-    if not told:
+    occurred = [entry for entry in digest.entries if entry.occurrences]
+    if not occurred:
         return "no occurrences since the last digest"
     first, last = (
-        clock(at, zone, digest.created_at) for at in (min(e.since for e in told), max(e.until for e in told))
+        clock(at, zone, digest.created_at) for at in (min(e.since for e in occurred), max(e.until for e in occurred))
     )
     name = zone_name(digest.created_at.astimezone(zone))
     return f"{count}, {first} {name}" if first == last else f"{count}, {first} to {last} {name}"
 
 
 def _missing(books: Books) -> int:
-    kept = books.pending + books.muted + books.ignored + books.parked + books.undelivered
-    return books.received - books.reported - kept
+    rest = books.pending + books.muted + books.ignored + books.parked + books.undelivered
+    return books.received - books.reported - rest
 
 
 def _why_now(digest: Digest, lead: Entry | None) -> str:
     if digest.kind is MessageKind.CATCH_UP:
-        return "earlier digests could not be handed over; this one stands for all of them"
+        return "earlier digests could not be sent to you; this one replaces all of them"
     if lead is None:
-        return "the relay has something to say"
-    return "a CRITICAL error came in" if lead.level >= Level.CRITICAL else _WHY_NOW[lead.reason]
+        return "the relay has a note for you"
+    return "a CRITICAL error occurred" if lead.level >= Level.CRITICAL else _WHY_NOW[lead.reason]

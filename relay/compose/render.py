@@ -1,12 +1,12 @@
-"""Renders digests and notices into mails: what to show, templates, size, headers.
+"""Render digests and notices as mails: layout, templates, size limit, headers.
 
-    Digest ─► Page (page) ─► subject, text, HTML (templates) ─► bytes (mime)
+    Digest ─► Page (page) ─► subject, text, HTML (templates) ─► bytes (message)
 
-The templates are those of `templates/mail`; a file of the same name in the user's own folder
-takes its place. Guarantees: what a mail said is only ever data here, never a template and
-never a header; a digest is rendered whatever it holds and whatever the user's templates do
-(then by ours, with a note that says so); it is no longer than its limit; equal digests give
-equal bytes.
+The built-in templates are in `templates/mail`. A file of the same name in the user's folder replaces one of them.
+
+Guarantees: text from mails is only data, never a template and never a header. A digest is rendered whatever it contains
+and whatever the user's templates do: a template that fails is replaced by the built-in one, and a note says so. A
+digest is no longer than its limit. Equal digests give equal bytes.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ _LONGEST_SUBJECT = 200
 
 _INLINER = CSSInliner(keep_at_rules=True, minify_css=True, load_remote_stylesheets=False)
 
-Triple = dict[str, Template]
-"""The templates of one kind of mail, by part."""
+TemplateSet = dict[str, Template]
+"""The templates of one kind of mail, by part; or all templates, by file name."""
 
-Names = dict[str, Any]
-"""What templates are given."""
+Context = dict[str, Any]
+"""The variables of a template."""
 
-Context = Callable[[Sequence[str], Detail], Names]
-"""Makes them for some detail, with these notes above the rest."""
+ContextBuilder = Callable[[Sequence[str], Detail], Context]
+"""Returns the context for a level of detail, with these notes before all others."""
 
 
 class _FailedError(Exception):
-    """Templates for these `parts` failed on the mail at hand; the text says which, where and how."""
+    """The templates of these `parts` failed on the current mail; the text names the template, line and fault."""
 
     def __init__(self, parts: Iterable[str], text: str) -> None:
         super().__init__(text)
@@ -57,28 +57,28 @@ class _FailedError(Exception):
 
 
 class Renderer:
-    """Turns digests and notices into mails.
+    """Renders digests and notices as mails.
 
-    `user_templates` is a folder whose files take the place of ours by name (None: ours alone), `zone` is where the
-    readers' clocks are, `sender` a mail address. Raises TemplateError, naming file and line, where a template does
-    not compile.
+    `user_templates` is a folder whose files replace the built-in templates by name (None: built-in ones only). Times
+    are shown in `zone`. `sender` is a mail address. Raises TemplateError with file and line if a template does not
+    compile.
     """
 
     def __init__(self, user_templates: Path | None, limits: DigestLimits, zone: tzinfo, sender: str) -> None:
         self._limits, self._zone, self._sender = limits, zone, sender
-        ours = FileSystemLoader(templates_dir() / "mail")
-        self._ours = self._used = _compile(ours, ours.list_templates(), zone)
+        built_in = FileSystemLoader(templates_dir() / "mail")
+        self._built_in = self._used = _compile(built_in, built_in.list_templates(), zone)
         if user_templates is not None:
-            names = {*ours.list_templates(), *_names_in(user_templates)}
-            loader = ChoiceLoader([FileSystemLoader(user_templates), ours, PrefixLoader({"relay": ours})])
+            names = {*built_in.list_templates(), *_names_in(user_templates)}
+            loader = ChoiceLoader([FileSystemLoader(user_templates), built_in, PrefixLoader({"relay": built_in})])
             self._used = _compile(loader, sorted(names), zone)
 
     def digest(self, digest: Digest) -> Rendered:
-        """Render `digest` in as much detail as the limits allow; its counts are exact in any."""
+        """Render `digest` in as much detail as the limits allow. Its counts are exact at any level of detail."""
 
-        def context(notes: Sequence[str], detail: Detail) -> Names:
-            told = replace(digest, notes=(*notes, *digest.notes))
-            return {"digest": told, "page": page(told, detail, self._zone)}
+        def context(notes: Sequence[str], detail: Detail) -> Context:
+            with_notes = replace(digest, notes=(*notes, *digest.notes))
+            return {"digest": with_notes, "page": page(with_notes, detail, self._zone)}
 
         heading = Heading(
             id=digest.id,
@@ -93,20 +93,20 @@ class Renderer:
     def notice(
         self,
         *,
-        id: str,  # noqa: A002 - as it is called in Digest and Letter
+        id: str,  # noqa: A002 - the name of the field in Digest and OutboxMessage
         recipients: Sequence[str],
         created_at: datetime,
         title: str,
         lines: Sequence[str],
     ) -> Rendered:
-        """Render the relay's own words: a `title` of a few, and `lines`, each a paragraph of its own.
+        """Render a message of the relay itself: a short `title`, and `lines`, each a paragraph.
 
-        `id` is 32 hex digits, as a digest's.
+        `id` is 32 hex digits, like the id of a digest.
         """
 
-        def context(notes: Sequence[str], detail: Detail) -> Names:
-            told = sentences((*notes, *lines), detail.notes)
-            return {"title": one_line(title, 120), "lines": told, "created_at": created_at}
+        def context(notes: Sequence[str], detail: Detail) -> Context:
+            shown = sentences((*notes, *lines), detail.notes)
+            return {"title": one_line(title, 120), "lines": shown, "created_at": created_at}
 
         heading = Heading(
             id=id,
@@ -117,29 +117,39 @@ class Renderer:
         )
         return self._render("notice", heading, context, 0)
 
-    def _render(self, kind: str, heading: Heading, context: Context, errors: int) -> Rendered:
-        """Render with the user's templates; each that fails on this mail gives way to ours, and a note says so."""
-        ours, triple = _triple(self._ours, kind), _triple(self._used, kind)
+    def _render(self, kind: str, heading: Heading, context: ContextBuilder, errors: int) -> Rendered:
+        """Render with the user's templates. A template that fails is replaced by the built-in one, and a note says so.
+
+        Each turn of the loop replaces at least one custom template, so it ends. Raises TemplateError if a built-in one
+        fails.
+        """
+        built_in, used = _of_kind(self._built_in, kind), _of_kind(self._used, kind)
         faults: list[str] = []
         while True:
             try:
-                rendered = self._fit(triple, heading, partial(context, _confessions(faults)), errors)
-                rendered = self._bounded(rendered, theirs=() if triple == ours else triple)
+                rendered = self._fit(used, heading, partial(context, _fault_notes(faults)), errors)
+                rendered = self._bounded(rendered, custom=() if used == built_in else used)
             except _FailedError as failed:
-                if triple == ours:
+                if all(used[part] is built_in[part] for part in failed.parts):
                     raise TemplateError(str(failed)) from failed
-                triple |= {part: ours[part] for part in failed.parts}
+                used |= {part: built_in[part] for part in failed.parts}
                 faults.append(str(failed))
             else:
                 return replace(rendered, faults=tuple(faults))
 
-    def _fit(self, triple: Triple, heading: Heading, context: Callable[[Detail], Names], errors: int) -> Rendered:
-        """The longest mail within the limit, else the shortest: a bisection, for each step is shorter than the last."""
+    def _fit(
+        self, templates: TemplateSet, heading: Heading, context: Callable[[Detail], Context], errors: int
+    ) -> Rendered:
+        """Return the longest mail within the limit, or the shortest one if none fits.
+
+        Each level of detail gives a shorter mail than the one before. The first is tried first, since it nearly always
+        fits; then the search is a bisection.
+        """
         steps = tuple(details(self._limits, errors))
         low, place, high = 0, 0, len(steps) - 1
         fitting: Rendered | None = None
         while low <= high:
-            rendered = _mail(triple, heading, context(steps[place]))
+            rendered = _mail(templates, heading, context(steps[place]))
             if len(rendered.raw) <= self._limits.max_size:
                 fitting, high = rendered, place - 1
             else:
@@ -147,35 +157,35 @@ class Renderer:
             place = (low + high) // 2
         return fitting or rendered
 
-    def _bounded(self, rendered: Rendered, theirs: Iterable[str]) -> Rendered:
-        """Refuse templates of the user's that do not shorten; ours do, and a mail too long is better than none."""
-        if theirs and len(rendered.raw) > self._limits.max_size:
-            raise _FailedError(theirs, f"with it the mail is longer than {self._limits.max_size} bytes")
+    def _bounded(self, rendered: Rendered, custom: Iterable[str]) -> Rendered:
+        """Reject custom templates if the mail is too long. With built-in ones, a mail that is too long is sent."""
+        if custom and len(rendered.raw) > self._limits.max_size:
+            raise _FailedError(custom, f"with it the mail is longer than {self._limits.max_size} bytes")
         return rendered
 
 
-def _confessions(faults: Iterable[str]) -> list[str]:
+def _fault_notes(faults: Iterable[str]) -> list[str]:
     return [f"Your own template was not used: {fault}" for fault in faults]
 
 
-def _mail(triple: Triple, heading: Heading, context: Names) -> Rendered:
-    subject = cut_inside(one_line(_fill(triple, _SUBJECT, context), 1000), _LONGEST_SUBJECT)
+def _mail(templates: TemplateSet, heading: Heading, context: Context) -> Rendered:
+    subject = cut_inside(one_line(_fill(templates, _SUBJECT, context), 1000), _LONGEST_SUBJECT)
     context |= {"subject": subject}
-    text = _fill(triple, _TEXT, context).strip("\n") + "\n"
-    html = _inlined(_fill(triple, _HTML, context))
+    text = _fill(templates, _TEXT, context).strip("\n") + "\n"
+    html = _inlined(_fill(templates, _HTML, context))
     raw = compose(heading, subject=subject, text=text, html=html)
     return Rendered(message_id=heading.message_id, subject=subject, raw=raw)
 
 
-def _fill(triple: Triple, part: str, context: Names) -> str:
+def _fill(templates: TemplateSet, part: str, context: Context) -> str:
     try:
-        return plain(triple[part].render(context))
+        return plain(templates[part].render(context))
     except Exception as error:
-        raise _FailedError([part], _told(triple[part], error)) from error
+        raise _FailedError([part], _fault(templates[part], error)) from error
 
 
-def _told(template: Template, error: Exception) -> str:
-    """Name the template, its line where Jinja put one into the traceback, and what went wrong there."""
+def _fault(template: Template, error: Exception) -> str:
+    """Return the name of the template, the line if Jinja put one into the traceback, and the error text."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == template.filename]
     line = f", line {frames[-1].lineno}" if frames else ""
     return f"{template.name}{line}: {one_line(str(error)) or type(error).__name__}"
@@ -184,24 +194,24 @@ def _told(template: Template, error: Exception) -> str:
 def _inlined(html: str) -> str:
     try:
         return _INLINER.inline(html)
-    except InlineError:  # a style sheet of the user's that cannot be read: the mail goes out without it inlined
+    except InlineError:  # the style sheet of a custom template is invalid: the mail goes out without inlined styles
         return html
 
 
-def _triple(templates: Triple, kind: str) -> Triple:
+def _of_kind(templates: TemplateSet, kind: str) -> TemplateSet:
     return {part: templates[f"{kind}.{part}"] for part in (_SUBJECT, _TEXT, _HTML)}
 
 
 def _names_in(folder: Path) -> list[str]:
-    """The templates in a user's folder. Raises TemplateError where it cannot be read."""
+    """Return the names of the templates in the user's folder. Raises TemplateError if it cannot be read."""
     try:
         return sorted(path.name for path in folder.iterdir() if path.suffix in (".txt", ".html"))
     except OSError as error:
         raise TemplateError(f"{folder}: cannot be read: {error.strerror}") from error
 
 
-def _compile(loader: BaseLoader, names: Iterable[str], zone: tzinfo) -> Triple:
-    """The templates of these names, compiled. Raises TemplateError with file and line for the first that does not."""
+def _compile(loader: BaseLoader, names: Iterable[str], zone: tzinfo) -> TemplateSet:
+    """Return the compiled templates by name. Raises TemplateError with file and line if one does not compile."""
     environment = _environment(loader, zone)
     templates = {}
     for name in names:
@@ -209,7 +219,7 @@ def _compile(loader: BaseLoader, names: Iterable[str], zone: tzinfo) -> Triple:
             templates[name] = environment.get_template(name)
         except TemplateSyntaxError as error:
             raise TemplateError(f"{error.filename or name}, line {error.lineno}: {error.message}") from error
-        except (OSError, ValueError, SyntaxError, RecursionError) as error:  # unreadable, no UTF-8, nested too deep
+        except (OSError, ValueError, SyntaxError, RecursionError) as error:  # unreadable, not UTF-8, nested too deep
             raise TemplateError(f"{name}: cannot be used: {error}") from error
     return templates
 

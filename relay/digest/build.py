@@ -1,6 +1,6 @@
-"""Build a digest of entries: with timelines and samples, the books of one moment, and its thread (ledger → render).
+"""Build a digest from its entries: timelines, samples, books and thread (ledger → compose).
 
-The tick builds the digests that are sent, the preview those that are only looked at; both build them here.
+The tick uses it for the digests that are sent, the preview for those that are only shown.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from relay.compose.correlate import correlate
-from relay.compose.entries import illustrate, shown_in_full
+from relay.compose.entries import attach_samples, shown_in_full
 from relay.ledger import DigestReads
 from relay.model import Digest, Entry, MessageKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigestBuilder:
-    """Builds the digests of one moment from one snapshot of the ledger."""
+    """Builds digests as of `now` from one snapshot of the ledger."""
 
     reads: DigestReads
     full_errors: int
@@ -34,8 +34,8 @@ class DigestBuilder:
         entries: Sequence[Entry],
         notes: Sequence[str] = (),
     ) -> Digest:
-        """A digest of these entries; it belongs to a thread where it is about one failure alone."""
-        shown = self._illustrated(entries)
+        """Return a digest of these entries. It belongs to a thread only if it is about a single failure."""
+        shown = self._with_samples(entries)
         failures = [each for each in shown if each.echo_of is None]
         return Digest(
             id=id,
@@ -49,8 +49,8 @@ class DigestBuilder:
             thread=self.reads.first_message_id(failures[0].group_id) if len(failures) == 1 else "",
         )
 
-    def _illustrated(self, entries: Sequence[Entry]) -> list[Entry]:
-        """The entries; those shown in full get timeline and sample, and those that are one failure are tied."""
+    def _with_samples(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Attach timelines and samples to the entries shown in full, and link entries that are one failure."""
         full = shown_in_full(entries, self.full_errors)
-        courses = self.reads.courses({each.group_id: each.episode_since for each in full}, self.now)
-        return correlate(illustrate(entries, courses, self.reads.samples([each.group_id for each in full])))
+        timelines = self.reads.courses({each.group_id: each.episode_since for each in full}, self.now)
+        return correlate(attach_samples(entries, timelines, self.reads.samples([each.group_id for each in full])))

@@ -1,4 +1,4 @@
-"""What the pending errors would look like if each route were reported now (for `relay render`): nothing is changed."""
+"""Render what each route would report if it were due now (for `relay render`); nothing is changed or sent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NO_ID = "0" * 32
 
 
 def preview(ledger: Ledger, renderer: Renderer, settings: Settings, now: datetime) -> list[Rendered]:
-    """Render one digest for each route that has something pending, whether or not it is due."""
+    """Render one digest for each route that has pending mails, whether or not they are due. Raises TemplateError."""
     found = []
     for route in settings.routes:
         groups = ledger.groups(limit=MAX_ENTRIES, order=GroupOrder.PENDING, route=route.name)
@@ -32,5 +32,6 @@ def preview(ledger: Ledger, renderer: Renderer, settings: Settings, now: datetim
 
 
 def _entry(group: Group, route: Route, now: datetime) -> Entry:
-    due_at = max(now, group.due_at or now)  # the reason that it will have when it is due
+    """Return the entry with the reason that the group will have when it is due."""
+    due_at = max(now, group.due_at or now)
     return entry(group, reason(group, route.timing, due_at) or Reason.ONGOING)

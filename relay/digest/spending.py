@@ -1,4 +1,4 @@
-"""Takes mails off the recipients' budgets and says in the mail what there is to say of it."""
+"""Charge a mail to the budgets of its recipients, and write the notes about budgets that go into the mail."""
 
 from __future__ import annotations
 
@@ -12,40 +12,44 @@ from relay.model import Budget, BudgetState
 from relay.schedule.budget import exhaust, next_at, spend
 
 
-class Paid(NamedTuple):
-    """A recipient's budget around one mail."""
+class Charge(NamedTuple):
+    """The budget of one recipient, before and after one mail."""
 
-    spent_since: datetime | None
-    """Since when digests had been folded because it was spent; None: they were not."""
-    left: BudgetState
+    exhausted_since: datetime | None
+    """Since when the budget had been exhausted before this mail, so that reports were delayed; None if it was not."""
+    remaining: BudgetState
+    """The budget after the mail."""
 
 
-def pay(
+def charge_budgets(
     tx: DigestTransaction, recipients: Iterable[str], limits: Budget, now: datetime, *, critical: bool
-) -> dict[str, Paid]:
-    """Take one mail off the budget of each recipient that has one left; for the others note that it is spent."""
+) -> dict[str, Charge]:
+    """Charge one mail to each recipient whose budget allows one; mark the other budgets as exhausted.
+
+    Returns the charged recipients: only they may get the mail.
+    """
     wanted = sorted(recipients)
     before = tx.budgets(wanted)
-    paid = {}
+    charges = {}
     for recipient in wanted:
         state = before.get(recipient)
-        left = spend(state, limits, now, critical=critical)
-        if left is not None:
-            tx.save_budget(recipient, left)
-            paid[recipient] = Paid(state.exhausted_since if state else None, left)
+        remaining = spend(state, limits, now, critical=critical)
+        if remaining is not None:
+            tx.save_budget(recipient, remaining)
+            charges[recipient] = Charge(state.exhausted_since if state else None, remaining)
         elif state is None or state.exhausted_since is None:
             tx.save_budget(recipient, exhaust(state, limits, now))
-    return paid
+    return charges
 
 
-def sentences(
-    paid: Mapping[str, Paid], limits: Budget, now: datetime, *, interval: timedelta, zone: tzinfo
+def budget_notes(
+    charges: Mapping[str, Charge], limits: Budget, now: datetime, *, interval: timedelta, zone: tzinfo
 ) -> list[str]:
-    """What a mail to those who paid says of their budgets: that one was spent, and when the next mail can come.
+    """Return the notes for one mail: that a budget was exhausted before it, and when the next mail can go out.
 
-    The latter only where that is later than the route's own pause (`interval`) would be over.
+    The second note is left out if the next mail can go out by the end of the route's `interval`.
     """
-    spent = [each.spent_since for each in paid.values() if each.spent_since]
-    soonest = max(next_at(each.left, limits, now) for each in paid.values())
-    was = [notes.budget_was_spent(limits.per_hour, limits.per_day, min(spent), now, zone)] if spent else []
-    return [*was, notes.budget_is_spent(soonest, now, zone)] if soonest > now + interval else was
+    exhausted = [each.exhausted_since for each in charges.values() if each.exhausted_since]
+    soonest = max(next_at(each.remaining, limits, now) for each in charges.values())
+    was = [notes.budget_was_exhausted(limits.per_hour, limits.per_day, min(exhausted), now, zone)] if exhausted else []
+    return [*was, notes.budget_is_exhausted(soonest, now, zone)] if soonest > now + interval else was

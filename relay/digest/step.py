@@ -1,4 +1,4 @@
-"""The worker's step: looks once a second at most, under a lease, and logs what was frozen."""
+"""The digest step of the worker: checks for due groups at most once a second, under a lease (ledger → outbox)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import structlog
 
 from relay.compose.render import Renderer
 from relay.config import Settings
-from relay.digest.letters import DigestWriter, EnqueuedDigest
 from relay.digest.removed import removed_recipients, removed_routes
 from relay.digest.tick import Tick
+from relay.digest.writer import DigestWriter, RenderedDigest
 from relay.errors import LeaseLost
 from relay.failpoint import reach
 from relay.ledger import Ledger
@@ -19,68 +19,72 @@ log = structlog.get_logger()
 
 LEASE = "schedule"
 LEASE_FOR = timedelta(seconds=10)
-"""After this long without a sign of life another worker may take over; safety does not rest on it (fencing)."""
-LOOK_EVERY = timedelta(seconds=1)
-"""Nothing that is told is more urgent, and no mail is sorted while we look."""
-MANY, LOOK_SELDOM = 1_000, timedelta(seconds=10)
-"""Where so many groups are due and may not be told (the upstream is down), looking is no longer cheap."""
+"""If the lease is not renewed for this long, another worker can take over. Safety rests on the fencing token instead.
+"""
+CHECK_EVERY = timedelta(seconds=1)
+"""No report is more urgent than this, and the ingest step waits during a check."""
+MANY_DUE, CHECK_SELDOM = 1_000, timedelta(seconds=10)
+"""A check is expensive if more groups than this are due but cannot be reported (the upstream is down)."""
 
 
 class Digests:
-    """The step that turns what is pending into letters."""
+    """The step that turns pending mails into messages of the outbox."""
 
     def __init__(self, ledger: Ledger, renderer: Renderer, settings: Settings, holder: str) -> None:
-        """`holder` names this worker, as no other one is named."""
+        """`holder` is the name of this worker, unique among the workers of the ledger."""
         self._ledger = ledger
         self._renderer = renderer
         self._settings = settings
         self._holder = holder
         self._token: int | None = None
         self._leased_at: datetime | None = None
-        self._looked_at: datetime | None = None
-        self._pause = LOOK_EVERY
-        self._strangers: list[tuple[str, str]] | None = None
-        self._gone: list[str] = []
+        self._checked_at: datetime | None = None
+        self._pause = CHECK_EVERY
+        self._removed_recipients: list[tuple[str, str]] | None = None
+        self._removed_routes: list[str] = []
 
     def step(self, now: datetime, *, caught_up: bool = True) -> bool:
-        """Freeze what is due; False where nothing was, another worker does it, or the last look was just now.
+        """Enqueue the digests that are due. False if none was, another worker has the lease, or it is too early.
 
-        `caught_up` is whether everything that was received is sorted: only then can an error have ended.
-        Raises LedgerBusy (nothing was lost, the next step does it again), LedgerError, TemplateError (even our own
-        templates failed on what is to be told).
+        `caught_up` is whether every received mail is ingested: only then can an error have ended.
+        Raises LedgerBusy (nothing is lost, the next step tries again), LedgerError, TemplateError (even the built-in
+        templates failed on a digest).
         """
-        if _within(self._looked_at, self._pause, now):
+        if _within(self._checked_at, self._pause, now):
             return False
-        self._looked_at = now
+        self._checked_at = now
         if not self._lease(now):
             return False
-        self._look_back()
+        self._find_removed()
         upstream = self._ledger.upstream()
         try:
             with self._ledger.digesting(LEASE, self._token or 0) as tx:
-                letters = DigestWriter(tx, self._renderer, self._settings, now)
-                tick = Tick(tx, letters, self._settings, now, caught_up=caught_up)
-                tick.run(upstream, self._strangers or (), self._gone)
-                if letters.frozen:
-                    reach("digest.freeze")
+                writer = DigestWriter(tx, self._renderer, self._settings, now)
+                tick = Tick(tx, writer, self._settings, now, caught_up=caught_up)
+                tick.run(upstream, self._removed_recipients or (), self._removed_routes)
+                if writer.written:
+                    reach("digest.enqueue")
         except LeaseLost:
             self._token = None
             return False
-        self._pause = LOOK_SELDOM if tick.due > MANY and not letters.frozen else LOOK_EVERY
-        for frozen in letters.frozen:
-            reach("digest.frozen")
-            _log(frozen)
-        return bool(letters.frozen)
+        self._pause = CHECK_SELDOM if tick.due_count > MANY_DUE and not writer.written else CHECK_EVERY
+        for each in writer.written:
+            reach("digest.enqueued")
+            _log(each)
+        return bool(writer.written)
 
-    def _look_back(self) -> None:
-        """Find what an earlier configuration left behind, until there is none of it: a letter may be on its way."""
-        if self._strangers is None:
-            self._gone = removed_routes(self._ledger, self._settings.routes)
-        if self._strangers is None or self._strangers:
-            self._strangers = removed_recipients(self._ledger, self._settings.routes)
+    def _find_removed(self) -> None:
+        """Look up removed routes once, and removed recipients until they have no unsent message left.
+
+        A message that is being delivered cannot be given up yet, so one look is not enough.
+        """
+        if self._removed_recipients is None:
+            self._removed_routes = removed_routes(self._ledger, self._settings.routes)
+        if self._removed_recipients is None or self._removed_recipients:
+            self._removed_recipients = removed_recipients(self._ledger, self._settings.routes)
 
     def _lease(self, now: datetime) -> bool:
-        """Hold the lease for this step, renewed in time."""
+        """Hold the lease for this step; renew it well before it runs out. False if another worker holds it."""
         if self._token is None or not _within(self._leased_at, LEASE_FOR / 3, now):
             self._token = self._ledger.lease(LEASE, self._holder, now, LEASE_FOR)
             self._leased_at = now
@@ -88,16 +92,16 @@ class Digests:
 
 
 def _within(before: datetime | None, pause: timedelta, now: datetime) -> bool:
-    """Whether `now` is in the pause after a moment; one that is still to come (the clock was set back) has none."""
+    """Whether `now` is less than `pause` after `before`. False if `before` lies in the future (clock set back)."""
     return before is not None and timedelta(0) <= now - before < pause
 
 
-def _log(frozen: EnqueuedDigest) -> None:
-    digest, rendered = frozen
+def _log(each: RenderedDigest) -> None:
+    digest, rendered = each
     for fault in rendered.faults:
-        log.warning("a template of your own was not used", fault=fault)
+        log.warning("a custom template failed; the built-in one was used", fault=fault)
     log.info(
-        "digest frozen",
+        "digest enqueued",
         digest=digest.id,
         kind=digest.kind.value,
         route=digest.route,

@@ -1,8 +1,9 @@
-"""When an error is reported to whom (pure decisions of the digest step).
+"""Decide when an error is reported, and in which digest (pure functions for the digest step).
 
     group   the life cycle of one group: new, ongoing, again, spike, back, ended
     route   the next digest of one route: which groups are due, which are included early
-    budget  how many mails one recipient still gets
+    budget  how many mails one recipient can still get
 
-Pure: `now` is an argument and each decision is a value. Nothing is imported here: who needs one module loads that one.
+`now` is an argument and each decision is a value. This package imports nothing at import time: callers load only the
+module that they need.
 """

@@ -1,8 +1,10 @@
-"""How many mails one recipient gets at most: a token bucket and a daily limit, as pure functions (digest asks).
+"""Mail budget of one recipient: a token bucket and a daily limit, as pure functions (for the digest step).
 
-`burst` mails may go at once; `per_hour` tokens an hour flow back, never beyond `burst`; `per_day` holds from midnight
-to midnight (UTC). The last token is kept for CRITICAL. Nothing goes out beyond the budget, whatever
-happens: what it does not allow stays pending and is folded into the next digest it does.
+A recipient can get `burst` mails at once. Tokens come back at `per_hour` an hour, up to `burst`. `per_day` limits the
+mails from midnight to midnight (UTC). The last token is reserved for CRITICAL errors.
+
+Guarantee: no mail goes out beyond the budget. What the budget does not allow stays pending. The next digest that the
+budget allows includes it.
 """
 
 from __future__ import annotations
@@ -14,11 +16,14 @@ from relay.model import Budget, BudgetState
 
 HOUR = timedelta(hours=1)
 _ROUNDING = 1e-6
-"""Moments are whole microseconds: a token that is whole but for that is whole."""
+"""Times are whole microseconds, so a refilled token can be slightly below 1. This difference is tolerated."""
 
 
 def spend(state: BudgetState | None, limits: Budget, now: datetime, *, critical: bool = False) -> BudgetState | None:
-    """The budget after one mail at `now`, None where it allows none; `state` None is a recipient without a past."""
+    """Return the budget after one mail at `now`, or None if it allows no mail.
+
+    `state` is None for a recipient that never got a mail.
+    """
     current = _refilled(state, limits, now)
     if current.sent_today >= limits.per_day or current.tokens + _ROUNDING < _needed(critical=critical):
         return None
@@ -28,13 +33,13 @@ def spend(state: BudgetState | None, limits: Budget, now: datetime, *, critical:
 
 
 def exhaust(state: BudgetState | None, limits: Budget, now: datetime) -> BudgetState:
-    """The budget with the moment noted at which folding began; the first such moment stays until `spend` succeeds."""
+    """Return the budget with `exhausted_since` set. An earlier time stays there until `spend` succeeds."""
     current = _refilled(state, limits, now)
     return replace(current, exhausted_since=current.exhausted_since or now)
 
 
 def next_at(state: BudgetState | None, limits: Budget, now: datetime, *, critical: bool = False) -> datetime:
-    """The first moment, `now` or later, at which `spend` allows a mail."""
+    """Return the first time, at or after `now`, at which `spend` allows a mail."""
     current = _refilled(state, limits, now)
     missing = _needed(critical=critical) - current.tokens
     refilled_at = now + HOUR * (missing / limits.per_hour) if missing > _ROUNDING else now
@@ -48,7 +53,7 @@ def _needed(*, critical: bool) -> float:
 
 
 def _refilled(state: BudgetState | None, limits: Budget, now: datetime) -> BudgetState:
-    """The budget as of `now`. A clock that was set back refills nothing and never takes anything away."""
+    """Return the budget as of `now`. A clock that was set back adds no tokens and removes none."""
     day = now.astimezone(UTC).date().isoformat()
     if state is None:
         return BudgetState(tokens=float(limits.burst), at=now, day=day, sent_today=0)

@@ -1,23 +1,25 @@
-"""Decides what is told when: the rules of one error's life, as pure functions over `Group` (sort → schedule → digest).
+"""Life cycle of one error: when it is due and for which reason it is reported (ingest → schedule → digest; pure).
 
-    open_group, arrive   mails came (split_off: for a part of an error that is known)
-    due, reason          when its own turn comes, and why it would be told now
-    told                 a digest was frozen
+    open_group, arrive   mails came in (`split_off`: mails of a part of a known error)
+    due, reason          when the group is due by itself, and why it would be reported now
+    mark_reported        a digest that contains the group was enqueued
 
-An error is FRESH until it is told for the first time. Then it is OPEN and told again in growing gaps while it
-goes on, until it has been quiet for `ended_after` and its closing total was told: ENDED. What comes after that is
-a new bout: `again` at the step it had, or, after `back_after` of quiet, `back`, which is FRESH once more.
+An error is FRESH until its first report. Then it is OPEN: it is reported again with growing gaps while it goes on. It
+is ENDED once it has been quiet for `ended_after` and its closing total was reported. Mails after that begin a new
+episode. The episode is `again` and continues at the step of the last one, or, after `back_after` of quiet, it is
+`back` and the group is FRESH once more.
 
     FRESH ──new, back──► OPEN ──ongoing, spike──► OPEN ──ended──► ENDED ──again──► OPEN
       ▲                                                             │
       └───────────────── seen again after back_after ◄──────────────┘
 
-Guarantee: whatever is pending has a `due_at`, and never one later than the last of the growing gaps; a mute alone
-can move it. Every function is total: a clock that was set back leads to waits that are too short or too long by
-the jump, never to a negative window and never to an exception.
+Guarantee: a group with pending mails has a `due_at`, and the wait is never longer than the last of the growing gaps.
+Only a mute can extend it. No function raises: after the clock was set back, a wait can be too short or too long by the
+size of the jump, but no time window is negative.
 
-A bout begins only where nothing is pending and the end of the one before was told (or a day of quiet has passed).
-Seen again after a quiet that no digest spoke of, an error is ongoing: what nobody was told need not be taken back.
+A new episode begins only if nothing is pending and the end of the previous one was reported (or `back_after` of quiet
+has passed). An error that is seen again after a quiet period that no digest reported is ongoing, so that no report has
+to be corrected.
 """
 
 from __future__ import annotations
@@ -30,11 +32,11 @@ from relay.model import Arrival, Fingerprint, Group, Level, Phase, Reason, Timin
 MINUTE = timedelta(minutes=1)
 
 
-# --- Mails came -------------------------------------------------------------------------------------------------------
+# --- Arrivals ---------------------------------------------------------------------------------------------------------
 
 
 def open_group(*, route: str, app: str, fingerprint: Fingerprint, arrival: Arrival) -> Group:
-    """A group for an error nobody has seen. It counts nothing yet: `arrive(open_group(…), arrival, timing)` does."""
+    """Return a group for an unknown error. It counts nothing yet; call `arrive` with the same arrival for that."""
     return Group(
         route=route,
         app=app,
@@ -49,9 +51,9 @@ def open_group(*, route: str, app: str, fingerprint: Fingerprint, arrival: Arriv
 
 
 def split_off(parent: Group, *, fingerprint: Fingerprint, arrival: Arrival) -> Group:
-    """A group for an error that was counted as part of `parent` up to now, by an earlier version of the fingerprint.
+    """Return a group for an error that an earlier version of the fingerprint counted as part of `parent`.
 
-    It counts nothing yet, as after `open_group`, but is told when `parent` would have been: it is no news by itself.
+    It counts nothing yet, as after `open_group`. It is due when `parent` would have been due, since it is not news.
     """
     opened = open_group(route=parent.route, app=parent.app, fingerprint=fingerprint, arrival=arrival)
     return replace(
@@ -68,9 +70,10 @@ def split_off(parent: Group, *, fingerprint: Fingerprint, arrival: Arrival) -> G
 
 
 def arrive(group: Group, arrival: Arrival, timing: Timing) -> Group:
-    """The group after `arrival`: counted, with its bout, its peak and a new `due_at`.
+    """Return the group with `arrival` counted: its totals, its episode, its peak and a new `due_at`.
 
-    While it is muted (`is_muted(group, arrival.last)`: the caller books these mails as muted) only the totals grow.
+    If the group is muted (`is_muted(group, arrival.last)`), only the totals grow. The caller books these mails as
+    muted.
     """
     seen = replace(
         group,
@@ -81,11 +84,12 @@ def arrive(group: Group, arrival: Arrival, timing: Timing) -> Group:
     )
     if is_muted(group, arrival.last):
         return seen
-    return scheduled(_peaked(_pended(_bout(group, seen, arrival, timing), arrival), arrival), timing)
+    in_episode = _with_episode(group, seen, arrival, timing)
+    return reschedule(_with_peak(_with_pending(in_episode, arrival), arrival), timing)
 
 
-def _bout(before: Group, seen: Group, arrival: Arrival, timing: Timing) -> Group:
-    """Begin a new bout where the last one is over, else let it go on."""
+def _with_episode(before: Group, seen: Group, arrival: Arrival, timing: Timing) -> Group:
+    """Begin a new episode if the last one is over; otherwise continue it."""
     if before.reported_at is None or before.pending_mails:
         return seen
     quiet = arrival.first - before.last_seen
@@ -102,12 +106,12 @@ def _bout(before: Group, seen: Group, arrival: Arrival, timing: Timing) -> Group
         return replace(fresh, phase=Phase.FRESH, step=0, again=False)
     if before.phase is Phase.ENDED and quiet >= timing.ended_after:
         return replace(fresh, again=True)
-    # A closing total told too early (a spool that lagged behind) is taken back: the bout goes on.
+    # The closing total was reported too early, because the spool lagged behind. The episode continues.
     return replace(seen, phase=Phase.OPEN)
 
 
-def _pended(group: Group, arrival: Arrival) -> Group:
-    """Add the arrival to what is pending and to the bout."""
+def _with_pending(group: Group, arrival: Arrival) -> Group:
+    """Add the arrival to the pending mails and to the episode."""
     pending = group.pending_mails > 0
     return replace(
         group,
@@ -120,8 +124,8 @@ def _pended(group: Group, arrival: Arrival) -> Group:
     )
 
 
-def _peaked(group: Group, arrival: Arrival) -> Group:
-    """Bring the running minute and the bout's peak up to date."""
+def _with_peak(group: Group, arrival: Arrival) -> Group:
+    """Update the running minute and the peak of the episode."""
     minutes = arrival.minutes or {arrival.last.replace(second=0, microsecond=0): arrival.occurrences}
     minute, running, peak = group.minute, group.minute_occurrences, group.peak
     for at, occurrences in sorted(minutes.items()):
@@ -137,7 +141,10 @@ def _peaked(group: Group, arrival: Arrival) -> Group:
 
 
 def due(group: Group, timing: Timing) -> datetime | None:
-    """When the group's own turn comes (pauses of the route and budgets apart); None where nothing is to be told."""
+    """Return when the group is due by itself, or None if there is nothing to report.
+
+    The interval of its route and the budgets of the recipients can delay the report further.
+    """
     at = _pending_due(group, timing) if group.pending_mails else _closing_due(group, timing)
     return max(at, group.muted_until) if at and group.muted_until else at
 
@@ -148,31 +155,32 @@ def _pending_due(group: Group, timing: Timing) -> datetime:
     if group.phase is Phase.FRESH or group.reported_at is None or _is_spike(group, timing):
         return soonest
     if group.phase is Phase.ENDED and group.level >= Level.CRITICAL:
-        return (
-            soonest  # the first news of each bout; within one, its gaps grow as any other's, or a storm is unreadable
-        )
-    # The second bound speaks only where the clock was set back and `reported_at` is still to come.
+        # Only the first report of an episode is due at once. Later ones keep the growing gaps, or a storm of CRITICAL
+        # errors would flood the inbox.
+        return soonest
+    # The second bound matters only after the clock was set back, while `reported_at` lies in the future.
     at_step = min(group.reported_at + gap(group, timing), since + timing.steps[-1])
     closing = _closing_due(group, timing)
     return max(soonest, min(at_step, closing) if closing else at_step)
 
 
 def _closing_due(group: Group, timing: Timing) -> datetime | None:
-    """When the closing total is worth a mail of its own; None for a bout that is over or was small."""
+    """Return when the closing total is due as a mail of its own, or None if the episode is over or was small."""
     large = group.episode_occurrences >= timing.ended_min
     return group.last_seen + timing.ended_after if group.phase is Phase.OPEN and large else None
 
 
 def gap(group: Group, timing: Timing) -> timedelta:
-    """How long after its last report the group is told again."""
+    """Return the wait between the last report of the group and the next one."""
     return timing.steps[min(group.step, len(timing.steps) - 1)]
 
 
 def reason(group: Group, timing: Timing, now: datetime, *, caught_up: bool = True) -> Reason | None:
-    """Why the group is told if a digest goes out now; None where it is neither its turn nor fit to ride along.
+    """Return why the group is reported if a digest goes out now, or None if the digest leaves it out.
 
-    What is fresh and what has ended rides along in any digest; an ongoing error waits for its turn. Nothing is said
-    to have ended while the worker lags behind its spool (`caught_up` False): its next mail may be waiting there.
+    An error that is fresh or has ended is included early in any digest. An ongoing error waits until it is due.
+    While the worker lags behind its spool (`caught_up` False), no error counts as ended: its next mail may be in the
+    backlog.
     """
     if is_muted(group, now):
         return None
@@ -188,7 +196,7 @@ def reason(group: Group, timing: Timing, now: datetime, *, caught_up: bool = Tru
 
 
 def rate(occurrences: int, since: datetime, until: datetime) -> float:
-    """Occurrences a minute between two moments, over at least one minute."""
+    """Return the occurrences per minute between two times. A window shorter than one minute counts as one minute."""
     return occurrences / (max(until - since, MINUTE) / MINUTE)
 
 
@@ -202,7 +210,7 @@ def _is_spike(group: Group, timing: Timing) -> bool:
 
 
 def is_due(group: Group, timing: Timing, now: datetime) -> bool:
-    """Whether the group's own turn has come."""
+    """Whether the group is due by itself at `now`."""
     at = due(group, timing)
     return at is not None and at <= now
 
@@ -211,13 +219,13 @@ def _is_quiet(group: Group, timing: Timing, now: datetime) -> bool:
     return now - group.last_seen >= timing.ended_after
 
 
-# --- What was told, and what is not to be -----------------------------------------------------------------------------
+# --- Reported, muted, rescheduled -------------------------------------------------------------------------------------
 
 
 def mark_reported(group: Group, why: Reason, timing: Timing, now: datetime) -> Group:
-    """The group after a digest that tells of it was frozen: nothing pending, the next gap longer.
+    """Return the group after a digest that contains it was enqueued: nothing is pending and the next gap is longer.
 
-    Where it has long been quiet its entry was its closing total too, whatever the reason.
+    If the group has been quiet for `ended_after`, the digest was also its closing total, whatever the reason was.
     """
     first = why in {Reason.NEW, Reason.BACK}
     after = replace(
@@ -230,46 +238,46 @@ def mark_reported(group: Group, why: Reason, timing: Timing, now: datetime) -> G
         pending_occurrences=0,
         pending_since=None,
     )
-    return scheduled(after, timing)
+    return reschedule(after, timing)
 
 
 def is_muted(group: Group, at: datetime) -> bool:
-    """Whether the group is muted at that moment."""
+    """Whether the group is muted at this time."""
     return group.muted_until is not None and at < group.muted_until
 
 
 def mute(group: Group, until: datetime, timing: Timing) -> Group:
-    """Tell nothing of the group before `until`; what is pending then is told then."""
-    return scheduled(replace(group, muted_until=until), timing)
+    """Report nothing of the group before `until`. What is pending by then is reported at `until`."""
+    return reschedule(replace(group, muted_until=until), timing)
 
 
 def unmute(group: Group, timing: Timing) -> Group:
-    """Let the group have its turn again."""
-    return scheduled(replace(group, muted_until=None), timing)
+    """End the mute: the group is due as if it had never been muted."""
+    return reschedule(replace(group, muted_until=None), timing)
 
 
-def back_on_schedule(group: Group, timing: Timing, now: datetime) -> Group:
-    """The group without moments that are still to come: a clock wrote them that has been set back since."""
+def clamp_future_times(group: Group, timing: Timing, now: datetime) -> Group:
+    """Clamp timestamps that lie in the future to `now` (the clock was set back), and compute `due_at` again."""
 
-    def past(moment: datetime | None) -> datetime | None:
-        return min(moment, now) if moment else None
+    def clamped(at: datetime | None) -> datetime | None:
+        return min(at, now) if at else None
 
-    return scheduled(
+    return reschedule(
         replace(
             group,
             first_seen=min(group.first_seen, now),
             last_seen=min(group.last_seen, now),
-            reported_at=past(group.reported_at),
-            pending_since=past(group.pending_since),
-            episode_since=past(group.episode_since),
-            seen_before=past(group.seen_before),
-            minute=past(group.minute),
+            reported_at=clamped(group.reported_at),
+            pending_since=clamped(group.pending_since),
+            episode_since=clamped(group.episode_since),
+            seen_before=clamped(group.seen_before),
+            minute=clamped(group.minute),
         ),
         timing,
     )
 
 
-def scheduled(group: Group, timing: Timing) -> Group:
-    """The group, its turn worked out anew, as its timings may have changed since; itself where that moves nothing."""
+def reschedule(group: Group, timing: Timing) -> Group:
+    """Compute `due_at` again, since the timing may have changed. Returns the same object if `due_at` stays the same."""
     at = due(group, timing)
     return group if at == group.due_at else replace(group, due_at=at)

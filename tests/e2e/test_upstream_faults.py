@@ -14,7 +14,7 @@ import pytest
 from relay.model import Failure
 from relay.outbox.advice import ADVICE
 from tests.support.processes import PATIENCE, Relay, wait_for
-from tests.support.received_digests import told
+from tests.support.received_digests import reported_counts
 from tests.support.relay_with_upstream import PASSWORD
 from tests.support.upstream import Action, Upstream, drop, hang, trickle
 
@@ -80,7 +80,7 @@ def test_each_fault_is_told_and_nothing_is_lost(make_relay: Callable[..., Relay]
         assert "no trouble known, took the last mail" in readyz(relay)
 
     assert connections < 200, "one a second at most, for that is what the test has set"
-    counts = told(upstream.mails)
+    counts = reported_counts(upstream.mails)
     assert {name: sum(n for title, n in counts.items() if name in title) for name in FAULTS} == dict.fromkeys(FAULTS, 1)
     log = relay.log_file.read_text()
     assert PASSWORD not in log

@@ -1,4 +1,4 @@
-"""The digest step on a real ledger: leases, turns that moved, bounds, and what it does when rendering fails."""
+"""The digest step on a real ledger: leases, changed due times, limits, and rendering that fails."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -21,43 +21,43 @@ def world(tmp_path) -> Iterator[World]:
     world.close()
 
 
-def with_a_mail(world: World, count: int = 1, **how) -> None:
-    """A mail at 0:00, sorted, the first digest ten seconds later still to come."""
+def ingest_mail(world: World, count: int = 1, **how) -> None:
+    """Ingest a mail at 0:00; its first digest is due ten seconds later."""
     world.mail("0:00", "boom", count, **how)
     world.until("0:00:05")
 
 
-# --- When it looks ----------------------------------------------------------------------------------------------------
+# --- When it checks ---------------------------------------------------------------------------------------------------
 
 
-def test_nothing_due_is_nothing_done(world):
-    with_a_mail(world)
+def test_step_does_nothing_if_nothing_is_due(world):
+    ingest_mail(world)
 
     assert world.digests.step(at("0:00:09")) is False
     assert world.ledger.letters() == []
 
 
-def test_what_is_due_becomes_a_letter_once(world):
-    with_a_mail(world)
+def test_due_group_becomes_one_message_once(world):
+    ingest_mail(world)
 
     assert world.digests.step(at("0:00:10")) is True
     assert world.digests.step(at("0:00:12")) is False
 
-    (letter,) = world.ledger.letters()
-    assert [each.recipient for each in letter.deliveries] == [ANN]
-    assert (letter.mails, letter.created_at) == (1, at("0:00:10"))
+    (message,) = world.ledger.letters()
+    assert [each.recipient for each in message.deliveries] == [ANN]
+    assert (message.mails, message.created_at) == (1, at("0:00:10"))
 
 
-def test_it_looks_once_a_second_however_often_it_is_called(world):
-    with_a_mail(world)
+def test_step_checks_once_a_second_however_often_it_is_called(world):
+    ingest_mail(world)
     assert world.digests.step(at("0:00:09")) is False
 
     assert world.digests.step(at("0:00:09") + timedelta(milliseconds=999)) is False
     assert world.digests.step(at("0:00:10")) is True
 
 
-def test_a_clock_that_was_set_back_does_not_stop_it(world):
-    """It looked, led and told a day ahead of what is now the time."""
+def test_clock_that_was_set_back_does_not_stop_the_step(world):
+    """Its last check, its lease and its last digest are a day ahead of the current time."""
     world.now = at("30:00")
     world.mail("30:00", "boom")
     assert world.until("30:01")[ANN] == ["30:00:10 new boom 1"]
@@ -73,23 +73,23 @@ def test_a_clock_that_was_set_back_does_not_stop_it(world):
 # --- Under a lease ----------------------------------------------------------------------------------------------------
 
 
-def test_only_one_of_two_workers_schedules(world):
-    with_a_mail(world)
+def test_only_the_worker_with_the_lease_enqueues_digests(world):
+    ingest_mail(world)
     world.digests.step(at("0:00:08"))
 
     assert world.worker("two").step(at("0:00:10")) is False
     assert world.digests.step(at("0:00:10")) is True
 
 
-def test_another_worker_takes_over_when_the_first_is_gone(world):
-    with_a_mail(world)
+def test_another_worker_takes_over_when_the_lease_runs_out(world):
+    ingest_mail(world)
 
     assert world.worker("two").step(at("0:00") + LEASE_FOR + SECOND) is True
 
 
-def test_whoever_was_overtaken_writes_nothing_and_waits_for_its_turn(world):
-    """The first worker slept through its lease: its token is stale, whatever it believes."""
-    with_a_mail(world)
+def test_worker_that_lost_its_lease_writes_nothing_until_it_gets_it_again(world):
+    """The first worker was suspended until its lease ran out: its token is stale."""
+    ingest_mail(world)
     slow = world.digests
     slow.step(at("0:00:08"))
     assert world.ledger.lease(LEASE, "two", at("0:00:30"), LEASE_FOR) is not None
@@ -99,8 +99,8 @@ def test_whoever_was_overtaken_writes_nothing_and_waits_for_its_turn(world):
     assert slow.step(at("0:00:50")) is True
 
 
-def test_two_workers_on_one_ledger_tell_each_mail_once(tmp_path):
-    """They take turns, each believing to lead now and then."""
+def test_two_workers_on_one_ledger_report_each_mail_once(tmp_path):
+    """The lease moves between them again and again."""
     world = World(tmp_path)
     workers = [world.worker("one"), world.worker("two")]
     for minute in range(30):
@@ -109,17 +109,17 @@ def test_two_workers_on_one_ledger_tell_each_mail_once(tmp_path):
         world.digests = workers[turn % 2]
         world.until(f"0:00:{40 * turn}")
 
-    assert sum(world.told[ANN].values()) == sum(range(1, 31))
+    assert sum(world.reported[ANN].values()) == sum(range(1, 31))
     assert world.books.balanced
     assert world.books.pending == 0
     world.close()
 
 
-# --- Turns that moved -------------------------------------------------------------------------------------------------
+# --- Changed due times ------------------------------------------------------------------------------------------------
 
 
-def test_a_group_that_was_muted_is_not_looked_at_again_before_its_time(world):
-    with_a_mail(world)
+def test_muted_group_is_due_at_the_end_of_the_mute(world):
+    ingest_mail(world)
     (group,) = world.ledger.groups()
     world.ledger.revise(group.id, lambda group: mute(group, at("3:00"), world.settings.timing))
 
@@ -129,8 +129,8 @@ def test_a_group_that_was_muted_is_not_looked_at_again_before_its_time(world):
     assert world.until("3:10") == {ANN: ["3:00:00 new boom 1"]}
 
 
-def test_unmuted_it_is_told_in_the_next_look(world):
-    with_a_mail(world)
+def test_unmuted_group_is_reported_at_the_next_check(world):
+    ingest_mail(world)
     (group,) = world.ledger.groups()
     world.ledger.revise(group.id, lambda group: mute(group, at("3:00"), world.settings.timing))
     world.until("1:00")
@@ -139,7 +139,7 @@ def test_unmuted_it_is_told_in_the_next_look(world):
     assert world.until("1:01")[ANN] == ["1:00:00 new boom 1"]
 
 
-def test_shorter_gaps_in_the_settings_hold_from_the_next_mail_on(tmp_path):
+def test_shorter_configured_gaps_apply_from_the_next_mail_on(tmp_path):
     world = World(tmp_path, timing={"steps": "1h"})
     world.mail("0:00")
     world.mail("0:10", count=2)
@@ -153,7 +153,7 @@ def test_shorter_gaps_in_the_settings_hold_from_the_next_mail_on(tmp_path):
     world.close()
 
 
-def test_an_error_has_not_ended_while_the_sorter_lags_behind(world):
+def test_error_does_not_end_while_the_ingest_step_lags_behind(world):
     world.mail("0:00", count=500)
     world.until("0:10")
     world.caught_up = False
@@ -163,10 +163,10 @@ def test_an_error_has_not_ended_while_the_sorter_lags_behind(world):
     assert world.until("1:31") == {ANN: ["1:00:00 ended boom 0"]}
 
 
-# --- Bounds -----------------------------------------------------------------------------------------------------------
+# --- Limits -----------------------------------------------------------------------------------------------------------
 
 
-def test_more_errors_than_a_digest_holds_are_told_in_the_next(world, monkeypatch):
+def test_errors_beyond_max_entries_are_in_the_next_digest(world, monkeypatch):
     monkeypatch.setattr("relay.schedule.route.MAX_ENTRIES", 5)
     for number in range(12):
         world.mail("0:00", f"error {number}")
@@ -174,14 +174,14 @@ def test_more_errors_than_a_digest_holds_are_told_in_the_next(world, monkeypatch
     inbox = world.until("0:12")[ANN]
 
     assert [line.count("new") for line in inbox] == [5, 5, 2]
-    assert sum(world.told[ANN].values()) == 12
+    assert sum(world.reported[ANN].values()) == 12
 
 
-def test_one_routes_flood_does_not_hide_anothers_news(tmp_path, monkeypatch):
-    """The flooded route's only recipient is stuck, so that its groups stay due and are the first that are found."""
+def test_flood_on_one_route_does_not_delay_another_route(tmp_path, monkeypatch):
+    """The only recipient of the flooded route is greylisted, so its groups stay due and are found first."""
     monkeypatch.setattr(tick, "DUE_LIMIT", 5)
     world = World(tmp_path, admins=(BOB,), route=[{"name": "night", "recipients": [ANN]}])
-    world.post.puts_off = {ANN}
+    world.upstream.greylists = {ANN}
     world.mail("0:00", "first", route="night")
     world.until("0:01")
     for number in range(10):
@@ -192,14 +192,14 @@ def test_one_routes_flood_does_not_hide_anothers_news(tmp_path, monkeypatch):
     world.close()
 
 
-def test_a_follow_up_that_would_grow_too_long_is_two(tmp_path, monkeypatch):
+def test_catch_up_digest_beyond_max_entries_is_split(tmp_path, monkeypatch):
     monkeypatch.setattr(tick, "MAX_ENTRIES", 2)
     world = World(tmp_path, admins=(ANN, BOB), timing={"ended_after": "5h"})
-    world.post.puts_off = {ANN}
+    world.upstream.greylists = {ANN}
     for number in range(5):
         world.mail(f"0:{6 * number}", f"error {number}")
     world.until("0:50")
-    world.post.puts_off = set()
+    world.upstream.greylists = set()
 
     inbox = world.until("2:00")[ANN]
 
@@ -208,15 +208,15 @@ def test_a_follow_up_that_would_grow_too_long_is_two(tmp_path, monkeypatch):
         "+new error 1 1, new error 2 1",
         "+new error 3 1, new error 4 1",
     ]
-    assert world.told[ANN] == world.told[BOB]
+    assert world.reported[ANN] == world.reported[BOB]
     world.close()
 
 
 # --- When rendering fails ---------------------------------------------------------------------------------------------
 
 
-class Brittle:
-    """A renderer that fails on a sample, as no renderer should."""
+class FailingOnSamples:
+    """A renderer that fails on every sample."""
 
     def __init__(self, world: World) -> None:
         self._renderer = world.renderer
@@ -227,16 +227,16 @@ class Brittle:
         return self._renderer.digest(digest)
 
 
-def test_a_sample_that_cannot_be_rendered_does_not_keep_the_counts_back(world):
-    with_a_mail(world, 42)
-    world.renderer = Brittle(world)
+def test_digest_goes_out_without_samples_if_a_sample_cannot_be_rendered(world):
+    ingest_mail(world, 42)
+    world.renderer = FailingOnSamples(world)
     world.digests = world.worker("one")
 
     assert world.until("0:01") == {ANN: ["0:00:10 new boom 42"]}
 
 
-def test_a_renderer_that_fails_altogether_changes_nothing(world):
-    with_a_mail(world)
+def test_renderer_that_always_fails_changes_nothing(world):
+    ingest_mail(world)
 
     class Broken:
         def digest(self, digest: Digest) -> Rendered:
@@ -252,18 +252,18 @@ def test_a_renderer_that_fails_altogether_changes_nothing(world):
     assert world.ledger.all_budgets() == {}
 
 
-# --- What stands in a digest ------------------------------------------------------------------------------------------
+# --- The content of a digest ------------------------------------------------------------------------------------------
 
 
-def test_the_first_errors_have_their_sample_and_course_and_the_rest_only_counts(tmp_path):
+def test_only_errors_shown_in_full_have_a_sample_and_a_timeline(tmp_path):
     world = World(tmp_path, digest={"full_errors": 2})
     for number, count in enumerate((5, 9, 7)):
         world.mail("0:00", f"error {number}", count)
     world.mail("0:00", "melting", level=Level.CRITICAL)
     world.until("0:01")
 
-    (letter,) = world.ledger.letters()
-    shown = {entry.title: entry for entry in world.ledger.entries_of(letter.id)}
+    (message,) = world.ledger.letters()
+    shown = {entry.title: entry for entry in world.ledger.entries_of(message.id)}
 
     assert {title for title, entry in shown.items() if entry.sample} == {"melting", "error 1"}
     assert {title for title, entry in shown.items() if entry.course} == {"melting", "error 1"}
@@ -274,9 +274,9 @@ def test_the_first_errors_have_their_sample_and_course_and_the_rest_only_counts(
     world.close()
 
 
-def test_the_step_says_lost_leases_to_nobody(world):
-    """LeaseLost is a turn of the other worker, not a fault of this one."""
-    with_a_mail(world)
+def test_lost_lease_is_not_raised_by_the_step(world):
+    """LeaseLost means that another worker has the lease; it is not an error of this one."""
+    ingest_mail(world)
     world.digests.step(at("0:00:08"))
     world.ledger.lease(LEASE, "two", at("1:00"), LEASE_FOR)
 
@@ -285,8 +285,8 @@ def test_the_step_says_lost_leases_to_nobody(world):
     assert world.digests.step(at("0:00:10")) is False
 
 
-def test_titles_of_any_kind_are_only_text(world):
-    """What an app wrote can neither add a header nor a line of the relay's own."""
+def test_title_of_an_error_is_only_text(world):
+    """A text from an app cannot add a header or a line to the digest."""
     nasty = "{{ 7 * 7 }} <b>\r\nBcc: eve@example.com"
     world.mail("0:00", nasty)
     world.until("0:01")

@@ -1,4 +1,4 @@
-"""Worlds for the stories that need more than the rules."""
+"""The fixture for stories that need the ledger, the renderer and the outbox."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ MakeWorld = Callable[..., World]
 
 @pytest.fixture
 def make_world(tmp_path: Path) -> Iterator[MakeWorld]:
-    """Make worlds that are closed at the end."""
+    """Return a function that makes worlds; all of them are closed at the end."""
     worlds: list[World] = []
 
     def make(**tables: Any) -> World:

@@ -1,4 +1,4 @@
-"""The clock is set: a year ahead, a day back, and right again. Nothing is lost, no flood comes, nobody falls silent."""
+"""The clock is set wrong (up to a year ahead or back) and corrected: no mail is lost, no flood, no missing digest."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def set_clock(world: World, jump: timedelta) -> None:
-    """Move the clock; mails that were to come still come, so much later or sooner on it."""
+    """Move the clock. Scheduled mails move with it, so they still arrive."""
     world.now += jump
-    coming = {moment + jump: mails for moment, mails in world._coming.items()}
-    world._coming = defaultdict(list, coming)
+    moved = {time + jump: mails for time, mails in world.upcoming.items()}
+    world.upcoming = defaultdict(list, moved)
 
 
 @pytest.mark.parametrize(
     "jump", [YEAR, DAY, -DAY, -YEAR], ids=["a year ahead", "a day ahead", "a day back", "a year back"]
 )
-def test_set_in_the_middle_of_a_storm_and_set_right_an_hour_later(world: World, jump: timedelta):
+def test_clock_set_wrong_during_a_storm_and_corrected_an_hour_later_loses_nothing(world: World, jump: timedelta):
     world.flood(7_200, "0:00", "4:00", every=60)
     world.mail("0:30:05", "pending when it is set")
-    world.mail("1:30:05", "pending when it is set right")
+    world.mail("1:30:05", "pending when it is corrected")
     mails = world.until("0:30:08").get(ANN, [])
     set_clock(world, jump)
     end = world.now + timedelta(hours=1)
@@ -44,18 +44,18 @@ def test_set_in_the_middle_of_a_storm_and_set_right_an_hour_later(world: World, 
     set_clock(world, -jump)
     mails += world.until("9:00").get(ANN, [])
 
-    assert world.told[ANN] == {"boom": 7_200, "pending when it is set": 1, "pending when it is set right": 1}
+    assert world.reported[ANN] == {"boom": 7_200, "pending when it is set": 1, "pending when it is corrected": 1}
     assert len(mails) <= 20
     books = world.books
     assert (books.received, books.reported, books.balanced) == (7_202, 7_202, True)
 
 
 @pytest.mark.parametrize("jump", [YEAR, -YEAR], ids=["a year ahead", "a year back"])
-def test_new_error_after_it_was_set_right_is_told_as_soon_as_ever(world: World, jump: timedelta):
+def test_new_error_after_the_correction_is_reported_without_delay(world: World, jump: timedelta):
     world.mail("0:00")
     world.until("0:10")
     set_clock(world, jump)
-    world._coming[world.now].append(("while it was wrong", 1, Level.ERROR, "admins"))
+    world.upcoming[world.now].append(("while it was wrong", 1, Level.ERROR, "admins"))
     _until(world, world.now + timedelta(minutes=10))
     set_clock(world, -jump)
     world.mail("0:30", "afterwards")
@@ -66,17 +66,17 @@ def test_new_error_after_it_was_set_right_is_told_as_soon_as_ever(world: World, 
     assert at("0:30") <= world.now
 
 
-def test_what_was_pending_when_it_was_set_right_is_told_though_nothing_more_comes(world: World):
-    """Its turn was dated a year ahead; so was the error's that had been told by then, whose closing total is due."""
+def test_error_pending_at_the_correction_is_reported_without_further_mails(world: World):
+    """Its due time was a year ahead, and so was that of the closing total of an error reported before."""
     set_clock(world, YEAR)
-    world._coming[world.now].append(("told", 200, Level.ERROR, "admins"))
+    world.upcoming[world.now].append(("reported", 200, Level.ERROR, "admins"))
     _until(world, world.now + timedelta(minutes=6))
-    world._coming[world.now].append(("pending", 3, Level.ERROR, "admins"))
+    world.upcoming[world.now].append(("pending", 3, Level.ERROR, "admins"))
     _until(world, world.now + timedelta(seconds=5))
     set_clock(world, -YEAR)
     mails = world.until("2:00").get(ANN, [])
 
-    assert world.told[ANN]["pending"] == 3
+    assert world.reported[ANN]["pending"] == 3
     assert len(mails) <= 2
     assert (world.books.received, world.books.reported) == (203, 203)
     assert {group.phase for group in world.ledger.groups()} == {Phase.ENDED}

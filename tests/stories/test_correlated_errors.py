@@ -1,4 +1,4 @@
-"""A view logs what it caught and raises it again, and Flask logs it once more: two groups, one failure, one entry."""
+"""A view logs an exception and raises it again, and Flask logs it once more: two groups, one failure, one entry."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ SECOND = timedelta(seconds=1)
 
 
 class OutOfStock(Exception):
-    """What the shop raises."""
+    """The exception of the shop."""
 
 
 def mails_of(orders: Iterable[int]) -> list[bytes]:
-    """What the app of the documented recipe mails about these orders: each of them twice."""
+    """The mails of an app with the documented recipe about these orders, two for each order."""
     mails: list[bytes] = []
 
-    class Postman(logging.Handler):
+    class MailHandler(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             mails.append(mail(self.format(record)))
 
     app = flask.Flask("shop")
-    app.logger.handlers, app.logger.propagate = [Postman()], False
+    app.logger.handlers, app.logger.propagate = [MailHandler()], False
     app.logger.handlers[0].setFormatter(logging.Formatter(MAIL_FORMAT))
 
     def take(order: int) -> None:
@@ -72,10 +72,10 @@ def opened() -> Iterator[Desk]:
 
 
 def digest_of(desk: Desk, at: datetime) -> tuple[list[Entry], str]:
-    """Freeze what is due; its entries and its text."""
+    """Enqueue the due digest; return its entries and its text."""
     assert Digests(desk.ledger, make_renderer(desk.settings), desk.settings, "test").step(at, caught_up=False)
-    letter = desk.ledger.letters()[0]
-    return desk.ledger.entries_of(letter.id), text_part(desk.ledger.raw(letter.id) or b"")
+    message = desk.ledger.letters()[0]
+    return desk.ledger.entries_of(message.id), text_part(desk.ledger.raw(message.id) or b"")
 
 
 def test_one_failure_logged_by_the_app_and_by_flask_is_one_entry_with_both_places():
@@ -86,13 +86,13 @@ def test_one_failure_logged_by_the_app_and_by_flask_is_one_entry_with_both_place
 
         assert sorted(group.mails for group in desk.ledger.groups()) == [40, 40]
         assert desk.books() == {"received": 80, "pending": 80}
-        [letter] = desk.ledger.letters()
-        assert (letter.mails, letter.occurrences) == (80, 40)
+        [message] = desk.ledger.letters()
+        assert (message.mails, message.occurrences) == (80, 40)
         [head, echo] = sorted(entries, key=lambda entry: entry.echo_of or 0)
         assert (head.echo_of, echo.echo_of) == (None, head.group_id)
         assert head.sample
         assert head.sample.message.startswith("Exception on /orders/")
-        assert letter.subject == "[App Failed] new: OutOfStock in take (40×, 40/min ↑)"
+        assert message.subject == "[App Failed] new: OutOfStock in take (40×, 40/min ↑)"
         assert "40 occurrences, logged 80 times," in text
         assert f"Also logged:        40× at {__file__}:" in text
         assert f"(ID {echo.group_id})" in text
@@ -117,7 +117,7 @@ def test_the_second_digest_about_it_is_in_the_thread_of_the_first():
 def test_the_order_of_the_mails_does_not_matter_and_every_mail_is_counted(
     chance: random.Random, orders: int, lost: int
 ):
-    """Also where some were lost on their way: then they may be two entries, but no number changes."""
+    """Also if some mails were lost: then there may be two entries, but the counts are still exact."""
     mails = mails_of(range(orders))
     mails = chance.sample(mails, max(len(mails) - lost, 1))
     with opened() as desk:

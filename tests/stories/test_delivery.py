@@ -1,4 +1,4 @@
-"""What arrives in the admins' inboxes when the upstream, a recipient or the budget stands in the way."""
+"""What recipients get while the upstream is down, a recipient is unreachable or a budget is used up."""
 
 from relay.deliver import open_target
 from relay.model import Failure, Level, MessageState
@@ -8,7 +8,7 @@ from tests.support.timetable import at
 from tests.support.upstream import Upstream
 
 
-def test_a_hundred_thousand_mails_arrive_as_four_with_exact_counts_and_balanced_books(make_world):
+def test_hundred_thousand_mails_make_four_digests_with_exact_counts_and_balanced_books(make_world):
     world = make_world()
     world.flood(100_000, "0:00", "0:10", every=5)
 
@@ -20,14 +20,14 @@ def test_a_hundred_thousand_mails_arrive_as_four_with_exact_counts_and_balanced_
             "0:24:55 ended boom 0",
         ]
     }
-    assert world.told[ANN] == {"boom": 100_000}
+    assert world.reported[ANN] == {"boom": 100_000}
     assert (world.books.received, world.books.reported, world.books.pending) == (100_000, 100_000, 0)
     assert world.books.balanced
     assert "100,000 in 10 min, peak 10,000/min" in world.inboxes[ANN][-1].text
 
 
-def test_the_footer_speaks_of_the_moment_the_digest_was_frozen(make_world):
-    """Its own mails stand under pending, what earlier digests told under reported, and the sum is what came in."""
+def test_footer_has_the_books_at_the_time_of_enqueueing(make_world):
+    """Its own mails are pending, the mails of earlier digests are reported, and the sum is the number received."""
     world = make_world()
     world.mail("0:00", count=30)
     world.mail("0:02", count=12)
@@ -36,30 +36,30 @@ def test_the_footer_speaks_of_the_moment_the_digest_was_frozen(make_world):
     assert "42 received = 30 reported + 12 pending" in world.inboxes[ANN][1].text
 
 
-def test_upstream_down_for_a_day_leaves_one_frozen_digest_and_one_that_tells_the_rest(make_world):
+def test_upstream_down_for_a_day_delays_one_enqueued_digest_and_one_for_all_later_mails(make_world):
     world = make_world()
     world.mail("0:00", "boom", 3)
     world.until("0:00:05")
-    world.post.down = True
+    world.upstream.down = True
     for hour in range(24):
         world.mail(f"{hour}:07", "boom", 60)
         world.mail(f"{hour}:07", "other", 25)
 
     assert world.until("24:00") == {}
-    assert [letter.state for letter in world.ledger.letters()] == [MessageState.OPEN]
+    assert [message.state for message in world.ledger.letters()] == [MessageState.OPEN]
 
-    world.post.down = False
+    world.upstream.down = False
     inbox = world.until("26:00")[ANN]
 
     assert inbox == ["24:01:10 new boom 3", "24:01:11 ended boom 1440, new other 600"]
     assert world.books.reported == 2043
     assert world.books.balanced
     assert "could not be used" not in world.inboxes[ANN][0].text
-    assert "could not be used from 2026-03-02 00:00 to 00:01:" in world.inboxes[ANN][1].text
+    assert "could not be used from 2026-03-02 00:00 to 00:01." in world.inboxes[ANN][1].text
 
 
-def test_a_real_upstream_away_for_a_day_of_storms_has_few_tries_and_then_two_mails_a_route(make_world):
-    """One digest of each route was frozen when it went away; what came since is one more, and no flood."""
+def test_real_upstream_down_for_a_day_of_storms_gets_few_tries_and_then_two_mails_per_route(make_world):
+    """One digest of each route was enqueued before the outage; all later mails are one more digest per route."""
     with Upstream() as server:
         server.say("GREETING", "421 4.3.2 shut down")
         through = {"host": server.host, "port": server.port, "security": "none", "timeout": "60s"}
@@ -71,26 +71,26 @@ def test_a_real_upstream_away_for_a_day_of_storms_has_few_tries_and_then_two_mai
             world.mail(f"{hour}:03", "batch", 10, route="night")
         world.until("24:00")
         connections, state = server.connections, world.ledger.upstream()
-        letters = world.ledger.letters()
+        messages = world.ledger.letters()
         server.forget()
         world.until("25:00")
         mails = server.mails
 
-    assert 48 <= connections <= 60, "the ladder's: 1, 2, 4, 8, 16 min, then every half hour"
-    assert (len(letters), {letter.tries for letter in letters}) == (2, {0})
+    assert 48 <= connections <= 60, "retries after 1, 2, 4, 8, 16 min, then every half hour"
+    assert (len(messages), {message.tries for message in messages}) == (2, {0})
     assert (state.trouble, state.failures) == (Failure.UNWILLING, connections)
     assert at("0:00:10") <= state.failing_since <= at("0:01")
-    told = {recipient: [mail for mail in mails if mail.recipients == (recipient,)] for recipient in (ANN, BOB)}
-    assert [len(told[who]) for who in (ANN, BOB)] == [2, 2]
+    received = {recipient: [mail for mail in mails if mail.recipients == (recipient,)] for recipient in (ANN, BOB)}
+    assert [len(received[who]) for who in (ANN, BOB)] == [2, 2]
     assert all(len(mail.raw) <= 90_000 for mail in mails)
     assert (world.books.reported, world.books.pending) == (120_240, 0)
     assert world.books.balanced
 
 
-def test_one_recipient_is_stuck_while_the_other_is_served(make_world):
-    """Ann's mail is put off for two hours: Bob has his digests in time, she has all of them in one."""
+def test_greylisted_recipient_gets_a_catch_up_digest_and_does_not_delay_the_other(make_world):
+    """Ann is greylisted for two hours. Bob gets his digests in time, and she gets all of them in one."""
     world = make_world(admins=(ANN, BOB))
-    world.post.puts_off = {ANN}
+    world.upstream.greylists = {ANN}
     world.mail("0:00", "boom", 2)
     world.mail("0:10", "other", 5)
     world.mail("0:20", "third")
@@ -104,26 +104,26 @@ def test_one_recipient_is_stuck_while_the_other_is_served(make_world):
             "1:00:10 again boom 4, ended other 0, ended third 0",
         ]
     }
-    assert world.books.pending == 12, "she has none of them yet"
+    assert world.books.pending == 12, "Ann has none of them yet"
 
-    world.post.puts_off = set()
+    world.upstream.greylists = set()
     inbox = world.until("4:00")
 
-    first, follow_up = inbox[ANN]
+    first, catch_up = inbox[ANN]
     assert first.endswith(" new boom 2")
-    assert follow_up.endswith(" +new other 5, again boom 4, new third 1")
-    assert world.told[ANN] == world.told[BOB] == {"boom": 6, "other": 5, "third": 1}
+    assert catch_up.endswith(" +new other 5, again boom 4, new third 1")
+    assert world.reported[ANN] == world.reported[BOB] == {"boom": 6, "other": 5, "third": 1}
     assert BOB not in inbox
     assert (world.books.reported, world.books.pending) == (12, 0)
 
 
-def test_who_is_free_again_while_a_digest_is_due_has_one_mail_that_tells_both(make_world):
+def test_recipient_that_has_caught_up_gets_the_same_digests_as_the_others(make_world):
     world = make_world(admins=(ANN, BOB))
-    world.post.puts_off = {ANN}
+    world.upstream.greylists = {ANN}
     world.mail("0:00", "boom", 2)
     world.mail("0:10", "other", 5)
     world.until("0:30")
-    world.post.puts_off = set()
+    world.upstream.greylists = set()
     world.until("1:00:00")
     before = len(world.inboxes[ANN])
     world.mail("1:00", "third")
@@ -134,8 +134,8 @@ def test_who_is_free_again_while_a_digest_is_due_has_one_mail_that_tells_both(ma
     assert inbox[ANN] == inbox[BOB]
 
 
-def test_a_spent_budget_folds_and_loses_nothing(make_world):
-    """Two mails an hour, bursts of three (the last one kept): thirty errors, one every two minutes."""
+def test_exhausted_budget_delays_reports_and_loses_nothing(make_world):
+    """Two mails an hour and bursts of three, of which one is reserved: thirty errors, one every two minutes."""
     world = make_world(budget={"per_hour": 2, "burst": 3}, timing={"interval": "1s"})
     for number in range(30):
         world.mail(f"0:{2 * number}", f"error {number}", count=number + 1)
@@ -143,14 +143,14 @@ def test_a_spent_budget_folds_and_loses_nothing(make_world):
     inbox = world.until("5:00")[ANN]
 
     assert [line.split()[0] for line in inbox] == ["0:00:10", "0:02:10", "0:30:10", "1:00:10"]
-    assert sum(world.told[ANN].values()) == sum(range(1, 31))
+    assert sum(world.reported[ANN].values()) == sum(range(1, 31))
     assert world.books.balanced
     second, third = world.inboxes[ANN][1].text, world.inboxes[ANN][2].text
-    assert "This mail used up the budget. The next one can go out at 00:30," in second
-    assert "was spent at 00:04" in third
+    assert "This mail used up the budget. The next mail can go out at 00:30," in second
+    assert "was used up at 00:04" in third
 
 
-def test_a_critical_error_has_the_last_of_the_budget(make_world):
+def test_critical_error_gets_the_last_token_of_the_budget(make_world):
     world = make_world(budget={"per_hour": 1, "burst": 3})
     for minute in (0, 10, 20, 30):
         world.mail(f"0:{minute}", f"error {minute}")
@@ -161,13 +161,13 @@ def test_a_critical_error_has_the_last_of_the_budget(make_world):
 
     assert [line.split()[0] for line in inbox] == ["0:00:10", "0:10:10", "0:31:10"]
     assert "new melting 1, new error 20 1, new error 30 1" in inbox[2]
-    assert world.told[ANN]["melting too"] == 0, "never more than the budget"
+    assert world.reported[ANN]["melting too"] == 0, "never more than the budget"
     world.until("6:00")
-    assert world.told[ANN]["melting too"] == 1
+    assert world.reported[ANN]["melting too"] == 1
 
 
-def test_a_recipient_without_budget_is_made_good_with_one_mail(make_world):
-    """Ann is on two routes: what the other one costs her does not keep Bob waiting."""
+def test_recipient_without_budget_gets_one_catch_up_digest(make_world):
+    """Ann is on two routes: the mails of the other route use up her budget and do not delay Bob."""
     world = make_world(
         admins=(ANN, BOB),
         route=[{"name": "night", "recipients": [ANN]}],
@@ -187,7 +187,7 @@ def test_a_recipient_without_budget_is_made_good_with_one_mail(make_world):
     assert world.books.pending == 0
 
 
-def test_a_flood_of_five_hundred_new_errors_is_few_and_short_mails(make_world):
+def test_flood_of_five_hundred_new_errors_makes_few_and_short_mails(make_world):
     world = make_world()
     for number in range(500):
         minute, second = divmod(number // 10 * 18, 60)
@@ -196,30 +196,30 @@ def test_a_flood_of_five_hundred_new_errors_is_few_and_short_mails(make_world):
     inbox = world.until("1:00")[ANN]
 
     assert [line.split()[0] for line in inbox] == ["0:00:10", "0:05:10", "0:10:10", "0:15:10"]
-    assert sum(world.told[ANN].values()) == sum(number % 7 + 1 for number in range(500))
+    assert sum(world.reported[ANN].values()) == sum(number % 7 + 1 for number in range(500))
     assert max(len(received.mail.as_bytes()) for received in world.inboxes[ANN]) <= 90_000
     assert world.books.balanced
 
 
-def test_a_digest_nobody_takes_stands_with_its_totals_in_the_next(make_world):
-    """Refused for good, three times within an hour; what came in the meantime gets through and says so."""
+def test_next_digest_has_the_totals_of_a_dead_letter(make_world):
+    """Refused permanently, three times within an hour. The digest of the later mails gets through and says so."""
     world = make_world()
-    world.post.refuses = {ANN}
+    world.upstream.refuses = {ANN}
     world.mail("0:00", "boom", 120)
     world.mail("0:05", "other", 3)
     world.until("0:45")
-    assert [letter.state for letter in world.ledger.letters()][-1] is MessageState.DEAD
+    assert [message.state for message in world.ledger.letters()][-1] is MessageState.DEAD
 
-    world.post.refuses = set()
+    world.upstream.refuses = set()
     inbox = world.until("2:00")[ANN]
 
     assert "new other 3" in inbox[0]
-    assert "The digest of 00:00 could not be delivered. It told of 120 occurrences:" in world.inboxes[ANN][0].text
+    assert "The digest of 00:00 could not be delivered. It reported 120 occurrences:" in world.inboxes[ANN][0].text
     assert (world.books.reported, world.books.undelivered, world.books.pending) == (3, 120, 0)
     assert world.books.balanced
 
 
-def test_an_error_alone_in_its_digests_is_one_thread(make_world):
+def test_digests_about_a_single_error_are_one_thread(make_world):
     world = make_world()
     world.flood(300, "0:00", "0:30", "boom", every=30)
 
@@ -231,17 +231,17 @@ def test_an_error_alone_in_its_digests_is_one_thread(make_world):
     assert first["Message-ID"] in third["References"]
 
 
-def test_whoever_is_no_longer_an_admin_gets_nothing_more_and_holds_nothing_up(make_world):
-    """Bob is stuck and then taken from the configuration: what waited for him is given up, the books close."""
+def test_removed_recipient_gets_nothing_more_and_delays_nothing(make_world):
+    """Bob is greylisted and then removed from the configuration: his messages are given up and the books balance."""
     world = make_world(admins=(ANN, BOB))
-    world.post.puts_off = {BOB}
+    world.upstream.greylists = {BOB}
     world.mail("0:00", "boom", 2)
     world.mail("0:10", "other", 5)
     world.until("0:30")
     assert (world.books.pending, len(world.inboxes[ANN])) == (7, 2)
 
     world.digests = world.worker("two", world.settings.model_copy(update={"admins": (ANN,)}))
-    world.post.puts_off = set()
+    world.upstream.greylists = set()
     world.until("6:00")
 
     assert BOB not in world.inboxes
@@ -249,24 +249,24 @@ def test_whoever_is_no_longer_an_admin_gets_nothing_more_and_holds_nothing_up(ma
     assert world.books.balanced
 
 
-def test_a_digest_whose_only_reader_is_gone_stands_with_its_totals_in_the_admins_next(make_world):
+def test_last_route_reports_the_totals_of_a_digest_whose_only_recipient_was_removed(make_world):
     world = make_world(admins=(ANN,), route=[{"name": "night", "recipients": [BOB]}])
-    world.post.puts_off = {BOB}
+    world.upstream.greylists = {BOB}
     world.mail("0:00", "batch", 7, route="night")
     world.until("0:30")
 
     world.digests = world.worker("two", world.settings.model_copy(update={"route": ()}))
-    world.post.puts_off = set()
+    world.upstream.greylists = set()
     world.mail("1:00", "boom")
     world.until("2:00")
 
     assert BOB not in world.inboxes
-    assert "The digest of 00:00 could not be delivered. It told of 7 occurrences" in world.inboxes[ANN][0].text
+    assert "The digest of 00:00 could not be delivered. It reported 7 occurrences" in world.inboxes[ANN][0].text
     assert (world.books.undelivered, world.books.reported) == (7, 1)
     assert world.books.balanced
 
 
-def test_what_is_pending_on_a_route_that_is_gone_goes_to_the_admins(make_world):
+def test_pending_mails_of_a_removed_route_go_to_the_last_route(make_world):
     world = make_world(admins=(ANN,), route=[{"name": "night", "recipients": [BOB]}])
     world.mail("0:00", "boom", 2, route="night")
     world.until("0:00:05")

@@ -1,10 +1,10 @@
-"""What the admins hear when several errors come together, told in time."""
+"""The digests for several errors at the same time, decided by the rules alone."""
 
 from relay.model import Level
 from tests.support.timetable import Timetable
 
 
-def test_what_breaks_together_arrives_together():
+def test_errors_within_first_wait_are_in_one_digest():
     """Three errors within ten seconds: one digest, ten seconds after the first."""
     story = Timetable()
     story.mail("0:00:00", "database", count=4)
@@ -14,8 +14,8 @@ def test_what_breaks_together_arrives_together():
     assert story.until("1:00") == ["0:00:10 new database 4, new cache 2, new login 1"]
 
 
-def test_a_new_error_soon_after_a_digest_waits_for_the_tick():
-    """Within five minutes of a digest there is no second one; after that the first news takes ten seconds again."""
+def test_new_error_soon_after_a_digest_waits_for_the_interval():
+    """There is no second digest within five minutes. After that a new error is reported within ten seconds again."""
     story = Timetable()
     story.mail("0:00", "database")
     story.mail("0:00:30", "cache")
@@ -29,7 +29,7 @@ def test_a_new_error_soon_after_a_digest_waits_for_the_tick():
     ]
 
 
-def test_the_closing_total_of_a_small_bout_rides_in_the_next_digest():
+def test_next_digest_includes_the_closing_total_of_a_small_episode():
     story = Timetable()
     story.mail("0:00", "database", count=7)
     story.mail("5:00", "cache")
@@ -37,8 +37,8 @@ def test_the_closing_total_of_a_small_bout_rides_in_the_next_digest():
     assert story.until("9:00") == ["0:00:10 new database 7", "5:00:10 new cache 1, ended database 0"]
 
 
-def test_an_ongoing_error_does_not_ride_before_its_turn():
-    """The digest about another error at 0:10:40 says nothing of it; its own turn at 0:15:10 waits for the tick."""
+def test_ongoing_error_is_not_included_early():
+    """The digest at 0:10:40 does not include it. It is due at 0:15:10 and waits until the interval is over."""
     story = Timetable()
     story.flood(90, "0:00", "0:15", "database")
     story.mail("0:10:30", "cache")
@@ -51,8 +51,8 @@ def test_an_ongoing_error_does_not_ride_before_its_turn():
     ]
 
 
-def test_a_critical_error_in_the_middle_does_not_wait_for_the_tick():
-    """It takes along what was waiting, and the ticks count from it."""
+def test_critical_error_does_not_wait_for_the_interval():
+    """Its digest includes the errors that were waiting, and the interval begins again."""
     story = Timetable()
     story.mail("0:00", "database")
     story.mail("0:01", "cache")
@@ -66,8 +66,8 @@ def test_a_critical_error_in_the_middle_does_not_wait_for_the_tick():
     ]
 
 
-def test_a_flood_of_five_hundred_new_errors_makes_few_digests():
-    """One bad deploy: five hundred different errors in a quarter of an hour. Each is in the first digest after it."""
+def test_flood_of_five_hundred_new_errors_makes_few_digests():
+    """A bad deploy: five hundred different errors in a quarter of an hour. Each is in the first digest after it."""
     story = Timetable()
     for number in range(500):
         minute, second = divmod(number * 900 // 500, 60)
@@ -77,12 +77,12 @@ def test_a_flood_of_five_hundred_new_errors_makes_few_digests():
 
     assert [line.split()[0] for line in digests] == ["0:00:10", "0:05:10", "0:10:10", "0:15:10"]
     assert sum(line.count("new error") for line in digests) == 500
-    assert sum(story.told.values()) == sum(number % 7 + 1 for number in range(500))
+    assert sum(story.reported.values()) == sum(number % 7 + 1 for number in range(500))
 
 
-def test_a_flood_of_errors_that_all_go_on_is_still_few_digests():
-    """Forty errors, each once a minute for six hours: half of them just miss the first digest, so each of its
-    followers has a twin at the next tick, and no error has more.
+def test_many_ongoing_errors_make_few_digests():
+    """Forty errors, each once a minute for six hours. Half of them just miss the first digest, so every later digest is
+    followed by a second one five minutes later, for the other half.
     """
     story = Timetable()
     for minute in range(360):
@@ -101,4 +101,4 @@ def test_a_flood_of_errors_that_all_go_on_is_still_few_digests():
         *("6:05:10", "6:10:10"),
         "6:15:10",
     ]
-    assert sum(story.told.values()) == 360 * 40
+    assert sum(story.reported.values()) == 360 * 40

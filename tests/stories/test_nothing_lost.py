@@ -1,4 +1,4 @@
-"""Whatever happens, and in whatever order: once time has passed, every mail has been told, and told once."""
+"""Random mails and faults in any order: after enough time every mail is reported exactly once."""
 
 import tempfile
 from itertools import pairwise
@@ -14,13 +14,13 @@ from tests.support.timetable import BEGIN, SECOND, Timetable, clock
 TITLES = ("boom", "other", "third")
 
 
-def moments(hours: int):
-    """The story's first hours, as its times are written."""
+def times(hours: int):
+    """Times in the first hours of the story, as `H:MM:SS`."""
     return st.integers(0, hours * 3600).map(lambda second: clock(BEGIN + second * SECOND))
 
 
 def mails(hours: int):
-    return st.tuples(moments(hours), st.sampled_from(TITLES), st.integers(1, 400), st.sampled_from(list(Level)))
+    return st.tuples(times(hours), st.sampled_from(TITLES), st.integers(1, 400), st.sampled_from(list(Level)))
 
 
 def summed(arrivals):
@@ -32,24 +32,24 @@ def summed(arrivals):
 
 @settings(deadline=None, max_examples=150)
 @given(st.lists(mails(72), max_size=60))
-def test_the_rules_alone_lose_nothing(arrivals):
-    """Three errors at random through three days; a day later all of it has been told."""
+def test_scheduler_alone_loses_nothing(arrivals):
+    """Three errors at random times in three days; a day later everything is reported."""
     story = Timetable()
-    for moment, title, count, level in arrivals:
-        story.mail(moment, title, count, level)
+    for time, title, count, level in arrivals:
+        story.mail(time, title, count, level)
 
     story.until("100:00")
 
-    assert {title: count for title, count in story.told.items() if count} == summed(arrivals)
+    assert {title: count for title, count in story.reported.items() if count} == summed(arrivals)
     assert not any(group.pending_mails for group in story.groups.values())
 
 
 @settings(deadline=None, max_examples=150)
 @given(st.lists(mails(72), max_size=60))
-def test_two_digests_are_at_least_five_minutes_apart_unless_something_is_critical(arrivals):
+def test_digests_are_at_least_five_minutes_apart_unless_an_error_is_critical(arrivals):
     story = Timetable()
-    for moment, title, count, _ in arrivals:
-        story.mail(moment, title, count)
+    for time, title, count, _ in arrivals:
+        story.mail(time, title, count)
 
     digests = [_seconds(line) for line in story.until("100:00")]
 
@@ -61,9 +61,9 @@ def _seconds(line: str) -> int:
     return 3600 * hours + 60 * minutes + seconds
 
 
-happenings = st.one_of(
+faults = st.one_of(
     st.tuples(st.just("down"), st.booleans()),
-    st.tuples(st.just("puts off"), st.sets(st.sampled_from((ANN, BOB)))),
+    st.tuples(st.just("greylists"), st.sets(st.sampled_from((ANN, BOB)))),
     st.tuples(st.just("lags"), st.booleans()),
 )
 
@@ -71,36 +71,36 @@ happenings = st.one_of(
 @settings(deadline=None, max_examples=6, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(mails(8), min_size=1, max_size=25),
-    st.lists(st.tuples(moments(8), happenings), max_size=12),
+    st.lists(st.tuples(times(8), faults), max_size=12),
     st.booleans(),
 )
-def test_nor_does_the_worker_whatever_the_upstream_the_recipients_and_the_budget_do(arrivals, events, poor):
-    """Random mails; an upstream that comes and goes, recipients who are put off, a sorter that lags; then peace."""
+def test_worker_loses_nothing_whatever_upstream_recipients_and_budget_do(arrivals, events, poor):
+    """Random mails, upstream outages, greylisted recipients and an ingest step that lags; then no more faults."""
     with tempfile.TemporaryDirectory() as folder:
         budget = {"per_hour": 1, "burst": 2, "per_day": 20} if poor else {}
         world = World(Path(folder), admins=(ANN, BOB), budget=budget)
-        for moment, title, count, level in arrivals:
-            world.mail(moment, title, count, level=level)
-        for moment, (what, how) in sorted(events, key=lambda event: _seconds(event[0])):
-            world.until(moment)
-            _happen(world, what, how)
+        for time, title, count, level in arrivals:
+            world.mail(time, title, count, level=level)
+        for time, (what, how) in sorted(events, key=lambda event: _seconds(event[0])):
+            world.until(time)
+            _apply(world, what, how)
             assert world.books.balanced
-        for what, how in (("down", False), ("puts off", set()), ("lags", False)):
-            _happen(world, what, how)
+        for what, how in (("down", False), ("greylists", set()), ("lags", False)):
+            _apply(world, what, how)
 
         world.until("40:00")
 
-        assert world.told[ANN] == world.told[BOB] == summed(arrivals)
+        assert world.reported[ANN] == world.reported[BOB] == summed(arrivals)
         assert world.books.received == world.books.reported == sum(count for _, _, count, _ in arrivals)
         assert world.books.balanced
         world.close()
 
 
-def _happen(world: World, what: str, how) -> None:
+def _apply(world: World, what: str, how) -> None:
     match what:
         case "down":
-            world.post.down = how
-        case "puts off":
-            world.post.puts_off = set(how)
+            world.upstream.down = how
+        case "greylists":
+            world.upstream.greylists = set(how)
         case "lags":
             world.caught_up = not how

@@ -1,11 +1,11 @@
-"""What the admins hear of one error, told in time (DESIGN: "When a digest goes out")."""
+"""The digests about one error, decided by the rules alone."""
 
 from relay.model import Level
 from tests.support.timetable import Timetable, at
 
 
-def test_a_hundred_thousand_equal_mails_in_ten_minutes_make_four_digests():
-    """First news after 10 s, then 5 and 10 minutes later, then the closing total; every one of them is counted."""
+def test_hundred_thousand_equal_mails_in_ten_minutes_make_four_digests():
+    """The first after 10 s, then 5 and 10 minutes later, then the closing total. Every mail is counted."""
     story = Timetable()
     story.flood(100_000, "0:00", "0:10")
 
@@ -17,13 +17,13 @@ def test_a_hundred_thousand_equal_mails_in_ten_minutes_make_four_digests():
         "0:15:10 ongoing boom 48166",
         "0:24:59 ended boom 0",
     ]
-    assert story.told == {"boom": 100_000}
+    assert story.reported == {"boom": 100_000}
     assert story.groups["boom"].episode_occurrences == 100_000
     assert story.groups["boom"].peak == 10_000
 
 
-def test_however_the_hundred_thousand_are_spread_four_digests_are_the_most():
-    """Most of them at the beginning, in the middle, or at the end: spikes come at the ticks that are there anyway."""
+def test_hundred_thousand_mails_make_at_most_four_digests_however_they_are_spread():
+    """Most of them at the beginning, in the middle or at the end: a spike adds no digest."""
     for begin, end in (("0:00", "0:01"), ("0:05", "0:06"), ("0:09", "0:10"), ("0:02", "0:09")):
         story = Timetable()
         story.flood(600, "0:00", "0:10")
@@ -32,17 +32,17 @@ def test_however_the_hundred_thousand_are_spread_four_digests_are_the_most():
         digests = story.until("48:00")
 
         assert len(digests) <= 4, digests
-        assert story.told == {"boom": 100_000}
+        assert story.reported == {"boom": 100_000}
 
 
-def test_a_single_mail_is_told_once_and_has_no_closing_mail():
+def test_single_mail_is_reported_once_without_a_closing_total():
     story = Timetable()
     story.mail("0:00")
 
     assert story.until("72:00") == ["0:00:10 new boom 1"]
 
 
-def test_while_it_goes_on_the_gaps_grow_to_four_hours():
+def test_gaps_grow_to_four_hours_while_an_error_is_ongoing():
     """Once a minute for a day: at +5, +10, +20, +30 min, +1 h, then every 4 h, and a closing total."""
     story = Timetable()
     story.flood(24 * 60, "0:00", "24:00")
@@ -64,22 +64,22 @@ def test_while_it_goes_on_the_gaps_grow_to_four_hours():
         "24:14:00",
     ]
     assert digests[-1] == "24:14:00 ended boom 114"
-    assert story.told == {"boom": 24 * 60}
+    assert story.reported == {"boom": 24 * 60}
 
 
-def test_it_ends_with_mails_pending_and_one_digest_tells_both():
-    """A large bout goes quiet in the middle of a long gap: nobody waits the hour, and nobody gets two mails."""
+def test_error_that_ends_with_mails_pending_gets_one_digest_for_both():
+    """A large episode ends in the middle of a long gap: one digest follows, without waiting for the hour."""
     story = Timetable()
     story.flood(700, "0:00", "1:10")
 
     digests = story.until("24:00")
 
     assert digests[-2:] == ["1:05:10 ongoing boom 300", "1:24:54 ended boom 48"]
-    assert story.told == {"boom": 700}
+    assert story.reported == {"boom": 700}
 
 
-def test_a_small_bout_waits_for_its_step_and_is_closed_with_it():
-    """Below a hundred the end is no news of its own, but what is pending is still told at its turn."""
+def test_small_episode_waits_for_its_gap_and_gets_no_closing_total():
+    """Below a hundred the end gets no mail of its own, but pending mails are reported when they are due."""
     story = Timetable()
     story.mail("0:00")
     story.mail("0:01", count=3)
@@ -88,7 +88,7 @@ def test_a_small_bout_waits_for_its_step_and_is_closed_with_it():
     assert story.until("24:00") == ["0:00:10 new boom 1", "0:05:10 ongoing boom 3", "0:15:10 ongoing boom 2"]
 
 
-def test_quiet_then_again_continues_at_its_step_and_is_not_new():
+def test_error_seen_again_continues_at_its_step_and_is_not_new():
     story = Timetable()
     story.flood(3000, "0:00", "0:30")
     before = story.until("1:00")
@@ -99,8 +99,8 @@ def test_quiet_then_again_continues_at_its_step_and_is_not_new():
     assert story.until("24:00") == ["1:44:59 again boom 12"]
 
 
-def test_an_error_that_comes_every_twenty_minutes_is_ongoing_not_again_and_again():
-    """It was quiet for longer than `ended_after` each time, but nobody was told that it had ended."""
+def test_error_every_twenty_minutes_is_ongoing_and_not_again():
+    """It was quiet for longer than `ended_after` each time, but no digest said that it had ended."""
     story = Timetable()
     for minute in range(0, 240, 20):
         story.mail(f"0:{minute}", count=2)
@@ -108,11 +108,11 @@ def test_an_error_that_comes_every_twenty_minutes_is_ongoing_not_again_and_again
     digests = story.until("24:00")
 
     assert {line.split()[1] for line in digests} == {"new", "ongoing", "ended"}
-    assert story.told == {"boom": 24}
+    assert story.reported == {"boom": 24}
 
 
-def test_after_a_day_of_quiet_it_is_back_and_as_good_as_new():
-    """The first news comes after 10 s again, marked with when it was last seen, and the gaps begin anew."""
+def test_error_after_a_day_of_quiet_is_back_and_treated_as_new():
+    """It is reported after 10 s again, with the time when it was last seen, and the gaps start again."""
     story = Timetable()
     story.flood(200, "0:00", "0:20")
     story.until("24:00")
@@ -125,7 +125,7 @@ def test_after_a_day_of_quiet_it_is_back_and_as_good_as_new():
     assert story.groups["boom"].seen_before == at("0:19:54")
 
 
-def test_a_spike_is_told_at_the_next_five_minute_tick():
+def test_spike_is_reported_when_the_interval_is_over():
     """Once a minute for over an hour, so that the gap is an hour; then a hundred times as many."""
     story = Timetable()
     story.flood(70, "0:00", "1:10")
@@ -138,7 +138,7 @@ def test_a_spike_is_told_at_the_next_five_minute_tick():
     assert digests == ["1:10:20 spike boom 46", "1:15:20 spike boom 600"]
 
 
-def test_twice_as_many_are_no_spike():
+def test_doubled_rate_is_not_a_spike():
     story = Timetable()
     story.flood(600, "0:00", "1:00")
     story.until("1:00")
@@ -147,7 +147,7 @@ def test_twice_as_many_are_no_spike():
     assert story.until("1:30") == ["1:05:10 ongoing boom 352"]
 
 
-def test_nineteen_in_a_minute_are_no_spike_however_quiet_it_was():
+def test_nineteen_in_a_minute_are_not_a_spike():
     story = Timetable()
     story.flood(12, "0:00", "2:00")
     story.until("2:10")
@@ -156,8 +156,8 @@ def test_nineteen_in_a_minute_are_no_spike_however_quiet_it_was():
     assert not any("spike" in line for line in story.until("12:00"))
 
 
-def test_a_critical_error_does_not_make_its_own_gaps_shorter():
-    """CRITICAL skips the route's pause, not the growing gaps: a flood of them is as readable as any other."""
+def test_critical_error_has_the_same_growing_gaps():
+    """CRITICAL skips the interval of the route but not the growing gaps, so a flood of them stays readable."""
     story = Timetable()
     for second in range(600):
         story.mail(f"0:00:{second}", level=Level.CRITICAL, count=100)
@@ -167,8 +167,8 @@ def test_a_critical_error_does_not_make_its_own_gaps_shorter():
     assert [line.split()[0] for line in digests] == ["0:00:10", "0:05:10", "0:15:10", "0:24:59"]
 
 
-def test_a_muted_error_is_not_told_until_the_mute_is_over():
-    """What was pending before the mute is told after it; what comes during it is only counted in the total."""
+def test_muted_error_is_not_reported_until_the_mute_ends():
+    """Mails pending before the mute are reported after it. Mails during the mute only count for the total."""
     story = Timetable()
     story.mail("0:00")
     story.mail("0:02", count=3)

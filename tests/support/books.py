@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tests.support.processes import Relay, wait_for
-from tests.support.received_digests import told, unique
+from tests.support.received_digests import reported_counts, unique
 from tests.support.upstream import Upstream
 
 
@@ -68,7 +68,7 @@ def summed_up(relay: Relay, upstream: Upstream, accounts: Sequence[Account], *, 
     wait_for(lambda: settled(relay), "everything to be told", patience)
     status = relay.status()
     inboxes = {recipient for mail in upstream.mails for recipient in mail.recipients}
-    counts = [told(mail for mail in upstream.mails if inbox in mail.recipients) for inbox in inboxes]
+    counts = [reported_counts(mail for mail in upstream.mails if inbox in mail.recipients) for inbox in inboxes]
     by_place = {each.place: [_told_of(each, count) for count in counts] or [0] for each in accounts}
     missing = sum(max(0, len(each.accepted) - min(by_place[each.place])) for each in accounts)
     aside = status["parked"] + status["undelivered"]

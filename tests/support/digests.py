@@ -1,4 +1,4 @@
-"""Digests for the tests of rendering: one call, one digest; every field can be given."""
+"""Digests, entries and reports for the tests of rendering; every field can be overridden."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Limits = DigestLimits
 
 
 def report(**fields: Any) -> Report:
-    """A mail in the documented format, from the recipe's handler."""
+    """A report of a mail in the documented format, from the handler of the documented recipe."""
     given: dict[str, Any] = {
         "form": Form.DOCUMENTED,
         "subject": "YourApplication Failed",
@@ -49,9 +49,9 @@ def report(**fields: Any) -> Report:
 
 
 def entry(reason: Reason = Reason.NEW, occurrences: int = 1204, **fields: Any) -> Entry:
-    """An error that broke out four minutes ago."""
+    """An error that began four minutes ago."""
     since = NOW - timedelta(minutes=4)
-    course = Timeline(
+    timeline = Timeline(
         since=since - timedelta(minutes=8), step=timedelta(minutes=1), counts=(0,) * 8 + _quarters(occurrences)
     )
     given: dict[str, Any] = {
@@ -73,13 +73,14 @@ def entry(reason: Reason = Reason.NEW, occurrences: int = 1204, **fields: Any) -
         "episode_occurrences": occurrences,
         "episode_since": since,
         "peak": occurrences // 2,
-        "course": course,
+        "course": timeline,
         "sample": report(),
     }
     return Entry(**(given | fields))
 
 
 def _quarters(occurrences: int) -> tuple[int, ...]:
+    """Four counts that rise and fall and add up to `occurrences`."""
     parts = (occurrences // 8, occurrences // 2, occurrences // 4)
     return (*parts, occurrences - sum(parts))
 
@@ -99,6 +100,7 @@ def digest(*entries: Entry, **fields: Any) -> Digest:
 
 
 def books(**fields: Any) -> Books:
+    """Books that balance unless a field is given."""
     given: dict[str, Any] = {
         "at": NOW,
         "received": 12_400,

@@ -1,4 +1,4 @@
-"""Reads digests as a person does: which errors, how many of each, do the books balance."""
+"""Read the errors and their counts from the text of received digests."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def text_of(mail: Mail) -> str:
 
 
 def unique(mails: Iterable[Mail]) -> list[Mail]:
-    """Each mail once, however often it came: a digest that is sent again has the same Message-ID."""
+    """Each mail once, even if it arrived several times: a digest that is sent again has the same Message-ID."""
     return list({mail.message_id: mail for mail in mails}.values())
 
 
-def told(mails: Iterable[Mail]) -> Counter[str]:
-    """How often each error was told in these digests, by its title."""
+def reported_counts(mails: Iterable[Mail]) -> Counter[str]:
+    """The occurrences of each error in these digests, by title."""
     counts: Counter[str] = Counter()
     for mail in unique(mails):
         text = text_of(mail)

@@ -1,7 +1,7 @@
-"""The pure scheduler run through time: mails at their moments, a tick where something may happen, digests noted down.
+"""Simulated time for the pure scheduler: mails at given times, a tick whenever something can be due, a list of digests.
 
-No ledger and no rendering: what a story shows here is what the rules alone decide. Time is written `H:MM:SS`, counted
-from the story's beginning.
+Without ledger and rendering: a story shows what the rules alone decide. Times are written `H:MM:SS` and count from the
+beginning of the story.
 """
 
 from __future__ import annotations
@@ -20,64 +20,64 @@ SECOND = timedelta(seconds=1)
 
 
 def at(clock: str) -> datetime:
-    """The moment `H:MM` or `H:MM:SS` after the story's beginning; hours may go beyond 24."""
+    """The time `H:MM` or `H:MM:SS` after the beginning of the story; hours can be more than 24."""
     hours, minutes, *seconds = (int(part) for part in clock.split(":"))
     return BEGIN + timedelta(hours=hours, minutes=minutes, seconds=seconds[0] if seconds else 0)
 
 
-def clock(moment: datetime) -> str:
-    """Write a moment as `at` reads it."""
-    seconds = round((moment - BEGIN).total_seconds())
+def clock(time: datetime) -> str:
+    """Write a time as `at` reads it."""
+    seconds = round((time - BEGIN).total_seconds())
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
 def spread(total: int, begin: str, end: str, *, every: int = 1) -> dict[datetime, int]:
-    """`total` occurrences spread evenly over the seconds (or every so-many-eth) from `begin` until before `end`."""
+    """`total` occurrences spread evenly from `begin` until before `end`, with one slot every `every` seconds."""
     first, slots = at(begin), int((at(end) - at(begin)).total_seconds()) // every
     passed = [-(-slot * total // slots) for slot in range(slots + 1)]
     counts = enumerate(after - before for before, after in pairwise(passed))
     return {first + slot * every * SECOND: count for slot, count in counts if count}
 
 
-def arrival(moment: datetime, count: int, level: Level = Level.ERROR) -> Arrival:
-    """`count` equal mails at one moment."""
-    minute = moment.replace(second=0, microsecond=0)
-    return Arrival(mails=count, occurrences=count, first=moment, last=moment, level=level, minutes={minute: count})
+def arrival(time: datetime, count: int, level: Level = Level.ERROR) -> Arrival:
+    """`count` equal mails at one time."""
+    minute = time.replace(second=0, microsecond=0)
+    return Arrival(mails=count, occurrences=count, first=time, last=time, level=level, minutes={minute: count})
 
 
 @dataclass
 class Timetable:
-    """One route with its errors."""
+    """One route with its groups; `reported` counts the occurrences in digests by title."""
 
     timing: Timing = field(default_factory=Timing)
     groups: dict[str, Group] = field(default_factory=dict)
     last_digest_at: datetime | None = None
     digests: list[str] = field(default_factory=list)
-    told: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    reported: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     now: datetime = BEGIN
-    _coming: dict[datetime, list[tuple[str, int, Level]]] = field(default_factory=lambda: defaultdict(list))
+    _upcoming: dict[datetime, list[tuple[str, int, Level]]] = field(default_factory=lambda: defaultdict(list))
 
     def mail(self, clock: str, title: str = "boom", count: int = 1, level: Level = Level.ERROR) -> None:
-        """`count` equal mails will come at one moment."""
-        self._coming[at(clock)].append((title, count, level))
+        """Schedule `count` equal mails at one time."""
+        self._upcoming[at(clock)].append((title, count, level))
 
     def flood(self, total: int, begin: str, end: str, title: str = "boom") -> None:
-        """`total` equal mails will come, spread evenly."""
-        for moment, count in spread(total, begin, end).items():
-            self._coming[moment].append((title, count, Level.ERROR))
+        """Schedule `total` equal mails, spread evenly."""
+        for time, count in spread(total, begin, end).items():
+            self._upcoming[time].append((title, count, Level.ERROR))
 
     def until(self, clock: str) -> list[str]:
-        """Let time pass up to that moment; the digests since the last call, each as `0:00:10 new boom 28`."""
+        """Run until this time. Returns the digests since the last call, each as `0:00:10 new boom 28`."""
         before = len(self.digests)
         while self.now < at(clock):
-            for title, count, level in self._coming.pop(self.now, ()):
+            for title, count, level in self._upcoming.pop(self.now, ()):
                 self._arrive(title, arrival(self.now, count, level))
             self._tick()
-            self.now = min([at(clock), *(moment for moment in self._moments() if moment > self.now)])
+            self.now = min([at(clock), *(time for time in self._event_times() if time > self.now)])
         return self.digests[before:]
 
     def mute(self, title: str, until: str) -> None:
-        """What the administrator does."""
+        """Mute a group as an administrator does."""
         self.groups[title] = mute(self.groups[title], at(until), self.timing)
 
     def _arrive(self, title: str, arrival: Arrival) -> None:
@@ -88,14 +88,14 @@ class Timetable:
             group = replace(opened, id=len(self.groups) + 1)
         self.groups[title] = arrive(group, arrival, self.timing)
 
-    def _moments(self) -> list[datetime]:
-        """When something may happen next: a mail, a group's turn, the route's tick."""
-        turns = [moment for group in self.groups.values() if (moment := due(group, self.timing))]
-        ticks = [self.last_digest_at + self.timing.interval] if self.last_digest_at else []
-        return [*self._coming, *turns, *ticks]
+    def _event_times(self) -> list[datetime]:
+        """When something can happen next: a mail, a due group, the end of the interval of the route."""
+        due_times = [time for group in self.groups.values() if (time := due(group, self.timing))]
+        interval_end = [self.last_digest_at + self.timing.interval] if self.last_digest_at else []
+        return [*self._upcoming, *due_times, *interval_end]
 
     def _tick(self) -> None:
-        """What the worker does at `now`."""
+        """Do what the worker does at `now`."""
         chosen = due_digest(
             "admins", self.groups.values(), last_digest_at=self.last_digest_at, timing=self.timing, now=self.now
         )
@@ -105,5 +105,5 @@ class Timetable:
         self.digests.append(f"{clock(self.now)} {', '.join(lines)}")
         self.last_digest_at = self.now
         for group, why in chosen.groups:
-            self.told[group.title] += group.pending_occurrences
+            self.reported[group.title] += group.pending_occurrences
             self.groups[group.title] = mark_reported(group, why, self.timing, self.now)

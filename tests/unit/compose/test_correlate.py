@@ -1,4 +1,4 @@
-"""One failure that was logged in two places, and look-alikes that were not."""
+"""One failure that was logged in two places, and similar errors that are not the same failure."""
 
 from __future__ import annotations
 
@@ -35,44 +35,44 @@ from tests.support.grouping import Scored
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 
-def told(*entries: Entry) -> dict[int, list[int]]:
-    """The entries by group, each with the groups of its echoes."""
+def correlated(*entries: Entry) -> dict[int, list[int]]:
+    """The groups that are shown by themselves, each with the groups of its echoes."""
     found = with_echoes(correlate(entries))
     return {each.group_id: sorted(echo.group_id for echo in echoes) for each, echoes in found}
 
 
 @pytest.mark.parametrize("samples", ONE_FAILURE.values(), ids=ONE_FAILURE)
-def test_one_failure_is_one_entry_and_the_other_place_its_echo(samples):
+def test_one_failure_is_one_entry_and_the_other_place_is_its_echo(samples):
     head, echo = samples
 
-    assert told(logged(1, sample=head), logged(2, sample=echo)) == {1: [2]}
-    assert told(logged(2, sample=echo), logged(1, sample=head)) == {1: [2]}
+    assert correlated(logged(1, sample=head), logged(2, sample=echo)) == {1: [2]}
+    assert correlated(logged(2, sample=echo), logged(1, sample=head)) == {1: [2]}
 
 
-def test_three_places_on_one_way_are_one_entry():
+def test_three_places_on_one_stack_are_one_entry():
     deep = with_trace(trace("shop/stock.py:reserve", raised=STOCK))
 
     entries = [logged(1, sample=deep), logged(2, sample=with_trace(IN_STOCK)), logged(3, sample=with_trace(IN_FLASK))]
 
-    assert told(*entries) == {3: [1, 2]}
+    assert correlated(*entries) == {3: [1, 2]}
 
 
-def test_some_of_the_last_may_still_be_on_their_way():
+def test_counts_may_differ_by_a_mail_that_is_still_on_its_way():
     head, echo = ONE_FAILURE["caught in the app, raised again, logged by the framework"]
 
-    assert told(logged(1, 50, sample=head), logged(2, 49, sample=echo)) == {1: [2]}
+    assert correlated(logged(1, 50, sample=head), logged(2, 49, sample=echo)) == {1: [2]}
 
 
-# --- Look-alikes ------------------------------------------------------------------------------------------------------
+# --- Similar errors that are not the same failure ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("entries", LOOK_ALIKES.values(), ids=LOOK_ALIKES)
-def test_strangers_stay_apart(entries):
-    assert told(*entries) == {each.group_id: [] for each in entries}
+def test_unrelated_errors_stay_apart(entries):
+    assert correlated(*entries) == {each.group_id: [] for each in entries}
 
 
-def test_of_the_errors_of_many_programs_no_two_are_tied_if_all_of_them_come_at_once_in_one_app():
-    """The worst case: nothing but their texts tells them apart."""
+def test_errors_of_many_programs_stay_apart_even_at_the_same_time_in_one_app():
+    """The worst case: only their texts differ."""
     firsts = {mail["label"]: mail for mail in reversed(Scored("own.jsonl").mails)}
     reports = [redact(parse_text(mail["subject"], mail["text"])) for mail in firsts.values()]
     entries = [
@@ -80,48 +80,55 @@ def test_of_the_errors_of_many_programs_no_two_are_tied_if_all_of_them_come_at_o
         for number, each in enumerate(reports, 1)
     ]
 
-    assert told(*entries) == {each.group_id: [] for each in entries}
+    assert correlated(*entries) == {each.group_id: [] for each in entries}
 
 
-def test_twins_are_told_as_one_when_nothing_is_changed():
-    """The table above would prove nothing otherwise."""
-    assert told(*twins()) == {1: [2]}
+def test_unchanged_twins_are_one_failure():
+    """Otherwise the table LOOK_ALIKES, whose entries are changed twins, would prove nothing."""
+    assert correlated(*twins()) == {1: [2]}
 
 
-def test_what_fits_two_strangers_equally_is_told_by_itself():
-    """A library's log of a failure that two pages had, each as often: nobody can say whose it is."""
+def test_error_that_fits_two_others_equally_stays_apart():
+    """A library logged an exception that two pages had equally often: it is unknown which page it belongs to."""
     pool = with_trace(trace("@sqlalchemy/pool/base.py:reset", raised=CLOSED), logger="sqlalchemy.pool")
     pages = [
         with_trace(trace(f"shop/web.py:{name}", PSYCOPG, raised=CLOSED), logger="shop") for name in ("cart", "search")
     ]
 
-    assert told(logged(1, sample=pages[0]), logged(2, sample=pages[1]), logged(3, sample=pool)) == {1: [], 2: [], 3: []}
-    assert told(logged(1, sample=pages[0]), logged(2, 99, sample=pages[1]), logged(3, sample=pool)) == {1: [3], 2: []}
+    assert correlated(logged(1, sample=pages[0]), logged(2, sample=pages[1]), logged(3, sample=pool)) == {
+        1: [],
+        2: [],
+        3: [],
+    }
+    assert correlated(logged(1, sample=pages[0]), logged(2, 99, sample=pages[1]), logged(3, sample=pool)) == {
+        1: [3],
+        2: [],
+    }
 
 
-def test_what_ended_together_is_one_closing_total():
-    over: dict[str, Any] = {"reason": Reason.ENDED, "occurrences": 0, "mails": 0}
-    head, echo = twins(**over)
+def test_errors_that_ended_together_have_one_closing_total():
+    ended: dict[str, Any] = {"reason": Reason.ENDED, "occurrences": 0, "mails": 0}
+    head, echo = twins(**ended)
 
-    assert told(replace(head, **over), echo) == {1: [2]}
-    assert told(replace(head, **over), replace(echo, episode_occurrences=90)) == {1: [], 2: []}
+    assert correlated(replace(head, **ended), echo) == {1: [2]}
+    assert correlated(replace(head, **ended), replace(echo, episode_occurrences=90)) == {1: [], 2: []}
 
 
-def test_the_worst_level_leads():
+def test_entry_with_the_worst_level_is_the_head():
     head, echo = twins(level=Level.CRITICAL)
 
-    assert told(head, echo) == {2: [1]}
+    assert correlated(head, echo) == {2: [1]}
 
 
-def test_a_follow_up_looks_anew():
-    """What was told as an echo in one digest may stand by itself in the next."""
+def test_catch_up_digest_correlates_again():
+    """An echo in one digest can be an entry by itself in the next one."""
     head, echo = twins()
 
-    assert told(replace(echo, echo_of=1)) == {2: []}
-    assert told(head, replace(echo, echo_of=77)) == {1: [2]}
+    assert correlated(replace(echo, echo_of=1)) == {2: []}
+    assert correlated(head, replace(echo, echo_of=77)) == {1: [2]}
 
 
-# --- Whatever comes ---------------------------------------------------------------------------------------------------
+# --- Generated digests ------------------------------------------------------------------------------------------------
 
 SAMPLES = [sample for pair in ONE_FAILURE.values() for sample in pair]
 MANY = [each.sample for entries in LOOK_ALIKES.values() for each in entries if each.sample]
@@ -129,7 +136,7 @@ MANY = [each.sample for entries in LOOK_ALIKES.values() for each in entries if e
 
 @st.composite
 def digests(draw: st.DrawFn) -> list[Entry]:
-    """Errors of a few kinds of samples and counts."""
+    """Entries with samples and counts of a few kinds."""
     samples = draw(st.lists(st.sampled_from([report(**each) for each in SAMPLES] + MANY), min_size=1, max_size=8))
     counts = draw(st.lists(st.sampled_from([1, 2, 50, 51]), min_size=len(samples), max_size=len(samples)))
     return [
@@ -142,11 +149,11 @@ def digests(draw: st.DrawFn) -> list[Entry]:
 def test_the_order_of_entries_does_not_matter(entries: list[Entry], chance: random.Random):
     mixed = chance.sample(entries, len(entries))
 
-    assert told(*entries) == told(*mixed)
+    assert correlated(*entries) == correlated(*mixed)
 
 
 @given(digests())
-def test_every_entry_is_told_once_as_it_was(entries: list[Entry]):
+def test_every_entry_is_shown_once_and_unchanged(entries: list[Entry]):
     found = correlate(entries)
     shown = [each for head, echoes in with_echoes(found) for each in (head, *echoes)]
 
@@ -157,7 +164,7 @@ def test_every_entry_is_told_once_as_it_was(entries: list[Entry]):
 
 
 @given(st.lists(st.text(max_size=60), min_size=2, max_size=4))
-def test_any_text_is_looked_at_without_harm(texts: list[str]):
+def test_any_text_is_compared_without_an_exception(texts: list[str]):
     entries = [
         replace(logged(number), sample=Report(form="plain", subject=text, sender="", app="", message=text, trace=text))  # type: ignore[arg-type]
         for number, text in enumerate(texts, 1)

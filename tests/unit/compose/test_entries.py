@@ -1,9 +1,9 @@
-"""What a digest says of each error, and how several digests become one."""
+"""The entries of a digest, and merging the entries of several digests."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from relay.compose.entries import entry, illustrate, merged, shown_in_full
+from relay.compose.entries import attach_samples, entry, merged, shown_in_full
 from relay.model import Arrival, Entry, Fingerprint, Form, Group, Level, Reason, Report, Timeline, Timing
 from relay.schedule.group import arrive, mark_reported, open_group
 
@@ -27,11 +27,11 @@ def group(number: int = 1, count: int = 10) -> Group:
     )
 
 
-def made(number: int = 1, why: Reason = Reason.NEW, **changes) -> Entry:
+def entry_of(number: int = 1, why: Reason = Reason.NEW, **changes) -> Entry:
     return replace(entry(group(number), why), **changes)
 
 
-def test_an_entry_tells_what_is_pending_and_the_whole():
+def test_entry_has_the_pending_counts_and_the_totals():
     later = arrive(mark_reported(group(), Reason.NEW, TIMING, NOON + 3 * MINUTE), mails(NOON + 4 * MINUTE, 2), TIMING)
 
     news = entry(later, Reason.ONGOING)
@@ -44,13 +44,13 @@ def test_an_entry_tells_what_is_pending_and_the_whole():
     assert news.peak == 30
 
 
-def test_a_bout_has_its_own_beginning_beside_the_errors():
+def test_episode_begins_apart_from_the_first_mail_of_the_error():
     again = replace(group(), episode_since=NOON + HOUR)
 
     assert (entry(again, Reason.AGAIN).first_seen, entry(again, Reason.AGAIN).episode_since) == (NOON, NOON + HOUR)
 
 
-def test_a_closing_total_with_nothing_pending_has_no_news_but_the_whole():
+def test_closing_total_with_nothing_pending_has_zero_mails_and_the_totals():
     news = entry(mark_reported(group(), Reason.NEW, TIMING, NOON + 3 * MINUTE), Reason.ENDED)
 
     assert (news.mails, news.occurrences, news.rate) == (0, 0, 0.0)
@@ -58,7 +58,7 @@ def test_a_closing_total_with_nothing_pending_has_no_news_but_the_whole():
     assert (news.episode_occurrences, news.peak) == (30, 30)
 
 
-def test_when_it_was_last_seen_is_said_only_where_it_explains_the_reason():
+def test_seen_before_is_set_only_for_the_reasons_that_it_explains():
     seen_before = replace(group(), seen_before=NOON - 48 * HOUR)
 
     assert entry(seen_before, Reason.BACK).seen_before == NOON - 48 * HOUR
@@ -66,16 +66,16 @@ def test_when_it_was_last_seen_is_said_only_where_it_explains_the_reason():
     assert entry(seen_before, Reason.ONGOING).seen_before is None
 
 
-def test_a_window_is_never_negative():
+def test_window_is_never_negative():
     """The clock was set back between the first pending mail and the last."""
     news = entry(replace(group(), pending_since=NOON + HOUR), Reason.NEW)
 
     assert news.since <= news.until
 
 
-def test_entries_of_the_same_error_become_one_with_summed_counts():
-    first = made(mails=4, occurrences=40, since=NOON, until=NOON + MINUTE, rate_before=2.0, total_occurrences=40)
-    second = made(
+def test_entries_of_one_group_are_merged_with_summed_counts():
+    first = entry_of(mails=4, occurrences=40, since=NOON, until=NOON + MINUTE, rate_before=2.0, total_occurrences=40)
+    second = entry_of(
         why=Reason.ONGOING,
         mails=6,
         occurrences=60,
@@ -90,36 +90,36 @@ def test_entries_of_the_same_error_become_one_with_summed_counts():
 
     assert (one.mails, one.occurrences, one.total_occurrences, one.peak) == (10, 100, 100, 55)
     assert (one.since, one.until, one.rate, one.rate_before) == (NOON, NOON + 10 * MINUTE, 10.0, 2.0)
-    assert one.reason is Reason.NEW, "whoever got neither has never heard of it"
+    assert one.reason is Reason.NEW, "the recipient got neither digest"
 
 
-def test_otherwise_the_last_reason_stands():
-    (one,) = merged([made(why=Reason.ONGOING), made(why=Reason.SPIKE), made(why=Reason.ENDED)])
+def test_merged_entry_has_the_last_reason_unless_one_is_new():
+    (one,) = merged([entry_of(why=Reason.ONGOING), entry_of(why=Reason.SPIKE), entry_of(why=Reason.ENDED)])
 
     assert one.reason is Reason.ENDED
 
 
-def test_an_error_that_was_back_keeps_when_it_was_seen_before():
-    (one,) = merged([made(why=Reason.BACK, seen_before=NOON - 48 * HOUR), made(why=Reason.ONGOING)])
+def test_merged_entry_stays_back_and_keeps_when_it_was_seen_before():
+    (one,) = merged([entry_of(why=Reason.BACK, seen_before=NOON - 48 * HOUR), entry_of(why=Reason.ONGOING)])
 
     assert (one.reason, one.seen_before) == (Reason.BACK, NOON - 48 * HOUR)
 
 
-def test_a_closing_total_does_not_stretch_the_window():
-    first = made(since=NOON, until=NOON + MINUTE)
-    closing = made(why=Reason.ENDED, mails=0, occurrences=0, since=NOON + 9 * MINUTE, until=NOON + 9 * MINUTE)
+def test_closing_total_does_not_extend_the_window():
+    first = entry_of(since=NOON, until=NOON + MINUTE)
+    closing = entry_of(why=Reason.ENDED, mails=0, occurrences=0, since=NOON + 9 * MINUTE, until=NOON + 9 * MINUTE)
 
     (one,) = merged([first, closing])
 
     assert (one.since, one.until) == (NOON, NOON + MINUTE)
 
 
-def test_the_worst_level_and_the_worst_order_survive():
+def test_merged_entries_keep_the_worst_level_and_are_sorted_by_level_and_count():
     entries = [
-        made(1, occurrences=5),
-        made(2, occurrences=9),
-        made(3, level=Level.CRITICAL, occurrences=1),
-        made(1, level=Level.WARNING, occurrences=6),
+        entry_of(1, occurrences=5),
+        entry_of(2, occurrences=9),
+        entry_of(3, level=Level.CRITICAL, occurrences=1),
+        entry_of(1, level=Level.WARNING, occurrences=6),
     ]
 
     assert [(each.group_id, each.level, each.occurrences) for each in merged(entries)] == [
@@ -129,16 +129,16 @@ def test_the_worst_level_and_the_worst_order_survive():
     ]
 
 
-def test_those_shown_in_full_are_the_most_frequent_and_critical_ones_before_them():
-    entries = [made(1, occurrences=5), made(2, occurrences=9), made(3, level=Level.CRITICAL, occurrences=1)]
+def test_critical_and_then_the_most_frequent_errors_are_shown_in_full():
+    entries = [entry_of(1, occurrences=5), entry_of(2, occurrences=9), entry_of(3, level=Level.CRITICAL, occurrences=1)]
 
     assert [each.group_id for each in shown_in_full(entries, 2)] == [3, 2]
 
 
-def test_courses_and_samples_go_to_their_own_errors():
-    course = Timeline(since=NOON, step=MINUTE, counts=(1, 2))
+def test_timelines_and_samples_are_attached_by_group():
+    timeline = Timeline(since=NOON, step=MINUTE, counts=(1, 2))
     sample = Report(form=Form.PLAIN, subject="s", sender="", app="shop")
 
-    first, second = illustrate([made(1), made(2)], {1: course}, {2: sample})
+    first, second = attach_samples([entry_of(1), entry_of(2)], {1: timeline}, {2: sample})
 
-    assert (first.course, first.sample, second.course, second.sample) == (course, None, None, sample)
+    assert (first.course, first.sample, second.course, second.sample) == (timeline, None, None, sample)

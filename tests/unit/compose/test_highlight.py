@@ -1,3 +1,5 @@
+"""Tracebacks in colours: which parts get a span, and that the text itself never changes."""
+
 import re
 
 import pytest
@@ -5,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from relay.compose.highlight import MOST, highlight
+from relay.compose.highlight import MAX_LENGTH, highlight
 from tests.support.digests import TRACE
 
 
@@ -22,11 +24,11 @@ def test_exception_keyword_and_line_number_are_coloured():
 
 
 def test_line_of_markers_is_one_span_with_its_line_end():
-    """So that a phone can hide it without leaving an empty line."""
+    """So that the style for phones can hide it without an empty line."""
     assert '<span class="m">               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n</span>' in highlight(TRACE)
 
 
-def test_lines_left_out_do_not_confuse_the_rest():
+def test_mark_of_omitted_lines_does_not_change_the_colours_of_the_rest():
     head, tail = TRACE.splitlines()[:2], TRACE.splitlines()[-4:]
 
     html = highlight("\n".join([*head, "… 9 lines left out …", "  [Previous line repeated 3 more times]", *tail]))
@@ -35,7 +37,7 @@ def test_lines_left_out_do_not_confuse_the_rest():
     assert '<span class="e">ZeroDivisionError</span>' in html
 
 
-def test_text_stays_the_same_but_for_spans():
+def test_text_without_the_spans_is_unchanged():
     assert without_spans(highlight(TRACE)) == TRACE
 
 
@@ -46,29 +48,29 @@ def test_html_in_a_trace_is_escaped():
     assert "&lt;script&gt;" in html
 
 
-def test_what_looks_like_our_own_spans_is_escaped():
+def test_text_that_looks_like_a_span_is_escaped():
     html = highlight('Traceback (most recent call last):\n    <span class="m">^^^</span>\n')
 
     assert "&lt;span class=" in html
     assert 'class="m"' not in html
 
 
-def test_huge_or_foreign_traces_are_only_escaped():
-    huge, java = TRACE + "x" * MOST, "java.lang.NullPointerException\n\tat a.b(C.java:3) <init>"
+def test_very_long_traces_and_traces_of_other_languages_are_only_escaped():
+    huge, java = TRACE + "x" * MAX_LENGTH, "java.lang.NullPointerException\n\tat a.b(C.java:3) <init>"
 
     assert "<span" not in highlight(huge)
     assert highlight(java) == java.replace("<", "&lt;").replace(">", "&gt;")
 
 
-def test_trace_that_ends_with_markers_has_whole_spans():
+def test_trace_that_ends_with_markers_has_complete_spans():
     cut_short = TRACE.partition("ZeroDivisionError")[0].rstrip("\n")
 
     assert without_spans(highlight(cut_short)) == cut_short
 
 
 @pytest.mark.parametrize("rest", [", x", " in f", "x", ", in "])
-def test_frame_that_the_lexer_never_gets_past_is_only_escaped(rest):
-    """Pygments goes round in circles there, without an end and with memory that grows."""
+def test_trace_on_which_the_lexer_gets_stuck_is_only_escaped(rest):
+    """Pygments yields empty tokens there without end, and its memory grows."""
     odd = f'{TRACE}  File "a.py", line 7{rest}\n<b>\n'
 
     assert without_spans(highlight(odd)) == odd
@@ -76,7 +78,7 @@ def test_frame_that_the_lexer_never_gets_past_is_only_escaped(rest):
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"), max_size=300))
-def test_any_text_survives(text):
+def test_any_text_is_unchanged_without_the_spans(text):
     trace = f"Traceback (most recent call last):\n{text}"
 
     assert trace == without_spans(highlight(trace))

@@ -1,3 +1,5 @@
+"""The bytes of a mail: headers, encodings, threads, and the shorter versions after "too large"."""
+
 import re
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -34,7 +36,7 @@ def read(raw: bytes):
     return message_from_bytes(raw, policy=policy.default)
 
 
-def test_headers_say_who_when_and_that_no_robot_need_answer():
+def test_headers_have_sender_recipients_date_and_auto_submitted():
     headers = read(mail(recipients=("a@example.com", "b@example.com"), kind=MessageKind.CATCH_UP))
 
     assert headers["From"] == "server-error@example.com"
@@ -47,8 +49,8 @@ def test_headers_say_who_when_and_that_no_robot_need_answer():
 
 
 @pytest.mark.parametrize("host", ["example.com", "a-rather-long-host-name." * 8 + "example.com"])
-def test_thread_is_referred_to_as_it_is(host):
-    """The standard library would take a long one for text and encode it, and clients would not thread."""
+def test_message_id_of_the_thread_is_written_unchanged(host):
+    """The standard library would encode a long one as text, and mail clients would not recognise the thread."""
     thread = f"<{ID}@{host}>"
 
     raw = mail(thread=thread)
@@ -57,7 +59,7 @@ def test_thread_is_referred_to_as_it_is(host):
 
 
 @pytest.mark.parametrize("thread", ["no message id", "<a@b>\r\nBcc: c@example.com", "<a@b> <c@d>", "<@>"])
-def test_thread_that_is_no_message_id_is_left_out(thread):
+def test_thread_that_is_not_a_message_id_is_left_out(thread):
     headers = read(mail(thread=thread))
 
     assert headers["References"] is headers["In-Reply-To"] is headers["Bcc"] is None
@@ -72,7 +74,7 @@ def test_thread_that_is_no_message_id_is_left_out(thread):
     ],
 )
 def test_encoded_word_in_a_subject_stays_text(subject):
-    """The standard library decodes it on the way in and writes its line breaks out."""
+    """The standard library would decode it and write its line breaks into the headers."""
     raw = mail(subject=subject)
 
     assert b"\r\nBcc" not in raw
@@ -95,7 +97,7 @@ def test_any_subject_stays_one_header(text):
 
 @settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\t")))
-def test_any_text_comes_out_as_it_went_in(text):
+def test_any_text_is_read_back_unchanged(text):
     text = text + "\n"
 
     raw = mail(text=text, html=text)
@@ -106,21 +108,21 @@ def test_any_text_comes_out_as_it_went_in(text):
     assert b"\n" not in raw.replace(b"\r\n", b"")
 
 
-def test_parts_are_alternatives_that_no_upstream_has_to_recode():
+def test_parts_are_alternatives_in_seven_bit_encodings():
     message = read(mail(text="▁▂█ " + "x" * 3000 + "\n.\nFrom me\n", html="<p>" + "▁▂█ " * 300))
 
     assert message.get_content_type() == "multipart/alternative"
     assert [(part.get_content_type(), part["Content-Transfer-Encoding"]) for part in message.iter_parts()] == [
         ("text/plain", "quoted-printable"),
-        ("text/html", "base64"),  # shorter there
+        ("text/html", "base64"),  # shorter for this text
     ]
 
 
-def test_same_mail_gives_same_bytes():
+def test_equal_input_gives_equal_bytes():
     assert mail() == mail()
 
 
-def test_recipients_too_many_to_name_are_not_named():
+def test_too_many_recipients_are_not_named_in_the_to_header():
     headers = read(mail(recipients=tuple(f"somebody-{n}@example.com" for n in range(200))))
 
     assert headers["To"] == "undisclosed-recipients:;"
@@ -129,30 +131,30 @@ def test_recipients_too_many_to_name_are_not_named():
 @pytest.mark.parametrize(
     "bad", ["", "nobody", "a@b\nBcc: c@example.com", "@", "a b@c d", "ü@example.com", "a@" + "b" * 70]
 )
-def test_recipient_that_cannot_be_named_costs_nobody_the_mail(bad):
+def test_invalid_recipient_is_left_out_of_the_to_header(bad):
     headers = read(mail(recipients=("a@example.com", bad)))
 
     assert "a@example.com" in headers["To"]
     assert headers["Bcc"] is None
 
 
-def test_domain_beyond_ascii_is_written_in_ascii():
+def test_non_ascii_domain_is_written_in_ascii():
     raw = mail(sender="relay@bücher.example", recipients=("a@bücher.example",))
 
     assert b"\r\nTo: a@xn--bcher-kva.example\r\n" in raw
     assert f"Message-ID: <{ID}@xn--bcher-kva.example>\r\n".encode() in raw
 
 
-def test_mail_without_a_part_has_no_text_of_it():
+def test_missing_part_is_read_as_an_empty_text():
     assert (text_part(b""), html_part(b"Subject: x\r\n\r\nplain\r\n")) == ("", "")
     assert text_part(b"Subject: x\r\n\r\nplain\r\n") == "plain\n"
 
 
-def test_date_is_in_the_zone_of_the_moment_given():
+def test_date_header_is_in_the_zone_of_the_given_time():
     assert b"\r\nDate: Tue, 03 Mar 2026 13:08:02 +0000\r\n" in mail(at=datetime(2026, 3, 3, 13, 8, 2, tzinfo=UTC))
 
 
-# --- Less in it -------------------------------------------------------------------------------------------------------
+# --- Shorter versions -------------------------------------------------------------------------------------------------
 
 
 def fields_of(raw: bytes) -> list[tuple[str, str]]:
@@ -160,33 +162,33 @@ def fields_of(raw: bytes) -> list[tuple[str, str]]:
     return [pair for pair in message_from_bytes(raw).items() if pair[0].lower() not in about_the_body]
 
 
-def test_what_is_too_large_first_loses_its_html():
+def test_shorter_first_leaves_out_the_html():
     raw = mail(subject="5 × “new”", text="Größe: 7\n" * 40, html="<p>" + "x" * 50_000)
 
-    less = shorter(raw)
+    shortened = shorter(raw)
 
-    assert less is not None
-    assert sorted(fields_of(less)) == sorted(fields_of(raw))
-    assert (text_part(less), html_part(less)) == ("Größe: 7\n" * 40, "")
-    assert less.isascii()
-    assert shorter(less) is None
+    assert shortened is not None
+    assert sorted(fields_of(shortened)) == sorted(fields_of(raw))
+    assert (text_part(shortened), html_part(shortened)) == ("Größe: 7\n" * 40, "")
+    assert shortened.isascii()
+    assert shorter(shortened) is None
 
 
-def test_then_the_middle_of_its_text_goes_and_a_line_says_so():
+def test_shorter_then_leaves_out_the_middle_of_the_text_and_a_line_says_so():
     text = "2 new\n" + "".join(f"line {number}\n" for number in range(9000)) + "Books: they balance\n"
     raw = mail(subject="s", text=text, html="<p>")
 
-    least = shorter(shorter(raw) or b"")
+    shortest = shorter(shorter(raw) or b"")
 
-    assert least is not None
-    assert len(least) < 10_000
-    assert sorted(fields_of(least)) == sorted(fields_of(raw))
-    lines = text_part(least).splitlines()
+    assert shortest is not None
+    assert len(shortest) < 10_000
+    assert sorted(fields_of(shortest)) == sorted(fields_of(raw))
+    lines = text_part(shortest).splitlines()
     assert (lines[0], lines[-1]) == ("2 new", "Books: they balance")
     assert sum("refused this mail as too large" in line for line in lines) == 1
     assert {re.sub(r"\d+", "N", line) for line in lines[1:-1] if "too large" not in line} == {"line N", ""}
-    assert shorter(least) is None
+    assert shorter(shortest) is None
 
 
-def test_of_a_mail_without_text_nothing_can_go():
+def test_mail_without_a_text_part_cannot_be_shortened():
     assert shorter(b"Subject: x\r\nContent-Type: text/html\r\n\r\n<p>\r\n") is None

@@ -1,4 +1,4 @@
-"""The relay's own sentences."""
+"""The sentences about budgets, outages and undelivered digests."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -10,35 +10,36 @@ BERLIN = ZoneInfo("Europe/Berlin")
 DAY = timedelta(days=1)
 
 
-def test_moments_are_told_in_the_readers_zone_with_the_date_where_it_is_another_day():
-    said = notes.upstream_was_down(NOON - DAY, NOON, NOON, BERLIN)
+def test_times_are_in_the_configured_zone_and_have_a_date_on_another_day():
+    note = notes.upstream_was_down(NOON - DAY, NOON, NOON, BERLIN)
 
-    assert said == (
-        "The mail server could not be used from 2026-03-01 13:00 to 13:00: what came in the meantime is in this mail."
+    assert note == (
+        "The mail server could not be used from 2026-03-01 13:00 to 13:00. "
+        "This mail includes the errors that arrived in the meantime."
     )
 
 
-def test_a_budget_that_was_spent_names_its_numbers_and_since_when():
-    said = notes.budget_was_spent(20, 1300, NOON, NOON, BERLIN)
+def test_exhausted_budget_note_names_the_limits_and_the_time():
+    note = notes.budget_was_exhausted(20, 1300, NOON, NOON, BERLIN)
 
-    assert said.startswith("The budget of 20 mails an hour and 1,300 a day was spent at 13:00: ")
-
-
-def test_a_budget_that_is_spent_names_the_next_moment():
-    assert "can go out at 13:00," in notes.budget_is_spent(NOON, NOON, BERLIN)
+    assert note.startswith("The budget of 20 mails an hour and 1,300 a day was used up at 13:00. ")
 
 
-def test_a_dead_digest_stands_with_its_totals():
-    said = notes.digest_died("[Shop] 2 new: Boom", 120, 7412, NOON, NOON, BERLIN)
+def test_used_up_budget_note_names_the_time_of_the_next_mail():
+    assert "can go out at 13:00," in notes.budget_is_exhausted(NOON, NOON, BERLIN)
 
-    assert said == (
-        "The digest of 13:00 could not be delivered. It told of 7,412 occurrences in 120 mails: [Shop] 2 new: Boom"
+
+def test_undelivered_digest_note_has_its_totals_and_subject():
+    note = notes.digest_undelivered("[Shop] 2 new: Boom", 120, 7412, NOON, NOON, BERLIN)
+
+    assert note == (
+        "The digest of 13:00 could not be delivered. It reported 7,412 occurrences in 120 mails: [Shop] 2 new: Boom"
     )
 
 
-def test_where_mails_and_occurrences_are_the_same_one_number_is_enough():
-    assert "told of 1 occurrence: Boom" in notes.digest_died("Boom", 1, 1, NOON, NOON, BERLIN)
+def test_mails_are_not_named_if_there_are_as_many_occurrences():
+    assert "It reported 1 occurrence: Boom" in notes.digest_undelivered("Boom", 1, 1, NOON, NOON, BERLIN)
 
 
-def test_a_subject_cannot_begin_a_line_of_its_own():
-    assert "\n" not in notes.digest_died("Boom\r\nBcc: x@example.com", 1, 1, NOON, NOON, BERLIN)
+def test_subject_in_a_note_stays_on_one_line():
+    assert "\n" not in notes.digest_undelivered("Boom\r\nBcc: x@example.com", 1, 1, NOON, NOON, BERLIN)

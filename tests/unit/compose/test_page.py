@@ -1,4 +1,4 @@
-"""What stands on a page in each detail: the counts add up, and each step is shorter than the one before."""
+"""The page at each level of detail: its counts add up, and each level is shorter than the one before."""
 
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -15,15 +15,15 @@ UTC_ZONE = ZoneInfo("UTC")
 
 @any_digest
 @given(digests, st.integers(0, 40))
-def test_counts_add_up_in_any_detail(told, step):
-    every = list(details(Limits(max_size=20_000), len(told.entries)))
+def test_counts_add_up_at_any_level_of_detail(digest, step):
+    levels = list(details(Limits(max_size=20_000), len(digest.entries)))
 
-    laid_out = page(told, every[min(step, len(every) - 1)], UTC_ZONE)
+    laid_out = page(digest, levels[min(step, len(levels) - 1)], UTC_ZONE)
 
     shown = [item.id for item in laid_out.full + laid_out.lines]
-    assert laid_out.folded.errors == len(told.entries) - len(shown)
-    assert laid_out.total.occurrences == told.occurrences
-    rest = sorted(e.group_id for e in told.entries)
+    assert laid_out.folded.errors == len(digest.entries) - len(shown)
+    assert laid_out.total.occurrences == digest.occurrences
+    rest = sorted(e.group_id for e in digest.entries)
     for group in shown:
         rest.remove(group)
     assert laid_out.folded.errors == len(rest)
@@ -31,11 +31,11 @@ def test_counts_add_up_in_any_detail(told, step):
         assert (laid_out.folded.occurrences, laid_out.folded.mails) == (0, 0)
 
 
-def test_steps_only_ever_shorten():
-    every = list(details(Limits(), 300))
+def test_each_level_of_detail_shows_no_more_than_the_one_before():
+    levels = list(details(Limits(), 300))
 
-    for longer, shorter in pairwise(every):
+    for longer, shorter in pairwise(levels):
         assert shorter.full <= longer.full
         assert shorter.trace_lines <= longer.trace_lines
         assert shorter.notes <= longer.notes
-    assert (every[-1].full, every[-1].lines, every[-1].notes) == (0, 0, 0)
+    assert (levels[-1].full, levels[-1].lines, levels[-1].notes) == (0, 0, 0)

@@ -1,4 +1,4 @@
-"""Nothing that a mail said can do more than be read."""
+"""Hostile text in mails: it is shown as text and is never a template, HTML, a header or a control character."""
 
 import re
 from email import message_from_bytes, policy
@@ -18,7 +18,7 @@ HOSTILE = (
 )
 
 
-class Seen(HTMLParser):
+class Tags(HTMLParser):
     """The tags and attributes of a document."""
 
     def __init__(self, html: str) -> None:
@@ -33,7 +33,7 @@ class Seen(HTMLParser):
 
 
 def everywhere(text: str):
-    """An entry that says `text` in each of its fields."""
+    """An entry with `text` in each of its fields."""
     sample = report(
         subject=text, app=text, logger=text, location=text, module=text, function=text, time=text, message=text,
         trace=f"{TRACE}{text}", environment=text, host=text, release=text,
@@ -53,18 +53,18 @@ def test_content_is_never_a_template():
     assert "49" not in text_part(rendered.raw) + html_part(rendered.raw)
 
 
-def test_html_in_content_is_shown_and_not_obeyed():
-    hostile, harmless = (Seen(html_part(render(everywhere(text), notes=(text,)).raw)) for text in (HOSTILE, "harmless"))
+def test_html_in_content_is_shown_as_text():
+    hostile, harmless = (Tags(html_part(render(everywhere(text), notes=(text,)).raw)) for text in (HOSTILE, "harmless"))
 
     assert hostile.tags == harmless.tags
     assert hostile.attributes == harmless.attributes
 
 
-def test_html_loads_nothing_from_anywhere():
+def test_html_loads_nothing_from_other_places():
     html = html_part(render(everywhere("x"), entry(level=Level.CRITICAL), notes=("note",)).raw)
 
-    assert {"img", "link", "script", "iframe", "object", "video", "form", "base"}.isdisjoint(Seen(html).tags)
-    assert {"src", "href", "background", "srcset"}.isdisjoint(name for name, _ in Seen(html).attributes)
+    assert {"img", "link", "script", "iframe", "object", "video", "form", "base"}.isdisjoint(Tags(html).tags)
+    assert {"src", "href", "background", "srcset"}.isdisjoint(name for name, _ in Tags(html).attributes)
     assert re.findall(r"url\(|@import|@font-face|https?:", html) == []
 
 
@@ -91,7 +91,7 @@ def test_content_never_becomes_a_header(text):
     assert rendered.subject.isprintable()
 
 
-def test_marks_that_turn_the_reading_order_are_shown_as_escapes():
+def test_characters_that_change_the_reading_order_are_shown_as_escapes():
     rendered = render(everywhere("invoice\u202efdp.exe \u2066x\u200f"))
 
     for text in (rendered.subject, text_part(rendered.raw), html_part(rendered.raw)):
@@ -99,7 +99,7 @@ def test_marks_that_turn_the_reading_order_are_shown_as_escapes():
         assert "\\u202e" in text
 
 
-def test_words_written_from_right_to_left_stay_words():
+def test_right_to_left_text_is_unchanged():
     assert "خطأ في الخادم" in text_part(render(entry(title="خطأ في الخادم")).raw)
 
 
@@ -116,25 +116,25 @@ def test_empty_fields_are_left_out():
     text = text_part(render(entry(app="", title="", sample=empty, course=None)).raw)
 
     assert "Location" not in text
-    assert "Course" not in text
+    assert "Timeline" not in text
     assert "(no title)" in text
     assert "(the mail had no text)" in text
 
 
-def test_error_without_a_sample_is_told_all_the_same():
+def test_error_without_a_sample_is_shown():
     text = text_part(render(entry(sample=None)).raw)
 
     assert "ZeroDivisionError in checkout" in text
-    assert "(no mail about it is kept)" in text
+    assert "(no mail of this error is stored)" in text
 
 
-def test_mail_of_which_nothing_could_be_kept_says_so():
+def test_sample_whose_text_was_not_stored_says_so():
     text = text_part(render(entry(sample=report(message="", trace="", cut=True))).raw)
 
-    assert "(there was no room to keep the text of this mail)" in text
+    assert "(there was no space to store the text of this mail)" in text
 
 
-def test_records_the_app_itself_had_to_drop_are_told():
+def test_records_dropped_by_the_app_are_shown():
     text = text_part(render(entry(sample=report(dropped=1200))).raw)
 
     assert "Dropped:            1,200 records by the app itself\n" in text

@@ -1,4 +1,4 @@
-"""The HTML alternative: legible everywhere, light and dark, and the same news as the text."""
+"""The HTML part: readable in light and dark mode, and with the same content as the text part."""
 
 import re
 from dataclasses import replace
@@ -15,12 +15,12 @@ from relay.resources import templates_dir
 from tests.support.digests import NOW, Limits, digest, entry
 
 RENDERER = Renderer(None, Limits(), ZoneInfo("Europe/Berlin"), "server-error@example.com")
-SPECIMEN = example_digest(NOW, ("yourname@example.com",))
+EXAMPLE = example_digest(NOW, ("yourname@example.com",))
 REASONS = [reason.value for reason in Reason]
 
 
 class Words(HTMLParser):
-    """The text of the body, one space between words; and whether every tag was closed."""
+    """Reads the text of the body, with one space between words, and checks that every tag is closed."""
 
     VOID = frozenset({"meta", "br", "hr", "img"})
 
@@ -47,12 +47,12 @@ class Words(HTMLParser):
         return " ".join(self.words)
 
 
-def html_of(told) -> str:
-    return html_part(RENDERER.digest(told).raw)
+def html_of(digest) -> str:
+    return html_part(RENDERER.digest(digest).raw)
 
 
-def test_html_tells_what_the_text_tells():
-    raw = RENDERER.digest(SPECIMEN).raw
+def test_html_shows_what_the_text_shows():
+    raw = RENDERER.digest(EXAMPLE).raw
 
     words, text = Words(html_part(raw)).text, text_part(raw)
 
@@ -76,17 +76,17 @@ def test_html_tells_what_the_text_tells():
     assert "They balance." in words
 
 
-def test_specimen_has_every_reason_and_a_trace_in_colour():
-    html = html_of(SPECIMEN)
+def test_example_has_every_reason_and_a_coloured_trace():
+    html = html_of(EXAMPLE)
 
     for reason in REASONS:
         assert f'<span class="tag {reason}"' in html
     assert '<span class="e">ZeroDivisionError</span>' in html
-    assert SPECIMEN.books.balanced
+    assert EXAMPLE.books.balanced
 
 
-def test_styles_stand_in_the_elements_and_the_rest_is_for_dark_mode_and_phones():
-    html = html_of(SPECIMEN)
+def test_styles_are_inlined_and_the_style_sheet_is_for_dark_mode_and_phones():
+    html = html_of(EXAMPLE)
 
     assert re.search(r'<body style="[^"]*background:#fff"', html)
     assert re.search(r'<span class="tag critical" style="[^"]*background:#b0121b;color:#fff"', html)
@@ -98,11 +98,11 @@ def test_styles_stand_in_the_elements_and_the_rest_is_for_dark_mode_and_phones()
 
 
 def test_every_tag_is_closed_where_it_was_opened():
-    for told in (SPECIMEN, digest(entry()), digest(notes=("x",)), digest(*(entry() for _ in range(40)))):
-        assert Words(html_of(told)).text
+    for each in (EXAMPLE, digest(entry()), digest(notes=("x",)), digest(*(entry() for _ in range(40)))):
+        assert Words(html_of(each)).text
 
 
-def test_preheader_is_the_news_and_is_not_shown():
+def test_preheader_has_count_reason_and_time_and_is_hidden():
     html = html_of(digest(entry()))
 
     preheader = re.search(r'<div class="preheader" style="display:none[^"]*">([^<]+)</div>', html)
@@ -111,16 +111,16 @@ def test_preheader_is_the_news_and_is_not_shown():
     assert preheader[1] == "1,204×, 301/min ↑, new. 1,204 occurrences, 14:04 to 14:08 CET"
 
 
-def test_follow_up_and_critical_are_said_at_the_top():
-    told = replace(SPECIMEN, kind=MessageKind.CATCH_UP)
+def test_follow_up_and_critical_are_shown_at_the_top():
+    catch_up = replace(EXAMPLE, kind=MessageKind.CATCH_UP)
 
-    assert "Follow-up: CRITICAL: 1 new" in Words(html_of(told)).text
+    assert "Follow-up: CRITICAL: 1 new" in Words(html_of(catch_up)).text
 
 
-def test_colours_are_what_goes_first_where_room_is_short():
-    lavish = [entry(title=f"E{n}") for n in range(19)] + [entry(level=Level.CRITICAL)]
+def test_colours_are_dropped_first_if_the_mail_is_too_long():
+    entries = [entry(title=f"E{n}") for n in range(19)] + [entry(level=Level.CRITICAL)]
 
-    html = html_of(digest(*lavish))
+    html = html_of(digest(*entries))
 
     assert 'class="e"' not in html
     assert html.count('<pre class="trace"') == 20
@@ -140,7 +140,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def colours(css: str) -> dict[str, tuple[str | None, str | None]]:
-    """By class, the background and the colour that the sheet gives it."""
+    """The background and the text colour in the style sheet, by selector."""
     found: dict[str, tuple[str | None, str | None]] = {}
     for selectors, body in re.findall(r"([^{}]+)\{([^{}]*)\}", css):
         back, fore = (re.search(rf"(?:^|[ ;]){name}: #(\w+)", body) for name in ("background", "color"))
@@ -151,8 +151,8 @@ def colours(css: str) -> dict[str, tuple[str | None, str | None]]:
 
 
 @pytest.mark.parametrize("mode", ["light", "dark"])
-def test_contrast_is_enough_in_both_modes(mode):
-    """At least 4.5 to 1 for every text, as WCAG 2 asks at level AA."""
+def test_contrast_is_sufficient_in_both_modes(mode):
+    """At least 4.5 to 1 for every text, as WCAG 2 requires at level AA."""
     sheet = (templates_dir() / "mail" / "frame.html").read_text()
     light, dark = sheet.split("@media (prefers-color-scheme: dark) {")
     css = colours(light.replace("@media all {", "") if mode == "light" else dark)

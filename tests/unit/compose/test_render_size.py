@@ -1,4 +1,4 @@
-"""A digest fits its limit whatever it holds, and what is left out is counted."""
+"""A digest fits its size limit whatever it contains, and what is left out is counted."""
 
 import re
 from collections.abc import Iterator
@@ -26,29 +26,29 @@ def many(number: int, **fields) -> Iterator[Entry]:
         yield entry(occurrences=number - n, group_id=n, title=f"ValueError in step_{n:04}", **fields)
 
 
-def told_in_full(text: str) -> int:
+def shown_in_full(text: str) -> int:
     return len(re.findall(r"^Message type:", text, re.MULTILINE))
 
 
-def test_twenty_ordinary_errors_are_told_in_full():
+def test_twenty_ordinary_errors_are_shown_in_full():
     text = text_part(renderer().digest(digest(*many(20))).raw)
 
-    assert told_in_full(text) == 20
+    assert shown_in_full(text) == 20
     assert text.count("ZeroDivisionError: division by zero") == 20
 
 
-def test_errors_beyond_the_limit_get_a_line_each_by_count():
-    told = list(many(30))
+def test_errors_beyond_full_errors_get_one_line_each_by_count():
+    entries = list(many(30))
 
-    text = text_part(renderer(full_errors=3).digest(digest(*reversed(told))).raw)
+    text = text_part(renderer(full_errors=3).digest(digest(*reversed(entries))).raw)
 
-    assert told_in_full(text) == 3
-    assert re.findall(r"^\d+ of 30: NEW: (.+)$", text, re.MULTILINE) == [e.title for e in told[:3]]
+    assert shown_in_full(text) == 3
+    assert re.findall(r"^\d+ of 30: NEW: (.+)$", text, re.MULTILINE) == [e.title for e in entries[:3]]
     lines = re.findall(r"^ +(\d+)  new +(ValueError in step_\d+) +([\d,]+)×", text, re.MULTILINE)[3:]
-    assert lines == [(str(e.group_id), e.title, f"{e.occurrences:,}") for e in told[3:]]
+    assert lines == [(str(e.group_id), e.title, f"{e.occurrences:,}") for e in entries[3:]]
 
 
-def test_critical_error_is_told_in_full_whatever_its_count():
+def test_critical_error_is_shown_in_full_whatever_its_count():
     rare = entry(occurrences=1, level=Level.CRITICAL, title="DiskFull in save")
 
     text = text_part(renderer(full_errors=2).digest(digest(*many(10), rare)).raw)
@@ -56,31 +56,31 @@ def test_critical_error_is_told_in_full_whatever_its_count():
     assert "1 of 11: NEW, CRITICAL: DiskFull in save" in text
 
 
-def assert_that_counts_add_up(text: str, told: list[Entry]) -> None:
-    """What is shown and what is folded are together what was told, for errors sorted by count."""
-    folded = re.search(
-        r"([\d,]+)(?: more)? errors had no room here, with ([\d,]+) occurrences? in ([\d,]+) mails", text
+def assert_that_counts_add_up(text: str, entries: list[Entry]) -> None:
+    """The errors shown and the errors left out add up to all entries, which are sorted by count."""
+    omitted = re.search(
+        r"([\d,]+)(?: more)? errors did not fit in this mail: ([\d,]+) occurrences? in ([\d,]+) mails", text
     )
-    assert folded is not None
-    errors, occurrences, mails = (int(number.replace(",", "")) for number in folded.groups())
+    assert omitted is not None
+    errors, occurrences, mails = (int(number.replace(",", "")) for number in omitted.groups())
     shown = re.findall(r"^ +\d+  new .* ([\d,]+)×", text, re.MULTILINE)
-    assert len(shown) == len(told) - errors
-    assert occurrences == mails == sum(e.occurrences for e in told[len(shown) :])
-    assert f"{sum(e.occurrences for e in told):,} occurrences, " in text
+    assert len(shown) == len(entries) - errors
+    assert occurrences == mails == sum(e.occurrences for e in entries[len(shown) :])
+    assert f"{sum(e.occurrences for e in entries):,} occurrences, " in text
 
 
-def test_five_thousand_errors_make_one_mail_with_exact_totals():
-    told = list(many(5000))
+def test_five_thousand_errors_fit_in_one_mail_with_exact_totals():
+    entries = list(many(5000))
 
-    rendered = renderer().digest(digest(*told))
+    rendered = renderer().digest(digest(*entries))
 
     assert len(rendered.raw) <= 90_000
     assert "5,000 new" in rendered.subject
-    assert told_in_full(text_part(rendered.raw)) > 5
-    assert_that_counts_add_up(text_part(rendered.raw), told)
+    assert shown_in_full(text_part(rendered.raw)) > 5
+    assert_that_counts_add_up(text_part(rendered.raw), entries)
 
 
-def test_huge_trace_keeps_its_beginning_and_its_end():
+def test_long_trace_keeps_its_beginning_and_its_end():
     frames = "".join(f'  File "/srv/x.py", line {n}, in f{n}\n    g()\n' for n in range(20_000))
     huge = report(trace=f"Traceback (most recent call last):\n{frames}ValueError: at last")
 
@@ -94,30 +94,30 @@ def test_huge_trace_keeps_its_beginning_and_its_end():
 
 
 @pytest.mark.parametrize("text", ["x" * 300_000, "é\n" * 100_000, "▁" * 50_000, "<&>" * 60_000, "= " * 90_000])
-def test_huge_texts_are_cut_to_the_limit(text):
+def test_very_long_texts_are_cut_to_the_limit(text):
     sample = report(message=text, trace=f"{TRACE}{text}", location=text, host=text, time=text)
 
     rendered = renderer().digest(digest(*many(25, sample=sample), notes=(text,) * 60))
 
     assert len(rendered.raw) <= 90_000
-    assert told_in_full(text_part(rendered.raw)) >= 1
+    assert shown_in_full(text_part(rendered.raw)) >= 1
 
 
-def test_smallest_limit_still_holds_the_totals():
-    told = list(many(300))
-    notes = ("A sentence of the relay's own. " * 30,) * 30
+def test_smallest_limit_still_has_the_totals():
+    entries = list(many(300))
+    notes = ("A sentence of the relay itself. " * 30,) * 30
 
-    rendered = renderer(max_size=10_000).digest(digest(*told, notes=notes, recipients=("a@example.com",) * 400))
+    rendered = renderer(max_size=10_000).digest(digest(*entries, notes=notes, recipients=("a@example.com",) * 400))
 
     assert len(rendered.raw) <= 10_000
-    assert_that_counts_add_up(text_part(rendered.raw), told)
+    assert_that_counts_add_up(text_part(rendered.raw), entries)
 
 
 @pytest.mark.parametrize("text", ["\U0001f9e8" * 5000, "=?" * 5000, "<&" * 5000, "\u202e" * 5000, "a b" * 5000])
 @pytest.mark.parametrize("number", [1, 300])
-def test_smallest_limit_holds_for_the_longest_of_everything(text, number):
+def test_smallest_limit_holds_for_the_longest_values_of_all_fields(text, number):
     address = "a" * 60 + "@" + ("b" * 60 + ".") * 3 + "example.com"
-    told = digest(
+    longest = digest(
         *(
             entry(app=f"{text[n:]}", title=text, level=Level.CRITICAL, sample=report(message=text))
             for n in range(number)
@@ -130,7 +130,7 @@ def test_smallest_limit_holds_for_the_longest_of_everything(text, number):
         books=books(received=10**12),
     )
 
-    rendered = Renderer(None, Limits(max_size=10_000), UTC_ZONE, address).digest(told)
+    rendered = Renderer(None, Limits(max_size=10_000), UTC_ZONE, address).digest(longest)
 
     assert len(rendered.raw) <= 10_000
 
@@ -141,19 +141,19 @@ def test_notices_are_bounded_too():
     )
 
     assert len(notice.raw) <= 90_000
-    assert "4,980 further notes had no room here." in text_part(notice.raw)
+    assert "4,980 further notes did not fit in this mail." in text_part(notice.raw)
 
 
-def test_same_digest_gives_the_same_bytes():
-    told = digest(*many(40))
+def test_equal_digests_give_equal_bytes():
+    forty = digest(*many(40))
 
-    assert renderer().digest(told).raw == renderer().digest(told).raw
+    assert renderer().digest(forty).raw == renderer().digest(forty).raw
 
 
 @any_digest
 @given(digests, st.integers(10_000, 90_000))
-def test_any_digest_becomes_a_mail_within_the_limit(told, max_size):
-    rendered = renderer(max_size=max_size).digest(told)
+def test_any_digest_becomes_a_mail_within_the_limit(digest, max_size):
+    rendered = renderer(max_size=max_size).digest(digest)
 
     assert len(rendered.raw) <= max_size
     assert rendered.raw.isascii()

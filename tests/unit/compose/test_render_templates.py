@@ -1,4 +1,4 @@
-"""A user's own templates: file by file, in a sandbox, and never the end of a digest."""
+"""Custom templates: each file replaces a built-in one, runs in a sandbox, and cannot stop a digest."""
 
 from zoneinfo import ZoneInfo
 
@@ -28,24 +28,24 @@ def renderer(user_templates, **limits) -> Renderer:
     return Renderer(user_templates, Limits(**limits), ZoneInfo("UTC"), "server-error@example.com")
 
 
-def test_file_of_the_user_takes_the_place_of_ours_and_of_no_other(folder):
+def test_custom_file_replaces_the_built_in_one_of_the_same_name_only(folder):
     mine = folder("digest.body.txt", "{{ page.lead.title }}: {{ digest.occurrences | number }}")
 
-    rendered, ours = renderer(mine).digest(DIGEST), renderer(None).digest(DIGEST)
+    rendered, built_in = renderer(mine).digest(DIGEST), renderer(None).digest(DIGEST)
 
     assert text_part(rendered.raw) == "ZeroDivisionError in checkout: 1,204\n"
-    assert html_part(rendered.raw) == html_part(ours.raw)
-    assert rendered.subject == ours.subject
+    assert html_part(rendered.raw) == html_part(built_in.raw)
+    assert rendered.subject == built_in.subject
     assert rendered.faults == ()
 
 
-def test_subject_of_the_user_is_used_on_one_line(folder):
+def test_custom_subject_is_used_on_one_line(folder):
     mine = folder("digest.subject.txt", "Trouble\nin {{ page.apps }}:\n\n{{ page.summary }}")
 
     assert renderer(mine).digest(DIGEST).subject == "Trouble in YourApplication Failed: new"
 
 
-def test_template_of_the_user_can_extend_ours_and_share_files(folder):
+def test_custom_template_can_include_the_built_in_one_and_other_files(folder):
     folder("sign.txt", "-- the shop team")
     mine = folder("digest.body.txt", '{% include "relay/digest.body.txt" %}\n{% include "sign.txt" %}')
 
@@ -55,13 +55,13 @@ def test_template_of_the_user_can_extend_ours_and_share_files(folder):
     assert text.endswith("route admins\n-- the shop team\n")
 
 
-def test_frame_of_the_user_is_that_of_our_html(folder):
+def test_custom_frame_is_used_by_the_built_in_html(folder):
     mine = folder("frame.html", "<html><body><b>Shop</b>{% block content %}{% endblock %}</body></html>")
 
     assert "<b>Shop</b>" in html_part(renderer(mine).digest(DIGEST).raw)
 
 
-def test_html_of_the_user_is_escaped_and_inlined_too(folder):
+def test_custom_html_is_escaped_and_inlined_too(folder):
     mine = folder(
         "digest.body.html",
         '<link rel="stylesheet" href="http://127.0.0.1:9/x.css"><style>p { color: red; }</style>'
@@ -73,7 +73,7 @@ def test_html_of_the_user_is_escaped_and_inlined_too(folder):
     assert '<p style="color:red">&lt;b&gt;x&lt;/b&gt;</p>' in html
 
 
-def test_notice_can_be_replaced_too(folder):
+def test_notice_template_can_be_replaced_too(folder):
     mine = folder("notice.body.txt", "{{ title }} / {{ lines | join(' / ') }} / {{ created_at | moment }}")
 
     notice = renderer(mine).notice(id="a" * 32, recipients=("a@b",), created_at=NOW, title="T", lines=("one", "two"))
@@ -90,7 +90,7 @@ def test_notice_can_be_replaced_too(folder):
         ("{{ 'unclosed }}", 1, "unexpected"),
     ],
 )
-def test_template_that_does_not_compile_stops_the_start_with_file_and_line(folder, source, line, word):
+def test_template_that_does_not_compile_is_refused_with_file_and_line(folder, source, line, word):
     mine = folder("digest.body.html", source)
 
     with pytest.raises(TemplateError) as stop:
@@ -100,24 +100,24 @@ def test_template_that_does_not_compile_stops_the_start_with_file_and_line(folde
     assert word in str(stop.value)
 
 
-def test_shared_file_that_does_not_compile_stops_the_start_too(folder):
+def test_shared_file_that_does_not_compile_is_refused_too(folder):
     with pytest.raises(TemplateError, match=r"parts\.html, line 1"):
         renderer(folder("parts.html", "{% endif %}"))
 
 
-def test_template_in_another_encoding_stops_the_start_with_its_name(folder):
+def test_template_in_another_encoding_is_refused_with_its_name(folder):
     with pytest.raises(TemplateError, match=r"digest\.body\.txt"):
         renderer(folder("digest.body.txt", b"\xff\xfeG\x00r\x00"))
 
 
-def test_template_nested_too_deep_for_python_stops_the_start_with_its_name(folder):
+def test_template_nested_too_deep_for_python_is_refused_with_its_name(folder):
     source = "{% for x in y %}" * 30 + "{% endfor %}" * 30
 
     with pytest.raises(TemplateError, match=r"digest\.body\.txt: cannot be used: too many statically nested blocks"):
         renderer(folder("digest.body.txt", source))
 
 
-def test_folder_that_is_not_there_stops_the_start(tmp_path):
+def test_missing_template_folder_is_refused(tmp_path):
     with pytest.raises(TemplateError, match="nowhere"):
         renderer(tmp_path / "nowhere")
 
@@ -135,7 +135,7 @@ def test_folder_that_is_not_there_stops_the_start(tmp_path):
         ("{{ range(10**9) }}", "digest.body.txt, line 1: Range too big"),
     ],
 )
-def test_template_that_fails_on_a_digest_gives_way_to_ours_with_a_note(folder, source, complaint):
+def test_template_that_fails_on_a_digest_is_replaced_by_the_built_in_one_with_a_note(folder, source, complaint):
     rendered = renderer(folder("digest.body.txt", source)).digest(DIGEST)
 
     assert "Message type:       ERROR\n" in text_part(rendered.raw)
@@ -144,7 +144,7 @@ def test_template_that_fails_on_a_digest_gives_way_to_ours_with_a_note(folder, s
         assert "Your own template was not used" in part
 
 
-def test_each_failing_template_gives_way_on_its_own(folder):
+def test_only_the_failing_templates_are_replaced(folder):
     folder("digest.subject.txt", "{{ nosuch }}")
     folder("digest.body.html", "{{ nosuch }}")
     mine = folder("digest.body.txt", "mine: {{ page.notes | length }} notes")
@@ -154,6 +154,15 @@ def test_each_failing_template_gives_way_on_its_own(folder):
     assert text_part(rendered.raw) == "mine: 2 notes\n"
     assert rendered.subject == renderer(None).digest(DIGEST).subject
     assert [fault.partition(",")[0] for fault in rendered.faults] == ["digest.subject.txt", "digest.body.html"]
+
+
+def test_built_in_template_that_fails_too_is_an_error_even_if_another_custom_one_works(folder):
+    """The renderer must not try the same templates again and again. No valid digest makes a built-in one fail."""
+    mine = folder("digest.subject.txt", "mine")
+    invalid = digest(entry(), route=None)
+
+    with pytest.raises(TemplateError, match=r"digest\.body\.txt"):
+        renderer(mine).digest(invalid)
 
 
 @pytest.mark.parametrize(
@@ -177,13 +186,13 @@ def test_template_cannot_leave_the_sandbox(folder, source):
     assert "<class" not in text_part(rendered.raw)
 
 
-def test_template_cannot_change_what_it_is_given(folder):
+def test_template_cannot_change_the_digest(folder):
     mine = folder("digest.subject.txt", "{% set digest.id = 'x' %}{{ page.summary }}")
 
     assert len(renderer(mine).digest(DIGEST).faults) == 1
 
 
-def test_template_that_writes_too_much_gives_way_to_ours(folder):
+def test_template_whose_mail_is_too_long_is_replaced_by_the_built_in_one(folder):
     mine = folder("digest.body.txt", "{% for i in range(5000) %}{{ i }} and so on and on\n{% endfor %}")
 
     rendered = renderer(mine).digest(DIGEST)
@@ -193,7 +202,7 @@ def test_template_that_writes_too_much_gives_way_to_ours(folder):
     assert "Message type:       ERROR\n" in text_part(rendered.raw)
 
 
-def test_content_is_no_template_in_a_template_of_the_user_either(folder):
+def test_content_is_not_a_template_in_a_custom_template(folder):
     mine = folder("digest.body.txt", "{{ digest.entries[0].title }}")
 
     rendered = renderer(mine).digest(digest(entry(title="{{ 7*7 }}\x1b[2J")))

@@ -1,6 +1,6 @@
-"""What people read: whole text bodies, kept as files and read by eye, and the subject line.
+"""Whole text bodies, compared with files that were checked by eye, and the subject line.
 
-After a wanted change `python -m tests.unit.compose.test_render_text` writes the files anew; read the difference.
+After an intended change `python -m tests.unit.compose.test_render_text` writes the files again; read the diff.
 """
 
 from dataclasses import replace
@@ -117,7 +117,7 @@ CASES: dict[str, Digest] = {
         SPIKE,
         AGAIN,
         kind=MessageKind.CATCH_UP,
-        notes=("The mail server could not be reached from 12:10 to 13:55 CET; 3 digests were folded into this one.",),
+        notes=("The mail server could not be reached from 12:10 to 13:55 CET; 3 digests were merged into this one.",),
         books=books(received=12_405),
     ),
     "one-line-each": digest(
@@ -134,15 +134,15 @@ def text_of(name: str) -> str:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_text_reads_as_it_was_approved(name):
+def test_text_is_as_approved(name):
     assert (FOLDER / f"{name}.txt").read_text() == text_of(name)
 
 
-def test_every_approved_text_is_of_a_case():
+def test_every_approved_text_belongs_to_a_case():
     assert {path.stem for path in FOLDER.glob("*.txt")} == set(CASES)
 
 
-def test_error_stands_in_the_documented_format_to_the_letter():
+def test_error_is_shown_in_exactly_the_documented_format():
     documented = (
         "\n\nMessage type:       ERROR\n"
         "Location:           /srv/shop/shop/views.py:118\n"
@@ -160,7 +160,7 @@ def test_error_stands_in_the_documented_format_to_the_letter():
 
 
 @pytest.mark.parametrize(
-    ("told", "subject"),
+    ("entries", "subject"),
     [
         ((entry(),), "[YourApplication Failed] new: ZeroDivisionError in checkout (1,204×, 301/min ↑)"),
         (
@@ -184,13 +184,13 @@ def test_error_stands_in_the_documented_format_to_the_letter():
         ((), "[Error mail relay] no errors"),
     ],
 )
-def test_subject_says_what_how_many_and_how_fast(told, subject):
+def test_subject_has_reasons_title_count_and_rate(entries, subject):
     renderer = Renderer(None, Limits(), ZoneInfo("UTC"), "server-error@example.com")
 
-    assert renderer.digest(digest(*told)).subject == subject
+    assert renderer.digest(digest(*entries)).subject == subject
 
 
-def test_follow_up_says_so_in_its_subject():
+def test_subject_of_a_catch_up_digest_says_follow_up():
     renderer = Renderer(None, Limits(), ZoneInfo("UTC"), "server-error@example.com")
 
     subject = renderer.digest(digest(CRITICAL, kind=MessageKind.CATCH_UP)).subject
@@ -200,12 +200,12 @@ def test_follow_up_says_so_in_its_subject():
     )
 
 
-def test_situation_stands_in_the_subject_where_all_errors_share_it():
+def test_situation_is_in_the_subject_if_all_errors_share_it():
     renderer = Renderer(None, Limits(), ZoneInfo("UTC"), "server-error@example.com")
     other = entry(sample=report(situation=Situation.NETWORK_DOWN))
 
-    def subject(*told):
-        return renderer.digest(digest(*told)).subject
+    def subject(*entries):
+        return renderer.digest(digest(*entries)).subject
 
     assert "CRITICAL · back, database overloaded: OperationalError in load_cart (" in subject(CRITICAL)
     assert "CRITICAL · 2 back, database overloaded: Oper" in subject(CRITICAL, CRITICAL)
@@ -214,18 +214,18 @@ def test_situation_stands_in_the_subject_where_all_errors_share_it():
 
 
 def test_situation_is_shown_with_its_reason_in_text_and_html():
-    told = report(situation=Situation.NETWORK_DOWN, situation_reason="URLError: <b>refused</b>")
-    raw = Renderer(None, Limits(), ZoneInfo("UTC"), "server-error@example.com").digest(digest(entry(sample=told))).raw
+    sample = report(situation=Situation.NETWORK_DOWN, situation_reason="URLError: <b>refused</b>")
+    raw = Renderer(None, Limits(), ZoneInfo("UTC"), "server-error@example.com").digest(digest(entry(sample=sample))).raw
 
     assert "\nSituation:          network down (URLError: <b>refused</b>)\n" in text_part(raw)
     assert "network down (URLError: &lt;b&gt;refused&lt;/b&gt;)" in html_part(raw)
 
 
-def test_subject_too_long_is_cut_inside_and_keeps_the_count():
-    names = [entry(Reason(reason), 10**9, app="a" * 200, title="b" * 120) for reason in Reason for _ in range(3)]
+def test_subject_that_is_too_long_is_shortened_in_the_middle_and_keeps_the_count():
+    entries = [entry(Reason(reason), 10**9, app="a" * 200, title="b" * 120) for reason in Reason for _ in range(3)]
     renderer = Renderer(None, Limits(), ZoneInfo("UTC"), "server-error@example.com")
 
-    subject = renderer.digest(digest(*names)).subject
+    subject = renderer.digest(digest(*entries)).subject
 
     assert len(subject) <= 200
     assert subject.endswith("(1,000,000,000×, 250,000,000/min ↑)")
@@ -237,10 +237,10 @@ def test_times_follow_the_configured_zone():
     text = text_part(renderer.digest(digest(entry())).raw)
 
     assert "Last seen:          2026-03-03 08:08:01 EST\n" in text
-    assert "Course:             07:56 ▁▁▁▁▁▁▁▁▃█▅▃ 08:08\n" in text
+    assert "Timeline:           07:56 ▁▁▁▁▁▁▁▁▃█▅▃ 08:08\n" in text
 
 
-def test_notice_is_the_relays_own_word():
+def test_notice_has_its_title_lines_and_kind():
     renderer = Renderer(None, Limits(), ZoneInfo("Europe/Berlin"), "server-error@example.com")
 
     notice = renderer.notice(
@@ -257,21 +257,15 @@ def test_notice_is_the_relays_own_word():
     assert text_part(notice.raw).startswith("Test mail\n\nIt works.\n\nTruly.\n\n")
 
 
-if __name__ == "__main__":
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for case in CASES:
-        (FOLDER / f"{case}.txt").write_text(text_of(case))
-
-
-def test_request_and_origin_of_the_sample_stand_aligned_in_text_and_html():
-    told = report(
+def test_request_and_origin_of_the_sample_are_shown_in_text_and_html():
+    sample = report(
         host="web-1",
         release="2026.3",
         process="4711",
         thread="checker",
         request=(("Request", "GET https://shop.example/?q=<b>"), ("User", "42")),
     )
-    raw = Renderer(None, Limits(), ZoneInfo("UTC"), "server-error@example.com").digest(digest(entry(sample=told))).raw
+    raw = Renderer(None, Limits(), ZoneInfo("UTC"), "server-error@example.com").digest(digest(entry(sample=sample))).raw
 
     assert (
         "Host:               web-1\n"
@@ -284,3 +278,9 @@ def test_request_and_origin_of_the_sample_stand_aligned_in_text_and_html():
         "Message type:       ERROR\n"
     ) in text_part(raw)
     assert "GET https://shop.example/?q=&lt;b&gt;" in html_part(raw)
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for case in CASES:
+        (FOLDER / f"{case}.txt").write_text(text_of(case))

@@ -1,4 +1,4 @@
-"""How many mails a recipient gets at most."""
+"""The mail budget of one recipient: tokens, the daily limit and a clock that was set back."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +14,7 @@ SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hou
 
 
 def spent(mails: int, state: BudgetState | None = None, now: datetime = NOON, limits: Budget = LIMITS) -> BudgetState:
+    """The budget after `mails` mails at `now`."""
     for _ in range(mails):
         state = spend(state, limits, now)
         assert state is not None
@@ -21,7 +22,7 @@ def spent(mails: int, state: BudgetState | None = None, now: datetime = NOON, li
     return state
 
 
-def test_four_of_the_burst_are_for_everything_and_the_last_is_for_critical():
+def test_last_token_of_the_burst_is_reserved_for_critical():
     state = spent(4)
 
     assert spend(state, LIMITS, NOON) is None
@@ -38,14 +39,14 @@ def test_a_token_comes_back_every_three_minutes():
     assert spend(state, LIMITS, NOON + 3 * MINUTE) is not None
 
 
-def test_after_a_quiet_night_there_is_a_burst_and_no_more():
+def test_tokens_never_exceed_the_burst_after_a_long_pause():
     state = spent(4, spent(4), NOON + 12 * HOUR)
 
     assert spend(state, LIMITS, NOON + 12 * HOUR) is None
 
 
-def test_in_the_long_run_it_is_per_hour():
-    """A mail whenever the budget allows one: twenty an hour, and the burst at the beginning."""
+def test_long_run_rate_is_the_hourly_rate():
+    """A mail whenever the budget allows one: twenty an hour, plus the burst at the beginning."""
     state, sent = None, 0
     for second in range(0, 10 * 3600, 10):
         after = spend(state, LIMITS, NOON + second * SECOND)
@@ -54,7 +55,7 @@ def test_in_the_long_run_it_is_per_hour():
     assert sent == 4 + 10 * 20 - 1
 
 
-def test_three_hundred_a_day_are_the_most_and_midnight_brings_a_new_day():
+def test_daily_limit_holds_until_midnight_utc():
     limits = Budget(per_hour=1000, burst=1000, per_day=300)
     state = spent(300, limits=limits)
 
@@ -65,8 +66,8 @@ def test_three_hundred_a_day_are_the_most_and_midnight_brings_a_new_day():
 
 
 @given(st.integers(1, 500), st.integers(0, 10**10), st.booleans())
-def test_the_moment_named_is_the_moment_it_goes(per_hour, microseconds, critical):
-    """To the microsecond, whatever the rate: who waits until then must not wait in vain."""
+def test_next_at_is_exactly_when_spend_allows_a_mail(per_hour, microseconds, critical):
+    """To the microsecond, at any rate: a caller that waits until then must get its mail."""
     limits = Budget(per_hour=per_hour)
     state, now = spent(4, limits=limits), NOON + timedelta(microseconds=microseconds)
 
@@ -76,7 +77,7 @@ def test_the_moment_named_is_the_moment_it_goes(per_hour, microseconds, critical
     assert spend(state, limits, at, critical=critical) is not None
 
 
-def test_folding_is_dated_from_its_beginning_and_over_with_the_next_mail():
+def test_exhausted_since_keeps_the_first_time_until_the_next_mail():
     state = exhaust(exhaust(spent(4), LIMITS, NOON), LIMITS, NOON + MINUTE)
     assert state.exhausted_since == NOON
 
@@ -85,7 +86,7 @@ def test_folding_is_dated_from_its_beginning_and_over_with_the_next_mail():
     assert after.exhausted_since is None
 
 
-def test_a_clock_that_was_set_back_takes_nothing_away_and_is_followed():
+def test_clock_that_was_set_back_removes_no_tokens_and_the_refill_goes_on():
     state = spent(4)
 
     back = NOON - 48 * HOUR
@@ -94,8 +95,8 @@ def test_a_clock_that_was_set_back_takes_nothing_away_and_is_followed():
 
 
 @given(st.lists(st.tuples(st.integers(0, 900), st.booleans()), max_size=80))
-def test_no_hour_has_more_than_the_burst_and_the_hours_tokens(tries):
-    """Whenever mails are asked for, ordinary or critical."""
+def test_no_hour_has_more_mails_than_burst_plus_hourly_tokens(tries):
+    """For any sequence of requests, CRITICAL or not."""
     state, now, sent = None, NOON, []
     for pause, critical in tries:
         now += pause * SECOND

@@ -1,4 +1,4 @@
-"""One error's life, rule by rule; how the rules play together is told in tests/stories."""
+"""The life cycle of one group, rule by rule. tests/stories shows how the rules work together."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -27,14 +27,14 @@ def seen(arrival: Arrival) -> Group:
 
 
 def reported(at: datetime = NOON, *, count: int = 1, why: Reason = Reason.NEW) -> Group:
-    """An error whose first news went out at `at`, ten seconds after its first mail."""
+    """A group that was first reported at `at`, ten seconds after its first mail."""
     return mark_reported(seen(mails(at - 10 * SECOND, count)), why, TIMING, at)
 
 
 # --- A new error ------------------------------------------------------------------------------------------------------
 
 
-def test_a_new_error_is_filled_from_its_first_mails_and_counts_them_once():
+def test_new_group_takes_its_fields_from_the_first_arrival_and_counts_it_once():
     arrival = Arrival(mails=2, occurrences=30, first=NOON, last=NOON + SECOND, level=Level.WARNING, minutes={NOON: 30})
 
     group = seen(arrival)
@@ -46,17 +46,17 @@ def test_a_new_error_is_filled_from_its_first_mails_and_counts_them_once():
     assert group.phase is Phase.FRESH
 
 
-def test_its_turn_comes_first_wait_after_its_first_mail_however_many_follow():
+def test_new_error_is_due_first_wait_after_its_first_mail():
     group = arrive(seen(mails(NOON)), mails(NOON + 9 * SECOND, 500), TIMING)
 
     assert group.due_at == NOON + 10 * SECOND
 
 
-def test_it_rides_along_before_its_own_turn():
+def test_new_error_is_included_early_before_it_is_due():
     assert reason(seen(mails(NOON)), TIMING, NOON + SECOND) is Reason.NEW
 
 
-def test_after_its_first_news_nothing_is_pending_and_the_first_gap_runs():
+def test_after_the_first_report_nothing_is_pending_and_the_group_is_open():
     group = reported(count=3)
 
     assert (group.pending_mails, group.pending_occurrences, group.pending_since) == (0, 0, None)
@@ -64,10 +64,10 @@ def test_after_its_first_news_nothing_is_pending_and_the_first_gap_runs():
     assert group.due_at is None
 
 
-# --- An ongoing one ---------------------------------------------------------------------------------------------------
+# --- An ongoing error -------------------------------------------------------------------------------------------------
 
 
-def test_each_report_makes_the_next_gap_longer_up_to_the_last():
+def test_each_report_makes_the_next_gap_longer_and_the_last_gap_repeats():
     group, gaps, now = reported(), [], NOON
     for _ in range(8):
         group = arrive(group, mails(now + SECOND), TIMING)
@@ -79,39 +79,39 @@ def test_each_report_makes_the_next_gap_longer_up_to_the_last():
     assert gaps == [5 * MINUTE, 10 * MINUTE, 20 * MINUTE, 30 * MINUTE, HOUR, 4 * HOUR, 4 * HOUR, 4 * HOUR]
 
 
-def test_before_its_turn_an_ongoing_error_is_not_fit_to_ride():
+def test_ongoing_error_is_not_included_early():
     group = arrive(reported(), mails(NOON + MINUTE), TIMING)
 
     assert reason(group, TIMING, NOON + 4 * MINUTE) is None
     assert reason(group, TIMING, NOON + 5 * MINUTE) is Reason.ONGOING
 
 
-def test_a_mail_after_the_gap_has_long_passed_still_waits_for_those_that_come_with_it():
+def test_mail_after_the_gap_has_passed_waits_for_first_wait_only():
     group = arrive(reported(), mails(NOON + HOUR), TIMING)
 
     assert group.due_at == NOON + HOUR + 10 * SECOND
 
 
-def test_with_fewer_gaps_in_the_settings_than_before_the_last_one_holds():
+def test_step_beyond_the_configured_gaps_uses_the_last_gap():
     group = arrive(replace(reported(), step=5), mails(NOON + SECOND), Timing(steps=(MINUTE, 2 * MINUTE)))
 
     assert group.due_at == NOON + 2 * MINUTE
 
 
-def test_the_bout_begins_with_its_first_mail_however_many_follow():
+def test_episode_begins_with_its_first_mail():
     group = arrive(reported(), mails(NOON + HOUR, 5), TIMING)
 
     assert (group.episode_since, group.episode_occurrences) == (NOON - 10 * SECOND, 6)
 
 
-def test_a_mail_that_was_late_in_its_spool_moves_the_beginning_back():
+def test_mail_that_arrives_late_moves_the_beginning_of_the_episode_back():
     group = arrive(seen(mails(NOON)), mails(NOON - HOUR), TIMING)
 
     assert (group.first_seen, group.last_seen) == (NOON - HOUR, NOON)
     assert (group.episode_since, group.pending_since) == (NOON - HOUR, NOON - HOUR)
 
 
-def test_pending_keeps_the_worst_level_until_it_is_told():
+def test_worst_pending_level_is_kept_until_it_is_reported():
     group = arrive(reported(), mails(NOON + MINUTE, level=Level.CRITICAL), TIMING)
     group = arrive(group, mails(NOON + 2 * MINUTE, level=Level.WARNING), TIMING)
     assert group.level is Level.CRITICAL
@@ -124,12 +124,13 @@ def test_pending_keeps_the_worst_level_until_it_is_told():
 # --- A spike ----------------------------------------------------------------------------------------------------------
 
 
-def quiet_report(rate_before: float) -> Group:
+def long_gap(rate_before: float) -> Group:
+    """A group whose next report is an hour away, last reported at this rate."""
     return replace(reported(), reported_rate=rate_before, step=4)
 
 
-def test_ten_times_the_rate_is_due_at_once():
-    group = arrive(quiet_report(2.0), mails(NOON + MINUTE, 20), TIMING)
+def test_spike_of_ten_times_the_rate_is_due_at_once():
+    group = arrive(long_gap(2.0), mails(NOON + MINUTE, 20), TIMING)
 
     assert group.due_at == NOON + MINUTE + 10 * SECOND
     assert reason(group, TIMING, group.due_at) is Reason.SPIKE
@@ -142,25 +143,25 @@ def test_ten_times_the_rate_is_due_at_once():
         (0.1, 19, "fewer than twenty"),
     ],
 )
-def test_less_than_that_waits_for_its_gap(rate_before, count, why):
-    group = arrive(quiet_report(rate_before), mails(NOON + MINUTE, count), TIMING)
+def test_smaller_increase_waits_for_the_gap(rate_before, count, why):
+    group = arrive(long_gap(rate_before), mails(NOON + MINUTE, count), TIMING)
 
     assert group.due_at == NOON + HOUR, why
 
 
-def test_the_rate_is_taken_over_a_minute_at_least_and_over_the_whole_window():
+def test_rate_is_over_the_whole_window_and_at_least_one_minute():
     assert rate(20, NOON, NOON + SECOND) == 20.0
     assert rate(20, NOON, NOON + 10 * MINUTE) == 2.0
 
 
-def test_a_window_that_runs_backwards_counts_as_a_minute():
+def test_rate_of_a_negative_window_is_over_one_minute():
     assert rate(20, NOON, NOON - HOUR) == 20.0
 
 
 # --- The end ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_large_bout_has_its_closing_total_when_it_was_quiet_for_long_enough():
+def test_large_episode_gets_a_closing_total_after_ended_after_of_quiet():
     group = reported(count=100)
 
     assert group.due_at == group.last_seen + 15 * MINUTE
@@ -168,20 +169,20 @@ def test_a_large_bout_has_its_closing_total_when_it_was_quiet_for_long_enough():
     assert reason(group, TIMING, group.due_at) is Reason.ENDED
 
 
-def test_a_small_bout_has_none_of_its_own_but_rides_along():
+def test_small_episode_has_no_due_closing_total_but_is_included_early():
     group = reported(count=99)
 
     assert group.due_at is None
     assert reason(group, TIMING, group.last_seen + 15 * MINUTE) is Reason.ENDED
 
 
-def test_nothing_has_ended_while_the_worker_lags_behind_its_spool():
+def test_nothing_ends_while_the_worker_lags_behind_its_spool():
     group = reported(count=100)
 
     assert reason(group, TIMING, NOON + HOUR, caught_up=False) is None
 
 
-def test_a_large_bout_that_falls_quiet_with_mails_pending_does_not_wait_for_its_gap():
+def test_large_episode_that_ends_with_mails_pending_does_not_wait_for_its_gap():
     group = replace(reported(count=100), step=5)
     group = arrive(group, mails(NOON + MINUTE, 7), TIMING)
 
@@ -196,25 +197,25 @@ def test_after_the_closing_total_nothing_is_due():
     assert reason(group, TIMING, NOON + HOUR) is None
 
 
-def test_first_news_of_an_error_that_is_long_quiet_are_its_closing_total_too():
-    """A budget or an outage held them up: nobody gets a second mail to say that it ended before the first."""
+def test_first_report_of_an_error_that_is_already_quiet_is_also_its_closing_total():
+    """A budget or an outage delayed the report. A second mail to say that the error had ended is not needed."""
     group = mark_reported(seen(mails(NOON, 500)), Reason.NEW, TIMING, NOON + HOUR)
 
     assert (group.phase, group.due_at) == (Phase.ENDED, None)
 
 
-def test_the_closing_rate_of_a_bout_with_nothing_pending_keeps_the_last_reported_one():
+def test_closing_total_with_nothing_pending_keeps_the_last_reported_rate():
     assert mark_reported(reported(count=100), Reason.ENDED, TIMING, NOON + HOUR).reported_rate == 100.0
 
 
-# --- A new bout -------------------------------------------------------------------------------------------------------
+# --- A new episode ----------------------------------------------------------------------------------------------------
 
 
 def ended(at: datetime = NOON) -> Group:
     return mark_reported(reported(at - 15 * MINUTE, count=100), Reason.ENDED, TIMING, at)
 
 
-def test_seen_again_it_continues_at_its_step_and_begins_a_new_bout():
+def test_error_seen_again_begins_a_new_episode_at_its_step():
     before = ended()
     group = arrive(before, mails(NOON + MINUTE, 5), TIMING)
 
@@ -225,31 +226,31 @@ def test_seen_again_it_continues_at_its_step_and_begins_a_new_bout():
     assert mark_reported(group, Reason.AGAIN, TIMING, group.due_at).phase is Phase.OPEN
 
 
-def test_a_quiet_of_exactly_ended_after_is_an_end():
+def test_quiet_of_exactly_ended_after_ends_the_episode():
     before = ended()
 
     assert arrive(before, mails(before.last_seen + 15 * MINUTE), TIMING).again
 
 
-def test_a_critical_one_that_is_seen_again_waits_for_no_step():
+def test_critical_error_seen_again_is_due_at_once():
     group = arrive(ended(), mails(NOON + MINUTE, level=Level.CRITICAL), TIMING)
 
     assert (group.again, group.due_at) == (True, NOON + MINUTE + 10 * SECOND)
 
 
-def test_seen_again_after_its_gap_it_waits_only_for_those_that_come_with_it():
+def test_error_seen_again_after_its_gap_waits_for_first_wait_only():
     group = arrive(ended(), mails(NOON + 5 * HOUR), TIMING)
 
     assert group.due_at == NOON + 5 * HOUR + 10 * SECOND
 
 
-def test_again_does_not_ride_before_its_turn():
+def test_error_seen_again_is_not_included_early():
     group = arrive(ended(), mails(NOON + MINUTE), TIMING)
 
     assert reason(group, TIMING, NOON + 2 * MINUTE) is None
 
 
-def test_a_day_after_it_was_last_seen_it_is_back():
+def test_error_seen_after_a_day_of_quiet_is_back():
     before = ended()
     group = arrive(before, mails(before.last_seen + DAY, 5), TIMING)
 
@@ -258,36 +259,36 @@ def test_a_day_after_it_was_last_seen_it_is_back():
     assert reason(group, TIMING, group.due_at) is Reason.BACK
 
 
-def test_a_second_less_than_a_day_is_again():
+def test_error_seen_a_second_before_back_after_is_again():
     before = ended()
 
     assert arrive(before, mails(before.last_seen + DAY - SECOND), TIMING).again
 
 
-def test_a_small_bout_that_was_never_closed_is_back_after_a_day_too():
+def test_small_episode_without_a_closing_total_is_back_after_a_day_too():
     before = reported(count=3)
 
     assert arrive(before, mails(NOON + 2 * DAY), TIMING).seen_before == before.last_seen
 
 
-def test_seen_after_a_quiet_nobody_was_told_of_it_goes_on():
-    """The closing total of a small bout waits for a ride; until then the bout is not over for anyone."""
+def test_error_seen_after_an_unreported_quiet_period_is_ongoing():
+    """The closing total of a small episode waits for another digest. Until it is reported the episode is not over."""
     group = arrive(reported(count=3), mails(NOON + 3 * HOUR, 2), TIMING)
 
     assert (group.phase, group.again, group.episode_occurrences) == (Phase.OPEN, False, 5)
     assert reason(group, TIMING, NOON + 3 * HOUR + 10 * SECOND) is Reason.ONGOING
 
 
-def test_no_bout_begins_while_the_last_one_is_still_pending():
-    """The upstream was away for two days: what waits is told as one."""
+def test_no_episode_begins_while_the_last_one_is_still_pending():
+    """The upstream was down for two days: all pending mails are reported as one episode."""
     group = arrive(reported(), mails(NOON + MINUTE, 2), TIMING)
     group = arrive(group, mails(NOON + 2 * DAY, 3), TIMING)
 
     assert (group.phase, group.pending_occurrences, group.pending_since) == (Phase.OPEN, 5, NOON + MINUTE)
 
 
-def test_a_closing_total_told_too_early_is_taken_back():
-    """Its next mail, a minute later, was waiting in a spool that lagged behind."""
+def test_closing_total_reported_too_early_does_not_end_the_episode():
+    """The next mail, a minute later, was still in the backlog."""
     before = ended()
     group = arrive(before, mails(before.last_seen + MINUTE), TIMING)
 
@@ -297,7 +298,7 @@ def test_a_closing_total_told_too_early_is_taken_back():
 # --- The peak ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_peak_is_the_fullest_minute_across_arrivals():
+def test_peak_is_the_busiest_minute_across_arrivals():
     first = Arrival(mails=5, occurrences=5, first=NOON, last=NOON + 59 * SECOND, level=Level.ERROR, minutes={NOON: 5})
     both = {NOON: 4, NOON + MINUTE: 6}
     second = Arrival(
@@ -309,7 +310,7 @@ def test_the_peak_is_the_fullest_minute_across_arrivals():
     assert (group.peak, group.minute, group.minute_occurrences) == (9, NOON + MINUTE, 6)
 
 
-def test_a_late_minute_counts_for_the_peak_and_leaves_the_running_one():
+def test_late_minute_counts_for_the_peak_and_keeps_the_running_minute():
     late = Arrival(mails=8, occurrences=8, first=NOON, last=NOON, level=Level.ERROR, minutes={NOON - HOUR: 8})
 
     group = arrive(arrive(seen(mails(NOON, 3)), late, TIMING), mails(NOON + SECOND, 4), TIMING)
@@ -317,21 +318,21 @@ def test_a_late_minute_counts_for_the_peak_and_leaves_the_running_one():
     assert (group.peak, group.minute, group.minute_occurrences) == (8, NOON, 7)
 
 
-def test_a_new_bout_has_a_new_peak():
+def test_new_episode_has_a_new_peak():
     assert arrive(ended(), mails(NOON + HOUR, 2), TIMING).peak == 2
 
 
 # --- Muted ------------------------------------------------------------------------------------------------------------
 
 
-def test_what_comes_while_muted_only_adds_to_the_totals():
+def test_mails_while_muted_only_add_to_the_totals():
     group = mute(reported(), NOON + 2 * HOUR, TIMING)
     after = arrive(group, mails(NOON + HOUR, 500), TIMING)
 
     assert after == replace(group, mails=501, occurrences=501, last_seen=NOON + HOUR)
 
 
-def test_what_is_pending_is_told_when_the_mute_is_over():
+def test_pending_mails_are_reported_when_the_mute_ends():
     group = mute(seen(mails(NOON)), NOON + 2 * HOUR, TIMING)
 
     assert group.due_at == NOON + 2 * HOUR
@@ -339,54 +340,54 @@ def test_what_is_pending_is_told_when_the_mute_is_over():
     assert reason(group, TIMING, NOON + 2 * HOUR) is Reason.NEW
 
 
-def test_unmuted_it_has_its_turn_again():
+def test_unmuted_group_is_due_as_before():
     group = unmute(mute(seen(mails(NOON)), NOON + 2 * HOUR, TIMING), TIMING)
 
     assert group == seen(mails(NOON))
 
 
-def test_a_mute_holds_up_to_its_last_moment():
+def test_mute_holds_until_its_end():
     group = mute(reported(), NOON + HOUR, TIMING)
 
     assert is_muted(group, NOON + HOUR - SECOND)
     assert not is_muted(group, NOON + HOUR)
 
 
-# --- Clocks and chance ------------------------------------------------------------------------------------------------
+# --- Wrong clocks, random arrivals ------------------------------------------------------------------------------------
 
 
-def test_a_report_from_a_future_that_never_came_does_not_hold_mails_back():
-    """The clock was a year ahead when the last digest went out, and was set right since."""
+def test_report_dated_in_the_future_delays_mails_by_the_last_gap_at_most():
+    """The clock was a year ahead when the last digest went out, and has been corrected."""
     group = arrive(replace(reported(), reported_at=NOON + 365 * DAY), mails(NOON), TIMING)
 
     assert group.due_at == NOON + 4 * HOUR
 
 
-moments = st.timedeltas(min_value=-3 * DAY, max_value=3 * DAY).map(lambda span: NOON + span)
-arrivals = st.builds(mails, moments, st.integers(1, 300))
+times = st.timedeltas(min_value=-3 * DAY, max_value=3 * DAY).map(lambda span: NOON + span)
+arrivals = st.builds(mails, times, st.integers(1, 300))
 
 
-@given(st.lists(st.tuples(arrivals, st.one_of(st.none(), moments)), min_size=1, max_size=20))
-def test_whatever_the_clock_does_pending_mails_have_a_turn_and_counts_are_exact(steps):
-    """Arrivals and digests at moments in any order at all."""
-    group, told_of, last_step = seen(steps[0][0]), 0, TIMING.steps[-1]
+@given(st.lists(st.tuples(arrivals, st.one_of(st.none(), times)), min_size=1, max_size=20))
+def test_pending_mails_are_always_due_and_counts_exact_whatever_the_clock_does(steps):
+    """Arrivals and digests at times in any order."""
+    group, reported_total, last_step = seen(steps[0][0]), 0, TIMING.steps[-1]
     for arrival, digest_at in steps[1:]:
         group = arrive(group, arrival, TIMING)
         assert group.pending_since is not None
         assert group.due_at is not None
         assert group.pending_since + TIMING.first_wait <= group.due_at <= group.pending_since + last_step
         if digest_at and (why := reason(group, TIMING, digest_at)):
-            told_of += group.pending_occurrences
+            reported_total += group.pending_occurrences
             group = mark_reported(group, why, TIMING, digest_at)
         assert group.due_at == due(group, TIMING)
 
-    assert told_of + group.pending_occurrences == group.occurrences == sum(item.occurrences for item, _ in steps)
+    assert reported_total + group.pending_occurrences == group.occurrences == sum(item.occurrences for item, _ in steps)
 
 
-# --- A part of a known error ------------------------------------------------------------------------------------------
+# --- A part of a known error (split_off) ------------------------------------------------------------------------------
 
 
-def test_a_part_of_an_error_that_goes_on_is_told_when_that_one_would_be():
+def test_part_of_an_ongoing_error_is_due_when_the_whole_error_would_be():
     parent = reported()
     part = arrive(part_of(parent, NOON + MINUTE), mails(NOON + MINUTE, 3), TIMING)
     whole = arrive(parent, mails(NOON + MINUTE, 3), TIMING)
@@ -398,7 +399,7 @@ def test_a_part_of_an_error_that_goes_on_is_told_when_that_one_would_be():
 
 
 @pytest.mark.parametrize("quiet", [HOUR, 25 * HOUR])
-def test_a_part_of_an_error_that_had_ended_is_told_as_that_one_would_be(quiet):
+def test_part_of_an_ended_error_is_due_when_the_whole_error_would_be(quiet):
     ended = mark_reported(reported(), Reason.ENDED, TIMING, NOON + HOUR)
     came = ended.last_seen + quiet
     part, whole = (arrive(group, mails(came), TIMING) for group in (part_of(ended, came), ended))
@@ -409,7 +410,7 @@ def test_a_part_of_an_error_that_had_ended_is_told_as_that_one_would_be(quiet):
     assert part.seen_before == whole.seen_before == ended.last_seen
 
 
-def test_a_part_of_an_error_nobody_was_told_of_is_new():
+def test_part_of_an_unreported_error_is_new():
     parent = seen(mails(NOON, 5))
     part = arrive(part_of(parent, NOON + SECOND), mails(NOON + SECOND), TIMING)
 
@@ -417,7 +418,7 @@ def test_a_part_of_an_error_nobody_was_told_of_is_new():
     assert reason(part, TIMING, part.due_at) is Reason.NEW
 
 
-def test_a_part_of_a_muted_error_is_muted():
+def test_part_of_a_muted_error_is_muted():
     assert is_muted(part_of(mute(reported(), NOON + HOUR, TIMING), NOON + MINUTE), NOON + MINUTE)
 
 

@@ -1,4 +1,4 @@
-"""Makes a digest of entries and has it rendered, within the transaction that will freeze it."""
+"""Build and render the digests of one tick, inside the transaction that enqueues them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import structlog
 
-from relay.compose.entries import illustrate
+from relay.compose.entries import attach_samples
 from relay.compose.render import Renderer
 from relay.config import Settings
 from relay.digest.build import DigestBuilder
@@ -20,35 +20,35 @@ from relay.model import Digest, Entry, MessageKind, Rendered
 log = structlog.get_logger()
 
 
-class EnqueuedDigest(NamedTuple):
-    """A digest and the mail it became."""
+class RenderedDigest(NamedTuple):
+    """A digest and its rendered mail."""
 
     digest: Digest
     rendered: Rendered
 
 
 class DigestWriter:
-    """What one tick writes; `frozen` is what it has written so far."""
+    """Writes the digests of one tick; `written` holds those written so far."""
 
     def __init__(self, tx: DigestTransaction, renderer: Renderer, settings: Settings, now: datetime) -> None:
         self._builder = DigestBuilder(reads=tx, full_errors=settings.digest.full_errors, now=now)
         self._renderer = renderer
-        self.frozen: list[EnqueuedDigest] = []
+        self.written: list[RenderedDigest] = []
 
     def write(
         self, kind: MessageKind, route: str, recipients: tuple[str, ...], entries: Sequence[Entry], notes: Sequence[str]
-    ) -> EnqueuedDigest:
-        """A digest of these entries as of now, with the books and its thread, rendered. Raises TemplateError."""
+    ) -> RenderedDigest:
+        """Build and render a digest of these entries, with the books and its thread. Raises TemplateError."""
         digest = self._builder.build(
             id=secrets.token_hex(16), kind=kind, route=route, recipients=recipients, entries=entries, notes=notes
         )
-        self.frozen.append(EnqueuedDigest(digest, self._render(digest)))
-        return self.frozen[-1]
+        self.written.append(RenderedDigest(digest, self._render(digest)))
+        return self.written[-1]
 
     def _render(self, digest: Digest) -> Rendered:
-        """Render the digest; whatever a sample does to the renderer, it must not keep the counts back."""
+        """Render the digest, without samples if a sample makes the renderer fail: the counts must go out anyway."""
         try:
             return self._renderer.digest(digest)
         except Exception:
-            log.exception("a digest could not be rendered and goes out without samples", digest=digest.id)
-            return self._renderer.digest(replace(digest, entries=tuple(illustrate(digest.entries, {}, {}))))
+            log.exception("rendering failed; the digest goes out without samples", digest=digest.id)
+            return self._renderer.digest(replace(digest, entries=tuple(attach_samples(digest.entries, {}, {}))))
