@@ -18,7 +18,7 @@ import pytest
 
 from app_client import MAIL_FORMAT
 from tests.support.processes import Relay, wait_for
-from tests.support.received_digests import text_of, told, unique
+from tests.support.received_digests import reported_counts, text_of, unique
 from tests.support.relay_with_upstream import ADMINS, PASSWORD, USER
 from tests.support.upstream import Upstream
 
@@ -105,9 +105,9 @@ def test_each_error_comes_once_with_its_exact_count_to_the_admins_only(
             "KeyError in look_up": 5,
             "RuntimeError in charge_card": 6,
         }
-        wait_for(lambda: sum(told(upstream.mails).values()) >= 68, "all errors to be told")
+        wait_for(lambda: sum(reported_counts(upstream.mails).values()) >= 68, "all errors to be told")
 
-        assert told(upstream.mails) == expected
+        assert reported_counts(upstream.mails) == expected
         assert len(unique(upstream.mails)) == 1
         assert {mail.recipients for mail in upstream.mails} == {tuple(ADMINS)}
         assert {(mail.user, mail.tls) for mail in upstream.mails} == {(USER, True)}
@@ -136,9 +136,9 @@ def test_a_mail_of_swaks_is_told(make_relay: Callable[..., Relay], upstream: Ups
                 stdout=subprocess.DEVNULL,
                 timeout=30,
             )
-        wait_for(lambda: sum(told(upstream.mails).values()) >= 3, "the mail to be told")
+        wait_for(lambda: sum(reported_counts(upstream.mails).values()) >= 3, "the mail to be told")
 
-        assert list(told(upstream.mails).values()) == [3]
+        assert list(reported_counts(upstream.mails).values()) == [3]
         assert "no space left on device" in text_of(upstream.mails[0])
         assert all(mail.recipients == tuple(ADMINS) for mail in upstream.mails)
 

@@ -266,8 +266,8 @@ def test_a_wrong_password_is_trouble_with_auth(guarded: servers.Upstream, ca_fil
 
 def test_a_refusal_with_a_hang_up_is_still_about_the_credentials(guarded: servers.Upstream, ca_file: Path) -> None:
     async def refuse_and_go(session: servers.Session) -> None:
-        await session.say(b"535 5.7.8 go away\r\n")
-        session.cut()
+        await session.send(b"535 5.7.8 go away\r\n")
+        session.abort()
 
     guarded.say("AUTH", refuse_and_go)
 
@@ -391,8 +391,8 @@ def test_some_recipients_refused_the_others_are_served(plain: servers.Upstream) 
 
 
 async def refuse_and_go(session: servers.Session) -> None:
-    await session.say(b"550 5.1.1 no such user\r\n")
-    session.cut()
+    await session.send(b"550 5.1.1 no such user\r\n")
+    session.abort()
 
 
 @pytest.mark.parametrize(
@@ -516,7 +516,7 @@ def test_those_accepted_are_not_served_where_the_content_is_refused(plain: serve
 
 
 def test_a_second_kind_of_yes_is_a_yes(plain: servers.Upstream) -> None:
-    plain.say("TAKEN", "252 2.5.2 will do my best")
+    plain.say("ACCEPTED", "252 2.5.2 will do my best")
 
     assert verdicts(deliver(Upstream(settings(plain)))) == {ADMIN: (Verdict.ACCEPTED, 252)}
 

@@ -197,7 +197,7 @@ def test_a_break_before_the_content_is_the_upstreams_trouble(
 
 
 @pytest.mark.parametrize("action", [hang, drop])
-@pytest.mark.parametrize(("place", "taken"), [("DOT", 0), ("TAKEN", 1)])
+@pytest.mark.parametrize(("place", "taken"), [("DOT", 0), ("ACCEPTED", 1)])
 def test_no_word_after_the_content_leaves_open_whether_it_was_taken(
     action: servers.Action, place: str, taken: int, server: servers.Upstream, hasty: Upstream
 ) -> None:
@@ -213,7 +213,7 @@ def test_no_word_after_the_content_leaves_open_whether_it_was_taken(
 
 def test_who_was_refused_before_is_not_left_open(server: servers.Upstream, hasty: Upstream) -> None:
     server.say(f"RCPT {OTHER}", "550 5.1.1 no such user")
-    server.say("TAKEN", hang)
+    server.say("ACCEPTED", hang)
 
     attempt = deliver(hasty)
 
@@ -225,10 +225,10 @@ def test_who_was_refused_before_is_not_left_open(server: servers.Upstream, hasty
 
 def test_a_hang_up_after_the_last_word_changes_nothing(server: servers.Upstream, target: Upstream) -> None:
     async def take_and_go(session: servers.Session) -> None:
-        await session.say(b"250 2.0.0 taken\r\n")
-        session.cut()
+        await session.send(b"250 2.0.0 accepted\r\n")
+        session.abort()
 
-    server.say("TAKEN", take_and_go)
+    server.say("ACCEPTED", take_and_go)
 
     assert {answer.verdict for answer in deliver(target).answers.values()} == {Verdict.ACCEPTED}
 
@@ -239,7 +239,7 @@ def test_a_server_that_reads_nothing_of_the_content_ends_in_time(server: servers
     async def stop_reading(session: servers.Session) -> None:
         assert isinstance(session.transport, asyncio.Transport)
         session.transport.pause_reading()
-        await session.say(b"354 go on\r\n")
+        await session.send(b"354 go on\r\n")
         await hang(session)
 
     server.say("DATA", stop_reading)
@@ -357,7 +357,7 @@ def test_a_server_that_needs_its_time_for_each_step_is_served(
 
     async def wait_and_agree(session: servers.Session) -> None:
         await asyncio.sleep(0.3)
-        await session.say(b"250 2.1.0 fine\r\n")
+        await session.send(b"250 2.1.0 fine\r\n")
 
     server.say("MAIL", wait_and_agree)
     server.say("RCPT", wait_and_agree)
@@ -371,7 +371,7 @@ def test_a_server_that_needs_its_time_for_each_step_is_served(
 
 def test_the_word_on_the_content_may_take_longer_than_one_step(server: servers.Upstream, hasty: Upstream) -> None:
     """Content filters take their time, and a client that gives up sends the mail twice (RFC 1047)."""
-    server.say("TAKEN", trickle(b"250 2.0.0 taken\r\n", TIMEOUT.total_seconds() / 12))
+    server.say("ACCEPTED", trickle(b"250 2.0.0 accepted\r\n", TIMEOUT.total_seconds() / 12))
 
     assert {answer.verdict for answer in deliver(hasty).answers.values()} == {Verdict.ACCEPTED}
 
@@ -439,8 +439,8 @@ def test_what_is_said_in_clear_behind_starttls_is_never_heard(
     """Somebody on the way could put words into the server's mouth (RFC 3207 section 4.2)."""
 
     async def go_ahead(session: servers.Session) -> None:
-        await session.say(b"220 2.0.0 go ahead\r\n" + injected)
-        session.mute()
+        await session.send(b"220 2.0.0 go ahead\r\n" + injected)
+        session.skip_next_reply()
         await SMTP.smtp_STARTTLS(session, "")
 
     server.say("STARTTLS", go_ahead)
@@ -484,7 +484,7 @@ def test_an_offer_that_makes_no_sense_is_no_error_of_ours(
 
 def test_a_yes_before_the_content_is_no_yes(server: servers.Upstream, target: Upstream) -> None:
     """The word on the content must not be one that came before it."""
-    server.say("DATA", b"354 go on\r\n250 2.0.0 taken\r\n")
+    server.say("DATA", b"354 go on\r\n250 2.0.0 accepted\r\n")
 
     attempt = deliver(target)
 
@@ -496,12 +496,12 @@ def test_a_yes_before_the_content_is_no_yes(server: servers.Upstream, target: Up
 def test_nonsense_after_the_content_leaves_open_whether_it_was_taken(
     garbage: bytes, server: servers.Upstream, target: Upstream
 ) -> None:
-    server.say("TAKEN", garbage)
+    server.say("ACCEPTED", garbage)
 
     assert ambiguous(deliver(target))
 
 
-@pytest.mark.parametrize("place", ["GREETING", "EHLO", "MAIL", "TAKEN"])
+@pytest.mark.parametrize("place", ["GREETING", "EHLO", "MAIL", "ACCEPTED"])
 @pytest.mark.parametrize("chunk", [b"x" * 65536, b"250-more of it\r\n" * 4000, b"250 and again\r\n" * 4000])
 def test_an_endless_reply_costs_neither_time_nor_memory(
     place: str, chunk: bytes, server: servers.Upstream, target: Upstream
@@ -515,7 +515,7 @@ def test_an_endless_reply_costs_neither_time_nor_memory(
     finally:
         tracemalloc.stop()
 
-    assert attempt.trouble is Failure.PROTOCOL or place == "TAKEN"
+    assert attempt.trouble is Failure.PROTOCOL or place == "ACCEPTED"
     assert peak < 8 * 2**20
 
 
@@ -557,7 +557,7 @@ def test_a_stop_before_the_content_ends_the_try_at_once(place: str, server: serv
 
 
 def test_a_stop_after_the_content_leaves_a_moment_for_the_word(server: servers.Upstream, target: Upstream) -> None:
-    server.say("TAKEN", trickle(b"250 2.0.0 taken\r\n", 0.02))
+    server.say("ACCEPTED", trickle(b"250 2.0.0 accepted\r\n", 0.02))
 
     attempt = stopped(target, lambda: bool(server.mails))
 
@@ -569,7 +569,7 @@ def test_a_stop_does_not_wait_for_ever_for_the_word(
     monkeypatch: pytest.MonkeyPatch, server: servers.Upstream, target: Upstream
 ) -> None:
     monkeypatch.setattr(upstream, "GRACE", 0.1)
-    server.say("TAKEN", hang)
+    server.say("ACCEPTED", hang)
 
     attempt = stopped(target, lambda: bool(server.mails))
 

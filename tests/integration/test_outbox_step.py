@@ -197,7 +197,7 @@ def test_a_dead_letter_can_be_revived(outbox: Outbox, ledger: Ledger, server: se
     server.say("DOT", "554 5.7.1 no")
     letter = enqueue_digest(ledger)
     tries(outbox, ledger, server, HOUR)
-    server.forget()
+    server.reset()
 
     assert ledger.retry(letter, NOON + DAY)
     outbox.step(NOON + DAY)
@@ -258,10 +258,10 @@ def test_a_letter_that_is_too_large_is_sent_at_once_with_less_in_it(
 
         async def weigh(session: servers.Session) -> None:
             if session.content_size > most:
-                await session.say(b"552 5.3.4 message too big\r\n")
+                await session.send(b"552 5.3.4 message too big\r\n")
             else:
-                server.forget()
-                await session.say(b"451 4.3.0 but not now\r\n")
+                server.reset()
+                await session.send(b"451 4.3.0 but not now\r\n")
 
         if not announced:
             server.say("DOT", weigh)
@@ -535,7 +535,7 @@ def test_a_clock_that_was_set_back_silences_nothing(
     letters = [enqueue_digest(ledger, route=route, at=NOON + ahead) for route in ("one", "two")]
     for minute in range(12):
         outbox.step(NOON + ahead + minute * MINUTE)
-    server.forget()
+    server.reset()
     before = server.connections
 
     outbox = new_outbox() if restarts else outbox
@@ -596,7 +596,7 @@ def test_workers_whose_clocks_differ_leave_each_other_their_pauses(
 def test_a_letter_without_a_word_on_it_comes_again_under_the_same_message_id(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
-    server.say("TAKEN", drop, times=1)
+    server.say("ACCEPTED", drop, times=1)
     letter = enqueue_digest(ledger)
 
     outbox.step(NOON)
@@ -633,7 +633,7 @@ def test_the_doubt_is_on_record_before_the_content_goes_out(
     async def look(session: servers.Session) -> None:
         seen.append(stored(ledger, letter).ambiguous)
         reached.set()
-        await session.say(b"354 go on\r\n")
+        await session.send(b"354 go on\r\n")
         await hang(session)
 
     letter = enqueue_digest(ledger)
@@ -680,7 +680,7 @@ def test_a_letter_that_another_worker_took_over_is_not_sent_by_this_one(
 ) -> None:
     async def take_over(session: servers.Session) -> None:
         assert ledger.claim_message("two", NOON + HOUR, HOUR)
-        await session.say(b"250 2.1.5 fine\r\n")
+        await session.send(b"250 2.1.5 fine\r\n")
 
     server.say("RCPT", take_over)
     enqueue_digest(ledger)
@@ -697,9 +697,9 @@ def test_an_outcome_that_cannot_be_written_yet_is_written_before_anything_else(
 
     async def lock_the_ledger(session: servers.Session) -> None:
         lock.execute("BEGIN IMMEDIATE")
-        await session.say(b"250 2.0.0 taken\r\n")
+        await session.send(b"250 2.0.0 accepted\r\n")
 
-    server.say("TAKEN", lock_the_ledger)
+    server.say("ACCEPTED", lock_the_ledger)
     letter = enqueue_digest(ledger)
 
     with pytest.raises(LedgerBusy):
@@ -721,7 +721,7 @@ def test_a_ledger_that_is_busy_before_the_content_sends_nothing(
 
     async def lock_the_ledger(session: servers.Session) -> None:
         lock.execute("BEGIN IMMEDIATE")
-        await session.say(b"250 2.1.5 fine\r\n")
+        await session.send(b"250 2.1.5 fine\r\n")
 
     server.say("RCPT", lock_the_ledger)
     letter = enqueue_digest(ledger)

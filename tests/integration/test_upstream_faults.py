@@ -68,7 +68,7 @@ def certificate(kind: str, words: str) -> Fault:
 
 async def offer_auth_in_clear(session: servers.Session) -> None:
     more = "HELP" if session.tls else "STARTTLS\r\n250-AUTH PLAIN LOGIN"
-    await session.say(f"250-upstream.test\r\n250-{more}\r\n250 OK\r\n".encode())
+    await session.send(f"250-upstream.test\r\n250-{more}\r\n250 OK\r\n".encode())
 
 
 STEPS = ("GREETING", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA")
@@ -77,7 +77,7 @@ FAULTS = {
     **{f"hangs at {step}": at(step, hang, Failure.UNREACHABLE, "no answer at ") for step in STEPS},
     "hangs in the TLS handshake": at("TLS", hang, Failure.UNREACHABLE, "no answer at STARTTLS"),
     "hangs after the final dot": at("DOT", hang, Failure.UNREACHABLE, "no word on it in time (at the content)"),
-    "takes the mail and hangs": at("TAKEN", hang, Failure.UNREACHABLE, "no word on it in time (at the content)"),
+    "takes the mail and hangs": at("ACCEPTED", hang, Failure.UNREACHABLE, "no word on it in time (at the content)"),
     **{
         f"hangs up at {step}": at(step, drop, Failure.UNREACHABLE, f"the connection broke at {step}")
         for step in ("EHLO", "MAIL", "RCPT", "DATA")
@@ -86,7 +86,7 @@ FAULTS = {
     "hangs up at AUTH": at("AUTH", drop, Failure.UNREACHABLE, "the connection broke at AUTH CRAM-MD5"),
     "hangs up in the TLS handshake": at("TLS", drop, Failure.NO_TLS, "the TLS handshake failed"),
     "hangs up after the final dot": at("DOT", drop, Failure.UNREACHABLE, "broke before its word (at the content)"),
-    "takes the mail and hangs up": at("TAKEN", drop, Failure.UNREACHABLE, "broke before its word (at the content)"),
+    "takes the mail and hangs up": at("ACCEPTED", drop, Failure.UNREACHABLE, "broke before its word (at the content)"),
     **{
         f"421 at {step}": at(step, "421 4.3.2 shutting down", Failure.UNWILLING, "421 4.3.2 shutting down")
         for step in STEPS
@@ -286,5 +286,5 @@ def test_a_fault_of_the_upstream_is_told_and_loses_nothing(
     assert sum(letter is not None and letter.ambiguous for letter in stored) == (
         "(at the content)" in fault.words and (fault.trouble is Failure.UNREACHABLE)
     )
-    assert len(faulty.mails) == (1 if "TAKEN" in fault.told else 0)
+    assert len(faulty.mails) == (1 if "ACCEPTED" in fault.told else 0)
     assert figures(bench.ledger) == {"received": 6, "reported": 6}

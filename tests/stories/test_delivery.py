@@ -72,7 +72,7 @@ def test_a_real_upstream_away_for_a_day_of_storms_has_few_tries_and_then_two_mai
         world.until("24:00")
         connections, state = server.connections, world.ledger.upstream()
         letters = world.ledger.letters()
-        server.forget()
+        server.reset()
         world.until("25:00")
         mails = server.mails
 
