@@ -29,7 +29,7 @@ class Target(Protocol):
     """Where letters go."""
 
     @property
-    def longest(self) -> timedelta:
+    def max_duration(self) -> timedelta:
         """The longest that one `deliver` takes."""
 
     def deliver(

@@ -26,7 +26,7 @@ TAKEN = RecipientReply(verdict=Verdict.ACCEPTED, code=250, text="in the local ma
 class Mailbox:
     """A Maildir that takes every letter for every recipient."""
 
-    longest = timedelta(seconds=30)
+    max_duration = timedelta(seconds=30)
     """The longest that one `deliver` takes on a disk that works."""
 
     def __init__(self, folder: Path) -> None:

@@ -53,7 +53,7 @@ class Upstream:
         """Recipients at whom a try broke and who were not accepted since."""
 
     @property
-    def longest(self) -> timedelta:
+    def max_duration(self) -> timedelta:
         """The longest that one `deliver` takes."""
         return self._settings.timeout * (PATIENCE + PATIENCE_FOR_WORD)
 

@@ -46,7 +46,7 @@ def advice_on(answer: RecipientReply) -> str:
     return {"MAIL": _SENDER, "RCPT": _RECIPIENT}.get(answer.step, _CONTENT)
 
 
-def delays(delayed: Sequence[Delayed], zone: tzinfo = UTC) -> str:
+def describe_delays(delayed: Sequence[Delayed], zone: tzinfo = UTC) -> str:
     """Say in one sentence whom a digest has not reached yet, why, and what to do; "" where there is nobody."""
     if not delayed:
         return ""
@@ -59,30 +59,30 @@ def delays(delayed: Sequence[Delayed], zone: tzinfo = UTC) -> str:
     )
 
 
-class Finding(NamedTuple):
+class UpstreamHealth(NamedTuple):
     """Whether mail gets out, and a sentence that says so."""
 
     ok: bool
-    words: str
+    sentence: str
 
 
-def finding(
-    state: UpstreamState, *, name: str, next_letter_at: datetime | None, now: datetime, zone: tzinfo = UTC
-) -> Finding:
+def upstream_health(
+    state: UpstreamState, *, name: str, next_message_at: datetime | None, now: datetime, zone: tzinfo = UTC
+) -> UpstreamHealth:
     """Judge the upstream by what is known of it.
 
-    `name` is the upstream's as configured, "" for the local mailbox; `next_letter_at` is when the next letter wants to
+    `name` is the upstream's as configured, "" for the local mailbox; `next_message_at` is when the next letter wants to
     be tried, None where none is queued. What is known of the mailbox says nothing of an upstream, and vice versa.
     """
     trouble = state.trouble
     if not name and trouble is not Failure.MAILBOX:
-        return Finding(ok=True, words=LOCAL)
+        return UpstreamHealth(ok=True, sentence=LOCAL)
     if trouble is None or (name and trouble is Failure.MAILBOX):
-        return Finding(ok=True, words=f"{name}: {_last(state, zone)}")
+        return UpstreamHealth(ok=True, sentence=f"{name}: {_last(state, zone)}")
     since = f" since {moment(state.failing_since, zone)}" if state.failing_since else ""
-    when = _next_try(state, next_letter_at, now, zone)
+    when = _next_try(state, next_message_at, now, zone)
     words = f"{trouble}{since} ({state.detail or name}); {ADVICE[trouble]}; next try {when}"
-    return Finding(ok=False, words=words)
+    return UpstreamHealth(ok=False, sentence=words)
 
 
 def _last(state: UpstreamState, zone: tzinfo) -> str:
@@ -92,8 +92,8 @@ def _last(state: UpstreamState, zone: tzinfo) -> str:
     return f"no trouble known, took the last mail {moment(state.last_success_at, zone)}{besides}"
 
 
-def _next_try(state: UpstreamState, next_letter_at: datetime | None, now: datetime, zone: tzinfo) -> str:
-    if next_letter_at is None:
+def _next_try(state: UpstreamState, next_message_at: datetime | None, now: datetime, zone: tzinfo) -> str:
+    if next_message_at is None:
         return "with the next letter"
-    at = max(next_letter_at, state.next_try_at or next_letter_at)
+    at = max(next_message_at, state.next_try_at or next_message_at)
     return moment(at, zone) if at > now else "now"

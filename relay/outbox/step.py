@@ -64,8 +64,8 @@ class Outbox:
     def step(self, now: datetime) -> bool:
         """Try the oldest letter that is due; False where there is none, or the upstream has to be left alone.
 
-        Takes up to `target.longest`; what is written afterwards is dated with the end of the try. Raises LedgerBusy:
-        nothing is lost, the next step goes on with it.
+        Takes at most `target.max_duration`; results are dated with the end of the try. Raises LedgerBusy: nothing is
+        lost, the next step goes on with it.
         """
         self._write(now)
         upstream = self._heed_clock(self._ledger.upstream(), now)
@@ -104,7 +104,7 @@ class Outbox:
 
     def _claim(self, now: datetime) -> OutboxMessage | None:
         """Claim a letter for a little longer than the try can last."""
-        return self._ledger.claim_message(self._worker, now, self._target.longest * 1.25 + timedelta(seconds=5))
+        return self._ledger.claim_message(self._worker, now, self._target.max_duration * 1.25 + timedelta(seconds=5))
 
     def _try(self, letter: OutboxMessage, now: datetime) -> Attempt | None:
         """Try it once; None where it was left undone."""

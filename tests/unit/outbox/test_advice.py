@@ -7,20 +7,22 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from relay.model import Failure, RecipientReply, UpstreamState, Verdict
-from relay.outbox.advice import advice_on, finding
+from relay.outbox.advice import advice_on, upstream_health
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
-    ("next_letter_at", "said"),
+    ("next_message_at", "said"),
     [(None, "with the next letter"), (NOW, "now"), (NOW + 2 * HOUR, "2026-03-01 14:00:00 UTC")],
 )
-def test_the_next_try_is_that_of_the_next_letter(next_letter_at, said):
+def test_the_next_try_is_that_of_the_next_letter(next_message_at, said):
     state = UpstreamState(trouble=Failure.REFUSED, detail="localhost:25: 450 4.7.1 slow down (at RCPT)")
 
-    assert finding(state, name="x", next_letter_at=next_letter_at, now=NOW).words.endswith(f"; next try {said}")
+    assert upstream_health(state, name="x", next_message_at=next_message_at, now=NOW).sentence.endswith(
+        f"; next try {said}"
+    )
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ WELL = Vitals(
 
 def verdicts(vitals=WELL, upstream=None, tally=TALLY, host="mail.example.com", delayed=()):
     state = upstream or UpstreamState()
-    found = ready(vitals, state, tally, host=host, now=NOW, next_letter_at=NOW, delayed=delayed)
+    found = ready(vitals, state, tally, host=host, now=NOW, next_message_at=NOW, delayed=delayed)
     return {check.name: check for check in found}
 
 
