@@ -42,7 +42,7 @@ class Balance:
     accepted: int
     unknown: int
     reported: int
-    """Mails reported, per app in the inbox with the highest count."""
+    """Reported mails: for each app the highest count of all inboxes, summed up."""
     digests: int
     repeated: int
     """Digests that arrived more than once, each with the same Message-ID."""
