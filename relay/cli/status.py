@@ -11,7 +11,7 @@ import click
 from relay.cli.options import config_option, json_option, open_ledger, settings_of
 from relay.cli.output import print_json, shown
 from relay.clock import utc_now
-from relay.outbox.advice import delays, finding
+from relay.outbox.advice import describe_delays, upstream_health
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -50,7 +50,7 @@ def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
     books, unsorted = _counted(ledger, reader, now)
     upstream, tally = ledger.upstream(), ledger.tally()
     name = f"{settings.upstream.host}:{settings.upstream.port}" if settings.upstream.host else ""
-    found = finding(upstream, name=name, next_letter_at=ledger.next_try_at(), now=now, zone=settings.time.tz)
+    found = upstream_health(upstream, name=name, next_message_at=ledger.next_try_at(), now=now, zone=settings.time.tz)
     return {
         "received": books.received,
         "reported": books.reported,
@@ -66,8 +66,8 @@ def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
         "errors_pending": tally.groups_pending,
         "letters_open": tally.letters_open,
         "letters_dead": tally.letters_dead,
-        "delayed": delays(ledger.delayed(), settings.time.tz) or "nobody",
-        "upstream": found.words,
+        "delayed": describe_delays(ledger.delayed(), settings.time.tz) or "nobody",
+        "upstream": found.sentence,
         "upstream_next_try": upstream.next_try_at,
         "last_delivery": upstream.last_success_at,
     }

@@ -1,13 +1,13 @@
-"""Hands letters over, to the real mail server or into a local mailbox (outbox → the admins).
+"""SMTP out: deliver a message to the upstream mail server, or store it in a local mailbox (outbox → the admins).
 
-    upstream   one try of one letter: its limits, its end, being stopped
-    dialogue   the SMTP dialogue, command by command, and what each reply means
-    wire       the connection: aiosmtplib's client, made strict and impatient
-    words      what the other side said, fit to be shown
-    mailbox    the Maildir that stands in while no upstream is set
+    upstream   one try of one message: its time limits, recipients at which a try fails, stopping
+    session    the SMTP session, command by command, and what each reply means
+    client     the connection: aiosmtplib's client with strict replies and short timeouts
+    replies    the upstream's replies and errors as text that is safe to show
+    mailbox    the Maildir that is used as long as no upstream is set
 
-Guarantee: `deliver` returns what the other side said of each recipient, or what is wrong with it; only trouble of our
-own (a claim that is lost, a stop) is raised. Nothing here reads or writes the ledger.
+Guarantee: `deliver` returns the reply for each recipient, or the failure of the upstream. It raises only conditions of
+the relay itself (a lost claim, a stop). Nothing in this package reads or writes the ledger.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ __all__ = ["Mailbox", "Target", "Upstream", "open_target"]
 
 
 class Target(Protocol):
-    """Where letters go."""
+    """Where messages are delivered to: an `Upstream` or a `Mailbox`."""
 
     @property
-    def longest(self) -> timedelta:
-        """The longest that one `deliver` takes."""
+    def max_duration(self) -> timedelta:
+        """The longest time that one `deliver` takes."""
 
     def deliver(
         self, raw: bytes, *, sender: str, recipients: Sequence[str], before_data: Callable[[], None]
     ) -> Attempt:
-        """Try to hand a whole mail over, once; see `Upstream.deliver`."""
+        """Try once to deliver a complete mail; see `Upstream.deliver`."""
 
     def abort(self) -> None:
-        """Stop for good, from any thread: a `deliver` under way ends within seconds."""
+        """Stop for good, from any thread: a running `deliver` ends within seconds."""
 
 
 def open_target(settings: Settings) -> Upstream | Mailbox:
-    """Return where the settings send digests; nothing is connected or created yet."""
+    """Return the target that the settings name. It connects to nothing and creates nothing yet."""
     if settings.upstream.host:
         return Upstream(settings.upstream)
     return Mailbox(DataDir(settings.storage.data_dir).mailbox)

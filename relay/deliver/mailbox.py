@@ -1,8 +1,8 @@
-"""Where digests go while no upstream is set: a Maildir in the data directory, which the dashboard shows.
+"""The local mailbox: a Maildir in the data directory that stores digests as long as no upstream is set.
 
-Guarantee: a mail that was taken is on disk, its name included, before `deliver` returns; the same letter tried again
-takes the place of what an earlier try left and is there once. Folders are 0700, files 0600. The file name is made of
-the Message-ID's digest alone, so nothing in a mail can choose it.
+The dashboard shows its mails. Guarantee: a stored mail and its directory entry are on disk before `deliver` returns. A
+message that is tried again is stored once, and replaces what an unfinished try left. Folders have mode 0700, files
+0600. The file name is a hash of the Message-ID, so nothing in a mail can choose it.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from email import policy
 from email.parser import BytesHeaderParser
 from pathlib import Path
 
-from relay.deliver.replies import os_words
+from relay.deliver.replies import os_error_text
 from relay.model import Attempt, Failure, RecipientReply, Verdict
 
 FOLDERS = ("tmp", "new", "cur")
-TAKEN = RecipientReply(verdict=Verdict.ACCEPTED, code=250, text="in the local mailbox")
+STORED = RecipientReply(verdict=Verdict.ACCEPTED, code=250, text="stored in the local mailbox")
 
 
 class Mailbox:
-    """A Maildir that takes every letter for every recipient."""
+    """A Maildir that accepts every message for every recipient."""
 
-    longest = timedelta(seconds=30)
-    """The longest that one `deliver` takes on a disk that works."""
+    max_duration = timedelta(seconds=30)
+    """The longest time that one `deliver` takes on a working disk."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -38,40 +38,43 @@ class Mailbox:
     def deliver(
         self, raw: bytes, *, sender: str, recipients: Sequence[str], before_data: Callable[[], None]
     ) -> Attempt:
-        """Store `raw` (a whole mail), once for all `recipients`; `before_data` is called before it can be seen."""
-        name = _name(raw)
+        """Store `raw` (a complete mail) once for all `recipients`.
+
+        Calls `before_data` before the mail is visible to readers.
+        """
+        name = _file_name(raw)
         try:
-            self._make()
+            self._create_folders()
             if self._find(name) is None:
                 self._write(name, raw)
                 before_data()
-                self._show(name)
+                self._publish(name)
         except OSError as error:
-            return Attempt(answers={}, trouble=Failure.MAILBOX, detail=f"{self}: {os_words(error)}")
-        return Attempt(answers=dict.fromkeys(recipients, TAKEN))
+            return Attempt(answers={}, trouble=Failure.MAILBOX, detail=f"{self}: {os_error_text(error)}")
+        return Attempt(answers=dict.fromkeys(recipients, STORED))
 
     def abort(self) -> None:
-        """Nothing here takes long enough to be stopped."""
+        """Do nothing: no call here takes long enough to be stopped."""
 
     def mails(self) -> list[Path]:
-        """The stored mails, newest first."""
+        """Return the files of the stored mails, newest first."""
         return [path for _, path in sorted(self._dated(), reverse=True)]
 
     def expire(self, before: datetime, *, at_most: int) -> int:
-        """Unlink mails stored before a moment, and the oldest beyond `at_most`; returns how many went."""
+        """Remove mails stored before this time, and the oldest ones above `at_most`. Returns the number removed."""
         dated = sorted(self._dated(), reverse=True)
-        old = [path for place, (at, path) in enumerate(dated) if at < before or place >= at_most]
+        old = [path for rank, (at, path) in enumerate(dated) if at < before or rank >= at_most]
         old += [path for at, path in self._dated(("tmp",)) if at < before]
         for path in old:
             path.unlink(missing_ok=True)
         return len(old)
 
-    def _make(self) -> None:
+    def _create_folders(self) -> None:
         for folder in (self._folder, *(self._folder / name for name in FOLDERS)):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _find(self, name: str) -> Path | None:
-        """Return the mail of that name, read (`cur`, with flags after a colon) or not."""
+        """Return the mail with this name, unread (`new`) or read (`cur`, with flags after a colon)."""
         return next((path for path in self._paths() if path.name.partition(":")[0] == name), None)
 
     def _paths(self, folders: Sequence[str] = ("new", "cur")) -> Iterator[Path]:
@@ -81,19 +84,19 @@ class Mailbox:
 
     def _dated(self, folders: Sequence[str] = ("new", "cur")) -> Iterator[tuple[datetime, Path]]:
         for path in self._paths(folders):
-            with suppress(FileNotFoundError):  # a mail reader moved it meanwhile
+            with suppress(FileNotFoundError):  # a mail reader has moved it meanwhile
                 yield datetime.fromtimestamp(path.stat().st_mtime, UTC), path
 
     def _write(self, name: str, raw: bytes) -> None:
         flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_NOFOLLOW
-        with open(os.open(self._folder / "tmp" / name, flags, 0o600), "wb") as file:  # noqa: PTH123 -- with its mode from the start
-            file.write(raw.replace(b"\r\n", b"\n"))  # a Maildir's line ends
+        with open(os.open(self._folder / "tmp" / name, flags, 0o600), "wb") as file:  # noqa: PTH123 -- sets the mode at creation
+            file.write(raw.replace(b"\r\n", b"\n"))  # a Maildir has LF line ends
             file.flush()
             os.fsync(file.fileno())
 
-    def _show(self, name: str) -> None:
-        """Move a written mail where readers look, and make the folders' entries durable."""
-        os.replace(self._folder / "tmp" / name, self._folder / "new" / name)  # noqa: PTH105 -- beside fsync, as one
+    def _publish(self, name: str) -> None:
+        """Move a written mail into `new`, where readers look, and sync the folders' entries."""
+        os.replace(self._folder / "tmp" / name, self._folder / "new" / name)  # noqa: PTH105 -- os functions throughout, as for fsync
         for folder in (self._folder / "new", self._folder, self._folder.parent):
             directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             try:
@@ -102,7 +105,7 @@ class Mailbox:
                 os.close(directory)
 
 
-def _name(raw: bytes) -> str:
-    """Return the name under which a letter is stored: the same for each try of it."""
+def _file_name(raw: bytes) -> str:
+    """Return the file name of a message: the same for each try."""
     message_id = BytesHeaderParser(policy=policy.compat32).parsebytes(raw)["Message-ID"]
     return hashlib.sha256(str(message_id).encode() if message_id else raw).hexdigest()[:32]

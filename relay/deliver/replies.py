@@ -1,7 +1,7 @@
-"""What an upstream said or did, in words an administrator can act on: one line, bounded, without a secret.
+"""The upstream's replies and errors as text for administrators: one line, limited in length, without a secret.
 
-Whatever comes from the wire passes through `Scrub` before it may stand in an `RecipientReply` or a
-`detail`: a server can quote anything back at us, the password included.
+All input from the connection passes through `Scrub` before it is part of a `RecipientReply` or a `detail`: a server
+can repeat anything it received, also the password.
 """
 
 from __future__ import annotations
@@ -17,112 +17,114 @@ from typing import NamedTuple
 from relay.model import Failure, RecipientReply, Verdict
 
 MAX_TEXT = 200
-"""Characters of an upstream's words that are kept."""
+"""Characters of a reply text that are kept."""
 PIECE = 6
-"""Characters in a row of a password, as it goes over the wire, that are taken for a piece of it: servers cut what they
-repeat, and break it over lines."""
+"""Length in characters from which a part of the password, in any encoding it is sent in, is masked.
+
+Servers shorten what they repeat, and wrap it over several lines."""
 AUTH_CODES = frozenset({530, 534, 535, 538})
 """Replies about credentials, whatever the command (RFC 4954 section 6)."""
+END_OF_DATA = "the end of DATA"
+"""The step of the reply to the content, after the final dot."""
 
 UNKNOWN_ISSUER = frozenset({18, 19, 20, 21})
-"""What OpenSSL calls a certificate whose issuer nobody vouches for (X509_V_ERR_…)."""
+"""OpenSSL's error codes for a certificate of an unknown issuer (X509_V_ERR_…)."""
 
 
 class Reply(NamedTuple):
-    """One reply: its code, 200..599, and its words as they may be shown."""
+    """One SMTP reply: its code, 200..599, and its text after `Scrub`."""
 
     code: int
     text: str
 
     @property
     def good(self) -> bool:
-        """Whether the command was done."""
+        """Whether the command succeeded (2xx)."""
         return self.code // 100 == 2
 
     def __str__(self) -> str:
         return f"{self.code} {self.text}".strip()
 
 
-class Failed(Exception):
-    """A try ended with trouble that is the upstream's; `detail` is fit to be shown."""
+class UpstreamFailed(Exception):
+    """A try ended with a failure of the upstream; `detail` is safe to show."""
 
-    def __init__(self, trouble: Failure, detail: str) -> None:
+    def __init__(self, failure: Failure, detail: str) -> None:
         super().__init__(detail)
-        self.trouble = trouble
+        self.failure = failure
         self.detail = detail
 
 
 class Scrub:
-    """Makes the upstream's words fit to be shown: printable, one line, short, the credentials and pieces of them taken
-    out.
-    """
+    """Makes the upstream's text safe to show: one short printable line without the credentials or parts of them."""
 
     def __init__(self, username: str, password: str) -> None:
-        forms = _forms(username, password)
-        self._secrets = re.compile("|".join(map(re.escape, forms)), re.IGNORECASE) if forms else None
-        self._pieces = {_plain(form[at : at + PIECE]) for form in forms for at in range(len(form) - PIECE + 1)}
+        encodings = _encodings(username, password)
+        self._secrets = re.compile("|".join(map(re.escape, encodings)), re.IGNORECASE) if encodings else None
+        self._pieces = {_lower(text[at : at + PIECE]) for text in encodings for at in range(len(text) - PIECE + 1)}
 
     def __call__(self, text: str) -> str:
-        """Return `text` as one line of at most `MAX_TEXT` printable characters, `***` in place of a secret."""
-        shown = "".join(char if char.isprintable() else " " for char in self._mask(text))
-        line = self._mask(" ".join(shown.split()))
+        """Return `text` as one line of at most `MAX_TEXT` printable characters, with `***` in place of a secret."""
+        printable = "".join(char if char.isprintable() else " " for char in self._mask(text))
+        line = self._mask(" ".join(printable.split()))
         return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"
 
     def _mask(self, text: str) -> str:
         return self._mask_pieces(self._secrets.sub("***", text)) if self._secrets else text
 
     def _mask_pieces(self, text: str) -> str:
-        """Return `text` with `***` for each stretch whose every `PIECE` characters in a row are a piece of a secret."""
-        plain, shown, kept_to, piece_to = _plain(text), "", 0, 0
+        """Return `text` with `***` for each stretch that consists of pieces (`PIECE` characters) of a secret."""
+        lowered, masked, copied_to, piece_to = _lower(text), "", 0, 0
         for at in range(len(text) - PIECE + 1):
-            if plain[at : at + PIECE] in self._pieces:
+            if lowered[at : at + PIECE] in self._pieces:
                 if at >= piece_to:
-                    shown, kept_to = f"{shown}{text[kept_to:at]}***", at
-                kept_to = piece_to = at + PIECE
-        return shown + text[kept_to:]
+                    masked, copied_to = f"{masked}{text[copied_to:at]}***", at
+                copied_to = piece_to = at + PIECE
+        return masked + text[copied_to:]
 
 
-def _plain(text: str) -> str:
-    """Return `text` in small letters, character by character: some have a small form that is longer."""
-    return text.translate(_SMALL)
+def _lower(text: str) -> str:
+    """Return `text` with ASCII letters in lower case. The length stays: `str.lower` makes some characters longer."""
+    return text.translate(_ASCII_LOWER)
 
 
-_SMALL = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+_ASCII_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 
 
-def _forms(username: str, password: str) -> tuple[str, ...]:
-    """The shapes in which a password goes over the wire, the longest first; servers repeat them in any case."""
+def _encodings(username: str, password: str) -> tuple[str, ...]:
+    """Return the texts in which a password is sent, the longest first. Servers may repeat them in any case."""
     if not password:
         return ()
     plain = f"\0{username}\0{password}"
     encoded = [base64.b64encode(text.encode()).decode() for text in (plain, password)]
-    forms = {password, *encoded, *(text.rstrip("=") for text in encoded)}
-    return tuple(sorted(forms, key=len, reverse=True))
+    texts = {password, *encoded, *(text.rstrip("=") for text in encoded)}
+    return tuple(sorted(texts, key=len, reverse=True))
 
 
-def answer(reply: Reply, step: str) -> RecipientReply:
-    """Return the verdict that a reply's first digit gives (RFC 5321 section 4.2.1); neither 2, 4 nor 5 is no word."""
+def recipient_reply(reply: Reply, step: str) -> RecipientReply:
+    """Return the reply with the verdict of its first digit (RFC 5321 section 4.2.1); temporary if not 2, 4 or 5."""
     verdicts = {2: Verdict.ACCEPTED, 4: Verdict.TEMPORARY, 5: Verdict.PERMANENT}
     verdict = verdicts.get(reply.code // 100)
     if verdict is None:
-        return RecipientReply(verdict=Verdict.TEMPORARY, code=0, text=f"it answered with {reply}"[:MAX_TEXT], step=step)
+        text = f"unexpected reply: {reply}"[:MAX_TEXT]
+        return RecipientReply(verdict=Verdict.TEMPORARY, code=0, text=text, step=step)
     return RecipientReply(verdict=verdict, code=reply.code, text=reply.text, step=step)
 
 
-def unanswered(text: str) -> RecipientReply:
-    """Return the verdict where the upstream may have taken the letter and its word never came."""
-    return RecipientReply(verdict=Verdict.TEMPORARY, code=0, text=text, step="the content")
+def missing_reply(text: str) -> RecipientReply:
+    """Return the result of a missing reply to the content: the upstream may have accepted the message."""
+    return RecipientReply(verdict=Verdict.TEMPORARY, code=0, text=text, step=END_OF_DATA)
 
 
-def os_words(error: BaseException) -> str:
-    """Return what the operating system or the TLS library says of an error, without numbers and addresses."""
+def os_error_text(error: BaseException) -> str:
+    """Return the text of an error of the operating system or the TLS library, without numbers and addresses."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        own = " (ca_file names an authority of your own)" if error.verify_code in UNKNOWN_ISSUER else ""
-        return error.verify_message + own
+        advice = " (set ca_file for a certificate authority of your own)" if error.verify_code in UNKNOWN_ISSUER else ""
+        return error.verify_message + advice
     if isinstance(error, ssl.SSLError):
         return (error.reason or "no TLS").replace("_", " ").lower()
     if isinstance(error, socket.gaierror):
-        return f"its name cannot be resolved ({error.strerror})"
+        return f"the host name cannot be resolved ({error.strerror})"
     known = getattr(error, "errno", None)
     numbers = [known] if known else [int(number) for number in re.findall(r"\[Errno (\d+)\]", str(error))]
     return " or ".join(dict.fromkeys(os.strerror(number) for number in numbers)) or "the connection broke"

@@ -1,11 +1,11 @@
-"""One try to hand one letter over, command by command.
+"""One SMTP session: one try to deliver one message, command by command.
 
-    connection · greeting · EHLO · (STARTTLS · EHLO) · AUTH · MAIL · RCPT … · DATA · content and final dot
+    connect · greeting · EHLO · (STARTTLS · EHLO) · AUTH · MAIL · RCPT … · DATA · content and final dot
 
-Trouble on the way is the upstream's and raised as `Failed`; from MAIL on, 4xx and 5xx are the upstream's word on
-the letter (MAIL, DATA) or on one recipient (RCPT) and come back as answers, except 421 (it is going away) and
-replies about credentials. A letter is taken only by a 2xx after the final dot; without a word after that dot it
-may have been taken, and the answer says so by code 0.
+A failure of the upstream is raised as `UpstreamFailed`. From MAIL on, a 4xx or 5xx reply is about the message (MAIL,
+DATA) or about one recipient (RCPT), and is returned as a `RecipientReply`. Two kinds of reply are failures all the
+same: 421 (the server closes the connection) and replies about credentials. Only a 2xx reply after the final dot means
+that the message was accepted. If that reply is missing, the server may have accepted the message: the code is 0.
 """
 
 from __future__ import annotations
@@ -19,20 +19,30 @@ import aiosmtplib
 
 from relay import config
 from relay.deliver.client import NO_REPLY, Client
-from relay.deliver.replies import AUTH_CODES, Failed, Reply, Scrub, answer, os_words, unanswered
+from relay.deliver.replies import (
+    AUTH_CODES,
+    END_OF_DATA,
+    Reply,
+    Scrub,
+    UpstreamFailed,
+    missing_reply,
+    os_error_text,
+    recipient_reply,
+)
 from relay.failpoint import reach
 from relay.model import Failure, RecipientReply, Verdict
 
 MECHANISMS = ("cram-md5", "plain", "login")
-"""What we can do, the best first."""
+"""The AUTH mechanisms that the relay supports, in order of preference."""
 NO_EHLO = frozenset({500, 501, 502, 504})
-"""How a server says that it does not know EHLO, or not like this (RFC 5321 section 4.2.4)."""
+"""Replies of a server that does not know EHLO or this form of it (RFC 5321 section 4.2.4)."""
+CONNECT = "connect"
 
 T = TypeVar("T")
 
 
 class Session:
-    """One try, and how far it has come."""
+    """One session, and its progress."""
 
     def __init__(self, settings: config.Upstream, *, helo: str, scrub: Scrub) -> None:
         self._settings = settings
@@ -40,140 +50,143 @@ class Session:
         self._scrub = scrub
         self._timeout = settings.timeout.total_seconds()
         self._client = Client(settings.host, settings.port or 0, timeout=self._timeout)
-        self.phase = "the connection"
-        """What it is waiting for."""
+        self.step = CONNECT
+        """The command or step whose reply the session waits for."""
         self.begun = False
-        """MAIL was said: what goes wrong from here on may be about this letter."""
-        self.asked = ""
-        """The recipient whose RCPT it waits for; where it ended there, what went wrong may be about that one alone."""
+        """MAIL was sent: a failure from here on may be about this message."""
+        self.pending_recipient = ""
+        """The recipient whose RCPT reply is missing. A failure here may be about this recipient alone."""
         self.accepted: list[str] = []
-        """The recipients whose RCPT was good."""
-        self.sent = False
-        """The content is on its way: from here on the upstream may have the letter."""
-        self.answers: dict[str, RecipientReply] = {}
-        """Who got which word. Once the content is on its way, complete at every moment."""
+        """The recipients that the server accepted at RCPT."""
+        self.content_started = False
+        """The content is on its way: from here on the server may have the message."""
+        self.replies: dict[str, RecipientReply] = {}
+        """The reply for each recipient. Complete as soon as the content is on its way."""
 
     async def open(self) -> None:
-        """Come as far as an authenticated connection over the security asked for. Raises Failed."""
+        """Connect, secure the connection as configured, and authenticate. Raises UpstreamFailed."""
         if self._settings.username and self._settings.security == "none" and not self._settings.auth_in_clear:
-            raise Failed(Failure.AUTH, "the password would go over the wire in clear, and auth_in_clear is not set")
+            raise UpstreamFailed(Failure.AUTH, "the password would be sent unencrypted, and auth_in_clear is not set")
         await self._connect()
-        await self._greet()
+        await self._ehlo()
         if self._settings.security == "starttls":
-            await self._secure()
-            await self._greet()
+            await self._starttls()
+            await self._ehlo()
         if self._settings.username:
             await self._authenticate()
 
-    async def hand_over(
-        self, raw: bytes, sender: str, recipients: Sequence[str], before_data: Callable[[], None]
-    ) -> None:
-        """Say who gets what, then the content; fills `answers`. Raises Failed, and whatever `before_data` raises."""
+    async def send(self, raw: bytes, sender: str, recipients: Sequence[str], before_data: Callable[[], None]) -> None:
+        """Send the envelope and then the content; fills `replies`.
+
+        Calls `before_data` before DATA. Raises UpstreamFailed, and whatever `before_data` raises.
+        """
         if too_large := self._too_large(raw):
-            self.answers = dict.fromkeys(recipients, too_large)
+            self.replies = dict.fromkeys(recipients, too_large)
             return
         utf8 = not all(_local_part(address).isascii() for address in (sender, *recipients))
         utf8 = utf8 and self._client.supports_extension("smtputf8")
         self.begun = True
         reply = await self._mail(raw, sender, utf8=utf8)
         if not reply.good:
-            self.answers = dict.fromkeys(recipients, self._word(reply))
+            self.replies = dict.fromkeys(recipients, self._refusal(reply))
             return
         for recipient in recipients:
             await self._rcpt(recipient, utf8=utf8)
         if not self.accepted:
             return
         before_data()
-        self._decide(await self._content(raw))
+        self._set_reply_for_accepted(await self._data(raw))
 
-    async def close(self, *, politely: bool) -> None:
-        """Let go of the connection."""
-        await self._client.leave(politely=politely)
+    async def close(self, *, send_quit: bool) -> None:
+        """End the connection, after QUIT if `send_quit` is set."""
+        await self._client.disconnect(send_quit=send_quit)
 
     # --- Up to an authenticated connection ----------------------------------------------------------------------------
 
     async def _connect(self) -> None:
         tls = self._settings.security == "tls"
         self._client.tls_context = self._tls_context()
-        await self._guard("the connection", self._client.open(tls=tls), handshake=tls)
-        reply = await self._ask("the greeting", self._client.read_reply(self._timeout))
+        await self._await_step(CONNECT, self._client.open(tls=tls), handshake=tls)
+        reply = await self._command("the greeting", self._client.read_reply(self._timeout))
         if reply.code != 220:
-            raise self._unfit(reply)
+            raise self._unexpected(reply)
 
     def _tls_context(self) -> ssl.SSLContext | None:
-        """Return what checks the certificate: against `ca_file`, else the system's authorities; host name included."""
+        """Return a context that checks certificate and host name, against `ca_file` or the system's authorities."""
         if self._settings.security == "none":
             return None
         try:
             return ssl.create_default_context(cafile=self._settings.ca_file)
         except OSError as error:
-            raise Failed(Failure.CERTIFICATE, f"ca_file cannot be used: {os_words(error)}") from error
+            raise UpstreamFailed(Failure.CERTIFICATE, f"ca_file cannot be used: {os_error_text(error)}") from error
 
-    async def _greet(self) -> None:
-        """Say EHLO, or HELO where that is all the server knows."""
-        reply = await self._ask("EHLO", self._client.ehlo(hostname=self._name()))
+    async def _ehlo(self) -> None:
+        """Send EHLO, or HELO if the server does not know EHLO."""
+        reply = await self._command("EHLO", self._client.ehlo(hostname=self._helo_name()))
         if reply.code in NO_EHLO:
-            reply = await self._ask("HELO", self._client.helo(hostname=self._name()))
+            reply = await self._command("HELO", self._client.helo(hostname=self._helo_name()))
         if reply.code != 250:
-            raise self._unfit(reply)
+            raise self._unexpected(reply)
 
-    def _name(self) -> str:
-        """What we call ourselves: our host's full name, else our address in brackets (RFC 5321 section 4.1.4)."""
+    def _helo_name(self) -> str:
+        """Return the name for EHLO: the host's full name, else its address in brackets (RFC 5321 section 4.1.4)."""
         name = self._helo or socket.gethostname()
         if "." in name and name.isascii() and name.isprintable() and " " not in name:
             return name
-        address = self._client.own_address
+        address = self._client.local_address
         return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
-    async def _secure(self) -> None:
-        """STARTTLS, and never without: nothing but EHLO goes over the wire in clear."""
+    async def _starttls(self) -> None:
+        """Start TLS or fail: nothing but EHLO is sent unencrypted."""
         if not self._client.supports_extension("starttls"):
-            raise Failed(Failure.NO_TLS, "it does not offer STARTTLS, which is required; nothing was sent")
-        reply = await self._ask("STARTTLS", self._client.starttls(), handshake=True)
+            raise UpstreamFailed(Failure.NO_TLS, "it does not offer STARTTLS, which is required; nothing was sent")
+        reply = await self._command("STARTTLS", self._client.starttls(), handshake=True)
         if not reply.good:
-            raise Failed(Failure.NO_TLS, f"it refused STARTTLS, which is required; nothing was sent: {reply}")
+            raise UpstreamFailed(Failure.NO_TLS, f"it refused STARTTLS, which is required; nothing was sent: {reply}")
 
     async def _authenticate(self) -> None:
         offered = self._client.server_auth_methods
         usable = [mechanism for mechanism in MECHANISMS if mechanism in offered]
         if not usable:
-            names = self._scrub(" ".join(offered).upper())
-            raise Failed(Failure.AUTH, f"it offers {names or 'no AUTH'}; the relay can do CRAM-MD5, PLAIN and LOGIN")
-        refusal: Failed | None = None
-        for mechanism in usable:  # some servers offer what they cannot do
+            names = self._scrub(" ".join(offered).upper()) or "no AUTH"
+            raise UpstreamFailed(Failure.AUTH, f"it offers {names}; the relay supports CRAM-MD5, PLAIN and LOGIN")
+        refusal: UpstreamFailed | None = None
+        for mechanism in usable:  # some servers offer mechanisms that do not work
             try:
                 reply = await self._login(mechanism)
-            except Failed as failure:  # such as a hang-up after the refusal, which says less than the refusal
-                raise refusal or failure from failure
+            except UpstreamFailed as failed:  # e.g. the server hung up after a refusal: the refusal says more
+                raise refusal or failed from failed
             if reply.good:
                 return
-            refusal = self._refused(reply, mechanism)
+            refusal = self._login_refused(reply, mechanism)
         if refusal:
             raise refusal
 
     async def _login(self, mechanism: str) -> Reply:
         login = getattr(self._client, f"auth_{mechanism.replace('-', '')}")
         password = self._settings.password.get_secret_value() if self._settings.password else ""
-        phase = f"AUTH {mechanism.upper()}"
-        reply = await self._ask(phase, login(self._settings.username, password), credentials=False)
-        if reply.code // 100 == 3:  # it wants to go on where the exchange should be over (RFC 4954 section 4)
-            reply = await self._ask(phase, self._client.execute_command(b"*"), credentials=False)
+        step = f"AUTH {mechanism.upper()}"
+        reply = await self._command(step, login(self._settings.username, password), credentials=False)
+        if (
+            reply.code // 100 == 3
+        ):  # the exchange should be over, but the server asks again: cancel (RFC 4954 section 4)
+            reply = await self._command(step, self._client.execute_command(b"*"), credentials=False)
         return reply
 
-    def _refused(self, reply: Reply, mechanism: str) -> Failed:
+    def _login_refused(self, reply: Reply, mechanism: str) -> UpstreamFailed:
         if reply.code // 100 == 4:
             return self._unwilling(reply)
-        return Failed(Failure.AUTH, f"it refused the credentials ({mechanism.upper()}): {reply}")
+        return UpstreamFailed(Failure.AUTH, f"it refused the credentials ({mechanism.upper()}): {reply}")
 
-    # --- The letter ---------------------------------------------------------------------------------------------------
+    # --- The message --------------------------------------------------------------------------------------------------
 
     def _too_large(self, raw: bytes) -> RecipientReply | None:
-        """What the server has said of letters of this size: a client does not even try (RFC 1870 section 6)."""
-        most = self._client.largest
-        if not most or len(raw) <= most:
+        """Return a refusal if the mail exceeds the size the server announced: do not even try (RFC 1870 section 6)."""
+        limit = self._client.max_message_size
+        if not limit or len(raw) <= limit:
             return None
-        words = f"it takes no mail above {most:,} bytes, and this one has {len(raw):,}"
-        return RecipientReply(verdict=Verdict.PERMANENT, code=552, text=words, step="EHLO")
+        text = f"it accepts at most {limit:,} bytes, and this mail has {len(raw):,}"
+        return RecipientReply(verdict=Verdict.PERMANENT, code=552, text=text, step="EHLO")
 
     async def _mail(self, raw: bytes, sender: str, *, utf8: bool) -> Reply:
         options = [f"SIZE={len(raw)}"] if self._client.supports_extension("size") else []
@@ -182,112 +195,117 @@ class Session:
         if utf8:
             options.append("SMTPUTF8")
         try:
-            address = _on_the_wire(sender)
-            return await self._ask("MAIL", self._client.mail(address, options=options, encoding=_encoding(utf8=utf8)))
+            command = self._client.mail(_ascii_domain(sender), options=options, encoding=_encoding(utf8=utf8))
+            return await self._command("MAIL", command)
         except ValueError as error:
-            raise Failed(Failure.UNWILLING, "it offers no SMTPUTF8, which the sender's address needs") from error
+            text = "it does not offer SMTPUTF8, which the sender's address needs"
+            raise UpstreamFailed(Failure.UNWILLING, text) from error
 
     async def _rcpt(self, recipient: str, *, utf8: bool) -> None:
-        """Ask whether the upstream takes mail for `recipient`; where it does not, its answer is noted."""
-        self.asked = recipient
+        """Ask whether the server accepts mail for `recipient`; note a refusal."""
+        self.pending_recipient = recipient
         try:
-            command = self._client.rcpt(_on_the_wire(recipient), encoding=_encoding(utf8=utf8))
-            reply = await self._ask("RCPT", command)
+            command = self._client.rcpt(_ascii_domain(recipient), encoding=_encoding(utf8=utf8))
+            reply = await self._command("RCPT", command)
         except ValueError:
-            words = "it offers no SMTPUTF8, which this address needs"
-            self.answers[recipient] = RecipientReply(verdict=Verdict.PERMANENT, code=0, text=words, step="RCPT")
+            text = "it does not offer SMTPUTF8, which this address needs"
+            self.replies[recipient] = RecipientReply(verdict=Verdict.PERMANENT, code=0, text=text, step="RCPT")
         else:
             if reply.good:
                 self.accepted.append(recipient)
             else:
-                self.answers[recipient] = self._word(reply)
-        self.asked = ""
+                self.replies[recipient] = self._refusal(reply)
+        self.pending_recipient = ""
 
-    async def _content(self, raw: bytes) -> RecipientReply:
-        """Send the content; return the one word on it for all whom it is meant for."""
-        reply = await self._ask("DATA", self._client.execute_command(b"DATA"))
+    async def _data(self, raw: bytes) -> RecipientReply:
+        """Send DATA and the content; return the one reply for all accepted recipients."""
+        reply = await self._command("DATA", self._client.execute_command(b"DATA"))
         if reply.code != 354:
-            return self._word(reply)
-        self.phase, self.sent = "the content", True
-        self._decide(unanswered("no word on it in time"))
+            return self._refusal(reply)
+        self.step, self.content_started = END_OF_DATA, True
+        self._set_reply_for_accepted(missing_reply("no reply in time"))
         try:
             self._client.send_content(raw)
             reach("deliver.sent")
-            response = await self._client.read_reply(None)  # bounded by the whole try's limit: see RFC 1047
+            response = await self._client.read_reply(None)  # limited by the whole try: see RFC 1047
         except aiosmtplib.SMTPResponseException as error:
-            return unanswered(self._scrub(f"no SMTP reply: {error.message}"))
+            return missing_reply(self._scrub(f"invalid SMTP reply: {error.message}"))
         except (aiosmtplib.SMTPException, OSError):
-            return unanswered("the connection broke before its word")
-        return answer(Reply(response.code, self._scrub(response.message)), self.phase)
+            return missing_reply("the connection broke before the reply")
+        return recipient_reply(Reply(response.code, self._scrub(response.message)), self.step)
 
-    def _word(self, reply: Reply) -> RecipientReply:
-        """Return a refusal (4xx, 5xx) as an answer. Raises Failed for any other reply: it has no meaning here."""
+    def _refusal(self, reply: Reply) -> RecipientReply:
+        """Return a refusal (4xx, 5xx) for the recipients. Raises UpstreamFailed for any other reply."""
         if reply.code // 100 not in {4, 5}:
-            raise self._unfit(reply)
-        return answer(reply, self.phase)
+            raise self._unexpected(reply)
+        return recipient_reply(reply, self.step)
 
-    def _decide(self, word: RecipientReply) -> None:
-        self.answers.update(dict.fromkeys(self.accepted, word))
+    def _set_reply_for_accepted(self, reply: RecipientReply) -> None:
+        self.replies.update(dict.fromkeys(self.accepted, reply))
 
     # --- Every command ------------------------------------------------------------------------------------------------
 
-    async def _ask(
+    async def _command(
         self,
-        phase: str,
+        step: str,
         command: Awaitable[aiosmtplib.SMTPResponse],
         *,
         handshake: bool = False,
         credentials: bool = True,
     ) -> Reply:
-        """Return the reply to one command, whatever its code. Raises Failed where there is none to be read, where it
-        is 421, and (unless `credentials` is unset) where it is about credentials.
+        """Return the reply to one command, with any code.
+
+        Raises UpstreamFailed if there is no valid reply, if it is 421, and if it is about credentials (unless
+        `credentials` is unset).
         """
         try:
-            code, message = await self._guard(phase, command, handshake=handshake)
+            code, message = await self._await_step(step, command, handshake=handshake)
         except aiosmtplib.SMTPResponseException as refusal:
             code, message = refusal.code, refusal.message
         reply = Reply(code, self._scrub(message))
         if not 200 <= code <= 599:
-            raise Failed(Failure.PROTOCOL, f"no SMTP reply at {phase}: {reply.text if code == NO_REPLY else reply}")
-        if self._client.unasked:
-            words = self._scrub(self._client.unasked)
-            raise Failed(Failure.PROTOCOL, f"more than one reply at {phase}: {reply}, then {words}")
+            shown = reply.text if code == NO_REPLY else reply
+            raise UpstreamFailed(Failure.PROTOCOL, f"invalid SMTP reply at {step}: {shown}")
+        if self._client.unsolicited:
+            rest = self._scrub(self._client.unsolicited)
+            raise UpstreamFailed(Failure.PROTOCOL, f"more than one reply at {step}: {reply}, then {rest}")
         if code == 421:
             raise self._unwilling(reply)
         if credentials and code in AUTH_CODES:
-            raise Failed(Failure.AUTH, f"it wants credentials or other ones, at {phase}: {reply}")
+            raise UpstreamFailed(Failure.AUTH, f"it requires credentials, or other ones, at {step}: {reply}")
         return reply
 
-    async def _guard(self, phase: str, awaited: Awaitable[T], *, handshake: bool) -> T:
-        """Await a step on the wire. Raises Failed for all that can befall a connection."""
-        self.phase = phase
+    async def _await_step(self, step: str, awaitable: Awaitable[T], *, handshake: bool) -> T:
+        """Await one step. Raises UpstreamFailed for every error of the connection."""
+        self.step = step
         try:
-            return await awaited
+            return await awaitable
         except aiosmtplib.SMTPResponseException:
             raise
         except TimeoutError as error:
-            raise Failed(Failure.UNREACHABLE, f"no answer at {phase} within {self._timeout:g} s") from error
+            raise UpstreamFailed(Failure.UNREACHABLE, f"no reply at {step} within {self._timeout:g} s") from error
         except ssl.SSLCertVerificationError as error:
-            raise Failed(Failure.CERTIFICATE, f"its certificate was not accepted: {os_words(error)}") from error
+            text = f"its certificate was not accepted: {os_error_text(error)}"
+            raise UpstreamFailed(Failure.CERTIFICATE, text) from error
         except (OSError, aiosmtplib.SMTPException) as error:
-            raise self._broken(phase, error, handshake=handshake) from error
+            raise self._connection_error(step, error, handshake=handshake) from error
 
-    def _broken(self, phase: str, error: Exception, *, handshake: bool) -> Failed:
+    def _connection_error(self, step: str, error: Exception, *, handshake: bool) -> UpstreamFailed:
         hung_up = isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError)
         if handshake and (hung_up or isinstance(error, ssl.SSLError)):
-            return Failed(Failure.NO_TLS, f"the TLS handshake failed: {os_words(error)}; nothing was sent")
-        if phase == "the connection":
-            return Failed(Failure.UNREACHABLE, f"cannot connect: {os_words(error)}")
-        return Failed(Failure.UNREACHABLE, f"the connection broke at {phase}")
+            return UpstreamFailed(Failure.NO_TLS, f"the TLS handshake failed: {os_error_text(error)}; nothing was sent")
+        if step == CONNECT:
+            return UpstreamFailed(Failure.UNREACHABLE, f"cannot connect: {os_error_text(error)}")
+        return UpstreamFailed(Failure.UNREACHABLE, f"the connection broke at {step}")
 
-    def _unfit(self, reply: Reply) -> Failed:
-        """What a reply means that is not the one to go on with: a refusal, or nothing that SMTP knows here."""
+    def _unexpected(self, reply: Reply) -> UpstreamFailed:
+        """Return the failure for a reply that does not continue the session: a refusal, or no valid reply here."""
         if reply.code // 100 in {4, 5}:
             return self._unwilling(reply)
-        return Failed(Failure.PROTOCOL, f"it answered {self.phase} with {reply}")
+        return UpstreamFailed(Failure.PROTOCOL, f"unexpected reply at {self.step}: {reply}")
 
-    def _unwilling(self, reply: Reply) -> Failed:
-        return Failed(Failure.UNWILLING, f"it refused at {self.phase}: {reply}")
+    def _unwilling(self, reply: Reply) -> UpstreamFailed:
+        return UpstreamFailed(Failure.UNWILLING, f"it refused at {self.step}: {reply}")
 
 
 def _encoding(*, utf8: bool) -> str:
@@ -298,10 +316,10 @@ def _local_part(address: str) -> str:
     return address.rpartition("@")[0]
 
 
-def _on_the_wire(address: str) -> str:
+def _ascii_domain(address: str) -> str:
     """Return an address with its domain in ASCII (IDNA), so that only a local part can need SMTPUTF8.
 
-    Raises UnicodeError for a domain that cannot be one.
+    Raises UnicodeError for an invalid domain.
     """
     local, at, domain = address.rpartition("@")
     return local + at + (domain if domain.isascii() else domain.encode("idna").decode("ascii"))

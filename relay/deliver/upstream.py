@@ -1,12 +1,13 @@
-"""The real mail server: `Upstream.deliver` tries one letter once, over a connection of its own.
+"""The upstream mail server: `Upstream.deliver` tries to deliver one message once, over a connection of its own.
 
-Where that breaks again and again at one recipient of several (421, no answer: servers look addresses up; a hang-up
-behind a refusal), the others are tried without that one: nobody loses a mail to somebody else's address.
+Servers look addresses up, so a session can fail at one recipient (421, no reply). If that happens twice at the same
+recipient, or if the server hangs up after a refusal, the others are tried without that one: nobody misses a mail
+because of another address.
 
-Guarantee: it returns within fourteen times `timeout`, whatever the other side does (ten for all that comes before the
-content, so that a slow and honest server is served; four for its word on the content), or within a few seconds of
-`abort`; memory is bounded by the letter and a reply of 32 KiB. STARTTLS is never done without, no password goes
-over the wire in clear unless asked for by name, and no credential is in a text it returns.
+Guarantee: `deliver` returns within fourteen times `timeout`, whatever the server does (ten for everything before the
+content, so that a slow but correct server succeeds; four for the content and its reply), or within a few seconds of
+`abort`. Memory is bounded by the message and a reply of 32 KiB. A connection that must use STARTTLS never continues
+without it. No password is sent unencrypted unless `auth_in_clear` is set. No text it returns contains a credential.
 """
 
 from __future__ import annotations
@@ -19,27 +20,27 @@ from dataclasses import replace
 from datetime import timedelta
 
 from relay import config
-from relay.deliver.client import Loop
-from relay.deliver.replies import MAX_TEXT, Failed, Scrub
+from relay.deliver.client import EventLoop
+from relay.deliver.replies import MAX_TEXT, Scrub, UpstreamFailed
 from relay.deliver.session import Session
 from relay.errors import Interrupted
 from relay.model import Attempt, Failure, RecipientReply, Verdict
 
-PATIENCE = 10
-"""All steps together, up to the content, may last this many times the timeout of one."""
-PATIENCE_FOR_WORD = 4
-"""Its word on the content likewise: content filters take their time (RFC 1047)."""
-GRACE = 4.0
-"""Seconds that `abort` leaves the upstream for its word on a content that was already sent."""
+TIMEOUTS_BEFORE_CONTENT = 10
+"""Limit of all steps up to the content together, in multiples of the timeout of one step."""
+TIMEOUTS_FOR_CONTENT = 4
+"""Limit of the content and its reply, likewise: content filters need time (RFC 1047)."""
+ABORT_GRACE = 4.0
+"""Seconds that `abort` leaves the server to reply to a content that is already on its way."""
 
-STOPPED = "the relay is being stopped; nothing was handed over"
+STOPPED = "the relay is stopping; nothing was delivered"
 
-TryFor = Callable[[Sequence[str], float], Awaitable[tuple[Attempt, Session]]]
-"""Tries the letter once for some recipients, up to a moment of the loop's clock; also says how far that came."""
+TrySession = Callable[[Sequence[str], float], Awaitable[tuple[Attempt, Session]]]
+"""Tries the message once for some recipients, until a time of the loop's clock; also returns the session."""
 
 
 class Upstream:
-    """The mail server that takes the digests. `deliver` is for one thread; `abort` may come from any other."""
+    """The mail server that accepts the digests. One thread calls `deliver`; any thread may call `abort`."""
 
     def __init__(self, settings: config.Upstream, *, helo: str = "") -> None:
         password = settings.password.get_secret_value() if settings.password else ""
@@ -49,13 +50,13 @@ class Upstream:
         self._lock = threading.Lock()
         self._running: tuple[asyncio.AbstractEventLoop, Callable[[], None]] | None = None
         self._stopped = False
-        self._broke_at: set[str] = set()
-        """Recipients at whom a try broke and who were not accepted since."""
+        self._suspects: set[str] = set()
+        """Recipients at which a session failed, and that were not accepted since."""
 
     @property
-    def longest(self) -> timedelta:
-        """The longest that one `deliver` takes."""
-        return self._settings.timeout * (PATIENCE + PATIENCE_FOR_WORD)
+    def max_duration(self) -> timedelta:
+        """The longest time that one `deliver` takes."""
+        return self._settings.timeout * (TIMEOUTS_BEFORE_CONTENT + TIMEOUTS_FOR_CONTENT)
 
     def __str__(self) -> str:
         return f"{self._settings.host}:{self._settings.port}"
@@ -63,123 +64,131 @@ class Upstream:
     def deliver(
         self, raw: bytes, *, sender: str, recipients: Sequence[str], before_data: Callable[[], None]
     ) -> Attempt:
-        """Try to hand `raw` (a whole mail) over from `sender` to each of `recipients`, once.
+        """Try once to deliver `raw` (a complete mail) from `sender` to each of `recipients`.
 
-        `before_data` is called when at least one recipient was accepted and nothing of the content was sent yet; what
-        it raises ends the try there and is raised on. Raises Interrupted after `abort`, with nothing handed over.
+        Calls `before_data` after the server accepted at least one recipient and before any of the content is sent. An
+        exception from it ends the try and is raised again. Raises Interrupted after `abort`; then nothing was
+        delivered.
         """
 
-        async def try_for(some: Sequence[str], deadline: float) -> tuple[Attempt, Session]:
+        async def try_session(some: Sequence[str], deadline: float) -> tuple[Attempt, Session]:
             session = Session(self._settings, helo=self._helo, scrub=self._scrub)
 
-            async def hand_over(limit: asyncio.Timeout) -> None:
-                def now_the_content() -> None:
+            async def send(limit: asyncio.Timeout) -> None:
+                def before_content() -> None:
                     before_data()
                     self._extend(limit)
 
-                await session.hand_over(raw, sender, some, now_the_content)
+                await session.send(raw, sender, some, before_content)
 
-            return await self._try(session, hand_over, deadline), session
+            return await self._try(session, send, deadline), session
 
-        with asyncio.Runner(loop_factory=Loop) as runner:
-            return runner.run(self._without_stumbling(try_for, recipients))
+        with asyncio.Runner(loop_factory=EventLoop) as runner:
+            return runner.run(self._try_without_failing_recipients(try_session, recipients))
 
     def abort(self) -> None:
-        """Stop for good, from any thread: a try under way ends at once, or soon where the content was sent already."""
+        """Stop for good, from any thread: a running try ends at once, or soon if the content is already on its way."""
         with self._lock:
             self._stopped = True
             if self._running:
-                loop, hurry = self._running
-                loop.call_soon_threadsafe(hurry)
+                loop, end_soon = self._running
+                loop.call_soon_threadsafe(end_soon)
 
-    async def _without_stumbling(self, try_for: TryFor, recipients: Sequence[str]) -> Attempt:
-        """Try it; where it breaks at one who was refused, or at whom it broke before, at once again without that one.
+    async def _try_without_failing_recipients(self, try_session: TrySession, recipients: Sequence[str]) -> Attempt:
+        """Try the message. After a failure at one recipient, try it again at once without that recipient.
 
-        A first time may be the network's: all are tried again together, later. A second try in a row that breaks
-        before it has had a word on anybody is the last one: that is the server, no address.
+        This applies to recipients that were refused, and to those at which a session failed before. A first failure
+        may come from the network: all recipients are tried again together, later. If a second session in a row fails
+        without a reply about any recipient, the server is the cause, and no third session follows.
         """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._seconds(PATIENCE)
+        deadline = loop.time() + self._seconds(TIMEOUTS_BEFORE_CONTENT)
         left_out: dict[str, RecipientReply] = {}
         while True:
-            attempt, session = await try_for([each for each in recipients if each not in left_out], deadline)
-            culprits = self._culprits(attempt, session)
-            self._broke_at.difference_update(session.accepted)
+            attempt, session = await try_session([each for each in recipients if each not in left_out], deadline)
+            failing = self._failing_recipients(attempt, session)
+            self._suspects.difference_update(session.accepted)
             if not attempt.trouble:
                 return replace(attempt, answers={**attempt.answers, **left_out})
-            if session.asked:
-                self._broke_at.add(session.asked)
-            others = len(recipients) > len(left_out) + len(culprits)
-            hopeful = not left_out or session.accepted or session.answers
-            if session.asked and len(recipients) == 1:
-                return replace(attempt, detail=f"{attempt.detail}, for {session.asked}")
-            if not (culprits and others and hopeful) or loop.time() + self._seconds(1) > deadline:
+            if session.pending_recipient:
+                self._suspects.add(session.pending_recipient)
+            others = len(recipients) > len(left_out) + len(failing)
+            server_works = not left_out or session.accepted or session.replies
+            if session.pending_recipient and len(recipients) == 1:
+                return replace(attempt, detail=f"{attempt.detail}, for {session.pending_recipient}")
+            if not (failing and others and server_works) or loop.time() + self._seconds(1) > deadline:
                 return attempt
-            left_out |= culprits
+            left_out |= failing
 
-    def _culprits(self, attempt: Attempt, session: Session) -> dict[str, RecipientReply]:
-        """Whom a try failed for: who was refused in it (some hang up behind that), else who was asked last, again."""
-        if session.answers or not session.asked:
-            return session.answers
-        if session.asked not in self._broke_at and attempt.trouble is not Failure.AUTH:
+    def _failing_recipients(self, attempt: Attempt, session: Session) -> dict[str, RecipientReply]:
+        """Return the recipients at which this session may have failed, with their replies.
+
+        These are the refused ones, since some servers hang up after a refusal. Without a refusal, it is the recipient
+        whose reply is missing, if a session failed there before.
+        """
+        recipient = session.pending_recipient
+        if session.replies or not recipient:
+            return session.replies
+        if recipient not in self._suspects and attempt.trouble is not Failure.AUTH:
             return {}
-        words = attempt.detail.removeprefix(f"{self}: ")[:MAX_TEXT]
-        return {session.asked: RecipientReply(verdict=Verdict.TEMPORARY, code=0, text=words, step="RCPT")}
+        text = attempt.detail.removeprefix(f"{self}: ")[:MAX_TEXT]
+        return {recipient: RecipientReply(verdict=Verdict.TEMPORARY, code=0, text=text, step="RCPT")}
 
     async def _try(
-        self, session: Session, hand_over: Callable[[asyncio.Timeout], Awaitable[None]], deadline: float
+        self, session: Session, send: Callable[[asyncio.Timeout], Awaitable[None]], deadline: float
     ) -> Attempt:
         limit = asyncio.timeout_at(deadline)
         done = False
         try:
             async with limit:
-                self._announce(session, limit)
+                self._register_for_abort(session, limit)
                 await session.open()
-                await hand_over(limit)
+                await send(limit)
             done = True
-            return Attempt(answers=session.answers)
-        except Failed as failure:
-            return self._trouble(session, failure.trouble, failure.detail)
+            return Attempt(answers=session.replies)
+        except UpstreamFailed as failed:
+            return self._failed_attempt(session, failed.failure, failed.detail)
         except TimeoutError:
             if not limit.expired():
                 raise
-            return self._overrun(session)
+            return self._timed_out(session)
         finally:
             with self._lock:
                 self._running = None
-            await session.close(politely=done and not self._stopped)
+            await session.close(send_quit=done and not self._stopped)
 
-    def _announce(self, session: Session, limit: asyncio.Timeout) -> None:
-        """Let `abort` reach this try."""
+    def _register_for_abort(self, session: Session, limit: asyncio.Timeout) -> None:
+        """Let `abort` end this try. Raises Interrupted if it was called already."""
         loop = asyncio.get_running_loop()
 
-        def hurry() -> None:
+        def end_soon() -> None:
             with suppress(RuntimeError):  # the try has just ended by itself
-                limit.reschedule(loop.time() + (GRACE if session.sent else 0))
+                limit.reschedule(loop.time() + (ABORT_GRACE if session.content_started else 0))
 
         with self._lock:
             if self._stopped:
                 raise Interrupted(STOPPED)
-            self._running = (loop, hurry)
+            self._running = (loop, end_soon)
 
-    def _seconds(self, steps: int) -> float:
-        return (self._settings.timeout * steps).total_seconds()
+    def _seconds(self, timeouts: int) -> float:
+        return (self._settings.timeout * timeouts).total_seconds()
 
     def _extend(self, limit: asyncio.Timeout) -> None:
-        """Let the content and the word on it have a limit of their own, unless `abort` was called meanwhile."""
+        """Give the content and its reply a limit of their own, unless `abort` was called meanwhile."""
         with self._lock:
             if not self._stopped:
-                limit.reschedule(asyncio.get_running_loop().time() + self._seconds(PATIENCE_FOR_WORD))
+                limit.reschedule(asyncio.get_running_loop().time() + self._seconds(TIMEOUTS_FOR_CONTENT))
 
-    def _overrun(self, session: Session) -> Attempt:
-        if session.sent:
-            return Attempt(answers=session.answers)
+    def _timed_out(self, session: Session) -> Attempt:
+        if session.content_started:
+            return Attempt(answers=session.replies)
         if self._stopped:
             raise Interrupted(STOPPED)
-        words = f"the whole try took longer than {self._seconds(PATIENCE):g} s; it was at {session.phase}"
-        return self._trouble(session, Failure.UNREACHABLE, words)
+        text = f"the whole try took longer than {self._seconds(TIMEOUTS_BEFORE_CONTENT):g} s; it was at {session.step}"
+        return self._failed_attempt(session, Failure.UNREACHABLE, text)
 
-    def _trouble(self, session: Session, trouble: Failure, detail: str) -> Attempt:
-        about_us = trouble is Failure.AUTH and not session.asked  # credentials that were good until RCPT are good
-        begun = session.begun and not about_us
-        return Attempt(answers={}, trouble=trouble, detail=f"{self}: {detail}", begun=begun)
+    def _failed_attempt(self, session: Session, failure: Failure, detail: str) -> Attempt:
+        # At RCPT the credentials were accepted before: only there a reply about them concerns this message alone.
+        login_refused = failure is Failure.AUTH and not session.pending_recipient
+        begun = session.begun and not login_refused
+        return Attempt(answers={}, trouble=failure, detail=f"{self}: {detail}", begun=begun)

@@ -1,8 +1,8 @@
-"""The step from the outbox to the upstream: messages are claimed, sent, and their outcome is stored.
+"""The outbox step: claim one message, send it to the upstream, store the outcome (ledger → outbox → deliver).
 
-    step    sends what is due, one try at a time
-    retry   when a message is tried again, and when it is a dead letter (pure)
-    advice  what is wrong with the upstream and what to do about it, in words (pure)
+    step    sends due messages, one try per call
+    retry   computes the time of the next try, and decides when a message becomes a dead letter (pure)
+    advice  says what is wrong with the upstream and what to do about it (pure)
 
-Nothing is imported here: commands and pages that only give advice load no SMTP client.
+This file imports nothing, so that commands and pages that only give advice load no SMTP client.
 """

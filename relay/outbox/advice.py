@@ -1,7 +1,8 @@
-"""What is wrong with the upstream and what an administrator can do about it (outbox, `status`, web → people).
+"""Sentences for administrators: what is wrong with the upstream, and what to do about it (outbox, `status`, web).
 
-The one home for these words: the log, `relay status`, `/readyz` and the dashboard say the same. What happened, at
-which step and with which server is in `UpstreamState.detail`; here stands what to do, and when the next try comes.
+This is the only place for these sentences: the log, `relay status`, `/readyz` and the dashboard show the same ones.
+`UpstreamState.detail` says what happened, at which step and with which server. This module adds the advice and the
+time of the next try.
 """
 
 from __future__ import annotations
@@ -14,86 +15,91 @@ from relay.humanize import moment
 from relay.model import Delayed, Failure, RecipientReply, UpstreamState
 
 ADVICE = {
-    Failure.UNREACHABLE: "check [upstream] host and port, the network and the firewall; a slow server needs a longer "
-    "timeout",
-    Failure.UNWILLING: "it turns us away, whatever the mail: ask its administrator, or look at its log",
-    Failure.NO_TLS: 'it offers no encryption: check port and security ("tls" for port 465)',
-    Failure.CERTIFICATE: "its certificate is not trusted: check host, or set ca_file",
-    Failure.AUTH: "check username and password, and which ways of AUTH it offers (tried again once an hour, and after "
-    "a restart)",
+    Failure.UNREACHABLE: "check [upstream] host and port, the network and the firewall; increase timeout if the server "
+    "is slow",
+    Failure.UNWILLING: "the server refuses every mail from this relay: ask its administrator, or read its log",
+    Failure.NO_TLS: 'the server offers no usable TLS: check port and security ("tls" for port 465)',
+    Failure.CERTIFICATE: "the server's certificate is not trusted: check host, or set ca_file",
+    Failure.AUTH: "check username and password, and the AUTH mechanisms that the server offers (the relay retries once "
+    "an hour, and after a restart)",
     Failure.PROTOCOL: "this does not look like a mail server: check host, port and security",
-    Failure.REFUSED: "a 4xx passes by itself (greylisting, a limit on mails an hour); for a 5xx check sender and "
-    "recipients, or ask its administrator",
-    Failure.MAILBOX: "check the disk and the folder's permissions, or set [upstream] host",
+    Failure.REFUSED: "a 4xx reply is temporary (greylisting, an hourly limit); after a 5xx reply check sender and "
+    "recipients, or ask the server's administrator",
+    Failure.MAILBOX: "check the free disk space and the permissions of the folder, or set [upstream] host",
 }
 
 LOCAL = "local mailbox: no upstream is set; the dashboard shows the digests; set [upstream] host to send them"
 
-_SENDER = "check `sender`, which this server does not want, or ask its administrator"
+_SENDER = "the server rejects the sender address: check `sender`, or ask the server's administrator"
 _RECIPIENT = "check this address in `admins` and the routes"
-_CONTENT = "ask its administrator why; `relay outbox list` has the letter, the dashboard shows it"
+_CONTENT = "ask the server's administrator for the reason; `relay outbox list` lists the digest, the dashboard shows it"
 
 
-def advice_on(answer: RecipientReply) -> str:
-    """What to do about a letter that one recipient did not get; `answer` is not a TAKEN one."""
-    if answer.code == 0 and answer.step != "RCPT":
-        arrived = "it may have arrived all the same" if answer.step else "it waits for the upstream"
-        return f"nothing: {arrived}; a repeat has the same Message-ID"
-    if answer.code // 100 == 4:
-        return "nothing, unless it goes on: greylisting and limits pass by themselves"
-    if answer.too_large:
+def advice_on(reply: RecipientReply) -> str:
+    """Return what to do about a message that one recipient did not get; `reply` is not an ACCEPTED one."""
+    if reply.code == 0 and reply.step != "RCPT":
+        state = "the mail may have been delivered" if reply.step else "the mail waits for the upstream"
+        return f"nothing to do: {state}; a repeated mail has the same Message-ID"
+    if reply.code // 100 == 4:
+        return "nothing to do unless it continues: greylisting and rate limits are temporary"
+    if reply.too_large:
         return "raise the server's limit, or lower [digest] max_size"
-    return {"MAIL": _SENDER, "RCPT": _RECIPIENT}.get(answer.step, _CONTENT)
+    return {"MAIL": _SENDER, "RCPT": _RECIPIENT}.get(reply.step, _CONTENT)
 
 
-def delays(delayed: Sequence[Delayed], zone: tzinfo = UTC) -> str:
-    """Say in one sentence whom a digest has not reached yet, why, and what to do; "" where there is nobody."""
+def describe_delays(delayed: Sequence[Delayed], zone: tzinfo = UTC) -> str:
+    """Return one sentence on the recipients who still wait for a digest: why, what to do, and when the next try comes.
+
+    Returns "" if nobody waits. Times are written in `zone`.
+    """
     if not delayed:
         return ""
     first = delayed[0]
-    word = f"{first.code} {first.text}".removeprefix("0 ")
-    who = f"{first.recipient} and {len(delayed) - 1} more wait" if len(delayed) > 1 else f"{first.recipient} waits"
+    reply = f"{first.code} {first.text}".removeprefix("0 ")
+    others = len(delayed) - 1
+    waiting = f"{first.recipient} and {others} more have" if others else f"{first.recipient} has"
     return (
-        f"{who} for a digest since {moment(first.since, zone)}: {word}; "
+        f"{waiting} been waiting for a digest since {moment(first.since, zone)}: {reply}; "
         f"{ADVICE[Failure.REFUSED]}; next try {moment(first.next_try_at, zone)}"
     )
 
 
-class Finding(NamedTuple):
-    """Whether mail gets out, and a sentence that says so."""
+class UpstreamHealth(NamedTuple):
+    """Whether digests reach the upstream or the local mailbox, and a sentence for the administrator."""
 
     ok: bool
-    words: str
+    sentence: str
 
 
-def finding(
-    state: UpstreamState, *, name: str, next_letter_at: datetime | None, now: datetime, zone: tzinfo = UTC
-) -> Finding:
-    """Judge the upstream by what is known of it.
+def upstream_health(
+    state: UpstreamState, *, name: str, next_message_at: datetime | None, now: datetime, zone: tzinfo = UTC
+) -> UpstreamHealth:
+    """Judge the upstream by its stored state.
 
-    `name` is the upstream's as configured, "" for the local mailbox; `next_letter_at` is when the next letter wants to
-    be tried, None where none is queued. What is known of the mailbox says nothing of an upstream, and vice versa.
+    `name` is the configured upstream, "" for the local mailbox. `next_message_at` is the time of the next try of any
+    queued message, None if none is queued. A failure of the mailbox says nothing about an upstream, and vice versa:
+    the other one's failure is ignored.
     """
-    trouble = state.trouble
-    if not name and trouble is not Failure.MAILBOX:
-        return Finding(ok=True, words=LOCAL)
-    if trouble is None or (name and trouble is Failure.MAILBOX):
-        return Finding(ok=True, words=f"{name}: {_last(state, zone)}")
+    failure = state.trouble
+    if not name and failure is not Failure.MAILBOX:
+        return UpstreamHealth(ok=True, sentence=LOCAL)
+    if failure is None or (name and failure is Failure.MAILBOX):
+        return UpstreamHealth(ok=True, sentence=f"{name}: {_last_success(state, zone)}")
     since = f" since {moment(state.failing_since, zone)}" if state.failing_since else ""
-    when = _next_try(state, next_letter_at, now, zone)
-    words = f"{trouble}{since} ({state.detail or name}); {ADVICE[trouble]}; next try {when}"
-    return Finding(ok=False, words=words)
+    when = _next_try(state, next_message_at, now, zone)
+    sentence = f"{failure}{since} ({state.detail or name}); {ADVICE[failure]}; next try {when}"
+    return UpstreamHealth(ok=False, sentence=sentence)
 
 
-def _last(state: UpstreamState, zone: tzinfo) -> str:
+def _last_success(state: UpstreamState, zone: tzinfo) -> str:
     if state.last_success_at is None:
-        return "no trouble known, not tried yet"
-    besides = f"; {state.detail}; {ADVICE[Failure.REFUSED]}" if state.detail and not state.trouble else ""
-    return f"no trouble known, took the last mail {moment(state.last_success_at, zone)}{besides}"
+        return "no failure known, not tried yet"
+    refused = f"; {state.detail}; {ADVICE[Failure.REFUSED]}" if state.detail and not state.trouble else ""
+    return f"no failure known, accepted the last mail at {moment(state.last_success_at, zone)}{refused}"
 
 
-def _next_try(state: UpstreamState, next_letter_at: datetime | None, now: datetime, zone: tzinfo) -> str:
-    if next_letter_at is None:
-        return "with the next letter"
-    at = max(next_letter_at, state.next_try_at or next_letter_at)
+def _next_try(state: UpstreamState, next_message_at: datetime | None, now: datetime, zone: tzinfo) -> str:
+    if next_message_at is None:
+        return "with the next message"
+    at = max(next_message_at, state.next_try_at or next_message_at)
     return moment(at, zone) if at > now else "now"

@@ -1,12 +1,12 @@
-"""When a letter is tried again, and when it is given up: `outbox` asks, nothing here waits.
+"""When a message is tried again, and when the relay gives it up (pure; `outbox.step` asks, nothing here waits).
 
-Trouble with the upstream is the upstream's, not the letter's: it grows the pause for all letters
-(`after_trouble`) and costs no letter a try. A word about a letter itself is that letter's
-(`after_answer`). `jitter` is a number in -1..1 that the caller drew; pauses vary by it up to a fifth,
-so that many relays do not come back to one upstream in the same second.
+A failure of the upstream is not the message's fault: it lengthens the pause for all messages (`state_after_failure`)
+and is not counted against any message. A reply about one message counts for that message alone (`next_try_after`).
+`jitter` is a number in -1..1 that the caller draws. It varies a pause by at most a fifth, so that many relays do not
+return to one upstream in the same second.
 
-No age is asked for, only how often a letter was tried: neither an outage nor a clock that is set ahead or back makes
-the relay give a letter up, fall silent or hurry.
+Only the number of tries counts, never the age of a message. So neither an outage nor a clock that is set ahead or back
+makes the relay give up a message, stop sending, or send too often.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from relay.model import Failure, OutboxMessage, RetryPolicy, UpstreamState, Verd
 
 JITTER = 0.2
 AUTH_PAUSE = timedelta(hours=1)
-"""After refused credentials: providers lock accounts that try again every minute."""
+"""Pause after refused credentials: providers lock accounts that log in with a wrong password every minute."""
 REFUSAL_PAUSES = (timedelta(minutes=10), timedelta(minutes=30))
-"""Between the tries of a letter that was refused for good: three tries, within an hour."""
+"""Pauses between the tries of a message with a permanent (5xx) refusal: three tries, within an hour."""
 
 
-def after_trouble(
+def state_after_failure(
     state: UpstreamState,
-    trouble: Failure,
+    failure: Failure,
     detail: str,
     *,
     begun: bool = False,
@@ -34,25 +34,25 @@ def after_trouble(
     jitter: float,
     now: datetime,
 ) -> UpstreamState:
-    """What is known of the upstream after one more try that failed; `next_try_at` is set.
+    """Return the upstream's state after one more failed try; `next_try_at` is set.
 
-    `begun` is whether the trouble came in the middle of a letter's transaction: another letter may fare better.
+    `begun` says that the failure came after MAIL, in the transaction of one message: another message may succeed.
     """
-    refused_us = trouble is Failure.AUTH and not begun
-    pause = AUTH_PAUSE if refused_us else _pause(retry.pauses, state.failures, jitter)
+    login_refused = failure is Failure.AUTH and not begun
+    pause = AUTH_PAUSE if login_refused else _pause(retry.pauses, state.failures, jitter)
     return replace(
         state,
         failures=state.failures + 1,
         failing_since=min(state.failing_since or now, now),
         next_try_at=now + pause,
-        trouble=trouble,
+        trouble=failure,
         detail=detail,
         last_try_at=now,
     )
 
 
-def after_success(state: UpstreamState, now: datetime) -> UpstreamState:
-    """What is known of the upstream after it gave its word on a letter, whichever: it works.
+def state_after_success(state: UpstreamState, now: datetime) -> UpstreamState:
+    """Return the upstream's state after it replied about a message, with any verdict: it works.
 
     An outage that ends here is kept as the last one, for the sentence in the next digest.
     """
@@ -62,36 +62,39 @@ def after_success(state: UpstreamState, now: datetime) -> UpstreamState:
 
 
 def upstream_ready(state: UpstreamState, now: datetime) -> bool:
-    """Whether the upstream may be tried."""
+    """Return whether the pause of the upstream is over."""
     return state.next_try_at is None or state.next_try_at <= now
 
 
 def longest_pause(retry: RetryPolicy) -> timedelta:
-    """No pause is longer: what is put off for more was put off by a clock that has been set back since."""
+    """Return the upper bound of every pause. A longer one comes from a clock that has been set back since."""
     return max(*retry.pauses, *REFUSAL_PAUSES, AUTH_PAUSE) * (1 + JITTER)
 
 
-def after_answer(
-    letter: OutboxMessage, verdict: Verdict, *, retry: RetryPolicy, jitter: float, now: datetime
+def next_try_after(
+    message: OutboxMessage, verdict: Verdict, *, retry: RetryPolicy, jitter: float, now: datetime
 ) -> datetime | None:
-    """When a recipient who got `verdict` on this try is tried again; None where there is nothing to try:
-    taken, or given up (then the delivery is refused for good, and a letter that nobody took is dead).
+    """Return when to try a recipient again who got `verdict` on this try.
 
-    `letter` is as it was claimed: this try is not among its `tries` and `refusals`.
+    Returns None if there is no further try: the recipient accepted the message, or the relay gives up. After that the
+    delivery is refused for good, and a message that no recipient accepted is a dead letter.
+    `message` is as claimed: its `tries` and `refusals` do not count this try.
     """
-    if verdict is Verdict.ACCEPTED or expired(letter, retry=retry):
+    if verdict is Verdict.ACCEPTED or expired(message, retry=retry):
         return None
     if verdict is Verdict.PERMANENT:
-        return None if letter.refusals >= len(REFUSAL_PAUSES) else now + _pause(REFUSAL_PAUSES, letter.refusals, jitter)
-    return now + _pause(retry.pauses, letter.tries, jitter)
+        refusals = message.refusals
+        return None if refusals >= len(REFUSAL_PAUSES) else now + _pause(REFUSAL_PAUSES, refusals, jitter)
+    return now + _pause(retry.pauses, message.tries, jitter)
 
 
-def expired(letter: OutboxMessage, *, retry: RetryPolicy) -> bool:
-    """Whether a letter has been tried for long enough."""
-    climbed = sum(islice(retry.pauses, letter.tries), timedelta())
-    return climbed + retry.pauses[-1] * max(letter.tries - len(retry.pauses), 0) >= retry.give_up_after
+def expired(message: OutboxMessage, *, retry: RetryPolicy) -> bool:
+    """Return whether the pauses between the message's tries add up to `retry.give_up_after` or more."""
+    first_pauses = sum(islice(retry.pauses, message.tries), timedelta())
+    last_pauses = retry.pauses[-1] * max(message.tries - len(retry.pauses), 0)
+    return first_pauses + last_pauses >= retry.give_up_after
 
 
-def _pause(pauses: tuple[timedelta, ...], before: int, jitter: float) -> timedelta:
-    """The pause after one more failure than `before`, varied by `jitter`."""
-    return pauses[min(before, len(pauses) - 1)] * (1 + JITTER * max(-1.0, min(1.0, jitter)))
+def _pause(pauses: tuple[timedelta, ...], earlier_failures: int, jitter: float) -> timedelta:
+    """Return the pause after one more failure than `earlier_failures`, varied by `jitter`."""
+    return pauses[min(earlier_failures, len(pauses) - 1)] * (1 + JITTER * max(-1.0, min(1.0, jitter)))

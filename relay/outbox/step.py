@@ -1,14 +1,16 @@
-"""Sends letters, one at a time, and keeps track of who got what (ledger → outbox → deliver).
+"""Send messages, one at a time, and store each recipient's outcome (ledger → outbox → deliver).
 
-Guarantee: at least once, and visibly. A letter is claimed before it is tried; that it may have been taken is written
-down before its final dot; each recipient's outcome is written down before the next letter is touched, and who was
-served is not served again. Only a crash, a lost reply or a lost claim can make a letter come twice, with the same
-Message-ID. What nobody takes becomes a dead letter and stays.
+Guarantee: at-least-once, and a repeat is visible. The step claims a message before it tries it. It stores that the
+message may be delivered before it sends the final dot. It stores each recipient's outcome before it touches the next
+message, and never sends again to a recipient who accepted. Only a crash, a lost reply or a lost claim can send a
+message twice, with the same Message-ID. A message that no recipient accepts becomes a dead letter and stays.
 
-Whose fault it is decides who waits. Trouble with the upstream pauses all letters and costs none of them a try; then
-one letter at a time finds out whether it is over. Words about a letter or a recipient are that letter's, which then
-waits alone. Trouble in the middle of a letter's transaction may be either: the upstream gets its pause, and the letter
-one that is longer, so that the next one to find out is another.
+The kind of failure decides what waits:
+
+    the upstream fails            all messages pause, no message loses a try; afterwards one message tests the upstream
+    a reply about one message     this message waits, or this recipient; the others go out
+    a failure after MAIL          either may be the cause: the upstream pauses, and the message pauses for longer, so
+                                  that another message makes the next try
 """
 
 from __future__ import annotations
@@ -29,17 +31,24 @@ from relay.failpoint import reach
 from relay.ledger import Ledger, Outcome
 from relay.model import Attempt, Failure, MessageState, OutboxMessage, RecipientReply, UpstreamState, Verdict
 from relay.outbox.advice import ADVICE, advice_on
-from relay.outbox.retry import AUTH_PAUSE, after_answer, after_success, after_trouble, longest_pause, upstream_ready
+from relay.outbox.retry import (
+    AUTH_PAUSE,
+    longest_pause,
+    next_try_after,
+    state_after_failure,
+    state_after_success,
+    upstream_ready,
+)
 
 log = structlog.get_logger()
 
-BEHIND = timedelta(seconds=1)
-"""How long after the upstream's pause a letter waits that may have been the cause of it."""
-CLOCK_STEP = timedelta(minutes=1)
-"""By how much a clock must have gone back for pauses to begin anew."""
-LOOK_AGAIN = timedelta(minutes=1)
+EXTRA_PAUSE = timedelta(seconds=1)
+"""How much longer than the upstream a message pauses that may have caused the failure."""
+CLOCK_TOLERANCE = timedelta(minutes=1)
+"""The clock counts as set back if it is behind its last reading by more than this."""
+RECHECK_AFTER = timedelta(minutes=1)
 MAX_TEXT = 200
-"""Characters of an answer (see `model.Answer`)."""
+"""Characters of a reply text (see `model.RecipientReply`)."""
 
 
 class Outbox:
@@ -48,238 +57,252 @@ class Outbox:
     def __init__(
         self, ledger: Ledger, target: Target, settings: Settings, worker: str, jitter: Callable[[], float]
     ) -> None:
-        """`worker` names the worker, no two live ones alike; `jitter` draws a number in -1..1 for each pause."""
+        """`worker` names this worker, unique among live workers; `jitter` draws a number in -1..1 for each pause."""
         self._ledger = ledger
         self._target = target
         self._retry = settings.upstream.retry_policy
         self._sender = settings.sender_address
         self._worker = worker
         self._jitter = jitter
-        self._fresh = True
-        self._latest: datetime | None = None
-        self._look_again_at: datetime | None = None
-        self._outcome: tuple[OutboxMessage, Outcome] | None = None
-        self._learnt: UpstreamState | None = None
+        self._first_try = True
+        self._last_now: datetime | None = None
+        self._recheck_at: datetime | None = None
+        self._unsaved_outcome: tuple[OutboxMessage, Outcome] | None = None
+        self._unsaved_upstream: UpstreamState | None = None
 
     def step(self, now: datetime) -> bool:
-        """Try the oldest letter that is due; False where there is none, or the upstream has to be left alone.
+        """Try the oldest due message. Returns False if no message is due or the upstream pauses.
 
-        Takes up to `target.longest`; what is written afterwards is dated with the end of the try. Raises LedgerBusy:
-        nothing is lost, the next step goes on with it.
+        Takes at most `target.max_duration`; results are dated with the end of the try. Raises LedgerBusy: nothing is
+        lost, the next step stores the results first.
         """
-        self._write(now)
-        upstream = self._heed_clock(self._ledger.upstream(), now)
-        if not (self._fresh or upstream_ready(upstream, now)):
+        self._save_results(now)
+        upstream = self._restart_pauses_if_clock_set_back(self._ledger.upstream(), now)
+        if not (self._first_try or upstream_ready(upstream, now)):
             return False
-        letter = self._claim(now)
-        if letter is None:
+        message = self._claim(now)
+        if message is None:
             return False
         reach("outbox.claimed")
-        self._fresh = False  # one try after a start needs no pause: whoever put the password right need not wait
+        self._first_try = False  # the first try after a start ignores the pause: the password may be corrected by now
         began = monotonic()
-        attempt = self._try(letter, now)
+        attempt = self._try(message, now)
         if attempt is None:
             return False
         reach("outbox.delivered")
-        self._conclude(letter, attempt, upstream, now + timedelta(seconds=int(monotonic() - began)))
+        self._conclude(message, attempt, upstream, now + timedelta(seconds=int(monotonic() - began)))
         return True
 
-    def _heed_clock(self, upstream: UpstreamState, now: datetime) -> UpstreamState:
-        """Where the clock was set back, let nothing wait for a moment that was meant to be near; else silence follows.
+    def _restart_pauses_if_clock_set_back(self, upstream: UpstreamState, now: datetime) -> UpstreamState:
+        """End all pauses after the clock was set back: their ends now lie too far in the future.
 
-        Looks again after a minute, at letters that were being made meanwhile. It is this worker's own clock that is
-        watched: workers whose clocks differ must not take each other's pauses for errors.
+        Does so again after a minute, for messages that were enqueued meanwhile. Compares only this worker's own
+        readings: workers whose clocks differ must not cancel each other's pauses.
         """
-        latest = self._latest or upstream.last_try_at or now
-        back = now < latest - CLOCK_STEP
-        if back:
-            log.warning("the clock was set back; pauses begin anew", was=str(latest), now=str(now))
+        latest = self._last_now or upstream.last_try_at or now
+        set_back = now < latest - CLOCK_TOLERANCE
+        if set_back:
+            log.warning("the clock was set back; retry pauses start again", was=str(latest), now=str(now))
             upstream = replace(upstream, next_try_at=None)
             self._ledger.save_upstream(upstream)
-        if back or (self._look_again_at and now >= self._look_again_at):
+        if set_back or (self._recheck_at and now >= self._recheck_at):
             self._ledger.retry_now(now, beyond=now + longest_pause(self._retry))
-            self._look_again_at = now + LOOK_AGAIN if back else None
-        self._latest = now
+            self._recheck_at = now + RECHECK_AFTER if set_back else None
+        self._last_now = now
         return upstream
 
     def _claim(self, now: datetime) -> OutboxMessage | None:
-        """Claim a letter for a little longer than the try can last."""
-        return self._ledger.claim_message(self._worker, now, self._target.longest * 1.25 + timedelta(seconds=5))
+        """Claim a message for a little longer than the try can last."""
+        return self._ledger.claim_message(self._worker, now, self._target.max_duration * 1.25 + timedelta(seconds=5))
 
-    def _try(self, letter: OutboxMessage, now: datetime) -> Attempt | None:
-        """Try it once; None where it was left undone."""
+    def _try(self, message: OutboxMessage, now: datetime) -> Attempt | None:
+        """Try to deliver it once. Returns None if the try was given up without a result."""
         try:
             return self._target.deliver(
-                letter.raw,
+                message.raw,
                 sender=self._sender,
-                recipients=letter.recipients,
-                before_data=lambda: self._mark(letter),
+                recipients=message.recipients,
+                before_data=lambda: self._mark_ambiguous(message),
             )
         except LeaseLost:
-            log.warning("another worker has taken this letter over; it was not sent from here", letter=letter.id)
+            log.warning("another worker holds this message now; this worker did not send it", message=message.id)
         except Interrupted:
-            self._let_go(letter, now)
+            self._release(message, now)
         except RelayError:
-            self._let_go(letter, now)
+            self._release(message, now)
             raise
-        except Exception as error:  # noqa: BLE001 -- one letter must not stop the others, whatever is wrong with us
-            return _faulted(letter, error)
+        except Exception as error:  # noqa: BLE001 -- an internal error on one message must not stop the others
+            return _internal_error(message, error)
         return None
 
-    def _mark(self, letter: OutboxMessage) -> None:
-        """Note, durably, that the letter may be taken from here on."""
-        self._ledger.mark_ambiguous(letter)
+    def _mark_ambiguous(self, message: OutboxMessage) -> None:
+        """Store durably that the message may be delivered from here on."""
+        self._ledger.mark_ambiguous(message)
         reach("outbox.marked")
 
-    def _let_go(self, letter: OutboxMessage, now: datetime) -> None:
-        """Give an unsent letter back as it was; where even that fails, its claim runs out by itself."""
+    def _release(self, message: OutboxMessage, now: datetime) -> None:
+        """Release the claim on an unsent message without counting a try. If that fails, the claim expires."""
         try:
-            self._ledger.settle(letter, _untouched(letter, now), now)
+            self._ledger.settle(message, _unchanged(message, now), now)
         except LedgerError as error:
             log.warning(
-                "a letter could not be given back and waits for its claim to end", letter=letter.id, why=str(error)
+                "cannot release a message; it waits until its claim expires", message=message.id, why=str(error)
             )
 
-    # --- What came of it ----------------------------------------------------------------------------------------------
+    # --- Results of a try ---------------------------------------------------------------------------------------------
 
-    def _conclude(self, letter: OutboxMessage, attempt: Attempt, before: UpstreamState, now: datetime) -> None:
-        after = self._judge(before, attempt, now)
-        self._outcome, self._learnt = (letter, self._weigh(letter, attempt, after, now)), after
-        _tell_upstream(before, after)
-        self._write(now)
+    def _conclude(self, message: OutboxMessage, attempt: Attempt, before: UpstreamState, now: datetime) -> None:
+        after = self._upstream_after(before, attempt, now)
+        self._unsaved_outcome = (message, self._outcome(message, attempt, after, now))
+        self._unsaved_upstream = after
+        _log_upstream(before, after)
+        self._save_results(now)
 
-    def _write(self, now: datetime) -> None:
-        """Write down what came of the last try, the letter first; while that fails, no other letter is touched."""
-        if self._outcome:
-            letter, outcome = self._outcome
+    def _save_results(self, now: datetime) -> None:
+        """Store the results of the last try, the message first. As long as that fails, no other message is touched."""
+        if self._unsaved_outcome:
+            message, outcome = self._unsaved_outcome
             try:
-                _tell_letter(letter, outcome, self._ledger.settle(letter, outcome, now))
+                _log_outcome(message, outcome, self._ledger.settle(message, outcome, now))
             except LeaseLost:
-                log.warning("a letter took longer than its claim; another worker may send it again", letter=letter.id)
-            self._outcome = None
+                log.warning("the try took longer than its claim; another worker may send it again", message=message.id)
+            self._unsaved_outcome = None
             reach("outbox.settled")
-        if self._learnt:
-            self._ledger.save_upstream(self._learnt)
-            self._learnt = None
+        if self._unsaved_upstream:
+            self._ledger.save_upstream(self._unsaved_upstream)
+            self._unsaved_upstream = None
 
-    def _judge(self, state: UpstreamState, attempt: Attempt, now: datetime) -> UpstreamState:
-        """What is known of the upstream now."""
+    def _upstream_after(self, state: UpstreamState, attempt: Attempt, now: datetime) -> UpstreamState:
+        """Return the upstream's state after this attempt."""
         refusal = _first_refusal(attempt.answers)
         if attempt.trouble:
-            trouble, detail = attempt.trouble, attempt.detail
-        elif word := next(filter(_is_open, attempt.answers.values()), None):
-            trouble, detail = Failure.UNREACHABLE, f"{self._target}: {word}"
+            failure, detail = attempt.trouble, attempt.detail
+        elif missing := next(filter(_may_be_delivered, attempt.answers.values()), None):
+            failure, detail = Failure.UNREACHABLE, f"{self._target}: {missing}"
         else:
-            works = after_success(state, now)
-            if any(answer.verdict is Verdict.ACCEPTED for answer in attempt.answers.values()):
-                return replace(works, detail=f"{self._target}: not for {refusal}" if refusal else "")
-            note = f"{self._target}: it did not take the last letter: {refusal}"  # no pause: this is about the letter
-            return replace(works, last_success_at=state.last_success_at, trouble=Failure.REFUSED, detail=note)
+            works = state_after_success(state, now)
+            if any(reply.verdict is Verdict.ACCEPTED for reply in attempt.answers.values()):
+                return replace(works, detail=f"{self._target}: not accepted for {refusal}" if refusal else "")
+            # The reply is about this message alone: the upstream gets no pause.
+            detail = f"{self._target}: it did not accept the last message: {refusal}"
+            return replace(works, last_success_at=state.last_success_at, trouble=Failure.REFUSED, detail=detail)
         begun = attempt.begun
-        return after_trouble(state, trouble, detail, begun=begun, retry=self._retry, jitter=self._jitter(), now=now)
+        return state_after_failure(
+            state, failure, detail, begun=begun, retry=self._retry, jitter=self._jitter(), now=now
+        )
 
-    def _weigh(self, letter: OutboxMessage, attempt: Attempt, upstream: UpstreamState, now: datetime) -> Outcome:
-        """What the try means for the letter."""
+    def _outcome(self, message: OutboxMessage, attempt: Attempt, upstream: UpstreamState, now: datetime) -> Outcome:
+        """Return what the attempt means for the message; `upstream` is the state after it."""
         if attempt.trouble and not attempt.begun:
-            return _untouched(letter, now)
+            return _unchanged(message, now)
         if attempt.trouble:
-            outcome = self._settled(letter, _all_later(letter, attempt.detail), now)
-            outcome = replace(outcome, ambiguous=letter.ambiguous)
+            outcome = self._outcome_of_replies(message, _temporary_for_all(message, attempt.detail), now)
+            outcome = replace(outcome, ambiguous=message.ambiguous)
             if outcome.next_try_at and attempt.trouble is Failure.AUTH:
                 outcome = replace(outcome, next_try_at=max(outcome.next_try_at, now + AUTH_PAUSE))
         else:
-            outcome = self._settled(letter, attempt.answers, now)
+            outcome = self._outcome_of_replies(message, attempt.answers, now)
         if outcome.next_try_at and upstream.next_try_at:
-            outcome = replace(outcome, next_try_at=max(outcome.next_try_at, upstream.next_try_at + BEHIND))
+            outcome = replace(outcome, next_try_at=max(outcome.next_try_at, upstream.next_try_at + EXTRA_PAUSE))
         return outcome
 
-    def _settled(self, letter: OutboxMessage, answers: Mapping[str, RecipientReply], now: datetime) -> Outcome:
-        """What words about the letter mean for each recipient. What is too large is tried at once with less in it, and
-        so are those who were too many for one transaction.
+    def _outcome_of_replies(
+        self, message: OutboxMessage, replies: Mapping[str, RecipientReply], now: datetime
+    ) -> Outcome:
+        """Return what the replies mean for each recipient.
+
+        Two cases are tried again at once: a message that is too large, in a shorter version, and recipients who were
+        too many for one transaction.
         """
-        smaller = shorter(letter.raw) if any(answer.too_large for answer in answers.values()) else None
-        sent = {recipient for recipient, answer in answers.items() if answer.verdict is Verdict.ACCEPTED}
-        again = {
-            recipient: now if _at_once(answer, sent, smaller) else self._again(letter, answer.verdict, now)
-            for recipient, answer in answers.items()
+        smaller = shorter(message.raw) if any(reply.too_large for reply in replies.values()) else None
+        sent = {recipient for recipient, reply in replies.items() if reply.verdict is Verdict.ACCEPTED}
+        next_tries = {
+            recipient: now if _retry_at_once(reply, sent, smaller) else self._next_try(message, reply.verdict, now)
+            for recipient, reply in replies.items()
             if recipient not in sent
         }
-        queued = [recipient for recipient, moment in again.items() if moment]
+        queued = [recipient for recipient, at in next_tries.items() if at]
         return Outcome(
             sent=frozenset(sent),
-            refused=frozenset(again) - frozenset(queued),
-            words=answers,
-            next_try_at=min((moment for moment in again.values() if moment), default=None),
+            refused=frozenset(next_tries) - frozenset(queued),
+            words=replies,
+            next_try_at=min((at for at in next_tries.values() if at), default=None),
             raw=smaller,
-            tries=letter.tries + bool(again),
-            refusals=letter.refusals + any(answer.verdict is Verdict.PERMANENT for answer in answers.values()),
-            ambiguous=letter.ambiguous or any(_is_open(answers[each]) for each in queued),
+            tries=message.tries + bool(next_tries),
+            refusals=message.refusals + any(reply.verdict is Verdict.PERMANENT for reply in replies.values()),
+            ambiguous=message.ambiguous or any(_may_be_delivered(replies[each]) for each in queued),
         )
 
-    def _again(self, letter: OutboxMessage, verdict: Verdict, now: datetime) -> datetime | None:
-        """When a recipient is tried again, None for never."""
-        return after_answer(letter, verdict, retry=self._retry, jitter=self._jitter(), now=now)
+    def _next_try(self, message: OutboxMessage, verdict: Verdict, now: datetime) -> datetime | None:
+        """Return when to try a recipient again, None for never."""
+        return next_try_after(message, verdict, retry=self._retry, jitter=self._jitter(), now=now)
 
 
-def _untouched(letter: OutboxMessage, next_try_at: datetime | None) -> Outcome:
-    return Outcome(next_try_at=next_try_at, tries=letter.tries, refusals=letter.refusals, ambiguous=letter.ambiguous)
+def _unchanged(message: OutboxMessage, next_try_at: datetime | None) -> Outcome:
+    return Outcome(next_try_at=next_try_at, tries=message.tries, refusals=message.refusals, ambiguous=message.ambiguous)
 
 
-def _all_later(letter: OutboxMessage, words: str) -> dict[str, RecipientReply]:
-    """What a try that broke off means for each recipient."""
-    return dict.fromkeys(letter.recipients, RecipientReply(verdict=Verdict.TEMPORARY, code=0, text=words[:MAX_TEXT]))
+def _temporary_for_all(message: OutboxMessage, text: str) -> dict[str, RecipientReply]:
+    """Return a temporary failure with this text for each recipient: the try ended before the upstream replied."""
+    return dict.fromkeys(message.recipients, RecipientReply(verdict=Verdict.TEMPORARY, code=0, text=text[:MAX_TEXT]))
 
 
-def _faulted(letter: OutboxMessage, error: Exception) -> Attempt:
-    """What an error of our own means. Neither its text nor its frames' variables are told: they may hold the mail."""
+def _internal_error(message: OutboxMessage, error: Exception) -> Attempt:
+    """Log an error in the relay's own code; return it as a temporary failure for each recipient.
+
+    Neither the error's text nor the variables of its frames are logged: they may contain the mail.
+    """
     place = " > ".join(f"{frame.name}:{frame.lineno}" for frame in extract_tb(error.__traceback__))
     name = type(error).__name__
-    log.error("an error in the relay itself; the letter is tried again", letter=letter.id, error=name, at=place)
-    return Attempt(answers=_all_later(letter, f"an error in the relay itself: {name}"))
+    log.error("internal error in the relay; the message is tried again", message=message.id, error=name, at=place)
+    return Attempt(answers=_temporary_for_all(message, f"internal error in the relay: {name}"))
 
 
-def _is_open(answer: RecipientReply) -> bool:
-    """Whether the upstream may have taken the letter without our learning of it."""
-    return answer.verdict is Verdict.TEMPORARY and answer.code == 0 and answer.step != "RCPT"
+def _may_be_delivered(reply: RecipientReply) -> bool:
+    """Return whether the upstream may have accepted the message although its reply is missing."""
+    return reply.verdict is Verdict.TEMPORARY and reply.code == 0 and reply.step != "RCPT"
 
 
-def _at_once(answer: RecipientReply, sent: Collection[str], smaller: bytes | None) -> bool:
-    """Whether the next try need not wait: there is less in it, or fewer are asked for (RFC 5321 section 4.5.3.1.10)."""
-    one_too_many = answer.code == 452 and answer.step == "RCPT" and bool(sent)
-    return one_too_many or (smaller is not None and answer.too_large)
+def _retry_at_once(reply: RecipientReply, sent: Collection[str], smaller: bytes | None) -> bool:
+    """Return whether the next try needs no pause: the message is shorter now, or the recipients are fewer.
+
+    For the number of recipients in one transaction see RFC 5321 section 4.5.3.1.10.
+    """
+    too_many_recipients = reply.code == 452 and reply.step == "RCPT" and bool(sent)
+    return too_many_recipients or (smaller is not None and reply.too_large)
 
 
-def _first_refusal(answers: Mapping[str, RecipientReply]) -> str:
-    refusals = [f"{who}: {answer}" for who, answer in answers.items() if answer.verdict is not Verdict.ACCEPTED]
+def _first_refusal(replies: Mapping[str, RecipientReply]) -> str:
+    refusals = [f"{address}: {reply}" for address, reply in replies.items() if reply.verdict is not Verdict.ACCEPTED]
     return next(iter(refusals), "")
 
 
-def _tell_letter(letter: OutboxMessage, outcome: Outcome, state: MessageState) -> None:
-    """One line for the log on each thing that happened to the letter."""
-    about = log.bind(letter=letter.id, message_id=letter.message_id, route=letter.route)
+def _log_outcome(message: OutboxMessage, outcome: Outcome, state: MessageState) -> None:
+    """Log one line for each result of the try."""
+    logger = log.bind(message=message.id, message_id=message.message_id, route=message.route)
     if outcome.sent:
-        about.info("the letter was taken", recipients=sorted(outcome.sent))
-    for recipient, answer in outcome.words.items():
-        if answer.verdict is Verdict.ACCEPTED:
+        logger.info("the upstream accepted the message", recipients=sorted(outcome.sent))
+    for recipient, reply in outcome.words.items():
+        if reply.verdict is Verdict.ACCEPTED:
             continue
-        if outcome.raw and answer.too_large:
-            about.warning("too large; it is sent again with less in it", recipient=recipient, reply=str(answer))
+        if outcome.raw and reply.too_large:
+            logger.warning("the message is too large; a shorter version is sent", recipient=recipient, reply=str(reply))
             continue
-        said = {"recipient": recipient, "reply": str(answer), "advice": advice_on(answer)}
+        fields = {"recipient": recipient, "reply": str(reply), "advice": advice_on(reply)}
         if recipient in outcome.refused:
-            about.error("given up for this recipient", **said, tries=outcome.tries)
+            logger.error("given up for this recipient", **fields, tries=outcome.tries)
         else:
-            about.warning("not taken; it is tried again", **said, next_try_at=str(outcome.next_try_at))
+            logger.warning("not accepted; tried again later", **fields, next_try_at=str(outcome.next_try_at))
     if state is MessageState.DEAD:
-        about.error("a dead letter: nobody took it; see `relay outbox list`, then `retry` or `drop`")
+        logger.error("dead letter: no recipient accepted it; see `relay outbox list`, then `retry` or `drop`")
 
 
-def _tell_upstream(before: UpstreamState, after: UpstreamState) -> None:
-    """One line for the log on what was learnt of the upstream."""
+def _log_upstream(before: UpstreamState, after: UpstreamState) -> None:
+    """Log one line if the upstream failed or works again."""
     if after.failures and after.trouble:
         log.warning(
-            "the upstream is in trouble; letters wait",
-            trouble=after.trouble.value,
+            "the upstream failed; messages wait",
+            failure=after.trouble.value,
             detail=after.detail,
             advice=ADVICE[after.trouble],
             failures=after.failures,

@@ -147,7 +147,7 @@ class _Source:
 class _Taker:
     """Stands in for the upstream: takes every letter."""
 
-    longest = timedelta(seconds=1)
+    max_duration = timedelta(seconds=1)
 
     def deliver(
         self, raw: bytes, *, sender: str, recipients: Sequence[str], before_data: Callable[[], None]

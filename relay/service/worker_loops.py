@@ -114,7 +114,7 @@ class Worker:
         now = time.monotonic()
         return Vitals(
             turns={name: now - at for name, at in self._turned.items()},
-            longest_delivery=self._target.longest.total_seconds(),
+            longest_delivery=self._target.max_duration.total_seconds(),
             unsorted=self._unsorted(),
             receiver_seen_at=seen_at,
             receiver=counters,

@@ -60,7 +60,7 @@ class _Desk:
             delayed = ledger.delayed()
         except LedgerError as error:
             return without_ledger(vitals, str(error), now)
-        return ready(vitals, upstream, tally, host=host, now=now, next_letter_at=due, delayed=delayed)
+        return ready(vitals, upstream, tally, host=host, now=now, next_message_at=due, delayed=delayed)
 
 
 def _desk() -> _Desk:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from relay.ledger import Tally
 from relay.model import Delayed, UpstreamState
-from relay.outbox.advice import delays, finding
+from relay.outbox.advice import describe_delays, upstream_health
 
 STUCK = 60.0
 """Seconds without a turn after which a thread of the worker is taken for stuck."""
@@ -70,20 +70,20 @@ def ready(
     *,
     host: str,
     now: datetime,
-    next_letter_at: datetime | None = None,
+    next_message_at: datetime | None = None,
     delayed: Sequence[Delayed] = (),
 ) -> tuple[Check, ...]:
     """Judge everything between an app's mail and the admins' inbox.
 
-    `host` is the upstream's, "" for the mailbox; `next_letter_at` is when a letter is to be tried, None for no letter;
+    `host` is the upstream's, "" for the mailbox; `next_message_at` is when a letter is to be tried, None for no letter;
     `delayed` are those whom one has not reached though it was tried.
     """
-    found = finding(upstream, name=host, next_letter_at=next_letter_at, now=now)
+    found = upstream_health(upstream, name=host, next_message_at=next_message_at, now=now)
     return (
         *alive(vitals),
         _receiver(vitals, now),
         *storage(vitals),
-        Check(name="upstream", ok=found.ok, words=found.words),
+        Check(name="upstream", ok=found.ok, words=found.sentence),
         _outbox(tally, delayed),
     )
 
@@ -122,7 +122,7 @@ def _disk(vitals: Vitals) -> Check:
 def _outbox(tally: Tally, delayed: Sequence[Delayed]) -> Check:
     words = [f"{tally.letters_open} under way"]
     if delayed:
-        words.append(delays(delayed))
+        words.append(describe_delays(delayed))
     if tally.letters_dead:
         words.append(f"{tally.letters_dead} dead: see `relay outbox list`, then `relay outbox retry ID` or `drop ID`")
     return Check(name="outbox", ok=True, words="; ".join(words))

@@ -171,7 +171,7 @@ def test_worker_waits_for_a_damaged_ledger_to_be_repaired_while_mail_is_taken(tm
         wait_until_said(relay, "ledger", "`relay repair` saves what can be read")
         assert relay.get("/livez")
         assert relay.run("status").stderr.startswith("the ledger is damaged")
-        line = relay.said("the worker waits; mail is still taken")
+        line = relay.last_event("the worker waits; mail is still taken")
         assert line is not None
         assert "relay repair" in line["why"]
         done = relay.run("repair")

@@ -1,4 +1,4 @@
-"""No form of RCPT whatever makes the relay deliver to anybody but its admins: real receiver, worker and upstream."""
+"""No form of RCPT makes the relay deliver to anybody but the admins and routes: real receiver, worker, upstream."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ FORMS = {
     "right to left": "<\u202evictim@elsewhere.example>",
     "NUL": "<victim\0@elsewhere.example>",
 }
-"""What stands behind RCPT TO: in whatever way a relay might be talked into delivering there."""
+"""Arguments of RCPT TO that might make a mail server deliver to the victim."""
 QUESTIONS = (
     "VRFY victim", f"VRFY <{VICTIM}>", "EXPN staff", "ETRN elsewhere.example", "TURN", "ATRN elsewhere.example",
     f"SEND FROM:<{VICTIM}>", f"SAML FROM:<{VICTIM}>",
 )  # fmt: skip
-TAKEN = "250 2.1.5"
+ACCEPTED = "250 2.1.5"
 
 
 HEADERS = (
@@ -86,46 +86,46 @@ HEADERS = (
 
 
 def send(talk: Talk, sender: str, recipients: list[str], name: str) -> int:
-    """Send an error of its own, whose headers ask for the victim as well; return how many recipients were taken.
+    """Send one error mail whose headers also name the victim; return the number of accepted recipients.
 
-    A form that is refused leaves the mail without it; where all are, there is no mail.
+    A refused recipient is not part of the mail. If all are refused, no mail is sent.
     """
     assert talk.say(f"MAIL FROM:{sender} SMTPUTF8".encode()) == "250 2.1.0"
     codes = [talk.say(b"RCPT TO:" + recipient.encode()) for recipient in recipients]
-    assert all(code == TAKEN or code[:2] in ("50", "55") for code in codes), (name, codes)
-    if TAKEN not in codes:
+    assert all(code == ACCEPTED or code[:2] in ("50", "55") for code in codes), (name, codes)
+    if ACCEPTED not in codes:
         assert talk.say(b"RSET") == "250 2.0.0"
         return 0
     assert talk.say(b"DATA") == "354"
     headers = "".join(f"{header}: {VICTIM}\r\n" for header in HEADERS)
     headers += f"Subject: App Failed\r\nX: \r\n RCPT TO:<{VICTIM}>\r\n"
     assert talk.say(f"{headers}\r\nKeyError: {name}\r\n.".encode()) == "250 2.6.0"
-    return codes.count(TAKEN)
+    return codes.count(ACCEPTED)
 
 
 def second_envelope(port: int) -> str:
-    """Begin for an admin, think again, and go on with the victim: by RSET, by EHLO, by a second MAIL, in one packet."""
+    """Begin a mail to an admin, then switch to the victim: by RSET, EHLO, a second MAIL, and in one packet."""
     talk = Talk(port).greet()
-    for again in (b"RSET", b"EHLO other.example"):
+    for command in (b"RSET", b"EHLO other.example"):
         assert talk.say(b"MAIL FROM:<app@example.com>") == "250 2.1.0"
-        assert talk.say(f"RCPT TO:<{ADMINS[0]}>".encode()) == TAKEN
-        assert talk.say(again).startswith("250")
+        assert talk.say(f"RCPT TO:<{ADMINS[0]}>".encode()) == ACCEPTED
+        assert talk.say(command).startswith("250")
         assert talk.say(b"DATA") == "503 5.5.1"
     assert talk.say(b"MAIL FROM:<app@example.com>") == "250 2.1.0"
     assert talk.say(f"MAIL FROM:<{VICTIM}>".encode()) == "503 5.5.1"
     mail = f"RCPT TO:<{ADMINS[0]}>\r\nDATA\r\nSubject: App Failed\r\n\r\nKeyError: first\r\n.\r\n"
     mail += f"MAIL FROM:<{VICTIM}>\r\nRCPT TO:<{VICTIM}>\r\nDATA\r\nSubject: App Failed\r\n\r\nKeyError: second\r\n."
     code = talk.say(mail.encode())
-    assert [code, *(talk.code() for _ in range(5))] == [TAKEN, "354", "250 2.6.0", "250 2.1.0", TAKEN, "354"]
+    assert [code, *(talk.code() for _ in range(5))] == [ACCEPTED, "354", "250 2.6.0", "250 2.1.0", ACCEPTED, "354"]
     last = talk.code()
     talk.close()
     return last
 
 
-def test_no_form_of_an_envelope_reaches_anybody_but_the_admins_and_the_routes(
+def test_no_envelope_reaches_anybody_but_the_admins_and_the_routes(
     make_relay: Callable[..., Relay], upstream: Upstream
 ):
-    """Each form alone, each beside an admin, a thousand in one, and the victim as the sender; then come the digests."""
+    """Each form alone, each beside an admin, a thousand in one mail, and the victim as the sender; then the digests."""
     routed = "route@example.com"
     with make_relay(route=[{"name": "some", "pattern": "*beside an admin*", "recipients": [routed]}]) as relay:
         talk = Talk(relay.smtp_port).greet()
@@ -144,8 +144,8 @@ def test_no_form_of_an_envelope_reaches_anybody_but_the_admins_and_the_routes(
         assert second_envelope(relay.smtp_port) == "250 2.6.0"
         total += 3
 
-        wait_for(lambda: relay.status()["received"] == total, "all mails to be sorted")
-        wait_for(lambda: relay.status()["reported"] == total, "all to be told")
+        wait_for(lambda: relay.status()["received"] == total, "all mails to be ingested")
+        wait_for(lambda: relay.status()["reported"] == total, "all mails to be reported")
 
     assert total > len(FORMS) + 3
     assert upstream.mails

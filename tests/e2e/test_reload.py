@@ -53,7 +53,7 @@ def test_new_configuration_is_at_work_and_nothing_is_lost(relay: Relay):
         client.docmd("DATA")
         elsewhere = {"data_dir": relay.folder / "elsewhere"}
         reload(relay, smtp={"max_size": "2MiB", "listen": "127.0.0.1:9"}, storage=elsewhere)
-        wait_for(lambda: relay.said("configuration read anew"), "the configuration to be read")
+        wait_for(lambda: relay.last_event("configuration read anew"), "the configuration to be read")
         wait_for(lambda: announced_size(relay.smtp_port) == 2 << 20, "the receiver to go by it")
         client.send(b"Subject: App Failed\r\n\r\nbegun before, ended after\r\n.\r\n")
         assert client.getreply()[0] == 250
@@ -63,7 +63,7 @@ def test_new_configuration_is_at_work_and_nothing_is_lost(relay: Relay):
         wait_for(lambda: relay.status()["received"] == 2, "both mails to be sorted")
 
         assert relay.child("receiver") == receiver
-        named = relay.said("these settings stay as they were until a restart")
+        named = relay.last_event("these settings stay as they were until a restart")
         assert named is not None
         assert named["settings"] == ["storage.data_dir", "smtp.listen"]
         assert not (relay.folder / "elsewhere" / "ledger.db").exists()
@@ -77,10 +77,10 @@ def test_what_is_not_usable_is_refused_in_words_and_the_old_one_stays(relay: Rel
         wait_for(lambda: relay.child("worker"), "the worker")
         children = relay.child("receiver"), relay.child("worker")
         reload(relay, smtp={"max_sise": "2MiB"})
-        first = wait_for(lambda: relay.said(REFUSED), "the refusal")
+        first = wait_for(lambda: relay.last_event(REFUSED), "the refusal")
         reload(relay, templates=templates)
-        wait_for(lambda: relay.said(REFUSED) != first, "the second refusal")
-        second = relay.said(REFUSED)
+        wait_for(lambda: relay.last_event(REFUSED) != first, "the second refusal")
+        second = relay.last_event(REFUSED)
 
         assert "max_sise: there is no such setting; did you mean max_size?" in first["problems"][0]
         assert second is not None

@@ -105,7 +105,7 @@ def test_a_second_signal_stops_it_at_once(relay: Relay):
         client.docmd("DATA")  # a transaction under way: a first signal alone would wait for it
         assert relay.process
         relay.process.terminate()
-        wait_for(lambda: relay.said("stopping"), "the relay to begin to stop")
+        wait_for(lambda: relay.last_event("stopping"), "the relay to begin to stop")
         relay.process.terminate()
 
         assert relay.process.wait(2) == 0

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 from tests.endurance.kills import POINTS, ROLES, ProcessKiller
-from tests.support.books import Sum, eager_relay, summed_up
+from tests.support.books import Balance, eager_relay, final_balance
 from tests.support.senders import sending
 from tests.support.upstream import Upstream
 
@@ -39,11 +39,11 @@ def main() -> int:
         try:
             with sending(relay, pause=PAUSE) as senders:
                 _kill_under_load(killer, upstream, wanted.kills)
-            found = summed_up(relay, upstream, senders, patience=300)
+            found = final_balance(relay, upstream, senders, seconds=300)
         finally:
             relay.stop()
     _print(killer, found, wanted.seed, time.monotonic() - began)
-    return 0 if (found.lost, found.twice, found.balanced) == (0, 0, True) else 1
+    return 0 if (found.lost, found.counted_twice, found.balanced) == (0, 0, True) else 1
 
 
 def _kill_under_load(killer: ProcessKiller, upstream: Upstream, kills: int) -> None:
@@ -62,7 +62,7 @@ def _kill_under_load(killer: ProcessKiller, upstream: Upstream, kills: int) -> N
     print(file=sys.stderr)
 
 
-def _print(killer: ProcessKiller, found: Sum, seed: int, seconds: float) -> None:
+def _print(killer: ProcessKiller, found: Balance, seed: int, seconds: float) -> None:
     for name, kills in sorted(killer.kills.items()):
         print(f"{kills:>8}  {name}")
     if killer.missed:
@@ -71,8 +71,9 @@ def _print(killer: ProcessKiller, found: Sum, seed: int, seconds: float) -> None
     print(f"{found.accepted:>8,}  mails accepted ({found.unknown} more sent whose answer a kill swallowed)")
     print(f"{found.reported:>8,}  reported in {found.digests} digests, {found.repeated} of them repeated")
     print(f"{found.lost:>8,}  lost")
-    print(f"{found.twice:>8,}  counted twice")
-    print(f"{found.aside:>8,}  parked or undelivered; the books {'balance' if found.balanced else 'DO NOT BALANCE'}")
+    print(f"{found.counted_twice:>8,}  counted twice")
+    books = "balance" if found.balanced else "DO NOT BALANCE"
+    print(f"{found.not_reported:>8,}  parked or undelivered; the books {books}")
 
 
 if __name__ == "__main__":

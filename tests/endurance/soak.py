@@ -29,9 +29,9 @@ from pathlib import Path
 from benchmarks.harness.figures import Figure, judged, report
 from tests.endurance.mixed_clients import Mixed, certified, mixed
 from tests.endurance.vitals import ROLES, Sample, first_and_last, look, published, watched
-from tests.support.books import Sum, eager_relay, settled, summed_up
+from tests.support.books import Balance, all_reported, eager_relay, final_balance
 from tests.support.processes import Relay, wait_for
-from tests.support.senders import working
+from tests.support.senders import running
 from tests.support.upstream import Action, Upstream, drop, hang
 
 IDLE = 5
@@ -52,7 +52,7 @@ class Faults:
         gentle: dict[str, Callable[[], None]] = {
             "upstream refuses": self._refuse,
             "upstream hangs": lambda: self._say(hang, "GREETING", "EHLO", "MAIL", "DATA", "DOT"),
-            "upstream drops": lambda: self._say(drop, "GREETING", "RCPT", "DOT", "TAKEN", "QUIT"),
+            "upstream drops": lambda: self._say(drop, "GREETING", "RCPT", "DOT", "ACCEPTED", "QUIT"),
             "upstream defers": lambda: self._say("421 4.3.2 not now", "GREETING", "MAIL", "DATA"),
             "ledger locked": self._lock,
             "SIGHUP": self._have_it_reread,
@@ -102,11 +102,11 @@ def measure(options: argparse.Namespace) -> Iterator[Figure]:
         with relay:
             before = _warm(relay, upstream)
             faults, clients = Faults(relay, upstream, random.Random(options.seed)), mixed(relay)
-            with working(list(clients)), watched(relay, max(0.5, seconds / 300)) as samples:
+            with running(list(clients)), watched(relay, max(0.5, seconds / 300)) as samples:
                 began = time.monotonic()
                 _have_faults(faults, began, seconds)
-            upstream.forget()
-            found = summed_up(relay, upstream, clients.counted, patience=300)
+            upstream.reset()
+            found = final_balance(relay, upstream, clients.counted, seconds=300)
             after = _at_rest(relay)
     yield from _of_load(clients, faults, seconds, options.seed)
     yield from _of_books(found)
@@ -119,7 +119,7 @@ def _warm(relay: Relay, upstream: Upstream) -> Sample:
     with smtplib.SMTP("127.0.0.1", relay.smtp_port, timeout=60) as client:
         client.sendmail("app@example.com", ["you@example.com"], "Subject: App Failed\r\n\r\nIt is the first one.\r\n")
     upstream.wait_for(1, 60)
-    wait_for(lambda: settled(relay), "the first mail to be told")
+    wait_for(lambda: all_reported(relay), "the first mail to be told")
     return _at_rest(relay)
 
 
@@ -147,13 +147,13 @@ def _of_load(clients: Mixed, faults: Faults, seconds: float, seed: int) -> Itera
     yield judged("the longest a slow client was suffered", clients.slow.longest, "s", most=4 * IDLE)
 
 
-def _of_books(found: Sum) -> Iterator[Figure]:
+def _of_books(found: Balance) -> Iterator[Figure]:
     yield judged("mails accepted", found.accepted, "", least=1, note=f"{found.unknown} more without an answer")
     yield Figure(name="reported", value=found.reported, unit="", note=f"in {found.digests} digests")
     yield Figure(name="digests that came twice", value=found.repeated, unit="", note="each with the same Message-ID")
     yield judged("lost", found.lost, "", most=0)
-    yield judged("counted twice", found.twice, "", most=0)
-    yield judged("parked or undelivered", found.aside, "", most=0)
+    yield judged("counted twice", found.counted_twice, "", most=0)
+    yield judged("parked or undelivered", found.not_reported, "", most=0)
     yield judged("books that do not balance", not found.balanced, "", most=0)
 
 

@@ -1,4 +1,4 @@
-"""Delivery to a real mail server that behaves: every security, every AUTH, every refusal it may answer with."""
+"""Delivery to a real, correct mail server: every TLS mode, every AUTH mechanism, every kind of refusal."""
 
 import base64
 import ssl
@@ -59,13 +59,13 @@ def deliver(target: Upstream, *recipients: str, raw: bytes = RAW, sender: str = 
 
 
 def verdicts(attempt: Attempt) -> dict[str, tuple[Verdict, int]]:
-    return {recipient: (answer.verdict, answer.code) for recipient, answer in attempt.answers.items()}
+    return {recipient: (reply.verdict, reply.code) for recipient, reply in attempt.answers.items()}
 
 
-# --- What arrives -----------------------------------------------------------------------------------------------------
+# --- Delivered mails --------------------------------------------------------------------------------------------------
 
 
-def test_a_letter_arrives_byte_for_byte_at_every_recipient(plain: servers.Upstream) -> None:
+def test_a_message_arrives_byte_for_byte_at_every_recipient(plain: servers.Upstream) -> None:
     attempt = deliver(Upstream(settings(plain)), ADMIN, OTHER)
 
     assert verdicts(attempt) == {ADMIN: (Verdict.ACCEPTED, 250), OTHER: (Verdict.ACCEPTED, 250)}
@@ -74,7 +74,7 @@ def test_a_letter_arrives_byte_for_byte_at_every_recipient(plain: servers.Upstre
     assert (mail.sender, mail.recipients, mail.raw) == (SENDER, (ADMIN, OTHER), RAW)
 
 
-def test_the_size_and_eight_bit_text_are_announced_where_that_is_offered(plain: servers.Upstream) -> None:
+def test_size_and_8bit_text_are_announced_if_the_server_offers_it(plain: servers.Upstream) -> None:
     raw = RAW + "Größe\r\n".encode()
 
     deliver(Upstream(settings(plain)), raw=raw)
@@ -82,7 +82,7 @@ def test_the_size_and_eight_bit_text_are_announced_where_that_is_offered(plain: 
     assert f"MAIL FROM:<{SENDER}> SIZE={len(raw)} BODY=8BITMIME" in plain.commands
 
 
-def test_nothing_is_announced_that_was_not_offered() -> None:
+def test_no_extension_is_used_that_the_server_does_not_offer() -> None:
     with servers.Upstream(without=("SIZE", "8BITMIME")) as server:
         deliver(Upstream(settings(server)), raw=RAW + "Größe\r\n".encode())
 
@@ -90,13 +90,13 @@ def test_nothing_is_announced_that_was_not_offered() -> None:
         assert len(server.mails) == 1
 
 
-def test_a_server_that_knows_only_helo_is_served(plain: servers.Upstream) -> None:
+def test_a_server_that_knows_only_helo_gets_the_mail(plain: servers.Upstream) -> None:
     plain.say("EHLO", "502 5.5.1 what is EHLO")
 
     assert verdicts(deliver(Upstream(settings(plain)))) == {ADMIN: (Verdict.ACCEPTED, 250)}
 
 
-def test_the_relay_names_itself_by_a_full_name_or_its_address(plain: servers.Upstream) -> None:
+def test_ehlo_sends_the_full_host_name_or_the_address(plain: servers.Upstream) -> None:
     deliver(Upstream(settings(plain), helo="relay.example.org"))
     deliver(Upstream(settings(plain), helo="container"))
 
@@ -128,7 +128,7 @@ def test_without_smtputf8_only_the_address_that_needs_it_is_refused() -> None:
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-def test_a_letter_goes_over_tls_once_the_certificate_was_checked(
+def test_a_message_is_sent_over_tls_after_the_certificate_check(
     security: str, authority: trustme.CA, ca_file: Path
 ) -> None:
     with running(security=security, certificate=authority.issue_cert("localhost")) as server:
@@ -140,7 +140,7 @@ def test_a_letter_goes_over_tls_once_the_certificate_was_checked(
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "text"),
     [
         ("unknown authority", "unable to get local issuer certificate"),
         ("wrong host", "Hostname mismatch"),
@@ -148,8 +148,8 @@ def test_a_letter_goes_over_tls_once_the_certificate_was_checked(
         ("not the system's", "unable to get local issuer certificate"),
     ],
 )
-def test_a_certificate_that_does_not_hold_ends_the_try(
-    security: str, fault: str, said: str, authority: trustme.CA, ca_file: Path
+def test_an_invalid_certificate_ends_the_try(
+    security: str, fault: str, text: str, authority: trustme.CA, ca_file: Path
 ) -> None:
     issuer = trustme.CA() if fault == "unknown authority" else authority
     expiry = datetime.now(UTC) - timedelta(days=1) if fault == "expired" else None
@@ -162,11 +162,11 @@ def test_a_certificate_that_does_not_hold_ends_the_try(
 
         assert (attempt.trouble, attempt.answers) == (Failure.CERTIFICATE, {})
         assert attempt.detail.startswith(f"localhost:{server.port}: its certificate was not accepted: ")
-        assert said in attempt.detail
+        assert text in attempt.detail
         assert not any(line.startswith(("AUTH", "MAIL")) for line in server.commands)
 
 
-def test_starttls_that_is_not_offered_is_never_done_without(plain: servers.Upstream, ca_file: Path) -> None:
+def test_a_server_without_required_starttls_gets_nothing(plain: servers.Upstream, ca_file: Path) -> None:
     attempt = deliver(Upstream(settings(plain, security="starttls", ca_file=ca_file)))
 
     assert attempt.trouble is Failure.NO_TLS
@@ -183,7 +183,7 @@ def test_starttls_that_is_not_offered_is_never_done_without(plain: servers.Upstr
         ("TLS", b"this is no handshake\r\n"),
     ],
 )
-def test_a_failing_handshake_ends_the_try_before_anything_was_sent(
+def test_a_failed_tls_handshake_ends_the_try_before_anything_is_sent(
     place: str, action: servers.Action, authority: trustme.CA, ca_file: Path
 ) -> None:
     with running(security="starttls", certificate=authority.issue_cert("localhost")) as server:
@@ -195,14 +195,14 @@ def test_a_failing_handshake_ends_the_try_before_anything_was_sent(
         assert server.commands == ["EHLO [127.0.0.1]", "STARTTLS"]
 
 
-def test_a_server_without_tls_on_a_tls_port_is_told_from_one_that_is_away(plain: servers.Upstream) -> None:
+def test_a_server_without_tls_on_a_tls_port_is_not_reported_as_unreachable(plain: servers.Upstream) -> None:
     attempt = deliver(Upstream(settings(plain, security="tls")))
 
     assert attempt.trouble is Failure.NO_TLS
     assert "the TLS handshake failed" in attempt.detail
 
 
-def test_a_ca_file_that_vanished_is_named(plain: servers.Upstream, ca_file: Path) -> None:
+def test_a_missing_ca_file_is_named(plain: servers.Upstream, ca_file: Path) -> None:
     target = Upstream(settings(plain, security="starttls", ca_file=ca_file))
     ca_file.unlink()
 
@@ -241,21 +241,19 @@ def test_each_mechanism_authenticates(mechanism: str, authority: trustme.CA, ca_
         assert any(line.startswith(f"AUTH {mechanism}") for line in server.commands)
 
 
-def test_the_password_does_not_go_over_the_wire_where_a_challenge_will_do(
-    guarded: servers.Upstream, ca_file: Path
-) -> None:
+def test_the_password_is_not_sent_if_cram_md5_is_offered(guarded: servers.Upstream, ca_file: Path) -> None:
     deliver(Upstream(secret_settings(guarded, ca_file)))
 
     assert [line for line in guarded.commands if line.startswith("AUTH")] == ["AUTH CRAM-MD5"]
 
 
-def test_a_mechanism_that_is_offered_and_does_not_work_is_passed_over(guarded: servers.Upstream, ca_file: Path) -> None:
+def test_an_offered_mechanism_that_fails_is_skipped(guarded: servers.Upstream, ca_file: Path) -> None:
     guarded.say("AUTH", "535 5.7.8 no CRAM-MD5 for this user", times=1)
 
     assert verdicts(deliver(Upstream(secret_settings(guarded, ca_file)))) == {ADMIN: (Verdict.ACCEPTED, 250)}
 
 
-def test_a_wrong_password_is_trouble_with_auth(guarded: servers.Upstream, ca_file: Path) -> None:
+def test_a_wrong_password_is_an_auth_failure(guarded: servers.Upstream, ca_file: Path) -> None:
     attempt = deliver(Upstream(secret_settings(guarded, ca_file, password="wr0ng-password")))
 
     assert (attempt.trouble, attempt.answers) == (Failure.AUTH, {})
@@ -264,10 +262,10 @@ def test_a_wrong_password_is_trouble_with_auth(guarded: servers.Upstream, ca_fil
     assert guarded.mails == []
 
 
-def test_a_refusal_with_a_hang_up_is_still_about_the_credentials(guarded: servers.Upstream, ca_file: Path) -> None:
+def test_a_refusal_followed_by_a_hang_up_is_still_an_auth_failure(guarded: servers.Upstream, ca_file: Path) -> None:
     async def refuse_and_go(session: servers.Session) -> None:
-        await session.say(b"535 5.7.8 go away\r\n")
-        session.cut()
+        await session.send(b"535 5.7.8 go away\r\n")
+        session.abort()
 
     guarded.say("AUTH", refuse_and_go)
 
@@ -278,7 +276,7 @@ def test_a_refusal_with_a_hang_up_is_still_about_the_credentials(guarded: server
 
 
 @pytest.mark.parametrize("reply", ["454 4.7.0 Temporary authentication failure", "421 4.7.0 too many logins"])
-def test_a_passing_trouble_with_auth_is_not_the_passwords(reply: str, guarded: servers.Upstream, ca_file: Path) -> None:
+def test_a_temporary_error_at_auth_is_not_an_auth_failure(reply: str, guarded: servers.Upstream, ca_file: Path) -> None:
     guarded.say("AUTH", reply)
 
     attempt = deliver(Upstream(secret_settings(guarded, ca_file)))
@@ -287,7 +285,7 @@ def test_a_passing_trouble_with_auth_is_not_the_passwords(reply: str, guarded: s
     assert reply in attempt.detail
 
 
-def test_a_server_that_offers_no_auth_is_told(authority: trustme.CA, ca_file: Path) -> None:
+def test_a_server_without_auth_is_reported(authority: trustme.CA, ca_file: Path) -> None:
     with running(security="starttls", certificate=authority.issue_cert("localhost")) as server:
         attempt = deliver(Upstream(secret_settings(server, ca_file)))
 
@@ -296,7 +294,7 @@ def test_a_server_that_offers_no_auth_is_told(authority: trustme.CA, ca_file: Pa
 
 
 @pytest.mark.parametrize("place", ["MAIL", "RCPT", "DATA"])
-def test_a_server_that_wants_credentials_has_no_word_on_the_letter(place: str, plain: servers.Upstream) -> None:
+def test_a_reply_about_credentials_is_not_about_the_message(place: str, plain: servers.Upstream) -> None:
     plain.say(place, "530 5.7.0 Authentication required")
 
     attempt = deliver(Upstream(settings(plain)))
@@ -305,7 +303,7 @@ def test_a_server_that_wants_credentials_has_no_word_on_the_letter(place: str, p
     assert f"at {place}: 530 5.7.0 Authentication required" in attempt.detail
 
 
-def test_no_password_goes_over_the_wire_in_clear() -> None:
+def test_no_password_is_sent_unencrypted() -> None:
     with running(users={USER: PASSWORD}) as server:
         checked = settings(server, username=USER, password=PASSWORD, auth_in_clear=True)
         unchecked = checked.model_copy(update={"auth_in_clear": False})  # the configuration itself would refuse it
@@ -317,7 +315,7 @@ def test_no_password_goes_over_the_wire_in_clear() -> None:
         assert server.connections == 0
 
 
-def test_a_password_goes_in_clear_where_that_is_asked_for_by_name() -> None:
+def test_a_password_is_sent_unencrypted_only_if_auth_in_clear_is_set() -> None:
     with running(users={USER: PASSWORD}, mechanisms=["PLAIN"]) as server:
         attempt = deliver(Upstream(settings(server, username=USER, password=PASSWORD, auth_in_clear=True)))
 
@@ -326,21 +324,19 @@ def test_a_password_goes_in_clear_where_that_is_asked_for_by_name() -> None:
 
 
 @pytest.mark.parametrize("place", ["AUTH", "MAIL", "RCPT", "DOT"])
-def test_a_server_that_quotes_the_password_does_not_bring_it_into_a_text(
-    place: str, authority: trustme.CA, ca_file: Path
-) -> None:
+def test_a_password_that_the_server_repeats_is_masked(place: str, authority: trustme.CA, ca_file: Path) -> None:
     plain = base64.b64encode(f"\0{USER}\0{PASSWORD}".encode()).decode()
-    shapes = [PASSWORD, plain, base64.b64encode(PASSWORD.encode()).decode()]
+    encodings = [PASSWORD, plain, base64.b64encode(PASSWORD.encode()).decode()]
     with running(security="starttls", certificate=authority.issue_cert("localhost"), users={USER: PASSWORD}) as server:
-        server.say(place, "550 5.7.8 got " + " and ".join(shapes))
+        server.say(place, "550 5.7.8 got " + " and ".join(encodings))
         attempt = deliver(Upstream(secret_settings(server, ca_file)))
 
-        said = attempt.detail + " ".join(answer.text for answer in attempt.answers.values())
-        assert "5.7.8 got *** and *** and ***" in said
-        assert not any(shape in said for shape in shapes)
+        texts = attempt.detail + " ".join(reply.text for reply in attempt.answers.values())
+        assert "5.7.8 got *** and *** and ***" in texts
+        assert not any(encoding in texts for encoding in encodings)
 
 
-# --- Words on the letter ----------------------------------------------------------------------------------------------
+# --- Replies about the message ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("place", ["MAIL", "RCPT", "DATA", "DOT"])
@@ -355,7 +351,7 @@ def test_a_server_that_quotes_the_password_does_not_bring_it_into_a_text(
         ("554 5.7.1 spam", Verdict.PERMANENT),
     ],
 )
-def test_a_refusal_of_the_letter_is_every_recipients_answer(
+def test_a_refusal_of_the_message_is_the_reply_for_every_recipient(
     place: str, reply: str, verdict: Verdict, plain: servers.Upstream
 ) -> None:
     plain.say(place, reply)
@@ -365,18 +361,18 @@ def test_a_refusal_of_the_letter_is_every_recipients_answer(
     code, _, text = reply.partition(" ")
     assert attempt.trouble is None
     assert verdicts(attempt) == {ADMIN: (verdict, int(code)), OTHER: (verdict, int(code))}
-    assert {answer.text for answer in attempt.answers.values()} == {text}
+    assert {reply.text for reply in attempt.answers.values()} == {text}
     assert plain.mails == []
 
 
-def test_a_letter_that_is_too_big_for_the_server_is_refused_for_good() -> None:
+def test_a_message_above_the_servers_size_limit_is_a_permanent_refusal() -> None:
     with running(max_size=1000) as server:
         attempt = deliver(Upstream(settings(server)), raw=RAW + b"x" * 70 + b"\r\n" * 1000)
 
         assert verdicts(attempt) == {ADMIN: (Verdict.PERMANENT, 552)}
 
 
-def test_some_recipients_refused_the_others_are_served(plain: servers.Upstream) -> None:
+def test_other_recipients_get_the_mail_if_some_are_refused(plain: servers.Upstream) -> None:
     plain.say(f"RCPT {GONE}", "550 5.1.1 no such user")
     plain.say(f"RCPT {OTHER}", "450 4.2.1 mailbox busy")
 
@@ -391,27 +387,27 @@ def test_some_recipients_refused_the_others_are_served(plain: servers.Upstream) 
 
 
 async def refuse_and_go(session: servers.Session) -> None:
-    await session.say(b"550 5.1.1 no such user\r\n")
-    session.cut()
+    await session.send(b"550 5.1.1 no such user\r\n")
+    session.abort()
 
 
 @pytest.mark.parametrize(
-    ("action", "said"),
+    ("action", "text"),
     [
         (servers.drop, "the connection broke at RCPT"),
         ("421 4.3.0 cannot look that up", "it refused at RCPT: 421 4.3.0 cannot look that up"),
         ("530 5.7.1 log in to send there", "at RCPT: 530 5.7.1 log in to send there"),
-        (b"what?\r\n", "no SMTP reply at RCPT"),
+        (b"what?\r\n", "invalid SMTP reply at RCPT"),
     ],
 )
 @pytest.mark.parametrize("order", [(GONE, ADMIN, OTHER), (ADMIN, GONE, OTHER), (ADMIN, OTHER, GONE)])
-def test_a_recipient_at_whom_the_dialogue_breaks_costs_the_others_nothing(
-    action: servers.Action, said: str, order: tuple[str, ...], plain: servers.Upstream
+def test_a_recipient_at_which_two_sessions_fail_does_not_delay_the_others(
+    action: servers.Action, text: str, order: tuple[str, ...], plain: servers.Upstream
 ) -> None:
-    """Where it is broken twice: once is the network's or the server's, and all are tried again together."""
+    """One failure may come from the network or the server: after it all recipients are tried again together."""
     plain.say(f"RCPT {GONE}", action)
     upstream = Upstream(settings(plain))
-    asks_for_credentials = "530" in said
+    asks_for_credentials = "530" in text
 
     first = attempt = deliver(upstream, *order)
     if not asks_for_credentials:
@@ -424,11 +420,11 @@ def test_a_recipient_at_whom_the_dialogue_breaks_costs_the_others_nothing(
         ADMIN: (Verdict.ACCEPTED, 250),
         OTHER: (Verdict.ACCEPTED, 250),
     }
-    assert said in attempt.answers[GONE].text
+    assert text in attempt.answers[GONE].text
     assert [mail.recipients for mail in plain.mails] == [(ADMIN, OTHER)]
 
 
-def test_a_recipient_at_whom_the_dialogue_broke_once_is_tried_with_the_others(plain: servers.Upstream) -> None:
+def test_a_recipient_at_which_one_session_failed_is_tried_with_the_others(plain: servers.Upstream) -> None:
     plain.say(f"RCPT {GONE}", servers.drop, times=1)
     upstream = Upstream(settings(plain))
 
@@ -437,7 +433,7 @@ def test_a_recipient_at_whom_the_dialogue_broke_once_is_tried_with_the_others(pl
     assert [mail.recipients for mail in plain.mails] == [(GONE, ADMIN)]
 
 
-def test_who_was_accepted_since_is_as_good_as_new(plain: servers.Upstream) -> None:
+def test_an_accepted_recipient_is_no_longer_suspect(plain: servers.Upstream) -> None:
     upstream = Upstream(settings(plain))
     for _ in range(3):
         plain.say(f"RCPT {GONE}", servers.drop, times=1)
@@ -447,7 +443,7 @@ def test_who_was_accepted_since_is_as_good_as_new(plain: servers.Upstream) -> No
     assert [mail.recipients for mail in plain.mails] == [(GONE, ADMIN)] * 3
 
 
-def test_two_at_whom_it_breaks_cost_a_third_nothing(plain: servers.Upstream) -> None:
+def test_two_failing_recipients_do_not_keep_the_mail_from_a_third(plain: servers.Upstream) -> None:
     plain.say(f"RCPT {GONE}", servers.drop)
     plain.say(f"RCPT {OTHER}", servers.drop)
 
@@ -456,13 +452,13 @@ def test_two_at_whom_it_breaks_cost_a_third_nothing(plain: servers.Upstream) -> 
     attempts = [deliver(upstream, ADMIN, OTHER, GONE) for _ in range(3)]
 
     assert [attempt.trouble for attempt in attempts] == [Failure.UNREACHABLE, Failure.UNREACHABLE, None]
-    taken = {who for who, answer in attempts[-1].answers.items() if answer.verdict is Verdict.ACCEPTED}
-    assert taken == {ADMIN}
+    accepted = {who for who, reply in attempts[-1].answers.items() if reply.verdict is Verdict.ACCEPTED}
+    assert accepted == {ADMIN}
     assert plain.connections == 1 + 2 + 3
 
 
 @pytest.mark.parametrize("order", [(GONE, ADMIN), (ADMIN, GONE)])
-def test_a_server_that_hangs_up_behind_a_refusal_serves_the_others(
+def test_a_hang_up_after_a_refusal_does_not_keep_the_mail_from_others(
     order: tuple[str, ...], plain: servers.Upstream
 ) -> None:
     plain.say(f"RCPT {GONE}", refuse_and_go)
@@ -472,7 +468,7 @@ def test_a_server_that_hangs_up_behind_a_refusal_serves_the_others(
     assert verdicts(attempt) == {GONE: (Verdict.PERMANENT, 550), ADMIN: (Verdict.ACCEPTED, 250)}
 
 
-def test_a_server_that_hangs_up_behind_each_refusal_comes_to_the_last(plain: servers.Upstream) -> None:
+def test_hang_ups_after_several_refusals_do_not_keep_the_mail_from_the_last_recipient(plain: servers.Upstream) -> None:
     plain.say(f"RCPT {GONE}", refuse_and_go)
     plain.say(f"RCPT {OTHER}", refuse_and_go)
 
@@ -485,8 +481,8 @@ def test_a_server_that_hangs_up_behind_each_refusal_comes_to_the_last(plain: ser
     }
 
 
-def test_trouble_over_a_letter_for_one_names_that_one(plain: servers.Upstream) -> None:
-    """It may well be this address alone that the server cannot look up."""
+def test_a_failure_with_a_single_recipient_names_it(plain: servers.Upstream) -> None:
+    """Perhaps the server cannot look up this one address."""
     plain.say(f"RCPT {GONE}", "421 4.3.0 cannot look that up")
 
     attempt = deliver(Upstream(settings(plain)), GONE)
@@ -494,7 +490,7 @@ def test_trouble_over_a_letter_for_one_names_that_one(plain: servers.Upstream) -
     assert attempt.detail.endswith(f"it refused at RCPT: 421 4.3.0 cannot look that up, for {GONE}")
 
 
-def test_a_server_that_breaks_at_everybody_is_not_asked_for_each(plain: servers.Upstream) -> None:
+def test_a_server_that_fails_at_every_recipient_is_not_tried_for_each_of_them(plain: servers.Upstream) -> None:
     plain.say("RCPT", "421 4.3.2 shutting down")
 
     upstream, everybody = Upstream(settings(plain)), [f"admin{number}@example.org" for number in range(20)]
@@ -506,7 +502,7 @@ def test_a_server_that_breaks_at_everybody_is_not_asked_for_each(plain: servers.
         assert plain.connections == connections
 
 
-def test_those_accepted_are_not_served_where_the_content_is_refused(plain: servers.Upstream) -> None:
+def test_accepted_recipients_do_not_get_the_mail_if_the_content_is_refused(plain: servers.Upstream) -> None:
     plain.say(f"RCPT {GONE}", "550 5.1.1 no such user")
     plain.say("DOT", "451 4.3.0 try again")
 
@@ -515,22 +511,22 @@ def test_those_accepted_are_not_served_where_the_content_is_refused(plain: serve
     assert verdicts(attempt) == {GONE: (Verdict.PERMANENT, 550), ADMIN: (Verdict.TEMPORARY, 451)}
 
 
-def test_a_second_kind_of_yes_is_a_yes(plain: servers.Upstream) -> None:
-    plain.say("TAKEN", "252 2.5.2 will do my best")
+def test_any_2xx_reply_after_the_content_means_accepted(plain: servers.Upstream) -> None:
+    plain.say("ACCEPTED", "252 2.5.2 will do my best")
 
     assert verdicts(deliver(Upstream(settings(plain)))) == {ADMIN: (Verdict.ACCEPTED, 252)}
 
 
-def test_a_421_after_the_content_is_a_word_on_it(plain: servers.Upstream) -> None:
+def test_a_421_after_the_content_is_a_temporary_refusal_of_the_message(plain: servers.Upstream) -> None:
     plain.say("DOT", "421 4.3.2 shutting down")
 
     assert verdicts(deliver(Upstream(settings(plain)))) == {ADMIN: (Verdict.TEMPORARY, 421)}
 
 
-# --- The mark before the content --------------------------------------------------------------------------------------
+# --- before_data ------------------------------------------------------------------------------------------------------
 
 
-def test_the_mark_is_set_once_somebody_was_accepted_and_before_the_content(plain: servers.Upstream) -> None:
+def test_before_data_is_called_after_a_recipient_is_accepted_and_before_the_content(plain: servers.Upstream) -> None:
     seen: list[list[str]] = []
 
     Upstream(settings(plain)).deliver(
@@ -542,16 +538,16 @@ def test_the_mark_is_set_once_somebody_was_accepted_and_before_the_content(plain
 
 
 @pytest.mark.parametrize("place", ["MAIL", "RCPT"])
-def test_no_mark_is_set_where_nobody_was_accepted(place: str, plain: servers.Upstream) -> None:
+def test_before_data_is_not_called_if_no_recipient_is_accepted(place: str, plain: servers.Upstream) -> None:
     plain.say(place, "550 5.7.1 no")
-    marks: list[None] = []
+    calls: list[None] = []
 
-    Upstream(settings(plain)).deliver(RAW, sender=SENDER, recipients=[ADMIN], before_data=lambda: marks.append(None))
+    Upstream(settings(plain)).deliver(RAW, sender=SENDER, recipients=[ADMIN], before_data=lambda: calls.append(None))
 
-    assert marks == []
+    assert calls == []
 
 
-def test_a_claim_that_was_lost_stops_the_try_before_data(plain: servers.Upstream) -> None:
+def test_a_lost_claim_stops_the_try_before_data(plain: servers.Upstream) -> None:
     def lost() -> None:
         raise LeaseLost("another worker has it")
 
@@ -562,8 +558,8 @@ def test_a_claim_that_was_lost_stops_the_try_before_data(plain: servers.Upstream
     assert plain.mails == []
 
 
-def test_an_error_of_ours_that_looks_like_the_wires_is_raised_on(plain: servers.Upstream) -> None:
-    """A time-out or a broken connection to the ledger is not the upstream's."""
+def test_an_error_of_the_relay_that_looks_like_a_connection_error_is_raised(plain: servers.Upstream) -> None:
+    """A timeout or a broken connection of the ledger is not a failure of the upstream."""
     for error in (TimeoutError("ledger"), ConnectionResetError("ledger"), ssl.SSLError("ledger")):
 
         def fail(error: Exception = error) -> None:
@@ -575,10 +571,10 @@ def test_an_error_of_ours_that_looks_like_the_wires_is_raised_on(plain: servers.
     assert plain.mails == []
 
 
-# --- The words themselves ---------------------------------------------------------------------------------------------
+# --- Reply texts ------------------------------------------------------------------------------------------------------
 
 
-def test_words_are_one_short_printable_line() -> None:
+def test_reply_text_is_one_short_printable_line() -> None:
     scrub = replies.Scrub("user", "")
 
     shown = scrub("5.7.1 a\r\nforged line\x1b[31m\u202e" + "x" * 1000)
@@ -588,28 +584,27 @@ def test_words_are_one_short_printable_line() -> None:
     assert shown.isprintable()
 
 
-@pytest.mark.parametrize("form", [PASSWORD, base64.b64encode(f"\0{USER}\0{PASSWORD}".encode()).decode()])
+@pytest.mark.parametrize("encoding", [PASSWORD, base64.b64encode(f"\0{USER}\0{PASSWORD}".encode()).decode()])
 @pytest.mark.parametrize(
     "broken",
     [
-        lambda form: form[:-9] + "...",
-        lambda form: form[5:].swapcase(),
-        lambda form: "\n".join(form[at : at + 10] for at in range(0, len(form), 10)),
-        lambda form: f"b'{form[1:-1]}'",
+        lambda text: text[:-9] + "...",
+        lambda text: text[5:].swapcase(),
+        lambda text: "\n".join(text[at : at + 10] for at in range(0, len(text), 10)),
+        lambda text: f"b'{text[1:-1]}'",
     ],
-    ids=["cut off", "its end in another case", "wrapped", "quoted"],
+    ids=["truncated", "end in another case", "wrapped", "quoted"],
 )
-def test_pieces_of_the_password_are_not_shown_either(form: str, broken: Callable[[str], str]) -> None:
-    """Servers cut what they repeat, break it over lines, or quote it."""
-    shown = replies.Scrub(USER, PASSWORD)(f"5.5.4 syntax error near {broken(form)}")
+def test_parts_of_the_password_are_masked(encoding: str, broken: Callable[[str], str]) -> None:
+    """Servers truncate what they repeat, wrap it over lines, or quote it."""
+    shown = replies.Scrub(USER, PASSWORD)(f"5.5.4 syntax error near {broken(encoding)}")
 
     assert shown.startswith("5.5.4 syntax error near ")
-    assert not any(
-        form[at : at + replies.PIECE].lower() in shown.lower() for at in range(len(form) - replies.PIECE + 1)
-    )
+    pieces = [encoding[at : at + replies.PIECE].lower() for at in range(len(encoding) - replies.PIECE + 1)]
+    assert not any(piece in shown.lower() for piece in pieces)
 
 
-def test_words_that_are_no_piece_of_the_password_stay() -> None:
-    said = "5.7.8 İncorrect user name or password"
+def test_text_without_a_part_of_the_password_stays() -> None:
+    text = "5.7.8 İncorrect user name or password"
 
-    assert replies.Scrub(USER, PASSWORD)(said) == said
+    assert replies.Scrub(USER, PASSWORD)(text) == text

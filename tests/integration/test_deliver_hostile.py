@@ -1,4 +1,4 @@
-"""Delivery to a mail server that hangs, breaks off or talks nonsense: each try ends, bounded, with a clear word."""
+"""Delivery to a mail server that hangs, disconnects or sends garbage: each try ends in time, with a clear failure."""
 
 import asyncio
 import gc
@@ -27,7 +27,7 @@ RAW = b"From: relay@example.org\r\nMessage-ID: <1@example.org>\r\n\r\nnews\r\n"
 SENDER, ADMIN, OTHER = "relay@example.org", "admin@example.org", "other@example.org"
 USER, PASSWORD = "relay", "corr3ct horse"
 TIMEOUT = timedelta(seconds=0.5)
-OVERALL = TIMEOUT.total_seconds() * (upstream.PATIENCE + upstream.PATIENCE_FOR_WORD)
+OVERALL = TIMEOUT.total_seconds() * (upstream.TIMEOUTS_BEFORE_CONTENT + upstream.TIMEOUTS_FOR_CONTENT)
 BEFORE_MAIL = ["GREETING", "EHLO", "STARTTLS", "TLS", "AUTH"]
 BEFORE_CONTENT = ["MAIL", "RCPT", "DATA"]
 
@@ -48,7 +48,7 @@ def server(authority: trustme.CA) -> Iterator[servers.Upstream]:
 
 @pytest.fixture
 def settings(server: servers.Upstream, authority: trustme.CA, tmp_path: Path) -> config.Upstream:
-    """The relay's side of it; nothing but `abort` and the server's own words ends a try in time."""
+    """Settings with a timeout so long that only a reply, a closed connection or `abort` ends a try."""
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     where = {"host": server.host, "port": server.port, "security": "starttls", "ca_file": tmp_path / "ca.pem"}
     return config.Upstream.model_validate({**where, "username": USER, "password": PASSWORD, "timeout": "10m"})
@@ -60,21 +60,23 @@ def target(settings: config.Upstream) -> Upstream:
 
 
 @pytest.fixture
-def hasty(settings: config.Upstream) -> Upstream:
-    return Upstream(hurried(settings))
+def quick(settings: config.Upstream) -> Upstream:
+    return Upstream(with_short_timeout(settings))
 
 
-def hurried(settings: config.Upstream) -> config.Upstream:
-    """The same with little patience, less than may be configured."""
+def with_short_timeout(settings: config.Upstream) -> config.Upstream:
+    """Return the settings with a timeout below the configurable minimum."""
     return settings.model_copy(update={"timeout": TIMEOUT})
 
 
-def impatient(host: str, port: int, security: str = "none") -> Upstream:
-    return Upstream(hurried(config.Upstream.model_validate({"host": host, "port": port, "security": security})))
+def quick_upstream(host: str, port: int, security: str = "none") -> Upstream:
+    return Upstream(
+        with_short_timeout(config.Upstream.model_validate({"host": host, "port": port, "security": security}))
+    )
 
 
 def deliver(target: Upstream, *recipients: str) -> Attempt:
-    """Try once, and insist on the promised end."""
+    """Try once, and check that the try ends within the guaranteed time."""
     began = time.monotonic()
     attempt = target.deliver(RAW, sender=SENDER, recipients=recipients or (ADMIN, OTHER), before_data=lambda: None)
 
@@ -84,47 +86,47 @@ def deliver(target: Upstream, *recipients: str) -> Attempt:
 
 
 def ambiguous(attempt: Attempt) -> bool:
-    """Whether nobody knows if the letter was taken."""
+    """Return whether the message may have been accepted although the reply is missing."""
     return bool(attempt.answers) and all(
-        (answer.verdict, answer.code) == (Verdict.TEMPORARY, 0) for answer in attempt.answers.values()
+        (reply.verdict, reply.code) == (Verdict.TEMPORARY, 0) for reply in attempt.answers.values()
     )
 
 
-# --- Nobody there -----------------------------------------------------------------------------------------------------
+# --- Connecting -------------------------------------------------------------------------------------------------------
 
 
-def test_a_refused_connection_is_told_with_address_and_cause() -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port = taken.getsockname()[1]
+def test_a_refused_connection_is_reported_with_address_and_cause() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as closed:
+        port = closed.getsockname()[1]
 
-    attempt = deliver(impatient("localhost", port))
+    attempt = deliver(quick_upstream("localhost", port))
 
     assert attempt == Attempt(
         answers={}, trouble=Failure.UNREACHABLE, detail=f"localhost:{port}: cannot connect: Connection refused"
     )
 
 
-def test_a_name_that_does_not_exist_is_told_as_such() -> None:
-    attempt = deliver(impatient("no such host", 25))
+def test_an_unknown_host_name_is_reported() -> None:
+    attempt = deliver(quick_upstream("no such host", 25))
 
     assert attempt.trouble is Failure.UNREACHABLE
-    assert "its name cannot be resolved" in attempt.detail
+    assert "the host name cannot be resolved" in attempt.detail
 
 
-def test_a_name_server_that_is_dead_holds_up_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A look-up cannot be interrupted; neither the try nor the end of its event loop waits for it."""
+def test_a_dead_name_server_does_not_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look-up cannot be interrupted: neither the try nor the close of its event loop waits for it."""
     answered = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(30))
 
-    attempt = deliver(impatient("mail.example.org", 25))
+    attempt = deliver(quick_upstream("mail.example.org", 25))
     answered.set()
 
     assert attempt.trouble is Failure.UNREACHABLE
-    assert "no answer at the connection within 0.5 s" in attempt.detail
+    assert "no reply at connect within 0.5 s" in attempt.detail
 
 
-def test_a_host_that_does_not_answer_at_all_ends_in_time() -> None:
-    """The kernel leaves connections unanswered once nobody accepts the earlier ones."""
+def test_a_connection_without_any_reply_ends_in_time() -> None:
+    """The kernel does not reply to a connection while the backlog is full."""
     with ExitStack() as stack:
         silent = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0), backlog=0)))
         for _ in range(4):
@@ -132,32 +134,32 @@ def test_a_host_that_does_not_answer_at_all_ends_in_time() -> None:
             waiting.setblocking(False)
             waiting.connect_ex(silent.getsockname())
 
-        attempt = deliver(impatient("127.0.0.1", silent.getsockname()[1]))
+        attempt = deliver(quick_upstream("127.0.0.1", silent.getsockname()[1]))
 
     assert attempt.trouble is Failure.UNREACHABLE
-    assert "no answer at the connection" in attempt.detail
+    assert "no reply at connect" in attempt.detail
 
 
-def test_a_host_that_accepts_and_says_nothing_ends_in_time() -> None:
+def test_a_server_that_sends_no_greeting_ends_in_time() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
-        attempt = deliver(impatient("127.0.0.1", silent.getsockname()[1]))
+        attempt = deliver(quick_upstream("127.0.0.1", silent.getsockname()[1]))
 
     assert attempt.trouble is Failure.UNREACHABLE
-    assert "no answer at the greeting within 0.5 s" in attempt.detail
+    assert "no reply at the greeting within 0.5 s" in attempt.detail
 
 
-def test_an_implicit_tls_port_that_says_nothing_ends_in_time() -> None:
+def test_an_implicit_tls_port_without_a_handshake_ends_in_time() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
-        attempt = deliver(impatient("127.0.0.1", silent.getsockname()[1], security="tls"))
+        attempt = deliver(quick_upstream("127.0.0.1", silent.getsockname()[1], security="tls"))
 
     assert attempt.trouble is Failure.UNREACHABLE
 
 
 @pytest.mark.parametrize("first", ["2001:db8::1", "::1"])
-def test_an_address_that_cannot_be_reached_is_no_matter_where_another_can(
+def test_an_unreachable_address_does_not_matter_if_another_one_works(
     first: str, server: servers.Upstream, target: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """IPv6 without a route, or refused; IPv4 takes the letter."""
+    """IPv6 has no route or refuses the connection; IPv4 works."""
     resolve = socket.getaddrinfo
 
     def both(host: str, *more: Any, **hints: Any) -> list[Any]:
@@ -165,17 +167,17 @@ def test_an_address_that_cannot_be_reached_is_no_matter_where_another_can(
 
     monkeypatch.setattr(socket, "getaddrinfo", both)
 
-    assert {answer.verdict for answer in deliver(target).answers.values()} == {Verdict.ACCEPTED}
+    assert {reply.verdict for reply in deliver(target).answers.values()} == {Verdict.ACCEPTED}
 
 
-# --- Hangs and breaks -------------------------------------------------------------------------------------------------
+# --- Hangs and disconnects --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("place", [*BEFORE_MAIL, *BEFORE_CONTENT])
-def test_a_hang_ends_the_try_and_says_where(place: str, server: servers.Upstream, hasty: Upstream) -> None:
+def test_a_hang_ends_the_try_and_names_the_step(place: str, server: servers.Upstream, quick: Upstream) -> None:
     server.say(place, hang)
 
-    attempt = deliver(hasty)
+    attempt = deliver(quick)
 
     assert (attempt.trouble, attempt.answers) == (Failure.UNREACHABLE, {})
     assert f"{'STARTTLS' if place == 'TLS' else place.replace('GREETING', 'greeting')}" in attempt.detail
@@ -184,7 +186,7 @@ def test_a_hang_ends_the_try_and_says_where(place: str, server: servers.Upstream
 
 
 @pytest.mark.parametrize("place", [*BEFORE_MAIL, *BEFORE_CONTENT])
-def test_a_break_before_the_content_is_the_upstreams_trouble(
+def test_a_disconnect_before_the_content_is_a_failure_of_the_upstream(
     place: str, server: servers.Upstream, target: Upstream
 ) -> None:
     server.say(place, drop)
@@ -197,25 +199,25 @@ def test_a_break_before_the_content_is_the_upstreams_trouble(
 
 
 @pytest.mark.parametrize("action", [hang, drop])
-@pytest.mark.parametrize(("place", "taken"), [("DOT", 0), ("TAKEN", 1)])
-def test_no_word_after_the_content_leaves_open_whether_it_was_taken(
-    action: servers.Action, place: str, taken: int, server: servers.Upstream, hasty: Upstream
+@pytest.mark.parametrize(("place", "accepted"), [("DOT", 0), ("ACCEPTED", 1)])
+def test_a_missing_reply_after_the_content_is_ambiguous(
+    action: servers.Action, place: str, accepted: int, server: servers.Upstream, quick: Upstream
 ) -> None:
     server.say(place, action)
 
-    attempt = deliver(hasty)
+    attempt = deliver(quick)
 
     assert attempt.trouble is None
     assert set(attempt.answers) == {ADMIN, OTHER}
     assert ambiguous(attempt)
-    assert len(server.mails) == taken
+    assert len(server.mails) == accepted
 
 
-def test_who_was_refused_before_is_not_left_open(server: servers.Upstream, hasty: Upstream) -> None:
+def test_a_recipient_refused_before_the_content_is_not_ambiguous(server: servers.Upstream, quick: Upstream) -> None:
     server.say(f"RCPT {OTHER}", "550 5.1.1 no such user")
-    server.say("TAKEN", hang)
+    server.say("ACCEPTED", hang)
 
-    attempt = deliver(hasty)
+    attempt = deliver(quick)
 
     assert (attempt.answers[ADMIN].verdict, attempt.answers[ADMIN].code) == (Verdict.TEMPORARY, 0)
     assert attempt.answers[OTHER] == RecipientReply(
@@ -223,29 +225,29 @@ def test_who_was_refused_before_is_not_left_open(server: servers.Upstream, hasty
     )
 
 
-def test_a_hang_up_after_the_last_word_changes_nothing(server: servers.Upstream, target: Upstream) -> None:
-    async def take_and_go(session: servers.Session) -> None:
-        await session.say(b"250 2.0.0 taken\r\n")
-        session.cut()
+def test_a_hang_up_after_the_final_reply_changes_nothing(server: servers.Upstream, target: Upstream) -> None:
+    async def accept_and_hang_up(session: servers.Session) -> None:
+        await session.send(b"250 2.0.0 accepted\r\n")
+        session.abort()
 
-    server.say("TAKEN", take_and_go)
+    server.say("ACCEPTED", accept_and_hang_up)
 
-    assert {answer.verdict for answer in deliver(target).answers.values()} == {Verdict.ACCEPTED}
+    assert {reply.verdict for reply in deliver(target).answers.values()} == {Verdict.ACCEPTED}
 
 
-def test_a_server_that_reads_nothing_of_the_content_ends_in_time(server: servers.Upstream, hasty: Upstream) -> None:
-    """Its window is full; neither the content nor the goodbye is waited for."""
+def test_a_server_that_reads_nothing_of_the_content_ends_in_time(server: servers.Upstream, quick: Upstream) -> None:
+    """Its window is full: the try waits neither for the content nor for QUIT."""
 
     async def stop_reading(session: servers.Session) -> None:
         assert isinstance(session.transport, asyncio.Transport)
         session.transport.pause_reading()
-        await session.say(b"354 go on\r\n")
+        await session.send(b"354 go on\r\n")
         await hang(session)
 
     server.say("DATA", stop_reading)
     began = time.monotonic()
 
-    attempt = hasty.deliver(
+    attempt = quick.deliver(
         RAW + (b"x" * 70 + b"\r\n") * 300_000, sender=SENDER, recipients=[ADMIN], before_data=lambda: None
     )
 
@@ -254,18 +256,18 @@ def test_a_server_that_reads_nothing_of_the_content_ends_in_time(server: servers
     assert server.mails == []
 
 
-def held() -> list[str]:
-    """Open descriptors and running threads, of the server's end too."""
+def open_resources() -> list[str]:
+    """Return open descriptors and running threads, including those of the server."""
     gc.collect()
     found = [thread.name for thread in threading.enumerate()]
     for number in Path("/proc/self/fd").iterdir():
-        with suppress(FileNotFoundError):  # the listing's own
+        with suppress(FileNotFoundError):  # the descriptor of the listing itself
             found.append(str(number.readlink()))
     return found
 
 
-def test_tries_that_fail_leave_nothing_behind(server: servers.Upstream, target: Upstream) -> None:
-    """No descriptor and no thread, wherever the connection broke."""
+def test_failed_tries_leave_nothing_open(server: servers.Upstream, target: Upstream) -> None:
+    """No descriptor and no thread stays open, at whatever step the connection broke."""
     places = (*BEFORE_MAIL, *BEFORE_CONTENT, "DOT")
 
     def fail_everywhere() -> None:
@@ -274,27 +276,25 @@ def test_tries_that_fail_leave_nothing_behind(server: servers.Upstream, target: 
             deliver(target)
 
     fail_everywhere()
-    before = held()
+    before = open_resources()
     fail_everywhere()
 
     deadline = time.monotonic() + 60
-    while len(held()) > len(before) and time.monotonic() < deadline:
+    while len(open_resources()) > len(before) and time.monotonic() < deadline:
         time.sleep(0.01)
-    after = held()
+    after = open_resources()
     assert len(after) <= len(before), (sorted(before), sorted(after))
 
 
 @pytest.mark.parametrize("action", [hang, drop, "500 5.5.1 no", b"\xff\x00\r\n"])
-def test_what_is_said_to_quit_is_of_no_interest(
-    action: servers.Action, server: servers.Upstream, target: Upstream
-) -> None:
+def test_the_reply_to_quit_does_not_matter(action: servers.Action, server: servers.Upstream, target: Upstream) -> None:
     server.say("QUIT", action)
 
-    assert {answer.verdict for answer in deliver(target).answers.values()} == {Verdict.ACCEPTED}
+    assert {reply.verdict for reply in deliver(target).answers.values()} == {Verdict.ACCEPTED}
 
 
 @pytest.mark.parametrize("place", ["GREETING", "EHLO", "STARTTLS", "AUTH", *BEFORE_CONTENT])
-def test_a_421_before_the_content_is_an_unwilling_upstream(
+def test_a_421_before_the_content_means_the_upstream_is_unwilling(
     place: str, server: servers.Upstream, target: Upstream
 ) -> None:
     server.say(place, "421 4.3.2 shutting down")
@@ -307,7 +307,7 @@ def test_a_421_before_the_content_is_an_unwilling_upstream(
 
 @pytest.mark.parametrize("reply", ["554 5.7.1 your address is on a list", "450 4.3.2 too busy"])
 @pytest.mark.parametrize("place", ["GREETING", "EHLO"])
-def test_a_refusal_before_any_letter_is_an_unwilling_upstream(
+def test_a_refusal_before_any_message_means_the_upstream_is_unwilling(
     place: str, reply: str, server: servers.Upstream, target: Upstream
 ) -> None:
     server.say(place, reply)
@@ -321,62 +321,62 @@ def test_a_refusal_before_any_letter_is_an_unwilling_upstream(
 # --- Slow -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_reply_that_trickles_in_has_one_timeout_in_all(server: servers.Upstream, hasty: Upstream) -> None:
+def test_a_reply_sent_byte_by_byte_has_one_timeout(server: servers.Upstream, quick: Upstream) -> None:
     server.say("GREETING", trickle(b"220 " + b"x" * 1000 + b"\r\n", 0.01))
 
-    attempt = deliver(hasty)
+    attempt = deliver(quick)
 
     assert attempt.trouble is Failure.UNREACHABLE
-    assert "no answer at the greeting" in attempt.detail
+    assert "no reply at the greeting" in attempt.detail
 
 
-def test_replies_that_each_come_just_in_time_have_one_limit_in_all(
-    server: servers.Upstream, hasty: Upstream, monkeypatch: pytest.MonkeyPatch
+def test_replies_that_are_each_in_time_have_one_limit_together(
+    server: servers.Upstream, quick: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upstream, "PATIENCE", 3)
+    monkeypatch.setattr(upstream, "TIMEOUTS_BEFORE_CONTENT", 3)
     server.say("RCPT", trickle(b"250 fine\r\n", 0.01))
 
-    attempt = deliver(hasty, *(f"admin{number}@example.org" for number in range(50)))
+    attempt = deliver(quick, *(f"admin{number}@example.org" for number in range(50)))
 
     assert attempt.trouble is Failure.UNREACHABLE
     assert "the whole try took longer than 1.5 s; it was at RCPT" in attempt.detail
 
 
-def test_a_slow_but_whole_reply_is_a_reply(server: servers.Upstream, target: Upstream) -> None:
+def test_a_slow_but_complete_reply_is_accepted(server: servers.Upstream, target: Upstream) -> None:
     server.say("GREETING", trickle(b"220-mail.example.org\r\n220 at your service\r\n", 0.001))
 
-    assert {answer.verdict for answer in deliver(target).answers.values()} == {Verdict.ACCEPTED}
+    assert {reply.verdict for reply in deliver(target).answers.values()} == {Verdict.ACCEPTED}
 
 
-def test_a_server_that_needs_its_time_for_each_step_is_served(
+def test_a_server_that_is_slow_at_each_step_gets_the_mail(
     server: servers.Upstream, settings: config.Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All steps together take longer than one may, and than the word on the content may."""
-    monkeypatch.setattr(upstream, "PATIENCE_FOR_WORD", 1)
-    patient = Upstream(settings.model_copy(update={"timeout": timedelta(seconds=1)}))
+    """All steps together take longer than the limit of one step, and than the limit of the content."""
+    monkeypatch.setattr(upstream, "TIMEOUTS_FOR_CONTENT", 1)
+    slow = Upstream(settings.model_copy(update={"timeout": timedelta(seconds=1)}))
 
     async def wait_and_agree(session: servers.Session) -> None:
         await asyncio.sleep(0.3)
-        await session.say(b"250 2.1.0 fine\r\n")
+        await session.send(b"250 2.1.0 fine\r\n")
 
     server.say("MAIL", wait_and_agree)
     server.say("RCPT", wait_and_agree)
     recipients = [f"admin{number}@example.org" for number in range(4)]
 
-    attempt = deliver(patient, *recipients)
+    attempt = deliver(slow, *recipients)
 
     assert not attempt.trouble, attempt
     assert set(attempt.answers) == set(recipients)
 
 
-def test_the_word_on_the_content_may_take_longer_than_one_step(server: servers.Upstream, hasty: Upstream) -> None:
-    """Content filters take their time, and a client that gives up sends the mail twice (RFC 1047)."""
-    server.say("TAKEN", trickle(b"250 2.0.0 taken\r\n", TIMEOUT.total_seconds() / 12))
+def test_the_reply_to_the_content_may_take_longer_than_one_step(server: servers.Upstream, quick: Upstream) -> None:
+    """Content filters need time, and a client that gives up too early sends the mail twice (RFC 1047)."""
+    server.say("ACCEPTED", trickle(b"250 2.0.0 accepted\r\n", TIMEOUT.total_seconds() / 12))
 
-    assert {answer.verdict for answer in deliver(hasty).answers.values()} == {Verdict.ACCEPTED}
+    assert {reply.verdict for reply in deliver(quick).answers.values()} == {Verdict.ACCEPTED}
 
 
-# --- Nonsense ---------------------------------------------------------------------------------------------------------
+# --- Garbage ----------------------------------------------------------------------------------------------------------
 
 GARBAGE = [
     b"SSH-2.0-OpenSSH_9.2\r\n",
@@ -397,7 +397,7 @@ GARBAGE = [
 
 @pytest.mark.parametrize("place", ["GREETING", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA"])
 @pytest.mark.parametrize("garbage", GARBAGE)
-def test_what_is_no_reply_is_trouble_with_the_protocol(
+def test_an_invalid_reply_is_a_protocol_failure(
     place: str, garbage: bytes, server: servers.Upstream, target: Upstream
 ) -> None:
     server.say(place, garbage)
@@ -409,7 +409,7 @@ def test_what_is_no_reply_is_trouble_with_the_protocol(
 
 
 @pytest.mark.parametrize("reply", ["354 go on", "150 well", "650 well", "-25 well"])
-def test_a_word_on_the_content_that_means_nothing_is_told_with_its_code(
+def test_an_unexpected_reply_to_the_content_is_reported_with_its_code(
     reply: str, server: servers.Upstream, target: Upstream
 ) -> None:
     server.say("DOT", reply)
@@ -417,11 +417,11 @@ def test_a_word_on_the_content_that_means_nothing_is_told_with_its_code(
     attempt = deliver(target)
 
     assert ambiguous(attempt)
-    assert {answer.text for answer in attempt.answers.values()} == {f"it answered with {reply}"}
+    assert {each.text for each in attempt.answers.values()} == {f"unexpected reply: {reply}"}
 
 
 @pytest.mark.parametrize(("place", "reply"), [("MAIL", "354 go on"), ("RCPT", "334 more"), ("DATA", "250 taken")])
-def test_a_reply_that_does_not_fit_its_command_is_trouble_with_the_protocol(
+def test_a_reply_that_does_not_fit_its_command_is_a_protocol_failure(
     place: str, reply: str, server: servers.Upstream, target: Upstream
 ) -> None:
     server.say(place, reply)
@@ -429,36 +429,36 @@ def test_a_reply_that_does_not_fit_its_command_is_trouble_with_the_protocol(
     attempt = deliver(target)
 
     assert attempt.trouble is Failure.PROTOCOL
-    assert f"it answered {place} with {reply}" in attempt.detail
+    assert f"unexpected reply at {place}: {reply}" in attempt.detail
 
 
 @pytest.mark.parametrize("injected", [b"250-x\r\n250 AUTH PLAIN\r\n", b"250 2.1.0 fine\r\n" * 9])
-def test_what_is_said_in_clear_behind_starttls_is_never_heard(
+def test_unencrypted_input_after_starttls_is_discarded(
     injected: bytes, server: servers.Upstream, target: Upstream
 ) -> None:
-    """Somebody on the way could put words into the server's mouth (RFC 3207 section 4.2)."""
+    """An attacker on the network could inject replies (RFC 3207 section 4.2)."""
 
     async def go_ahead(session: servers.Session) -> None:
-        await session.say(b"220 2.0.0 go ahead\r\n" + injected)
-        session.mute()
+        await session.send(b"220 2.0.0 go ahead\r\n" + injected)
+        session.skip_next_reply()
         await SMTP.smtp_STARTTLS(session, "")
 
     server.say("STARTTLS", go_ahead)
 
     attempt = deliver(target)
 
-    assert {answer.verdict for answer in attempt.answers.values()} == {Verdict.ACCEPTED}, attempt
+    assert {reply.verdict for reply in attempt.answers.values()} == {Verdict.ACCEPTED}, attempt
     assert [mail.tls for mail in server.mails] == [True]
     assert [line for line in server.commands if line.startswith("AUTH")] == ["AUTH CRAM-MD5"]
 
 
 @pytest.mark.parametrize("instead", [b"220 go\r\n\x16\x03\x01", b"220 go\r\n220 go\r\n"])
-def test_what_is_no_handshake_behind_starttls_ends_the_try(
-    instead: bytes, server: servers.Upstream, hasty: Upstream
+def test_an_invalid_handshake_after_starttls_ends_the_try(
+    instead: bytes, server: servers.Upstream, quick: Upstream
 ) -> None:
     server.say("STARTTLS", instead)
 
-    assert deliver(hasty).trouble is not None
+    assert deliver(quick).trouble is not None
     assert not any(line.startswith(("AUTH", "MAIL")) for line in server.commands)
 
 
@@ -471,7 +471,7 @@ OFFERS = [
 
 
 @pytest.mark.parametrize("offer", OFFERS)
-def test_an_offer_that_makes_no_sense_is_no_error_of_ours(
+def test_malformed_ehlo_extensions_are_a_failure_of_the_upstream(
     offer: bytes, server: servers.Upstream, target: Upstream
 ) -> None:
     server.say("EHLO", offer)
@@ -482,9 +482,9 @@ def test_an_offer_that_makes_no_sense_is_no_error_of_ours(
     assert attempt.detail
 
 
-def test_a_yes_before_the_content_is_no_yes(server: servers.Upstream, target: Upstream) -> None:
-    """The word on the content must not be one that came before it."""
-    server.say("DATA", b"354 go on\r\n250 2.0.0 taken\r\n")
+def test_a_2xx_reply_before_the_content_does_not_count_as_accepted(server: servers.Upstream, target: Upstream) -> None:
+    """The reply to the content must not be one that arrived before it."""
+    server.say("DATA", b"354 go on\r\n250 2.0.0 accepted\r\n")
 
     attempt = deliver(target)
 
@@ -493,17 +493,15 @@ def test_a_yes_before_the_content_is_no_yes(server: servers.Upstream, target: Up
 
 
 @pytest.mark.parametrize("garbage", [each for each in GARBAGE if not each.startswith(b"250 ")])
-def test_nonsense_after_the_content_leaves_open_whether_it_was_taken(
-    garbage: bytes, server: servers.Upstream, target: Upstream
-) -> None:
-    server.say("TAKEN", garbage)
+def test_garbage_after_the_content_is_ambiguous(garbage: bytes, server: servers.Upstream, target: Upstream) -> None:
+    server.say("ACCEPTED", garbage)
 
     assert ambiguous(deliver(target))
 
 
-@pytest.mark.parametrize("place", ["GREETING", "EHLO", "MAIL", "TAKEN"])
+@pytest.mark.parametrize("place", ["GREETING", "EHLO", "MAIL", "ACCEPTED"])
 @pytest.mark.parametrize("chunk", [b"x" * 65536, b"250-more of it\r\n" * 4000, b"250 and again\r\n" * 4000])
-def test_an_endless_reply_costs_neither_time_nor_memory(
+def test_an_endless_reply_takes_neither_time_nor_memory(
     place: str, chunk: bytes, server: servers.Upstream, target: Upstream
 ) -> None:
     server.say(place, flood(chunk))
@@ -515,15 +513,15 @@ def test_an_endless_reply_costs_neither_time_nor_memory(
     finally:
         tracemalloc.stop()
 
-    assert attempt.trouble is Failure.PROTOCOL or place == "TAKEN"
+    assert attempt.trouble is Failure.PROTOCOL or place == "ACCEPTED"
     assert peak < 8 * 2**20
 
 
-# --- Being stopped ----------------------------------------------------------------------------------------------------
+# --- abort ------------------------------------------------------------------------------------------------------------
 
 
 def stopped(target: Upstream, ready: Callable[[], bool]) -> Attempt | Interrupted:
-    """What a try comes to that is aborted from another thread once `ready`."""
+    """Return the result of a try that another thread aborts as soon as `ready` is true."""
     outcome: list[Attempt | Interrupted] = []
 
     def work() -> None:
@@ -543,33 +541,33 @@ def stopped(target: Upstream, ready: Callable[[], bool]) -> Attempt | Interrupte
 
 
 @pytest.mark.parametrize("place", ["GREETING", "AUTH", "MAIL", "RCPT", "DATA"])
-def test_a_stop_before_the_content_ends_the_try_at_once(place: str, server: servers.Upstream, target: Upstream) -> None:
-    there = threading.Event()
+def test_abort_before_the_content_ends_the_try_at_once(place: str, server: servers.Upstream, target: Upstream) -> None:
+    reached = threading.Event()
 
     async def hang_here(session: servers.Session) -> None:
-        there.set()
+        reached.set()
         await hang(session)
 
     server.say(place, hang_here)
 
-    assert isinstance(stopped(target, there.is_set), Interrupted)
+    assert isinstance(stopped(target, reached.is_set), Interrupted)
     assert server.mails == []
 
 
-def test_a_stop_after_the_content_leaves_a_moment_for_the_word(server: servers.Upstream, target: Upstream) -> None:
-    server.say("TAKEN", trickle(b"250 2.0.0 taken\r\n", 0.02))
+def test_abort_after_the_content_waits_briefly_for_the_reply(server: servers.Upstream, target: Upstream) -> None:
+    server.say("ACCEPTED", trickle(b"250 2.0.0 accepted\r\n", 0.02))
 
     attempt = stopped(target, lambda: bool(server.mails))
 
     assert isinstance(attempt, Attempt)
-    assert {answer.verdict for answer in attempt.answers.values()} == {Verdict.ACCEPTED}
+    assert {reply.verdict for reply in attempt.answers.values()} == {Verdict.ACCEPTED}
 
 
-def test_a_stop_does_not_wait_for_ever_for_the_word(
+def test_abort_does_not_wait_for_the_reply_forever(
     monkeypatch: pytest.MonkeyPatch, server: servers.Upstream, target: Upstream
 ) -> None:
-    monkeypatch.setattr(upstream, "GRACE", 0.1)
-    server.say("TAKEN", hang)
+    monkeypatch.setattr(upstream, "ABORT_GRACE", 0.1)
+    server.say("ACCEPTED", hang)
 
     attempt = stopped(target, lambda: bool(server.mails))
 
@@ -577,7 +575,7 @@ def test_a_stop_does_not_wait_for_ever_for_the_word(
     assert ambiguous(attempt)
 
 
-def test_nothing_is_begun_after_a_stop(server: servers.Upstream, target: Upstream) -> None:
+def test_no_connection_is_opened_after_abort(server: servers.Upstream, target: Upstream) -> None:
     target.abort()
 
     with pytest.raises(Interrupted):

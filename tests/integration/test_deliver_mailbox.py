@@ -1,4 +1,4 @@
-"""The local mailbox: a Maildir that keeps what it took, once, for its owner's eyes only."""
+"""The local mailbox: a Maildir that stores each mail once, readable for its owner alone."""
 
 import mailbox as standard
 import os
@@ -26,7 +26,7 @@ def box(folder: Path) -> Mailbox:
     return Mailbox(folder)
 
 
-def letter(message_id: str = "<1@relay.test>", text: str = "news") -> bytes:
+def mail_bytes(message_id: str = "<1@relay.test>", text: str = "news") -> bytes:
     return f"From: relay@localhost\r\nMessage-ID: {message_id}\r\n\r\n{text}\r\n.\r\n".encode()
 
 
@@ -43,10 +43,10 @@ def test_settings_without_an_upstream_open_the_mailbox(tmp_path: Path) -> None:
     assert str(remote) == "mail.example.com:587"
 
 
-def test_a_letter_is_stored_once_for_all_recipients(box: Mailbox, folder: Path) -> None:
-    attempt = deliver(box, letter(), ADA, BOB)
+def test_a_message_is_stored_once_for_all_recipients(box: Mailbox, folder: Path) -> None:
+    attempt = deliver(box, mail_bytes(), ADA, BOB)
 
-    assert {recipient: answer.verdict for recipient, answer in attempt.answers.items()} == {
+    assert {recipient: reply.verdict for recipient, reply in attempt.answers.items()} == {
         ADA: Verdict.ACCEPTED,
         BOB: Verdict.ACCEPTED,
     }
@@ -54,10 +54,10 @@ def test_a_letter_is_stored_once_for_all_recipients(box: Mailbox, folder: Path) 
     assert (mail["Message-ID"], mail.get_payload()) == ("<1@relay.test>", "news\n.\n")
 
 
-def test_nobody_but_the_owner_can_look_into_it(box: Mailbox, folder: Path) -> None:
+def test_only_the_owner_can_read_it(box: Mailbox, folder: Path) -> None:
     before = os.umask(0)
     try:
-        deliver(box, letter())
+        deliver(box, mail_bytes())
     finally:
         os.umask(before)
 
@@ -67,28 +67,28 @@ def test_nobody_but_the_owner_can_look_into_it(box: Mailbox, folder: Path) -> No
 
 
 @pytest.mark.parametrize("read", [False, True])
-def test_a_letter_tried_again_is_there_once(read: bool, box: Mailbox, folder: Path) -> None:
-    deliver(box, letter())
+def test_a_message_that_is_tried_again_is_stored_once(read: bool, box: Mailbox, folder: Path) -> None:
+    deliver(box, mail_bytes())
     if read:
         [mail] = box.mails()
         mail.rename(folder / "cur" / f"{mail.name}:2,S")
 
-    attempt = deliver(box, letter())
+    attempt = deliver(box, mail_bytes())
 
     assert attempt.answers[ADA].verdict is Verdict.ACCEPTED
     assert len(box.mails()) == 1
 
 
-def test_what_a_crash_left_half_written_is_written_anew(box: Mailbox, folder: Path) -> None:
-    deliver(box, letter())
+def test_a_file_that_a_crash_left_half_written_is_written_again(box: Mailbox, folder: Path) -> None:
+    deliver(box, mail_bytes())
     [whole] = box.mails()
     whole.rename(folder / "tmp" / whole.name)
     (folder / "tmp" / whole.name).write_bytes(b"From: rel")
 
-    deliver(box, letter())
+    deliver(box, mail_bytes())
 
     [again] = box.mails()
-    assert again.read_bytes() == letter().replace(b"\r\n", b"\n")
+    assert again.read_bytes() == mail_bytes().replace(b"\r\n", b"\n")
     assert list((folder / "tmp").iterdir()) == []
 
 
@@ -96,50 +96,50 @@ def test_what_a_crash_left_half_written_is_written_anew(box: Mailbox, folder: Pa
     "message_id", ["<../../../etc/passwd@x>", "</absolute@x>", "", "<" + "x" * 5000 + "@x>", "<a:2,S@x>"]
 )
 def test_a_message_id_cannot_choose_the_file(message_id: str, box: Mailbox, folder: Path) -> None:
-    deliver(box, letter(message_id))
-    deliver(box, letter(message_id))
+    deliver(box, mail_bytes(message_id))
+    deliver(box, mail_bytes(message_id))
 
     [mail] = box.mails()
     assert mail.parent == folder / "new"
     assert mail.name.isalnum()
 
 
-def test_letters_without_a_message_id_are_told_apart_by_their_content(box: Mailbox) -> None:
+def test_mails_without_a_message_id_are_distinguished_by_their_content(box: Mailbox) -> None:
     for text in ("one", "two", "one"):
         deliver(box, f"From: relay@localhost\r\n\r\n{text}\r\n".encode())
 
     assert len(box.mails()) == 2
 
 
-def test_a_claim_that_was_lost_leaves_no_mail(box: Mailbox) -> None:
+def test_a_lost_claim_leaves_no_mail(box: Mailbox) -> None:
     def lost() -> None:
         raise LeaseLost("another worker has it")
 
     with pytest.raises(LeaseLost):
-        box.deliver(letter(), sender="", recipients=[ADA], before_data=lost)
+        box.deliver(mail_bytes(), sender="", recipients=[ADA], before_data=lost)
 
     assert box.mails() == []
 
 
-def test_a_link_in_the_place_of_the_file_is_not_followed(box: Mailbox, folder: Path, tmp_path: Path) -> None:
-    deliver(box, letter())
+def test_a_symlink_instead_of_the_file_is_not_followed(box: Mailbox, folder: Path, tmp_path: Path) -> None:
+    deliver(box, mail_bytes())
     [mail] = box.mails()
     mail.unlink()
     target = tmp_path / "precious"
     target.write_bytes(b"precious")
     (folder / "tmp" / mail.name).symlink_to(target)
 
-    attempt = deliver(box, letter())
+    attempt = deliver(box, mail_bytes())
 
     assert attempt.trouble is Failure.MAILBOX
     assert target.read_bytes() == b"precious"
 
 
-def test_a_disk_in_trouble_is_the_targets_trouble(box: Mailbox, folder: Path) -> None:
+def test_a_disk_error_is_a_failure_of_the_mailbox(box: Mailbox, folder: Path) -> None:
     folder.parent.mkdir()
     folder.write_bytes(b"a file where a folder should be")
 
-    attempt = deliver(box, letter())
+    attempt = deliver(box, mail_bytes())
 
     assert (attempt.trouble, attempt.answers) == (Failure.MAILBOX, {})
     assert attempt.detail == f"local mailbox {folder}: File exists"
@@ -148,21 +148,21 @@ def test_a_disk_in_trouble_is_the_targets_trouble(box: Mailbox, folder: Path) ->
 def test_mails_are_listed_newest_first_and_expire_by_age_and_number(box: Mailbox, folder: Path) -> None:
     now = datetime.now(UTC)
     for age in range(6):
-        deliver(box, letter(f"<{age}@relay.test>"))
+        deliver(box, mail_bytes(f"<{age}@relay.test>"))
         [new] = [mail for mail in box.mails() if f"<{age}@".encode() in mail.read_bytes()]
-        moment = (now - timedelta(days=age)).timestamp()
-        os.utime(new, (moment, moment))
+        stored_at = (now - timedelta(days=age)).timestamp()
+        os.utime(new, (stored_at, stored_at))
     half_written = folder / "tmp" / "left over"
     half_written.touch()
     os.utime(half_written, (0, 0))
 
-    gone = box.expire(now - timedelta(days=4, hours=12), at_most=3)
+    removed = box.expire(now - timedelta(days=4, hours=12), at_most=3)
 
-    assert gone == 4
+    assert removed == 4
     assert [mail.read_bytes().split(b"<")[1][:1] for mail in box.mails()] == [b"0", b"1", b"2"]
     assert not half_written.exists()
 
 
-def test_an_empty_place_has_no_mails_and_nothing_to_expire(box: Mailbox) -> None:
+def test_an_empty_mailbox_has_no_mails_and_nothing_to_expire(box: Mailbox) -> None:
     assert box.mails() == []
     assert box.expire(datetime.now(UTC), at_most=0) == 0

@@ -1,4 +1,4 @@
-"""The outbox between a real ledger and a real mail server; only the clock is the test's."""
+"""The outbox step with a real ledger and a real mail server; only the clock is simulated."""
 
 import sqlite3
 import threading
@@ -41,7 +41,7 @@ def server() -> Iterator[servers.Upstream]:
 
 @pytest.fixture(autouse=True)
 def tries_take_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow this machine is."""
+    """Make every try take zero seconds, independent of the machine."""
     monkeypatch.setattr(outbox_module, "monotonic", lambda: 0.0)
 
 
@@ -64,7 +64,7 @@ def settings(server: servers.Upstream, tmp_path: Path, **more: object) -> config
 
 @pytest.fixture
 def new_outbox(server: servers.Upstream, ledger: Ledger, tmp_path: Path) -> Callable[..., Outbox]:
-    """Start a worker's outbox; `jitter` 0 makes every pause its exact length."""
+    """Return a function that creates a worker's outbox. Its `jitter` is 0: every pause has its exact length."""
 
     def start(worker: str = "one", target: Upstream | None = None, **more: object) -> Outbox:
         made = settings(server, tmp_path, **more)
@@ -78,21 +78,21 @@ def outbox(new_outbox: Callable[..., Outbox]) -> Outbox:
     return new_outbox()
 
 
-def stored(ledger: Ledger, letter_id: str) -> StoredMessage:
-    letter = ledger.letter(letter_id)
-    assert letter is not None
-    return letter
+def stored(ledger: Ledger, message_id: str) -> StoredMessage:
+    message = ledger.letter(message_id)
+    assert message is not None
+    return message
 
 
 def tries(outbox: Outbox, ledger: Ledger, server: servers.Upstream, until: timedelta) -> list[timedelta]:
-    """At which moments after noon the server was turned to; makes sure of the second before each."""
-    moments = []
+    """Return the times after noon at which the outbox connected; check that it did not a second before each."""
+    times = []
     at = NOON
     while at <= NOON + until:
         before = server.connections
         outbox.step(at)
         if server.connections > before:
-            moments.append(at - NOON)
+            times.append(at - NOON)
         due = ledger.next_try_at()
         if due is None:
             break
@@ -100,34 +100,34 @@ def tries(outbox: Outbox, ledger: Ledger, server: servers.Upstream, until: timed
         if due > at + SECOND:
             assert not outbox.step(due - SECOND)
         at = max(due, at + SECOND)
-    return moments
+    return times
 
 
 def minutes(*numbers: float) -> list[timedelta]:
     return [timedelta(minutes=number) for number in numbers]
 
 
-# --- It goes out ------------------------------------------------------------------------------------------------------
+# --- Delivery ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_letter_goes_out_once_and_its_mails_are_reported(
+def test_a_message_is_sent_once_and_its_mails_are_reported(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
-    letter = enqueue_digest(ledger, ADA, BOB)
+    message = enqueue_digest(ledger, ADA, BOB)
 
     assert [outbox.step(NOON), outbox.step(NOON), outbox.step(NOON + DAY)] == [True, False, False]
     [mail] = server.mails
     assert (mail.sender, mail.recipients, mail.message_id) == (
         "relay@example.com",
         (ADA, BOB),
-        f"<{letter}@relay.test>",
+        f"<{message}@relay.test>",
     )
-    assert stored(ledger, letter).state is MessageState.SENT
+    assert stored(ledger, message).state is MessageState.SENT
     assert figures(ledger) == {"received": 3, "reported": 3}
     assert ledger.upstream().last_success_at == NOON
 
 
-def test_letters_go_out_oldest_first(outbox: Outbox, ledger: Ledger, server: servers.Upstream) -> None:
+def test_messages_are_sent_oldest_first(outbox: Outbox, ledger: Ledger, server: servers.Upstream) -> None:
     for place, route in enumerate(("first", "second", "third")):
         enqueue_digest(ledger, route=route, at=NOON + place * SECOND)
 
@@ -137,40 +137,40 @@ def test_letters_go_out_oldest_first(outbox: Outbox, ledger: Ledger, server: ser
     assert [mail.message["Subject"] for mail in server.mails] == ["first", "second", "third"]
 
 
-def test_without_an_upstream_letters_go_to_the_local_mailbox(ledger: Ledger, tmp_path: Path) -> None:
+def test_without_an_upstream_messages_go_to_the_local_mailbox(ledger: Ledger, tmp_path: Path) -> None:
     local = config.make_settings(tmp_path / "data")
-    letter = enqueue_digest(ledger, "admins@localhost")
+    message = enqueue_digest(ledger, "admins@localhost")
 
     Outbox(ledger, open_target(local), local, "one", lambda: 0.0).step(NOON)
 
     [path] = (tmp_path / "data" / "mailbox" / "new").iterdir()
-    assert f"Message-ID: <{letter}@relay.test>\n".encode() in path.read_bytes()
-    assert stored(ledger, letter).state is MessageState.SENT
+    assert f"Message-ID: <{message}@relay.test>\n".encode() in path.read_bytes()
+    assert stored(ledger, message).state is MessageState.SENT
 
 
 # --- Refusals ---------------------------------------------------------------------------------------------------------
 
 
-def test_who_was_served_is_not_served_again(outbox: Outbox, ledger: Ledger, server: servers.Upstream) -> None:
+def test_a_recipient_who_accepted_gets_no_repeat(outbox: Outbox, ledger: Ledger, server: servers.Upstream) -> None:
     server.say(f"RCPT {BOB}", "451 4.7.1 greylisted", times=2)
-    letter = enqueue_digest(ledger, ADA, BOB)
+    message = enqueue_digest(ledger, ADA, BOB)
 
     assert tries(outbox, ledger, server, HOUR) == minutes(0, 1, 3)
     assert [mail.recipients for mail in server.mails] == [(ADA,), (BOB,)]
     assert len({mail.message_id for mail in server.mails}) == 1
-    assert stored(ledger, letter).state is MessageState.SENT
+    assert stored(ledger, message).state is MessageState.SENT
 
 
-def test_a_recipient_who_is_refused_for_good_does_not_make_a_dead_letter(
+def test_one_refused_recipient_does_not_make_a_dead_letter(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say(f"RCPT {BOB}", "550 5.1.1 no such user")
-    letter = enqueue_digest(ledger, ADA, BOB)
+    message = enqueue_digest(ledger, ADA, BOB)
 
     assert len(tries(outbox, ledger, server, 3 * HOUR)) == 3
     assert [mail.recipients for mail in server.mails] == [(ADA,)]
-    assert stored(ledger, letter).state is MessageState.SENT
-    assert {each.recipient: (each.code, each.text) for each in stored(ledger, letter).deliveries}[BOB] == (
+    assert stored(ledger, message).state is MessageState.SENT
+    assert {each.recipient: (each.code, each.text) for each in stored(ledger, message).deliveries}[BOB] == (
         550,
         "5.1.1 no such user",
     )
@@ -178,31 +178,31 @@ def test_a_recipient_who_is_refused_for_good_does_not_make_a_dead_letter(
 
 
 @pytest.mark.parametrize("place", ["MAIL", "RCPT", "DATA", "DOT"])
-def test_a_letter_refused_for_good_is_tried_three_times_within_an_hour(
+def test_a_permanently_refused_message_is_tried_three_times_within_an_hour(
     place: str, outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say(place, "554 5.7.1 no")
-    letter = enqueue_digest(ledger)
+    message = enqueue_digest(ledger)
 
-    moments = tries(outbox, ledger, server, 3 * HOUR)
+    times = tries(outbox, ledger, server, 3 * HOUR)
 
-    assert len(moments) == 3
-    assert moments[-1] <= HOUR
-    assert stored(ledger, letter).state is MessageState.DEAD
+    assert len(times) == 3
+    assert times[-1] <= HOUR
+    assert stored(ledger, message).state is MessageState.DEAD
     assert figures(ledger) == {"received": 3, "undelivered": 3}
-    assert ledger.raw(letter)
+    assert ledger.raw(message)
 
 
 def test_a_dead_letter_can_be_revived(outbox: Outbox, ledger: Ledger, server: servers.Upstream) -> None:
     server.say("DOT", "554 5.7.1 no")
-    letter = enqueue_digest(ledger)
+    message = enqueue_digest(ledger)
     tries(outbox, ledger, server, HOUR)
-    server.forget()
+    server.reset()
 
-    assert ledger.retry(letter, NOON + DAY)
+    assert ledger.retry(message, NOON + DAY)
     outbox.step(NOON + DAY)
 
-    assert [mail.message_id for mail in server.mails] == [f"<{letter}@relay.test>"]
+    assert [mail.message_id for mail in server.mails] == [f"<{message}@relay.test>"]
     assert figures(ledger) == {"received": 3, "reported": 3}
 
 
@@ -215,7 +215,7 @@ def test_a_dead_letter_can_be_revived(outbox: Outbox, ledger: Ledger, server: se
         ("DOT", "452 4.3.1 full"),
     ],
 )
-def test_a_letter_put_off_is_tried_again_by_the_ladder(
+def test_a_temporarily_refused_message_is_retried_with_growing_pauses(
     place: str, reply: str, outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say(place, reply)
@@ -225,49 +225,49 @@ def test_a_letter_put_off_is_tried_again_by_the_ladder(
     assert figures(ledger) == {"received": 3, "pending": 3}
 
 
-def test_a_letter_put_off_for_five_days_is_dead(
+def test_a_message_refused_for_five_days_is_a_dead_letter(
     new_outbox: Callable[..., Outbox], ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say("DATA", "451 4.3.0 later")
-    letter = enqueue_digest(ledger)
+    message = enqueue_digest(ledger)
 
-    moments = tries(new_outbox(retry=["1h", "6h"]), ledger, server, 6 * DAY)
+    times = tries(new_outbox(retry=["1h", "6h"]), ledger, server, 6 * DAY)
 
-    assert 5 * DAY <= moments[-1] <= 5 * DAY + 6 * HOUR
-    assert stored(ledger, letter).state is MessageState.DEAD
+    assert 5 * DAY <= times[-1] <= 5 * DAY + 6 * HOUR
+    assert stored(ledger, message).state is MessageState.DEAD
 
 
 # --- Too large --------------------------------------------------------------------------------------------------------
 
-TOLD = "7 new\r\n" + "boom: line after line of a trace\r\n" * 800
+TEXT = "7 new\r\n" + "boom: line after line of a trace\r\n" * 800
 LARGE = (
     "From: relay@example.com\r\nTo: ada@example.com\r\nSubject: 7 new\r\nMIME-Version: 1.0\r\n{message_id}"
     'Content-Type: multipart/alternative; boundary="b"\r\n\r\n'
-    f"--b\r\nContent-Type: text/plain\r\n\r\n{TOLD}"
-    f"--b\r\nContent-Type: text/html\r\n\r\n<pre>{TOLD}</pre>\r\n--b--\r\n"
+    f"--b\r\nContent-Type: text/plain\r\n\r\n{TEXT}"
+    f"--b\r\nContent-Type: text/html\r\n\r\n<pre>{TEXT}</pre>\r\n--b--\r\n"
 )
 
 
 @pytest.mark.parametrize("most", [40_000, 12_000])
 @pytest.mark.parametrize("announced", [True, False])
-def test_a_letter_that_is_too_large_is_sent_at_once_with_less_in_it(
+def test_a_message_that_is_too_large_is_sent_at_once_in_a_shorter_version(
     most: int, announced: bool, new_outbox: Callable[..., Outbox], ledger: Ledger, tmp_path: Path
 ) -> None:
-    """However the server's limit is learnt: from what it offers at EHLO, or from its refusal of the content."""
+    """The server states its limit in its EHLO reply, or by refusing the content."""
     with servers.Upstream(max_size=most if announced else 32 * 2**20) as server:
 
-        async def weigh(session: servers.Session) -> None:
+        async def check_size(session: servers.Session) -> None:
             if session.content_size > most:
-                await session.say(b"552 5.3.4 message too big\r\n")
+                await session.send(b"552 5.3.4 message too big\r\n")
             else:
-                server.forget()
-                await session.say(b"451 4.3.0 but not now\r\n")
+                server.reset()
+                await session.send(b"451 4.3.0 but not now\r\n")
 
         if not announced:
-            server.say("DOT", weigh)
+            server.say("DOT", check_size)
         made = settings(server, tmp_path)
         outbox = new_outbox(target=open_target(made))
-        letter = enqueue_digest(ledger, ADA, BOB, raw=LARGE)
+        message = enqueue_digest(ledger, ADA, BOB, raw=LARGE)
         with capture_logs() as logs:
             for minute in range(5):
                 while outbox.step(NOON + minute * MINUTE):
@@ -275,41 +275,41 @@ def test_a_letter_that_is_too_large_is_sent_at_once_with_less_in_it(
 
         [mail] = server.mails
     assert len(mail.raw) <= most
-    assert (mail.recipients, mail.message_id) == ((ADA, BOB), f"<{letter}@relay.test>")
+    assert (mail.recipients, mail.message_id) == ((ADA, BOB), f"<{message}@relay.test>")
     body = mail.message.get_body(("plain",))
     assert body is not None
     assert body.get_content().startswith("7 new")
     assert not mail.message.is_multipart()
-    assert ledger.raw(letter) == mail.raw
+    assert ledger.raw(message) == mail.raw
     assert figures(ledger) == {"received": 3, "reported": 3}
-    assert any("too large; it is sent again with less in it" in line["event"] for line in logs)
+    assert any("the message is too large; a shorter version is sent" in line["event"] for line in logs)
 
 
-def test_what_is_too_large_however_little_is_in_it_is_a_dead_letter(
+def test_a_message_that_is_too_large_in_every_version_is_a_dead_letter(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say("MAIL", "552 5.3.4 message too big")
-    letter = enqueue_digest(ledger, raw=LARGE)
+    message = enqueue_digest(ledger, raw=LARGE)
 
     while outbox.step(NOON):
         pass
 
-    assert (stored(ledger, letter).state, server.connections) == (MessageState.DEAD, 3)
+    assert (stored(ledger, message).state, server.connections) == (MessageState.DEAD, 3)
     assert figures(ledger) == {"received": 3, "undelivered": 3}
 
 
-def test_a_mailbox_that_is_full_is_no_reason_to_shorten_the_letter(
+def test_a_full_mailbox_is_no_reason_to_shorten_the_message(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say(f"RCPT {ADA}", "552 5.2.2 mailbox full", times=1)
-    letter = enqueue_digest(ledger, ADA, raw=LARGE)
-    before = ledger.raw(letter)
+    message = enqueue_digest(ledger, ADA, raw=LARGE)
+    before = ledger.raw(message)
 
     assert tries(outbox, ledger, server, HOUR) == minutes(0, 10)
-    assert ledger.raw(letter) == before
+    assert ledger.raw(message) == before
 
 
-def test_an_upstream_that_only_puts_off_is_no_upstream_that_works(
+def test_an_upstream_that_accepts_no_message_is_not_reported_as_working(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say("MAIL", "450 4.7.1 slow down")
@@ -320,11 +320,11 @@ def test_an_upstream_that_only_puts_off_is_no_upstream_that_works(
     state = ledger.upstream()
     assert (state.trouble, state.last_success_at, state.next_try_at) == (Failure.REFUSED, None, None)
     assert state.detail == (
-        f"localhost:{server.port}: it did not take the last letter: {ADA}: 450 4.7.1 slow down (at MAIL)"
+        f"localhost:{server.port}: it did not accept the last message: {ADA}: 450 4.7.1 slow down (at MAIL)"
     )
 
 
-def test_a_letter_put_off_does_not_keep_the_next_one_waiting(
+def test_a_temporarily_refused_message_does_not_delay_the_next_one(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say(f"RCPT {ADA}", "451 4.7.1 greylisted")
@@ -335,25 +335,25 @@ def test_a_letter_put_off_does_not_keep_the_next_one_waiting(
     assert [mail.recipients for mail in server.mails] == [(BOB,)]
 
 
-# --- Trouble with the upstream ----------------------------------------------------------------------------------------
+# --- Failures of the upstream -----------------------------------------------------------------------------------------
 
 
-def test_an_upstream_that_is_away_is_tried_by_the_ladder_and_costs_no_letter_a_try(
+def test_a_failing_upstream_is_retried_with_growing_pauses_and_no_message_loses_a_try(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say("GREETING", "421 4.3.2 not now")
-    letters = [enqueue_digest(ledger, route=route) for route in ("one", "two", "three")]
+    messages = [enqueue_digest(ledger, route=route) for route in ("one", "two", "three")]
 
     assert tries(outbox, ledger, server, 2 * HOUR) == minutes(0, 1, 3, 7, 15, 31, 61, 91)
-    assert [stored(ledger, letter).tries for letter in letters] == [0, 0, 0]
+    assert [stored(ledger, message).tries for message in messages] == [0, 0, 0]
     state = ledger.upstream()
     assert (state.failures, state.failing_since, state.trouble) == (8, NOON, Failure.UNWILLING)
 
 
-def test_once_the_upstream_is_back_everything_goes_out_and_the_outage_is_known(
+def test_after_an_outage_all_messages_are_sent_and_the_outage_is_stored(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
-    letters = [enqueue_digest(ledger, route=route) for route in ("one", "two", "three")]
+    messages = [enqueue_digest(ledger, route=route) for route in ("one", "two", "three")]
     server.stop()
     outbox.step(NOON)
     server.start()
@@ -362,30 +362,30 @@ def test_once_the_upstream_is_back_everything_goes_out_and_the_outage_is_known(
     while outbox.step(NOON + MINUTE):
         pass
 
-    assert sorted(mail.message_id for mail in server.mails) == sorted(f"<{letter}@relay.test>" for letter in letters)
+    assert sorted(mail.message_id for mail in server.mails) == sorted(f"<{message}@relay.test>" for message in messages)
     state = ledger.upstream()
     assert (state.failures, state.trouble, state.detail) == (0, None, "")
     assert (state.outage_since, state.outage_until) == (NOON, NOON + MINUTE)
 
 
 def test_a_day_without_the_upstream_loses_nothing(outbox: Outbox, ledger: Ledger, server: servers.Upstream) -> None:
-    letter = enqueue_digest(ledger)
+    message = enqueue_digest(ledger)
     server.stop()
     tries(outbox, ledger, server, DAY)
     server.start()
 
     outbox.step(NOON + DAY + HOUR)
 
-    assert [mail.message_id for mail in server.mails] == [f"<{letter}@relay.test>"]
+    assert [mail.message_id for mail in server.mails] == [f"<{message}@relay.test>"]
     assert figures(ledger) == {"received": 3, "reported": 3}
 
 
-def test_an_outage_longer_than_letters_are_tried_is_not_held_against_them(
+def test_an_outage_longer_than_give_up_after_does_not_give_up_messages(
     new_outbox: Callable[..., Outbox], ledger: Ledger, server: servers.Upstream
 ) -> None:
-    """Greylisting is what an upstream says to a relay it has not seen for a while."""
+    """An upstream may greylist a relay that it has not seen for a while."""
     outbox = new_outbox(retry=["5m", "10m", "6h"])
-    letter = enqueue_digest(ledger)
+    message = enqueue_digest(ledger)
     server.stop()
     tries(outbox, ledger, server, 6 * DAY)
     server.start()
@@ -394,10 +394,10 @@ def test_an_outage_longer_than_letters_are_tried_is_not_held_against_them(
     for minute in range(60):
         outbox.step(NOON + 7 * DAY + minute * MINUTE)
 
-    assert stored(ledger, letter).state is MessageState.SENT
+    assert stored(ledger, message).state is MessageState.SENT
 
 
-def test_refused_credentials_are_tried_once_an_hour(
+def test_refused_credentials_are_retried_once_an_hour(
     new_outbox: Callable[..., Outbox], ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say("MAIL", "530 5.7.0 Authentication required")
@@ -421,60 +421,60 @@ def test_a_restart_tries_at_once_and_then_pauses_again(
 
 
 @pytest.mark.parametrize("action", [drop, "421 4.3.2 cannot look that up"])
-def test_a_letter_that_breaks_the_upstream_lets_others_find_out_whether_it_is_back(
+def test_after_a_failure_during_one_message_another_message_makes_the_next_try(
     action: servers.Action, outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say(f"RCPT {ADA}", action)
     stuck = enqueue_digest(ledger, ADA, route="stuck")
     enqueue_digest(ledger, BOB, route="fine", at=NOON + SECOND)
 
-    moments = tries(outbox, ledger, server, 20 * MINUTE)
+    times = tries(outbox, ledger, server, 20 * MINUTE)
 
-    assert moments[:3] == [timedelta(), MINUTE, MINUTE + SECOND]
+    assert times[:3] == [timedelta(), MINUTE, MINUTE + SECOND]
     assert [mail.recipients for mail in server.mails] == [(BOB,)]
-    assert len(moments) <= 7
+    assert len(times) <= 7
     assert (stored(ledger, stuck).state, stored(ledger, stuck).ambiguous) == (MessageState.OPEN, False)
 
 
 @pytest.mark.parametrize(
     ("action", "tries"), [(drop, 2), ("421 4.3.2 cannot look that up", 2), ("530 5.7.1 log in to send there", 1)]
 )
-def test_a_recipient_at_whom_it_breaks_keeps_nobody_else_waiting(
+def test_a_recipient_at_which_sessions_fail_does_not_delay_the_others(
     action: servers.Action, tries: int, outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say(f"RCPT {ADA}", action)
-    letter = enqueue_digest(ledger, ADA, BOB)
+    message = enqueue_digest(ledger, ADA, BOB)
 
-    for number in range(tries):  # once may be the network's doing
+    for number in range(tries):  # one failure may come from the network
         outbox.step(NOON + 2 * number * MINUTE)
 
     assert [mail.recipients for mail in server.mails] == [(BOB,)]
-    assert {each.recipient: each.state for each in stored(ledger, letter).deliveries} == {
+    assert {each.recipient: each.state for each in stored(ledger, message).deliveries} == {
         ADA: Delivery.QUEUED,
         BOB: Delivery.SENT,
     }
-    assert not stored(ledger, letter).ambiguous
+    assert not stored(ledger, message).ambiguous
     assert ledger.upstream().trouble is None
-    assert f"not for {ADA}: " in ledger.upstream().detail
+    assert f"not accepted for {ADA}: " in ledger.upstream().detail
 
 
-def test_who_is_one_too_many_for_a_transaction_is_served_by_the_next_one(
+def test_recipients_above_the_servers_limit_get_the_mail_in_the_next_transaction(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
-    """A server that takes two recipients at a time; with the pauses between tries the last one would wait for hours."""
+    """The server accepts two recipients at a time. With pauses between the tries the last one would wait for hours."""
     people = [f"{name}@example.com" for name in ("ada", "bob", "cy", "dora", "eve")]
-    letter = enqueue_digest(ledger, *people)
-    for who, often in zip(people[2:], (1, 1, 2), strict=True):
-        server.say(f"RCPT {who}", "452 4.5.3 too many recipients", times=often)
+    message = enqueue_digest(ledger, *people)
+    for recipient, times in zip(people[2:], (1, 1, 2), strict=True):
+        server.say(f"RCPT {recipient}", "452 4.5.3 too many recipients", times=times)
 
     while outbox.step(NOON):
         pass
 
     assert [mail.recipients for mail in server.mails] == [tuple(people[:2]), tuple(people[2:4]), (people[4],)]
-    assert stored(ledger, letter).state is MessageState.SENT
+    assert stored(ledger, message).state is MessageState.SENT
 
 
-def test_a_mailbox_without_room_is_asked_once_more_and_then_waits(
+def test_a_full_mailbox_is_retried_once_at_once_and_then_waits(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say(f"RCPT {ADA}", "452 4.2.2 mailbox full")
@@ -483,25 +483,25 @@ def test_a_mailbox_without_room_is_asked_once_more_and_then_waits(
     assert tries(outbox, ledger, server, 5 * MINUTE)[:3] == [timedelta(), SECOND, SECOND + 2 * MINUTE]
 
 
-def test_credentials_that_are_wanted_for_one_recipient_hold_no_other_letter_up(
+def test_credentials_required_for_one_recipient_do_not_delay_other_messages(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
-    """Who may not send to the outside without them is told so at RCPT; those inside are served."""
+    """Some servers require credentials for outside recipients, and say so at RCPT."""
     server.say(f"RCPT {ADA}", "530 5.7.1 log in to send there")
     stuck = enqueue_digest(ledger, ADA, route="stuck")
     enqueue_digest(ledger, BOB, route="fine", at=NOON + SECOND)
 
-    moments = tries(outbox, ledger, server, 3 * HOUR)
+    times = tries(outbox, ledger, server, 3 * HOUR)
 
-    assert moments == minutes(0, 1, 60, 120, 180)
+    assert times == minutes(0, 1, 60, 120, 180)
     assert [mail.recipients for mail in server.mails] == [(BOB,)]
     assert stored(ledger, stuck).state is MessageState.OPEN
 
 
-def test_pauses_begin_at_the_end_of_a_try(
+def test_a_pause_begins_at_the_end_of_a_try(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else a try that hung for two minutes would be followed by the next one at once."""
+    """Otherwise the next try would follow at once after a try that hung for two minutes."""
     readings = iter([1000.0, 1120.9])
     monkeypatch.setattr(outbox_module, "monotonic", lambda: next(readings))
     server.say("GREETING", "421 4.3.2 not now")
@@ -512,7 +512,7 @@ def test_pauses_begin_at_the_end_of_a_try(
     assert ledger.upstream().next_try_at == NOON + 2 * MINUTE + MINUTE
 
 
-# --- A clock that was set ---------------------------------------------------------------------------------------------
+# --- Clock changes ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("ahead", [DAY, 365 * DAY])
@@ -520,7 +520,7 @@ def test_pauses_begin_at_the_end_of_a_try(
     ("place", "reply"), [("GREETING", "421 4.3.2 not now"), ("RCPT", "451 4.7.1 later"), ("DOT", "554 5.6.0 no")]
 )
 @pytest.mark.parametrize("restarts", [False, True])
-def test_a_clock_that_was_set_back_silences_nothing(
+def test_after_the_clock_was_set_back_all_messages_are_sent_at_once(
     ahead: timedelta,
     place: str,
     reply: str,
@@ -529,24 +529,24 @@ def test_a_clock_that_was_set_back_silences_nothing(
     ledger: Ledger,
     server: servers.Upstream,
 ) -> None:
-    """It was ahead while letters were made and put off: they wait for no moment of that time."""
+    """It was ahead while messages were enqueued and refused: they must not wait for a time of that clock."""
     outbox = new_outbox()
     server.say(place, reply)
-    letters = [enqueue_digest(ledger, route=route, at=NOON + ahead) for route in ("one", "two")]
+    messages = [enqueue_digest(ledger, route=route, at=NOON + ahead) for route in ("one", "two")]
     for minute in range(12):
         outbox.step(NOON + ahead + minute * MINUTE)
-    server.forget()
+    server.reset()
     before = server.connections
 
     outbox = new_outbox() if restarts else outbox
     while outbox.step(NOON):
         pass
 
-    assert sorted(mail.message_id for mail in server.mails) == sorted(f"<{letter}@relay.test>" for letter in letters)
+    assert sorted(mail.message_id for mail in server.mails) == sorted(f"<{message}@relay.test>" for message in messages)
     assert server.connections == before + 2
 
 
-def test_a_letter_made_while_the_clock_was_being_set_back_is_found_a_minute_later(
+def test_a_message_enqueued_while_the_clock_was_set_back_is_sent_a_minute_later(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     outbox.step(NOON + DAY)
@@ -558,11 +558,11 @@ def test_a_letter_made_while_the_clock_was_being_set_back_is_found_a_minute_late
 
 
 @pytest.mark.parametrize(("place", "reply"), [("GREETING", "421 4.3.2 not now"), ("RCPT", "451 4.7.1 later")])
-def test_a_clock_that_goes_a_year_ahead_and_back_makes_no_flood(
+def test_a_clock_that_jumps_a_year_ahead_and_back_causes_no_flood_of_tries(
     place: str, reply: str, outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say(place, reply)
-    letter = enqueue_digest(ledger)
+    message = enqueue_digest(ledger)
     clock = [NOON + second * SECOND for second in range(300)]
     clock += [at + 365 * DAY for at in clock]
     clock += [NOON + (300 + second) * SECOND for second in range(300)]
@@ -570,14 +570,14 @@ def test_a_clock_that_goes_a_year_ahead_and_back_makes_no_flood(
     for at in clock:
         outbox.step(at)
 
-    assert server.connections <= 12, "each jump may cost one try, beside those of the ladder"
-    assert (stored(ledger, letter).state, len(server.mails)) == (MessageState.OPEN, 0)
+    assert server.connections <= 12, "each jump may cause one try more than the usual pauses allow"
+    assert (stored(ledger, message).state, len(server.mails)) == (MessageState.OPEN, 0)
 
 
-def test_workers_whose_clocks_differ_leave_each_other_their_pauses(
+def test_workers_with_different_clocks_do_not_cancel_each_others_pauses(
     new_outbox: Callable[..., Outbox], ledger: Ledger, server: servers.Upstream
 ) -> None:
-    """A pause that another worker's clock dates hours ahead is no sign that one's own was set back."""
+    """Another worker's pause may end hours ahead of this worker's clock: this clock was not set back."""
     server.say("GREETING", "421 4.3.2 not now")
     enqueue_digest(ledger)
     ahead, behind = new_outbox("ahead"), new_outbox("behind")
@@ -590,77 +590,77 @@ def test_workers_whose_clocks_differ_leave_each_other_their_pauses(
     assert server.connections <= 10
 
 
-# --- Without a word ---------------------------------------------------------------------------------------------------
+# --- Missing replies --------------------------------------------------------------------------------------------------
 
 
-def test_a_letter_without_a_word_on_it_comes_again_under_the_same_message_id(
+def test_a_message_without_a_final_reply_is_sent_again_with_the_same_message_id(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
-    server.say("TAKEN", drop, times=1)
-    letter = enqueue_digest(ledger)
+    server.say("ACCEPTED", drop, times=1)
+    message = enqueue_digest(ledger)
 
     outbox.step(NOON)
 
-    between = stored(ledger, letter)
+    between = stored(ledger, message)
     assert (between.state, between.ambiguous, between.tries) == (MessageState.OPEN, True, 1)
     assert ledger.upstream().trouble is Failure.UNREACHABLE
 
     outbox.step(NOON + 2 * MINUTE)
 
-    assert [mail.message_id for mail in server.mails] == [f"<{letter}@relay.test>"] * 2
-    assert (stored(ledger, letter).state, stored(ledger, letter).ambiguous) == (MessageState.SENT, True)
+    assert [mail.message_id for mail in server.mails] == [f"<{message}@relay.test>"] * 2
+    assert (stored(ledger, message).state, stored(ledger, message).ambiguous) == (MessageState.SENT, True)
     assert ledger.upstream().trouble is None
 
 
-def test_a_letter_refused_after_its_content_is_not_in_doubt(
+def test_a_message_refused_after_its_content_is_not_ambiguous(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say("DOT", "451 4.3.0 later")
-    letter = enqueue_digest(ledger)
+    message = enqueue_digest(ledger)
 
     outbox.step(NOON)
 
-    assert stored(ledger, letter).ambiguous is False
+    assert stored(ledger, message).ambiguous is False
 
 
-def test_the_doubt_is_on_record_before_the_content_goes_out(
+def test_a_message_is_marked_ambiguous_before_its_content_is_sent(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
-    """A worker that is killed while it waits for the last word leaves this record behind."""
-    seen: list[bool] = []
+    """A worker that is killed while it waits for the final reply leaves this mark in the ledger."""
+    marked: list[bool] = []
     reached = threading.Event()
 
-    async def look(session: servers.Session) -> None:
-        seen.append(stored(ledger, letter).ambiguous)
+    async def check_mark(session: servers.Session) -> None:
+        marked.append(stored(ledger, message).ambiguous)
         reached.set()
-        await session.say(b"354 go on\r\n")
+        await session.send(b"354 go on\r\n")
         await hang(session)
 
-    letter = enqueue_digest(ledger)
-    server.say("DATA", look)
+    message = enqueue_digest(ledger)
+    server.say("DATA", check_mark)
     working = threading.Thread(target=outbox.step, args=(NOON,))
     working.start()
     assert reached.wait(10)
 
-    assert seen == [True]
+    assert marked == [True]
     assert ledger.claim_message("two", NOON + SECOND, MINUTE) is None
-    after_the_claim = ledger.claim_message("two", NOON + HOUR, MINUTE)
-    assert after_the_claim is not None
-    assert (after_the_claim.id, after_the_claim.ambiguous) == (letter, True)
+    next_claim = ledger.claim_message("two", NOON + HOUR, MINUTE)
+    assert next_claim is not None
+    assert (next_claim.id, next_claim.ambiguous) == (message, True)
     server.stop()
     working.join(10)
 
 
-# --- Other workers, and a ledger in trouble ---------------------------------------------------------------------------
+# --- Other workers, and a busy ledger ---------------------------------------------------------------------------------
 
 
 def test_two_workers_on_one_ledger_send_nothing_twice(
     new_outbox: Callable[..., Outbox], ledger: Ledger, server: servers.Upstream
 ) -> None:
-    letters = [enqueue_digest(ledger, route=f"route{number}") for number in range(20)]
+    messages = [enqueue_digest(ledger, route=f"route{number}") for number in range(20)]
 
     def work(outbox: Outbox) -> None:
-        while any(letter.state is MessageState.OPEN for letter in ledger.letters()):
+        while any(message.state is MessageState.OPEN for message in ledger.letters()):
             try:
                 outbox.step(NOON)
             except LedgerBusy:
@@ -672,35 +672,35 @@ def test_two_workers_on_one_ledger_send_nothing_twice(
     for thread in threads:
         thread.join(30)
 
-    assert sorted(mail.message_id for mail in server.mails) == sorted(f"<{letter}@relay.test>" for letter in letters)
+    assert sorted(mail.message_id for mail in server.mails) == sorted(f"<{message}@relay.test>" for message in messages)
 
 
-def test_a_letter_that_another_worker_took_over_is_not_sent_by_this_one(
+def test_a_message_claimed_by_another_worker_is_not_sent_by_this_one(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
-    async def take_over(session: servers.Session) -> None:
+    async def claim_for_another_worker(session: servers.Session) -> None:
         assert ledger.claim_message("two", NOON + HOUR, HOUR)
-        await session.say(b"250 2.1.5 fine\r\n")
+        await session.send(b"250 2.1.5 fine\r\n")
 
-    server.say("RCPT", take_over)
+    server.say("RCPT", claim_for_another_worker)
     enqueue_digest(ledger)
 
     assert outbox.step(NOON) is False
     assert "DATA" not in server.commands
 
 
-def test_an_outcome_that_cannot_be_written_yet_is_written_before_anything_else(
+def test_an_outcome_that_could_not_be_stored_is_stored_before_the_next_try(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream, ledger_file: Path
 ) -> None:
-    """Else the letter would be sent again once its claim has run out."""
+    """Otherwise the message would be sent again after its claim expired."""
     lock = sqlite3.connect(ledger_file, isolation_level=None, check_same_thread=False)
 
     async def lock_the_ledger(session: servers.Session) -> None:
         lock.execute("BEGIN IMMEDIATE")
-        await session.say(b"250 2.0.0 taken\r\n")
+        await session.send(b"250 2.0.0 accepted\r\n")
 
-    server.say("TAKEN", lock_the_ledger)
-    letter = enqueue_digest(ledger)
+    server.say("ACCEPTED", lock_the_ledger)
+    message = enqueue_digest(ledger)
 
     with pytest.raises(LedgerBusy):
         outbox.step(NOON)
@@ -710,21 +710,21 @@ def test_an_outcome_that_cannot_be_written_yet_is_written_before_anything_else(
     outbox.step(NOON + 2 * HOUR)
 
     assert len(server.mails) == 1
-    assert stored(ledger, letter).state is MessageState.SENT
+    assert stored(ledger, message).state is MessageState.SENT
     assert ledger.upstream().last_success_at is not None
 
 
-def test_a_ledger_that_is_busy_before_the_content_sends_nothing(
+def test_nothing_is_sent_if_the_ledger_is_busy_before_the_content(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream, ledger_file: Path
 ) -> None:
     lock = sqlite3.connect(ledger_file, isolation_level=None, check_same_thread=False)
 
     async def lock_the_ledger(session: servers.Session) -> None:
         lock.execute("BEGIN IMMEDIATE")
-        await session.say(b"250 2.1.5 fine\r\n")
+        await session.send(b"250 2.1.5 fine\r\n")
 
     server.say("RCPT", lock_the_ledger)
-    letter = enqueue_digest(ledger)
+    message = enqueue_digest(ledger)
 
     with pytest.raises(LedgerBusy):
         outbox.step(NOON)
@@ -732,10 +732,10 @@ def test_a_ledger_that_is_busy_before_the_content_sends_nothing(
 
     assert server.mails == []
     assert ledger.upstream().failures == 0
-    assert (stored(ledger, letter).state, stored(ledger, letter).tries) == (MessageState.OPEN, 0)
+    assert (stored(ledger, message).state, stored(ledger, message).tries) == (MessageState.OPEN, 0)
 
 
-def test_a_stop_gives_the_letter_back_as_it_was(
+def test_a_stop_releases_the_message_unchanged(
     ledger: Ledger, server: servers.Upstream, new_outbox: Callable[..., Outbox], tmp_path: Path
 ) -> None:
     target = Upstream(settings(server, tmp_path).upstream)
@@ -746,16 +746,16 @@ def test_a_stop_gives_the_letter_back_as_it_was(
         await hang(session)
 
     server.say("RCPT", stop, times=1)
-    letter = enqueue_digest(ledger)
+    message = enqueue_digest(ledger)
 
     assert stopping.step(NOON) is False
-    assert (stored(ledger, letter).tries, stored(ledger, letter).claimed_by) == (0, "")
+    assert (stored(ledger, message).tries, stored(ledger, message).claimed_by) == (0, "")
     assert ledger.upstream().failures == 0
     assert new_outbox("two").step(NOON)
     assert len(server.mails) == 1
 
 
-def test_an_error_of_our_own_on_one_letter_does_not_stop_the_others(
+def test_an_internal_error_on_one_message_does_not_stop_the_others(
     ledger: Ledger, server: servers.Upstream, new_outbox: Callable[..., Outbox], tmp_path: Path
 ) -> None:
     class Faulty(Upstream):
@@ -773,15 +773,15 @@ def test_an_error_of_our_own_on_one_letter_does_not_stop_the_others(
             outbox.step(NOON + minute * MINUTE)
 
     assert [mail.recipients for mail in server.mails] == [(BOB,)]
-    assert "an error in the relay itself" in logs[0]["event"]
+    assert "internal error in the relay" in logs[0]["event"]
     assert not any("Message-ID:" in str(line) or "exc_info" in line for line in logs)
-    assert stored(ledger, faulty).deliveries[0].text == "an error in the relay itself: ZeroDivisionError"
+    assert stored(ledger, faulty).deliveries[0].text == "internal error in the relay: ZeroDivisionError"
 
 
 # --- The log ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_log_tells_what_happened_and_no_secret(ledger: Ledger, tmp_path: Path) -> None:
+def test_the_log_reports_the_failure_without_a_secret(ledger: Ledger, tmp_path: Path) -> None:
     enqueue_digest(ledger)
     with servers.Upstream(users={"relay": PASSWORD}) as server, capture_logs() as logs:
         server.say("AUTH", f"535 5.7.8 {PASSWORD} is wrong", times=3)
@@ -791,15 +791,17 @@ def test_the_log_tells_what_happened_and_no_secret(ledger: Ledger, tmp_path: Pat
         outbox.step(NOON + HOUR)
 
     assert [line["event"] for line in logs] == [
-        "the upstream is in trouble; letters wait",
+        "the upstream failed; messages wait",
         "the upstream works again",
-        "the letter was taken",
+        "the upstream accepted the message",
     ]
     assert "refused the credentials (LOGIN): 535 5.7.8 *** is wrong" in str(logs[0]["detail"])
     assert not any(PASSWORD in str(line) for line in logs)
 
 
-def test_the_log_tells_who_was_given_up_and_why(outbox: Outbox, ledger: Ledger, server: servers.Upstream) -> None:
+def test_the_log_names_the_recipient_that_was_given_up_and_the_reason(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
     server.say("RCPT", "550 5.1.1 no such user")
     enqueue_digest(ledger)
 
@@ -808,6 +810,6 @@ def test_the_log_tells_who_was_given_up_and_why(outbox: Outbox, ledger: Ledger, 
 
     assert [line["event"] for line in logs[-2:]] == [
         "given up for this recipient",
-        "a dead letter: nobody took it; see `relay outbox list`, then `retry` or `drop`",
+        "dead letter: no recipient accepted it; see `relay outbox list`, then `retry` or `drop`",
     ]
     assert (logs[-2]["recipient"], logs[-2]["reply"]) == (ADA, "550 5.1.1 no such user (at RCPT)")

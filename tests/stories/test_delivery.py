@@ -72,7 +72,7 @@ def test_real_upstream_down_for_a_day_of_storms_gets_few_tries_and_then_two_mail
         world.until("24:00")
         connections, state = server.connections, world.ledger.upstream()
         messages = world.ledger.letters()
-        server.forget()
+        server.reset()
         world.until("25:00")
         mails = server.mails
 

@@ -1,4 +1,4 @@
-"""The relay as its users run it: `relay serve` in a process of its own, on free ports, with state in a folder."""
+"""The relay as users run it: `relay serve` in a process of its own, on free ports, with its state in a folder."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-PATIENCE = 60.0
-"""Seconds after which something that should happen has not."""
+WAIT_LIMIT = 60.0
+"""Seconds after which `wait_for` fails."""
 
 
-def wait_for(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> Any:
-    """Return the first true answer of `condition`; fail where there is none in time."""
-    deadline = time.monotonic() + patience
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = WAIT_LIMIT) -> Any:
+    """Return the first true result of `condition`. Raises AssertionError after `seconds`."""
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        if answer := condition():
-            return answer
+        if result := condition():
+            return result
         time.sleep(0.02)
-    raise AssertionError(f"waited {patience:g} s for {what}")
+    raise AssertionError(f"waited {seconds:g} s for {what}")
 
 
 def toml(value: Any) -> str:
-    """Write a value as TOML (for the kinds that the tests use)."""
+    """Return a value as TOML (only the types that the tests use)."""
     if isinstance(value, Mapping):
         return "{ " + ", ".join(f"{key} = {toml(each)}" for key, each in value.items()) + " }"
     if isinstance(value, list | tuple):
@@ -38,7 +38,7 @@ def toml(value: Any) -> str:
 
 
 class Relay:
-    """One relay. Its log is JSON and read from a file, so that what it says can be waited for."""
+    """One relay. It logs JSON to a file, so that a test can wait for an event."""
 
     def __init__(self, folder: Path, **tables: Any) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -50,8 +50,8 @@ class Relay:
         self.http_port = 0
         self.process: subprocess.Popen[bytes] | None = None
         self.environ: dict[str, str] = {}
-        """Variables it is started with, besides this process' own."""
-        self._seen = 0
+        """Environment variables for `start`, in addition to those of this process."""
+        self._log_start = 0
         settings: dict[str, Any] = {
             "smtp": {"listen": "127.0.0.1:0"},
             "http": {"listen": "127.0.0.1:0"},
@@ -63,8 +63,8 @@ class Relay:
         self.config.write_text("".join(f"{name} = {toml(value)}\n" for name, value in settings.items()))
 
     def start(self) -> Self:
-        """Start it and wait until it listens and its worker lives; the ports stay the same over restarts."""
-        self._seen = self.log_file.stat().st_size if self.log_file.exists() else 0
+        """Start it, and wait until it listens and its worker runs. The ports stay the same over restarts."""
+        self._log_start = self.log_file.stat().st_size if self.log_file.exists() else 0
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "relay", "serve", "--config", str(self.config)],
@@ -72,7 +72,7 @@ class Relay:
                 stdin=subprocess.DEVNULL,
                 env={**self._environ(), **self.environ},
             )
-        line = wait_for(lambda: self._ended() or self.said("listening"), "the relay to listen")
+        line = wait_for(lambda: self._exited() or self.last_event("listening"), "the relay to listen")
         assert line is not True, f"the relay ended: {self.log_file.read_text()[-2000:]}"
         self.smtp_port, self.http_port = (int(line[name].rpartition(":")[2]) for name in ("smtp", "http"))
         return self
@@ -84,27 +84,27 @@ class Relay:
         }
         return {**os.environ, **(fixed if self.smtp_port else {})}
 
-    def _ended(self) -> bool:
+    def _exited(self) -> bool:
         return self.process is not None and self.process.poll() is not None
 
     def log(self) -> list[dict[str, Any]]:
-        """What it has said since it was last started."""
+        """Return the log lines since the last start."""
         with self.log_file.open("rb") as file:
-            file.seek(self._seen)
+            file.seek(self._log_start)
             lines = file.read().splitlines()
         return [json.loads(line) for line in lines if line.startswith(b"{") and line.endswith(b"}")]
 
-    def said(self, event: str) -> dict[str, Any] | None:
-        """The last line of that event, None where there is none yet."""
+    def last_event(self, event: str) -> dict[str, Any] | None:
+        """Return the last log line of this event, None if there is none yet."""
         return next((line for line in reversed(self.log()) if line.get("event") == event), None)
 
     def child(self, name: str) -> int:
-        """The process id of the newest `receiver` or `worker`."""
+        """Return the process id of the newest `receiver` or `worker`, 0 if there is none yet."""
         started = [line for line in self.log() if line.get("event") == "child started" and line["child"] == name]
         return started[-1]["process"] if started else 0
 
     def kill(self, what: str) -> None:
-        """SIGKILL `receiver`, `worker` or `supervisor`; one that is already gone is no matter."""
+        """Send SIGKILL to `receiver`, `worker` or `supervisor`; does nothing if that process has ended."""
         assert self.process
         number = self.process.pid if what == "supervisor" else self.child(what)
         try:
@@ -116,16 +116,16 @@ class Relay:
             self.process.wait()
 
     def stop(self) -> int:
-        """SIGTERM; returns the exit code."""
+        """Send SIGTERM and return the exit code."""
         assert self.process
         if self.process.poll() is None:
             self.process.terminate()
         return self.process.wait(20)
 
     def get(self, path: str) -> str:
-        """A page of it."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=10) as answer:
-            return answer.read().decode()
+        """Return one HTTP page of the relay."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}{path}", timeout=10) as response:
+            return response.read().decode()
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run `relay COMMAND` with the same configuration."""
@@ -139,7 +139,7 @@ class Relay:
         )
 
     def status(self) -> dict[str, Any]:
-        """`relay status --json`."""
+        """Return the result of `relay status --json`."""
         done = self.run("status", "--json")
         assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)
@@ -153,7 +153,7 @@ class Relay:
         self.stop()
 
 
-def send_mail(port: int, words: str = "it broke") -> None:
+def send_mail(port: int, text: str = "it broke") -> None:
     """Send one error mail to the relay on `port`. Raises OSError, SMTPException."""
     with smtplib.SMTP("127.0.0.1", port, timeout=30) as client:
-        client.sendmail("app@example.com", ["a@example.com"], f"Subject: App Failed\r\n\r\n{words}\r\n")
+        client.sendmail("app@example.com", ["a@example.com"], f"Subject: App Failed\r\n\r\n{text}\r\n")

@@ -1,4 +1,4 @@
-"""Read the errors and their counts from the text of received digests."""
+"""Read received digests as a person does: which errors they report, and how many mails of each."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ COUNT = re.compile(r"^Count: +([\d,]+)", re.MULTILINE)
 
 
 def text_of(mail: Mail) -> str:
-    """The text part of a mail, with LF line ends."""
+    """Return the text part of a mail, with LF line ends."""
     part = message_from_bytes(mail.raw, policy=policy.default).get_body(("plain",))
     assert part is not None
     return str(part.get_content()).replace("\r\n", "\n")
 
 
 def unique(mails: Iterable[Mail]) -> list[Mail]:
-    """Each mail once, even if it arrived several times: a digest that is sent again has the same Message-ID."""
+    """Return each mail once: a digest that is sent again has the same Message-ID."""
     return list({mail.message_id: mail for mail in mails}.values())
 
 
 def reported_counts(mails: Iterable[Mail]) -> Counter[str]:
-    """The occurrences of each error in these digests, by title."""
+    """Return the count of each error in these digests, by its title."""
     counts: Counter[str] = Counter()
     for mail in unique(mails):
         text = text_of(mail)

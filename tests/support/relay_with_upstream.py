@@ -1,4 +1,4 @@
-"""A relay and a mail server that wants STARTTLS and a password, as an administrator would have them."""
+"""Fixtures: a relay and an upstream that requires STARTTLS and a password, as in production."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GENEROUS = {"per_hour": 100000, "burst": 1000, "per_day": 100000}
 
 @pytest.fixture
 def upstream(tmp_path: Path) -> Iterator[Upstream]:
-    """A real SMTP server with STARTTLS by an authority of its own, and AUTH required."""
+    """A real SMTP server with STARTTLS, its own certificate authority, and required AUTH."""
     folder = tmp_path / "upstream"
     folder.mkdir()
     certificate = authority_in(folder).issue_cert("localhost")
@@ -29,7 +29,7 @@ def upstream(tmp_path: Path) -> Iterator[Upstream]:
 
 @pytest.fixture
 def make_relay(tmp_path: Path, upstream: Upstream) -> Callable[..., Relay]:
-    """Configure (not start) a relay that sends through `upstream`; tables as in relay.toml come on top."""
+    """Return a function that configures (and does not start) a relay with `upstream`; `tables` override relay.toml."""
 
     def make(**tables: Any) -> Relay:
         through = {

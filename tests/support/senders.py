@@ -1,4 +1,4 @@
-"""Apps that send mails about one error each as fast as they are let, and keep their own books."""
+"""Apps that send error mails as fast as the relay accepts them, each about one error, and count what was accepted."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ PLACES = ("alpha", "bravo", "charlie", "delta")
 
 @dataclass
 class Sender:
-    """One app; every error of it is at the same place."""
+    """One app; all its errors have the same location."""
 
     relay: Relay
     place: str
     repeats: bool
-    """Like our client: each mail has a record id and is sent again until it gets its 250."""
+    """As `app_client` does: each mail has a record id and is sent again until it gets 250. Otherwise: one try."""
     pause: float = 0.0
     """Seconds between two mails."""
     accepted: set[str] = field(default_factory=set)
-    """The mails that got 250, each once however often it was sent."""
+    """Record ids of the mails that got 250."""
     unknown: int = 0
-    """Mails without an answer, which may have been taken; a sender that repeats has none."""
+    """Mails without a reply, which the relay may have accepted; 0 for a sender that repeats."""
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
@@ -50,7 +50,7 @@ class Sender:
                     return False
                 self.accepted.add(record_id)
         except (OSError, smtplib.SMTPException):
-            pass  # at the greeting, or at QUIT when all was done
+            pass  # at the greeting, or at QUIT after the mail was accepted
         return record_id in self.accepted
 
     def _connect(self, host: str = "127.0.0.1") -> smtplib.SMTP:
@@ -59,7 +59,7 @@ class Sender:
         return client
 
     def mail(self, record_id: str) -> bytes:
-        """One of its mails."""
+        """Return one mail of this app."""
         head = f"X-Error-Mail-Client: 1\r\nX-Error-Mail-Record: {record_id}\r\n" if self.repeats else ""
         return (
             f"From: app@example.com\r\nSubject: App Failed\r\n{head}\r\n"
@@ -71,24 +71,24 @@ class Sender:
 
 @contextmanager
 def sending(relay: Relay, *, pause: float = 0.0) -> Iterator[list[Sender]]:
-    """Four apps at work: two with the stock handler, which tries once, and two with our client's way."""
+    """Run four apps: two try once, as the stock handler does, and two repeat, as `app_client` does."""
     senders = [Sender(relay, place, repeats=index % 2 == 0, pause=pause) for index, place in enumerate(PLACES)]
-    with working(senders):
+    with running(senders):
         yield senders
 
 
 class App(Protocol):
-    """Whatever talks to the relay until it is told to stop."""
+    """A client that talks to the relay until `stop` is set."""
 
     stop: threading.Event
 
     def run(self) -> None:
-        """Do so."""
+        """Talk to the relay until `stop` is set."""
 
 
 @contextmanager
-def working(apps: Sequence[App]) -> Iterator[None]:
-    """Each at work in a thread of its own; at the end all are told to stop and waited for."""
+def running(apps: Sequence[App]) -> Iterator[None]:
+    """Run each app in a thread of its own; at the end stop all of them and wait for them."""
     threads = [threading.Thread(target=app.run) for app in apps]
     for thread in threads:
         thread.start()

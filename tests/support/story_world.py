@@ -68,7 +68,7 @@ class ScriptedUpstream:
     down: bool = False
     greylists: set[str] = field(default_factory=set)
     refuses: set[str] = field(default_factory=set)
-    longest = MINUTE
+    max_duration = MINUTE
 
     def deliver(
         self, raw: bytes, *, sender: str, recipients: Sequence[str], before_data: Callable[[], None]

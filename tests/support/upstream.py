@@ -1,21 +1,21 @@
-"""The mail server that a test has digests delivered to: real SMTP (aiosmtpd), told where to misbehave.
+"""A real SMTP server (aiosmtpd) for tests that deliver digests: it can misbehave at every step.
 
 In a test:
 
     with Upstream(security="starttls", certificate=authority.issue_cert("localhost"), users={"relay": "s3cret"}) as up:
-        up.say("RCPT nobody@example.com", "550 5.1.1 nobody here")   # instead of what it would have said
-        up.say("TAKEN", drop, times=1)                               # takes the next mail, hangs up without a word
+        up.say("RCPT nobody@example.com", "550 5.1.1 nobody here")   # replaces the server's own reply
+        up.say("ACCEPTED", drop, times=1)                            # accepts the next mail, hangs up without a reply
         …
         assert [mail.recipients for mail in up.mails] == [("admin@example.com",)]
 
-`stop()` and `start()` take it away and bring it back on the same port. Places where it can be told what to say:
-GREETING, EHLO, HELO, STARTTLS, TLS (the handshake), AUTH, MAIL, RCPT, `RCPT someone@example.com`, DATA,
-DOT (after the content, which it does not take), TAKEN (after the content, which it took), QUIT.
+`stop()` stops it; `start()` starts it again on the same port. Places for `say`: GREETING, EHLO, HELO, STARTTLS, TLS
+(the handshake), AUTH, MAIL, RCPT, `RCPT someone@example.com`, DATA, DOT (after the content, which it does not accept),
+ACCEPTED (after the content, which it has accepted), QUIT.
 
-As a process: `python -m tests.support.upstream FOLDER` keeps its authority in FOLDER (`ca.pem`: for
-`upstream.ca_file`), each accepted mail in a file there before it is acknowledged, and prints `{"host": …, "port": …,
-"ca_file": …}` once it listens; it ends on SIGTERM. `read_folder` gives back the mails. Started again on the same folder
-and port it is the same server.
+As a process: `python -m tests.support.upstream FOLDER` keeps its certificate authority in FOLDER (`ca.pem`, for
+`upstream.ca_file`). It writes each accepted mail to a file there before it replies, and prints `{"host": …, "port": …,
+"ca_file": …}` once it listens. It ends on SIGTERM. `read_folder` returns the mails. Started again with the same folder
+and port, it is the same server.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ MECHANISMS = ("CRAM-MD5", "PLAIN", "LOGIN")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """One mail that was taken: the envelope, and the content byte for byte."""
+    """One accepted mail: the envelope, and the content byte for byte."""
 
     sender: str
     recipients: tuple[str, ...]
     raw: bytes
     user: str
-    """Who had authenticated, "" for nobody."""
+    """The authenticated user, "" for none."""
     tls: bool
 
     @property
@@ -67,42 +67,42 @@ class Mail:
         return str(self.message["Message-ID"])
 
 
-# --- What it can be told to do ----------------------------------------------------------------------------------------
+# --- Actions ----------------------------------------------------------------------------------------------------------
 
 
 async def drop(session: Session) -> None:
-    """Cut the connection without a word."""
-    session.cut()
+    """Abort the connection without a reply."""
+    session.abort()
 
 
 async def hang(session: Session) -> None:
-    """Say nothing until the client goes."""
+    """Send nothing until the client disconnects."""
     await asyncio.Event().wait()
 
 
 def trickle(text: bytes, pause: float) -> Action:
-    """Say it byte by byte."""
+    """Send `text` byte by byte, with `pause` seconds after each byte."""
 
-    async def play(session: Session) -> None:
+    async def act(session: Session) -> None:
         for byte in text:
-            await session.say(bytes([byte]))
+            await session.send(bytes([byte]))
             await asyncio.sleep(pause)
 
-    return play
+    return act
 
 
 def flood(chunk: bytes, megabytes: int = 64) -> Action:
-    """Say it again and again until the client goes; gives up after so many megabytes."""
+    """Send `chunk` again and again until the client disconnects, at most this many megabytes."""
 
-    async def play(session: Session) -> None:
+    async def act(session: Session) -> None:
         for _ in range(megabytes * 2**20 // len(chunk) + 1):
-            await session.say(chunk)
+            await session.send(chunk)
 
-    return play
+    return act
 
 
 Action = str | bytes | Callable[["Session"], Awaitable[None]]
-"""A reply (without its line end), bytes as they are, or what is done with the connection."""
+"""A reply (without its line end), raw bytes, or a function of the session."""
 
 
 class Session(SMTP):
@@ -111,59 +111,59 @@ class Session(SMTP):
     def __init__(self, upstream: Upstream, **options: Any) -> None:
         super().__init__(_Handler(upstream), loop=asyncio.get_running_loop(), **options)
         self._upstream = upstream
-        self._mute = False
+        self._skip_next_reply = False
         self.content_size = 0
-        self._smtp_methods = {name: partial(self._obey, name, do) for name, do in self._smtp_methods.items()}
+        self._smtp_methods = {name: partial(self._run_command, name, do) for name, do in self._smtp_methods.items()}
 
     @property
     def tls(self) -> bool:
         return cast(asyncio.Transport, self.transport).get_extra_info("sslcontext") is not None
 
-    async def say(self, words: bytes) -> None:
-        self._writer.write(words)
+    async def send(self, data: bytes) -> None:
+        self._writer.write(data)
         await self._writer.drain()
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         if self.transport is not None:
-            with contextlib.suppress(AttributeError):  # Python before 3.11.5, of a TLS connection that has ended
+            with contextlib.suppress(AttributeError):  # Python before 3.11.5, after the end of a TLS connection
                 cast(asyncio.Transport, self.transport).abort()
 
-    async def play(self, *places: str) -> bool:
-        """Do what was told for the first of these places that has something; False where there is nothing."""
+    async def run_action(self, *places: str) -> bool:
+        """Run the action of the first of these places that has one. Returns False if none has."""
         action = self._upstream.take_action(*places)
         if action is None:
             return False
         if isinstance(action, str):
-            await self.say(action.encode() + b"\r\n")
+            await self.send(action.encode() + b"\r\n")
         elif isinstance(action, bytes):
-            await self.say(action)
+            await self.send(action)
         else:
             await action(self)
         return True
 
     async def push(self, status: Any) -> None:
-        if self._mute:  # something else was said in its place
-            self._mute = False
+        if self._skip_next_reply:  # an action has replied instead
+            self._skip_next_reply = False
         else:
             await super().push(status)
 
-    def mute(self) -> None:
-        self._mute = True
+    def skip_next_reply(self) -> None:
+        self._skip_next_reply = True
 
     async def _handle_client(self) -> None:
         self._upstream.connections += 1
-        if await self.play("GREETING"):
-            self.mute()
+        if await self.run_action("GREETING"):
+            self.skip_next_reply()
         await super()._handle_client()
 
-    async def _obey(self, name: str, do: Callable[[str | None], Awaitable[None]], arg: str | None) -> None:
+    async def _run_command(self, name: str, do: Callable[[str | None], Awaitable[None]], arg: str | None) -> None:
         self._upstream.commands.append(f"{name} {arg or ''}".strip())
         address = (arg or "").partition("<")[2].partition(">")[0]
-        if await self.play(f"{name} {address}", name):
+        if await self.run_action(f"{name} {address}", name):
             return
         if name == "STARTTLS" and self._upstream.has_action("TLS"):
             await self.push("220 2.0.0 go ahead")
-            await self.play("TLS")
+            await self.run_action("TLS")
         elif name == "MAIL" and self._upstream.users and not cast(Any, self.session).authenticated:
             await self.push("530 5.7.0 Authentication required")
         else:
@@ -171,7 +171,7 @@ class Session(SMTP):
 
 
 class _Handler:
-    """What aiosmtpd asks."""
+    """The hooks that aiosmtpd calls."""
 
     def __init__(self, upstream: Upstream) -> None:
         self._upstream = upstream
@@ -185,11 +185,11 @@ class _Handler:
 
     async def handle_DATA(self, server: Session, session: Any, envelope: Any) -> str:  # noqa: N802 -- aiosmtpd's name
         server.content_size = len(envelope.content)
-        if await server.play("DOT"):
-            server.mute()
+        if await server.run_action("DOT"):
+            server.skip_next_reply()
             return ""
         user = session.auth_data.login.decode() if session.authenticated else ""
-        self._upstream.keep(
+        self._upstream.store(
             Mail(
                 sender=envelope.mail_from,
                 recipients=tuple(envelope.rcpt_tos),
@@ -198,18 +198,18 @@ class _Handler:
                 tls=server.tls,
             )
         )
-        if await server.play("TAKEN"):
-            server.mute()
-        return "250 2.0.0 taken"
+        if await server.run_action("ACCEPTED"):
+            server.skip_next_reply()
+        return "250 2.0.0 accepted"
 
     async def auth_CRAM__MD5(self, server: Session, args: Sequence[str]) -> AuthResult:  # noqa: N802 -- likewise
         challenge = f"<{secrets.token_hex(8)}@upstream.test>"
-        answer = await server.challenge_auth(challenge)
-        if answer is MISSING:
+        response = await server.challenge_auth(challenge)
+        if response is MISSING:
             return AuthResult(success=False, handled=True)
-        name, _, digest = answer.decode().rpartition(" ")
-        right = hmac.new(self._upstream.users.get(name, "").encode(), challenge.encode(), "md5").hexdigest()
-        matches = name in self._upstream.users and hmac.compare_digest(right, digest)
+        name, _, digest = response.decode().rpartition(" ")
+        expected = hmac.new(self._upstream.users.get(name, "").encode(), challenge.encode(), "md5").hexdigest()
+        matches = name in self._upstream.users and hmac.compare_digest(expected, digest)
         return AuthResult(success=matches, handled=False, auth_data=LoginPassword(name.encode(), b""))
 
     def check(self, server: Any, session: Any, envelope: Any, mechanism: str, login: LoginPassword) -> AuthResult:
@@ -221,7 +221,7 @@ class _Handler:
 
 
 class Upstream:
-    """A mail server in a thread of its own. `mails` holds what it took, `commands` each line it was told."""
+    """A mail server in a thread of its own. `mails` are the mails it accepted, `commands` the lines it received."""
 
     def __init__(
         self,
@@ -236,7 +236,7 @@ class Upstream:
         port: int = 0,
         folder: Path | None = None,
     ) -> None:
-        """`users` (name → password) makes AUTH by `mechanisms` required; `without` names extensions not to offer."""
+        """`users` (name → password) requires AUTH by one of `mechanisms`; `without` names extensions not to offer."""
         self.host = "localhost"
         self.port = port
         self.users = dict(users or {})
@@ -257,7 +257,7 @@ class Upstream:
             "tls_context": self._tls if security == "starttls" else None,
             "require_starttls": security == "starttls",
         }
-        self._news = threading.Condition()
+        self._mail_arrived = threading.Condition()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
@@ -269,33 +269,33 @@ class Upstream:
         self.stop()
 
     def start(self) -> None:
-        """Listen, on the port it had before."""
+        """Listen, on the same port as before."""
         listening = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(listening)), daemon=True)
         self._thread.start()
         if not listening.wait(10):
-            raise RuntimeError("the test's mail server did not come up")
+            raise RuntimeError("the test's mail server did not start")
 
     def stop(self) -> None:
-        """Cut every connection and listen no more."""
+        """Abort every connection and stop listening."""
         if self._thread is not None and self._loop is not None:
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(10)
             self._thread = None
 
     def say(self, place: str, action: Action, times: int | None = None) -> None:
-        """Do `action` at `place` from now on, or the next so many times (after what was told before)."""
+        """Run `action` at `place` from now on, or `times` times, after the actions that were set there before."""
         self._actions[place].append([action, times])
 
-    def forget(self) -> None:
-        """Do again as a good server does."""
+    def reset(self) -> None:
+        """Remove all actions: behave as a correct server again."""
         self._actions.clear()
 
     def wait_for(self, mails: int, seconds: float = 10.0) -> None:
-        """Wait until so many mails were taken. Raises TimeoutError."""
-        with self._news:
-            if not self._news.wait_for(lambda: len(self.mails) >= mails, seconds):
-                raise TimeoutError(f"{len(self.mails)} of {mails} mails came")
+        """Wait until this many mails were accepted. Raises TimeoutError."""
+        with self._mail_arrived:
+            if not self._mail_arrived.wait_for(lambda: len(self.mails) >= mails, seconds):
+                raise TimeoutError(f"{len(self.mails)} of {mails} mails arrived")
 
     def has_action(self, place: str) -> bool:
         return bool(self._actions.get(place))
@@ -311,12 +311,12 @@ class Upstream:
                 return cast(Action, entry[0])
         return None
 
-    def keep(self, mail: Mail) -> None:
+    def store(self, mail: Mail) -> None:
         if self._folder is not None:
             _write(self._folder, mail)
-        with self._news:
+        with self._mail_arrived:
             self.mails.append(mail)
-            self._news.notify_all()
+            self._mail_arrived.notify_all()
 
     async def _serve(self, listening: threading.Event) -> None:
         self._loop = asyncio.get_running_loop()
@@ -334,10 +334,10 @@ class Upstream:
         listening.set()
         await self._stopping.wait()
         server.close()
-        for _ in range(2):  # one may have been accepted just now
+        for _ in range(2):  # a connection may have been accepted just now
             for each in sessions:
-                each.cut()
-            await asyncio.sleep(0.01)  # lets the connections' ends be seen
+                each.abort()
+            await asyncio.sleep(0.01)  # lets the loop handle the closed connections
 
 
 def _server_context(certificate: trustme.LeafCert) -> ssl.SSLContext:
@@ -350,7 +350,7 @@ def _server_context(certificate: trustme.LeafCert) -> ssl.SSLContext:
 
 
 def _write(folder: Path, mail: Mail) -> None:
-    """Keep a mail and its envelope: durable, and whole or not at all."""
+    """Write a mail and its envelope: durable, and complete or not at all."""
     name = f"{time.time_ns():020}-{secrets.token_hex(4)}"
     envelope = {key: value for key, value in asdict(mail).items() if key != "raw"}
     for suffix, content in ((".json", json.dumps(envelope).encode()), (".eml", mail.raw)):
@@ -362,7 +362,7 @@ def _write(folder: Path, mail: Mail) -> None:
 
 
 def read_folder(folder: Path) -> list[Mail]:
-    """The mails that were taken, in their order."""
+    """Return the accepted mails in their order."""
     mails = []
     for path in sorted(folder.glob("[0-9]*.eml")):
         envelope = json.loads(path.with_suffix(".json").read_text())
@@ -371,7 +371,7 @@ def read_folder(folder: Path) -> list[Mail]:
 
 
 def authority_in(folder: Path) -> trustme.CA:
-    """The certificate authority kept in a folder, made where there is none; `ca.pem` is its certificate."""
+    """Return the certificate authority of a folder, created if missing; `ca.pem` is its certificate."""
     certificate, key = folder / "ca.pem", folder / "ca.key"
     if not certificate.exists():
         authority = trustme.CA()
@@ -397,8 +397,8 @@ def main(arguments: Sequence[str]) -> int:
         port=options.port,
         folder=options.folder,
     )
-    for told in options.say:
-        upstream.say(*told.split("=", 1))
+    for rule in options.say:
+        upstream.say(*rule.split("=", 1))
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     with upstream:
         ready = {"host": upstream.host, "port": upstream.port, "ca_file": str(options.folder / "ca.pem")}

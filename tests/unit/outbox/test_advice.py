@@ -1,4 +1,4 @@
-"""What an administrator is advised to do about each failure of the upstream."""
+"""The advice that an administrator gets about each failure of the upstream."""
 
 from __future__ import annotations
 
@@ -6,38 +6,54 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from relay.model import Failure, RecipientReply, UpstreamState, Verdict
-from relay.outbox.advice import advice_on, finding
+from relay.model import Delayed, Failure, RecipientReply, UpstreamState, Verdict
+from relay.outbox.advice import ADVICE, advice_on, describe_delays, upstream_health
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
+def test_every_failure_has_advice():
+    assert set(ADVICE) == set(Failure)
+
+
 @pytest.mark.parametrize(
-    ("next_letter_at", "said"),
-    [(None, "with the next letter"), (NOW, "now"), (NOW + 2 * HOUR, "2026-03-01 14:00:00 UTC")],
+    ("next_message_at", "shown"),
+    [(None, "with the next message"), (NOW, "now"), (NOW + 2 * HOUR, "2026-03-01 14:00:00 UTC")],
 )
-def test_the_next_try_is_that_of_the_next_letter(next_letter_at, said):
+def test_next_try_is_the_time_of_the_next_message(next_message_at, shown):
     state = UpstreamState(trouble=Failure.REFUSED, detail="localhost:25: 450 4.7.1 slow down (at RCPT)")
 
-    assert finding(state, name="x", next_letter_at=next_letter_at, now=NOW).words.endswith(f"; next try {said}")
+    health = upstream_health(state, name="x", next_message_at=next_message_at, now=NOW)
+
+    assert health.sentence.endswith(f"; next try {shown}")
+
+
+@pytest.mark.parametrize(("recipients", "verb"), [(1, "bob has been"), (3, "bob and 2 more have been")])
+def test_delays_name_the_first_recipient_and_count_the_others(recipients, verb):
+    delayed = Delayed(recipient="bob", since=NOW, code=450, text="4.2.1 over quota", next_try_at=NOW + HOUR)
+
+    assert describe_delays([]) == ""
+    assert describe_delays([delayed] * recipients).startswith(
+        f"{verb} waiting for a digest since 2026-03-01 12:00:00 UTC: 450 4.2.1 over quota; "
+    )
 
 
 @pytest.mark.parametrize(
-    ("code", "text", "step", "said"),
+    ("code", "text", "step", "advice"),
     [
-        (0, "no word", "the content", "it may have arrived all the same"),
-        (0, "no answer at MAIL within 30 s", "", "it waits for the upstream"),
-        (0, "no answer at RCPT within 30 s", "RCPT", "`admins` and the routes"),
-        (451, "4.7.1 greylisted", "RCPT", "nothing, unless it goes on"),
+        (0, "no reply in time", "the end of DATA", "the mail may have been delivered"),
+        (0, "no reply at MAIL within 30 s", "", "the mail waits for the upstream"),
+        (0, "no reply at RCPT within 30 s", "RCPT", "`admins` and the routes"),
+        (451, "4.7.1 greylisted", "RCPT", "nothing to do unless it continues"),
         (550, "5.1.1 who?", "RCPT", "`admins` and the routes"),
         (552, "5.2.2 mailbox full", "RCPT", "`admins` and the routes"),
         (550, "5.7.1 not you", "MAIL", "`sender`"),
         (552, "5.3.4 too big", "MAIL", "[digest] max_size"),
-        (554, "5.7.1 spam", "the content", "ask its administrator"),
+        (554, "5.7.1 spam", "the end of DATA", "ask the server's administrator"),
     ],
 )
-def test_each_refusal_of_a_letter_comes_with_advice(code, text, step, said):
+def test_each_refusal_of_a_message_has_advice(code, text, step, advice):
     verdict = Verdict.PERMANENT if code >= 500 else Verdict.TEMPORARY
 
-    assert said in advice_on(RecipientReply(verdict=verdict, code=code, text=text, step=step))
+    assert advice in advice_on(RecipientReply(verdict=verdict, code=code, text=text, step=step))

@@ -21,7 +21,7 @@ WELL = Vitals(
 
 def verdicts(vitals=WELL, upstream=None, tally=TALLY, host="mail.example.com", delayed=()):
     state = upstream or UpstreamState()
-    found = ready(vitals, state, tally, host=host, now=NOW, next_letter_at=NOW, delayed=delayed)
+    found = ready(vitals, state, tally, host=host, now=NOW, next_message_at=NOW, delayed=delayed)
     return {check.name: check for check in found}
 
 
@@ -97,16 +97,15 @@ def test_who_waits_for_a_digest_while_others_get_theirs_is_told_with_the_upstrea
 
     assert check.ok
     assert check.words == (
-        "1 under way; bob@example.com waits for a digest since 2026-03-01 11:00:00 UTC: 450 4.2.1 over quota; "
-        f"{ADVICE[Failure.REFUSED]}; next try 2026-03-01 13:00:00 UTC"
+        "1 under way; bob@example.com has been waiting for a digest since 2026-03-01 11:00:00 UTC: "
+        f"450 4.2.1 over quota; {ADVICE[Failure.REFUSED]}; next try 2026-03-01 13:00:00 UTC"
     )
 
 
 def test_a_word_without_a_code_is_told_without_one():
     check = verdicts(delayed=[late("bob@example.com", code=0, text="no answer at RCPT within 30 s"), late("x@y.z")])
 
-    assert "bob@example.com and 1 more waits" not in check["outbox"].words
-    assert "bob@example.com and 1 more wait for a digest" in check["outbox"].words
+    assert "bob@example.com and 1 more have been waiting for a digest" in check["outbox"].words
     assert "UTC: no answer at RCPT within 30 s;" in check["outbox"].words
 
 
