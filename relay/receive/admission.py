@@ -1,7 +1,7 @@
 """Who is connected, and who goes when there are too many: the longest-idle first, never one at work.
 
 A client that owes us something (a command, the rest of its mail) with no transaction open is
-idle. One in a transaction is at work, unless it has given nothing for `PATIENCE` seconds. A
+idle. One in a transaction is at work, unless it has given nothing for `STALLED_AFTER` seconds. A
 handshake is idle time, too: for its first seconds only where all places are taken, since of
 many at once from one address each takes its time.
 """
@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Protocol
 
-PATIENCE = 30.0
-HANDSHAKE = 5.0
+STALLED_AFTER = 30.0
+HANDSHAKE_GRACE = 5.0
 """Seconds for which a handshake is not held against others of its address."""
 
 
@@ -30,13 +30,13 @@ class Client(Protocol):
     def in_handshake(self) -> bool:
         """True from the beginning of TLS until it is there."""
 
-    def end_if_overdue(self, now: float) -> None:
+    def close_if_overdue(self, now: float) -> None:
         """End the connection where the client's time is over at `now`."""
 
     def close_with(self, reply: bytes) -> None:
         """Send `reply` and end the connection."""
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """End the connection without a reply."""
 
 
@@ -69,12 +69,12 @@ class Admission:
         """True where so many have come from `address` that one of them should go. A proxy or Docker may stand there."""
         return self._addresses[address] >= self._per_client
 
-    def enter(self, client: Client) -> None:
+    def add(self, client: Client) -> None:
         """Add a connection."""
         self._present[client] = client.peer
         self._addresses[client.peer] += 1
 
-    def leave(self, client: Client) -> None:
+    def remove(self, client: Client) -> None:
         """Remove a connection; harmless where it is gone already."""
         address = self._present.pop(client, None)
         if address is None:
@@ -84,13 +84,13 @@ class Admission:
         if not self._addresses[address]:
             del self._addresses[address]
 
-    def waits(self, client: Client, now: float) -> None:
+    def note_waiting(self, client: Client, now: float) -> None:
         """Note that something of the client is awaited, from now on (one that is ending may say so too late)."""
         if client in self._present:
             self._waiting.pop(client, None)
             self._waiting[client] = now
 
-    def works(self, client: Client) -> None:
+    def note_working(self, client: Client) -> None:
         """Note that the client waits for us."""
         self._waiting.pop(client, None)
 
@@ -100,8 +100,8 @@ class Admission:
 
     def has_sender_since(self, since: float) -> bool:
         """True where a client in a transaction owes us something, and came that far at `since` or later."""
-        for client, moment in reversed(self._waiting.items()):
-            if moment < since:
+        for client, at in reversed(self._waiting.items()):
+            if at < since:
                 return False
             if client.in_transaction:
                 return True
@@ -110,13 +110,13 @@ class Admission:
     def next_to_evict(self, now: float, address: str | None = None) -> Client | None:
         """The one (from `address`) that goes first, None where all are at work."""
         for client, since in self._waiting.items():
-            if address in {None, client.peer} and now - since >= _patience(client, full=address is None):
+            if address in {None, client.peer} and now - since >= _protected_for(client, full=address is None):
                 return client
         return None
 
 
-def _patience(client: Client, *, full: bool) -> float:
+def _protected_for(client: Client, *, full: bool) -> float:
     """How long, in seconds, `client` may let others wait."""
     if client.in_transaction:
-        return PATIENCE
-    return HANDSHAKE if client.in_handshake and not full else 0.0
+        return STALLED_AFTER
+    return HANDSHAKE_GRACE if client.in_handshake and not full else 0.0

@@ -22,8 +22,8 @@ from relay.receive.passwords import is_hash, make_hash, verify_password
 from relay.receive.replies import Refusal
 
 MECHANISMS = ("PLAIN", "LOGIN")
-_AT_ONCE = 2
-_MOST_WAITING = 64
+_MAX_THREADS = 2
+_MAX_WAITING = 64
 
 
 class Credentials(NamedTuple):
@@ -33,11 +33,11 @@ class Credentials(NamedTuple):
     password: bytes
 
 
-Exchange = Generator[bytes, bytes, Credentials]
+AuthExchange = Generator[bytes, bytes, Credentials]
 """Yields challenges and is sent the answers, both in base64; returns what was claimed. Raises Refusal."""
 
 
-def exchange(argument: str) -> Exchange:
+def auth_exchange(argument: str) -> AuthExchange:
     """Go through the dialogue of a client that has sent `AUTH argument`."""
     mechanism, _, initial = argument.partition(" ")
     first = initial.strip().encode("utf-8", "surrogateescape")
@@ -69,54 +69,56 @@ def _split(message: bytes) -> Credentials:
     parts = message.split(b"\0")
     if len(parts) != 3:
         raise Refusal(replies.NOT_PLAIN)
-    acting_for, username, password = parts
-    if acting_for not in {b"", username}:
+    authorization_id, username, password = parts
+    if authorization_id not in {b"", username}:
         raise Refusal(replies.NOT_FOR_OTHERS)
     return Credentials(username, password)
 
 
-class Login:
+class Authenticator:
     """Says whether credentials are the expected ones; where none are expected, any will do."""
 
     def __init__(self, username: str, password: str | None) -> None:
         """Expect `password`, in clear or as a hash, of `username`. Raises ValueError where it is a damaged hash."""
         self.required = password is not None
         self._username = username.encode()
-        self._kept = "" if password is None else password if is_hash(password) else make_hash(password)
+        self._password = "" if password is None else password if is_hash(password) else make_hash(password)
         self._key = secrets.token_bytes(32)
-        self._known = b""
-        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="login")
+        self._last_valid = b""
+        self._threads = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="login")
         self._waiting = 0
 
-    def check(self, claimed: Credentials, done: Callable[[bool], None]) -> bool | None:
+    def check(self, credentials: Credentials, done: Callable[[bool], None]) -> bool | None:
         """Return the answer where it is known; else None, and call `done` with it later, in the running loop.
 
         Raises Refusal where too many others wait for theirs.
         """
-        if not self.required or hmac.compare_digest(self._digest(claimed), self._known):
+        if not self.required or hmac.compare_digest(self._digest(credentials), self._last_valid):
             return True
-        if self._waiting >= _MOST_WAITING:
+        if self._waiting >= _MAX_WAITING:
             raise Refusal(replies.LOGINS_BUSY)
         self._waiting += 1
-        asked = asyncio.get_running_loop().run_in_executor(self._threads, self._is_true, claimed)
-        asked.add_done_callback(lambda answer: self._answer(claimed, answer, done))
+        checking = asyncio.get_running_loop().run_in_executor(self._threads, self._is_valid, credentials)
+        checking.add_done_callback(lambda result: self._finish_check(credentials, result, done))
         return None
 
-    def _answer(self, claimed: Credentials, answer: asyncio.Future[bool], done: Callable[[bool], None]) -> None:
+    def _finish_check(
+        self, credentials: Credentials, result: asyncio.Future[bool], done: Callable[[bool], None]
+    ) -> None:
         self._waiting -= 1
-        true = not answer.cancelled() and answer.exception() is None and answer.result()
-        if true:
-            self._known = self._digest(claimed)
-        done(true)
+        valid = not result.cancelled() and result.exception() is None and result.result()
+        if valid:
+            self._last_valid = self._digest(credentials)
+        done(valid)
 
-    def _is_true(self, claimed: Credentials) -> bool:
+    def _is_valid(self, credentials: Credentials) -> bool:
         """Compare both, whatever the first comparison says: an unknown user costs the same time."""
-        same_word = verify_password(claimed.password, self._kept)
-        return hmac.compare_digest(claimed.username, self._username) & same_word
+        same_password = verify_password(credentials.password, self._password)
+        return hmac.compare_digest(credentials.username, self._username) & same_password
 
-    def _digest(self, claimed: Credentials) -> bytes:
-        length = len(claimed.username).to_bytes(4, "big")
-        return hmac.digest(self._key, length + claimed.username + claimed.password, hashlib.sha256)
+    def _digest(self, credentials: Credentials) -> bytes:
+        length = len(credentials.username).to_bytes(4, "big")
+        return hmac.digest(self._key, length + credentials.username + credentials.password, hashlib.sha256)
 
     def close(self) -> None:
         """Let the threads end."""

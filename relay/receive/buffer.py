@@ -9,11 +9,11 @@ from typing import Protocol
 
 _HIGH = 128 << 10
 _LOW = 32 << 10
-_NOISE = 16 << 20
+_MAX_SKIPPED = 16 << 20
 _CR = 13
 
 
-class Source(Protocol):
+class PausableReader(Protocol):
     """Where the bytes come from: the reading side of a transport."""
 
     def pause_reading(self) -> None:
@@ -27,7 +27,7 @@ class LineTooLong(Exception):
     """A line was longer than allowed; it has been skipped up to its end."""
 
 
-class TooMuchNoise(Exception):
+class EndlessLine(Exception):
     """A line has no end; it is not worth waiting for it."""
 
 
@@ -46,7 +46,7 @@ class Buffer:
     def __len__(self) -> int:
         return len(self._data) - self._at
 
-    def feed(self, data: bytes, source: Source) -> None:
+    def feed(self, data: bytes, source: PausableReader) -> None:
         """Take what came from `source`."""
         self._data = self._data[self._at :] + data if len(self._data) > self._at else data
         self._at = 0
@@ -54,7 +54,7 @@ class Buffer:
             source.pause_reading()
             self.paused = True
 
-    def relax(self, source: Source) -> None:
+    def resume_if_drained(self, source: PausableReader) -> None:
         """Go on reading `source` where it was paused and there is room again."""
         if self.paused and len(self) < _LOW:
             self.paused = False
@@ -68,7 +68,7 @@ class Buffer:
         start = self._at
         end = self._data.find(b"\n", start)
         if end < 0:
-            self._give_up_line()
+            self._skip_long_line()
             return None
         self._at = end + 1
         if self._skipped or end - start > self._limit + 1:
@@ -76,16 +76,16 @@ class Buffer:
             raise LineTooLong
         return self._data[start : end - 1 if end > start and self._data[end - 1] == _CR else end]
 
-    def _give_up_line(self) -> None:
+    def _skip_long_line(self) -> None:
         """Skip what there is of a line that is too long already."""
         if len(self) + self._skipped <= self._limit + 1:
             return
         self._skipped += len(self)
         self.clear()
-        if self._skipped > _NOISE:
-            raise TooMuchNoise
+        if self._skipped > _MAX_SKIPPED:
+            raise EndlessLine
 
-    def begins(self, prefix: bytes) -> bool:
+    def starts_with(self, prefix: bytes) -> bool:
         """True where what comes next begins with `prefix`, as far as it has come, and something has."""
         return self._data.startswith(prefix, self._at)
 

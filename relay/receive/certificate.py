@@ -20,30 +20,30 @@ class Certificate:
     def __init__(self, cert: str, key: str) -> None:
         """Read the file `cert` (PEM, with its chain) and `key` ("": in the same file). Raises ConfigError."""
         self._cert, self._key = Path(cert), Path(key or cert)
-        self._state = self._look()
-        self._context = self._read()
+        self._state = self._file_state()
+        self._context = self._load()
 
     def context(self) -> ssl.SSLContext:
         """Return the context for the next handshake, made anew where the files have changed."""
-        state = self._look()
+        state = self._file_state()
         if state != self._state:
             self._state = state
             try:
-                self._context = self._read()
+                self._context = self._load()
             except ConfigError as error:
                 _log.warning("%s; the certificate read before stays in use", error)
             else:
                 _log.warning("the certificate in %s was read anew", self._cert)
         return self._context
 
-    def _look(self) -> tuple[tuple[int, int, int], ...]:
+    def _file_state(self) -> tuple[tuple[int, int, int], ...]:
         """Return what changes with the files."""
         try:
             return tuple((s.st_mtime_ns, s.st_ino, s.st_size) for s in (self._cert.stat(), self._key.stat()))
         except OSError:
             return ()
 
-    def _read(self) -> ssl.SSLContext:
+    def _load(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.options |= ssl.OP_NO_RENEGOTIATION

@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+_KEYS = {"unknown_clients": "strangers", "unexpected_errors": "surprises"}
+"""Fields whose published key differs. The keys are part of metric names, so they do not change."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Counters:
@@ -26,16 +29,16 @@ class Counters:
     connections_total: int = 0
     turned_away: int = 0
     """Connections ended because there were too many."""
-    strangers: int = 0
+    unknown_clients: int = 0
     """Connections from beyond the networks that may connect."""
     handshakes_failed: int = 0
     timeouts: int = 0
-    surprises: int = 0
+    unexpected_errors: int = 0
     """Commands that failed in an unforeseen way."""
     refused: dict[str, int] = field(default_factory=dict)
     """Replies of 4xx and 5xx by their code."""
 
-    def note(self, reply: bytes) -> None:
+    def count_reply(self, reply: bytes) -> None:
         """Count a reply of 4xx or 5xx."""
         code = reply[:3].decode("ascii")
         self.refused[code] = self.refused.get(code, 0) + 1
@@ -43,7 +46,8 @@ class Counters:
 
 def publish(path: Path, counters: Counters, **more: Any) -> None:
     """Write all counters, and `more`, to `path` as one JSON object, at once for its readers. Raises OSError."""
-    text = json.dumps({"pid": os.getpid(), **asdict(counters), **more})
+    values = {_KEYS.get(name, name): value for name, value in asdict(counters).items()}
+    text = json.dumps({"pid": os.getpid(), **values, **more})
     draft = path.with_name(f".{path.name}.new")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
         file.write(text)

@@ -13,16 +13,16 @@ class Networks:
     def __init__(self, texts: Iterable[str]) -> None:
         """Raises ValueError where a text is no network."""
         self._networks = tuple(ipaddress.ip_network(text, strict=False) for text in texts)
-        self._holds = functools.lru_cache(maxsize=1024)(self._look)
+        self._lookup = functools.lru_cache(maxsize=1024)(self._contains)
 
     def __bool__(self) -> bool:
         return bool(self._networks)
 
-    def hold(self, address: str) -> bool:
+    def contains(self, address: str) -> bool:
         """True where `address` (as by `plain_address`) is in one of them; "" is a socket of this machine, always in."""
-        return self._holds(address)
+        return self._lookup(address)
 
-    def _look(self, address: str) -> bool:
+    def _contains(self, address: str) -> bool:
         if not address:
             return True
         try:

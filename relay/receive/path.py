@@ -32,7 +32,7 @@ class Path(NamedTuple):
     address: str
     parameters: dict[str, str]
     """By name, in upper case."""
-    doubled: bool
+    duplicated: bool
     """True where a parameter was given twice."""
     malformed: bool
     """True where there was a parameter that is none."""
@@ -52,7 +52,7 @@ def parse_path(argument: str, keyword: str) -> Path | None:
     if address.endswith("]") and not _is_literal(address[address.rindex("[") + 1 : -1]):
         return None
     parameters: dict[str, str] = {}
-    doubled = malformed = False
+    duplicated = malformed = False
     for text in filter(None, re.split("[ \t]+", match[3] or "")):
         parameter = _PARAMETER.fullmatch(text)
         if parameter is None and match[2]:
@@ -61,9 +61,9 @@ def parse_path(argument: str, keyword: str) -> Path | None:
             malformed = True
             continue
         name = parameter[1].upper()
-        doubled = doubled or name in parameters
+        duplicated = duplicated or name in parameters
         parameters[name] = parameter[2] or ""
-    return Path(address, parameters, doubled, malformed)
+    return Path(address, parameters, duplicated, malformed)
 
 
 def _is_literal(text: str) -> bool:

@@ -38,7 +38,7 @@ def header_length(data: bytes) -> int | None:
     raise BadHeader
 
 
-def client_of(header: bytes) -> str | None:
+def client_address(header: bytes) -> str | None:
     """Return the client's address from a whole header, None where the proxy speaks for itself. Raises BadHeader."""
     reader = asyncio.StreamReader()
     reader.feed_data(header)
@@ -47,12 +47,12 @@ def client_of(header: bytes) -> str | None:
     try:
         reading.send(None)  # all it reads is there: it never waits
     except StopIteration as done:
-        return _address(done.value)
+        return _checked_address(done.value)
     reading.close()
     raise BadHeader
 
 
-def _address(found: Any) -> str | None:
+def _checked_address(found: Any) -> str | None:
     if not found.valid:
         raise BadHeader
     return plain_address(str(found.src_addr)) if found.src_addr else None

@@ -9,22 +9,22 @@ from relay.receive import replies
 from relay.receive.path import Path
 from relay.receive.replies import Refusal
 
-_OFFERED = frozenset(("SIZE", "BODY", "SMTPUTF8", "AUTH"))
+_MAIL_PARAMETERS = frozenset(("SIZE", "BODY", "SMTPUTF8", "AUTH"))
 _XTEXT = re.compile(r"<>|(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
-_ROOM = 256 << 10
+_MAX_CHARACTERS = 256 << 10
 """Characters of recipients that are kept of one mail; a thousand usual ones have a tenth of it."""
 
 
 class Transaction:
     """What is known of a mail between MAIL and the end of DATA."""
 
-    __slots__ = ("_international", "_room", "_sender", "recipients")
+    __slots__ = ("_international", "_sender", "_space", "recipients")
 
     def __init__(self, sender: str, *, international: bool) -> None:
         """`international`: MAIL said SMTPUTF8."""
         self._sender = sender
         self._international = international
-        self._room = _ROOM
+        self._space = _MAX_CHARACTERS
         self.recipients: list[str] = []
 
     def check_charset(self, address: str) -> None:
@@ -34,8 +34,8 @@ class Transaction:
 
     def add(self, recipient: str, most: int) -> bool:
         """Note a recipient; False where there are `most` already, or too long ones."""
-        self._room -= len(recipient)
-        if len(self.recipients) >= most or self._room < 0:
+        self._space -= len(recipient)
+        if len(self.recipients) >= most or self._space < 0:
             return False
         self.recipients.append(recipient)
         return True
@@ -50,7 +50,7 @@ def check_parameters(path: Path, max_size: int, *, extended: bool) -> None:
     parameters = path.parameters
     if path.malformed:
         raise Refusal(replies.BAD_PARAMETER)
-    if path.doubled or not extended or not parameters.keys() <= _OFFERED:
+    if path.duplicated or not extended or not parameters.keys() <= _MAIL_PARAMETERS:
         raise Refusal(replies.UNKNOWN_PARAMETER)
     size, body = parameters.get("SIZE", "0"), parameters.get("BODY", "7BIT")
     if not (size.isascii() and size.isdecimal() and len(size) <= 20):

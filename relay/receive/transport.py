@@ -26,9 +26,9 @@ from aiosmtpd.smtp import SMTP
 from relay.receive.buffer import Buffer
 from relay.receive.intake import Intake
 
-_FAREWELL = 2.0
+_CLOSE_WITHIN = 2.0
 """Seconds for a last reply to get out before the connection is cut."""
-_HANDSHAKE = 60.0
+_HANDSHAKE_WITHIN = 60.0
 """Seconds for a TLS handshake, at most."""
 
 
@@ -49,7 +49,7 @@ class State(Enum):
 
 
 _ENDED = frozenset((State.CLOSING, State.CLOSED))
-_CLIENTS_TURN = frozenset((State.PROXY_HEADER, State.COMMANDS))
+_AWAITS_CLIENT = frozenset((State.PROXY_HEADER, State.COMMANDS))
 _NEXT = {
     State.PROXY_HEADER: {State.COMMANDS} | _ENDED,
     State.COMMANDS: {State.WORKING, State.HANDSHAKE} | _ENDED,
@@ -64,7 +64,7 @@ _NEXT = {
 class Transport(SMTP):
     """The protocol of one connection, without what is said on it."""
 
-    def __init__(self, intake: Intake, loop: asyncio.AbstractEventLoop, *, longest_line: int) -> None:
+    def __init__(self, intake: Intake, loop: asyncio.AbstractEventLoop, *, max_line: int) -> None:
         # Without the library's own __init__: it walks through all members of two objects for tables that nobody reads
         # but its loop, which is replaced.
         self.loop, self.hostname = loop, intake.limits.hostname
@@ -73,10 +73,10 @@ class Transport(SMTP):
         self.secure = False
         """True under TLS."""
         self._intake = intake
-        self._buffer = Buffer(longest_line)
+        self._buffer = Buffer(max_line)
         self._out: list[bytes] = []
         self._state = State.COMMANDS
-        self._wire: asyncio.Transport
+        self._transport: asyncio.Transport
 
     @property
     def in_handshake(self) -> bool:
@@ -84,8 +84,8 @@ class Transport(SMTP):
         return self._state is State.HANDSHAKE
 
     @property
-    def _clients_turn(self) -> bool:
-        return self._state in _CLIENTS_TURN
+    def _awaits_client(self) -> bool:
+        return self._state in _AWAITS_CLIENT
 
     @property
     def _ended(self) -> bool:
@@ -104,7 +104,7 @@ class Transport(SMTP):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take note of the socket."""
-        self._wire = cast("asyncio.Transport", transport)
+        self._transport = cast("asyncio.Transport", transport)
         self._intake.opened(self)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -119,38 +119,38 @@ class Transport(SMTP):
         """Have `reply` sent with the next flush."""
         if reply is not None:
             if reply[0] in b"45":
-                self._intake.counters.note(reply)
+                self._intake.counters.count_reply(reply)
             self._out += (reply, b"\r\n")
 
     def _flush(self) -> None:
         if self._out:
             data = b"".join(self._out)
             self._out.clear()
-            self._wire.write(data)
+            self._transport.write(data)
         if self._buffer.paused:
-            self._buffer.relax(self._wire)
+            self._buffer.resume_if_drained(self._transport)
 
     # --- TLS ----------------------------------------------------------------------------------------------------------
 
-    def _begin_tls(self) -> None:
-        """Shake hands; `_secured` is called where that went well, else the connection ends."""
+    def _begin_handshake(self) -> None:
+        """Shake hands; `_tls_started` is called where that went well, else the connection ends."""
         self._enter(State.HANDSHAKE)
-        self._intake.admission.waits(self, self.loop.time())  # it is the client's turn: who stalls is idle
-        self._handler_coroutine = self.loop.create_task(self._shake_hands())
+        self._intake.admission.note_waiting(self, self.loop.time())  # it is the client's turn: who stalls is idle
+        self._handler_coroutine = self.loop.create_task(self._run_handshake())
 
-    async def _shake_hands(self) -> None:
+    async def _run_handshake(self) -> None:
         certificate = self._intake.certificate
-        plain = self._wire
+        plain = self._transport
         if certificate is None:  # offered only with one; it was taken away meanwhile
             plain.abort()
             return
-        seconds = min(_HANDSHAKE, self._intake.limits.idle_timeout)
+        seconds = min(_HANDSHAKE_WITHIN, self._intake.limits.idle_timeout)
         upgrade = self.loop.create_task(
             self.loop.start_tls(plain, self, certificate.context(), server_side=True, ssl_handshake_timeout=seconds)
         )
         await asyncio.sleep(0)  # now the socket is TLS's; what came before is here
         if self._buffer:
-            self.loop.call_soon(_hand_over, self._buffer.take(), plain)
+            self.loop.call_soon(_pass_early_bytes, self._buffer.take(), plain)
         try:
             secured = await upgrade
         except Exception:  # noqa: BLE001 -- a handshake fails in as many ways as there are clients
@@ -160,34 +160,34 @@ class Transport(SMTP):
             plain.abort()
             self.connection_lost(None)  # the loop tells nobody of a connection that is lost in a handshake
             return
-        self._wire, self.secure = secured, True
+        self._transport, self.secure = secured, True
         self._enter(State.COMMANDS)
-        self._secured()
+        self._tls_started()
 
-    def _secured(self) -> None:
+    def _tls_started(self) -> None:
         """Go on under TLS."""
 
     # --- The end ------------------------------------------------------------------------------------------------------
 
-    def end_if_overdue(self, now: float) -> None:
+    def close_if_overdue(self, now: float) -> None:
         """Hang up where the client's time is over at `now`: a link alone has all the time."""
 
     def close_with(self, reply: bytes) -> None:
         """Say a last word and end the connection, at once where the last word was said before or none can be."""
         if self._ended or self._state is State.HANDSHAKE:
-            self.cut()
+            self.abort()
         else:
             self._reply(reply)
-            self._part(linger=False)
+            self._close_after_reply(linger=False)
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """End the connection without a word."""
         if not self._ended:
             self._enter(State.CLOSING)
-        self._intake.admission.leave(self)  # not when the loop says so: who comes next would send the same one away
-        self._wire.abort()
+        self._intake.admission.remove(self)  # not when the loop says so: who comes next would send the same one away
+        self._transport.abort()
 
-    def _part(self, *, linger: bool) -> None:
+    def _close_after_reply(self, *, linger: bool) -> None:
         """End the connection after the last reply.
 
         `linger`: more comes than was read. To close now would reset the connection, and the client might never see the
@@ -198,24 +198,24 @@ class Transport(SMTP):
         self._enter(State.CLOSING)
         self._buffer.clear()
         self._flush()
-        if linger and self._wire.can_write_eof():
-            self._wire.write_eof()
-            self._intake.admission.waits(self, self.loop.time())
-            self.loop.call_later(_FAREWELL, self._wire.abort)
+        if linger and self._transport.can_write_eof():
+            self._transport.write_eof()
+            self._intake.admission.note_waiting(self, self.loop.time())
+            self.loop.call_later(_CLOSE_WITHIN, self._transport.abort)
         else:
-            self._intake.admission.leave(self)
-            self._close()
+            self._intake.admission.remove(self)
+            self._close_transport()
 
-    def _close(self) -> None:
+    def _close_transport(self) -> None:
         """Close once all is sent; cut off a client that does not read it (close alone would wait for ever)."""
-        self._wire.close()
-        if self.secure or self._wire.get_write_buffer_size():
-            self.loop.call_later(_FAREWELL, self._wire.abort)
+        self._transport.close()
+        if self.secure or self._transport.get_write_buffer_size():
+            self.loop.call_later(_CLOSE_WITHIN, self._transport.abort)
 
 
-def _hand_over(data: bytes, wire: asyncio.Transport) -> None:
-    """Give `data`, which came too early, to the protocol that reads `wire` now, before it reads on by itself."""
-    protocol = cast("asyncio.BufferedProtocol", wire.get_protocol())
+def _pass_early_bytes(data: bytes, transport: asyncio.Transport) -> None:
+    """Give `data`, which came too early, to the protocol that reads `transport` now, before it reads on by itself."""
+    protocol = cast("asyncio.BufferedProtocol", transport.get_protocol())
     while data:
         buffer = memoryview(protocol.get_buffer(len(data)))
         length = min(len(data), len(buffer))

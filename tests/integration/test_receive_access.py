@@ -42,7 +42,7 @@ def test_stranger_is_told_so_and_sent_away(tmp_path):
 
         assert talk.reply() == ["554 5.7.1 Access denied"]
         assert talk.ended()
-        assert reception.receiver.counters.strangers == 1
+        assert reception.receiver.counters.unknown_clients == 1
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_stranger_is_told_so_and_sent_away(tmp_path):
     ],
 )
 def test_address_is_in_a_network_in_whatever_notation(address, network, inside):
-    assert Networks([network]).hold(plain_address(address)) is inside
+    assert Networks([network]).contains(plain_address(address)) is inside
 
 
 # --- A proxy ----------------------------------------------------------------------------------------------------------
@@ -203,11 +203,11 @@ def test_others_are_served_while_a_password_is_looked_at(tmp_path):
 
 def test_too_many_logins_at_once_are_put_off(tmp_path):
     with receiving(tmp_path, QUICK, Access(username="app", password=HASH)) as reception:
-        login = reception.receiver._intake.login
-        login._waiting = 64
+        authenticator = reception.receiver._intake.authenticator
+        authenticator._waiting = 64
 
         assert reception.talk().greet().say(b"AUTH PLAIN " + PLAIN) == "454 4.7.0"
-        login._waiting = 0
+        authenticator._waiting = 0
         assert reception.talk().greet().say(b"AUTH PLAIN " + PLAIN) == "235 2.7.0"
 
 
@@ -397,7 +397,7 @@ def test_handshakes_of_one_address_are_at_work_at_first(tmp_path, certificate, m
             wire.close()
         assert waited(lambda: reception.receiver.counters.connections == 0)
 
-        monkeypatch.setattr("relay.receive.admission.HANDSHAKE", 0.0)
+        monkeypatch.setattr("relay.receive.admission.HANDSHAKE_GRACE", 0.0)
         begun = [ready_for_tls(reception) for _ in range(6)]
 
         assert all(talk.ended() for talk in begun[:4])

@@ -55,7 +55,7 @@ def test_dialog_goes_as_written(receptions, dialog: Dialog):
         player.close()
 
     assert differences(dialog, found) == []
-    assert reception.receiver.counters.surprises == 0
+    assert reception.receiver.counters.unexpected_errors == 0
     assert reception.contents()[before:] == dialog.stored
 
 

@@ -439,7 +439,7 @@ def test_250_comes_after_the_spool_has_the_mail(tmp_path, spools):
 
 def test_mail_waits_for_another_client_that_is_about_to_end_its_own(tmp_path, monkeypatch):
     monkeypatch.setattr("relay.spool.writer.MOMENT", 1000.0)
-    monkeypatch.setattr("relay.receive.intake._JUST_NOW", 1000.0)
+    monkeypatch.setattr("relay.receive.intake._RECENTLY", 1000.0)
     with receiving(tmp_path) as reception:
         first, second = (reception.talk().greet().open_mail() for _ in range(2))
         first.send(b"one\r\n.\r\n")
@@ -453,7 +453,7 @@ def test_mail_waits_for_another_client_that_is_about_to_end_its_own(tmp_path, mo
 def test_mail_waits_for_nobody_else(tmp_path, monkeypatch, how):
     """Neither for those who have nothing to send, nor for one that fell silent in the middle of its mail."""
     monkeypatch.setattr("relay.spool.writer.MOMENT", 1000.0)
-    monkeypatch.setattr("relay.receive.intake._JUST_NOW", -1000.0 if how.endswith("silent") else 1000.0)
+    monkeypatch.setattr("relay.receive.intake._RECENTLY", -1000.0 if how.endswith("silent") else 1000.0)
     with receiving(tmp_path) as reception:
         idle = reception.talk().greet()
         if how.endswith("silent"):
@@ -536,7 +536,7 @@ def test_surprise_is_a_451_that_tells_nothing(tmp_path, spools, caplog):
         spools[0].fails = {}
 
         assert talk.mail(b"text\r\n") == "250 2.6.0"
-        assert reception.receiver.counters.surprises == 1
+        assert reception.receiver.counters.unexpected_errors == 1
     assert "RuntimeError" in caplog.text
     assert "secret from inside" not in caplog.text
 

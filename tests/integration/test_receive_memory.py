@@ -12,16 +12,16 @@ import pytest
 from relay.errors import SpoolError, SpoolFull
 from relay.model import CUT_MARKER, IncomingMail, Retained
 from relay.receive import Limits
-from relay.receive.content import KEEP_WHOLE, LEAN
+from relay.receive.content import MAX_WHOLE, MIN_RETAINED
 from tests.support.receiving import Reception, Talk, receiving
 
-ONE = KEEP_WHOLE * 3 // 2
+ONE = MAX_WHOLE * 3 // 2
 """What a mail of 256 KiB and more takes."""
 LARGE = b"".join(b"%08d\r\n" % number for number in range(30_000))
 
 
 def taken(reception: Reception) -> int:
-    return reception.receiver._intake.room.taken
+    return reception.receiver._intake.memory.taken
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -40,16 +40,16 @@ def begun(reception: Reception) -> Talk:
     return talk
 
 
-@pytest.mark.parametrize("size", [LEAN - 10, LEAN, LEAN + 1, 40_000, len(LARGE)])
+@pytest.mark.parametrize("size", [MIN_RETAINED - 10, MIN_RETAINED, MIN_RETAINED + 1, 40_000, len(LARGE)])
 def test_without_memory_the_ends_of_a_mail_are_kept(tmp_path: Path, size: int):
     with receiving(tmp_path, Limits(max_memory=0, stop_within=0.1)) as reception:
         content = LARGE[: size - 2] + b"\r\n"
         assert reception.talk().greet().mail(content) == "250 2.6.0"
 
         (record,) = reception.records()
-        ends = content[: LEAN // 4 * 3] + CUT_MARKER % (size - LEAN) + content[-LEAN // 4 :]
-        assert (record.retained, record.size) == (Retained.WHOLE if size <= LEAN else Retained.ENDS, size)
-        assert record.content == (content if size <= LEAN else ends)
+        ends = content[: MIN_RETAINED // 4 * 3] + CUT_MARKER % (size - MIN_RETAINED) + content[-MIN_RETAINED // 4 :]
+        assert (record.retained, record.size) == (Retained.WHOLE if size <= MIN_RETAINED else Retained.ENDS, size)
+        assert record.content == (content if size <= MIN_RETAINED else ends)
 
 
 def test_who_comes_when_it_is_used_up_is_taken_with_less_and_the_next_one_in_full(tmp_path: Path):
@@ -61,8 +61,8 @@ def test_who_comes_when_it_is_used_up_is_taken_with_less_and_the_next_one_in_ful
         assert late.mail(LARGE) == "250 2.6.0"
 
         little, *others = [len(record.content) for record in reception.records()]
-        assert little < LEAN + 100
-        assert min(others) > KEEP_WHOLE
+        assert little < MIN_RETAINED + 100
+        assert min(others) > MAX_WHOLE
         assert taken(reception) == 0
 
 
@@ -85,7 +85,7 @@ def test_memory_of_a_mail_is_free_whatever_ends_it(tmp_path: Path, end: str):
         wait_until(lambda: taken(reception) == 0)
 
         assert reception.talk().greet().mail(LARGE) == "250 2.6.0"
-        assert len(reception.records()[-1].content) > KEEP_WHOLE
+        assert len(reception.records()[-1].content) > MAX_WHOLE
 
 
 class Refusing:

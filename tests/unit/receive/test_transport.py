@@ -14,7 +14,7 @@ from relay.spool import SpoolWriter
 def link(tmp_path):
     writer = SpoolWriter.open(tmp_path)
     loop = asyncio.new_event_loop()
-    yield Transport(Intake(writer, Limits(), Access()), loop, longest_line=100)
+    yield Transport(Intake(writer, Limits(), Access()), loop, max_line=100)
     loop.run_until_complete(writer.close())
     loop.close()
 
