@@ -22,7 +22,7 @@ from relay.spool.disk import make_folder, write_all
 _log = logging.getLogger(__name__)
 
 _SIZE = 16 << 10
-_BEGUN, _UNDERSTOOD = 3, 1
+_ATTEMPT_WEIGHT, _SURVIVED_WEIGHT = 3, 1
 """What a mail's mark grows by when it is begun, and what of that stays once it is understood."""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -36,13 +36,13 @@ class PoisonGuard:
         self._fd = os.open(folder / "claim", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._boot = _boot_id()
         self._range: tuple[int, int] | None = None
-        self._marks: dict[int, int] = {}
+        self._weights: dict[int, int] = {}
         self._load()
 
     def begin(self, position: int, end: int) -> None:
         """Claim what stands from `position` to `end`; marks in that range, from an earlier run, stay."""
         self._range = (position, end)
-        self._marks = {at: times for at, times in self._marks.items() if position <= at < end}
+        self._weights = {at: weight for at, weight in self._weights.items() if position <= at < end}
         self._save()
 
     def mark(self, position: int) -> int:
@@ -50,20 +50,20 @@ class PoisonGuard:
 
         Of the times at which it was understood, three count as one.
         """
-        self._marks[position] = self._marks.get(position, 0) + _BEGUN
+        self._weights[position] = self._weights.get(position, 0) + _ATTEMPT_WEIGHT
         self._save()
-        return self._marks[position] // _BEGUN
+        return self._weights[position] // _ATTEMPT_WEIGHT
 
     def understood(self, position: int) -> None:
         """Note that the mail at `position` has not ended this worker, which has only to book it."""
-        self._marks[position] += _UNDERSTOOD - _BEGUN
+        self._weights[position] += _SURVIVED_WEIGHT - _ATTEMPT_WEIGHT
         self._save()
 
     def done(self) -> None:
         """Let go: the batch is sorted and committed."""
-        if self._range is None and not self._marks:
+        if self._range is None and not self._weights:
             return
-        self._range, self._marks = None, {}
+        self._range, self._weights = None, {}
         self._save()
 
     def open_claim(self) -> tuple[int, int] | None:
@@ -80,13 +80,13 @@ class PoisonGuard:
             if stored["boot"] == self._boot and stored["range"]:
                 position, end = stored["range"]
                 self._range = (int(position), int(end))
-                self._marks = {int(at): int(times) for at, times in stored["marks"].items()}
+                self._weights = {int(at): int(weight) for at, weight in stored["marks"].items()}
         except (ValueError, KeyError, TypeError, AttributeError):
             self._save()  # new, or torn by a power cut: nothing to say about any mail
 
     def _save(self) -> None:
-        marks = {str(at): times for at, times in self._marks.items()}
-        text = json.dumps({"boot": self._boot, "range": self._range, "marks": marks})
+        weights = {str(at): weight for at, weight in self._weights.items()}
+        text = json.dumps({"boot": self._boot, "range": self._range, "marks": weights})
         data = text.encode().ljust(_SIZE)
         reach("claims.write")
         try:

@@ -21,16 +21,16 @@ from relay.failpoint import reach
 from relay.model import Record
 from relay.spool import record, segment
 from relay.spool.record import HEAD_SIZE
-from relay.spool.scan import Found, Source, heads, walk
+from relay.spool.scan import Found, SegmentFile, heads, walk
 from relay.spool.segment import HEADER_SIZE, read_header, segment_numbers, segment_path
 
-PATIENCE = 60.0
+GIVE_UP_AFTER = 60.0
 """Seconds for which a disk that gives errors is asked again, before what it does not give counts as lost."""
 
 _log = logging.getLogger(__name__)
 
 
-class _Stretch(NamedTuple):
+class _Span(NamedTuple):
     """What is to be read of one segment."""
 
     number: int
@@ -39,7 +39,7 @@ class _Stretch(NamedTuple):
     """None: to the end of the file."""
     synced: int
     """The position up to which nothing may be missing."""
-    certain: bool
+    bounded: bool
     """False where the segment may still grow and nobody says how far it has."""
     seed: int
 
@@ -49,9 +49,9 @@ class SpoolReader:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._source: Source | None = None
-        self._source_of: tuple[int, int] | None = None
-        self._refused: tuple[float, float] | None = None
+        self._file: SegmentFile | None = None
+        self._file_key: tuple[int, int] | None = None
+        self._failing: tuple[float, float] | None = None
         """When (monotonic seconds) the disk began to refuse, and last did."""
         self._counted: dict[int, tuple[int, int]] = {}
         """Of segments that `waiting` counted from their beginning: how far, and how many records stand there."""
@@ -89,15 +89,15 @@ class SpoolReader:
     def end(self) -> int:
         """Return the position after the last complete record: a cursor beyond it belongs to another spool."""
         with self._reading():
-            stretches = list(self._stretches(0))
-            if not stretches:
+            spans = list(self._spans(0))
+            if not spans:
                 return 0
-            newest = stretches[-1]
-            source = Source(segment_path(self._folder, newest.number))
+            newest = spans[-1]
+            file = SegmentFile(segment_path(self._folder, newest.number))
             end = newest.limit or HEADER_SIZE
-            for item in itertools.takewhile(lambda item: isinstance(item, Found), walk(source, end, newest.seed)):
+            for item in itertools.takewhile(lambda item: isinstance(item, Found), walk(file, end, newest.seed)):
                 end = item.end
-            source.close()
+            file.close()
         return segment.position(newest.number, end)
 
     def waiting(self, position: int) -> int:
@@ -107,26 +107,26 @@ class SpoolReader:
         """
         count = 0
         with self._reading():
-            stretches = list(self._stretches(position))
-            first = stretches[0].number if stretches else 0
+            spans = list(self._spans(position))
+            first = spans[0].number if spans else 0
             self._counted = {number: known for number, known in self._counted.items() if number >= first}
-            for stretch in stretches:
+            for span in spans:
                 with contextlib.suppress(FileNotFoundError):  # sorted and removed meanwhile
-                    count += self._count(stretch)
+                    count += self._count(span)
         return count
 
-    def _count(self, stretch: _Stretch) -> int:
-        whole = stretch.certain and stretch.start == HEADER_SIZE
-        offset, count = self._counted.get(stretch.number, (HEADER_SIZE, 0)) if whole else (stretch.start, 0)
-        source = Source(segment_path(self._folder, stretch.number), limit=stretch.limit, piece=4096)
+    def _count(self, span: _Span) -> int:
+        whole = span.bounded and span.start == HEADER_SIZE
+        offset, count = self._counted.get(span.number, (HEADER_SIZE, 0)) if whole else (span.start, 0)
+        file = SegmentFile(segment_path(self._folder, span.number), limit=span.limit, chunk=4096)
         try:
-            for head in heads(source, offset, stretch.seed):
+            for head in heads(file, offset, span.seed):
                 offset += HEAD_SIZE + head.body_length
                 count += 1
         finally:
-            source.close()
+            file.close()
         if whole:
-            self._counted[stretch.number] = offset, count
+            self._counted[span.number] = offset, count
         return count
 
     def release(self, position: int) -> None:
@@ -146,54 +146,55 @@ class SpoolReader:
 
     def close(self) -> None:
         """Close the file that is open, if any."""
-        if self._source is not None:
-            self._source.close()
-        self._source = self._source_of = None
+        if self._file is not None:
+            self._file.close()
+        self._file = self._file_key = None
 
-    def _records(self, place: int) -> Iterator[Record]:
-        for stretch in self._stretches(place):
-            source = self._opened(stretch)
-            for item in walk(source, stretch.start, stretch.seed):
-                at = segment.position(stretch.number, item.offset)
-                self._be_patient(source, whole=isinstance(item, Found))
+    def _records(self, position: int) -> Iterator[Record]:
+        for span in self._spans(position):
+            file = self._file_of(span)
+            for item in walk(file, span.start, span.seed):
+                at = segment.position(span.number, item.offset)
+                self._raise_if_unreadable(file, whole=isinstance(item, Found))
                 if isinstance(item, Found):
-                    end = segment.position(stretch.number, item.end)
+                    end = segment.position(span.number, item.end)
                     yield record.decode(item.head, item.body, position=at, end=end)
-                elif not stretch.certain:
+                elif not span.bounded:
                     return
-                elif at < stretch.synced:
-                    end = segment.position(stretch.number, item.end)
-                    self._note(at, min(end, stretch.synced) - at)
+                elif at < span.synced:
+                    end = segment.position(span.number, item.end)
+                    self._note_damage(at, min(end, span.synced) - at)
 
-    def _be_patient(self, source: Source, *, whole: bool) -> None:
+    def _raise_if_unreadable(self, file: SegmentFile, *, whole: bool) -> None:
         """Take what the disk refuses to give for lost only once it has refused for long. Raises OSError till then."""
-        if whole or not source.unreadable:
+        if whole or not file.unreadable:
             return
         now = time.monotonic()
-        began, last = self._refused or (now, now)
-        self._refused = (began if now - last < PATIENCE else now, now)
-        if now - self._refused[0] < PATIENCE:
+        began, last = self._failing or (now, now)
+        self._failing = (began if now - last < GIVE_UP_AFTER else now, now)
+        if now - self._failing[0] < GIVE_UP_AFTER:
             self.close()  # with what it has read
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    def _stretches(self, place: int) -> Iterator[_Stretch]:
-        """What is to be read from `place` on, segment by segment."""
-        mark = segment.read_mark(self._folder)  # before the listing: a segment begun since then is then seen as empty
+    def _spans(self, position: int) -> Iterator[_Span]:
+        """What is to be read from `position` on, segment by segment."""
+        # Read the mark before the listing: a segment begun after it is then seen as empty.
+        mark = segment.read_sync_mark(self._folder)
         numbers = segment_numbers(self._folder)
         newest = segment.newest_header(self._folder, numbers)
         if newest is None:
             return
         marked = mark[1] if mark and mark[0] == newest.spool_id else None
-        first, offset = segment.split(place)
+        first, offset = segment.split(position)
         numbers = [number for number in numbers if number >= first]
-        self._look_for_missing(numbers)
+        self._note_missing(numbers)
         for number, following in itertools.zip_longest(numbers, numbers[1:]):
             start = max(offset, HEADER_SIZE) if number == first else HEADER_SIZE
-            limit, synced, certain = self._reach(number, following, marked)
-            yield _Stretch(number, start, limit, synced, certain, record.seed(newest.spool_id))
+            limit, synced, bounded = self._limits(number, following, marked)
+            yield _Span(number, start, limit, synced, bounded, record.seed(newest.spool_id))
 
-    def _reach(self, number: int, following: int | None, marked: int | None) -> tuple[int | None, int, bool]:
-        """`limit`, `synced` and `certain` of a stretch."""
+    def _limits(self, number: int, following: int | None, marked: int | None) -> tuple[int | None, int, bool]:
+        """`limit`, `synced` and `bounded` of a stretch."""
         if following is None:
             return (None, 0, False) if marked is None else (_within(number, marked), marked, True)
         header = read_header(self._folder, following)
@@ -201,21 +202,21 @@ class SpoolReader:
             return None, 0, True
         return _within(number, header.synced) if header.exact else None, header.synced, True
 
-    def _opened(self, stretch: _Stretch) -> Source:
-        path = segment_path(self._folder, stretch.number)
-        key = (stretch.number, path.stat().st_ino)
-        if self._source is None or self._source_of != key:
+    def _file_of(self, span: _Span) -> SegmentFile:
+        path = segment_path(self._folder, span.number)
+        key = (span.number, path.stat().st_ino)
+        if self._file is None or self._file_key != key:
             self.close()
-            self._source, self._source_of = Source(path), key
-        self._source.limit = path.stat().st_size if stretch.limit is None else stretch.limit
-        return self._source
+            self._file, self._file_key = SegmentFile(path), key
+        self._file.limit = path.stat().st_size if span.limit is None else span.limit
+        return self._file
 
-    def _look_for_missing(self, numbers: list[int]) -> None:
+    def _note_missing(self, numbers: list[int]) -> None:
         for number, following in itertools.pairwise(numbers):
             if following != number + 1:
-                self._note(segment.position(number + 1, 0), 0)
+                self._note_damage(segment.position(number + 1, 0), 0)
 
-    def _note(self, at: int, length: int) -> None:
+    def _note_damage(self, at: int, length: int) -> None:
         if at not in self.damage:
             self.damage[at] = length
             _log.error(
@@ -224,9 +225,9 @@ class SpoolReader:
             )
 
 
-def _within(number: int, place: int) -> int | None:
-    """How far segment `number` reaches when what stands before `place` counts; None: to its end."""
-    other, offset = segment.split(place)
+def _within(number: int, position: int) -> int | None:
+    """How far segment `number` reaches when what stands before `position` counts; None: to its end."""
+    other, offset = segment.split(position)
     if other == number:
         return offset
     return HEADER_SIZE if other < number else None

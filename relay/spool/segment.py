@@ -20,19 +20,19 @@ from relay.spool.disk import opened, write_all
 
 HEADER_SIZE = 64
 """Bytes at the head of each segment; records follow."""
-FRESH = "new"
+NEW_FILE = "new"
 """A segment that has no name yet."""
 RESERVES = ("reserve", "reserve-2", "reserve-3", "reserve-4")
 """Blocks kept for a full disk: each becomes a segment when there is no room for another one. Several, since a writer
 that comes back on the full disk begins a segment of its own."""
 
-_MARK = "synced"
+_MARK_FILE = "synced"
 _SUFFIX = ".segment"
 _OFFSET_BITS = 32
 _MAGIC = b"EMRSPOOL"
 _VERSION = 1
 _HEADER = struct.Struct("<8sHH16sQQ")
-_MARK_FORM = struct.Struct("<16sQ")
+_MARK = struct.Struct("<16sQ")
 _CRC = struct.Struct("<I")
 
 
@@ -105,29 +105,29 @@ def newest_header(folder: Path, numbers: list[int]) -> Header | None:
     return next(filter(None, (read_header(folder, number) for number in reversed(numbers))), None)
 
 
-def read_mark(folder: Path) -> tuple[bytes, int] | None:
+def read_sync_mark(folder: Path) -> tuple[bytes, int] | None:
     """Return a spool's id and the position up to which it is synced.
 
     None where that is not known: the mark itself is never synced, so a power cut may lose it (or bring back an older
     one); a reader must then go by what it finds.
     """
     try:
-        with opened(folder / _MARK, os.O_RDONLY) as fd:
-            data = os.pread(fd, _MARK_FORM.size + _CRC.size, 0)
+        with opened(folder / _MARK_FILE, os.O_RDONLY) as fd:
+            data = os.pread(fd, _MARK.size + _CRC.size, 0)
     except FileNotFoundError:
         return None
-    if len(data) != _MARK_FORM.size + _CRC.size or _CRC.pack(zlib.crc32(data[: -_CRC.size])) != data[-_CRC.size :]:
+    if len(data) != _MARK.size + _CRC.size or _CRC.pack(zlib.crc32(data[: -_CRC.size])) != data[-_CRC.size :]:
         return None
-    spool_id, synced = _MARK_FORM.unpack_from(data)
+    spool_id, synced = _MARK.unpack_from(data)
     return spool_id, synced
 
 
-class Mark:
+class SyncMark:
     """The mark, held by the only writer: overwritten in place, so that it needs no room on a full disk."""
 
     def __init__(self, folder: Path) -> None:
         """Take hold of the mark in `folder`. Raises InUse where another writer has it."""
-        self._fd = os.open(folder / _MARK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._fd = os.open(folder / _MARK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -136,8 +136,8 @@ class Mark:
 
     def set(self, spool_id: bytes, synced: int) -> None:
         """Let readers know that the spool is synced up to position `synced`."""
-        form = _MARK_FORM.pack(spool_id, synced)
-        write_all(self._fd, form + _CRC.pack(zlib.crc32(form)), 0)
+        data = _MARK.pack(spool_id, synced)
+        write_all(self._fd, data + _CRC.pack(zlib.crc32(data)), 0)
 
     def close(self) -> None:
         """Let go of it; it stays readable."""

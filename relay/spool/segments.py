@@ -25,17 +25,17 @@ from relay.errors import SpoolError, SpoolFull
 from relay.failpoint import reach
 from relay.spool import record
 from relay.spool.disk import is_full, make_folder, opened, sync, sync_folder, write_all
-from relay.spool.scan import Found, Source, walk
+from relay.spool.scan import Found, SegmentFile, walk
 from relay.spool.segment import (
-    FRESH,
     HEADER_SIZE,
+    NEW_FILE,
     RESERVES,
     Header,
-    Mark,
+    SyncMark,
     newest_header,
     position,
     read_header,
-    read_mark,
+    read_sync_mark,
     segment_numbers,
     segment_path,
     split,
@@ -43,13 +43,13 @@ from relay.spool.segment import (
 
 RESERVE_SIZE = 1 << 20
 """Bytes of the reserve, all files of it together: some 8,000 counters."""
-COUNTED_AT_ONCE = 16 << 10
+MAX_COUNT_GROUP = 16 << 10
 """Bytes of counters that are to be appended at once, at most: they have to fit into what is left of a file of it."""
-AHEAD = 512 << 10
+ZEROS_AHEAD = 512 << 10
 """Bytes of zeros that are written at once ahead of the records."""
-MUCH = 64 << 10
+ZEROS_AFTER = 64 << 10
 """Bytes that a segment holds before that is worth while: one into which little comes stays small."""
-MOST_SEGMENTS = 10
+MAX_SEGMENTS = 10
 """Segments from which on none is begun before the last one is full: nobody sorts, or not as fast as mails come."""
 
 _log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ class Segment:
 
         It is to have about `size` bytes, if it is made of FRESH.
         """
-        flags = os.O_WRONLY | os.O_CLOEXEC | (os.O_CREAT | os.O_TRUNC if source == FRESH else 0)
+        flags = os.O_WRONLY | os.O_CLOEXEC | (os.O_CREAT | os.O_TRUNC if source == NEW_FILE else 0)
         self._fd = os.open(folder / source, flags, 0o600)
         try:
             write_all(self._fd, header.encode(), 0)
@@ -74,7 +74,7 @@ class Segment:
             sync_folder(folder)
         except OSError:
             os.close(self._fd)
-            (folder / FRESH).unlink(missing_ok=True)
+            (folder / NEW_FILE).unlink(missing_ok=True)
             raise
         self.number = header.number
         self.reserved = source in RESERVES
@@ -83,9 +83,9 @@ class Segment:
         self._size = os.fstat(self._fd).st_size if self.reserved else size
         self._written = self._size if self.reserved else HEADER_SIZE
         """How far the file was written, with records or with zeros."""
-        self._ahead = AHEAD
+        self._zeros_ahead = ZEROS_AHEAD
 
-    def takes(self, length: int) -> bool:
+    def fits(self, length: int) -> bool:
         """True where `length` more bytes may be written here; a record larger than a segment has one for itself."""
         if self.broken:
             return False
@@ -97,7 +97,7 @@ class Segment:
         try:
             self._write(data)
         except OSError as error:
-            self.broken = not (is_full(error) and self._take_back())
+            self.broken = not (is_full(error) and self._undo_write())
             raise
         reach("spool.sync")
         try:
@@ -111,20 +111,20 @@ class Segment:
     def _write(self, data: bytes) -> None:
         """Write `data`, with zeros behind it where it goes beyond what was written and there is room for both."""
         end = self.end + len(data)
-        beyond = min(self._ahead, self._size - end) if self.end >= MUCH and end > self._written else 0
-        if beyond > 0:
+        zeros = min(self._zeros_ahead, self._size - end) if self.end >= ZEROS_AFTER and end > self._written else 0
+        if zeros > 0:
             try:
-                write_all(self._fd, data + bytes(beyond), self.end)
-                self._written = end + beyond
+                write_all(self._fd, data + bytes(zeros), self.end)
+                self._written = end + zeros
                 return
             except OSError as error:
-                if not (is_full(error) and self._take_back()):
+                if not (is_full(error) and self._undo_write()):
                     raise
-                self._ahead = 0
+                self._zeros_ahead = 0
         write_all(self._fd, data, self.end)
         self._written = max(self._written, end)
 
-    def _take_back(self) -> bool:
+    def _undo_write(self) -> bool:
         """Give back the room a failed write took; nothing of it was synced, so no sync is in doubt."""
         if not self.reserved:
             with contextlib.suppress(OSError):
@@ -141,7 +141,7 @@ class Segment:
 class SegmentLog:
     """A spool's segments: appends, rolls, falls back on the reserve."""
 
-    def __init__(self, folder: Path, mark: Mark, *, spool_id: bytes, synced: int, segment_size: int) -> None:
+    def __init__(self, folder: Path, mark: SyncMark, *, spool_id: bytes, synced: int, segment_size: int) -> None:
         self._folder = folder
         self._mark = mark
         self._segment_size = segment_size
@@ -161,14 +161,14 @@ class SegmentLog:
         """
         try:
             make_folder(folder)
-            mark = Mark(folder)
+            mark = SyncMark(folder)
         except OSError as error:
-            raise failure(folder, error) from error
+            raise spool_error(folder, error) from error
         try:
             spool_id, synced = _recover(folder)
         except OSError as error:
             mark.close()
-            raise failure(folder, error) from error
+            raise spool_error(folder, error) from error
         log = cls(folder, mark, spool_id=spool_id, synced=synced, segment_size=segment_size)
         log._begin()
         return log
@@ -176,71 +176,71 @@ class SegmentLog:
     def _begin(self) -> None:
         try:
             self._mark.set(self.spool_id, self.synced)
-            self._segment = self._roll(last_resort=False)
+            self._segment = self._roll(may_use_reserve=False)
         except OSError as error:
             if not is_full(error):
-                raise failure(self._folder, error) from error
+                raise spool_error(self._folder, error) from error
             _log.error("the disk of the spool in %s is full: free some space", self._folder)
 
-    def append(self, data: bytes, *, last_resort: bool) -> int:
+    def append(self, data: bytes, *, may_use_reserve: bool) -> int:
         """Write and sync whole records; return the position of the first.
 
-        `last_resort`: they are counters, and may use the reserve. Raises SpoolFull or SpoolError: then none of them is
+        `may_use_reserve`: they are counters, and may use the reserve. Raises SpoolFull or SpoolError: then none of them is
         in the spool.
         """
         try:
-            segment = self._segment_for(len(data), last_resort=last_resort)
+            segment = self._segment_for(len(data), may_use_reserve=may_use_reserve)
             start = segment.append(data)
         except OSError as error:
-            if not (last_resort and is_full(error)):
-                raise failure(self._folder, error) from error
+            if not (may_use_reserve and is_full(error)):
+                raise spool_error(self._folder, error) from error
             segment, start = self._append_to_reserve(data, error)
-        self._acknowledge(segment)
+        self._advance_mark(segment)
         return position(segment.number, start)
 
-    def _segment_for(self, length: int, *, last_resort: bool) -> Segment:
+    def _segment_for(self, length: int, *, may_use_reserve: bool) -> Segment:
         segment = self._segment
-        if segment is not None and segment.reserved and not last_resort:
+        if segment is not None and segment.reserved and not may_use_reserve:
             return self._leave_reserve(length)
-        if segment is None or not segment.takes(length):
-            return self._roll(last_resort=last_resort)
+        if segment is None or not segment.fits(length):
+            return self._roll(may_use_reserve=may_use_reserve)
         return segment
 
     def _append_to_reserve(self, data: bytes, cause: OSError) -> tuple[Segment, int]:
         try:
-            if self._segment is None or not (self._segment.reserved and self._segment.takes(len(data))):
-                self._segment = self._new_segment(self._reserve(cause))
+            if self._segment is None or not (self._segment.reserved and self._segment.fits(len(data))):
+                self._segment = self._new_segment(self._next_reserve_file(cause))
                 _log.error("the disk of the spool in %s is full: mails are only counted", self._folder)
-            if not self._segment.takes(len(data)):
+            if not self._segment.fits(len(data)):
                 raise cause
             return self._segment, self._segment.append(data)
         except OSError as error:
-            raise failure(self._folder, cause) from error
+            raise spool_error(self._folder, cause) from error
 
-    def _reserve(self, cause: OSError) -> str:
+    def _next_reserve_file(self, cause: OSError) -> str:
         """The next file of the reserve; raises `cause` where there is none any more."""
         for name in RESERVES:
             if (self._folder / name).exists():
                 return name
         raise cause
 
-    def _acknowledge(self, segment: Segment) -> None:
+    def _advance_mark(self, segment: Segment) -> None:
         synced = position(segment.number, segment.end)
         reach("spool.mark")
         try:
             self._mark.set(self.spool_id, synced)
         except OSError as error:
             segment.broken = True  # no reader would see what follows here
-            raise failure(self._folder, error) from error
+            raise spool_error(self._folder, error) from error
         self.synced = synced
         reach("spool.answer")
 
-    def _roll(self, *, last_resort: bool) -> Segment:
+    def _roll(self, *, may_use_reserve: bool) -> Segment:
         """Begin the next segment, and put a reserve by where there is none and it is not the last room we take."""
-        self._segment = self._new_segment(FRESH)
-        if not last_resort:
+        self._segment = self._new_segment(NEW_FILE)
+        if not may_use_reserve:
             with contextlib.suppress(OSError):
-                self._put_by()
+                self._fill_reserve()
         return self._segment
 
     def renew(self) -> None:
@@ -253,8 +253,8 @@ class SegmentLog:
         if segment is None or segment.reserved or segment.end == HEADER_SIZE:
             return
         with contextlib.suppress(OSError):
-            if len(segment_numbers(self._folder)) < MOST_SEGMENTS:
-                self._roll(last_resort=False)
+            if len(segment_numbers(self._folder)) < MAX_SEGMENTS:
+                self._roll(may_use_reserve=False)
 
     def _new_segment(self, source: str) -> Segment:
         reach("spool.roll")
@@ -272,27 +272,27 @@ class SegmentLog:
         free = os.statvfs(self._folder)
         if free.f_bavail * free.f_frsize < 2 * RESERVE_SIZE + length:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self._put_by()
-        segment = self._roll(last_resort=False)
+        self._fill_reserve()
+        segment = self._roll(may_use_reserve=False)
         _log.warning("the disk of the spool in %s has room again: mails are kept whole", self._folder)
         return segment
 
-    def _put_by(self) -> None:
+    def _fill_reserve(self) -> None:
         for name in RESERVES:
             if not (self._folder / name).exists():
-                self._put_by_one(self._folder / name)
+                self._make_reserve_file(self._folder / name)
 
-    def _put_by_one(self, path: Path) -> None:
+    def _make_reserve_file(self, path: Path) -> None:
         reach("spool.reserve")
         try:
-            with opened(self._folder / FRESH, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as fd:
+            with opened(self._folder / NEW_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as fd:
                 # written, not only allocated: overwriting then needs no room
                 write_all(fd, bytes(RESERVE_SIZE // len(RESERVES)), 0)
                 sync(fd)
-            (self._folder / FRESH).rename(path)
+            (self._folder / NEW_FILE).rename(path)
             sync_folder(self._folder)
         except OSError:
-            (self._folder / FRESH).unlink(missing_ok=True)
+            (self._folder / NEW_FILE).unlink(missing_ok=True)
             raise
 
     def close(self) -> None:
@@ -302,7 +302,7 @@ class SegmentLog:
         self._mark.close()
 
 
-def failure(folder: Path, error: OSError) -> SpoolError:
+def spool_error(folder: Path, error: OSError) -> SpoolError:
     """Return the error of ours that `error` amounts to."""
     if is_full(error):
         return SpoolFull(f"no room for another mail in the spool: free some space on the disk of {folder}")
@@ -314,25 +314,25 @@ def _recover(folder: Path) -> tuple[bytes, int]:
     numbers = segment_numbers(folder)
     header = newest_header(folder, numbers)
     if header is None:
-        _set_aside(folder, numbers)
+        _rename_damaged(folder, numbers)
         return secrets.token_bytes(16), 0
     return header.spool_id, _known_synced(folder, numbers[-1], header)
 
 
 def _known_synced(folder: Path, newest: int, header: Header) -> int:
     """The furthest that mark, header or a record of the newest segment vouches for; each alone may be gone."""
-    source = Source(segment_path(folder, newest))
+    file = SegmentFile(segment_path(folder, newest))
     try:
-        items = walk(source, HEADER_SIZE, record.seed(header.spool_id))
-        vouched = [item.head.synced for item in items if isinstance(item, Found)]
+        items = walk(file, HEADER_SIZE, record.seed(header.spool_id))
+        synced_positions = [item.head.synced for item in items if isinstance(item, Found)]
     finally:
-        source.close()
+        file.close()
     last = read_header(folder, newest)
-    owner, marked = read_mark(folder) or (b"", 0)
-    return max(marked if owner == header.spool_id else 0, last.synced if last else 0, *vouched)
+    owner, marked = read_sync_mark(folder) or (b"", 0)
+    return max(marked if owner == header.spool_id else 0, last.synced if last else 0, *synced_positions)
 
 
-def _set_aside(folder: Path, numbers: list[int]) -> None:
+def _rename_damaged(folder: Path, numbers: list[int]) -> None:
     """Rename segments of which not one has a sound header: they are not removed, and no cursor fits them."""
     for number in numbers:
         path = segment_path(folder, number)

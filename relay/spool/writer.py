@@ -22,17 +22,17 @@ from typing import NamedTuple, Self
 from relay.errors import SpoolError
 from relay.model import IncomingMail, Retained
 from relay.spool.record import Draft
-from relay.spool.segments import COUNTED_AT_ONCE, SegmentLog
+from relay.spool.segments import MAX_COUNT_GROUP, SegmentLog
 
 SEGMENT_SIZE = 8 << 20
-MOMENT = 0.002
+GROUP_WAIT = 0.002
 """Seconds for which a group waits for more, at most."""
-SWITCH = 0.0001
+SWITCH_INTERVAL = 0.0001
 """Seconds after which a busy loop has to let the thread on that comes back from a sync: in Python's own 5 ms the disk
 could do ten more."""
-RENEWAL = 10.0
+RENEW_AFTER = 10.0
 """Seconds from a mail to the next segment, however small this one is: what is sorted does not stay as it came."""
-RETRY = 0.5
+RENEW_RETRY = 0.5
 """Seconds after which that is tried again where a group was just being written."""
 
 _log = logging.getLogger(__name__)
@@ -42,16 +42,16 @@ Outcome = int | SpoolError
 """A mail's position, or why it has none."""
 
 
-class _Waiting(NamedTuple):
+class _Pending(NamedTuple):
     draft: Draft
-    last_resort: bool
+    may_use_reserve: bool
     done: Callable[[Outcome], None]
 
 
-_Group = list[_Waiting]
+_Group = list[_Pending]
 
 
-def _no_more(_: float) -> bool:
+def _expects_none(_: float) -> bool:
     return False
 
 
@@ -60,9 +60,9 @@ class SpoolWriter:
 
     def __init__(self, log: SegmentLog, *, group_size: int) -> None:
         """See `open`; `group_size` in bytes is about the most that is synced at once."""
-        self._spool = log
+        self._segments = log
         self._group_size = group_size
-        self._waiting: deque[_Waiting] = deque()
+        self._pending: deque[_Pending] = deque()
         self._groups: SimpleQueue[tuple[_Group, bytes] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -71,11 +71,11 @@ class SpoolWriter:
         self._idle.set()
         self._writing = False
         """A group is with the thread, or another segment is being begun."""
-        self._planned: asyncio.Handle | None = None
+        self._scheduled: asyncio.Handle | None = None
         """The beginning of the next group."""
         self._renewal: asyncio.TimerHandle | None = None
         """When the next segment is begun; None while nothing was written since the last."""
-        self._more: Callable[[float], bool] = _no_more
+        self._more: Callable[[float], bool] = _expects_none
         self._closed = False
         self.records = 0
         """Records written since the start."""
@@ -93,7 +93,7 @@ class SpoolWriter:
     @property
     def spool_id(self) -> str:
         """32 hex digits, random, the same for as long as this spool exists."""
-        return self._spool.spool_id.hex()
+        return self._segments.spool_id.hex()
 
     async def append(self, mail: IncomingMail) -> int:
         """Put a mail down and return its position once it is on the disk.
@@ -120,7 +120,7 @@ class SpoolWriter:
         mail: IncomingMail,
         *,
         done: Callable[[Outcome], None],
-        more: Callable[[float], bool] = _no_more,
+        more: Callable[[float], bool] = _expects_none,
     ) -> None:
         """Put a mail down as `append` does and call `done`, later and in the loop, with its position or the error.
 
@@ -130,47 +130,47 @@ class SpoolWriter:
         """
         if self._closed:
             raise SpoolError("the spool is closed: the receiver is stopping")
-        self._waiting.append(_Waiting(Draft.of(mail), mail.retained is Retained.COUNT, done))
+        self._pending.append(_Pending(Draft.of(mail), mail.retained is Retained.COUNT, done))
         self._more = more
         self._idle.clear()
         if self._loop is None:
             self._loop = asyncio.get_running_loop()  # once: it asks the kernel for the process' id each time
         if not self._writing:
-            self._plan(self._loop)
+            self._schedule_group(self._loop)
 
-    def _plan(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _schedule_group(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have the next group begun: after all that this turn of the loop brings, or a moment later for more."""
         if self._more(loop.time()):
-            self._planned = self._planned or loop.call_later(MOMENT, self._begin_group, loop)
+            self._scheduled = self._scheduled or loop.call_later(GROUP_WAIT, self._begin_group, loop)
             return
-        if self._planned is not None:
-            self._planned.cancel()
-        self._planned = loop.call_soon(self._begin_group, loop)
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+        self._scheduled = loop.call_soon(self._begin_group, loop)
 
     def _begin_group(self, loop: asyncio.AbstractEventLoop) -> None:
         """Hand the next group over to the thread."""
-        self._planned = None
+        self._scheduled = None
         self._writing = True
         if self._thread is None:
-            sys.setswitchinterval(min(SWITCH, sys.getswitchinterval()))
+            sys.setswitchinterval(min(SWITCH_INTERVAL, sys.getswitchinterval()))
             self._thread = threading.Thread(target=self._write_groups, args=(loop,), name="spool", daemon=True)
             self._thread.start()
-        self._groups.put(self._take())
+        self._groups.put(self._next_group())
 
-    def _take(self) -> tuple[_Group, bytes]:
+    def _next_group(self) -> tuple[_Group, bytes]:
         """Take the next group, with its bytes: in order, all counters or none, not much larger than a group may be.
 
         Only where no other group is under way, whether in the loop or in the thread.
         """
-        group = [self._waiting.popleft()]
-        size, most = len(group[0].draft), COUNTED_AT_ONCE if group[0].last_resort else self._group_size
-        while self._waiting and self._waiting[0].last_resort == group[0].last_resort:
-            size += len(self._waiting[0].draft)
+        group = [self._pending.popleft()]
+        size, most = len(group[0].draft), MAX_COUNT_GROUP if group[0].may_use_reserve else self._group_size
+        while self._pending and self._pending[0].may_use_reserve == group[0].may_use_reserve:
+            size += len(self._pending[0].draft)
             if size > most:
                 break
-            group.append(self._waiting.popleft())
-        spool = self._spool
-        return group, b"".join([waiting.draft.encode(synced=spool.synced, seed=spool.seed) for waiting in group])
+            group.append(self._pending.popleft())
+        segments = self._segments
+        return group, b"".join([pending.draft.encode(synced=segments.synced, seed=segments.seed) for pending in group])
 
     def _write_groups(self, loop: asyncio.AbstractEventLoop) -> None:
         """What the thread does: nothing but write and sync, one group at a time.
@@ -182,14 +182,14 @@ class SpoolWriter:
                 group, data = job
                 began = time.monotonic()
                 outcome = self._write(group, data)
-                slow = time.monotonic() - began > MOMENT
-                job = self._take() if slow and self._waiting else None
+                slow = time.monotonic() - began > GROUP_WAIT
+                job = self._next_group() if slow and self._pending else None
                 loop.call_soon_threadsafe(self._end_group, loop, group, outcome, job is None)
 
     def _write(self, group: _Group, data: bytes) -> int | SpoolError:
         """Return the position of the group's first record, or why there is none."""
         try:
-            return self._spool.append(data, last_resort=group[0].last_resort)
+            return self._segments.append(data, may_use_reserve=group[0].may_use_reserve)
         except SpoolError as error:
             return error
         except Exception:  # noqa: BLE001 -- whatever it is, nobody may be left waiting for an answer
@@ -206,37 +206,37 @@ class SpoolWriter:
         """Answer a group; after the `last` one the thread waits for another."""
         if last:
             self._writing = False
-            self._go_on(loop)  # first: the disk works while the answers go out
+            self._start_next(loop)  # first: the disk works while the answers go out
         if isinstance(outcome, SpoolError):
-            _refuse(group, outcome)
+            _report_error(group, outcome)
         else:
             self.records += len(group)
             self.syncs += 1
-            _answer(group, outcome)
+            _report_success(group, outcome)
             if self._renewal is None:
-                self._renewal = loop.call_later(RENEWAL, self._renew, loop)
+                self._renewal = loop.call_later(RENEW_AFTER, self._renew, loop)
 
     def _renew(self, loop: asyncio.AbstractEventLoop) -> None:
         """Have a thread begin another segment, while no group is under way."""
         self._renewal = None
         if self._closed:
             return
-        if self._writing or self._waiting:
-            self._renewal = loop.call_later(RETRY, self._renew, loop)
+        if self._writing or self._pending:
+            self._renewal = loop.call_later(RENEW_RETRY, self._renew, loop)
             return
         self._writing = True
         self._idle.clear()
-        loop.run_in_executor(None, self._spool.renew).add_done_callback(lambda _: self._end_renewal(loop))
+        loop.run_in_executor(None, self._segments.renew).add_done_callback(lambda _: self._end_renewal(loop))
 
     def _end_renewal(self, loop: asyncio.AbstractEventLoop) -> None:
         self._writing = False
-        self._go_on(loop)
+        self._start_next(loop)
 
-    def _go_on(self, loop: asyncio.AbstractEventLoop) -> None:
-        if not self._waiting:
+    def _start_next(self, loop: asyncio.AbstractEventLoop) -> None:
+        if not self._pending:
             self._idle.set()
         elif self._more(loop.time()):
-            self._plan(loop)
+            self._schedule_group(loop)
         else:
             self._begin_group(loop)
 
@@ -249,15 +249,15 @@ class SpoolWriter:
         if self._thread is not None:
             self._groups.put(None)
             self._thread.join()
-        self._spool.close()
+        self._segments.close()
 
 
-def _answer(group: Sequence[_Waiting], position: int) -> None:
-    for waiting in group:
-        waiting.done(position)
-        position += len(waiting.draft)
+def _report_success(group: Sequence[_Pending], position: int) -> None:
+    for pending in group:
+        pending.done(position)
+        position += len(pending.draft)
 
 
-def _refuse(group: Sequence[_Waiting], error: SpoolError) -> None:
-    for waiting in group:
-        waiting.done(type(error)(str(error)))
+def _report_error(group: Sequence[_Pending], error: SpoolError) -> None:
+    for pending in group:
+        pending.done(type(error)(str(error)))

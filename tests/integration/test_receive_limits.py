@@ -438,7 +438,7 @@ def test_250_comes_after_the_spool_has_the_mail(tmp_path, spools):
 
 
 def test_mail_waits_for_another_client_that_is_about_to_end_its_own(tmp_path, monkeypatch):
-    monkeypatch.setattr("relay.spool.writer.MOMENT", 1000.0)
+    monkeypatch.setattr("relay.spool.writer.GROUP_WAIT", 1000.0)
     monkeypatch.setattr("relay.receive.intake._RECENTLY", 1000.0)
     with receiving(tmp_path) as reception:
         first, second = (reception.talk().greet().open_mail() for _ in range(2))
@@ -452,7 +452,7 @@ def test_mail_waits_for_another_client_that_is_about_to_end_its_own(tmp_path, mo
 @pytest.mark.parametrize("how", ["alone", "beside one that is silent", "beside one that has sent its mail"])
 def test_mail_waits_for_nobody_else(tmp_path, monkeypatch, how):
     """Neither for those who have nothing to send, nor for one that fell silent in the middle of its mail."""
-    monkeypatch.setattr("relay.spool.writer.MOMENT", 1000.0)
+    monkeypatch.setattr("relay.spool.writer.GROUP_WAIT", 1000.0)
     monkeypatch.setattr("relay.receive.intake._RECENTLY", -1000.0 if how.endswith("silent") else 1000.0)
     with receiving(tmp_path) as reception:
         idle = reception.talk().greet()

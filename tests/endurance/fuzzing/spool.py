@@ -9,7 +9,7 @@ from pathlib import Path
 
 from relay.spool import SpoolReader
 from relay.spool.record import decode_head
-from relay.spool.scan import Found, Source, walk
+from relay.spool.scan import Found, SegmentFile, walk
 from relay.spool.segment import Header, segment_path
 
 _ID = bytes(range(16))
@@ -32,7 +32,7 @@ def check(data: bytes) -> None:
 
 
 def _walks_without_a_hole(folder: Path) -> None:
-    source = Source(segment_path(folder, 1), piece=64)
+    source = SegmentFile(segment_path(folder, 1), chunk=64)
     try:
         offset = 0
         for item in walk(source, 0, 1):

@@ -20,5 +20,5 @@ def light(monkeypatch):
 @pytest.fixture
 def busy(monkeypatch):
     """Segments have zeros ahead of the records, as those into which much comes."""
-    monkeypatch.setattr(segments, "MUCH", 100)
-    monkeypatch.setattr(segments, "AHEAD", 9000)
+    monkeypatch.setattr(segments, "ZEROS_AFTER", 100)
+    monkeypatch.setattr(segments, "ZEROS_AHEAD", 9000)

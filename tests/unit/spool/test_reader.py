@@ -243,7 +243,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def test_what_is_sorted_does_not_stay_where_little_comes(tmp_path, monkeypatch):
     """Mails lie in the spool as they came, with all their secrets: no longer than they have to."""
-    monkeypatch.setattr("relay.spool.writer.RENEWAL", 0.0)
+    monkeypatch.setattr("relay.spool.writer.RENEW_AFTER", 0.0)
     writer = SpoolWriter.open(tmp_path)
     first = await append(writer, b"password=hunter2")
     await until(lambda: len(segment_files(tmp_path)) == 2)
@@ -269,8 +269,8 @@ async def test_segment_without_mails_is_not_followed_by_another(tmp_path):
 
 
 async def test_while_nobody_sorts_segments_do_not_become_many(tmp_path, monkeypatch):
-    monkeypatch.setattr(segments, "MOST_SEGMENTS", 3)
-    monkeypatch.setattr("relay.spool.writer.RENEWAL", 0.0)
+    monkeypatch.setattr(segments, "MAX_SEGMENTS", 3)
+    monkeypatch.setattr("relay.spool.writer.RENEW_AFTER", 0.0)
     writer = SpoolWriter.open(tmp_path)
     for number in range(3):
         await append(writer, b"mail", number=number)

@@ -119,7 +119,7 @@ async def test_unreadable_block_is_asked_for_again_and_costs_the_mails_in_it_onl
         with pytest.raises(SpoolError, match="Input/output error"):
             reader.read(0)
     assert not reader.damage
-    monkeypatch.setattr("relay.spool.reader.PATIENCE", -1.0)
+    monkeypatch.setattr("relay.spool.reader.GIVE_UP_AFTER", -1.0)
     found = [record.content[:1] for record in reader.read(0)]
 
     assert found == [b"1", b"2", b"3", b"9"]

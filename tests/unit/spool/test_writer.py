@@ -67,7 +67,7 @@ def submit(writer: SpoolWriter, content: bytes, done: asyncio.Queue[int | SpoolE
 
 
 async def test_group_waits_for_mails_that_are_about_to_come(tmp_path, monkeypatch):
-    monkeypatch.setattr("relay.spool.writer.MOMENT", 1000.0)
+    monkeypatch.setattr("relay.spool.writer.GROUP_WAIT", 1000.0)
     writer = SpoolWriter.open(tmp_path)
     done: asyncio.Queue[int | SpoolError] = asyncio.Queue()
 
@@ -100,7 +100,7 @@ async def test_group_waits_for_others_a_moment_at_most(tmp_path):
 
 async def test_what_gathered_during_a_sync_waits_for_more_too(tmp_path, monkeypatch):
     """The next group's company is asked for when its turn comes, not when its mails came."""
-    monkeypatch.setattr("relay.spool.writer.MOMENT", 1000.0)
+    monkeypatch.setattr("relay.spool.writer.GROUP_WAIT", 1000.0)
     writer = SpoolWriter.open(tmp_path)
     done: asyncio.Queue[int | SpoolError] = asyncio.Queue()
     under_way, go_on = threading.Event(), threading.Event()
@@ -127,7 +127,7 @@ async def test_what_gathered_during_a_sync_waits_for_more_too(tmp_path, monkeypa
 
 async def test_what_gathered_during_a_slow_sync_is_next_at_once(tmp_path, monkeypatch):
     """The thread goes on by itself: here the loop does not turn, and more would be about to come."""
-    monkeypatch.setattr("relay.spool.writer.MOMENT", 0.0)
+    monkeypatch.setattr("relay.spool.writer.GROUP_WAIT", 0.0)
     writer = SpoolWriter.open(tmp_path)
     done: asyncio.Queue[int | SpoolError] = asyncio.Queue()
     under_way, go_on, again = threading.Event(), threading.Event(), threading.Event()
