@@ -45,7 +45,7 @@ class PoisonGuard:
         self._weights = {at: weight for at, weight in self._weights.items() if position <= at < end}
         self._save()
 
-    def mark(self, position: int) -> int:
+    def count_attempt(self, position: int) -> int:
         """Note that the mail at `position` is about to be tried alone; return how often it was, this time included.
 
         Of the times at which it was understood, three count as one.
@@ -54,7 +54,7 @@ class PoisonGuard:
         self._save()
         return self._weights[position] // _ATTEMPT_WEIGHT
 
-    def understood(self, position: int) -> None:
+    def survived(self, position: int) -> None:
         """Note that the mail at `position` has not ended this worker, which has only to book it."""
         self._weights[position] += _SURVIVED_WEIGHT - _ATTEMPT_WEIGHT
         self._save()
@@ -66,7 +66,7 @@ class PoisonGuard:
         self._range, self._weights = None, {}
         self._save()
 
-    def open_claim(self) -> tuple[int, int] | None:
+    def interrupted_batch(self) -> tuple[int, int] | None:
         """Return the range that was claimed and never let go of, None where there is none."""
         return self._range
 
