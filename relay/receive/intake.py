@@ -1,7 +1,7 @@
-"""What all connections share, and the one thing they do: put a mail into the spool.
+"""What all connections of a receiver share, and their one task: to put a mail into the spool.
 
-When there is no room for a mail, the fact that it came is kept: the app never sees our
-trouble while anything at all can be stored.
+If the disk has no room for a mail, only its count is stored. So an app never sees a storage failure while anything at
+all can be stored.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from relay.receive.memory import MemoryBudget
 from relay.receive.networks import Networks
 
 _RECENTLY = 0.003
-"""Seconds: a client in the middle of its mail that was heard of since then is about to end it."""
+"""Seconds. A client in the middle of its mail that sent something within this time is about to finish it."""
 
 _log = logging.getLogger(__name__)
 
 
 class Spool(Protocol):
-    """Where mails go: `relay.spool.SpoolWriter`."""
+    """Where mails are stored: `relay.spool.SpoolWriter`."""
 
     records: int
     syncs: int
@@ -43,9 +43,10 @@ class Spool(Protocol):
         done: Callable[[int | SpoolError], None],
         more: Callable[[float], bool],
     ) -> None:
-        """Call `done` once the mail is on the disk, or with the reason why it is not. Raises SpoolError.
+        """Store `mail` and call `done` once it is on the disk, or with the error. Raises SpoolError.
 
-        `more` says at a moment of the loop whether other mails are about to come, for which it may wait a little.
+        `more` returns whether other mails are about to arrive at a given loop time; the spool may wait for them
+        briefly.
         """
 
 
@@ -54,16 +55,16 @@ def _utc_now() -> datetime:
 
 
 class Intake:
-    """One receiver's limits, counters, connections and spool."""
+    """Limits, counters, connections and spool of one receiver."""
 
     def __init__(self, spool: Spool, limits: Limits, access: Access, *, now: Callable[[], datetime] = _utc_now) -> None:
-        """Raises ConfigError where `access` cannot be used: its certificate, its password's hash."""
+        """Raises ConfigError if the certificate or the password hash in `access` cannot be used."""
         self.admission = Admission(limits.max_connections, limits.max_per_client)
         self.memory = MemoryBudget(limits.max_memory)
         self.change(limits, access)
         self.counters = Counters()
         self.connections: set[Client] = set()
-        """All sockets; of those in the roster nobody has taken leave yet."""
+        """All open connections, also those that the admission has already removed."""
         self.stopping = False
         self.all_closed = asyncio.Event()
         """Set while no connection is open."""
@@ -73,7 +74,7 @@ class Intake:
         self._spool_failing = False
 
     def change(self, limits: Limits, access: Access) -> None:
-        """Go by these from the next command or connection on. Raises ConfigError, and changes nothing then."""
+        """Apply these from the next command or connection on. Raises ConfigError and then changes nothing."""
         certificate = Certificate(access.tls_cert, access.tls_key) if access.tls_cert else None
         self.authenticator, self.certificate = _authenticator(access), certificate
         self.limits = limits
@@ -83,7 +84,7 @@ class Intake:
         self.admission.change(limits.max_connections, limits.max_per_client)
 
     def store_mail(self, envelope: Envelope, content: Content, send_reply: Callable[[bytes], None]) -> None:
-        """Put a complete mail into the spool and call `send_reply` with the reply to it, later. Raises SpoolError."""
+        """Put a complete mail into the spool; call `send_reply` later with the reply to it. Raises SpoolError."""
         retained, data = content.retained()
         mail = IncomingMail(
             received_at=self._now(), envelope=envelope, retained=retained, content=data, size=content.size
@@ -107,11 +108,11 @@ class Intake:
             raise
 
     def _expects_more_mail(self, now: float) -> bool:
-        """True where a client is in the middle of its mail and was heard of just before `now`, a moment of the loop."""
+        """True if a client in the middle of its mail sent something shortly before loop time `now`."""
         return self.admission.has_sender_since(now - _RECENTLY)
 
     def _store_count_only(self, mail: IncomingMail, send_reply: Callable[[bytes], None]) -> None:
-        """Keep no more of a mail than the fact that it came."""
+        """Store only the count of a mail, because the mail itself could not be stored."""
         bare = Envelope(sender=mail.envelope.sender, recipients=(), peer=mail.envelope.peer)
         counter = mail._replace(envelope=bare, retained=Retained.COUNT, content=b"")
 
@@ -130,7 +131,7 @@ class Intake:
 
     def _log_spool_failure(self, error: SpoolError) -> None:
         if not self._spool_failing:
-            _log.error("%s", error)  # once: with every mail it would fill what room is left
+            _log.error("%s", error)  # once, not for each mail: the log would fill the rest of the disk
         self._spool_failing = True
 
     def _count(self, mail: IncomingMail) -> None:
@@ -141,14 +142,14 @@ class Intake:
         counters.counted += mail.retained is Retained.COUNT
 
     def opened(self, connection: Client) -> None:
-        """A socket was opened."""
+        """Register an open connection."""
         self.connections.add(connection)
         self.counters.connections = len(self.connections)
         self.counters.connections_total += 1
         self.all_closed.clear()
 
     def closed(self, connection: Client) -> None:
-        """A socket was closed."""
+        """Remove a closed connection."""
         self.connections.discard(connection)
         self.counters.connections = len(self.connections)
         self.admission.remove(connection)
@@ -156,12 +157,12 @@ class Intake:
             self.all_closed.set()
 
     def close_overdue(self, now: float) -> None:
-        """Hang up on every client whose time is over at `now`, a moment of the loop."""
+        """Close every connection whose client exceeded a time limit at loop time `now`."""
         for connection in self.admission:
             connection.close_if_overdue(now)
 
     def snapshot(self) -> dict[str, int]:
-        """What the spool counts, to be published with the counters."""
+        """Return the spool's counters, to be published with the receiver's own."""
         return {"records": self._spool.records, "syncs": self._spool.syncs}
 
 

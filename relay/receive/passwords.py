@@ -1,9 +1,9 @@
-"""Passwords as they are kept: scrypt (RFC 7914) in the notation of PHC strings.
+"""Password hashes: scrypt (RFC 7914) in PHC string format.
 
     $scrypt$ln=15,r=8,p=1$SALT$HASH        SALT and HASH in base64 without padding
 
-Guarantee: what is kept tells nothing of the password, and a comparison's time tells nothing of
-either. Each hash takes 32 MiB and some 50 ms, on purpose.
+Guarantee: a hash reveals nothing about the password, and the time of a comparison reveals nothing about either. Each
+hash takes 32 MiB and about 50 ms, on purpose.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ _PREFIX = "$scrypt$"
 
 
 def make_hash(password: str) -> str:
-    """Return what may be kept of `password`. Takes its time."""
+    """Return a hash of `password` to store. Takes about 50 ms."""
     salt = secrets.token_bytes(16)
     return f"{_PREFIX}ln={_LOG_N},r={_R},p={_P}${_encode(salt)}${_encode(_scrypt(password.encode(), salt))}"
 
 
 def is_hash(text: str) -> bool:
-    """True where `text` is meant to be a hash of ours. Raises ValueError where it is a damaged one."""
+    """True if `text` is a scrypt hash. Raises ValueError if it begins like one but is damaged."""
     if not text.startswith(_PREFIX):
         return False
     try:
@@ -41,13 +41,13 @@ def is_hash(text: str) -> bool:
 
 
 def verify_password(password: bytes, stored: str) -> bool:
-    """True where `stored` was made of `password`. Takes its time. Raises ValueError where it is no hash."""
+    """True if `stored` is a hash of `password`. Takes about 50 ms. Raises ValueError if `stored` is no valid hash."""
     match = _PHC_STRING.fullmatch(stored)
     if match is None:
-        raise ValueError("no scrypt hash")
+        raise ValueError("not a scrypt hash")
     log_n, r, p = (int(match[number]) for number in (1, 2, 3))
     if 128 * r << log_n > _MEMORY or not p:
-        raise ValueError("no scrypt hash of a sane cost")
+        raise ValueError("a scrypt hash with a cost out of range")
     expected = _decode(match[5])
     found = _scrypt(password, _decode(match[4]), log_n=log_n, r=r, p=p, length=len(expected))
     return hmac.compare_digest(found, expected)

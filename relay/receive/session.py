@@ -1,7 +1,7 @@
-"""What each command does and is answered: RFC 5321 with 8BITMIME, SIZE, SMTPUTF8, PIPELINING, STARTTLS, AUTH and
-enhanced status codes. No socket, no clock: lines in, replies out.
+"""The SMTP session: what each command does and its reply. No socket and no clock: lines in, replies out.
 
-Recipients are only noted: they never decide who gets mail.
+Implements RFC 5321 with 8BITMIME, SIZE, SMTPUTF8, PIPELINING, STARTTLS, AUTH and enhanced status codes. Recipients are
+only recorded: they never decide who gets mail.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from relay.receive.transaction import Transaction, check_parameters
 
 _MAX_COMMAND_LINE = 2048
 MAX_LINE = 12288
-"""Without the line's end: RFC 4954 4 for AUTH; others get four times what RFC 5321 4.5.3.1.4 asks for, like Postfix."""
+"""Bytes without the line end. RFC 4954, section 4, asks for this with AUTH. Other lines may have `_MAX_COMMAND_LINE`
+bytes, four times what RFC 5321, section 4.5.3.1.4, asks for, as in Postfix."""
 
 _MAX_EXCESS_RECIPIENTS = 1000
-"""Recipients beyond the limit that a client may offer; Postfix has the same overshoot limit."""
+"""Recipients beyond the limit that a client may send before the connection is closed; the same number as in Postfix."""
 
 _WITHOUT_AUTH = frozenset((b"EHLO", b"HELO", b"AUTH", b"STARTTLS", b"NOOP", b"RSET", b"QUIT", b"HELP"))
 _IDLE_COMMANDS = frozenset((b"EHLO", b"HELO", b"NOOP", b"RSET", b"VRFY", b"HELP"))
@@ -36,73 +37,76 @@ _HTTP_METHODS = frozenset(
 
 
 class ClientConnection(Protocol):
-    """The far end of a dialogue: what `Connection` does for it. What takes time is begun and answered later."""
+    """What a session needs from its connection. Slow operations are started here and answered later."""
 
     peer: str
-    """Address of the client, without its port."""
+    """The client's address, without the port."""
     secure: bool
-    """True under TLS."""
+    """True if TLS is in use."""
 
     @property
     def offers_tls(self) -> bool:
-        """True where there is a certificate."""
+        """True if there is a certificate and TLS is not in use yet."""
 
     @property
     def offers_auth(self) -> bool:
-        """True where a password may be sent as things are."""
+        """True if a password may be sent over this connection."""
 
     @property
     def needs_auth(self) -> bool:
-        """True where nobody may send who is not known."""
+        """True if a client has to authenticate before it may send."""
 
     @property
     def memory(self) -> MemoryBudget:
-        """The memory that all mails under way share."""
+        """The memory budget that all mails in transfer share."""
 
     def verify(self, credentials: Credentials) -> bool | None:
-        """Return whether they are true; None where that takes its time: `credentials_checked` is called then. Raises Refusal."""
+        """Return whether `credentials` are valid; None if the result comes later. Raises Refusal.
+
+        A later result is passed to `credentials_checked`.
+        """
 
     def start_tls(self) -> None:
-        """Say that we are ready, make the handshake, and begin a new dialogue."""
+        """Reply that TLS may begin, run the handshake, and begin a new session."""
 
     def store(self, envelope: Envelope, content: Content) -> None:
-        """Put the mail down, then call `mail_stored` with the reply to it."""
+        """Store the mail, then call `mail_stored` with the reply to it."""
 
 
 class Session:
-    """The state of one client's dialogue; `handle_line` takes a line and returns its one reply."""
+    """The state of one SMTP session; `handle_line` takes a line and returns its one reply."""
 
-    def __init__(self, client: ClientConnection, limits: Limits) -> None:
-        self._connection = client
+    def __init__(self, connection: ClientConnection, limits: Limits) -> None:
+        self._connection = connection
         self._limits = limits
         self._greeted = self._extended = self._authenticated = False
         self._transaction: Transaction | None = None
         self._auth_exchange: AuthExchange | None = None
         self._errors = self._idle_commands = self._excess_recipients = self._auth_failures = 0
         self.content: Content | None = None
-        """The mail that comes in after DATA: what the client sends now goes there."""
+        """The content being received after DATA; while it is set, input belongs to it."""
         self.ended = False
         """True after the last reply."""
 
     @property
     def in_transaction(self) -> bool:
-        """True between MAIL and the answer to DATA."""
+        """True between MAIL and the reply to DATA."""
         return self._transaction is not None
 
     def handle_line(self, line: bytes) -> bytes | None:
-        """Do what `line` asks and return the reply, None where it comes later."""
+        """Execute a command line and return the reply, None if the reply comes later."""
         try:
             return self._execute(line) if self._auth_exchange is None else self._continue_auth(line)
         except Refusal as refusal:
             return self.refusal_reply(refusal)
 
     def handle_long_line(self) -> bytes:
-        """Return the reply to a line that was too long, of which nothing was kept."""
+        """Return the reply to a line that exceeded the limit; its content was not kept."""
         in_auth, self._auth_exchange = self._auth_exchange is not None, None
-        return self.refusal_reply(Refusal(replies.ANSWER_TOO_LONG if in_auth else replies.LINE_TOO_LONG))
+        return self.refusal_reply(Refusal(replies.AUTH_RESPONSE_TOO_LONG if in_auth else replies.LINE_TOO_LONG))
 
     def refusal_reply(self, refusal: Refusal) -> bytes:
-        """Return the reply to a command that is refused; too many of them are the last."""
+        """Return the reply to a refused command. After too many refusals the connection ends."""
         if refusal.counts:
             self._errors += 1
             if self._errors >= self._limits.errors:
@@ -111,7 +115,8 @@ class Session:
         return refusal.reply
 
     def _execute(self, line: bytes) -> bytes | None:
-        verb, _, argument = line.rstrip(b" \t").partition(b" ")  # RFC 5321 4.1.1: white space at the end is tolerated
+        # RFC 5321, section 4.1.1: trailing white space is tolerated.
+        verb, _, argument = line.rstrip(b" \t").partition(b" ")
         verb = verb.upper()
         command = self._COMMANDS.get(verb)
         if command is None:
@@ -134,8 +139,8 @@ class Session:
 
     def _ehlo(self, argument: str) -> bytes:
         self._hello(argument, extended=True)
-        limits, client = self._limits, self._connection
-        return _ehlo_reply(limits.hostname, limits.max_size, tls=client.offers_tls, auth=client.offers_auth)
+        limits, connection = self._limits, self._connection
+        return _ehlo_reply(limits.hostname, limits.max_size, tls=connection.offers_tls, auth=connection.offers_auth)
 
     def _hello(self, argument: str, *, extended: bool) -> None:
         if not argument:
@@ -189,9 +194,9 @@ class Session:
         return self._continue_auth(None)
 
     def _continue_auth(self, answer: bytes | None) -> bytes | None:
-        """Go on with AUTH: None begins it, afterwards the client's answers."""
+        """Continue AUTH with the client's response; None begins it."""
         running, self._auth_exchange = self._auth_exchange, None
-        assert running is not None  # noqa: S101 -- asked by the caller
+        assert running is not None  # noqa: S101 -- the caller checks it
         try:
             challenge = running.send(answer if answer is None else answer.strip())  # type: ignore[arg-type]  # to begin
         except StopIteration as done:
@@ -201,7 +206,7 @@ class Session:
         return b"334 " + challenge
 
     def credentials_checked(self, *, valid: bool) -> bytes:
-        """Return the reply to credentials that were looked at."""
+        """Return the reply to checked credentials."""
         if valid:
             self._authenticated = True
             return replies.AUTHENTICATED
@@ -256,10 +261,10 @@ class Session:
         return replies.GO_AHEAD
 
     def mail_ended(self) -> bytes | None:
-        """Return the reply to the mail that has come to its end, None where it comes later."""
+        """Return the reply to the end of a mail, None if the reply comes later."""
         content, self.content = self.content, None
         transaction = self._transaction
-        assert content is not None and transaction is not None  # noqa: S101, PT018 -- `content` says so
+        assert content is not None and transaction is not None  # noqa: S101, PT018 -- true while `content` is set
         if content.too_large:
             self._transaction = None
             return self.refusal_reply(Refusal(replies.TOO_MUCH_DATA))
@@ -267,13 +272,13 @@ class Session:
         return None
 
     def abandon_mail(self) -> None:
-        """Let go of a mail that will not come to its end."""
+        """Discard a mail that will not be completed."""
         content, self.content = self.content, None
         if content is not None:
             content.discard()
 
     def mail_stored(self, reply: bytes) -> bytes:
-        """Return `reply`, the one to a mail that was put down (or could not be), and begin anew."""
+        """End the transaction, whether its mail was stored or not, and return `reply`."""
         self._transaction = None
         self._errors = self._idle_commands = self._excess_recipients = 0
         return reply
@@ -312,7 +317,7 @@ def _require_no_argument(argument: str) -> None:
 
 def _unknown_command(verb: bytes, line: bytes) -> Refusal:
     if verb in _HTTP_METHODS or b" HTTP/1." in line:
-        return Refusal(replies.NO_WEB_SERVER, closes=True)  # what follows may be a mail in a web form's disguise
+        return Refusal(replies.NO_WEB_SERVER, closes=True)  # what follows may be a mail hidden in a web form
     if line.startswith(b"\x16\x03"):
         return Refusal(replies.NOT_TLS, closes=True)
     return Refusal(replies.NOT_IMPLEMENTED if verb in _NOT_SUPPORTED else replies.UNKNOWN)

@@ -532,7 +532,7 @@ def test_surprise_is_a_451_that_tells_nothing(tmp_path, spools, caplog):
         spools[0].fails = {Retained.WHOLE: RuntimeError("secret from inside")}
         talk = reception.talk().greet().open_mail()
         talk.send(b"text\r\n.\r\n")
-        assert talk.reply() == ["451 4.3.0 Cannot do that now, try again later"]
+        assert talk.reply() == ["451 4.3.0 Local error, try again later"]
         spools[0].fails = {}
 
         assert talk.mail(b"text\r\n") == "250 2.6.0"
