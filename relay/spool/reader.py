@@ -1,7 +1,7 @@
-"""Records in order, and the removal of segments that are done with. Belongs to the worker; writes nothing.
+"""Read records in order and remove finished segments. Used by the worker; it writes nothing.
 
-While the newest segment grows, it is read up to the mark only: what a reader has seen is on
-the disk, and a cursor that was stored never points beyond what a power cut leaves.
+While the newest segment grows, it is read only up to the sync mark. So everything that a reader has seen is on the
+disk, and a stored cursor never points beyond what a power cut leaves.
 """
 
 from __future__ import annotations
@@ -25,42 +25,43 @@ from relay.spool.scan import Found, SegmentFile, heads, walk
 from relay.spool.segment import HEADER_SIZE, read_header, segment_numbers, segment_path
 
 GIVE_UP_AFTER = 60.0
-"""Seconds for which a disk that gives errors is asked again, before what it does not give counts as lost."""
+"""Seconds for which a read error is retried before the unreadable part counts as lost."""
 
 _log = logging.getLogger(__name__)
 
 
 class _Span(NamedTuple):
-    """What is to be read of one segment."""
+    """The part of one segment that is to be read."""
 
     number: int
     start: int
     limit: int | None
-    """None: to the end of the file."""
+    """Offset of its end; None: the end of the file."""
     synced: int
     """The position up to which nothing may be missing."""
     bounded: bool
-    """False where the segment may still grow and nobody says how far it has."""
+    """False if the segment may still grow and it is not known how far it has."""
     seed: int
 
 
 class SpoolReader:
-    """The reading end of the spool in `folder`, which need not exist yet. For one thread at a time."""
+    """Reads the spool in `folder`, which need not exist yet. For one thread at a time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file: SegmentFile | None = None
         self._file_key: tuple[int, int] | None = None
         self._failing: tuple[float, float] | None = None
-        """When (monotonic seconds) the disk began to refuse, and last did."""
+        """When (monotonic seconds) the disk began to fail, and when it last failed."""
         self._counted: dict[int, tuple[int, int]] = {}
-        """Of segments that `waiting` counted from their beginning: how far, and how many records stand there."""
+        """For segments that `waiting` counted from their beginning: the offset reached, and the number of records
+        before it."""
         self.damage: dict[int, int] = {}
-        """Stretches that were synced and cannot be read back: their position and length in bytes."""
+        """Synced parts that cannot be read back: position and length in bytes."""
 
     @property
     def spool_id(self) -> str:
-        """32 hex digits; "" while there is no spool. Raises SpoolError, as all here, where the disk cannot be read."""
+        """32 hex digits; "" if there is no spool. Raises SpoolError, as all methods here, if it cannot be read."""
         with self._reading():
             header = segment.newest_header(self._folder, segment_numbers(self._folder))
         return header.spool_id.hex() if header else ""
@@ -73,9 +74,9 @@ class SpoolReader:
             raise SpoolError(f"cannot read the spool in {self._folder}: {error.strerror}") from error
 
     def read(self, position: int, *, limit: int = 250, limit_bytes: int = 8 << 20) -> list[Record]:
-        """Return the next records from `position` on, in order, at most `limit` and about `limit_bytes` of content.
+        """Return the next records from `position` on, in order: at most `limit`, and about `limit_bytes` of content.
 
-        [] means that nothing is there yet. What was damaged is left out, noted in `damage` and logged.
+        [] means that there is nothing yet. Damaged records are left out, noted in `damage` and logged.
         """
         records: list[Record] = []
         with self._reading():
@@ -87,7 +88,7 @@ class SpoolReader:
         return records
 
     def end(self) -> int:
-        """Return the position after the last complete record: a cursor beyond it belongs to another spool."""
+        """Return the position after the last complete record. A cursor beyond it belongs to another spool."""
         with self._reading():
             spans = list(self._spans(0))
             if not spans:
@@ -101,9 +102,9 @@ class SpoolReader:
         return segment.position(newest.number, end)
 
     def waiting(self, position: int) -> int:
-        """Return how many records stand at `position` and behind it, by their heads alone.
+        """Return the number of records from `position` on, reading only their heads.
 
-        Asked again, it looks at what has come since and at the segment of `position`: the rest is known.
+        A later call reads only new records and the segment of `position`: the other counts are remembered.
         """
         count = 0
         with self._reading():
@@ -111,7 +112,7 @@ class SpoolReader:
             first = spans[0].number if spans else 0
             self._counted = {number: known for number, known in self._counted.items() if number >= first}
             for span in spans:
-                with contextlib.suppress(FileNotFoundError):  # sorted and removed meanwhile
+                with contextlib.suppress(FileNotFoundError):  # ingested and removed meanwhile
                     count += self._count(span)
         return count
 
@@ -130,7 +131,7 @@ class SpoolReader:
         return count
 
     def release(self, position: int) -> None:
-        """Remove the segments before the next record from `position` on, never the newest. Raises SpoolError."""
+        """Remove the segments before the next record from `position` on, never the newest one. Raises SpoolError."""
         numbers = segment_numbers(self._folder)
         if len(numbers) < 2:
             return
@@ -142,10 +143,10 @@ class SpoolReader:
                     reach("spool.remove")
                     segment_path(self._folder, number).unlink(missing_ok=True)
         except OSError as error:
-            raise SpoolError(f"cannot remove what is sorted from {self._folder}: {error.strerror}") from error
+            raise SpoolError(f"cannot remove ingested segments from {self._folder}: {error.strerror}") from error
 
     def close(self) -> None:
-        """Close the file that is open, if any."""
+        """Close the open file, if any."""
         if self._file is not None:
             self._file.close()
         self._file = self._file_key = None
@@ -166,19 +167,21 @@ class SpoolReader:
                     self._note_damage(at, min(end, span.synced) - at)
 
     def _raise_if_unreadable(self, file: SegmentFile, *, whole: bool) -> None:
-        """Take what the disk refuses to give for lost only once it has refused for long. Raises OSError till then."""
+        """Raise OSError for an unreadable part until the disk has failed for `GIVE_UP_AFTER` seconds; then it counts as
+        lost.
+        """
         if whole or not file.unreadable:
             return
         now = time.monotonic()
         began, last = self._failing or (now, now)
         self._failing = (began if now - last < GIVE_UP_AFTER else now, now)
         if now - self._failing[0] < GIVE_UP_AFTER:
-            self.close()  # with what it has read
+            self.close()  # also drops the bytes read so far
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     def _spans(self, position: int) -> Iterator[_Span]:
-        """What is to be read from `position` on, segment by segment."""
-        # Read the mark before the listing: a segment begun after it is then seen as empty.
+        """Yield what is to be read from `position` on, segment by segment."""
+        # Read the mark before the listing: a segment begun in between is then seen as empty.
         mark = segment.read_sync_mark(self._folder)
         numbers = segment_numbers(self._folder)
         newest = segment.newest_header(self._folder, numbers)
@@ -194,7 +197,7 @@ class SpoolReader:
             yield _Span(number, start, limit, synced, bounded, record.seed(newest.spool_id))
 
     def _limits(self, number: int, following: int | None, marked: int | None) -> tuple[int | None, int, bool]:
-        """`limit`, `synced` and `bounded` of a stretch."""
+        """Return `limit`, `synced` and `bounded` of a span."""
         if following is None:
             return (None, 0, False) if marked is None else (_within(number, marked), marked, True)
         header = read_header(self._folder, following)
@@ -220,13 +223,13 @@ class SpoolReader:
         if at not in self.damage:
             self.damage[at] = length
             _log.error(
-                "the spool in %s is damaged at position %d (%s): the mails that stood there are lost",
+                "the spool in %s is damaged at position %d (%s): the mails there are lost",
                 *(self._folder, at, f"{length} bytes" if length else "a whole segment is missing"),
             )
 
 
 def _within(number: int, position: int) -> int | None:
-    """How far segment `number` reaches when what stands before `position` counts; None: to its end."""
+    """Return the offset in segment `number` where `position` ends it; None: the end of the file."""
     other, offset = segment.split(position)
     if other == number:
         return offset

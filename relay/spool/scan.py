@@ -1,7 +1,7 @@
-"""Finds the records of one segment, also behind a stretch that is none.
+"""Find the records of one segment, also after a torn or damaged part.
 
-A bad stretch may be the torn end of a write that was never answered, or damage to what was
-synced: which of the two is the reader's to say, who knows how far the spool was synced.
+A bad part may be the torn end of a write that was never answered, or damage to synced records. The reader decides
+which, since it knows how far the spool was synced.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BLOCK = 4096
 
 
 class Found(NamedTuple):
-    """A sound record between two offsets."""
+    """A valid record between two offsets."""
 
     offset: int
     end: int
@@ -29,24 +29,24 @@ class Found(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """A stretch between two offsets that is no record."""
+    """Bytes between two offsets that are not a valid record."""
 
     offset: int
     end: int
 
 
 class SegmentFile:
-    """The bytes of one segment up to the offset `limit`, read in large pieces."""
+    """The bytes of one segment up to the offset `limit`, read in large chunks."""
 
     def __init__(self, path: Path, *, limit: int | None = None, chunk: int = _CHUNK) -> None:
-        """Open `path`; without a `limit` it is what the file holds now. Raises OSError."""
+        """Open `path`; without a `limit` it is the present size of the file. Raises OSError."""
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self.limit = os.fstat(self._fd).st_size if limit is None else limit
         self._chunk_size = chunk
         self._start = 0
         self._chunk = b""
         self.unreadable = False
-        """Whether the disk refused to give some of it."""
+        """True if the disk failed to read some of it."""
 
     def read_at(self, offset: int, length: int) -> bytes:
         """Return `length` bytes from `offset` on, fewer at the end."""
@@ -60,7 +60,7 @@ class SegmentFile:
         return self._chunk[at : at + length]
 
     def _read(self, offset: int, length: int) -> bytes:
-        """Read from the disk; block by block, with zeros for those it no longer gives, where it fails."""
+        """Read from the disk. On a read error read block by block, with zeros for the unreadable blocks."""
         try:
             return os.pread(self._fd, length, offset)
         except OSError as error:
@@ -74,7 +74,7 @@ class SegmentFile:
         return b"".join(self._read(start, end - start) for start, end in pairs)
 
     def find(self, what: bytes, offset: int) -> int:
-        """Return the offset of the first `what` from `offset` on, `limit` where there is none."""
+        """Return the offset of the first `what` from `offset` on, `limit` if there is none."""
         while chunk := self.read_at(offset, self._chunk_size):
             at = chunk.find(what)
             if at >= 0:
@@ -90,7 +90,7 @@ class SegmentFile:
 
 
 def walk(file: SegmentFile, offset: int, seed: int) -> Iterator[Found | Gap]:
-    """Yield what stands between `offset` and the limit of `file`, in order and without a hole."""
+    """Yield records and gaps from `offset` to the limit of `file`, in order and without holes."""
     while offset < file.limit:
         found = _record_at(file, offset, seed)
         item = found or Gap(offset, _next_record(file, offset, seed))
@@ -99,7 +99,7 @@ def walk(file: SegmentFile, offset: int, seed: int) -> Iterator[Found | Gap]:
 
 
 def heads(file: SegmentFile, offset: int, seed: int) -> Iterator[Head]:
-    """Yield the heads of the records from `offset` on, bodies unread, up to the first that is not sound."""
+    """Yield the heads of the records from `offset` on, up to the first invalid one; bodies are not read."""
     while head := decode_head(file.read_at(offset, HEAD_SIZE), seed):
         offset += HEAD_SIZE + head.body_length
         if offset > file.limit:
@@ -118,7 +118,7 @@ def _record_at(file: SegmentFile, offset: int, seed: int) -> Found | None:
 
 
 def _next_record(file: SegmentFile, offset: int, seed: int) -> int:
-    """Where the next sound head stands behind a bad record at `offset`; the limit where there is none."""
+    """Return the offset of the next valid head after a bad record at `offset`, the limit if there is none."""
     head = decode_head(file.read_at(offset, HEAD_SIZE), seed)
     if head is not None:
         return min(offset + HEAD_SIZE + head.body_length, file.limit)

@@ -1,14 +1,14 @@
-"""The segments of one spool as their only writer sees them. Blocking; one call at a time.
+"""The segments of one spool, as seen by their only writer. Blocking; one call at a time.
 
-A write that found the disk full is taken back, and the segment goes on. Any other failure
-ends the segment: the next write begins a new one, whose header says how far the old one
-counts. Mails of the last resort (counters) may use a reserve that was put by while there was
-room: files of written zeros, each of which becomes a segment by a new header and a new name.
-Once one is in use, larger mails wait until all of them have been put by again.
+A write that found the disk full is undone, and the segment continues. Any other failure ends the segment: the next
+write begins a new one, and its header says how far the old one counts.
 
-Where much comes, zeros are written ahead of it: a sync of what goes into blocks that were
-written before need not wait for the file system's journal, and so takes half the time. To a
-reader they are what a torn write leaves: no mail, no damage.
+Count-only records may use a reserve that was created while there was room: files of written zeros, each of which
+becomes a segment by a new header and a new name. Once one is in use, larger mails are refused until all of the reserve
+is restored.
+
+Under load, zeros are written ahead of the records. A sync of blocks that were written before need not wait for the file
+system's journal, and so takes half the time. For a reader they look like a torn write: no mail, no damage.
 """
 
 from __future__ import annotations
@@ -42,26 +42,27 @@ from relay.spool.segment import (
 )
 
 RESERVE_SIZE = 1 << 20
-"""Bytes of the reserve, all files of it together: some 8,000 counters."""
+"""Bytes of all reserve files together: about 8,000 count-only records."""
 MAX_COUNT_GROUP = 16 << 10
-"""Bytes of counters that are to be appended at once, at most: they have to fit into what is left of a file of it."""
+"""Limit in bytes of one append of count-only records: they have to fit into what is left of a reserve file."""
 ZEROS_AHEAD = 512 << 10
-"""Bytes of zeros that are written at once ahead of the records."""
+"""Bytes of zeros written at once ahead of the records."""
 ZEROS_AFTER = 64 << 10
-"""Bytes that a segment holds before that is worth while: one into which little comes stays small."""
+"""Bytes in a segment before zeros are written ahead: a segment with few mails stays small."""
 MAX_SEGMENTS = 10
-"""Segments from which on none is begun before the last one is full: nobody sorts, or not as fast as mails come."""
+"""From this number on, a new segment is begun only when the last one is full: the worker is stopped or slower than the
+mails."""
 
 _log = logging.getLogger(__name__)
 
 
 class Segment:
-    """A segment that is being written."""
+    """The segment that is being written."""
 
     def __init__(self, folder: Path, source: str, header: Header, size: int) -> None:
-        """Make segment `header.number` out of the file `source` (FRESH or one of RESERVES), durably. Raises OSError.
+        """Durably make segment `header.number` from the file `source` (NEW_FILE or one of RESERVES). Raises OSError.
 
-        It is to have about `size` bytes, if it is made of FRESH.
+        `size` is its intended size in bytes if it is made from NEW_FILE.
         """
         flags = os.O_WRONLY | os.O_CLOEXEC | (os.O_CREAT | os.O_TRUNC if source == NEW_FILE else 0)
         self._fd = os.open(folder / source, flags, 0o600)
@@ -82,11 +83,11 @@ class Segment:
         self.broken = False
         self._size = os.fstat(self._fd).st_size if self.reserved else size
         self._written = self._size if self.reserved else HEADER_SIZE
-        """How far the file was written, with records or with zeros."""
+        """The offset up to which the file has been written, with records or with zeros."""
         self._zeros_ahead = ZEROS_AHEAD
 
     def fits(self, length: int) -> bool:
-        """True where `length` more bytes may be written here; a record larger than a segment has one for itself."""
+        """True if `length` more bytes may be written here. A record larger than a segment gets a segment of its own."""
         if self.broken:
             return False
         return self.end + length <= self._size or (self.end == HEADER_SIZE and not self.reserved)
@@ -109,7 +110,7 @@ class Segment:
         return start
 
     def _write(self, data: bytes) -> None:
-        """Write `data`, with zeros behind it where it goes beyond what was written and there is room for both."""
+        """Write `data`, and zeros after it if it goes beyond what was written and there is room for both."""
         end = self.end + len(data)
         zeros = min(self._zeros_ahead, self._size - end) if self.end >= ZEROS_AFTER and end > self._written else 0
         if zeros > 0:
@@ -125,7 +126,7 @@ class Segment:
         self._written = max(self._written, end)
 
     def _undo_write(self) -> bool:
-        """Give back the room a failed write took; nothing of it was synced, so no sync is in doubt."""
+        """Free the room that a failed write took. None of it was synced, so no sync is in doubt."""
         if not self.reserved:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._fd, self.end)
@@ -139,7 +140,7 @@ class Segment:
 
 
 class SegmentLog:
-    """A spool's segments: appends, rolls, falls back on the reserve."""
+    """The segments of a spool: appends records, begins new segments, falls back to the reserve."""
 
     def __init__(self, folder: Path, mark: SyncMark, *, spool_id: bytes, synced: int, segment_size: int) -> None:
         self._folder = folder
@@ -154,10 +155,10 @@ class SegmentLog:
 
     @classmethod
     def open(cls, folder: Path, segment_size: int) -> Self:
-        """Take over the spool in `folder`, or make one, and begin a new segment.
+        """Open the spool in `folder`, or create it, and begin a new segment.
 
-        Raises InUse where another writer has it, SpoolError where the folder cannot be used. On a full disk it opens
-        all the same and begins its segment as soon as there is room.
+        Raises InUse if another writer has it, SpoolError if the folder cannot be used. On a full disk it opens all the
+        same, and begins its segment as soon as there is room.
         """
         try:
             make_folder(folder)
@@ -183,10 +184,10 @@ class SegmentLog:
             _log.error("the disk of the spool in %s is full: free some space", self._folder)
 
     def append(self, data: bytes, *, may_use_reserve: bool) -> int:
-        """Write and sync whole records; return the position of the first.
+        """Write and sync complete records; return the position of the first one.
 
-        `may_use_reserve`: they are counters, and may use the reserve. Raises SpoolFull or SpoolError: then none of them is
-        in the spool.
+        `may_use_reserve`: all of them are count-only records. Raises SpoolFull or SpoolError; then none of them is in
+        the spool.
         """
         try:
             segment = self._segment_for(len(data), may_use_reserve=may_use_reserve)
@@ -218,7 +219,7 @@ class SegmentLog:
             raise spool_error(self._folder, cause) from error
 
     def _next_reserve_file(self, cause: OSError) -> str:
-        """The next file of the reserve; raises `cause` where there is none any more."""
+        """Return the name of the next reserve file; raise `cause` if there is none."""
         for name in RESERVES:
             if (self._folder / name).exists():
                 return name
@@ -230,13 +231,13 @@ class SegmentLog:
         try:
             self._mark.set(self.spool_id, synced)
         except OSError as error:
-            segment.broken = True  # no reader would see what follows here
+            segment.broken = True  # no reader would see records after it
             raise spool_error(self._folder, error) from error
         self.synced = synced
         reach("spool.answer")
 
     def _roll(self, *, may_use_reserve: bool) -> Segment:
-        """Begin the next segment, and put a reserve by where there is none and it is not the last room we take."""
+        """Begin the next segment, and fill the reserve unless this one is for a count-only record."""
         self._segment = self._new_segment(NEW_FILE)
         if not may_use_reserve:
             with contextlib.suppress(OSError):
@@ -244,10 +245,10 @@ class SegmentLog:
         return self._segment
 
     def renew(self) -> None:
-        """Begin another segment, so that the one before can go once it is sorted: what stands in it is as it came.
+        """Begin another segment, so that the one before can be removed once it is ingested: it holds mails that are not
+        redacted.
 
-        Not on the reserve, not where nothing was written, nor while MOST_SEGMENTS wait to be sorted. On a full disk it
-        stays as it is.
+        Does nothing on the reserve, if nothing was written, while MAX_SEGMENTS are not ingested yet, or on a full disk.
         """
         segment = self._segment
         if segment is None or segment.reserved or segment.end == HEADER_SIZE:
@@ -258,7 +259,7 @@ class SegmentLog:
 
     def _new_segment(self, source: str) -> Segment:
         reach("spool.roll")
-        # a segment that somebody deleted counts, too: the ledger may have sorted into it
+        # Count a segment that somebody deleted, too: the ledger may have ingested it.
         number = max([split(self.synced)[0], *segment_numbers(self._folder)]) + 1
         header = Header(spool_id=self.spool_id, number=number, synced=self.synced, exact=self._exact)
         segment = Segment(self._folder, source, header, self._segment_size)
@@ -268,13 +269,13 @@ class SegmentLog:
         return segment
 
     def _leave_reserve(self, length: int) -> Segment:
-        """Begin a common segment once there is room for another reserve and more. Raises OSError until then."""
+        """Begin an ordinary segment once there is room for another reserve and more. Raises OSError until then."""
         free = os.statvfs(self._folder)
         if free.f_bavail * free.f_frsize < 2 * RESERVE_SIZE + length:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._fill_reserve()
         segment = self._roll(may_use_reserve=False)
-        _log.warning("the disk of the spool in %s has room again: mails are kept whole", self._folder)
+        _log.warning("the disk of the spool in %s has room again: mails are stored whole", self._folder)
         return segment
 
     def _fill_reserve(self) -> None:
@@ -286,7 +287,7 @@ class SegmentLog:
         reach("spool.reserve")
         try:
             with opened(self._folder / NEW_FILE, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as fd:
-                # written, not only allocated: overwriting then needs no room
+                # Write the zeros, do not only allocate: overwriting them needs no room later.
                 write_all(fd, bytes(RESERVE_SIZE // len(RESERVES)), 0)
                 sync(fd)
             (self._folder / NEW_FILE).rename(path)
@@ -296,21 +297,21 @@ class SegmentLog:
             raise
 
     def close(self) -> None:
-        """Close the files; what was appended stays."""
+        """Close the files; records stay."""
         if self._segment is not None:
             self._segment.close()
         self._mark.close()
 
 
 def spool_error(folder: Path, error: OSError) -> SpoolError:
-    """Return the error of ours that `error` amounts to."""
+    """Return `error` as a SpoolFull or SpoolError."""
     if is_full(error):
         return SpoolFull(f"no room for another mail in the spool: free some space on the disk of {folder}")
     return SpoolError(f"cannot write to the spool in {folder}: {error.strerror}")
 
 
 def _recover(folder: Path) -> tuple[bytes, int]:
-    """Return the id of the spool in `folder` (a new one where there is none) and how far it is known to be synced."""
+    """Return the id of the spool in `folder` (a new one if there is no spool) and how far it is known to be synced."""
     numbers = segment_numbers(folder)
     header = newest_header(folder, numbers)
     if header is None:
@@ -320,7 +321,7 @@ def _recover(folder: Path) -> tuple[bytes, int]:
 
 
 def _known_synced(folder: Path, newest: int, header: Header) -> int:
-    """The furthest that mark, header or a record of the newest segment vouches for; each alone may be gone."""
+    """Return the furthest synced position in the mark, the headers and the records; each alone may be missing."""
     file = SegmentFile(segment_path(folder, newest))
     try:
         items = walk(file, HEADER_SIZE, record.seed(header.spool_id))
@@ -333,8 +334,8 @@ def _known_synced(folder: Path, newest: int, header: Header) -> int:
 
 
 def _rename_damaged(folder: Path, numbers: list[int]) -> None:
-    """Rename segments of which not one has a sound header: they are not removed, and no cursor fits them."""
+    """Rename segments if none has a valid header. They are not removed, and no cursor fits them."""
     for number in numbers:
         path = segment_path(folder, number)
         path.rename(path.with_suffix(".damaged"))
-        _log.error("%s has no sound header and was set aside: its mails are not sorted", path.with_suffix(".damaged"))
+        _log.error("%s has no valid header and was renamed: its mails are not ingested", path.with_suffix(".damaged"))

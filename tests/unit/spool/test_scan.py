@@ -90,7 +90,7 @@ async def test_spool_without_one_sound_header_is_set_aside_and_a_new_one_begun(t
     assert contents(tmp_path) == [b"2"]
     assert SpoolReader(tmp_path).spool_id not in {"", before}
     assert [path.name for path in tmp_path.glob("*.damaged")] == ["0000000001.damaged"]
-    assert "set aside" in caplog.text
+    assert "not ingested" in caplog.text
 
 
 async def test_missing_segment_is_reported(tmp_path, caplog):
