@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks.harness.figures import Figure, judged, report
 from tests.endurance.crowd_clients import ADDRESSES, LARGE, close, come, descriptors, gone, have_descriptors, peak
 from tests.support.processes import Relay, wait_for
-from tests.support.receiving import Talk
+from tests.support.receiving import RawClient
 
 IDLE = 2000
 CAP = 1000
@@ -38,7 +38,7 @@ def measure(_: argparse.Namespace) -> Iterator[Figure]:
         receiver = wait_for(lambda: relay.child("receiver"), "the receiver")
         idle = [come(relay.smtp_port, ADDRESSES[number % len(ADDRESSES)]) for number in range(IDLE)]
         wait_for(lambda: descriptors(receiver) < CAP + 50, "those who are told to leave to have left")
-        there = [number for number, talk in enumerate(idle) if not gone(talk)]
+        there = [number for number, client in enumerate(idle) if not gone(client)]
         yield judged("idle clients that came", IDLE, "", least=IDLE, note="from eight addresses")
         yield judged("of them still there", len(there), "", most=CAP, note="the cap in all")
         yield judged(
@@ -71,11 +71,13 @@ def load(relay: Relay, *options: str) -> dict[str, Any]:
 
 def large(relay: Relay) -> int:
     """Have all under way at once; return how many were refused."""
-    talks = [Talk(relay.smtp_port, address=ADDRESSES[n % len(ADDRESSES)]).greet().open_mail() for n in range(AT_ONCE)]
-    for talk in talks:
-        talk.send(LARGE)
-    refused = sum(talk.say(b".") != "250 2.6.0" for talk in talks)
-    close(talks)
+    clients = [
+        RawClient(relay.smtp_port, address=ADDRESSES[n % len(ADDRESSES)]).greet().begin_data() for n in range(AT_ONCE)
+    ]
+    for client in clients:
+        client.send(LARGE)
+    refused = sum(client.say(b".") != "250 2.6.0" for client in clients)
+    close(clients)
     return refused
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.receiving import Talk
+from tests.support.receiving import RawClient
 
 ADDRESSES = [f"127.0.0.{number}" for number in range(2, 10)]
 LARGE = b"".join(b"%08d\r\n" % number for number in range(30_000))
@@ -25,18 +25,18 @@ def have_descriptors(number: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))
 
 
-def come(port: int, address: str = "127.0.0.1") -> Talk:
+def come(port: int, address: str = "127.0.0.1") -> RawClient:
     """A client from `address` that was greeted and says nothing more."""
-    talk = Talk(port, address=address)
-    assert talk.code() == "220"
-    talk.socket.setblocking(False)
-    return talk
+    client = RawClient(port, address=address)
+    assert client.code() == "220"
+    client.socket.setblocking(False)
+    return client
 
 
-def gone(talk: Talk) -> bool:
+def gone(client: RawClient) -> bool:
     """Whether the relay has told this idle client to leave."""
     try:
-        return talk.socket.recv(200)[:10] in (b"", b"421 4.3.2 ")
+        return client.socket.recv(200)[:10] in (b"", b"421 4.3.2 ")
     except BlockingIOError:
         return False
     except ConnectionError:
@@ -55,7 +55,7 @@ def descriptors(process: int) -> int:
     return len(list(Path(f"/proc/{process}/fd").iterdir()))
 
 
-def close(talks: Sequence[Talk]) -> None:
+def close(clients: Sequence[RawClient]) -> None:
     """Have all of them leave."""
-    for talk in talks:
-        talk.close()
+    for client in clients:
+        client.close()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tests.endurance import poisons
 from tests.support.processes import Relay, wait_for
-from tests.support.receiving import Talk
+from tests.support.receiving import RawClient
 
 TAKEN, TOO_LARGE = "250 2.6.0", "552 5.3.4"
 
@@ -38,13 +38,13 @@ def at_work(relay: Relay) -> int:
 
 def send(relay: Relay, wire: bytes) -> str:
     """Send a mail, dots doubled and ended, over a connection of its own; return the answer to it."""
-    talk = Talk(relay.smtp_port).greet().open_mail()
-    talk.socket.settimeout(60)
-    talk.send(wire)
+    client = RawClient(relay.smtp_port).greet().begin_data()
+    client.socket.settimeout(60)
+    client.send(wire)
     try:
-        return talk.code()
+        return client.code()
     finally:
-        talk.close()
+        client.close()
 
 
 def ordinary(name: str) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.endurance.crowd_clients import ADDRESSES, LARGE, close, come, descriptors, gone, have_descriptors, peak
 from tests.support.processes import Relay, wait_for
-from tests.support.receiving import Talk
+from tests.support.receiving import RawClient
 
 pytestmark = pytest.mark.e2e
 
@@ -30,14 +30,14 @@ class Behaving:
 
     def __init__(self, port: int, address: str) -> None:
         self._port, self._address = port, address
-        self._kept = Talk(port, address=address).greet()
-        self._slow = Talk(port, address=address).greet().open_mail()
+        self._kept = RawClient(port, address=address).greet()
+        self._slow = RawClient(port, address=address).greet().begin_data()
         self.mails = 1
 
     def go_on(self) -> None:
         assert self._kept.mail(b"KeyError: kept\r\n") == "250 2.6.0"
         self._slow.send(b"a line of it\r\n")
-        new = Talk(self._port, address=self._address).greet()
+        new = RawClient(self._port, address=self._address).greet()
         assert new.mail(b"KeyError: new\r\n") == "250 2.6.0"
         new.close()
         self.mails += 2
@@ -56,13 +56,13 @@ def test_of_many_idle_clients_the_longest_idle_go_and_who_behaves_is_served(
     with relay:
         receiver = wait_for(lambda: relay.child("receiver"), "the receiver")
         behaving = Behaving(relay.smtp_port, addresses[0])
-        idle: list[Talk] = []
+        idle: list[RawClient] = []
         for place in range(number):
             idle.append(come(relay.smtp_port, addresses[place % len(addresses)]))
             if place % 100 == 0:
                 behaving.go_on()
         wait_for(lambda: descriptors(receiver) < most + 50, "those who are told to leave to have left")
-        there = [place for place, talk in enumerate(idle) if not gone(talk)]
+        there = [place for place, client in enumerate(idle) if not gone(client)]
         memory = peak(receiver)
         behaving.end()
         close(idle)
@@ -79,13 +79,13 @@ def test_clients_that_come_and_go_are_served_beside_500_idle_ones(relay: Relay):
         idle = [come(relay.smtp_port) for _ in range(500)]
 
         def send(number: int) -> str:
-            talk = Talk(relay.smtp_port).greet()
-            code = talk.mail(b"KeyError: %d\r\n" % (number % 7))
-            talk.close()
+            client = RawClient(relay.smtp_port).greet()
+            code = client.mail(b"KeyError: %d\r\n" % (number % 7))
+            client.close()
             return code
 
-        with ThreadPoolExecutor(16) as clients:
-            codes = set(clients.map(send, range(400)))
+        with ThreadPoolExecutor(16) as pool:
+            codes = set(pool.map(send, range(400)))
         close(idle)
 
         assert codes == {"250 2.6.0"}
@@ -130,11 +130,13 @@ def test_many_large_mails_at_once_are_all_taken_in_bounded_memory(relay: Relay):
     have_descriptors(700)
     with relay:
         receiver = wait_for(lambda: relay.child("receiver"), "the receiver")
-        talks = [Talk(relay.smtp_port, address=ADDRESSES[number % 8]).greet().open_mail() for number in range(300)]
-        for talk in talks:
-            talk.send(LARGE)
-        codes = {talk.say(b".") for talk in talks}
-        close(talks)
+        clients = [
+            RawClient(relay.smtp_port, address=ADDRESSES[number % 8]).greet().begin_data() for number in range(300)
+        ]
+        for client in clients:
+            client.send(LARGE)
+        codes = {client.say(b".") for client in clients}
+        close(clients)
 
         assert codes == {"250 2.6.0"}
         assert peak(receiver) < PROMISED
@@ -147,23 +149,25 @@ def test_clients_that_read_no_reply_and_send_on_take_bounded_memory(relay: Relay
     have_descriptors(700)
     with relay:
         receiver = wait_for(lambda: relay.child("receiver"), "the receiver")
-        talks = [Talk(relay.smtp_port, receive_buffer=2048, address=ADDRESSES[n % 8]).greet() for n in range(200)]
+        clients = [
+            RawClient(relay.smtp_port, receive_buffer=2048, address=ADDRESSES[n % 8]).greet() for n in range(200)
+        ]
         flood = b"MAIL FROM:<a@b>\r\n" + b"RCPT TO:<c@d>\r\n" * 20_000
-        threads = [threading.Thread(target=_send, args=(talk, flood)) for talk in talks]
+        threads = [threading.Thread(target=_send, args=(client, flood)) for client in clients]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         memory = peak(receiver)
-        close(talks)
+        close(clients)
 
         assert memory < PROMISED
-        behind = Talk(relay.smtp_port).greet()
+        behind = RawClient(relay.smtp_port).greet()
         assert behind.mail(b"KeyError: behind\r\n") == "250 2.6.0"
         behind.close()
 
 
-def _send(talk: Talk, data: bytes) -> None:
-    talk.socket.settimeout(2)
+def _send(client: RawClient, data: bytes) -> None:
+    client.socket.settimeout(2)
     with contextlib.suppress(OSError):
-        talk.send(data)
+        client.send(data)

@@ -16,7 +16,7 @@ from relay.receive import Access, Limits, Receiver
 from relay.receive.networks import Networks, plain_address
 from relay.receive.passwords import is_hash, make_hash, verify_password
 from relay.spool import SpoolWriter
-from tests.support.receiving import Reception, Talk, receiving
+from tests.support.receiving import RawClient, RunningReceiver, receiving
 
 QUICK = Limits(stop_within=0.1)
 EVERYBODY = ("0.0.0.0/0", "::/0")
@@ -37,12 +37,12 @@ def waited(condition, seconds: float = 10.0) -> bool:
 
 
 def test_stranger_is_told_so_and_sent_away(tmp_path):
-    with receiving(tmp_path, QUICK, Access(clients=("192.0.2.0/24",))) as reception:
-        talk = reception.talk()
+    with receiving(tmp_path, QUICK, Access(clients=("192.0.2.0/24",))) as running:
+        client = running.connect()
 
-        assert talk.reply() == ["554 5.7.1 Access denied"]
-        assert talk.ended()
-        assert reception.receiver.counters.unknown_clients == 1
+        assert client.reply() == ["554 5.7.1 Access denied"]
+        assert client.ended()
+        assert running.receiver.counters.unknown_clients == 1
 
 
 @pytest.mark.parametrize(
@@ -81,8 +81,8 @@ def ipv4(client: str) -> bytes:
 def behind(tmp_path_factory):
     """A receiver behind a proxy on the loopback."""
     access = Access(clients=("192.0.2.0/24", "2001:db8::/32", "127.0.0.1"), proxies=("127.0.0.0/8",))
-    with receiving(tmp_path_factory.mktemp("behind"), QUICK, access) as reception:
-        yield reception
+    with receiving(tmp_path_factory.mktemp("behind"), QUICK, access) as running:
+        yield running
 
 
 @pytest.mark.parametrize(
@@ -97,19 +97,19 @@ def behind(tmp_path_factory):
 )
 @pytest.mark.parametrize("pieces", [False, True])
 def test_proxy_names_the_client(behind, header, peer, pieces):
-    talk = behind.talk()
+    client = behind.connect()
     for part in [header[:7], header[7:]] if pieces else [header]:
-        talk.send(part)
+        client.send(part)
 
-    assert talk.greet().mail(b"text\r\n") == "250 2.6.0"
+    assert client.greet().mail(b"text\r\n") == "250 2.6.0"
     assert behind.records()[-1].envelope.peer == peer
 
 
 def test_greeting_comes_after_the_header_and_what_follows_it_is_heard(behind):
-    talk = behind.talk()
-    talk.send(b"PROXY TCP4 192.0.2.7 127.0.0.1 1234 25\r\nEHLO x\r\nNOOP\r\n")
+    client = behind.connect()
+    client.send(b"PROXY TCP4 192.0.2.7 127.0.0.1 1234 25\r\nEHLO x\r\nNOOP\r\n")
 
-    assert [talk.code() for _ in range(3)] == ["220", "250", "250 2.0.0"]
+    assert [client.code() for _ in range(3)] == ["220", "250", "250 2.0.0"]
 
 
 @pytest.mark.parametrize(
@@ -125,51 +125,51 @@ def test_greeting_comes_after_the_header_and_what_follows_it_is_heard(behind):
     ],
 )
 def test_header_of_a_stranger_or_none_at_all_ends_the_connection(behind, header):
-    talk = behind.talk()
-    talk.send(header)
+    client = behind.connect()
+    client.send(header)
 
-    assert talk.code() == "554 5.7.1"
-    assert talk.ended()
+    assert client.code() == "554 5.7.1"
+    assert client.ended()
 
 
 def test_who_is_no_proxy_cannot_name_another_client(tmp_path):
-    with receiving(tmp_path, QUICK) as reception:
-        talk = reception.talk()
-        assert talk.code() == "220"
+    with receiving(tmp_path, QUICK) as running:
+        client = running.connect()
+        assert client.code() == "220"
 
-        assert talk.say(b"PROXY TCP4 192.0.2.7 127.0.0.1 1234 25") == "500 5.5.2"
+        assert client.say(b"PROXY TCP4 192.0.2.7 127.0.0.1 1234 25") == "500 5.5.2"
 
 
 # --- AUTH -------------------------------------------------------------------------------------------------------------
 
 
-def from_afar(reception: Reception) -> Talk:
+def from_afar(running: RunningReceiver) -> RawClient:
     """A client of another machine, as a proxy names it."""
-    talk = reception.talk()
-    talk.send(b"PROXY TCP4 192.0.2.7 127.0.0.1 1234 25\r\n")
-    assert talk.code() == "220"
-    talk.send(b"EHLO x\r\n")
-    return talk
+    client = running.connect()
+    client.send(b"PROXY TCP4 192.0.2.7 127.0.0.1 1234 25\r\n")
+    assert client.code() == "220"
+    client.send(b"EHLO x\r\n")
+    return client
 
 
 @pytest.mark.parametrize("in_clear", [False, True])
 def test_password_goes_in_clear_beyond_the_loopback_only_where_that_was_asked_for(tmp_path, in_clear):
     access = Access(clients=EVERYBODY, proxies=("127.0.0.0/8",), username="app", password=HASH, auth_in_clear=in_clear)
-    with receiving(tmp_path, QUICK, access) as reception:
-        talk = from_afar(reception)
+    with receiving(tmp_path, QUICK, access) as running:
+        client = from_afar(running)
 
-        assert any("AUTH" in line for line in talk.reply()) is in_clear
-        assert talk.say(b"AUTH PLAIN " + PLAIN) == ("235 2.7.0" if in_clear else "538 5.7.11")
-        assert talk.say(b"MAIL FROM:<a@b>") == ("250 2.1.0" if in_clear else "530 5.7.0")
+        assert any("AUTH" in line for line in client.reply()) is in_clear
+        assert client.say(b"AUTH PLAIN " + PLAIN) == ("235 2.7.0" if in_clear else "538 5.7.11")
+        assert client.say(b"MAIL FROM:<a@b>") == ("250 2.1.0" if in_clear else "530 5.7.0")
 
 
 @pytest.mark.parametrize("stored", ["secret", HASH], ids=["clear", "hash"])
 def test_password_may_be_kept_in_clear_or_as_a_hash(tmp_path, stored):
-    with receiving(tmp_path, QUICK, Access(username="app", password=stored)) as reception:
+    with receiving(tmp_path, QUICK, Access(username="app", password=stored)) as running:
         for _ in range(2):
-            assert reception.talk().greet().say(b"AUTH PLAIN " + PLAIN) == "235 2.7.0"
+            assert running.connect().greet().say(b"AUTH PLAIN " + PLAIN) == "235 2.7.0"
         wrong = base64.b64encode(b"\0app\0" + HASH.encode())
-        assert reception.talk().greet().say(b"AUTH PLAIN " + wrong) == "535 5.7.8"
+        assert running.connect().greet().say(b"AUTH PLAIN " + wrong) == "535 5.7.8"
 
 
 def test_hash_tells_nothing_and_agrees_with_its_password_alone():
@@ -191,24 +191,24 @@ def test_damaged_hash_is_refused_at_the_start(damaged):
 
 def test_others_are_served_while_a_password_is_looked_at(tmp_path):
     """Many clients with wrong passwords at once; one without hears no delay of theirs."""
-    with receiving(tmp_path, QUICK, Access(username="app", password=HASH)) as reception:
+    with receiving(tmp_path, QUICK, Access(username="app", password=HASH)) as running:
         wrong = base64.b64encode(b"\0app\0wrong")
-        talks = [reception.talk().greet() for _ in range(6)]
-        for talk in talks:
-            talk.send(b"AUTH PLAIN " + wrong + b"\r\n")
+        clients = [running.connect().greet() for _ in range(6)]
+        for client in clients:
+            client.send(b"AUTH PLAIN " + wrong + b"\r\n")
 
-        assert reception.talk().greet().say(b"NOOP") == "250 2.0.0"
-        assert {talk.code() for talk in talks} == {"535 5.7.8"}
+        assert running.connect().greet().say(b"NOOP") == "250 2.0.0"
+        assert {client.code() for client in clients} == {"535 5.7.8"}
 
 
 def test_too_many_logins_at_once_are_put_off(tmp_path):
-    with receiving(tmp_path, QUICK, Access(username="app", password=HASH)) as reception:
-        authenticator = reception.receiver._intake.authenticator
+    with receiving(tmp_path, QUICK, Access(username="app", password=HASH)) as running:
+        authenticator = running.receiver._intake.authenticator
         authenticator._waiting = 64
 
-        assert reception.talk().greet().say(b"AUTH PLAIN " + PLAIN) == "454 4.7.0"
+        assert running.connect().greet().say(b"AUTH PLAIN " + PLAIN) == "454 4.7.0"
         authenticator._waiting = 0
-        assert reception.talk().greet().say(b"AUTH PLAIN " + PLAIN) == "235 2.7.0"
+        assert running.connect().greet().say(b"AUTH PLAIN " + PLAIN) == "235 2.7.0"
 
 
 # --- TLS --------------------------------------------------------------------------------------------------------------
@@ -226,20 +226,20 @@ def certificate(tmp_path) -> Path:
     return tmp_path / "certificate.pem"
 
 
-def shake_hands(talk: Talk, **options) -> ssl.SSLSocket:
+def shake_hands(client: RawClient, **options) -> ssl.SSLSocket:
     context = ssl.create_default_context()
     AUTHORITY.configure_trust(context)
     for name, value in options.items():
         setattr(context, name, value)
-    wire = context.wrap_socket(talk.socket, server_hostname="127.0.0.1")
-    talk.socket = wire  # closed with the talk
+    wire = context.wrap_socket(client.socket, server_hostname="127.0.0.1")
+    client.socket = wire  # closed with the talk
     return wire
 
 
-def ready_for_tls(reception: Reception) -> Talk:
-    talk = reception.talk().greet()
-    assert talk.say(b"STARTTLS") == "220 2.0.0"
-    return talk
+def ready_for_tls(running: RunningReceiver) -> RawClient:
+    client = running.connect().greet()
+    assert client.say(b"STARTTLS") == "220 2.0.0"
+    return client
 
 
 def serial_of(wire: ssl.SSLSocket) -> str:
@@ -249,8 +249,8 @@ def serial_of(wire: ssl.SSLSocket) -> str:
 
 
 def test_certificate_is_shown_and_trusted(tmp_path, certificate):
-    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as reception:
-        wire = shake_hands(ready_for_tls(reception))
+    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as running:
+        wire = shake_hands(ready_for_tls(running))
         wire.sendall(b"EHLO x\r\n")
 
         assert b"STARTTLS" not in wire.recv(1000)
@@ -259,22 +259,22 @@ def test_certificate_is_shown_and_trusted(tmp_path, certificate):
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 def test_tls_before_1_2_is_refused(tmp_path, certificate):
-    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as reception:
+    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as running:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         context.set_ciphers("ALL:@SECLEVEL=0")
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
         with pytest.raises((ssl.SSLError, ConnectionError)):
-            context.wrap_socket(ready_for_tls(reception).socket)
+            context.wrap_socket(ready_for_tls(running).socket)
 
-        assert reception.talk().greet().say(b"NOOP") == "250 2.0.0"
+        assert running.connect().greet().say(b"NOOP") == "250 2.0.0"
 
 
 def test_new_certificate_is_used_without_a_restart_and_old_connections_stay(tmp_path, certificate):
-    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as reception:
-        before = shake_hands(ready_for_tls(reception))
+    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as running:
+        before = shake_hands(ready_for_tls(running))
         issue(certificate)
-        after = shake_hands(ready_for_tls(reception))
+        after = shake_hands(ready_for_tls(running))
 
         assert serial_of(before) != serial_of(after)
         before.sendall(b"NOOP\r\n")
@@ -283,14 +283,14 @@ def test_new_certificate_is_used_without_a_restart_and_old_connections_stay(tmp_
 
 @pytest.mark.parametrize("broken", ["", "no certificate", None])
 def test_broken_new_certificate_leaves_the_old_one_at_work(tmp_path, certificate, caplog, broken):
-    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as reception:
-        before = serial_of(shake_hands(ready_for_tls(reception)))
+    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as running:
+        before = serial_of(shake_hands(ready_for_tls(running)))
         if broken is None:
             certificate.unlink()
         else:
             certificate.write_text(broken)
 
-        assert serial_of(shake_hands(ready_for_tls(reception))) == before
+        assert serial_of(shake_hands(ready_for_tls(running))) == before
     assert "stays in use" in caplog.text
 
 
@@ -338,112 +338,112 @@ async def test_tls_from_the_first_byte_needs_a_certificate(tmp_path):
 def test_handshake_may_begin_before_we_are_ready_for_it(tmp_path, certificate, header):
     """With TLS from the first byte the client's hello is there at once, or right behind a proxy's header."""
     access = Access(tls_cert=str(certificate), clients=EVERYBODY, proxies=("127.0.0.1",) if header else ())
-    with receiving(tmp_path / "spool", QUICK, access, tls_first=True) as reception:
+    with receiving(tmp_path / "spool", QUICK, access, tls_first=True) as running:
         for _ in range(40):
-            talk = reception.talk()
+            client = running.connect()
             incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
             context = ssl.create_default_context()
             AUTHORITY.configure_trust(context)
-            client = context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+            tls = context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
             with pytest.raises(ssl.SSLWantReadError):
-                client.do_handshake()
-            talk.send(header + outgoing.read())
+                tls.do_handshake()
+            client.send(header + outgoing.read())
 
-            assert talk.socket.recv(1) == b"\x16"  # the server's part of the handshake
-            talk.close()
+            assert client.socket.recv(1) == b"\x16"  # the server's part of the handshake
+            client.close()
 
 
 @pytest.mark.parametrize("tls_first", [False, True])
 @pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01\x02\x00\x01"])
 def test_handshake_that_goes_no_further_ends_within_its_limit(tmp_path, certificate, tls_first, sent):
     limits = Limits(idle_timeout=0.3, stop_within=0.1)
-    with receiving(tmp_path / "s", limits, Access(tls_cert=str(certificate)), tls_first=tls_first) as reception:
-        talk = reception.talk() if tls_first else ready_for_tls(reception)
-        talk.send(sent)
+    with receiving(tmp_path / "s", limits, Access(tls_cert=str(certificate)), tls_first=tls_first) as running:
+        client = running.connect() if tls_first else ready_for_tls(running)
+        client.send(sent)
 
-        assert talk.ended()
-        assert waited(lambda: reception.receiver.counters.connections == 0)
-        assert waited(lambda: reception.receiver.counters.handshakes_failed == 1)
-        assert waited(lambda: len(reception.receiver._intake.admission) == 0)
+        assert client.ended()
+        assert waited(lambda: running.receiver.counters.connections == 0)
+        assert waited(lambda: running.receiver.counters.handshakes_failed == 1)
+        assert waited(lambda: len(running.receiver._intake.admission) == 0)
 
 
 @pytest.mark.parametrize("tls_first", [False, True])
 def test_handshakes_that_go_no_further_shut_nobody_out(tmp_path, certificate, tls_first):
     """At the cap the longest-idle goes first, and who stalls in a handshake is idle: he hears no plain word, either."""
     limits = Limits(max_connections=3, stop_within=0.1)
-    with receiving(tmp_path / "s", limits, Access(tls_cert=str(certificate)), tls_first=tls_first) as reception:
-        stalled = [reception.talk() if tls_first else ready_for_tls(reception) for _ in range(12)]
-        assert waited(lambda: len(reception.receiver._intake.admission) == 3)
+    with receiving(tmp_path / "s", limits, Access(tls_cert=str(certificate)), tls_first=tls_first) as running:
+        stalled = [running.connect() if tls_first else ready_for_tls(running) for _ in range(12)]
+        assert waited(lambda: len(running.receiver._intake.admission) == 3)
 
-        newcomer = shake_hands(reception.talk() if tls_first else ready_for_tls(reception))
+        newcomer = shake_hands(running.connect() if tls_first else ready_for_tls(running))
         newcomer.sendall(b"EHLO client.example\r\n")
 
         assert newcomer.recv(4096)[:4] in {b"220 ", b"250-"}
-        assert all(talk.ended() for talk in stalled[:10])
-        assert len(reception.receiver._intake.admission) <= 3
+        assert all(client.ended() for client in stalled[:10])
+        assert len(running.receiver._intake.admission) <= 3
         newcomer.close()
-        assert waited(lambda: reception.receiver.counters.connections <= 2)
+        assert waited(lambda: running.receiver.counters.connections <= 2)
 
 
 def test_handshakes_of_one_address_are_at_work_at_first(tmp_path, certificate, monkeypatch):
     """Behind Docker all share one: of hundreds that begin at once each takes its time, and none is sent away for it."""
     limits, access = Limits(max_per_client=2, stop_within=0.1), Access(tls_cert=str(certificate))
-    with receiving(tmp_path / "s", limits, access) as reception:
-        begun = [ready_for_tls(reception) for _ in range(6)]
-        for talk in begun:
-            wire = shake_hands(talk)
+    with receiving(tmp_path / "s", limits, access) as running:
+        begun = [ready_for_tls(running) for _ in range(6)]
+        for client in begun:
+            wire = shake_hands(client)
             wire.sendall(b"NOOP\r\n")
             assert wire.recv(100) == b"250 2.0.0 OK\r\n"
             wire.close()
-        assert waited(lambda: reception.receiver.counters.connections == 0)
+        assert waited(lambda: running.receiver.counters.connections == 0)
 
         monkeypatch.setattr("relay.receive.admission.HANDSHAKE_GRACE", 0.0)
-        begun = [ready_for_tls(reception) for _ in range(6)]
+        begun = [ready_for_tls(running) for _ in range(6)]
 
-        assert all(talk.ended() for talk in begun[:4])
+        assert all(client.ended() for client in begun[:4])
 
 
 def test_mail_that_is_left_for_a_handshake_is_under_way_no_more(tmp_path, certificate):
     """Else a transaction with STARTTLS behind it would keep a place at the cap for half a minute."""
     access = Access(tls_cert=str(certificate))
-    with receiving(tmp_path / "s", Limits(max_connections=1, stop_within=0.1), access) as reception:
-        stalled = reception.talk().greet()
+    with receiving(tmp_path / "s", Limits(max_connections=1, stop_within=0.1), access) as running:
+        stalled = running.connect().greet()
         assert stalled.say(b"MAIL FROM:<app@example.com>") == "250 2.1.0"
         assert stalled.say(b"STARTTLS") == "220 2.0.0"
 
-        assert reception.talk().greet().mail(b"text\r\n") == "250 2.6.0"
+        assert running.connect().greet().mail(b"text\r\n") == "250 2.6.0"
         assert stalled.ended()
 
 
 def test_client_that_leaves_in_the_handshake_is_forgotten(tmp_path, certificate):
-    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as reception:
+    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as running:
         for _ in range(5):
-            talk = ready_for_tls(reception)
-            talk.send(b"\x16\x03\x01")
-            talk.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            talk.close()
+            client = ready_for_tls(running)
+            client.send(b"\x16\x03\x01")
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            client.close()
 
-        assert waited(lambda: reception.receiver.counters.connections == 0)
-        assert len(reception.receiver._intake.admission) == 0
+        assert waited(lambda: running.receiver.counters.connections == 0)
+        assert len(running.receiver._intake.admission) == 0
 
 
 def test_silence_under_tls_ends_within_its_limit(tmp_path, certificate):
     limits = Limits(idle_timeout=1.0, stop_within=0.1)
-    with receiving(tmp_path / "spool", limits, Access(tls_cert=str(certificate))) as reception:
-        wire = shake_hands(ready_for_tls(reception))
+    with receiving(tmp_path / "spool", limits, Access(tls_cert=str(certificate))) as running:
+        wire = shake_hands(ready_for_tls(running))
 
         assert wire.recv(100) == b"421 4.4.2 Timed out\r\n"
         wire.close()
-        assert waited(lambda: reception.receiver.counters.connections == 0)
+        assert waited(lambda: running.receiver.counters.connections == 0)
 
 
 def test_client_under_tls_that_never_reads_is_cut_off(tmp_path, certificate):
     limits = Limits(idle_timeout=0.5, idle_commands=10**9, stop_within=0.1)
-    with receiving(tmp_path / "spool", limits, Access(tls_cert=str(certificate))) as reception:
-        wire = shake_hands(ready_for_tls(reception))
+    with receiving(tmp_path / "spool", limits, Access(tls_cert=str(certificate))) as running:
+        wire = shake_hands(ready_for_tls(running))
         wire.settimeout(15)
         with pytest.raises(OSError):  # noqa: PT012 -- at which of them is not known
             while True:
                 wire.sendall(b"HELP\r\n" * 10_000)
 
-        assert waited(lambda: reception.receiver.counters.connections == 0)
+        assert waited(lambda: running.receiver.counters.connections == 0)

@@ -10,14 +10,14 @@ import trustme
 from relay.receive import Access, Limits
 from relay.receive.passwords import make_hash
 from tests.support.dialogs import END, Dialog, Player, differences, load, load_all
-from tests.support.receiving import Reception, receiving
+from tests.support.receiving import RunningReceiver, receiving
 
 DIALOGS = load_all()
 LIMITS = Limits(stop_within=0.2, hostname="relay.example", max_size=1 << 20)
 
 
 @pytest.fixture(scope="module")
-def receptions(tmp_path_factory):
+def receivers(tmp_path_factory):
     """A running receiver for each set-up that is asked for."""
     folder = tmp_path_factory.mktemp("dialogs")
     certificate = folder / "certificate.pem"
@@ -28,15 +28,15 @@ def receptions(tmp_path_factory):
         "tls": Access(tls_cert=str(certificate)),
         "tls-first": Access(tls_cert=str(certificate)),
     }
-    running: dict[str, Reception] = {}
+    started: dict[str, RunningReceiver] = {}
 
-    def get(setup: str) -> Reception:
-        if setup not in running:
+    def get(setup: str) -> RunningReceiver:
+        if setup not in started:
             tls_first = setup == "tls-first"
             manager = receiving(folder / setup, LIMITS, accesses[setup], tls_first=tls_first)
-            running[setup] = manager.__enter__()
+            started[setup] = manager.__enter__()
             managers.append(manager)
-        return running[setup]
+        return started[setup]
 
     managers: list = []
     yield get
@@ -45,18 +45,18 @@ def receptions(tmp_path_factory):
 
 
 @pytest.mark.parametrize("dialog", DIALOGS, ids=lambda dialog: dialog.name)
-def test_dialog_goes_as_written(receptions, dialog: Dialog):
-    reception = receptions(dialog.setup)
-    before = len(reception.records())
-    player = Player(reception.port, patience=20, tls_first=dialog.setup == "tls-first")
+def test_dialog_goes_as_written(receivers, dialog: Dialog):
+    running = receivers(dialog.setup)
+    before = len(running.records())
+    player = Player(running.port, patience=20, tls_first=dialog.setup == "tls-first")
     try:
         found = player.play(dialog)
     finally:
         player.close()
 
     assert differences(dialog, found) == []
-    assert reception.receiver.counters.unexpected_errors == 0
-    assert reception.contents()[before:] == dialog.stored
+    assert running.receiver.counters.unexpected_errors == 0
+    assert running.contents()[before:] == dialog.stored
 
 
 def test_there_are_dialogs_enough_and_each_is_about_something():

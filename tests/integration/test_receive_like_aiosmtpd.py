@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.receive import Limits
-from tests.support.receiving import Talk, receiving
+from tests.support.receiving import RawClient, receiving
 
 COMMANDS = st.sampled_from(
     [
@@ -70,56 +70,56 @@ def both(tmp_path_factory):
     controller = Controller(handler, "127.0.0.1", port, enable_SMTPUTF8=True)
     controller.start()
     limits = Limits(errors=10**6, idle_commands=10**6, stop_within=0.2)
-    with receiving(tmp_path_factory.mktemp("like"), limits) as reception:
-        yield reception, handler, port
+    with receiving(tmp_path_factory.mktemp("like"), limits) as running:
+        yield running, handler, port
     controller.stop()
 
 
 def spoken(port: int, pieces: list[bytes]) -> list[str]:
     """The codes that a server answers to all this and QUIT."""
-    talk = Talk(port)
-    talk.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    client = RawClient(port)
+    client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         for piece in pieces:
-            talk.send(piece)
+            client.send(piece)
         codes: list[str] = []
-        while code := talk.code():
+        while code := client.code():
             codes.append(code[:3])
         return codes
     finally:
-        talk.close()
+        client.close()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(PARTS, min_size=1, max_size=8), st.data())
 def test_any_dialog_however_cut_has_the_same_replies_and_contents(both, parts, data):
-    reception, handler, port = both
+    running, handler, port = both
     stream = b"EHLO x\r\n" + b"".join(parts) + b"QUIT\r\n"
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
     pieces = [stream[start:end] for start, end in itertools.pairwise([0, *cuts, len(stream)])]
-    before, theirs_before = len(reception.records()), len(handler.contents)
+    before, theirs_before = len(running.records()), len(handler.contents)
 
-    ours, theirs = spoken(reception.port, pieces), spoken(port, pieces)
+    ours, theirs = spoken(running.port, pieces), spoken(port, pieces)
 
     assert ours == theirs
-    assert reception.contents()[before:] == handler.contents[theirs_before:]
+    assert running.contents()[before:] == handler.contents[theirs_before:]
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(CONTENTS, st.data())
 def test_a_client_that_breaks_off_anywhere_leaves_nothing_but_whole_mails(both, content, data):
     """A mail is stored where its end mark had come, and nowhere else."""
-    reception = both[0]
+    running = both[0]
     head = b"EHLO x\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n"
     stream = head + stuffed(content)
     end = data.draw(st.integers(0, len(stream)))
-    before = len(reception.records())
-    talk = Talk(reception.port)
-    talk.send(stream[:end])
+    before = len(running.records())
+    client = RawClient(running.port)
+    client.send(stream[:end])
     with contextlib.suppress(OSError):
-        talk.socket.shutdown(socket.SHUT_WR)
-    while talk.code():
+        client.socket.shutdown(socket.SHUT_WR)
+    while client.code():
         pass
-    talk.close()
+    client.close()
 
-    assert len(reception.records()) - before == (end == len(stream))
+    assert len(running.records()) - before == (end == len(stream))

@@ -24,7 +24,7 @@ def listening() -> socket.socket:
     return sock
 
 
-class Talk:
+class RawClient:
     """A client that says exactly what it is told to."""
 
     def __init__(self, port: int, *, receive_buffer: int | None = None, address: str = "") -> None:
@@ -71,15 +71,15 @@ class Talk:
         self.send(line + b"\r\n")
         return self.code()
 
-    def greet(self) -> Talk:
+    def greet(self) -> RawClient:
         assert self.code() == "220"
-        return self.greet_again()
+        return self.ehlo()
 
-    def greet_again(self) -> Talk:
+    def ehlo(self) -> RawClient:
         assert self.say(b"EHLO client.example") == "250"
         return self
 
-    def open_mail(self) -> Talk:
+    def begin_data(self) -> RawClient:
         """Up to the 354 of DATA."""
         assert self.say(b"MAIL FROM:<app@example.com>") == "250 2.1.0"
         assert self.say(b"RCPT TO:<admin@example.com>") == "250 2.1.5"
@@ -88,7 +88,7 @@ class Talk:
 
     def mail(self, content: bytes) -> str:
         """Send a mail whose `content` needs no transparency and ends in CRLF; return the reply to it."""
-        self.open_mail()
+        self.begin_data()
         return self.say(content + b".")
 
     def ended(self) -> bool:
@@ -100,7 +100,7 @@ class Talk:
         self.socket.close()
 
 
-class Reception:
+class RunningReceiver:
     """A running receiver."""
 
     def __init__(
@@ -138,14 +138,14 @@ class Reception:
     def __enter__(self) -> Self:
         self._thread.start()
         assert self._ready.wait(10)
-        self._talks: list[Talk] = []
+        self._clients: list[RawClient] = []
         return self
 
     def __exit__(self, *_: object) -> None:
         self.ask_to_stop()
         self.join()
-        for talk in self._talks:
-            talk.close()
+        for client in self._clients:
+            client.close()
 
     def ask_to_stop(self) -> None:
         """What SIGTERM leads to."""
@@ -157,11 +157,11 @@ class Reception:
         self._thread.join(20)
         assert not self._thread.is_alive()
 
-    def talk(self, *, receive_buffer: int | None = None) -> Talk:
+    def connect(self, *, receive_buffer: int | None = None) -> RawClient:
         """A new connection, closed with the receiver."""
-        talk = Talk(self.port, receive_buffer=receive_buffer)
-        self._talks.append(talk)
-        return talk
+        client = RawClient(self.port, receive_buffer=receive_buffer)
+        self._clients.append(client)
+        return client
 
     def records(self) -> list[Record]:
         """All mails in the spool."""
@@ -187,7 +187,7 @@ def receiving(
     *,
     wrap: Callable[[SpoolWriter], Any] = lambda writer: writer,
     tls_first: bool = False,
-) -> Iterator[Reception]:
+) -> Iterator[RunningReceiver]:
     """Run a receiver with its spool in `folder`; `wrap` may put something between it and the spool."""
-    with Reception(folder, limits or Limits(stop_within=0.2), access or Access(), wrap, tls_first) as reception:
-        yield reception
+    with RunningReceiver(folder, limits or Limits(stop_within=0.2), access or Access(), wrap, tls_first) as running:
+        yield running
