@@ -10,11 +10,11 @@ from __future__ import annotations
 class MemoryBudget:
     """A number of bytes that mails claim and free."""
 
-    __slots__ = ("_size", "taken")
+    __slots__ = ("_size", "claimed")
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self.taken = 0
+        self.claimed = 0
         """Bytes claimed now."""
 
     def change(self, size: int) -> None:
@@ -23,11 +23,11 @@ class MemoryBudget:
 
     def claim(self, size: int) -> bool:
         """Claim `size` bytes. Return False and claim nothing if that exceeds the budget."""
-        if self.taken + size > self._size:
+        if self.claimed + size > self._size:
             return False
-        self.taken += size
+        self.claimed += size
         return True
 
     def free(self, size: int) -> None:
         """Free `size` claimed bytes."""
-        self.taken -= size
+        self.claimed -= size

@@ -59,8 +59,8 @@ class Draft:
         if size < 0:
             raise ValueError("a mail cannot have a negative size")
         packed = "\0".join(texts).encode("utf-8", "surrogateescape")
-        moment = (received_at - _EPOCH) // _MICROSECOND
-        return cls((len(packed), _KINDS.index(retained), moment, size), packed + content)
+        microseconds = (received_at - _EPOCH) // _MICROSECOND
+        return cls((len(packed), _KINDS.index(retained), microseconds, size), packed + content)
 
     def __len__(self) -> int:
         return HEAD_SIZE + len(self.body)

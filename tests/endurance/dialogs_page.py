@@ -31,7 +31,7 @@ from tests.support.receiving import receiving
 
 PAGE = DOCS / "smtp-dialogs.md"
 MAX_SIZE = 1 << 20
-PATIENCE = 4.0
+TIMEOUT = 4.0
 SETUPS = ("open", "locked", "tls", "tls-first")
 
 
@@ -107,7 +107,7 @@ def play(dialog: Dialog, servers: dict[str, Server]) -> Outcome | None:
     if server is None:
         return None
     before = len(server.stored() or ())
-    player = Player(server.port, patience=PATIENCE, tls_first=dialog.setup == "tls-first")
+    player = Player(server.port, timeout=TIMEOUT, tls_first=dialog.setup == "tls-first")
     try:
         found = player.play(dialog)
     finally:
@@ -204,7 +204,7 @@ What the relay, aiosmtpd 1.4.6 as it comes and Postfix (Debian's, discarding) an
 `tests/data/dialogs`. Written by `python -m tests.endurance.dialogs_page`; the relay's column is also a test.
 
 Each cell has the codes of all replies in order, the greeting first, with `end` for a connection that the server ends
-and `silence` where nothing came within {patience:g} seconds. A peer's cell is empty where its codes are those that the
+and `silence` where nothing came within {timeout:g} seconds. A peer's cell is empty where its codes are those that the
 dialog asks for; otherwise it says what came, and why. aiosmtpd does otherwise in {aiosmtpd} cases, Postfix in {postfix}
 of {played}. Only the three digits of the peers are compared: aiosmtpd has hardly any enhanced codes, and does not offer
 them either. Postfix tells no content. A dash: Postfix has no AUTH of its own, so those cases were not played.
@@ -219,7 +219,7 @@ def page(table: list[tuple[Dialog, dict[str, Outcome | None]]]) -> str:
         for name in ("aiosmtpd", "postfix")
     }
     played = sum(row["postfix"] is not None for _, row in table)
-    text = HEAD.format(count=len(table), patience=PATIENCE, played=played, **others)
+    text = HEAD.format(count=len(table), timeout=TIMEOUT, played=played, **others)
     text += "| case | what it is about | relay | aiosmtpd | Postfix |\n|---|---|---|---|---|\n"
     for dialog, row in table:
         cells = [dialog.name, dialog.title, row["relay"].codes if row["relay"] else ""]

@@ -20,7 +20,9 @@ EVERY = 4
 
 
 @pytest.mark.e2e
-def test_every_mail_that_got_250_is_told_once_whatever_is_killed(make_relay: Callable[..., Relay], upstream: Upstream):
+def test_every_mail_that_got_250_is_reported_once_whatever_is_killed(
+    make_relay: Callable[..., Relay], upstream: Upstream
+):
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     chance = random.Random(seed)
@@ -44,7 +46,7 @@ def test_every_mail_that_got_250_is_told_once_whatever_is_killed(make_relay: Cal
     assert (found.lost, found.twice, found.aside, found.balanced) == (0, 0, 0, True)
 
 
-def test_every_named_point_is_among_those_that_are_killed_at():
+def test_every_failpoint_is_killed_at():
     """And each name stands at one place."""
     named = [
         str(node.args[0].value)

@@ -48,7 +48,7 @@ class Behaving:
 
 
 @pytest.mark.parametrize(("number", "addresses", "most"), [(700, ADDRESSES[:1], 500), (2000, ADDRESSES, 1000)])
-def test_of_many_idle_clients_the_longest_idle_go_and_who_behaves_is_served(
+def test_longest_idle_clients_are_closed_and_active_ones_are_served(
     relay: Relay, number: int, addresses: list[str], most: int
 ):
     """700 from one address, and 2,000 from eight, where it is the cap in all that counts."""
@@ -73,7 +73,7 @@ def test_of_many_idle_clients_the_longest_idle_go_and_who_behaves_is_served(
         wait_for(lambda: relay.status()["received"] == behaving.mails, "all mails to be sorted")
 
 
-def test_clients_that_come_and_go_are_served_beside_500_idle_ones(relay: Relay):
+def test_new_clients_are_served_beside_500_idle_ones(relay: Relay):
     have_descriptors(700)
     with relay:
         idle = [come(relay.smtp_port) for _ in range(500)]
@@ -92,7 +92,7 @@ def test_clients_that_come_and_go_are_served_beside_500_idle_ones(relay: Relay):
         wait_for(lambda: relay.status()["received"] == 400, "all mails to be sorted")
 
 
-def test_500_clients_that_come_in_one_burst_are_all_served(relay: Relay):
+def test_500_clients_in_one_burst_are_all_served(relay: Relay):
     """All connect at once: whom the kernel drops at a full backlog would wait for a greeting that never comes."""
     have_descriptors(700)
     with relay:
@@ -125,7 +125,7 @@ async def _one_of_many(port: int) -> bytes:
     return answer[:3]
 
 
-def test_many_large_mails_at_once_are_all_taken_in_bounded_memory(relay: Relay):
+def test_many_large_mails_at_once_are_accepted_in_bounded_memory(relay: Relay):
     """300 of 300 KB, all under way at the same time: 90 MB if all of each were kept."""
     have_descriptors(700)
     with relay:
@@ -144,7 +144,7 @@ def test_many_large_mails_at_once_are_all_taken_in_bounded_memory(relay: Relay):
         assert status["received"] + status["spooled_unsorted"] == 300
 
 
-def test_clients_that_read_no_reply_and_send_on_take_bounded_memory(relay: Relay):
+def test_clients_that_send_without_reading_replies_take_bounded_memory(relay: Relay):
     """200 that pipeline commands for as long as they are heard."""
     have_descriptors(700)
     with relay:

@@ -44,17 +44,17 @@ def kept(name: str) -> list[Path]:
 @pytest.mark.parametrize("name", HARNESSES)
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=ANYTHING)
-def test_any_bytes_break_no_promise(name, data):
+def test_any_bytes_keep_every_guarantee(name, data):
     harness(name)(data)
 
 
 @pytest.mark.parametrize(
     "file", [file for name in HARNESSES for file in kept(name)], ids=lambda file: f"{file.parent.name}-{file.name}"
 )
-def test_what_was_found_once_stays_mended(file):
+def test_earlier_findings_stay_fixed(file):
     harness(file.parent.name)(file.read_bytes())
 
 
 @pytest.mark.parametrize("name", HARNESSES)
-def test_every_harness_has_something_to_begin_with(name):
+def test_every_harness_has_a_seed_corpus(name):
     assert kept(name)

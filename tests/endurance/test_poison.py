@@ -31,7 +31,7 @@ def test_every_pattern_of_the_relay_is_attacked():
 
 
 @pytest.mark.parametrize("text", [r"(?:a+)+!", r"(?:\w\w?)+$", r"x(?:\s*,?)*y", r"^(?:[^<]+|<a)*>"])
-def test_the_attacks_find_a_pattern_that_goes_back_for_ever(text):
+def test_attacks_find_a_pattern_with_catastrophic_backtracking(text):
     pattern = re.compile(text)
 
     attacks = regex_attacks.attacks(pattern, 60)
@@ -39,7 +39,7 @@ def test_the_attacks_find_a_pattern_that_goes_back_for_ever(text):
 
 
 @pytest.mark.parametrize("module", KINDS)
-def test_no_attack_on_a_pattern_keeps_a_mail_from_being_understood(module):
+def test_mail_with_an_attack_on_a_pattern_is_processed_in_time(module):
     for place, texts in ATTACKS.items():
         if place.rpartition(".")[0] == module:
             for text in texts[:MOST]:
@@ -47,5 +47,5 @@ def test_no_attack_on_a_pattern_keeps_a_mail_from_being_understood(module):
 
 
 @pytest.mark.parametrize("name", POISONS)
-def test_poison_is_one_error_like_any_other(name):
+def test_poison_is_processed_as_one_error(name):
     regex_attacks.understand(POISONS[name]())

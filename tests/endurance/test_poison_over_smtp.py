@@ -17,7 +17,7 @@ EVERY = 9
 """The suite sends every ninth of them; `python -m tests.endurance.poison --relay` sends all."""
 
 
-def test_poison_is_sorted_or_parked_and_the_mail_behind_it_comes_through(
+def test_poison_is_ingested_or_parked_and_the_next_mail_is_ingested(
     make_relay: Callable[..., Relay], upstream: Upstream
 ):
     names = list(POISONS)[::EVERY]

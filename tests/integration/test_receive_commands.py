@@ -1,4 +1,4 @@
-"""What the receiver answers: sequence, arguments, parameters, AUTH, as the RFCs say."""
+"""The receiver's replies: order of commands, arguments, parameters, AUTH, as the RFCs require."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_greeting_names_the_host_and_no_product(running):
     assert running.connect().reply() == ["220 relay.example ESMTP"]
 
 
-def test_ehlo_announces_what_is_true(running):
+def test_ehlo_lists_the_supported_extensions(running):
     client = running.connect()
     client.reply()
     client.send(b"EHLO client\r\n")
@@ -59,7 +59,7 @@ def test_ehlo_announces_what_is_true(running):
     ]
 
 
-def test_helo_offers_nothing_and_so_takes_no_parameter(running):
+def test_helo_offers_no_extension_and_accepts_no_parameter(running):
     client = running.connect()
     client.reply()
     client.send(b"HELO client\r\n")
@@ -100,7 +100,7 @@ def test_helo_offers_nothing_and_so_takes_no_parameter(running):
         (b"QUIT", "221 2.0.0"),
     ],
 )
-def test_command_has_its_one_reply(client, line, code):
+def test_each_command_has_exactly_one_reply(client, line, code):
     assert client.say(line) == code
     if code != "221 2.0.0":
         assert client.say(b"NOOP") == "250 2.0.0"
@@ -138,7 +138,7 @@ def test_transaction_ends_with_its_mail(client):
 
 @pytest.mark.parametrize("blanks", [b" ", b"\t", b" \t  "])
 def test_white_space_at_the_end_of_a_command_is_tolerated(client, blanks):
-    """RFC 5321 4.1.1 asks for it, with or without an argument."""
+    """Required by RFC 5321, section 4.1.1, with or without an argument."""
     lines = [b"NOOP", b"RSET", b"MAIL FROM:<a@b>", b"RCPT TO:<c@d>", b"DATA"]
 
     assert [client.say(line + blanks) for line in lines] == ["250 2.0.0", "250 2.0.0", "250 2.1.0", "250 2.1.5", "354"]
@@ -147,7 +147,7 @@ def test_white_space_at_the_end_of_a_command_is_tolerated(client, blanks):
 
 
 def test_commands_may_end_in_a_bare_lf(client):
-    """As with aiosmtpd and Postfix: a person with netcat."""
+    """As in aiosmtpd and Postfix, for a person with netcat."""
     client.send(b"NOOP\nNOOP\r\n")
 
     assert [client.code(), client.code()] == ["250 2.0.0", "250 2.0.0"]
@@ -178,7 +178,7 @@ def test_commands_may_end_in_a_bare_lf(client):
         (b"<a@b> size=99999 body=7bit AUTH=<>", "a@b"),
     ],
 )
-def test_sender_is_understood(running, client, argument, address):
+def test_sender_is_parsed(running, client, argument, address):
     assert client.say(b"MAIL FROM:" + argument) == "250 2.1.0"
     assert client.say(b"RCPT TO:<c@d>") == "250 2.1.5"
     assert client.say(b"DATA") == "354"
@@ -238,7 +238,7 @@ def test_sender_is_understood(running, client, argument, address):
         (b" FROM:<a@b> WHAT=EVER", "555 5.5.4"),
     ],
 )
-def test_malformed_sender_is_refused_and_opens_nothing(client, argument, code):
+def test_malformed_sender_is_refused_and_opens_no_transaction(client, argument, code):
     assert client.say(b"MAIL" + argument) == code
     assert client.say(b"RCPT TO:<c@d>") == "503 5.5.1"
 
@@ -255,7 +255,7 @@ def test_malformed_sender_is_refused_and_opens_nothing(client, argument, code):
         (b" TO:<a@b> NOTIFY=", "501 5.5.4"),
     ],
 )
-def test_malformed_recipient_is_refused_and_the_transaction_goes_on(client, argument, code):
+def test_malformed_recipient_is_refused_and_the_transaction_stays_open(client, argument, code):
     client.say(b"MAIL FROM:<a@b>")
 
     assert client.say(b"RCPT" + argument) == code
@@ -269,7 +269,7 @@ def test_malformed_recipient_is_refused_and_the_transaction_goes_on(client, argu
 @pytest.mark.parametrize(
     ("head", "longest"), [(b"NOOP ", 2050), (b"MAIL FROM:<a@b> AUTH=", 2050), (b"RCPT TO:<", 2050), (b"VRFY ", 2050)]
 )
-def test_line_may_be_as_long_as_the_rfcs_say_and_no_longer(client, head, longest):
+def test_line_length_is_limited_as_in_the_rfcs(client, head, longest):
     room = longest - len(head) - 2
 
     assert client.say(head + b"x" * room) != "500 5.5.2"
@@ -279,13 +279,13 @@ def test_line_may_be_as_long_as_the_rfcs_say_and_no_longer(client, head, longest
 
 
 @pytest.mark.parametrize("length", [12_289, 100_000, 5_000_000])
-def test_endless_line_is_skipped_and_answered_once(client, length):
+def test_too_long_line_is_skipped_and_has_one_reply(client, length):
     client.send(b"x" * length + b"\r\nNOOP\r\n")
 
     assert [client.code(), client.code()] == ["500 5.5.2", "250 2.0.0"]
 
 
-def test_mail_in_a_web_request_is_not_taken(running):
+def test_mail_in_a_web_request_is_not_accepted(running):
     client = running.connect()
     client.reply()
     before = len(running.records())
@@ -311,7 +311,7 @@ def test_mail_in_a_web_request_is_not_taken(running):
         b"VRFY x",
     ],
 )
-def test_with_a_password_set_nothing_goes_without_auth(locked, command):
+def test_configured_password_makes_auth_required(locked, command):
     client = locked.connect().greet()
 
     assert client.say(command) == "530 5.7.0"
@@ -373,8 +373,8 @@ def test_wrong_credentials_are_refused_and_the_third_time_is_the_last(locked, us
         ([b"AUTH PLAIN", b"x" * 20_000], "500 5.5.6"),
     ],
 )
-def test_auth_that_goes_wrong_has_one_reply_and_leaves_the_dialogue_in_step(locked, lines, code):
-    """Above all, no part of an answer is ever run as a command."""
+def test_failed_auth_has_one_reply_and_the_session_stays_in_step(locked, lines, code):
+    """Above all, no part of an AUTH response is ever executed as a command."""
     client = locked.connect().greet()
     for line in lines[:-1]:
         assert client.say(line) == "334"
@@ -390,7 +390,7 @@ def test_no_auth_in_a_transaction(client):
     assert client.say(b"AUTH PLAIN " + plain("any", "thing")) == "503 5.5.1"
 
 
-def test_client_gone_in_the_middle_of_auth_harms_nobody(locked):
+def test_client_that_disconnects_during_auth_does_not_affect_others(locked):
     client = locked.connect().greet()
     client.say(b"AUTH PLAIN")
     client.socket.shutdown(socket.SHUT_WR)
@@ -399,7 +399,7 @@ def test_client_gone_in_the_middle_of_auth_harms_nobody(locked):
     assert locked.connect().greet().say(b"NOOP") == "250 2.0.0"
 
 
-def test_no_credential_gets_into_a_log_or_a_text(locked, caplog):
+def test_no_credential_appears_in_a_log_or_repr(locked, caplog):
     caplog.set_level("DEBUG")
     secret = "pä55 wörd"
     client = locked.connect().greet()

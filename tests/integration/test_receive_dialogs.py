@@ -1,4 +1,4 @@
-"""Every dialog of `tests/data/dialogs` with the real receiver: each reply, and each byte that is stored."""
+"""Every dialog of `tests/data/dialogs` with the real receiver: each reply, and each stored byte."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIMITS = Limits(stop_within=0.2, hostname="relay.example", max_size=1 << 20)
 
 @pytest.fixture(scope="module")
 def receivers(tmp_path_factory):
-    """A running receiver for each set-up that is asked for."""
+    """Start a receiver for each requested setup."""
     folder = tmp_path_factory.mktemp("dialogs")
     certificate = folder / "certificate.pem"
     trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(certificate)
@@ -45,10 +45,10 @@ def receivers(tmp_path_factory):
 
 
 @pytest.mark.parametrize("dialog", DIALOGS, ids=lambda dialog: dialog.name)
-def test_dialog_goes_as_written(receivers, dialog: Dialog):
+def test_dialog_has_the_expected_replies_and_mails(receivers, dialog: Dialog):
     running = receivers(dialog.setup)
     before = len(running.records())
-    player = Player(running.port, patience=20, tls_first=dialog.setup == "tls-first")
+    player = Player(running.port, timeout=20, tls_first=dialog.setup == "tls-first")
     try:
         found = player.play(dialog)
     finally:
@@ -59,13 +59,13 @@ def test_dialog_goes_as_written(receivers, dialog: Dialog):
     assert running.contents()[before:] == dialog.stored
 
 
-def test_there_are_dialogs_enough_and_each_is_about_something():
+def test_there_are_at_least_100_dialogs_with_titles_and_expected_replies():
     assert len(DIALOGS) >= 100
     assert len({dialog.title for dialog in DIALOGS}) == len(DIALOGS)
     assert all(any(kind in {"<", "end"} for kind, _ in dialog.steps) for dialog in DIALOGS)
 
 
-def test_a_wrong_reply_is_found(tmp_path: Path):
+def test_wrong_reply_is_reported(tmp_path: Path):
     file = tmp_path / "case.txt"
     file.write_text("A case.\n> NOOP\n< 250\n< 250 2\nend\n= 3 * x + y\\r\\n\n")
     dialog = load(file)

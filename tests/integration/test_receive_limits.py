@@ -1,4 +1,4 @@
-"""What the receiver does when there is too much of something, too little room, or when it has to go."""
+"""The receiver at its limits: too many or too slow clients, a full disk, and an orderly stop."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from tests.support.disks import mount_tmpfs
 from tests.support.receiving import RawClient, listening, receiving
 
 
-class Between:
-    """Stands between a receiver and its spool; by default it only passes things on."""
+class SpoolProxy:
+    """Stands between a receiver and its spool, and can fail or delay mails."""
 
     def __init__(self, writer: SpoolWriter) -> None:
         self.writer = writer
@@ -56,26 +56,26 @@ class Between:
         self.writer.submit(mail, done=done, more=more)
 
 
-class Spools(list):
-    """Collects what stands between receivers and their spools."""
+class SpoolProxies(list):
+    """Collects the objects between receivers and their spools."""
 
-    def __call__(self, writer: SpoolWriter) -> Between:
-        self.append(Between(writer))
+    def __call__(self, writer: SpoolWriter) -> SpoolProxy:
+        self.append(SpoolProxy(writer))
         return self[-1]
 
 
 @pytest.fixture
 def spools():
-    return Spools()
+    return SpoolProxies()
 
 
-# --- Too much ---------------------------------------------------------------------------------------------------------
+# --- Too many commands, recipients and bytes --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "line", [b"WHAT", b"", b"MAIL", b"RCPT TO:<a@b>", b"x" * 20_000, b"MAIL FROM:<a@b> SIZE=99999999999"]
 )
-def test_wrong_commands_have_an_end(tmp_path, line):
+def test_too_many_wrong_commands_end_the_connection(tmp_path, line):
     with receiving(tmp_path, Limits(errors=5, stop_within=0.1)) as running:
         client = running.connect().greet()
 
@@ -87,7 +87,7 @@ def test_wrong_commands_have_an_end(tmp_path, line):
 
 
 @pytest.mark.parametrize("line", [b"NOOP", b"RSET", b"EHLO x", b"VRFY x", b"HELP"])
-def test_commands_that_lead_nowhere_have_an_end(tmp_path, line):
+def test_too_many_commands_without_effect_end_the_connection(tmp_path, line):
     with receiving(tmp_path, Limits(idle_commands=10, stop_within=0.1)) as running:
         client = running.connect().greet()
 
@@ -98,7 +98,7 @@ def test_commands_that_lead_nowhere_have_an_end(tmp_path, line):
         assert client.ended()
 
 
-def test_a_mail_makes_up_for_what_went_before(tmp_path):
+def test_a_mail_resets_the_error_counts(tmp_path):
     with receiving(tmp_path, Limits(errors=3, idle_commands=5, stop_within=0.1)) as running:
         client = running.connect().greet()
         for _ in range(10):
@@ -107,7 +107,7 @@ def test_a_mail_makes_up_for_what_went_before(tmp_path):
             assert client.mail(b"text\r\n") == "250 2.6.0"
 
 
-def test_too_large_mails_are_no_errors_of_the_dialogue(tmp_path):
+def test_too_large_mails_do_not_count_as_errors(tmp_path):
     with receiving(tmp_path, Limits(errors=3, max_size=100, stop_within=0.1)) as running:
         client = running.connect().greet()
         for _ in range(10):
@@ -115,7 +115,7 @@ def test_too_large_mails_are_no_errors_of_the_dialogue(tmp_path):
         assert client.mail(b"text\r\n") == "250 2.6.0"
 
 
-def test_recipients_over_the_limit_are_left_out_and_the_mail_goes_through(tmp_path):
+def test_recipients_over_the_limit_are_refused_and_the_mail_is_accepted(tmp_path):
     with receiving(tmp_path, Limits(recipients=100, stop_within=0.1)) as running:
         with smtplib.SMTP("127.0.0.1", running.port, timeout=5) as client:
             refused = client.sendmail("a@b", [f"r{number}@example.com" for number in range(120)], "text")
@@ -125,7 +125,7 @@ def test_recipients_over_the_limit_are_left_out_and_the_mail_goes_through(tmp_pa
         assert len(running.records()[0].envelope.recipients) == 100
 
 
-def test_recipients_without_end_have_one(tmp_path):
+def test_endless_recipients_end_the_connection(tmp_path):
     with receiving(tmp_path, Limits(recipients=1, stop_within=0.1)) as running:
         client = running.connect().greet()
         assert client.say(b"MAIL FROM:<a@b>") == "250 2.1.0"
@@ -136,8 +136,8 @@ def test_recipients_without_end_have_one(tmp_path):
         assert client.ended()
 
 
-def test_memory_stays_bounded_while_a_mail_without_end_comes_in(tmp_path):
-    """200 MB over three connections, far beyond what is taken; at no time is more than a little of it held."""
+def test_memory_stays_bounded_during_an_endless_mail(tmp_path):
+    """200 MB over three connections, far over the limit. Only a little of it is held at any time."""
     with receiving(tmp_path, Limits(max_size=1 << 20, stop_within=0.1)) as running:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         block = b"x" * (1 << 20)
@@ -154,7 +154,7 @@ def test_memory_stays_bounded_while_a_mail_without_end_comes_in(tmp_path):
 # --- Too many connections ---------------------------------------------------------------------------------------------
 
 
-def test_longest_idle_connection_goes_first(tmp_path):
+def test_longest_idle_connection_is_closed_first(tmp_path):
     with receiving(tmp_path, Limits(max_connections=3, stop_within=0.1)) as running:
         first, second, third = (running.connect().greet() for _ in range(3))
         assert first.say(b"NOOP") == "250 2.0.0"
@@ -168,8 +168,8 @@ def test_longest_idle_connection_goes_first(tmp_path):
         assert running.receiver.counters.turned_away == 1
 
 
-def test_connection_at_work_never_goes(tmp_path):
-    """With all others in a transaction it is the newcomer who is turned away."""
+def test_working_connection_is_never_closed_for_another(tmp_path):
+    """If all others are in a transaction, the new client is refused."""
     with receiving(tmp_path, Limits(max_connections=2, stop_within=0.1)) as running:
         working = [running.connect().greet().begin_data() for _ in range(2)]
 
@@ -179,7 +179,7 @@ def test_connection_at_work_never_goes(tmp_path):
         assert running.connect().greet().mail(b"text\r\n") == "250 2.6.0"
 
 
-def test_idle_connections_shut_nobody_out(tmp_path):
+def test_idle_connections_do_not_block_other_clients(tmp_path):
     with receiving(tmp_path, Limits(max_connections=20, stop_within=0.1)) as running:
         for number in range(200):
             client = running.connect().greet()
@@ -187,7 +187,7 @@ def test_idle_connections_shut_nobody_out(tmp_path):
                 assert client.mail(b"%d\r\n" % number) == "250 2.6.0"
 
         assert len(running.records()) == 20
-        assert running.receiver.counters.connections <= 21  # one may be on its way out
+        assert running.receiver.counters.connections <= 21  # one may be closing
 
 
 # --- Too slow ---------------------------------------------------------------------------------------------------------
@@ -217,7 +217,7 @@ def test_silence_ends_within_its_limit(tmp_path, state):
 
 
 @pytest.mark.parametrize("state", ["command", "data"])
-def test_trickling_prolongs_nothing(tmp_path, state):
+def test_trickling_bytes_do_not_extend_the_time_limit(tmp_path, state):
     with receiving(tmp_path, Limits(idle_timeout=0.5, stop_within=0.1)) as running:
         client = running.connect().greet()
         if state == "data":
@@ -242,8 +242,8 @@ def keep_sending(client: RawClient, data: bytes) -> None:
         client.send(data)
 
 
-def test_client_that_never_reads_is_cut_off(tmp_path):
-    """It sends commands for ever and takes no reply; closing alone would wait for it for ever."""
+def test_client_that_never_reads_is_disconnected(tmp_path):
+    """It sends commands for ever and reads no reply; a plain close would wait for it for ever."""
     with receiving(tmp_path, Limits(idle_timeout=0.3, idle_commands=10**9, errors=10**9, stop_within=0.1)) as running:
         client = running.connect(receive_buffer=2048).greet()
         client.socket.settimeout(8)
@@ -254,21 +254,21 @@ def test_client_that_never_reads_is_cut_off(tmp_path):
         assert running.receiver.counters.connections <= 1
 
 
-def test_our_own_slowness_is_not_the_clients(tmp_path, spools):
+def test_slow_sync_does_not_count_against_the_client(tmp_path, spools):
     """A sync that takes longer than the client's time limit does not cost the client its mail."""
     with receiving(tmp_path, Limits(idle_timeout=0.2, stop_within=0.1), wrap=spools) as running:
         spools[0].hold = asyncio.Event()
         client = running.connect().greet()
         client.begin_data().send(b"text\r\n.\r\n")
         assert spools[0].asked.wait(5)
-        time.sleep(0.6)  # the time limit is what is tested
+        time.sleep(0.6)  # the time limit itself is tested
         running._loop.call_soon_threadsafe(spools[0].hold.set)
 
         assert client.code() == "250 2.6.0"
 
 
-def test_slow_mail_gets_its_time_by_what_it_brings_and_no_more(tmp_path):
-    """Two mails dripping in: what brings bytes enough is taken, what brings too few is ended."""
+def test_time_limit_of_a_mail_grows_with_its_bytes(tmp_path):
+    """Two slow mails: the one that sends enough bytes is accepted, the other one is ended."""
     limits = Limits(idle_timeout=0.6, min_rate=100, stop_within=0.1)
     with receiving(tmp_path, limits) as running:
         brisk, slow = (running.connect().greet().begin_data() for _ in range(2))
@@ -285,19 +285,19 @@ def test_slow_mail_gets_its_time_by_what_it_brings_and_no_more(tmp_path):
         assert len(running.records()) == 1
 
 
-def test_connection_without_mails_ends_whatever_is_said_on_it(tmp_path):
-    """A client that talks on for ever in time for each command, and one that sends a mail now and then."""
+def test_connection_without_mails_ends_despite_other_commands(tmp_path):
+    """One client sends commands for ever, each within its time limit; another one sends a mail now and then."""
     with receiving(tmp_path, Limits(session_timeout=1.0, idle_commands=10**9, stop_within=0.1)) as running:
-        talker, sender = running.connect().greet(), running.connect().greet()
+        chatty, sender = running.connect().greet(), running.connect().greet()
         codes = []
         began = time.monotonic()
         while "421 4.4.2" not in codes and time.monotonic() < began + 10:
-            codes.append(talker.say(b"NOOP"))
+            codes.append(chatty.say(b"NOOP"))
             assert sender.mail(b"text\r\n") == "250 2.6.0"
             time.sleep(0.05)
 
         assert codes[-1] == "421 4.4.2"
-        assert talker.ended()
+        assert chatty.ended()
         assert sender.mail(b"text\r\n") == "250 2.6.0"
 
 
@@ -311,8 +311,8 @@ def test_proxy_that_sends_no_header_ends_within_its_limit(tmp_path):
         assert client.ended()
 
 
-def test_client_that_reads_no_reply_to_a_flood_of_recipients_costs_little(tmp_path):
-    """Its commands are not read on while its replies are not read."""
+def test_client_that_reads_no_replies_to_a_flood_of_recipients_costs_little(tmp_path):
+    """Its commands are not read while its replies are not read."""
     with receiving(tmp_path, Limits(idle_timeout=1.0, recipients=10, stop_within=0.1)) as running:
         client = running.connect(receive_buffer=2048).greet()
         assert client.say(b"MAIL FROM:<a@b>") == "250 2.1.0"
@@ -326,25 +326,25 @@ def test_client_that_reads_no_reply_to_a_flood_of_recipients_costs_little(tmp_pa
 # --- Many at once -----------------------------------------------------------------------------------------------------
 
 
-def test_one_address_loses_its_own_idle_connections_and_not_those_of_others(tmp_path):
+def test_address_over_its_limit_loses_only_its_own_idle_connections(tmp_path):
     limits = Limits(max_connections=10, max_per_client=3, stop_within=0.1)
     with receiving(tmp_path, limits, Access(clients=("0.0.0.0/0",), proxies=("127.0.0.1",))) as running:
 
-        def come(address: bytes) -> RawClient:
+        def connect_from(address: bytes) -> RawClient:
             client = running.connect()
             client.send(b"PROXY TCP4 %b 127.0.0.1 1 25\r\n" % address)
             return client.greet()
 
-        lonely = come(b"192.0.2.1")
-        crowd = [come(b"192.0.2.2") for _ in range(4)]
+        lonely = connect_from(b"192.0.2.1")
+        crowd = [connect_from(b"192.0.2.2") for _ in range(4)]
 
         assert crowd[0].code() == "421 4.3.2"
         for client in (lonely, *crowd[1:]):
             assert client.say(b"NOOP") == "250 2.0.0"
 
 
-def test_address_whose_connections_all_work_may_have_more(tmp_path):
-    """Behind Docker all clients share one address: nobody who behaves is shut out while there is room in all."""
+def test_address_with_only_working_connections_may_exceed_its_limit(tmp_path):
+    """Behind Docker all clients share one address. No well-behaved client is refused while there is room in total."""
     with receiving(tmp_path, Limits(max_per_client=3, stop_within=0.1)) as running:
         clients = [running.connect().greet().begin_data() for _ in range(10)]
 
@@ -365,8 +365,8 @@ def test_500_clients_at_once_are_all_served(tmp_path):
         assert len(running.records()) == 500
 
 
-def test_without_descriptors_it_neither_ends_nor_spins(tmp_path):
-    """A receiver that may open few files: clients come and go beyond that, and those that fit are served."""
+def test_receiver_without_free_descriptors_neither_ends_nor_spins(tmp_path):
+    """Too many clients for a receiver that may open few files: those that fit are served."""
     program = (
         "import asyncio, resource, sys, uvloop\n"
         "from pathlib import Path\n"
@@ -391,7 +391,7 @@ def test_without_descriptors_it_neither_ends_nor_spins(tmp_path):
             port = int(process.stdout.readline())
             clients = [RawClient(port) for _ in range(600)]
             before = processor_time(process.pid)
-            time.sleep(1.0)  # in which a server that spins would take a second
+            time.sleep(1.0)  # a busy loop would take a whole second of processor time
             assert processor_time(process.pid) - before < 0.5
             for client in clients:
                 client.close()
@@ -403,7 +403,7 @@ def test_without_descriptors_it_neither_ends_nor_spins(tmp_path):
 
 
 def sent_alone(port: int) -> bool:
-    """True where a mail was taken; False where the server had no descriptor for it yet."""
+    """Return True if a mail was accepted, False if the server had no free descriptor yet."""
     client = RawClient(port)
     try:
         return client.code() == "220" and client.ehlo().mail(b"text\r\n") == "250 2.6.0"
@@ -412,15 +412,15 @@ def sent_alone(port: int) -> bool:
 
 
 def processor_time(process: int) -> float:
-    """Seconds of processor time that a process has taken."""
+    """Return the seconds of processor time that a process has taken."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-# --- Nothing is promised before it is kept ----------------------------------------------------------------------------
+# --- No 250 before the mail is stored ---------------------------------------------------------------------------------
 
 
-def test_250_comes_after_the_spool_has_the_mail(tmp_path, spools):
+def test_250_is_sent_after_the_mail_is_in_the_spool(tmp_path, spools):
     with receiving(tmp_path, wrap=spools) as running:
         spools[0].hold = asyncio.Event()
         client = running.connect().greet()
@@ -437,7 +437,7 @@ def test_250_comes_after_the_spool_has_the_mail(tmp_path, spools):
         assert len(running.records()) == 1
 
 
-def test_mail_waits_for_another_client_that_is_about_to_end_its_own(tmp_path, monkeypatch):
+def test_mail_waits_for_another_client_that_is_about_to_finish(tmp_path, monkeypatch):
     monkeypatch.setattr("relay.spool.writer.GROUP_WAIT", 1000.0)
     monkeypatch.setattr("relay.receive.intake._RECENTLY", 1000.0)
     with receiving(tmp_path) as running:
@@ -450,8 +450,8 @@ def test_mail_waits_for_another_client_that_is_about_to_end_its_own(tmp_path, mo
 
 
 @pytest.mark.parametrize("how", ["alone", "beside one that is silent", "beside one that has sent its mail"])
-def test_mail_waits_for_nobody_else(tmp_path, monkeypatch, how):
-    """Neither for those who have nothing to send, nor for one that fell silent in the middle of its mail."""
+def test_mail_does_not_wait_for_idle_or_stalled_clients(tmp_path, monkeypatch, how):
+    """Neither for an idle client, nor for one that stalls in the middle of its mail."""
     monkeypatch.setattr("relay.spool.writer.GROUP_WAIT", 1000.0)
     monkeypatch.setattr("relay.receive.intake._RECENTLY", -1000.0 if how.endswith("silent") else 1000.0)
     with receiving(tmp_path) as running:
@@ -476,7 +476,7 @@ def test_mails_of_many_clients_share_syncs(tmp_path):
         assert len(running.records()) == 100
 
 
-def test_without_room_for_a_mail_it_is_counted(tmp_path, spools, caplog):
+def test_mail_without_room_in_the_spool_is_counted(tmp_path, spools, caplog):
     with receiving(tmp_path, wrap=spools) as running:
         spools[0].fails = {Retained.WHOLE: SpoolFull("no room")}
         client = running.connect().greet()
@@ -494,7 +494,7 @@ def test_without_room_for_a_mail_it_is_counted(tmp_path, spools, caplog):
 
 
 @pytest.mark.parametrize("error", [SpoolFull("no room"), SpoolError("disk broken in /var/lib/somewhere")])
-def test_when_nothing_can_be_stored_the_answer_is_452_and_it_recovers(tmp_path, spools, error):
+def test_reply_is_452_while_nothing_can_be_stored(tmp_path, spools, error):
     with receiving(tmp_path, wrap=spools) as running:
         spools[0].fails = dict.fromkeys(Retained, error)
         client = running.connect().greet().begin_data()
@@ -506,8 +506,8 @@ def test_when_nothing_can_be_stored_the_answer_is_452_and_it_recovers(tmp_path, 
         assert running.receiver.counters.refused == {"452": 1}
 
 
-def test_on_a_really_full_disk_mails_are_counted_until_there_is_room(tmp_path):
-    """A tmpfs of 4 MiB: whole mails, then counters, and whole mails again once some are sorted."""
+def test_mails_on_a_full_disk_are_counted_until_there_is_room(tmp_path):
+    """A tmpfs of 4 MiB: whole mails, then counts, then whole mails again once some are ingested."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount_tmpfs(folder, "size=4m")
@@ -527,7 +527,7 @@ def test_on_a_really_full_disk_mails_are_counted_until_there_is_room(tmp_path):
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_surprise_is_a_451_that_tells_nothing(tmp_path, spools, caplog):
+def test_unexpected_error_is_a_451_that_reveals_nothing(tmp_path, spools, caplog):
     with receiving(tmp_path, wrap=spools) as running:
         spools[0].fails = {Retained.WHOLE: RuntimeError("secret from inside")}
         client = running.connect().greet().begin_data()
@@ -541,10 +541,10 @@ def test_surprise_is_a_451_that_tells_nothing(tmp_path, spools, caplog):
     assert "secret from inside" not in caplog.text
 
 
-# --- Stopping and counting --------------------------------------------------------------------------------------------
+# --- Stop and counters ------------------------------------------------------------------------------------------------
 
 
-def test_stop_lets_transactions_end_and_sends_the_idle_home(tmp_path):
+def test_stop_waits_for_open_transactions_and_closes_idle_connections(tmp_path):
     with receiving(tmp_path, Limits(stop_within=10)) as running:
         idle = running.connect().greet()
         working = running.connect().greet().begin_data()
@@ -559,7 +559,7 @@ def test_stop_lets_transactions_end_and_sends_the_idle_home(tmp_path):
         assert len(running.records()) == 1
 
 
-def test_stop_waits_no_longer_than_it_may(tmp_path):
+def test_stop_does_not_exceed_its_time_limit(tmp_path):
     with receiving(tmp_path, Limits(stop_within=0.2)) as running:
         stuck = running.connect().greet().begin_data()
         running.ask_to_stop()
@@ -573,7 +573,7 @@ def test_stop_waits_no_longer_than_it_may(tmp_path):
 
 
 async def test_clients_wait_in_the_backlog_while_a_receiver_restarts(tmp_path):
-    """The socket belongs to somebody else: what connects between two receivers is served by the second."""
+    """The socket belongs to the caller: a client that connects between two receivers is served by the second."""
     with listening() as sock:
         for _ in range(2):
             sent = asyncio.to_thread(_send_one, sock.getsockname()[1])
@@ -593,7 +593,7 @@ def _send_one(port: int) -> None:
         client.sendmail("a@b", ["c@d"], "text")
 
 
-async def test_receiver_runs_until_told_and_publishes_its_counters(tmp_path):
+async def test_receiver_runs_until_stopped_and_publishes_its_counters(tmp_path):
     stop = asyncio.Event()
     sock = listening()
     port = sock.getsockname()[1]
@@ -618,11 +618,12 @@ async def test_receiver_runs_until_told_and_publishes_its_counters(tmp_path):
     assert published["mail_bytes"] == 6
     assert published["connections_total"] == 2
     assert published["connections"] == 0
-    assert published["tasks"] == 3  # this test's, the one that runs the receiver, and the receiver's clock
+    # This test, the task that runs the receiver, and the task that closes overdue connections.
+    assert published["tasks"] == 3
     assert published["refused"] == {"500": 1, "421": 1}
 
 
-async def test_counters_that_cannot_be_published_stop_nothing(tmp_path, caplog):
+async def test_counters_that_cannot_be_published_are_only_logged(tmp_path, caplog):
     writer = SpoolWriter.open(tmp_path / "spool")
     Receiver(writer, Limits()).publish(tmp_path / "missing" / "receiver.json")
     await writer.close()
@@ -630,8 +631,8 @@ async def test_counters_that_cannot_be_published_stop_nothing(tmp_path, caplog):
     assert "cannot publish" in caplog.text
 
 
-def test_receiver_imports_nothing_the_worker_needs():
-    """Start-up time and memory: it must always be there, and at once."""
+def test_receiver_imports_no_library_of_the_worker():
+    """The receiver must start fast and stay small, so that it is always available."""
     program = "import sys, relay.receive, relay.spool; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     loaded = {name.partition(".")[0] for name in run.stdout.split()}

@@ -1,4 +1,4 @@
-"""Mail in: from stock clients and from raw sockets, byte for byte."""
+"""Incoming mail from stock clients and from raw sockets, byte for byte."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def running(tmp_path_factory):
 
 @pytest.fixture
 def stored(running):
-    """Calls give the records that came since the test began."""
+    """Return a function that gives the records stored since the test began."""
     before = len(running.records())
     return lambda: running.records()[before:]
 
@@ -43,14 +43,14 @@ def client(running):
 
 
 class RaisingHandler(logging.handlers.SMTPHandler):
-    """The stock handler, but trouble with the mail is not swallowed."""
+    """The stock handler, but errors are raised."""
 
     def handleError(self, record):  # noqa: N802 -- the library's name
         raise  # noqa: PLE0704 -- called while the exception is handled
 
 
 def log_one_error(port: int, **options) -> None:
-    """Log an exception as the documented recipe does."""
+    """Log an exception as in the documented recipe."""
     logger = logging.Logger("app")
     logger.addHandler(
         RaisingHandler(("127.0.0.1", port), "server-error@example.com", ["admin@example.com"], "Failed", **options)
@@ -63,7 +63,7 @@ def log_one_error(port: int, **options) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"credentials": ("someone", "some password")}])
 def test_stock_handler_works_unchanged(running, stored, options):
-    """With credentials too: they were meant for the server that stood here before."""
+    """With credentials too: they were meant for the previous mail server."""
     before = datetime.now(UTC)
     log_one_error(running.port, **options)
 
@@ -89,7 +89,7 @@ def test_smtplib_sends_utf8_addresses_and_8_bit_content(running, stored):
 
 
 @pytest.mark.parametrize("login", ["auth_plain", "auth_login"])
-def test_any_credentials_will_do_while_no_password_is_set(running, login):
+def test_any_credentials_are_valid_if_no_password_is_set(running, login):
     with smtplib.SMTP("127.0.0.1", running.port, timeout=5) as client:
         client.ehlo()
         client.user, client.password = "user", "secret"
@@ -99,7 +99,7 @@ def test_any_credentials_will_do_while_no_password_is_set(running, login):
     assert code == 235
 
 
-def test_many_recipients_of_any_kind_are_a_hint_only(client, stored):
+def test_recipients_of_any_kind_are_accepted_as_a_hint(client, stored):
     client.say(b"MAIL FROM:<>")
     for address in (b"<nobody@nowhere.invalid>", b"<Postmaster>", b'<"a b"@[127.0.0.1]>', b"<@hop:user%other@x>"):
         assert client.say(b"RCPT TO:" + address) == "250 2.1.5"
@@ -121,8 +121,8 @@ FRAGMENTS = st.sampled_from(
 CONTENTS = st.one_of(st.lists(FRAGMENTS, max_size=25).map(b"".join), st.binary(max_size=300))
 
 
-def on_the_wire(content: bytes) -> bytes:
-    """What a client sends for `content`: its lines, dots doubled, and the end mark (RFC 5321 4.5.2)."""
+def dot_stuffed(content: bytes) -> bytes:
+    """Return what a client sends for `content`: its lines, dot-stuffed, and the end mark (RFC 5321, section 4.5.2)."""
     if not content.endswith(b"\r\n") and content:
         content += b"\r\n"
     lines = content.split(b"\r\n")[:-1]
@@ -135,10 +135,10 @@ def whole_lines(content: bytes) -> bytes:
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(CONTENTS, min_size=1, max_size=4), st.data())
-def test_contents_arrive_exactly_however_they_are_cut(running, given_contents, data):
-    """Several mails in one pipelined stream, cut anywhere: each is stored byte for byte, each is answered once."""
+def test_contents_arrive_exactly_in_any_pieces(running, given_contents, data):
+    """Several mails in one pipelined stream, cut anywhere: each is stored byte for byte and has one reply."""
     mails = [
-        b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n" + on_the_wire(content)
+        b"MAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n" + dot_stuffed(content)
         for content in given_contents
     ]
     stream = b"EHLO x\r\n" + b"".join(mails) + b"QUIT\r\n"
@@ -159,13 +159,13 @@ def test_contents_arrive_exactly_however_they_are_cut(running, given_contents, d
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7])
-def test_mail_that_trickles_in_is_the_same_mail(client, stored, size):
+def test_mail_in_small_pieces_is_the_same_mail(client, stored, size):
     content = b".first\r\n..\r\n\r\n.\n.\r.\r\r\n. \r\nlast\r\n"
-    wire = on_the_wire(content)
+    stream = dot_stuffed(content)
     client.begin_data()
     client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    for start in range(0, len(wire), size):
-        client.send(wire[start : start + size])
+    for start in range(0, len(stream), size):
+        client.send(stream[start : start + size])
 
     assert client.code() == "250 2.6.0"
     assert [record.content for record in stored()] == [content]
@@ -186,8 +186,8 @@ def test_mail_that_trickles_in_is_the_same_mail(client, stored, size):
         b"\n\n.\r\n",
     ],
 )
-def test_bare_line_ends_neither_end_data_nor_hide_a_mail(client, stored, sequence):
-    """Each known smuggling sequence is data: there is one mail, and one reply."""
+def test_bare_line_ends_neither_end_data_nor_smuggle_a_mail(client, stored, sequence):
+    """Each known smuggling sequence is data: there is one mail and one reply."""
     smuggled = b"one" + sequence + b"MAIL FROM:<evil@example.com>\r\nRCPT TO:<x@example.com>\r\nDATA\r\ntwo\r\n"
     client.begin_data()
     client.send(smuggled + b".\r\n")
@@ -199,7 +199,7 @@ def test_bare_line_ends_neither_end_data_nor_hide_a_mail(client, stored, sequenc
     assert record.envelope.sender == "app@example.com"
 
 
-def test_empty_mail_is_a_mail(client, stored):
+def test_empty_mail_is_stored(client, stored):
     assert client.mail(b"") == "250 2.6.0"
 
     (record,) = stored()
@@ -213,7 +213,7 @@ def test_very_long_lines_and_control_bytes_are_kept(client, stored):
     assert [record.content for record in stored()] == [content]
 
 
-def test_what_follows_the_end_mark_is_the_next_command(client, stored):
+def test_bytes_after_the_end_mark_are_the_next_command(client, stored):
     client.begin_data()
     client.send(b"text\r\n.\r\nNOOP\r\nMAIL FROM:<next@example.com>\r\nQUIT\r\n")
 
@@ -221,7 +221,7 @@ def test_what_follows_the_end_mark_is_the_next_command(client, stored):
     assert len(stored()) == 1
 
 
-def test_client_that_closes_its_half_after_sending_gets_all_replies(running, stored):
+def test_client_that_closes_its_sending_half_gets_all_replies(running, stored):
     client = running.connect()
     client.send(b"EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\ntext\r\n.\r\nQUIT\r\n")
     client.socket.shutdown(socket.SHUT_WR)
@@ -233,7 +233,7 @@ def test_client_that_closes_its_half_after_sending_gets_all_replies(running, sto
 
 @pytest.mark.parametrize("sent", [b"", b"text", b"text\r\n", b"text\r\n.", b"text\r\n.\r", b"text\r\n.\n"])
 @pytest.mark.parametrize("how", ["close", "half"])
-def test_mail_that_breaks_off_is_not_stored(running, client, stored, sent, how):
+def test_incomplete_mail_is_not_stored(running, client, stored, sent, how):
     client.begin_data()
     client.send(sent)
     if how == "close":
@@ -250,7 +250,7 @@ def test_mail_that_breaks_off_is_not_stored(running, client, stored, sent, how):
 
 
 def lines(size: int) -> bytes:
-    """Content of exactly `size` bytes (at least 10) in lines, all different."""
+    """Return content of exactly `size` bytes (at least 10) in lines, all different."""
     return b"-" * (size % 10) + b"".join(b"%08d\r\n" % number for number in range(size // 10))
 
 
@@ -264,7 +264,7 @@ def test_mail_up_to_256_kib_is_kept_whole(client, stored, extra):
 
 
 @pytest.mark.parametrize("size", [(256 << 10) + 1, 300_000, 1 << 20])
-def test_of_a_larger_mail_both_ends_are_kept_and_its_true_size(client, stored, size):
+def test_larger_mail_is_stored_as_both_ends_with_its_original_size(client, stored, size):
     content = lines(size)
 
     assert client.mail(content) == "250 2.6.0"
@@ -274,10 +274,10 @@ def test_of_a_larger_mail_both_ends_are_kept_and_its_true_size(client, stored, s
     assert (record.retained, record.size) == (Retained.ENDS, size)
 
 
-def test_dots_are_not_counted_as_content(client, stored):
+def test_stuffed_dots_are_not_counted_as_content(client, stored):
     content = b".\r\n" * 100_000
     client.begin_data()
-    client.send(on_the_wire(content))
+    client.send(dot_stuffed(content))
 
     assert client.code() == "250 2.6.0"
     (record,) = stored()
@@ -285,14 +285,14 @@ def test_dots_are_not_counted_as_content(client, stored):
     assert record.content == content[: 192 << 10] + CUT_MARKER % (300_000 - (256 << 10)) + content[-(64 << 10) :]
 
 
-def test_mail_of_exactly_the_greatest_size_is_taken(client, stored):
+def test_mail_of_exactly_the_size_limit_is_accepted(client, stored):
     assert client.mail(lines(LARGE.max_size)) == "250 2.6.0"
 
     (record,) = stored()
     assert record.size == LARGE.max_size
 
 
-def test_one_byte_more_is_read_to_its_end_and_refused(client, stored):
+def test_mail_over_the_size_limit_is_read_to_its_end_and_refused(client, stored):
     content = lines(LARGE.max_size + 1)
 
     assert client.mail(content) == "552 5.3.4"
@@ -301,7 +301,7 @@ def test_one_byte_more_is_read_to_its_end_and_refused(client, stored):
     assert [record.content for record in stored()] == [b"next\r\n"]
 
 
-def test_end_marks_and_commands_inside_an_oversize_mail_do_nothing(client, stored):
+def test_end_marks_and_commands_inside_an_oversize_mail_are_data(client, stored):
     client.begin_data()
     client.send(lines(LARGE.max_size) + b"..\r\nQUIT\r\n\n.\n.\r\r\nMAIL FROM:<evil@example.com>\r\n.\r\n")
 
@@ -310,6 +310,6 @@ def test_end_marks_and_commands_inside_an_oversize_mail_do_nothing(client, store
     assert stored() == []
 
 
-def test_declared_size_is_checked_at_once(client):
+def test_declared_size_is_checked_at_mail(client):
     assert client.say(b"MAIL FROM:<a@b> SIZE=%d" % (LARGE.max_size + 1)) == "552 5.3.4"
     assert client.say(b"MAIL FROM:<a@b> SIZE=%d" % LARGE.max_size) == "250 2.1.0"
