@@ -1,5 +1,6 @@
-"""The SMTP receiver: accepts mail, writes it to the spool and replies. Kept small and fast so that it is always
-available.
+"""The SMTP receiver: accepts mail, writes it to the spool and replies.
+
+It is small, fast and simple, so that it is always available.
 
     server          listens, publishes the counters, shuts down in order
     connection      one client connection: access control, commands in, time limits

@@ -43,9 +43,7 @@ class Client(Protocol):
 
 
 class Admission:
-    """The connections of one receiver: at most `limit`, and `per_client` from one address. Times are loop times in
-    seconds.
-    """
+    """The connections of one receiver: at most `limit`, and `per_client` from one address. Times are loop times."""
 
     def __init__(self, limit: int, per_client: int) -> None:
         self.change(limit, per_client)
@@ -89,9 +87,7 @@ class Admission:
             del self._addresses[address]
 
     def note_waiting(self, client: Client, now: float) -> None:
-        """Note that we wait for the client from `now` on; does nothing if the client is gone (a closing one may call
-        late).
-        """
+        """Note that we wait for the client from `now` on. Does nothing if the client is already removed."""
         if client in self._present:
             self._waiting.pop(client, None)
             self._waiting[client] = now

@@ -45,9 +45,7 @@ class Counters:
 
 
 def publish(path: Path, counters: Counters, **more: Any) -> None:
-    """Write all counters and `more` to `path` as one JSON object; readers see the old file or the new one. Raises
-    OSError.
-    """
+    """Write all counters and `more` to `path` as one JSON object, atomically for readers. Raises OSError."""
     values = {_KEYS.get(name, name): value for name, value in asdict(counters).items()}
     text = json.dumps({"pid": os.getpid(), **values, **more})
     draft = path.with_name(f".{path.name}.new")

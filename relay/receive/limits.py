@@ -1,5 +1,6 @@
-"""Limits and access rules of one receiver. Plain values, so that the receiver does not import the configuration's
-library.
+"""Limits and access rules of one receiver.
+
+Plain values, so that the receiver does not import the configuration's library.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Parse the arguments of MAIL and RCPT: a path and parameters (RFC 5321, section 4.1.2; UTF-8 as in RFC 6531, section
-3.3).
+"""Parse the arguments of MAIL and RCPT: a path, then parameters.
 
-More lenient than the grammar where known clients need it: a space after the colon, no angle brackets, no domain, a dot
-at the end of the domain, an underscore in it. Source routes are read and dropped (RFC 5321, appendix C). Every
-expression takes time linear in its text.
+The grammar is RFC 5321, section 4.1.2, with UTF-8 as in RFC 6531, section 3.3. The parser is more lenient where known
+clients need it: a space after the colon, no angle brackets, no domain, a dot at the end of the domain, an underscore in
+it. Source routes are read and dropped (RFC 5321, appendix C). Every expression takes time linear in its text.
 """
 
 from __future__ import annotations

@@ -22,9 +22,7 @@ class BadHeader(Exception):
 
 
 def header_length(data: bytes) -> int | None:
-    """Return the length in bytes of the header at the beginning of `data`, None if it is not complete. Raises
-    BadHeader.
-    """
+    """Return the length in bytes of the header that `data` begins with, None if it is incomplete. Raises BadHeader."""
     if data.startswith(_V1[: len(data)]):
         end = data.find(b"\r\n", 0, _LONGEST_V1)
         if end < 0 and len(data) >= _LONGEST_V1:

@@ -81,9 +81,7 @@ class Receiver:
         )
 
     async def _close_overdue_connections(self) -> None:
-        """Check all connections once per interval. This is cheaper than one timer per connection, since few ever time
-        out.
-        """
+        """Close overdue connections once per interval: cheaper than one timer for each, since few ever time out."""
         pause = min(1.0, max(0.02, self._intake.limits.idle_timeout / 8))
         while True:
             await asyncio.sleep(pause)

@@ -1,9 +1,8 @@
-"""The transport of one client connection: output, TLS handshake, close. The only module that knows aiosmtpd's SMTP
-class.
+"""The transport of one client connection: output, TLS handshake, close.
 
-aiosmtpd's SMTP class stays the base of the protocol, used through its released API. Its loop is replaced: it lets
-exceptions out, refuses long lines, sets no limits, and spends most of its time on a task, a stream and log lines for
-each client.
+This is the only module that knows aiosmtpd's SMTP class. That class stays the base of the protocol, used through its
+released API. Its loop is replaced: it lets exceptions out, refuses long lines, sets no limits, and spends most of its
+time on a task, a stream and log lines for each client.
 
 A connection is in one `State` at a time:
 
@@ -173,9 +172,7 @@ class Transport(SMTP):
     # --- Closing ------------------------------------------------------------------------------------------------------
 
     def close_if_overdue(self, now: float) -> None:
-        """Close the connection if the client exceeded a time limit at loop time `now`. Without a session there is no
-        limit.
-        """
+        """Close the connection if the client exceeded a time limit at loop time `now`. No session, no limit."""
 
     def close_with(self, reply: bytes) -> None:
         """Send `reply` and close the connection. Abort it if a last reply was sent already or none can be sent."""

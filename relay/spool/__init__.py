@@ -1,5 +1,6 @@
-"""The spool: a log on the local disk of mails that got 250 and are not ingested yet. The receiver writes, the worker
-reads.
+"""The spool: a log on the local disk of mails that got 250 and are not ingested yet.
+
+The receiver writes it, the worker reads it.
 
     disk          complete writes and durable syncs
     segment       the files: names, headers, positions, the sync mark

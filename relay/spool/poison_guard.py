@@ -1,10 +1,9 @@
-"""The poison guard: records which mails the worker was processing when it died, so that a deadly mail is found and
-parked.
+"""The poison guard records which mails the worker was processing when it died.
 
-The worker writes down each batch before it begins and clears it afterwards. If a batch is found at the start, the last
-run died in it. Then its mails are processed one by one, and each attempt is counted before it begins. Once the mail has
-been understood, most of that count is taken back: if a worker is killed while it waits for the disk, the mail is hardly
-the cause.
+So a mail that kills the worker is found and parked. The worker writes down each batch before it begins and clears it
+afterwards. If a batch is found at the start, the last run died in it. Then its mails are processed one by one, and each
+attempt is counted before it begins. Once the mail has been understood, most of that count is taken back: if a worker is
+killed while it waits for the disk, the mail is hardly the cause.
 
 The file is overwritten in place, so it needs no room on a full disk. It is never synced: it outlives the process, and a
 restart of the machine makes it void.

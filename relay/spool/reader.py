@@ -167,8 +167,9 @@ class SpoolReader:
                     self._note_damage(at, min(end, span.synced) - at)
 
     def _raise_if_unreadable(self, file: SegmentFile, *, whole: bool) -> None:
-        """Raise OSError for an unreadable part until the disk has failed for `GIVE_UP_AFTER` seconds; then it counts as
-        lost.
+        """Raise OSError for an unreadable part, until the disk has failed for `GIVE_UP_AFTER` seconds.
+
+        After that the part counts as lost.
         """
         if whole or not file.unreadable:
             return

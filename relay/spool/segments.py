@@ -245,10 +245,10 @@ class SegmentLog:
         return self._segment
 
     def renew(self) -> None:
-        """Begin another segment, so that the one before can be removed once it is ingested: it holds mails that are not
-        redacted.
+        """Begin another segment, so that the one before can be removed once it is ingested.
 
-        Does nothing on the reserve, if nothing was written, while MAX_SEGMENTS are not ingested yet, or on a full disk.
+        Segments hold mails that are not redacted, so they must not stay on the disk. Does nothing on the reserve, if
+        nothing was written, while MAX_SEGMENTS are not ingested yet, or on a full disk.
         """
         segment = self._segment
         if segment is None or segment.reserved or segment.end == HEADER_SIZE:

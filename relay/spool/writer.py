@@ -139,9 +139,7 @@ class SpoolWriter:
             self._schedule_group(self._loop)
 
     def _schedule_group(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Schedule the next group: after all callbacks of this loop iteration, or a little later if more mails are
-        coming.
-        """
+        """Schedule the next group after all callbacks of this loop iteration, or later if more mails are coming."""
         if self._more(loop.time()):
             self._scheduled = self._scheduled or loop.call_later(GROUP_WAIT, self._begin_group, loop)
             return
@@ -160,8 +158,7 @@ class SpoolWriter:
         self._groups.put(self._next_group())
 
     def _next_group(self) -> tuple[_Group, bytes]:
-        """Return the next group and its bytes: in order, count-only records apart from others, not much over
-        `group_size`.
+        """Return the next group and its bytes: in order, either all count-only or none, about `group_size` bytes.
 
         Called only while no other group is being written, in the loop or in the thread.
         """

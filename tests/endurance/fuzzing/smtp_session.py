@@ -1,4 +1,4 @@
-"""A client that says anything: each line has one reply, every reply its form, and nothing is stored that is no mail."""
+"""A client that sends any bytes: each line has one well-formed reply, and only complete mails are stored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REPLY = re.compile(rb"(?:[2-5]\d\d-[\x20-\x7e]*\r?\n)*[2-5]\d\d [\x20-\x7e]*(?:
 
 
 class _Client:
-    """The far end, with everything offered: what takes time is done at once."""
+    """The session's connection. It offers everything and completes slow operations at once."""
 
     peer = "127.0.0.1"
     secure = False
@@ -47,19 +47,19 @@ class _Client:
 
 
 def check(data: bytes) -> None:
-    _proxied(data)
+    _check_proxy_header(data)
     client, limits = _Client(), Limits(max_size=10_000, errors=10_000, idle_commands=10_000)
     session, buffer = Session(client, limits), Buffer(2_000)
     buffer.feed(b"EHLO x\r\n" + data, client)
     while not session.ended and not client.restarted:
         if session.content is not None:
-            if not _content(session, buffer, client):
+            if not _feed_content(session, buffer, client):
                 break
             continue
         try:
             line = buffer.line()
         except LineTooLong:
-            _is_reply(session.handle_long_line())
+            _check_reply(session.handle_long_line())
             continue
         except EndlessLine:
             break
@@ -67,15 +67,15 @@ def check(data: bytes) -> None:
             break
         reply = session.handle_line(line)
         if reply is not None:
-            _is_reply(reply)
+            _check_reply(reply)
     for envelope, content in client.stored:
         assert content.size <= limits.max_size
         assert not set("\r\n\0") & set("".join((envelope.sender, *envelope.recipients)))
         assert envelope.recipients
 
 
-def _content(session: Session, buffer: Buffer, client: _Client) -> bool:
-    """Read on in the mail; False where it has no end."""
+def _feed_content(session: Session, buffer: Buffer, client: _Client) -> bool:
+    """Continue with the content of a mail; return False if it has no end."""
     assert session.content is not None
     rest = session.content.feed(buffer.take())
     if rest is None:
@@ -84,15 +84,15 @@ def _content(session: Session, buffer: Buffer, client: _Client) -> bool:
     before = len(client.stored)
     reply = session.mail_ended()
     assert (reply is None) == (len(client.stored) == before + 1)
-    _is_reply(session.mail_stored(b"250 2.6.0 taken") if reply is None else reply)
+    _check_reply(session.mail_stored(b"250 2.6.0 taken") if reply is None else reply)
     return True
 
 
-def _is_reply(reply: bytes) -> None:
+def _check_reply(reply: bytes) -> None:
     assert _REPLY.fullmatch(reply), reply
 
 
-def _proxied(data: bytes) -> None:
+def _check_proxy_header(data: bytes) -> None:
     parse_path(data.decode("utf-8", "surrogateescape"), "FROM")
     try:
         length = header_length(data)
@@ -103,5 +103,8 @@ def _proxied(data: bytes) -> None:
 
 
 async def _read_header(header: bytes) -> None:
-    """In a loop, as in the receiver: the library's reader would make one of its own, and leave it open."""
+    """Parse the header inside an event loop, as the receiver does.
+
+    Otherwise the library's reader would create a loop and leave it open.
+    """
     client_address(header)

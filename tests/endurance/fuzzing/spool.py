@@ -1,4 +1,4 @@
-"""The spool's segments, damaged in any way: what is read is in order, without a hole that nobody tells of."""
+"""The spool with segments damaged in any way: records are read in order, and no gap goes unreported."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ID = bytes(range(16))
 
 
 def check(data: bytes) -> None:
-    """A first byte that is even puts a sound header before the bytes; an odd one leaves them as they are."""
+    """If the first byte is even, a valid header is put before the other bytes; otherwise they stay as they are."""
     sound = data[:1] and data[0] % 2 == 0
     header = Header(spool_id=_ID, number=1, synced=0, exact=False).encode() if sound else b""
     with tempfile.TemporaryDirectory(dir=_FOLDER) as name:
@@ -27,11 +27,11 @@ def check(data: bytes) -> None:
             assert all(one.end <= other.position for one, other in pairwise(records))
             assert reader.end() >= (records[-1].end if records else 0)
             assert reader.waiting(0) <= len(data) // 8
-        _walks_without_a_hole(folder)
+        _check_scan(folder)
     decode_head(data, 1)
 
 
-def _walks_without_a_hole(folder: Path) -> None:
+def _check_scan(folder: Path) -> None:
     source = SegmentFile(segment_path(folder, 1), chunk=64)
     try:
         offset = 0

@@ -19,9 +19,7 @@ from tests.support.spool_files import append, contents, failing_once, filled, fl
 
 @pytest.mark.parametrize("mark", ["kept", "lost", "older"])
 async def test_torn_end_is_neither_a_mail_nor_damage(tmp_path, mark, caplog):
-    """The power fails during the last write. Wherever it broke off, the earlier records are there, and the spool goes
-    on.
-    """
+    """The power fails during the last write, at any byte: the earlier records are there, and the spool goes on."""
     folder = tmp_path / "spool"
     await filled(folder, b"first")
     older = (folder / "synced").read_bytes()
