@@ -200,14 +200,16 @@ def postfixes(folder: Path, certificate: Path) -> Iterator[dict[str, Server]]:
 PAGE_HEAD = """\
 # SMTP dialogs, case by case
 
-What the relay, aiosmtpd 1.4.6 as it comes and Postfix (Debian's, discarding) answer to the same {count} dialogs of
-`tests/data/dialogs`. Written by `python -m tests.endurance.dialogs_page`; the relay's column is also a test.
+The replies of the relay, of aiosmtpd 1.4.6 with its defaults and of Postfix (Debian's, which discards all mail) to the
+same {count} dialogs of `tests/data/dialogs`. `python -m tests.endurance.dialogs_page` writes this page. A test checks
+the relay's column.
 
-Each cell has the codes of all replies in order, the greeting first, with `end` for a connection that the server ends
-and `silence` where nothing came within {timeout:g} seconds. A peer's cell is empty where its codes are those that the
-dialog asks for; otherwise it says what came, and why. aiosmtpd does otherwise in {aiosmtpd} cases, Postfix in {postfix}
-of {played}. Only the three digits of the peers are compared: aiosmtpd has hardly any enhanced codes, and does not offer
-them either. Postfix tells no content. A dash: Postfix has no AUTH of its own, so those cases were not played.
+Each cell has the codes of all replies in order. The greeting is first. `end` means that the server closes the
+connection, `silence` that no reply came within {timeout:g} seconds. The cell of aiosmtpd or Postfix is empty if its
+codes are those that the dialog expects. Otherwise it has the codes and the reason. aiosmtpd differs in {aiosmtpd}
+cases, Postfix in {postfix} of {played}. Only the three digits of their codes are compared: aiosmtpd has hardly any
+enhanced codes, and does not offer them either. Contents stored by Postfix are not compared. A dash: the case was not
+played, since Postfix has no AUTH of its own.
 
 """
 
