@@ -124,7 +124,7 @@ class Ingest:
             return False
         position = self._start(spool_id) if self._position is None else self._position
         self._position = None  # asked anew unless this step comes to its end
-        suspect = self._claims.open_claim()
+        suspect = self._claims.interrupted_batch()
         alone = suspect is not None and position < suspect[1]
         records = self._reader.read(position, limit=1) if alone else self._reader.read(position)
         self.caught_up = not records
@@ -159,7 +159,7 @@ class Ingest:
 
     def _sort(self, spool_id: str, position: int, records: Sequence[Record], now: datetime, *, alone: bool) -> None:
         if alone:
-            begun = self._claims.mark(position)
+            begun = self._claims.count_attempt(position)
             deadly = begun > DEADLY
         else:
             self._claims.begin(position, records[-1].end)
@@ -168,7 +168,7 @@ class Ingest:
         reason = f"it ended {DEADLY} workers that began to sort it"
         done = [_Parked(record=r, reason=reason) if deadly else self._understand(r) for r in records]
         if alone:
-            self._claims.understood(position)
+            self._claims.survived(position)
         files = {mail.record.position: self._put_aside(spool_id, mail) for mail in done if isinstance(mail, _Parked)}
         mails = [mail for mail in done if isinstance(mail, _Understood)]
         parents = self._succession.carry_over((mail.key, mail.report, mail.fingerprint) for mail in mails if mail.key)

@@ -1,4 +1,4 @@
-"""A mail on its way in: what the receiver writes down, what it says, which error it is about."""
+"""One mail on its way from the receiver to the ledger: envelope, spool record, parsed report and fingerprint."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
 MAX_COUNT = 1_000_000
-"""The most occurrences one mail may stand for; a claim above it is taken as 1."""
+"""The most occurrences one mail may stand for; a larger number in a mail is treated as 1."""
 
 CUT_MARKER = b"\r\n[... error-mail-relay: %d bytes left out ...]\r\n"
-"""Stands between the first and the last part of a mail of which only the ends were kept (`CUT_MARKER % left_out`)."""
+"""Stands between the two ends of a mail of which only the ends were kept (`CUT_MARKER % number_of_bytes_left_out`)."""
 
 
 class Level(IntEnum):
-    """How bad it is, with the numbers of the `logging` module."""
+    """Severity, with the numbers of the `logging` module."""
 
     DEBUG = 10
     INFO = 20
@@ -26,7 +26,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
-    """What the SMTP dialogue told; recipients are a hint and never decide who gets mail."""
+    """Data from the SMTP session. Recipients are a hint and never decide who gets mail."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -41,23 +41,23 @@ class Retained(StrEnum):
     ENDS = "ends"
     """Its first and last part with a marker between them."""
     COUNT = "count"
-    """Nothing but the fact that it came (there was no room for more)."""
+    """Only the count: there was no room for more."""
 
 
 class IncomingMail(NamedTuple):
-    """One mail on its way into the spool, as far as it is kept."""
+    """One mail on its way into the spool, with the part of its content that is kept."""
 
     received_at: datetime
     envelope: Envelope
     retained: Retained
     content: bytes
     size: int
-    """Bytes of the mail as it was sent, also where less is kept."""
+    """Bytes of the mail as sent, also if less is kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One mail in the spool. `position` is where it begins, `end` where the next one does; neither ever repeats."""
+    """One mail in the spool, from `position` to `end`, where the next begins; positions are never reused."""
 
     position: int
     end: int
@@ -66,11 +66,11 @@ class Record:
     retained: Retained
     content: bytes
     size: int
-    """Bytes of the mail as it was sent, also where less is kept."""
+    """Bytes of the mail as sent, also if less is kept."""
 
 
 class Form(StrEnum):
-    """Which layout `parse` recognised."""
+    """The mail layout that `parse` recognized."""
 
     DOCUMENTED = "documented"
     """The mail format of Flask's guide: `Message type:`, `Location:` and so on."""
@@ -79,13 +79,13 @@ class Form(StrEnum):
     DJANGO = "django"
     """Django's AdminEmailHandler."""
     CLIENT = "client"
-    """Our own handler's mail (its headers tell; the text is in the documented format)."""
+    """A mail of our own client handler, recognized by its headers; the text has the documented format."""
     PLAIN = "plain"
     """Any other text."""
 
 
 class Situation(StrEnum):
-    """Why an app fails though nobody changed it: the seven of Flask's guide on logging application errors."""
+    """Why an unchanged app fails: the seven situations of Flask's guide on logging application errors."""
 
     CLIENT_GONE = "client gone"
     DATABASE_OVERLOADED = "database overloaded"
@@ -98,12 +98,12 @@ class Situation(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One error mail, understood. Every text is bounded by `parse`, without control characters but newline and tab."""
+    """One parsed error mail. `parse` bounds every text; the only control characters in it are newline and tab."""
 
     form: Form
     subject: str
     sender: str
-    """The From address, lower case; "" where there is none."""
+    """The From address in lower case; "" if there is none."""
     app: str
     """The name under which the app's errors are shown, e.g. `YourApplication Failed`."""
     level: Level = Level.ERROR
@@ -113,38 +113,38 @@ class Report:
     module: str = ""
     function: str = ""
     time: str = ""
-    """The moment of the error as the app wrote it."""
+    """The time of the error as the app wrote it."""
     message: str = ""
     """The log message without the traceback."""
     trace: str = ""
-    """The traceback as mailed, "" where there is none."""
+    """The traceback as mailed, "" if there is none."""
     environment: str = ""
     host: str = ""
     release: str = ""
     process: str = ""
-    """Its number, and its name where it has one of its own."""
+    """The process id, and the process name if it has its own."""
     thread: str = ""
     request: tuple[tuple[str, str], ...] = ()
-    """What is known of the request that it came up in: labels, of a fixed set, and values."""
+    """Known facts about the request in which the error occurred: labels from a fixed set, and values."""
     template: str = ""
-    """The message without words that the app says to be data; "" where the message is all there is."""
+    """The message without the variable parts that the app marked; "" if the message is all there is."""
     app_package: str = ""
-    """The installed package that the app itself says to be; "" where it does not."""
+    """The installed package that the app says it is; "" if it does not say so."""
     count: int = 1
     """Occurrences this mail stands for, 1..MAX_COUNT."""
     record_id: str = ""
-    """Our client's id of this mail (32 hex digits): the same on each try; "" for other senders."""
+    """The client's id of this mail (32 hex digits), the same on each retry; "" from other senders."""
     dropped: int = 0
-    """Records our client says it had to drop before this one."""
+    """Records that the client says it dropped before this one."""
     size: int = 0
     cut: bool = False
-    """True where the spool kept only the ends of the mail."""
+    """True if the spool kept only the ends of the mail."""
     own: bool = False
-    """True where this is a mail of the relay itself that came back: counted, never digested."""
+    """True if this is a mail of the relay itself that came back: counted, never digested."""
     situation: Situation | None = None
-    """What it looks like: a hint, None where there is no sign of any."""
+    """The likely situation, as a hint; None if there is no sign of one."""
     situation_reason: str = ""
-    """By what it was told, e.g. `OperationalError: database is locked`; "" without a situation."""
+    """The evidence for it, e.g. `OperationalError: database is locked`; "" without a situation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,4 +156,4 @@ class Fingerprint:
     title: str
     """A short name for people, e.g. `ZeroDivisionError in checkout`; one line, at most 120 characters."""
     steps: tuple[str, ...] = ()
-    """How the key came about, in plain words, for `relay explain`."""
+    """How the key was made, in plain words, for `relay explain`."""

@@ -1,26 +1,29 @@
-"""Takes mail by SMTP into the spool, and answers: small, fast, boring, so that it is always there.
+"""The SMTP receiver: accepts mail, writes it to the spool and replies.
 
-    receiver     listens, publishes its counters, stops in order
-    connection   one client's connection: who may come in, its bytes to the dialogue, its time
-    link         what goes out, TLS, the end (aiosmtpd's SMTP, its hot paths replaced)
-    dialogue     what each command does and is answered (RFC 5321 and its extensions)
-    transaction  one mail's envelope while it comes together
-    reception    what all connections share; puts a mail into the spool
-    content      the bytes after DATA, exact and bounded
-    room         the memory that all of them share
-    stream       what has come from the socket and was not used yet
-    path         addresses and parameters of MAIL and RCPT
-    auth         what a client claims to be, and whether it is true
-    passwords    how a password is kept
-    certificate  TLS for clients
-    networks     which addresses belong to which networks
-    proxy        the header by which a proxy names the client
-    replies      what is answered
-    roster       who is connected; who goes first when there are too many
-    counters     what happened so far, for the worker's metrics
+It is small, fast and simple, so that it is always available.
 
-Guarantee: 250 at the end of DATA means that the mail is in the spool. Content is never a
-reason to refuse, and recipients decide nothing. Imports none of what the worker needs.
+    server          listens, publishes the counters, shuts down in order
+    connection      one client connection: access control, commands in, time limits
+    transport       output, TLS handshake and close (aiosmtpd's SMTP protocol with its hot paths replaced)
+    session         what each SMTP command does and its reply (RFC 5321 and extensions)
+    transaction     the envelope of one mail while MAIL and RCPT build it
+    intake          what all connections share; puts a mail into the spool
+    content         the bytes after DATA, exact and bounded
+    memory          the memory budget of all mails in transfer
+    buffer          bytes received from the socket and not yet used
+    path            addresses and parameters of MAIL and RCPT
+    auth            AUTH mechanisms and the check of credentials
+    passwords       how a password is stored
+    certificate     TLS certificate for clients
+    networks        which addresses belong to which networks
+    proxy_protocol  the header by which a proxy names the client
+    replies         the reply texts
+    limits          limits and access rules of one receiver
+    admission       which clients are connected; which one is closed first when there are too many
+    counters        totals since the start, for the worker's metrics
+
+Guarantee: a 250 at the end of DATA means that the mail is in the spool. Content is never a reason to refuse a mail, and
+recipients decide nothing. The package imports nothing that only the worker needs.
 """
 
 from relay.receive.counters import Counters

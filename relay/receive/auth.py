@@ -1,8 +1,8 @@
-"""AUTH (RFC 4954): PLAIN (RFC 4616) and LOGIN, and whether what is claimed is true.
+"""SMTP AUTH (RFC 4954) with PLAIN (RFC 4616) and LOGIN, and the check of credentials.
 
-What is sent is never logged. A check takes its time on purpose, so it runs in a thread, few at
-once; what was found true is remembered, as a digest under a key of this process, because the
-stock handler logs in anew for every mail.
+Credentials are never logged. A check is slow on purpose, so it runs in a thread, at most `_MAX_THREADS` at once. Valid
+credentials are remembered as a digest under a random key of this process, because the stock handler logs in for every
+mail.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from relay.receive.passwords import is_hash, make_hash, verify_password
 from relay.receive.replies import Refusal
 
 MECHANISMS = ("PLAIN", "LOGIN")
-_AT_ONCE = 2
-_MOST_WAITING = 64
+_MAX_THREADS = 2
+_MAX_WAITING = 64
 
 
 class Credentials(NamedTuple):
-    """What a client claims to be, as bytes since nobody says in which charset."""
+    """What a client sent as user name and password; bytes, since SMTP does not say in which charset."""
 
     username: bytes
     password: bytes
 
 
-Exchange = Generator[bytes, bytes, Credentials]
-"""Yields challenges and is sent the answers, both in base64; returns what was claimed. Raises Refusal."""
+AuthExchange = Generator[bytes, bytes, Credentials]
+"""Yields challenges and receives the responses, both in base64; returns the credentials. Raises Refusal."""
 
 
-def exchange(argument: str) -> Exchange:
-    """Go through the dialogue of a client that has sent `AUTH argument`."""
+def auth_exchange(argument: str) -> AuthExchange:
+    """Run the AUTH exchange of a client that has sent `AUTH argument`."""
     mechanism, _, initial = argument.partition(" ")
     first = initial.strip().encode("utf-8", "surrogateescape")
     match mechanism.upper():
@@ -57,7 +57,7 @@ def _decode(text: bytes) -> bytes:
     if text == b"*":
         raise Refusal(replies.AUTH_CANCELLED)
     if text == b"=":
-        return b""  # the empty initial response
+        return b""  # an empty initial response
     try:
         return base64.b64decode(text, validate=True)
     except binascii.Error:
@@ -65,58 +65,60 @@ def _decode(text: bytes) -> bytes:
 
 
 def _split(message: bytes) -> Credentials:
-    """Take a PLAIN message apart. To act for somebody else, its first part, is not possible here."""
+    """Split a PLAIN message. Its first part asks to act for another user, which is not possible here."""
     parts = message.split(b"\0")
     if len(parts) != 3:
         raise Refusal(replies.NOT_PLAIN)
-    acting_for, username, password = parts
-    if acting_for not in {b"", username}:
+    authorization_id, username, password = parts
+    if authorization_id not in {b"", username}:
         raise Refusal(replies.NOT_FOR_OTHERS)
     return Credentials(username, password)
 
 
-class Login:
-    """Says whether credentials are the expected ones; where none are expected, any will do."""
+class Authenticator:
+    """Checks credentials against the configured ones; if none are configured, any are valid."""
 
     def __init__(self, username: str, password: str | None) -> None:
-        """Expect `password`, in clear or as a hash, of `username`. Raises ValueError where it is a damaged hash."""
+        """Expect `username` with `password`, in clear text or as a hash. Raises ValueError if the hash is damaged."""
         self.required = password is not None
         self._username = username.encode()
-        self._kept = "" if password is None else password if is_hash(password) else make_hash(password)
+        self._password = "" if password is None else password if is_hash(password) else make_hash(password)
         self._key = secrets.token_bytes(32)
-        self._known = b""
-        self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="login")
+        self._last_valid = b""
+        self._threads = ThreadPoolExecutor(_MAX_THREADS, thread_name_prefix="login")
         self._waiting = 0
 
-    def check(self, claimed: Credentials, done: Callable[[bool], None]) -> bool | None:
-        """Return the answer where it is known; else None, and call `done` with it later, in the running loop.
+    def check(self, credentials: Credentials, done: Callable[[bool], None]) -> bool | None:
+        """Return True if the result is known; else None, and call `done` with the result later, in the running loop.
 
-        Raises Refusal where too many others wait for theirs.
+        Raises Refusal if too many checks are waiting.
         """
-        if not self.required or hmac.compare_digest(self._digest(claimed), self._known):
+        if not self.required or hmac.compare_digest(self._digest(credentials), self._last_valid):
             return True
-        if self._waiting >= _MOST_WAITING:
+        if self._waiting >= _MAX_WAITING:
             raise Refusal(replies.LOGINS_BUSY)
         self._waiting += 1
-        asked = asyncio.get_running_loop().run_in_executor(self._threads, self._is_true, claimed)
-        asked.add_done_callback(lambda answer: self._answer(claimed, answer, done))
+        checking = asyncio.get_running_loop().run_in_executor(self._threads, self._is_valid, credentials)
+        checking.add_done_callback(lambda result: self._finish_check(credentials, result, done))
         return None
 
-    def _answer(self, claimed: Credentials, answer: asyncio.Future[bool], done: Callable[[bool], None]) -> None:
+    def _finish_check(
+        self, credentials: Credentials, result: asyncio.Future[bool], done: Callable[[bool], None]
+    ) -> None:
         self._waiting -= 1
-        true = not answer.cancelled() and answer.exception() is None and answer.result()
-        if true:
-            self._known = self._digest(claimed)
-        done(true)
+        valid = not result.cancelled() and result.exception() is None and result.result()
+        if valid:
+            self._last_valid = self._digest(credentials)
+        done(valid)
 
-    def _is_true(self, claimed: Credentials) -> bool:
-        """Compare both, whatever the first comparison says: an unknown user costs the same time."""
-        same_word = verify_password(claimed.password, self._kept)
-        return hmac.compare_digest(claimed.username, self._username) & same_word
+    def _is_valid(self, credentials: Credentials) -> bool:
+        """Always compare both parts, so that an unknown user takes the same time as a wrong password."""
+        same_password = verify_password(credentials.password, self._password)
+        return hmac.compare_digest(credentials.username, self._username) & same_password
 
-    def _digest(self, claimed: Credentials) -> bytes:
-        length = len(claimed.username).to_bytes(4, "big")
-        return hmac.digest(self._key, length + claimed.username + claimed.password, hashlib.sha256)
+    def _digest(self, credentials: Credentials) -> bytes:
+        length = len(credentials.username).to_bytes(4, "big")
+        return hmac.digest(self._key, length + credentials.username + credentials.password, hashlib.sha256)
 
     def close(self) -> None:
         """Let the threads end."""

@@ -1,6 +1,6 @@
-"""What has come from the client and was not used yet: lines, or bytes as they came. Bounded.
+"""Input buffer of one connection: bytes received and not yet used, read as lines or as they are. Bounded.
 
-While more than `_HIGH` bytes wait, the socket is not read: TCP slows the client down.
+While more than `_HIGH` bytes wait, the socket is not read, so TCP slows the client down.
 """
 
 from __future__ import annotations
@@ -9,66 +9,66 @@ from typing import Protocol
 
 _HIGH = 128 << 10
 _LOW = 32 << 10
-_NOISE = 16 << 20
+_MAX_SKIPPED = 16 << 20
 _CR = 13
 
 
-class Source(Protocol):
-    """Where the bytes come from: the reading side of a transport."""
+class PausableReader(Protocol):
+    """The reading side of a transport."""
 
     def pause_reading(self) -> None:
-        """Let TCP hold the client back."""
+        """Stop reading the socket, so that TCP slows the client down."""
 
     def resume_reading(self) -> None:
-        """Go on."""
+        """Read the socket again."""
 
 
 class LineTooLong(Exception):
     """A line was longer than allowed; it has been skipped up to its end."""
 
 
-class TooMuchNoise(Exception):
-    """A line has no end; it is not worth waiting for it."""
+class EndlessLine(Exception):
+    """A line is far too long and still has no end."""
 
 
 class Buffer:
     """The client's bytes, in order."""
 
     def __init__(self, limit: int) -> None:
-        """Lines may have `limit` bytes."""
+        """A line may have `limit` bytes."""
         self._limit = limit
         self._data = b""
         self._at = 0
         self._skipped = 0
         self.paused = False
-        """True while the source is not read."""
+        """True while `source` is not read."""
 
     def __len__(self) -> int:
         return len(self._data) - self._at
 
-    def feed(self, data: bytes, source: Source) -> None:
-        """Take what came from `source`."""
+    def feed(self, data: bytes, source: PausableReader) -> None:
+        """Append `data` from `source`; pause `source` if too much waits."""
         self._data = self._data[self._at :] + data if len(self._data) > self._at else data
         self._at = 0
         if len(self._data) > _HIGH and not self.paused:
             source.pause_reading()
             self.paused = True
 
-    def relax(self, source: Source) -> None:
-        """Go on reading `source` where it was paused and there is room again."""
+    def resume_if_drained(self, source: PausableReader) -> None:
+        """Read `source` again if it was paused and enough of the buffer is free."""
         if self.paused and len(self) < _LOW:
             self.paused = False
             source.resume_reading()
 
     def line(self) -> bytes | None:
-        """Return the next line without its end, CRLF or LF; None where it has not come to its end.
+        """Return the next line without its CRLF or LF, None if it is not complete yet.
 
-        Raises LineTooLong where it was over the limit, TooMuchNoise where it is far over it and goes on.
+        Raises LineTooLong if it exceeded the limit, EndlessLine if it exceeds `_MAX_SKIPPED` and still goes on.
         """
         start = self._at
         end = self._data.find(b"\n", start)
         if end < 0:
-            self._give_up_line()
+            self._skip_long_line()
             return None
         self._at = end + 1
         if self._skipped or end - start > self._limit + 1:
@@ -76,29 +76,29 @@ class Buffer:
             raise LineTooLong
         return self._data[start : end - 1 if end > start and self._data[end - 1] == _CR else end]
 
-    def _give_up_line(self) -> None:
-        """Skip what there is of a line that is too long already."""
+    def _skip_long_line(self) -> None:
+        """Discard the part of an incomplete line that already exceeds the limit."""
         if len(self) + self._skipped <= self._limit + 1:
             return
         self._skipped += len(self)
         self.clear()
-        if self._skipped > _NOISE:
-            raise TooMuchNoise
+        if self._skipped > _MAX_SKIPPED:
+            raise EndlessLine
 
-    def begins(self, prefix: bytes) -> bool:
-        """True where what comes next begins with `prefix`, as far as it has come, and something has."""
+    def starts_with(self, prefix: bytes) -> bool:
+        """True if the buffer is not empty and its next bytes are `prefix`."""
         return self._data.startswith(prefix, self._at)
 
     def take(self) -> bytes:
-        """Return all that has come."""
+        """Return and remove all buffered bytes."""
         data = self._data[self._at :] if self._at else self._data
         self.clear()
         return data
 
     def unread(self, data: bytes) -> None:
-        """Put `data` back, to be read first. Only after `take`."""
+        """Put `data` back, to be read first. Only allowed directly after `take`."""
         self._data = data
 
     def clear(self) -> None:
-        """Forget all that has come (as after STARTTLS: RFC 3207 4.2)."""
+        """Discard all buffered bytes (as after STARTTLS: RFC 3207, section 4.2)."""
         self._data, self._at = b"", 0

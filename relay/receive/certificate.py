@@ -1,6 +1,6 @@
-"""The certificate for STARTTLS (RFC 3207) and for TLS from the first byte (RFC 8314), renewed without a restart.
+"""The certificate for STARTTLS (RFC 3207) and for TLS from the first byte (RFC 8314), reloaded without a restart.
 
-Guarantee: TLS 1.2 at least. A new file that cannot be used leaves the old certificate at work.
+Guarantee: at least TLS 1.2. If a new file cannot be used, the old certificate stays in use.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ _log = logging.getLogger(__name__)
 
 
 class Certificate:
-    """A certificate and its key in their files, as a context for handshakes."""
+    """A certificate file and its key file, as a TLS context for handshakes."""
 
     def __init__(self, cert: str, key: str) -> None:
         """Read the file `cert` (PEM, with its chain) and `key` ("": in the same file). Raises ConfigError."""
         self._cert, self._key = Path(cert), Path(key or cert)
-        self._state = self._look()
-        self._context = self._read()
+        self._state = self._file_state()
+        self._context = self._load()
 
     def context(self) -> ssl.SSLContext:
-        """Return the context for the next handshake, made anew where the files have changed."""
-        state = self._look()
+        """Return the context for the next handshake; reload it if the files have changed."""
+        state = self._file_state()
         if state != self._state:
             self._state = state
             try:
-                self._context = self._read()
+                self._context = self._load()
             except ConfigError as error:
-                _log.warning("%s; the certificate read before stays in use", error)
+                _log.warning("%s; the previous certificate stays in use", error)
             else:
-                _log.warning("the certificate in %s was read anew", self._cert)
+                _log.warning("reloaded the certificate in %s", self._cert)
         return self._context
 
-    def _look(self) -> tuple[tuple[int, int, int], ...]:
-        """Return what changes with the files."""
+    def _file_state(self) -> tuple[tuple[int, int, int], ...]:
+        """Return values that change whenever one of the files changes."""
         try:
             return tuple((s.st_mtime_ns, s.st_ino, s.st_size) for s in (self._cert.stat(), self._key.stat()))
         except OSError:
             return ()
 
-    def _read(self) -> ssl.SSLContext:
+    def _load(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.options |= ssl.OP_NO_RENEGOTIATION
@@ -69,5 +69,5 @@ class Certificate:
 
 
 def _no_password() -> str:
-    """Stand where OpenSSL would ask for a password at the terminal."""
+    """Fail where OpenSSL would ask for a password at the terminal."""
     raise ValueError("the key is encrypted")

@@ -1,10 +1,11 @@
-"""The bytes after DATA: found the end of, freed of transparency's dots, kept whole or in part.
+"""The content of one mail in transfer: finds the end of DATA, removes dot-stuffing, keeps all of it or both ends.
 
-RFC 5321 4.1.1.4 and 4.5.2: only CRLF.CRLF ends the mail, the first CRLF being its last line's
-own (or that of the DATA command), and of a line that begins with a dot the first dot goes.
-Bare CR, bare LF, NUL, 8-bit and lines of any length are data.
+RFC 5321, sections 4.1.1.4 and 4.5.2: only CRLF.CRLF ends the mail. The first CRLF belongs to the last line (or to the
+DATA command). A line that begins with a dot loses that dot. Bare CR, bare LF, NUL, 8-bit bytes and lines of any length
+are data.
 
-Guarantee: memory is bounded whatever is sent, in pieces however cut: for one mail here, for all by `MemoryBudget`.
+Guarantee: memory is bounded whatever is sent and however it is cut into pieces. The limit of one mail is set here, that
+of all mails together by `MemoryBudget`.
 """
 
 from __future__ import annotations
@@ -12,75 +13,76 @@ from __future__ import annotations
 from relay.model import CUT_MARKER, Retained
 from relay.receive.memory import MemoryBudget
 
-KEEP_WHOLE = 256 << 10
-"""Of a larger mail the first three quarters of this and the last one are kept."""
-LEAN = 16 << 10
-"""The same for a mail that finds no room; each has this much without asking, and asks for four times as much."""
+MAX_WHOLE = 256 << 10
+"""Bytes. Of a larger mail the first three quarters and the last quarter of this are kept."""
+MIN_RETAINED = 16 << 10
+"""The same limit for a mail that gets no memory. Each mail has this much without a claim, and claims four times as much
+next."""
 
-_END = b"\r\n.\r\n"
+_END_MARK = b"\r\n.\r\n"
 
 
 class Content:
-    """One mail on its way in."""
+    """The content of one mail in transfer."""
 
-    def __init__(self, max_size: int, room: MemoryBudget) -> None:
-        """Of a mail over `max_size` bytes nothing is kept; of one that finds no `room`, little."""
+    def __init__(self, max_size: int, memory: MemoryBudget) -> None:
+        """Keep nothing of a mail over `max_size` bytes, at most `MIN_RETAINED` bytes of one that gets no `memory`."""
         self.size = 0
-        """Bytes of the mail so far, without transparency's dots and the end mark."""
+        """Bytes of the mail so far, without dot-stuffing and the end mark."""
         self.claimed = 0
-        """Bytes of the room that it takes, until whoever ends the mail frees them."""
+        """Bytes claimed from the memory budget; the code that ends the mail must free them."""
         self._max_size = max_size
-        self._room = room
-        self._bound = LEAN
-        self._held = b"\r\n"
-        """What may turn out to be part of the end mark; at first the line end before the first line."""
-        self._began = False
+        self._memory = memory
+        self._bound = MIN_RETAINED
+        self._pending = b"\r\n"
+        """Bytes that may be part of the end mark; at first the line end before the first line."""
+        self._started = False
         self._head = bytearray()
         self._tail: bytearray | None = None
 
     def feed(self, data: bytes) -> bytes | None:
-        """Take the next bytes. Return None while the mail goes on, at its end what came after it."""
-        data = self._held + data
-        end = data.find(_END)
+        """Process the next bytes. Return None while the mail goes on, and at its end the bytes that follow it."""
+        data = self._pending + data
+        end = data.find(_END_MARK)
         if end >= 0:
-            self._take(data[: end + 2])
-            return data[end + len(_END) :]
-        split = len(data) - _open_end(data)
-        self._held = data[split:]
-        self._take(data[:split])
+            self._append(data[: end + 2])
+            return data[end + len(_END_MARK) :]
+        split = len(data) - _partial_end_mark(data)
+        self._pending = data[split:]
+        self._append(data[:split])
         return None
 
     @property
     def too_large(self) -> bool:
-        """True where the mail is larger than may be."""
+        """True if the mail is larger than allowed."""
         return self.size > self._max_size
 
     def retained(self) -> tuple[Retained, bytes]:
-        """Return how much is kept of a mail that is complete and not too large, and that."""
+        """Return how much is kept of a mail that is complete and not too large, and the kept bytes."""
         if self._tail is None:
             return Retained.WHOLE, bytes(self._head)
         tail = self._tail[-self._bound // 4 :]
         marker = CUT_MARKER % (self.size - len(self._head) - len(tail))
         return Retained.ENDS, bytes(self._head) + marker + bytes(tail)
 
-    def give_up(self) -> None:
-        """Keep nothing of it, and free its room."""
+    def discard(self) -> None:
+        """Drop the content and free its memory."""
         self._head, self._tail = bytearray(), None
-        self._room.free(self.claimed)
+        self._memory.free(self.claimed)
         self.claimed = 0
 
-    def _take(self, data: bytes) -> None:
+    def _append(self, data: bytes) -> None:
         data = data.replace(b"\r\n.", b"\r\n")
-        if not self._began and data:
-            self._began = True
+        if not self._started and data:
+            self._started = True
             data = data[2:]
         self.size += len(data)
         if self.too_large:
-            self.give_up()
+            self.discard()
         else:
-            self._keep(data)
+            self._retain(data)
 
-    def _keep(self, data: bytes) -> None:
+    def _retain(self, data: bytes) -> None:
         if self._tail is not None:
             self._tail += data
             if len(self._tail) > self._bound // 2:
@@ -88,13 +90,14 @@ class Content:
             return
         self._head += data
         if len(self._head) > self._bound:
-            self._outgrow()
+            self._grow_or_cut()
 
-    def _outgrow(self) -> None:
-        """Take more room where there is some; where not, go on with both ends."""
-        while len(self._head) > self._bound and self._bound < KEEP_WHOLE:
-            more = self._bound * 6 - self.claimed  # half of it again: a tail is cut back now and then, not at each byte
-            if not self._room.claim(more):
+    def _grow_or_cut(self) -> None:
+        """Claim more memory; if there is none, continue with only both ends."""
+        while len(self._head) > self._bound and self._bound < MAX_WHOLE:
+            # Half as much again: the tail is trimmed now and then, not at each byte.
+            more = self._bound * 6 - self.claimed
+            if not self._memory.claim(more):
                 break
             self.claimed += more
             self._bound *= 4
@@ -104,6 +107,6 @@ class Content:
             del self._tail[: -self._bound // 4]
 
 
-def _open_end(data: bytes) -> int:
-    """How many of the last bytes may be the beginning of an end mark."""
-    return next((length for length in range(len(_END) - 1, 0, -1) if data.endswith(_END[:length])), 0)
+def _partial_end_mark(data: bytes) -> int:
+    """Return how many of the last bytes may be the beginning of an end mark."""
+    return next((length for length in range(len(_END_MARK) - 1, 0, -1) if data.endswith(_END_MARK[:length])), 0)

@@ -1,4 +1,4 @@
-"""What happened since the receiver started, published beside the spool for the worker's metrics."""
+"""Totals since the receiver started, published as a JSON file for the worker's metrics."""
 
 from __future__ import annotations
 
@@ -8,42 +8,46 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+_KEYS = {"unknown_clients": "strangers", "unexpected_errors": "surprises"}
+"""Fields whose published key differs. The keys are part of metric names, so they do not change."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Counters:
-    """Totals since the start, but for `connections`."""
+    """Totals since the start, except for `connections`."""
 
     mails: int = 0
-    """Answered with 250."""
+    """Mails answered with 250."""
     mail_bytes: int = 0
-    """Of those mails, as sent."""
+    """Size of those mails as sent."""
     cut: int = 0
-    """Mails of which only the ends were kept."""
+    """Mails of which only both ends were kept."""
     counted: int = 0
-    """Mails of which only the fact was kept, for want of room."""
+    """Mails of which only the count was kept, because the disk was full."""
     connections: int = 0
-    """Open now."""
+    """Connections open now."""
     connections_total: int = 0
     turned_away: int = 0
-    """Connections ended because there were too many."""
-    strangers: int = 0
-    """Connections from beyond the networks that may connect."""
+    """Connections closed because there were too many."""
+    unknown_clients: int = 0
+    """Connections from clients outside the allowed networks."""
     handshakes_failed: int = 0
     timeouts: int = 0
-    surprises: int = 0
-    """Commands that failed in an unforeseen way."""
+    unexpected_errors: int = 0
+    """Commands that failed with an unexpected error."""
     refused: dict[str, int] = field(default_factory=dict)
     """Replies of 4xx and 5xx by their code."""
 
-    def note(self, reply: bytes) -> None:
+    def count_reply(self, reply: bytes) -> None:
         """Count a reply of 4xx or 5xx."""
         code = reply[:3].decode("ascii")
         self.refused[code] = self.refused.get(code, 0) + 1
 
 
 def publish(path: Path, counters: Counters, **more: Any) -> None:
-    """Write all counters, and `more`, to `path` as one JSON object, at once for its readers. Raises OSError."""
-    text = json.dumps({"pid": os.getpid(), **asdict(counters), **more})
+    """Write all counters and `more` to `path` as one JSON object, atomically for readers. Raises OSError."""
+    values = {_KEYS.get(name, name): value for name, value in asdict(counters).items()}
+    text = json.dumps({"pid": os.getpid(), **values, **more})
     draft = path.with_name(f".{path.name}.new")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "w") as file:
         file.write(text)

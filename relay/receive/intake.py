@@ -1,7 +1,7 @@
-"""What all connections share, and the one thing they do: put a mail into the spool.
+"""What all connections of a receiver share, and their one task: to put a mail into the spool.
 
-When there is no room for a mail, the fact that it came is kept: the app never sees our
-trouble while anything at all can be stored.
+If the disk has no room for a mail, only its count is stored. So an app never sees a storage failure while anything at
+all can be stored.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from relay.errors import ConfigError, SpoolError
 from relay.model import Envelope, IncomingMail, Retained
 from relay.receive import replies
 from relay.receive.admission import Admission, Client
-from relay.receive.auth import Login
+from relay.receive.auth import Authenticator
 from relay.receive.certificate import Certificate
 from relay.receive.content import Content
 from relay.receive.counters import Counters
@@ -24,14 +24,14 @@ from relay.receive.limits import Access, Limits
 from relay.receive.memory import MemoryBudget
 from relay.receive.networks import Networks
 
-_JUST_NOW = 0.003
-"""Seconds: a client in the middle of its mail that was heard of since then is about to end it."""
+_RECENTLY = 0.003
+"""Seconds. A client in the middle of its mail that sent something within this time is about to finish it."""
 
 _log = logging.getLogger(__name__)
 
 
 class Spool(Protocol):
-    """Where mails go: `relay.spool.SpoolWriter`."""
+    """Where mails are stored: `relay.spool.SpoolWriter`."""
 
     records: int
     syncs: int
@@ -43,9 +43,10 @@ class Spool(Protocol):
         done: Callable[[int | SpoolError], None],
         more: Callable[[float], bool],
     ) -> None:
-        """Call `done` once the mail is on the disk, or with the reason why it is not. Raises SpoolError.
+        """Store `mail` and call `done` once it is on the disk, or with the error. Raises SpoolError.
 
-        `more` says at a moment of the loop whether other mails are about to come, for which it may wait a little.
+        `more` returns whether other mails are about to arrive at a given loop time; the spool may wait for them
+        briefly.
         """
 
 
@@ -54,86 +55,86 @@ def _utc_now() -> datetime:
 
 
 class Intake:
-    """One receiver's limits, counters, connections and spool."""
+    """Limits, counters, connections and spool of one receiver."""
 
     def __init__(self, spool: Spool, limits: Limits, access: Access, *, now: Callable[[], datetime] = _utc_now) -> None:
-        """Raises ConfigError where `access` cannot be used: its certificate, its password's hash."""
+        """Raises ConfigError if the certificate or the password hash in `access` cannot be used."""
         self.admission = Admission(limits.max_connections, limits.max_per_client)
-        self.room = MemoryBudget(limits.max_memory)
+        self.memory = MemoryBudget(limits.max_memory)
         self.change(limits, access)
         self.counters = Counters()
         self.connections: set[Client] = set()
-        """All sockets; of those in the roster nobody has taken leave yet."""
+        """All open connections, also those that the admission has already removed."""
         self.stopping = False
-        self.quiet = asyncio.Event()
+        self.all_closed = asyncio.Event()
         """Set while no connection is open."""
-        self.quiet.set()
+        self.all_closed.set()
         self._spool = spool
         self._now = now
-        self._in_trouble = False
+        self._spool_failing = False
 
     def change(self, limits: Limits, access: Access) -> None:
-        """Go by these from the next command or connection on. Raises ConfigError, and changes nothing then."""
+        """Apply these from the next command or connection on. Raises ConfigError and then changes nothing."""
         certificate = Certificate(access.tls_cert, access.tls_key) if access.tls_cert else None
-        self.login, self.certificate = _login(access), certificate
+        self.authenticator, self.certificate = _authenticator(access), certificate
         self.limits = limits
         self.auth_in_clear = access.auth_in_clear
         self.clients, self.proxies = Networks(access.clients), Networks(access.proxies)
-        self.room.change(limits.max_memory)
+        self.memory.change(limits.max_memory)
         self.admission.change(limits.max_connections, limits.max_per_client)
 
-    def take(self, envelope: Envelope, content: Content, answer: Callable[[bytes], None]) -> None:
-        """Put a complete mail into the spool and call `answer` with the reply to it, later. Raises SpoolError."""
+    def store_mail(self, envelope: Envelope, content: Content, send_reply: Callable[[bytes], None]) -> None:
+        """Put a complete mail into the spool; call `send_reply` later with the reply to it. Raises SpoolError."""
         retained, data = content.retained()
         mail = IncomingMail(
             received_at=self._now(), envelope=envelope, retained=retained, content=data, size=content.size
         )
         claimed = content.claimed
 
-        def outcome(found: int | SpoolError) -> None:
-            self.room.free(claimed)
-            if isinstance(found, SpoolError):
-                self._note_trouble(found)
-                self._count_only(mail, answer)
+        def stored(outcome: int | SpoolError) -> None:
+            self.memory.free(claimed)
+            if isinstance(outcome, SpoolError):
+                self._log_spool_failure(outcome)
+                self._store_count_only(mail, send_reply)
             else:
-                self._in_trouble = False
-                self._book(mail)
-                answer(replies.STORED)
+                self._spool_failing = False
+                self._count(mail)
+                send_reply(replies.STORED)
 
         try:
-            self._spool.submit(mail, done=outcome, more=self._more_to_come)
+            self._spool.submit(mail, done=stored, more=self._expects_more_mail)
         except Exception:
-            content.give_up()
+            content.discard()
             raise
 
-    def _more_to_come(self, now: float) -> bool:
-        """True where a client is in the middle of its mail and was heard of just before `now`, a moment of the loop."""
-        return self.admission.has_sender_since(now - _JUST_NOW)
+    def _expects_more_mail(self, now: float) -> bool:
+        """True if a client in the middle of its mail sent something shortly before loop time `now`."""
+        return self.admission.has_sender_since(now - _RECENTLY)
 
-    def _count_only(self, mail: IncomingMail, answer: Callable[[bytes], None]) -> None:
-        """Keep no more of a mail than the fact that it came."""
+    def _store_count_only(self, mail: IncomingMail, send_reply: Callable[[bytes], None]) -> None:
+        """Store only the count of a mail, because the mail itself could not be stored."""
         bare = Envelope(sender=mail.envelope.sender, recipients=(), peer=mail.envelope.peer)
         counter = mail._replace(envelope=bare, retained=Retained.COUNT, content=b"")
 
-        def outcome(found: int | SpoolError) -> None:
-            if isinstance(found, SpoolError):
-                self._note_trouble(found)
-                answer(replies.NO_ROOM)
+        def stored(outcome: int | SpoolError) -> None:
+            if isinstance(outcome, SpoolError):
+                self._log_spool_failure(outcome)
+                send_reply(replies.NO_ROOM)
             else:
-                self._book(counter)
-                answer(replies.STORED)
+                self._count(counter)
+                send_reply(replies.STORED)
 
         try:
-            self._spool.submit(counter, done=outcome, more=self._more_to_come)
+            self._spool.submit(counter, done=stored, more=self._expects_more_mail)
         except SpoolError as error:
-            outcome(error)
+            stored(error)
 
-    def _note_trouble(self, error: SpoolError) -> None:
-        if not self._in_trouble:
-            _log.error("%s", error)  # once: with every mail it would fill what room is left
-        self._in_trouble = True
+    def _log_spool_failure(self, error: SpoolError) -> None:
+        if not self._spool_failing:
+            _log.error("%s", error)  # once, not for each mail: the log would fill the rest of the disk
+        self._spool_failing = True
 
-    def _book(self, mail: IncomingMail) -> None:
+    def _count(self, mail: IncomingMail) -> None:
         counters = self.counters
         counters.mails += 1
         counters.mail_bytes += mail.size
@@ -141,32 +142,32 @@ class Intake:
         counters.counted += mail.retained is Retained.COUNT
 
     def opened(self, connection: Client) -> None:
-        """A socket was opened."""
+        """Register an open connection."""
         self.connections.add(connection)
         self.counters.connections = len(self.connections)
         self.counters.connections_total += 1
-        self.quiet.clear()
+        self.all_closed.clear()
 
     def closed(self, connection: Client) -> None:
-        """A socket was closed."""
+        """Remove a closed connection."""
         self.connections.discard(connection)
         self.counters.connections = len(self.connections)
-        self.admission.leave(connection)
+        self.admission.remove(connection)
         if not self.connections:
-            self.quiet.set()
+            self.all_closed.set()
 
-    def end_overdue(self, now: float) -> None:
-        """Hang up on every client whose time is over at `now`, a moment of the loop."""
+    def close_overdue(self, now: float) -> None:
+        """Close every connection whose client exceeded a time limit at loop time `now`."""
         for connection in self.admission:
-            connection.end_if_overdue(now)
+            connection.close_if_overdue(now)
 
     def snapshot(self) -> dict[str, int]:
-        """What the spool counts, to be published with the counters."""
+        """Return the spool's counters, to be published with the receiver's own."""
         return {"records": self._spool.records, "syncs": self._spool.syncs}
 
 
-def _login(access: Access) -> Login:
+def _authenticator(access: Access) -> Authenticator:
     try:
-        return Login(access.username, access.password)
+        return Authenticator(access.username, access.password)
     except ValueError as error:
         raise ConfigError((f"smtp.password {error}",)) from error

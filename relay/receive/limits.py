@@ -1,4 +1,7 @@
-"""How much of anything one receiver takes, and from whom. Plain values: it does without the configuration's library."""
+"""Limits and access rules of one receiver.
+
+Plain values, so that the receiver does not import the configuration's library.
+"""
 
 from __future__ import annotations
 
@@ -9,48 +12,48 @@ LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Sizes are bytes, durations seconds."""
+    """Sizes are in bytes, durations in seconds."""
 
     hostname: str = "localhost"
-    """What it calls itself in its greeting."""
+    """The name in the greeting and in the reply to EHLO."""
     max_size: int = 32 << 20
-    """Of a mail, as RFC 1870 counts it; more is read to its end and then refused."""
+    """Size of a mail, counted as in RFC 1870. A larger one is read to its end and then refused."""
     idle_timeout: float = 300.0
-    """What a client may take for one command; DATA gets this and a second more for each `min_rate` bytes."""
+    """Time for one command. DATA has this, and a second more for each `min_rate` bytes."""
     min_rate: int = 500
-    """Bytes of content a second, after the first `idle_timeout`; Postfix's smtpd_min_data_rate."""
+    """Bytes of content per second, after the first `idle_timeout`. Same as Postfix's smtpd_min_data_rate."""
     session_timeout: float = 1200.0
-    """What a connection may last without a mail being taken; chasquid's bound is the same."""
+    """Longest time of a connection without a stored mail. Same as in chasquid."""
     max_connections: int = 1000
     max_per_client: int = 500
-    """From one address; at this number its own longest-idle connection goes. All at work are never too many."""
+    """Connections from one address. From this number on its longest-idle one is closed; if all are at work, none is."""
     max_memory: int = 32 << 20
-    """Taken by all mails under way together, beyond the first 16 KiB of each; see `Content`."""
+    """Memory of all mails in transfer together, beyond the first 16 KiB of each; see `Content`."""
     recipients: int = 1000
-    """Taken of one mail; every server must take 100 (RFC 5321 4.5.3.1.8)."""
+    """Recipients of one mail. Every server must accept 100 (RFC 5321, section 4.5.3.1.8)."""
     errors: int = 20
-    """Wrong commands in a row, without a mail between them, before the connection ends."""
+    """Wrong commands in a row, without a mail between them, until the connection is closed."""
     idle_commands: int = 100
-    """Commands that lead to nothing (NOOP, RSET and their like), likewise."""
+    """Commands without effect (NOOP, RSET and similar) in a row, until the connection is closed."""
     auth_failures: int = 3
     stop_within: float = 4.0
-    """What transactions under way may take when the receiver stops."""
+    """Time that open transactions may take when the receiver stops."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """Who may connect, and by what he is known."""
+    """Which clients may connect, and how they authenticate."""
 
     clients: tuple[str, ...] = LOOPBACK
-    """Networks that may connect; everybody else is told 554."""
+    """Networks that may connect; all others get 554."""
     proxies: tuple[str, ...] = ()
-    """Networks of proxies: their connections begin with a PROXY header that names the client."""
+    """Networks of proxies. A connection from there begins with a PROXY header that names the client."""
     username: str = ""
     password: str | None = field(default=None, repr=False)
-    """Set: AUTH is required and checked. None: AUTH is offered, and any credentials will do. A hash, or in clear."""
+    """A password or its hash: AUTH is required and checked. None: AUTH is offered, and any credentials are valid."""
     auth_in_clear: bool = False
-    """True where AUTH is offered beyond the loopback without TLS too."""
+    """True if AUTH is offered without TLS beyond the loopback."""
     tls_cert: str = ""
-    """The certificate's file (PEM, with its chain); "" for no TLS."""
+    """The certificate file (PEM, with its chain); "" for no TLS."""
     tls_key: str = ""
-    """The file of its private key; "" where it stands in the same file."""
+    """The private key's file; "" if the key is in the certificate file."""

@@ -1,32 +1,33 @@
-"""How much memory all mails under way may take together (receiver → content).
+"""The memory budget of all mails in transfer (receiver → content).
 
-Guarantee: a mail is never refused for it, nor made to wait: where the room is used up, less is kept of a large one.
+Guarantee: a mail is never refused for lack of memory and never waits for it. If the budget is used up, less is kept of
+a large mail.
 """
 
 from __future__ import annotations
 
 
 class MemoryBudget:
-    """Bytes of memory, claimed and given back."""
+    """A number of bytes that mails claim and free."""
 
-    __slots__ = ("_size", "taken")
+    __slots__ = ("_size", "claimed")
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self.taken = 0
+        self.claimed = 0
         """Bytes claimed now."""
 
     def change(self, size: int) -> None:
-        """Have `size` bytes from now on; what is claimed stays so."""
+        """Set the budget to `size` bytes; existing claims stay."""
         self._size = size
 
     def claim(self, size: int) -> bool:
-        """Take `size` bytes; False, and nothing taken, where there are not so many."""
-        if self.taken + size > self._size:
+        """Claim `size` bytes. Return False and claim nothing if that exceeds the budget."""
+        if self.claimed + size > self._size:
             return False
-        self.taken += size
+        self.claimed += size
         return True
 
     def free(self, size: int) -> None:
-        """Give back `size` bytes that were claimed."""
-        self.taken -= size
+        """Free `size` claimed bytes."""
+        self.claimed -= size

@@ -1,4 +1,4 @@
-"""Which addresses belong to which networks."""
+"""Match client addresses against networks."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ class Networks:
     """A set of networks (`10.0.0.0/8`, `::1/128`)."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        """Raises ValueError where a text is no network."""
+        """Raises ValueError if a text is not a network."""
         self._networks = tuple(ipaddress.ip_network(text, strict=False) for text in texts)
-        self._holds = functools.lru_cache(maxsize=1024)(self._look)
+        self._lookup = functools.lru_cache(maxsize=1024)(self._contains)
 
     def __bool__(self) -> bool:
         return bool(self._networks)
 
-    def hold(self, address: str) -> bool:
-        """True where `address` (as by `plain_address`) is in one of them; "" is a socket of this machine, always in."""
-        return self._holds(address)
+    def contains(self, address: str) -> bool:
+        """True if `address` (from `plain_address`) is in one of the networks; "", a local socket, always is."""
+        return self._lookup(address)
 
-    def _look(self, address: str) -> bool:
+    def _contains(self, address: str) -> bool:
         if not address:
             return True
         try:
@@ -34,7 +34,7 @@ class Networks:
 
 @functools.lru_cache(maxsize=1024)
 def plain_address(address: str) -> str:
-    """Return an address without its zone, and an IPv4 one that is mapped into IPv6 as IPv4: so that networks match."""
+    """Return `address` so that networks match: without its zone, and an IPv4-mapped IPv6 address as IPv4."""
     bare = address.partition("%")[0]
     if bare.lower().startswith("::ffff:"):
         mapped = ipaddress.IPv6Address(bare).ipv4_mapped
@@ -44,7 +44,7 @@ def plain_address(address: str) -> str:
 
 @functools.lru_cache(maxsize=1024)
 def is_loopback(address: str) -> bool:
-    """True where `address` is this very machine; "" is a socket of it."""
+    """True if `address` is on the loopback; "" is a local socket."""
     try:
         return not address or ipaddress.ip_address(address).is_loopback
     except ValueError:

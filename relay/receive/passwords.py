@@ -1,9 +1,9 @@
-"""Passwords as they are kept: scrypt (RFC 7914) in the notation of PHC strings.
+"""Password hashes: scrypt (RFC 7914) in PHC string format.
 
     $scrypt$ln=15,r=8,p=1$SALT$HASH        SALT and HASH in base64 without padding
 
-Guarantee: what is kept tells nothing of the password, and a comparison's time tells nothing of
-either. Each hash takes 32 MiB and some 50 ms, on purpose.
+Guarantee: a hash reveals nothing about the password, and the time of a comparison reveals nothing about either. Each
+hash takes 32 MiB and about 50 ms, on purpose.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ import secrets
 
 _LOG_N, _R, _P = 15, 8, 1
 _MEMORY = 256 << 20
-_FORM = re.compile(r"\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{8,86})\$([A-Za-z0-9+/]{22,86})")
+_PHC_STRING = re.compile(
+    r"\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([A-Za-z0-9+/]{8,86})\$([A-Za-z0-9+/]{22,86})"
+)
 _PREFIX = "$scrypt$"
 
 
 def make_hash(password: str) -> str:
-    """Return what may be kept of `password`. Takes its time."""
+    """Return a hash of `password` to store. Takes about 50 ms."""
     salt = secrets.token_bytes(16)
-    return f"{_PREFIX}ln={_LOG_N},r={_R},p={_P}${_text(salt)}${_text(_scrypt(password.encode(), salt))}"
+    return f"{_PREFIX}ln={_LOG_N},r={_R},p={_P}${_encode(salt)}${_encode(_scrypt(password.encode(), salt))}"
 
 
 def is_hash(text: str) -> bool:
-    """True where `text` is meant to be a hash of ours. Raises ValueError where it is a damaged one."""
+    """True if `text` is a scrypt hash. Raises ValueError if it begins like one but is damaged."""
     if not text.startswith(_PREFIX):
         return False
     try:
@@ -38,16 +40,16 @@ def is_hash(text: str) -> bool:
     return True
 
 
-def verify_password(password: bytes, retained: str) -> bool:
-    """True where `retained` was made of `password`. Takes its time. Raises ValueError where it is no hash."""
-    form = _FORM.fullmatch(retained)
-    if form is None:
-        raise ValueError("no scrypt hash")
-    log_n, r, p = (int(form[number]) for number in (1, 2, 3))
+def verify_password(password: bytes, stored: str) -> bool:
+    """True if `stored` is a hash of `password`. Takes about 50 ms. Raises ValueError if `stored` is no valid hash."""
+    match = _PHC_STRING.fullmatch(stored)
+    if match is None:
+        raise ValueError("not a scrypt hash")
+    log_n, r, p = (int(match[number]) for number in (1, 2, 3))
     if 128 * r << log_n > _MEMORY or not p:
-        raise ValueError("no scrypt hash of a sane cost")
-    expected = _bytes(form[5])
-    found = _scrypt(password, _bytes(form[4]), log_n=log_n, r=r, p=p, length=len(expected))
+        raise ValueError("a scrypt hash with a cost out of range")
+    expected = _decode(match[5])
+    found = _scrypt(password, _decode(match[4]), log_n=log_n, r=r, p=p, length=len(expected))
     return hmac.compare_digest(found, expected)
 
 
@@ -55,9 +57,9 @@ def _scrypt(password: bytes, salt: bytes, *, log_n: int = _LOG_N, r: int = _R, p
     return hashlib.scrypt(password, salt=salt, n=1 << log_n, r=r, p=p, maxmem=_MEMORY, dklen=length)
 
 
-def _text(data: bytes) -> str:
+def _encode(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii").rstrip("=")
 
 
-def _bytes(text: str) -> bytes:
+def _decode(text: str) -> bytes:
     return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)

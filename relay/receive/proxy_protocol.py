@@ -1,6 +1,6 @@
-"""The header by which a proxy names the client it speaks for: HAProxy's PROXY protocol, versions 1 and 2.
+"""The header by which a proxy names its client: HAProxy's PROXY protocol, versions 1 and 2.
 
-Only told from networks that are configured as proxies; who else sends one has sent a wrong command.
+Only read from networks that are configured as proxies. From any other client it is an unknown command.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _LONGEST_V2 = 16 + 2048
 
 
 class BadHeader(Exception):
-    """What a proxy sent is no header."""
+    """The proxy's bytes are not a valid header."""
 
 
 def header_length(data: bytes) -> int | None:
-    """Return how many bytes the header at the beginning of `data` has, None while more must come. Raises BadHeader."""
+    """Return the length in bytes of the header that `data` begins with, None if it is incomplete. Raises BadHeader."""
     if data.startswith(_V1[: len(data)]):
         end = data.find(b"\r\n", 0, _LONGEST_V1)
         if end < 0 and len(data) >= _LONGEST_V1:
@@ -38,21 +38,21 @@ def header_length(data: bytes) -> int | None:
     raise BadHeader
 
 
-def client_of(header: bytes) -> str | None:
-    """Return the client's address from a whole header, None where the proxy speaks for itself. Raises BadHeader."""
+def client_address(header: bytes) -> str | None:
+    """Return the client's address from a complete header, None if the proxy speaks for itself. Raises BadHeader."""
     reader = asyncio.StreamReader()
     reader.feed_data(header)
     reader.feed_eof()
     reading = get_proxy(reader)
     try:
-        reading.send(None)  # all it reads is there: it never waits
+        reading.send(None)  # the whole header is buffered: the reader never waits
     except StopIteration as done:
-        return _address(done.value)
+        return _checked_address(done.value)
     reading.close()
     raise BadHeader
 
 
-def _address(found: Any) -> str | None:
+def _checked_address(found: Any) -> str | None:
     if not found.valid:
         raise BadHeader
     return plain_address(str(found.src_addr)) if found.src_addr else None

@@ -1,7 +1,7 @@
-"""What each command does and is answered: RFC 5321 with 8BITMIME, SIZE, SMTPUTF8, PIPELINING, STARTTLS, AUTH and
-enhanced status codes. No socket, no clock: lines in, replies out.
+"""The SMTP session: what each command does and its reply. No socket and no clock: lines in, replies out.
 
-Recipients are only noted: they never decide who gets mail.
+Implements RFC 5321 with 8BITMIME, SIZE, SMTPUTF8, PIPELINING, STARTTLS, AUTH and enhanced status codes. Recipients are
+only recorded: they never decide who gets mail.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import ClassVar, Protocol
 
 from relay.model import Envelope
 from relay.receive import replies
-from relay.receive.auth import MECHANISMS, Credentials, Exchange, exchange
+from relay.receive.auth import MECHANISMS, AuthExchange, Credentials, auth_exchange
 from relay.receive.content import Content
 from relay.receive.limits import Limits
 from relay.receive.memory import MemoryBudget
@@ -20,122 +20,129 @@ from relay.receive.path import parse_path
 from relay.receive.replies import Refusal
 from relay.receive.transaction import Transaction, check_parameters
 
-_LINE = 2048
-LONGEST_LINE = 12288
-"""Without the line's end: RFC 4954 4 for AUTH; others get four times what RFC 5321 4.5.3.1.4 asks for, like Postfix."""
+_MAX_COMMAND_LINE = 2048
+MAX_LINE = 12288
+"""Bytes without the line end. RFC 4954, section 4, asks for this with AUTH. Other lines may have `_MAX_COMMAND_LINE`
+bytes, four times what RFC 5321, section 4.5.3.1.4, asks for, as in Postfix."""
 
-_LEFT_OUT = 1000
-"""Recipients beyond the limit that a client may offer; Postfix has the same overshoot limit."""
+_MAX_EXCESS_RECIPIENTS = 1000
+"""Recipients beyond the limit that a client may send before the connection is closed; the same number as in Postfix."""
 
 _WITHOUT_AUTH = frozenset((b"EHLO", b"HELO", b"AUTH", b"STARTTLS", b"NOOP", b"RSET", b"QUIT", b"HELP"))
-_IDLE = frozenset((b"EHLO", b"HELO", b"NOOP", b"RSET", b"VRFY", b"HELP"))
-_NOT_OURS = frozenset((b"EXPN", b"BDAT", b"ETRN", b"TURN", b"ATRN", b"SEND", b"SOML", b"SAML"))
-_WEB = frozenset((b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE", b"PRI"))
+_IDLE_COMMANDS = frozenset((b"EHLO", b"HELO", b"NOOP", b"RSET", b"VRFY", b"HELP"))
+_NOT_SUPPORTED = frozenset((b"EXPN", b"BDAT", b"ETRN", b"TURN", b"ATRN", b"SEND", b"SOML", b"SAML"))
+_HTTP_METHODS = frozenset(
+    (b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"OPTIONS", b"PATCH", b"CONNECT", b"TRACE", b"PRI")
+)
 
 
-class Client(Protocol):
-    """The far end of a dialogue: what `Connection` does for it. What takes time is begun and answered later."""
+class ClientConnection(Protocol):
+    """What a session needs from its connection. Slow operations are started here and answered later."""
 
     peer: str
-    """Address of the client, without its port."""
+    """The client's address, without the port."""
     secure: bool
-    """True under TLS."""
+    """True if TLS is in use."""
 
     @property
     def offers_tls(self) -> bool:
-        """True where there is a certificate."""
+        """True if there is a certificate and TLS is not in use yet."""
 
     @property
     def offers_auth(self) -> bool:
-        """True where a password may be sent as things are."""
+        """True if a password may be sent over this connection."""
 
     @property
     def needs_auth(self) -> bool:
-        """True where nobody may send who is not known."""
+        """True if a client has to authenticate before it may send."""
 
     @property
-    def room(self) -> MemoryBudget:
-        """The memory that all mails under way share."""
+    def memory(self) -> MemoryBudget:
+        """The memory budget that all mails in transfer share."""
 
-    def verify(self, claimed: Credentials) -> bool | None:
-        """Return whether they are true; None where that takes its time: `verified` is called then. Raises Refusal."""
+    def verify(self, credentials: Credentials) -> bool | None:
+        """Return whether `credentials` are valid; None if the result comes later. Raises Refusal.
+
+        A later result is passed to `credentials_checked`.
+        """
 
     def start_tls(self) -> None:
-        """Say that we are ready, make the handshake, and begin a new dialogue."""
+        """Reply that TLS may begin, run the handshake, and begin a new session."""
 
     def store(self, envelope: Envelope, content: Content) -> None:
-        """Put the mail down, then call `stored` with the reply to it."""
+        """Store the mail, then call `mail_stored` with the reply to it."""
 
 
 class Session:
-    """The state of one client's dialogue; `handle_line` takes a line and returns its one reply."""
+    """The state of one SMTP session; `handle_line` takes a line and returns its one reply."""
 
-    def __init__(self, client: Client, limits: Limits) -> None:
-        self._client = client
+    def __init__(self, connection: ClientConnection, limits: Limits) -> None:
+        self._connection = connection
         self._limits = limits
         self._greeted = self._extended = self._authenticated = False
         self._transaction: Transaction | None = None
-        self._login: Exchange | None = None
-        self._errors = self._idle_commands = self._left_out = self._auth_failures = 0
+        self._auth_exchange: AuthExchange | None = None
+        self._errors = self._idle_commands = self._excess_recipients = self._auth_failures = 0
         self.content: Content | None = None
-        """The mail that comes in after DATA: what the client sends now goes there."""
+        """The content being received after DATA; while it is set, input belongs to it."""
         self.ended = False
         """True after the last reply."""
 
     @property
     def in_transaction(self) -> bool:
-        """True between MAIL and the answer to DATA."""
+        """True between MAIL and the reply to DATA."""
         return self._transaction is not None
 
     def handle_line(self, line: bytes) -> bytes | None:
-        """Do what `line` asks and return the reply, None where it comes later."""
+        """Execute a command line and return the reply, None if the reply comes later."""
         try:
-            return self._obey(line) if self._login is None else self._challenge(line)
+            return self._execute(line) if self._auth_exchange is None else self._continue_auth(line)
         except Refusal as refusal:
-            return self.refused(refusal)
+            return self.refusal_reply(refusal)
 
     def handle_long_line(self) -> bytes:
-        """Return the reply to a line that was too long, of which nothing was kept."""
-        answering, self._login = self._login is not None, None
-        return self.refused(Refusal(replies.ANSWER_TOO_LONG if answering else replies.LINE_TOO_LONG))
+        """Return the reply to a line that exceeded the limit; its content was not kept."""
+        in_auth, self._auth_exchange = self._auth_exchange is not None, None
+        return self.refusal_reply(Refusal(replies.AUTH_RESPONSE_TOO_LONG if in_auth else replies.LINE_TOO_LONG))
 
-    def refused(self, refusal: Refusal) -> bytes:
-        """Return the reply to a command that is refused; too many of them are the last."""
+    def refusal_reply(self, refusal: Refusal) -> bytes:
+        """Return the reply to a refused command. After too many refusals the connection ends."""
         if refusal.counts:
             self._errors += 1
             if self._errors >= self._limits.errors:
-                refusal = Refusal(replies.TOO_MANY_ERRORS, last=True)
-        self.ended = self.ended or refusal.last
+                refusal = Refusal(replies.TOO_MANY_ERRORS, closes=True)
+        self.ended = self.ended or refusal.closes
         return refusal.reply
 
-    def _obey(self, line: bytes) -> bytes | None:
-        verb, _, argument = line.rstrip(b" \t").partition(b" ")  # RFC 5321 4.1.1: white space at the end is tolerated
+    def _execute(self, line: bytes) -> bytes | None:
+        # RFC 5321, section 4.1.1: trailing white space is tolerated.
+        verb, _, argument = line.rstrip(b" \t").partition(b" ")
         verb = verb.upper()
         command = self._COMMANDS.get(verb)
         if command is None:
-            raise _unknown(verb, line)
-        if len(line) > _LINE and verb != b"AUTH":
+            raise _unknown_command(verb, line)
+        if len(line) > _MAX_COMMAND_LINE and verb != b"AUTH":
             raise Refusal(replies.LINE_TOO_LONG)
-        if verb not in _WITHOUT_AUTH and not self._authenticated and self._client.needs_auth:
+        if verb not in _WITHOUT_AUTH and not self._authenticated and self._connection.needs_auth:
             raise Refusal(replies.AUTH_REQUIRED)
-        if verb in _IDLE:
+        if verb in _IDLE_COMMANDS:
             self._idle_commands += 1
             if self._idle_commands > self._limits.idle_commands:
-                raise Refusal(replies.TOO_IDLE, last=True)
+                raise Refusal(replies.TOO_IDLE, closes=True)
         return command(self, argument.lstrip(b" \t").decode("utf-8", "surrogateescape"))
 
     # --- Session ------------------------------------------------------------------------------------------------------
 
     def _helo(self, argument: str) -> bytes:
-        self._greet(argument, extended=False)
+        self._hello(argument, extended=False)
         return f"250 {self._limits.hostname}".encode()
 
     def _ehlo(self, argument: str) -> bytes:
-        self._greet(argument, extended=True)
-        limits, client = self._limits, self._client
-        return _offers(limits.hostname, limits.max_size, tls=client.offers_tls, auth=client.offers_auth)
+        self._hello(argument, extended=True)
+        limits, connection = self._limits, self._connection
+        return _ehlo_reply(limits.hostname, limits.max_size, tls=connection.offers_tls, auth=connection.offers_auth)
 
-    def _greet(self, argument: str, *, extended: bool) -> None:
+    def _hello(self, argument: str, *, extended: bool) -> None:
         if not argument:
             raise Refusal(replies.ARGUMENT_MISSING)
         self._transaction = None
@@ -153,24 +160,24 @@ class Session:
         return replies.NOT_VERIFIED
 
     def _rset(self, argument: str) -> bytes:
-        _no(argument)
+        _require_no_argument(argument)
         self._transaction = None
         return replies.OK
 
     def _quit(self, argument: str) -> bytes:
-        _no(argument)
+        _require_no_argument(argument)
         self.ended = True
         return replies.BYE
 
     def _starttls(self, argument: str) -> None:
-        if self._client.secure:
+        if self._connection.secure:
             raise Refusal(replies.TLS_ALREADY)
-        if not self._client.offers_tls:
+        if not self._connection.offers_tls:
             raise Refusal(replies.NOT_IMPLEMENTED)
-        _no(argument)
+        _require_no_argument(argument)
         if not self._extended:
             raise Refusal(replies.NO_EHLO)
-        self._client.start_tls()
+        self._connection.start_tls()
 
     # --- AUTH ---------------------------------------------------------------------------------------------------------
 
@@ -180,32 +187,34 @@ class Session:
         if self._authenticated:
             raise Refusal(replies.AUTHENTICATED_ALREADY)
         if self.in_transaction:
-            raise Refusal(replies.NESTED)
-        if not self._client.offers_auth:
+            raise Refusal(replies.MAIL_IN_PROGRESS)
+        if not self._connection.offers_auth:
             raise Refusal(replies.NEEDS_TLS)
-        self._login = exchange(argument)
-        return self._challenge(None)
+        self._auth_exchange = auth_exchange(argument)
+        return self._continue_auth(None)
 
-    def _challenge(self, answer: bytes | None) -> bytes | None:
-        """Go on with AUTH: None begins it, afterwards the client's answers."""
-        login, self._login = self._login, None
-        assert login is not None  # noqa: S101 -- asked by the caller
+    def _continue_auth(self, answer: bytes | None) -> bytes | None:
+        """Continue AUTH with the client's response; None begins it."""
+        running, self._auth_exchange = self._auth_exchange, None
+        assert running is not None  # noqa: S101 -- the caller checks it
         try:
-            challenge = login.send(answer if answer is None else answer.strip())  # type: ignore[arg-type]  # to begin
+            challenge = running.send(answer if answer is None else answer.strip())  # type: ignore[arg-type]  # to begin
         except StopIteration as done:
-            true = self._client.verify(done.value)
-            return None if true is None else self.verified(true=true)
-        self._login = login
+            valid = self._connection.verify(done.value)
+            return None if valid is None else self.credentials_checked(valid=valid)
+        self._auth_exchange = running
         return b"334 " + challenge
 
-    def verified(self, *, true: bool) -> bytes:
-        """Return the reply to credentials that were looked at."""
-        if true:
+    def credentials_checked(self, *, valid: bool) -> bytes:
+        """Return the reply to checked credentials."""
+        if valid:
             self._authenticated = True
             return replies.AUTHENTICATED
         self._auth_failures += 1
         too_many = self._auth_failures >= self._limits.auth_failures
-        return self.refused(Refusal(replies.TOO_MANY_LOGINS if too_many else replies.BAD_CREDENTIALS, last=too_many))
+        return self.refusal_reply(
+            Refusal(replies.TOO_MANY_LOGINS if too_many else replies.BAD_CREDENTIALS, closes=too_many)
+        )
 
     # --- Mail ---------------------------------------------------------------------------------------------------------
 
@@ -216,7 +225,7 @@ class Session:
         if path is None:
             raise Refusal(replies.MAIL_SYNTAX)
         if self._transaction is not None:
-            raise Refusal(replies.NESTED)
+            raise Refusal(replies.MAIL_IN_PROGRESS)
         if path.parameters or path.malformed:
             check_parameters(path, self._limits.max_size, extended=self._extended)
         transaction = Transaction(path.address, international="SMTPUTF8" in path.parameters)
@@ -236,42 +245,42 @@ class Session:
             raise Refusal(replies.UNKNOWN_PARAMETER)
         self._transaction.check_charset(path.address)
         if not self._transaction.add(path.address, self._limits.recipients):
-            self._left_out += 1
-            if self._left_out > _LEFT_OUT:
-                raise Refusal(replies.TOO_MANY_ERRORS, last=True)
+            self._excess_recipients += 1
+            if self._excess_recipients > _MAX_EXCESS_RECIPIENTS:
+                raise Refusal(replies.TOO_MANY_ERRORS, closes=True)
             raise Refusal(replies.TOO_MANY_RECIPIENTS)
         return replies.RECIPIENT_OK
 
     def _data(self, argument: str) -> bytes:
-        _no(argument)
+        _require_no_argument(argument)
         if self._transaction is None:
             raise Refusal(replies.NO_SENDER)
         if not self._transaction.recipients:
             raise Refusal(replies.NO_RECIPIENT)
-        self.content = Content(self._limits.max_size, self._client.room)
+        self.content = Content(self._limits.max_size, self._connection.memory)
         return replies.GO_AHEAD
 
     def mail_ended(self) -> bytes | None:
-        """Return the reply to the mail that has come to its end, None where it comes later."""
+        """Return the reply to the end of a mail, None if the reply comes later."""
         content, self.content = self.content, None
         transaction = self._transaction
-        assert content is not None and transaction is not None  # noqa: S101, PT018 -- `content` says so
+        assert content is not None and transaction is not None  # noqa: S101, PT018 -- true while `content` is set
         if content.too_large:
             self._transaction = None
-            return self.refused(Refusal(replies.TOO_MUCH_DATA))
-        self._client.store(transaction.envelope(self._client.peer), content)
+            return self.refusal_reply(Refusal(replies.TOO_MUCH_DATA))
+        self._connection.store(transaction.envelope(self._connection.peer), content)
         return None
 
-    def give_up(self) -> None:
-        """Let go of a mail that will not come to its end."""
+    def abandon_mail(self) -> None:
+        """Discard a mail that will not be completed."""
         content, self.content = self.content, None
         if content is not None:
-            content.give_up()
+            content.discard()
 
-    def stored(self, reply: bytes) -> bytes:
-        """Return `reply`, the one to a mail that was put down (or could not be), and begin anew."""
+    def mail_stored(self, reply: bytes) -> bytes:
+        """End the transaction, whether its mail was stored or not, and return `reply`."""
         self._transaction = None
-        self._errors = self._idle_commands = self._left_out = 0
+        self._errors = self._idle_commands = self._excess_recipients = 0
         return reply
 
     _COMMANDS: ClassVar[dict[bytes, Callable[[Session, str], bytes | None]]] = {
@@ -291,7 +300,7 @@ class Session:
 
 
 @functools.lru_cache(maxsize=16)
-def _offers(hostname: str, max_size: int, *, tls: bool, auth: bool) -> bytes:
+def _ehlo_reply(hostname: str, max_size: int, *, tls: bool, auth: bool) -> bytes:
     """Return the reply to EHLO."""
     lines = [hostname, "PIPELINING", f"SIZE {max_size}", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
     if tls:
@@ -301,14 +310,14 @@ def _offers(hostname: str, max_size: int, *, tls: bool, auth: bool) -> bytes:
     return "".join((*(f"250-{line}\r\n" for line in lines), "250 HELP")).encode()
 
 
-def _no(argument: str) -> None:
+def _require_no_argument(argument: str) -> None:
     if argument:
         raise Refusal(replies.NO_ARGUMENT)
 
 
-def _unknown(verb: bytes, line: bytes) -> Refusal:
-    if verb in _WEB or b" HTTP/1." in line:
-        return Refusal(replies.NO_WEB_SERVER, last=True)  # what follows may be a mail in a web form's disguise
+def _unknown_command(verb: bytes, line: bytes) -> Refusal:
+    if verb in _HTTP_METHODS or b" HTTP/1." in line:
+        return Refusal(replies.NO_WEB_SERVER, closes=True)  # what follows may be a mail hidden in a web form
     if line.startswith(b"\x16\x03"):
-        return Refusal(replies.NOT_TLS, last=True)
-    return Refusal(replies.NOT_IMPLEMENTED if verb in _NOT_OURS else replies.UNKNOWN)
+        return Refusal(replies.NOT_TLS, closes=True)
+    return Refusal(replies.NOT_IMPLEMENTED if verb in _NOT_SUPPORTED else replies.UNKNOWN)

@@ -1,4 +1,4 @@
-"""One mail's envelope while it comes together: MAIL and its parameters, then RCPT."""
+"""The envelope of one mail while it is built: MAIL with its parameters, then RCPT."""
 
 from __future__ import annotations
 
@@ -9,48 +9,48 @@ from relay.receive import replies
 from relay.receive.path import Path
 from relay.receive.replies import Refusal
 
-_OFFERED = frozenset(("SIZE", "BODY", "SMTPUTF8", "AUTH"))
+_MAIL_PARAMETERS = frozenset(("SIZE", "BODY", "SMTPUTF8", "AUTH"))
 _XTEXT = re.compile(r"<>|(?:[!-*,-<>-~]|\+[0-9A-F]{2})+")
-_ROOM = 256 << 10
-"""Characters of recipients that are kept of one mail; a thousand usual ones have a tenth of it."""
+_MAX_CHARACTERS = 256 << 10
+"""Total length in characters of the recipients of one mail. A thousand usual addresses need a tenth of it."""
 
 
 class Transaction:
-    """What is known of a mail between MAIL and the end of DATA."""
+    """The envelope of a mail between MAIL and the end of DATA."""
 
-    __slots__ = ("_international", "_room", "_sender", "recipients")
+    __slots__ = ("_international", "_sender", "_space", "recipients")
 
     def __init__(self, sender: str, *, international: bool) -> None:
-        """`international`: MAIL said SMTPUTF8."""
+        """`international`: MAIL had the parameter SMTPUTF8."""
         self._sender = sender
         self._international = international
-        self._room = _ROOM
+        self._space = _MAX_CHARACTERS
         self.recipients: list[str] = []
 
     def check_charset(self, address: str) -> None:
-        """Raise Refusal where `address` would have needed SMTPUTF8 (RFC 6531 3.5)."""
+        """Raise Refusal if `address` needs SMTPUTF8 but MAIL did not have it (RFC 6531, section 3.5)."""
         if not (self._international or address.isascii()):
             raise Refusal(replies.NEEDS_SMTPUTF8)
 
     def add(self, recipient: str, most: int) -> bool:
-        """Note a recipient; False where there are `most` already, or too long ones."""
-        self._room -= len(recipient)
-        if len(self.recipients) >= most or self._room < 0:
+        """Record a recipient. Return False if there are `most` already, or if all of them together are too long."""
+        self._space -= len(recipient)
+        if len(self.recipients) >= most or self._space < 0:
             return False
         self.recipients.append(recipient)
         return True
 
     def envelope(self, peer: str) -> Envelope:
-        """Return the envelope of the mail that `peer` sends."""
+        """Return the envelope, with `peer` as the client's address."""
         return Envelope(sender=self._sender, recipients=tuple(self.recipients), peer=peer)
 
 
 def check_parameters(path: Path, max_size: int, *, extended: bool) -> None:
-    """Raise Refusal unless MAIL may have these parameters (RFC 1870, 6152, 6531, 4954), which only EHLO offers."""
+    """Raise Refusal unless these parameters of MAIL are valid (RFC 1870, 6152, 6531, 4954). They need EHLO."""
     parameters = path.parameters
     if path.malformed:
         raise Refusal(replies.BAD_PARAMETER)
-    if path.doubled or not extended or not parameters.keys() <= _OFFERED:
+    if path.duplicated or not extended or not parameters.keys() <= _MAIL_PARAMETERS:
         raise Refusal(replies.UNKNOWN_PARAMETER)
     size, body = parameters.get("SIZE", "0"), parameters.get("BODY", "7BIT")
     if not (size.isascii() and size.isdecimal() and len(size) <= 20):

@@ -1,8 +1,8 @@
-"""The link to one client: what goes out, how it becomes TLS, how it ends. The one place that knows aiosmtpd's SMTP.
+"""The transport of one client connection: output, TLS handshake, close.
 
-That class stays the base of the protocol, by its released API; its loop is replaced, since it
-lets exceptions out, refuses long lines, sets no bounds, and spends most of its time on a task,
-a stream and log lines for each client.
+This is the only module that knows aiosmtpd's SMTP class. That class stays the base of the protocol, used through its
+released API. Its loop is replaced: it lets exceptions out, refuses long lines, sets no limits, and spends most of its
+time on a task, a stream and log lines for each client.
 
 A connection is in one `State` at a time:
 
@@ -11,8 +11,9 @@ A connection is in one `State` at a time:
                         │ ▼
                      HANDSHAKE
 
-From each of them it may go to CLOSING, and from anywhere to CLOSED, where it stays. `_NEXT` is that table. Apart from
-it are whether the client reads what it is sent, whether it has closed its half, and whether TLS is on.
+Each of these states may go to CLOSING, and every state may go to CLOSED, which is final. `_NEXT` is that table. Three
+more facts are kept apart from the state: whether the client reads its replies, whether it has closed its sending half,
+and whether TLS is on.
 """
 
 from __future__ import annotations
@@ -26,30 +27,30 @@ from aiosmtpd.smtp import SMTP
 from relay.receive.buffer import Buffer
 from relay.receive.intake import Intake
 
-_FAREWELL = 2.0
-"""Seconds for a last reply to get out before the connection is cut."""
-_HANDSHAKE = 60.0
-"""Seconds for a TLS handshake, at most."""
+_CLOSE_WITHIN = 2.0
+"""Seconds for a last reply to reach the client before the connection is aborted."""
+_HANDSHAKE_WITHIN = 60.0
+"""Upper limit of a TLS handshake, in seconds."""
 
 
 class State(Enum):
-    """Whose turn it is on a connection."""
+    """The state of a connection: who has to act next."""
 
     PROXY_HEADER = auto()
-    """The proxy owes the header that names its client."""
+    """The proxy has to send the header that names its client."""
     COMMANDS = auto()
-    """The client owes a command, or more of its mail."""
+    """The client has to send a command or more of its mail."""
     WORKING = auto()
-    """We owe a reply that takes time: a mail goes to the disk, a password is checked."""
+    """We have to send a reply that takes time: a mail is being synced to disk, or a password is being checked."""
     HANDSHAKE = auto()
-    """TLS begins: no reply can be sent until it is there."""
+    """A TLS handshake is running; no reply can be sent until it is done."""
     CLOSING = auto()
-    """The last reply was sent, or none can be."""
+    """The last reply was sent, or no reply can be sent."""
     CLOSED = auto()
 
 
 _ENDED = frozenset((State.CLOSING, State.CLOSED))
-_CLIENTS_TURN = frozenset((State.PROXY_HEADER, State.COMMANDS))
+_AWAITS_CLIENT = frozenset((State.PROXY_HEADER, State.COMMANDS))
 _NEXT = {
     State.PROXY_HEADER: {State.COMMANDS} | _ENDED,
     State.COMMANDS: {State.WORKING, State.HANDSHAKE} | _ENDED,
@@ -58,164 +59,166 @@ _NEXT = {
     State.CLOSING: {State.CLOSED},
     State.CLOSED: set(),
 }
-"""Which states may follow which."""
+"""The allowed transitions: the states that may follow each state."""
 
 
 class Transport(SMTP):
-    """The protocol of one connection, without what is said on it."""
+    """The protocol of one connection, without the SMTP session on it."""
 
-    def __init__(self, intake: Intake, loop: asyncio.AbstractEventLoop, *, longest_line: int) -> None:
-        # Without the library's own __init__: it walks through all members of two objects for tables that nobody reads
-        # but its loop, which is replaced.
+    def __init__(self, intake: Intake, loop: asyncio.AbstractEventLoop, *, max_line: int) -> None:
+        # Do not call the library's __init__: it inspects all members of two objects to build tables that only its own,
+        # replaced loop reads.
         self.loop, self.hostname = loop, intake.limits.hostname
         self.peer = ""
-        """Address of the client, without its port."""
+        """The client's address, without the port."""
         self.secure = False
-        """True under TLS."""
+        """True if TLS is in use."""
         self._intake = intake
-        self._buffer = Buffer(longest_line)
+        self._buffer = Buffer(max_line)
         self._out: list[bytes] = []
         self._state = State.COMMANDS
-        self._wire: asyncio.Transport
+        self._transport: asyncio.Transport
 
     @property
     def in_handshake(self) -> bool:
-        """True from the beginning of TLS until it is there."""
+        """True while a TLS handshake is running."""
         return self._state is State.HANDSHAKE
 
     @property
-    def _clients_turn(self) -> bool:
-        return self._state in _CLIENTS_TURN
+    def _awaits_client(self) -> bool:
+        return self._state in _AWAITS_CLIENT
 
     @property
     def _ended(self) -> bool:
         return self._state in _ENDED
 
     def _enter(self, state: State) -> None:
-        """Go to `state`. Raises RuntimeError where the table does not allow it: a fault of this program."""
+        """Go to `state`. Raises RuntimeError if `_NEXT` does not allow it, which is a bug in this program."""
         if state not in _NEXT[self._state]:
             raise RuntimeError(f"a connection cannot go from {self._state.name} to {state.name}")
         self._state = state
 
     @property
     def in_transaction(self) -> bool:
-        """True while a mail is under way: a link alone carries none."""
+        """True while a mail transaction is open; always False without a session."""
         return False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take note of the socket."""
-        self._wire = cast("asyncio.Transport", transport)
+        """Register the new connection."""
+        self._transport = cast("asyncio.Transport", transport)
         self._intake.opened(self)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Forget the client."""
+        """Forget the connection."""
         if self._state is not State.CLOSED:
             self._enter(State.CLOSED)
         self._intake.closed(self)
 
-    # --- Out ----------------------------------------------------------------------------------------------------------
+    # --- Output -------------------------------------------------------------------------------------------------------
 
     def _reply(self, reply: bytes | None) -> None:
-        """Have `reply` sent with the next flush."""
+        """Queue `reply` for the next flush."""
         if reply is not None:
             if reply[0] in b"45":
-                self._intake.counters.note(reply)
+                self._intake.counters.count_reply(reply)
             self._out += (reply, b"\r\n")
 
     def _flush(self) -> None:
         if self._out:
             data = b"".join(self._out)
             self._out.clear()
-            self._wire.write(data)
+            self._transport.write(data)
         if self._buffer.paused:
-            self._buffer.relax(self._wire)
+            self._buffer.resume_if_drained(self._transport)
 
     # --- TLS ----------------------------------------------------------------------------------------------------------
 
-    def _begin_tls(self) -> None:
-        """Shake hands; `_secured` is called where that went well, else the connection ends."""
+    def _begin_handshake(self) -> None:
+        """Start the TLS handshake. Calls `_tls_started` on success; otherwise the connection ends."""
         self._enter(State.HANDSHAKE)
-        self._intake.admission.waits(self, self.loop.time())  # it is the client's turn: who stalls is idle
-        self._handler_coroutine = self.loop.create_task(self._shake_hands())
+        # A stalled handshake counts as idle time of the client.
+        self._intake.admission.note_waiting(self, self.loop.time())
+        self._handler_coroutine = self.loop.create_task(self._run_handshake())
 
-    async def _shake_hands(self) -> None:
+    async def _run_handshake(self) -> None:
         certificate = self._intake.certificate
-        plain = self._wire
-        if certificate is None:  # offered only with one; it was taken away meanwhile
+        plain = self._transport
+        if certificate is None:  # STARTTLS was offered, but the certificate has been removed since
             plain.abort()
             return
-        seconds = min(_HANDSHAKE, self._intake.limits.idle_timeout)
+        seconds = min(_HANDSHAKE_WITHIN, self._intake.limits.idle_timeout)
         upgrade = self.loop.create_task(
             self.loop.start_tls(plain, self, certificate.context(), server_side=True, ssl_handshake_timeout=seconds)
         )
-        await asyncio.sleep(0)  # now the socket is TLS's; what came before is here
+        await asyncio.sleep(0)  # from here the socket belongs to TLS; earlier bytes are in the buffer
         if self._buffer:
-            self.loop.call_soon(_hand_over, self._buffer.take(), plain)
+            self.loop.call_soon(_pass_early_bytes, self._buffer.take(), plain)
         try:
             secured = await upgrade
-        except Exception:  # noqa: BLE001 -- a handshake fails in as many ways as there are clients
+        except Exception:  # noqa: BLE001 -- a client can make a handshake fail in many ways
             secured = None
         if secured is None or secured.is_closing() or self._state is not State.HANDSHAKE:
             self._intake.counters.handshakes_failed += 1
             plain.abort()
-            self.connection_lost(None)  # the loop tells nobody of a connection that is lost in a handshake
+            self.connection_lost(None)  # the event loop does not report a connection lost during a handshake
             return
-        self._wire, self.secure = secured, True
+        self._transport, self.secure = secured, True
         self._enter(State.COMMANDS)
-        self._secured()
+        self._tls_started()
 
-    def _secured(self) -> None:
-        """Go on under TLS."""
+    def _tls_started(self) -> None:
+        """Continue after a successful handshake."""
 
-    # --- The end ------------------------------------------------------------------------------------------------------
+    # --- Closing ------------------------------------------------------------------------------------------------------
 
-    def end_if_overdue(self, now: float) -> None:
-        """Hang up where the client's time is over at `now`: a link alone has all the time."""
+    def close_if_overdue(self, now: float) -> None:
+        """Close the connection if the client exceeded a time limit at loop time `now`. No session, no limit."""
 
     def close_with(self, reply: bytes) -> None:
-        """Say a last word and end the connection, at once where the last word was said before or none can be."""
+        """Send `reply` and close the connection. Abort it if a last reply was sent already or none can be sent."""
         if self._ended or self._state is State.HANDSHAKE:
-            self.cut()
+            self.abort()
         else:
             self._reply(reply)
-            self._part(linger=False)
+            self._close_after_reply(linger=False)
 
-    def cut(self) -> None:
-        """End the connection without a word."""
+    def abort(self) -> None:
+        """Close the connection at once, without a reply."""
         if not self._ended:
             self._enter(State.CLOSING)
-        self._intake.admission.leave(self)  # not when the loop says so: who comes next would send the same one away
-        self._wire.abort()
+        # Now, not when the loop reports it: else the next client would evict the same one again.
+        self._intake.admission.remove(self)
+        self._transport.abort()
 
-    def _part(self, *, linger: bool) -> None:
-        """End the connection after the last reply.
+    def _close_after_reply(self, *, linger: bool) -> None:
+        """Close the connection after the last reply.
 
-        `linger`: more comes than was read. To close now would reset the connection, and the client might never see the
-        reply; so only our half is closed, and what comes is thrown away for a moment.
+        `linger`: the client is still sending. Closing now would reset the connection, and the client might never see
+        the reply. So only our half is closed, and further input is discarded for `_CLOSE_WITHIN` seconds.
         """
         if self._ended:
             return
         self._enter(State.CLOSING)
         self._buffer.clear()
         self._flush()
-        if linger and self._wire.can_write_eof():
-            self._wire.write_eof()
-            self._intake.admission.waits(self, self.loop.time())
-            self.loop.call_later(_FAREWELL, self._wire.abort)
+        if linger and self._transport.can_write_eof():
+            self._transport.write_eof()
+            self._intake.admission.note_waiting(self, self.loop.time())
+            self.loop.call_later(_CLOSE_WITHIN, self._transport.abort)
         else:
-            self._intake.admission.leave(self)
-            self._close()
+            self._intake.admission.remove(self)
+            self._close_transport()
 
-    def _close(self) -> None:
-        """Close once all is sent; cut off a client that does not read it (close alone would wait for ever)."""
-        self._wire.close()
-        if self.secure or self._wire.get_write_buffer_size():
-            self.loop.call_later(_FAREWELL, self._wire.abort)
+    def _close_transport(self) -> None:
+        """Close after all output is sent. Abort if the client does not read it: a plain close would wait for ever."""
+        self._transport.close()
+        if self.secure or self._transport.get_write_buffer_size():
+            self.loop.call_later(_CLOSE_WITHIN, self._transport.abort)
 
 
-def _hand_over(data: bytes, wire: asyncio.Transport) -> None:
-    """Give `data`, which came too early, to the protocol that reads `wire` now, before it reads on by itself."""
-    protocol = cast("asyncio.BufferedProtocol", wire.get_protocol())
+def _pass_early_bytes(data: bytes, transport: asyncio.Transport) -> None:
+    """Pass `data`, which arrived too early, to the protocol that now reads `transport`."""
+    protocol = cast("asyncio.BufferedProtocol", transport.get_protocol())
     while data:
         buffer = memoryview(protocol.get_buffer(len(data)))
         length = min(len(data), len(buffer))

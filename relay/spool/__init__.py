@@ -1,24 +1,25 @@
-"""The mails that got 250 and are not sorted yet, on the local disk: where receiver and worker meet.
+"""The spool: a log on the local disk of mails that got 250 and are not ingested yet.
 
-    disk       writes and syncs that mean it
-    segment    the files: names, headers, positions, the mark
-    record     one mail as bytes
-    scan       the records of a segment, also where it is torn or damaged
-    log        the segments as their only writer sees them (blocking)
-    writer     many appends, one sync: for the receiver
-    reader     records in order, segments let go of: for the worker
-    claims     which mail the worker was at when it died
-    parking    mails that were put aside
+The receiver writes it, the worker reads it.
 
-A spool is a folder of segments (`0000000001.segment`, …), each a header and then records,
-one after another, and behind them perhaps zeros, which later records go into. A *position*
-names a byte of it: the segment's number times 2³² plus the offset in that file. Numbers only
-grow and the newest segment is never removed, so a position never comes again, whatever was
-read, removed, torn or lost.
+    disk          complete writes and durable syncs
+    segment       the files: names, headers, positions, the sync mark
+    record        one mail as bytes
+    scan          finds the records of a segment, also in a torn or damaged one
+    segments      the segments as seen by their only writer (blocking)
+    writer        group commit: many mails, one sync (receiver)
+    reader        reads records in order, removes finished segments (worker)
+    poison_guard  which mails the worker was processing when it died
+    quarantine    the files of parked mails
 
-Guarantee: what `SpoolWriter.append` has returned for is on the disk and will be read,
-exactly once and in order, by whoever reads on from where it stopped. What was being written
-when the machine stopped is either whole or not there; it never hides what stands before it.
+A spool is a folder of segments (`0000000001.segment`, …). Each is a header, then records without gaps, then perhaps
+zeros that later records overwrite. A *position* names a byte of the spool: the segment's number times 2³² plus the
+offset in that file. Numbers only grow and the newest segment is never removed, so a position is never reused, whatever
+was read, removed, torn or lost.
+
+Guarantee: a mail for which `SpoolWriter.append` returned is on the disk. A reader that continues from where it stopped
+reads it exactly once and in order. A write that the machine interrupted leaves the record whole or absent, and never
+hides an earlier record.
 """
 
 from relay.spool.poison_guard import PoisonGuard

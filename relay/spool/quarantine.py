@@ -1,6 +1,6 @@
-"""Mails that were put aside, as they came, in files of their own: for sort and housekeeping.
+"""The quarantine: parked mails, unchanged, one file each (ingest → quarantine → housekeeping).
 
-Guarantee: what `put` has returned for is on the disk, its name too. Nothing here is redacted.
+Guarantee: a mail for which `put` returned is on the disk, with its name. Nothing here is redacted.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ class Quarantine:
     """The folder of the parked mails."""
 
     def __init__(self, folder: Path) -> None:
-        """It is made with the first mail."""
+        """The folder is created with the first mail."""
         self._folder = folder
 
     def put(self, spool_id: str, record: Record) -> str:
-        """Write a mail to a file of its own (0600) and return its path. Raises SpoolError, and leaves nothing."""
+        """Write a mail to its own file (0600) and return the path. Raises SpoolError and then leaves no file."""
         path = self._folder / f"{spool_id}-{record.position}.eml"
         try:
             if not self._folder.is_dir():

@@ -1,7 +1,7 @@
-"""Records in order, and the removal of segments that are done with. Belongs to the worker; writes nothing.
+"""Read records in order and remove finished segments. Used by the worker; it writes nothing.
 
-While the newest segment grows, it is read up to the mark only: what a reader has seen is on
-the disk, and a cursor that was stored never points beyond what a power cut leaves.
+While the newest segment grows, it is read only up to the sync mark. So everything that a reader has seen is on the
+disk, and a stored cursor never points beyond what a power cut leaves.
 """
 
 from __future__ import annotations
@@ -21,46 +21,47 @@ from relay.failpoint import reach
 from relay.model import Record
 from relay.spool import record, segment
 from relay.spool.record import HEAD_SIZE
-from relay.spool.scan import Found, Source, heads, walk
+from relay.spool.scan import Found, SegmentFile, heads, walk
 from relay.spool.segment import HEADER_SIZE, read_header, segment_numbers, segment_path
 
-PATIENCE = 60.0
-"""Seconds for which a disk that gives errors is asked again, before what it does not give counts as lost."""
+GIVE_UP_AFTER = 60.0
+"""Seconds for which a read error is retried before the unreadable part counts as lost."""
 
 _log = logging.getLogger(__name__)
 
 
-class _Stretch(NamedTuple):
-    """What is to be read of one segment."""
+class _Span(NamedTuple):
+    """The part of one segment that is to be read."""
 
     number: int
     start: int
     limit: int | None
-    """None: to the end of the file."""
+    """Offset of its end; None: the end of the file."""
     synced: int
     """The position up to which nothing may be missing."""
-    certain: bool
-    """False where the segment may still grow and nobody says how far it has."""
+    bounded: bool
+    """False if the segment may still grow and it is not known how far it has."""
     seed: int
 
 
 class SpoolReader:
-    """The reading end of the spool in `folder`, which need not exist yet. For one thread at a time."""
+    """Reads the spool in `folder`, which need not exist yet. For one thread at a time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._source: Source | None = None
-        self._source_of: tuple[int, int] | None = None
-        self._refused: tuple[float, float] | None = None
-        """When (monotonic seconds) the disk began to refuse, and last did."""
+        self._file: SegmentFile | None = None
+        self._file_key: tuple[int, int] | None = None
+        self._failing: tuple[float, float] | None = None
+        """When (monotonic seconds) the disk began to fail, and when it last failed."""
         self._counted: dict[int, tuple[int, int]] = {}
-        """Of segments that `waiting` counted from their beginning: how far, and how many records stand there."""
+        """For segments that `waiting` counted from their beginning: the offset reached, and the number of records
+        before it."""
         self.damage: dict[int, int] = {}
-        """Stretches that were synced and cannot be read back: their position and length in bytes."""
+        """Synced parts that cannot be read back: position and length in bytes."""
 
     @property
     def spool_id(self) -> str:
-        """32 hex digits; "" while there is no spool. Raises SpoolError, as all here, where the disk cannot be read."""
+        """32 hex digits; "" if there is no spool. Raises SpoolError, as all methods here, if it cannot be read."""
         with self._reading():
             header = segment.newest_header(self._folder, segment_numbers(self._folder))
         return header.spool_id.hex() if header else ""
@@ -73,9 +74,9 @@ class SpoolReader:
             raise SpoolError(f"cannot read the spool in {self._folder}: {error.strerror}") from error
 
     def read(self, position: int, *, limit: int = 250, limit_bytes: int = 8 << 20) -> list[Record]:
-        """Return the next records from `position` on, in order, at most `limit` and about `limit_bytes` of content.
+        """Return the next records from `position` on, in order: at most `limit`, and about `limit_bytes` of content.
 
-        [] means that nothing is there yet. What was damaged is left out, noted in `damage` and logged.
+        [] means that there is nothing yet. Damaged records are left out, noted in `damage` and logged.
         """
         records: list[Record] = []
         with self._reading():
@@ -87,50 +88,50 @@ class SpoolReader:
         return records
 
     def end(self) -> int:
-        """Return the position after the last complete record: a cursor beyond it belongs to another spool."""
+        """Return the position after the last complete record. A cursor beyond it belongs to another spool."""
         with self._reading():
-            stretches = list(self._stretches(0))
-            if not stretches:
+            spans = list(self._spans(0))
+            if not spans:
                 return 0
-            newest = stretches[-1]
-            source = Source(segment_path(self._folder, newest.number))
+            newest = spans[-1]
+            file = SegmentFile(segment_path(self._folder, newest.number))
             end = newest.limit or HEADER_SIZE
-            for item in itertools.takewhile(lambda item: isinstance(item, Found), walk(source, end, newest.seed)):
+            for item in itertools.takewhile(lambda item: isinstance(item, Found), walk(file, end, newest.seed)):
                 end = item.end
-            source.close()
+            file.close()
         return segment.position(newest.number, end)
 
     def waiting(self, position: int) -> int:
-        """Return how many records stand at `position` and behind it, by their heads alone.
+        """Return the number of records from `position` on, reading only their heads.
 
-        Asked again, it looks at what has come since and at the segment of `position`: the rest is known.
+        A later call reads only new records and the segment of `position`: the other counts are remembered.
         """
         count = 0
         with self._reading():
-            stretches = list(self._stretches(position))
-            first = stretches[0].number if stretches else 0
+            spans = list(self._spans(position))
+            first = spans[0].number if spans else 0
             self._counted = {number: known for number, known in self._counted.items() if number >= first}
-            for stretch in stretches:
-                with contextlib.suppress(FileNotFoundError):  # sorted and removed meanwhile
-                    count += self._count(stretch)
+            for span in spans:
+                with contextlib.suppress(FileNotFoundError):  # ingested and removed meanwhile
+                    count += self._count(span)
         return count
 
-    def _count(self, stretch: _Stretch) -> int:
-        whole = stretch.certain and stretch.start == HEADER_SIZE
-        offset, count = self._counted.get(stretch.number, (HEADER_SIZE, 0)) if whole else (stretch.start, 0)
-        source = Source(segment_path(self._folder, stretch.number), limit=stretch.limit, piece=4096)
+    def _count(self, span: _Span) -> int:
+        whole = span.bounded and span.start == HEADER_SIZE
+        offset, count = self._counted.get(span.number, (HEADER_SIZE, 0)) if whole else (span.start, 0)
+        file = SegmentFile(segment_path(self._folder, span.number), limit=span.limit, chunk=4096)
         try:
-            for head in heads(source, offset, stretch.seed):
+            for head in heads(file, offset, span.seed):
                 offset += HEAD_SIZE + head.body_length
                 count += 1
         finally:
-            source.close()
+            file.close()
         if whole:
-            self._counted[stretch.number] = offset, count
+            self._counted[span.number] = offset, count
         return count
 
     def release(self, position: int) -> None:
-        """Remove the segments before the next record from `position` on, never the newest. Raises SpoolError."""
+        """Remove the segments before the next record from `position` on, never the newest one. Raises SpoolError."""
         numbers = segment_numbers(self._folder)
         if len(numbers) < 2:
             return
@@ -142,58 +143,62 @@ class SpoolReader:
                     reach("spool.remove")
                     segment_path(self._folder, number).unlink(missing_ok=True)
         except OSError as error:
-            raise SpoolError(f"cannot remove what is sorted from {self._folder}: {error.strerror}") from error
+            raise SpoolError(f"cannot remove ingested segments from {self._folder}: {error.strerror}") from error
 
     def close(self) -> None:
-        """Close the file that is open, if any."""
-        if self._source is not None:
-            self._source.close()
-        self._source = self._source_of = None
+        """Close the open file, if any."""
+        if self._file is not None:
+            self._file.close()
+        self._file = self._file_key = None
 
-    def _records(self, place: int) -> Iterator[Record]:
-        for stretch in self._stretches(place):
-            source = self._opened(stretch)
-            for item in walk(source, stretch.start, stretch.seed):
-                at = segment.position(stretch.number, item.offset)
-                self._be_patient(source, whole=isinstance(item, Found))
+    def _records(self, position: int) -> Iterator[Record]:
+        for span in self._spans(position):
+            file = self._file_of(span)
+            for item in walk(file, span.start, span.seed):
+                at = segment.position(span.number, item.offset)
+                self._raise_if_unreadable(file, whole=isinstance(item, Found))
                 if isinstance(item, Found):
-                    end = segment.position(stretch.number, item.end)
+                    end = segment.position(span.number, item.end)
                     yield record.decode(item.head, item.body, position=at, end=end)
-                elif not stretch.certain:
+                elif not span.bounded:
                     return
-                elif at < stretch.synced:
-                    end = segment.position(stretch.number, item.end)
-                    self._note(at, min(end, stretch.synced) - at)
+                elif at < span.synced:
+                    end = segment.position(span.number, item.end)
+                    self._note_damage(at, min(end, span.synced) - at)
 
-    def _be_patient(self, source: Source, *, whole: bool) -> None:
-        """Take what the disk refuses to give for lost only once it has refused for long. Raises OSError till then."""
-        if whole or not source.unreadable:
+    def _raise_if_unreadable(self, file: SegmentFile, *, whole: bool) -> None:
+        """Raise OSError for an unreadable part, until the disk has failed for `GIVE_UP_AFTER` seconds.
+
+        After that the part counts as lost.
+        """
+        if whole or not file.unreadable:
             return
         now = time.monotonic()
-        began, last = self._refused or (now, now)
-        self._refused = (began if now - last < PATIENCE else now, now)
-        if now - self._refused[0] < PATIENCE:
-            self.close()  # with what it has read
+        began, last = self._failing or (now, now)
+        self._failing = (began if now - last < GIVE_UP_AFTER else now, now)
+        if now - self._failing[0] < GIVE_UP_AFTER:
+            self.close()  # also drops the bytes read so far
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
-    def _stretches(self, place: int) -> Iterator[_Stretch]:
-        """What is to be read from `place` on, segment by segment."""
-        mark = segment.read_mark(self._folder)  # before the listing: a segment begun since then is then seen as empty
+    def _spans(self, position: int) -> Iterator[_Span]:
+        """Yield what is to be read from `position` on, segment by segment."""
+        # Read the mark before the listing: a segment begun in between is then seen as empty.
+        mark = segment.read_sync_mark(self._folder)
         numbers = segment_numbers(self._folder)
         newest = segment.newest_header(self._folder, numbers)
         if newest is None:
             return
         marked = mark[1] if mark and mark[0] == newest.spool_id else None
-        first, offset = segment.split(place)
+        first, offset = segment.split(position)
         numbers = [number for number in numbers if number >= first]
-        self._look_for_missing(numbers)
+        self._note_missing(numbers)
         for number, following in itertools.zip_longest(numbers, numbers[1:]):
             start = max(offset, HEADER_SIZE) if number == first else HEADER_SIZE
-            limit, synced, certain = self._reach(number, following, marked)
-            yield _Stretch(number, start, limit, synced, certain, record.seed(newest.spool_id))
+            limit, synced, bounded = self._limits(number, following, marked)
+            yield _Span(number, start, limit, synced, bounded, record.seed(newest.spool_id))
 
-    def _reach(self, number: int, following: int | None, marked: int | None) -> tuple[int | None, int, bool]:
-        """`limit`, `synced` and `certain` of a stretch."""
+    def _limits(self, number: int, following: int | None, marked: int | None) -> tuple[int | None, int, bool]:
+        """Return `limit`, `synced` and `bounded` of a span."""
         if following is None:
             return (None, 0, False) if marked is None else (_within(number, marked), marked, True)
         header = read_header(self._folder, following)
@@ -201,32 +206,32 @@ class SpoolReader:
             return None, 0, True
         return _within(number, header.synced) if header.exact else None, header.synced, True
 
-    def _opened(self, stretch: _Stretch) -> Source:
-        path = segment_path(self._folder, stretch.number)
-        key = (stretch.number, path.stat().st_ino)
-        if self._source is None or self._source_of != key:
+    def _file_of(self, span: _Span) -> SegmentFile:
+        path = segment_path(self._folder, span.number)
+        key = (span.number, path.stat().st_ino)
+        if self._file is None or self._file_key != key:
             self.close()
-            self._source, self._source_of = Source(path), key
-        self._source.limit = path.stat().st_size if stretch.limit is None else stretch.limit
-        return self._source
+            self._file, self._file_key = SegmentFile(path), key
+        self._file.limit = path.stat().st_size if span.limit is None else span.limit
+        return self._file
 
-    def _look_for_missing(self, numbers: list[int]) -> None:
+    def _note_missing(self, numbers: list[int]) -> None:
         for number, following in itertools.pairwise(numbers):
             if following != number + 1:
-                self._note(segment.position(number + 1, 0), 0)
+                self._note_damage(segment.position(number + 1, 0), 0)
 
-    def _note(self, at: int, length: int) -> None:
+    def _note_damage(self, at: int, length: int) -> None:
         if at not in self.damage:
             self.damage[at] = length
             _log.error(
-                "the spool in %s is damaged at position %d (%s): the mails that stood there are lost",
+                "the spool in %s is damaged at position %d (%s): the mails there are lost",
                 *(self._folder, at, f"{length} bytes" if length else "a whole segment is missing"),
             )
 
 
-def _within(number: int, place: int) -> int | None:
-    """How far segment `number` reaches when what stands before `place` counts; None: to its end."""
-    other, offset = segment.split(place)
+def _within(number: int, position: int) -> int | None:
+    """Return the offset in segment `number` where `position` ends it; None: the end of the file."""
+    other, offset = segment.split(position)
     if other == number:
         return offset
     return HEADER_SIZE if other < number else None

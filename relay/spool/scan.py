@@ -1,7 +1,7 @@
-"""Finds the records of one segment, also behind a stretch that is none.
+"""Find the records of one segment, also after a torn or damaged part.
 
-A bad stretch may be the torn end of a write that was never answered, or damage to what was
-synced: which of the two is the reader's to say, who knows how far the spool was synced.
+A bad part may be the torn end of a write that was never answered, or damage to synced records. The reader decides
+which, since it knows how far the spool was synced.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 from relay.spool.record import HEAD_SIZE, MAGIC, Head, decode_head, is_body
 
-_PIECE = 1 << 20
+_CHUNK = 1 << 20
 _BLOCK = 4096
 
 
 class Found(NamedTuple):
-    """A sound record between two offsets."""
+    """A valid record between two offsets."""
 
     offset: int
     end: int
@@ -29,38 +29,38 @@ class Found(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """A stretch between two offsets that is no record."""
+    """Bytes between two offsets that are not a valid record."""
 
     offset: int
     end: int
 
 
-class Source:
-    """The bytes of one segment up to the offset `limit`, read in large pieces."""
+class SegmentFile:
+    """The bytes of one segment up to the offset `limit`, read in large chunks."""
 
-    def __init__(self, path: Path, *, limit: int | None = None, piece: int = _PIECE) -> None:
-        """Open `path`; without a `limit` it is what the file holds now. Raises OSError."""
+    def __init__(self, path: Path, *, limit: int | None = None, chunk: int = _CHUNK) -> None:
+        """Open `path`; without a `limit` it is the present size of the file. Raises OSError."""
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self.limit = os.fstat(self._fd).st_size if limit is None else limit
-        self._piece_size = piece
+        self._chunk_size = chunk
         self._start = 0
-        self._piece = b""
+        self._chunk = b""
         self.unreadable = False
-        """Whether the disk refused to give some of it."""
+        """True if the disk failed to read some of it."""
 
-    def get(self, offset: int, length: int) -> bytes:
+    def read_at(self, offset: int, length: int) -> bytes:
         """Return `length` bytes from `offset` on, fewer at the end."""
         length = min(length, self.limit - offset)
         if length <= 0:
             return b""
-        if offset < self._start or offset + length > self._start + len(self._piece):
-            self._piece = self._read(offset, min(max(length, self._piece_size), self.limit - offset))
+        if offset < self._start or offset + length > self._start + len(self._chunk):
+            self._chunk = self._read(offset, min(max(length, self._chunk_size), self.limit - offset))
             self._start = offset
         at = offset - self._start
-        return self._piece[at : at + length]
+        return self._chunk[at : at + length]
 
     def _read(self, offset: int, length: int) -> bytes:
-        """Read from the disk; block by block, with zeros for those it no longer gives, where it fails."""
+        """Read from the disk. On a read error read block by block, with zeros for the unreadable blocks."""
         try:
             return os.pread(self._fd, length, offset)
         except OSError as error:
@@ -74,14 +74,14 @@ class Source:
         return b"".join(self._read(start, end - start) for start, end in pairs)
 
     def find(self, what: bytes, offset: int) -> int:
-        """Return the offset of the first `what` from `offset` on, `limit` where there is none."""
-        while piece := self.get(offset, self._piece_size):
-            at = piece.find(what)
+        """Return the offset of the first `what` from `offset` on, `limit` if there is none."""
+        while chunk := self.read_at(offset, self._chunk_size):
+            at = chunk.find(what)
             if at >= 0:
                 return offset + at
-            if len(piece) < len(what):
+            if len(chunk) < len(what):
                 break
-            offset += len(piece) - len(what) + 1
+            offset += len(chunk) - len(what) + 1
         return self.limit
 
     def close(self) -> None:
@@ -89,40 +89,40 @@ class Source:
         os.close(self._fd)
 
 
-def walk(source: Source, offset: int, seed: int) -> Iterator[Found | Gap]:
-    """Yield what stands between `offset` and the limit of `source`, in order and without a hole."""
-    while offset < source.limit:
-        found = _record_at(source, offset, seed)
-        item = found or Gap(offset, _next_record(source, offset, seed))
+def walk(file: SegmentFile, offset: int, seed: int) -> Iterator[Found | Gap]:
+    """Yield records and gaps from `offset` to the limit of `file`, in order and without holes."""
+    while offset < file.limit:
+        found = _record_at(file, offset, seed)
+        item = found or Gap(offset, _next_record(file, offset, seed))
         yield item
         offset = item.end
 
 
-def heads(source: Source, offset: int, seed: int) -> Iterator[Head]:
-    """Yield the heads of the records from `offset` on, bodies unread, up to the first that is not sound."""
-    while head := decode_head(source.get(offset, HEAD_SIZE), seed):
+def heads(file: SegmentFile, offset: int, seed: int) -> Iterator[Head]:
+    """Yield the heads of the records from `offset` on, up to the first invalid one; bodies are not read."""
+    while head := decode_head(file.read_at(offset, HEAD_SIZE), seed):
         offset += HEAD_SIZE + head.body_length
-        if offset > source.limit:
+        if offset > file.limit:
             return
         yield head
 
 
-def _record_at(source: Source, offset: int, seed: int) -> Found | None:
-    head = decode_head(source.get(offset, HEAD_SIZE), seed)
+def _record_at(file: SegmentFile, offset: int, seed: int) -> Found | None:
+    head = decode_head(file.read_at(offset, HEAD_SIZE), seed)
     if head is None:
         return None
-    body = source.get(offset + HEAD_SIZE, head.body_length)
+    body = file.read_at(offset + HEAD_SIZE, head.body_length)
     if not is_body(head, body, seed):
         return None
     return Found(offset, offset + HEAD_SIZE + head.body_length, head, body)
 
 
-def _next_record(source: Source, offset: int, seed: int) -> int:
-    """Where the next sound head stands behind a bad record at `offset`; the limit where there is none."""
-    head = decode_head(source.get(offset, HEAD_SIZE), seed)
+def _next_record(file: SegmentFile, offset: int, seed: int) -> int:
+    """Return the offset of the next valid head after a bad record at `offset`, the limit if there is none."""
+    head = decode_head(file.read_at(offset, HEAD_SIZE), seed)
     if head is not None:
-        return min(offset + HEAD_SIZE + head.body_length, source.limit)
-    offset = source.find(MAGIC, offset + 1)
-    while offset < source.limit and decode_head(source.get(offset, HEAD_SIZE), seed) is None:
-        offset = source.find(MAGIC, offset + 1)
+        return min(offset + HEAD_SIZE + head.body_length, file.limit)
+    offset = file.find(MAGIC, offset + 1)
+    while offset < file.limit and decode_head(file.read_at(offset, HEAD_SIZE), seed) is None:
+        offset = file.find(MAGIC, offset + 1)
     return offset

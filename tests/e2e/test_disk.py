@@ -137,7 +137,7 @@ def test_disk_that_fails_costs_a_452_and_no_mail_that_was_taken(failing: Failing
                     failing.fail(call, error, "/spool/0" if call != "rename" else "/spool/")
                     refused = send(relay.smtp_port, times=2)
                     assert refused == [452, 452], call
-                failing.work()
+                failing.recover()
                 codes += send(relay.smtp_port, times=2)
         assert codes == [250] * 13
         failing.fail("pread", errno.EIO, "/spool/0")
@@ -147,7 +147,7 @@ def test_disk_that_fails_costs_a_452_and_no_mail_that_was_taken(failing: Failing
             failing.fail(call, errno.EIO, "ledger.db")
             codes += send(relay.smtp_port, times=5)
             wait_until_said(relay, "ledger", "disk I/O error")
-        failing.work()
+        failing.recover()
         assert codes == [250] * 28
 
         wait_for(all_sorted(relay, 28), "everything to be sorted")

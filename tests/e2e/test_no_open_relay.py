@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.support.processes import Relay, wait_for
-from tests.support.receiving import Talk
+from tests.support.receiving import RawClient
 from tests.support.relay_with_upstream import ADMINS
 from tests.support.upstream import Upstream
 
@@ -85,40 +85,40 @@ HEADERS = (
 )  # fmt: skip
 
 
-def send(talk: Talk, sender: str, recipients: list[str], name: str) -> int:
+def send(client: RawClient, sender: str, recipients: list[str], name: str) -> int:
     """Send one error mail whose headers also name the victim; return the number of accepted recipients.
 
     A refused recipient is not part of the mail. If all are refused, no mail is sent.
     """
-    assert talk.say(f"MAIL FROM:{sender} SMTPUTF8".encode()) == "250 2.1.0"
-    codes = [talk.say(b"RCPT TO:" + recipient.encode()) for recipient in recipients]
+    assert client.say(f"MAIL FROM:{sender} SMTPUTF8".encode()) == "250 2.1.0"
+    codes = [client.say(b"RCPT TO:" + recipient.encode()) for recipient in recipients]
     assert all(code == ACCEPTED or code[:2] in ("50", "55") for code in codes), (name, codes)
     if ACCEPTED not in codes:
-        assert talk.say(b"RSET") == "250 2.0.0"
+        assert client.say(b"RSET") == "250 2.0.0"
         return 0
-    assert talk.say(b"DATA") == "354"
+    assert client.say(b"DATA") == "354"
     headers = "".join(f"{header}: {VICTIM}\r\n" for header in HEADERS)
     headers += f"Subject: App Failed\r\nX: \r\n RCPT TO:<{VICTIM}>\r\n"
-    assert talk.say(f"{headers}\r\nKeyError: {name}\r\n.".encode()) == "250 2.6.0"
+    assert client.say(f"{headers}\r\nKeyError: {name}\r\n.".encode()) == "250 2.6.0"
     return codes.count(ACCEPTED)
 
 
 def second_envelope(port: int) -> str:
     """Begin a mail to an admin, then switch to the victim: by RSET, EHLO, a second MAIL, and in one packet."""
-    talk = Talk(port).greet()
+    client = RawClient(port).greet()
     for command in (b"RSET", b"EHLO other.example"):
-        assert talk.say(b"MAIL FROM:<app@example.com>") == "250 2.1.0"
-        assert talk.say(f"RCPT TO:<{ADMINS[0]}>".encode()) == ACCEPTED
-        assert talk.say(command).startswith("250")
-        assert talk.say(b"DATA") == "503 5.5.1"
-    assert talk.say(b"MAIL FROM:<app@example.com>") == "250 2.1.0"
-    assert talk.say(f"MAIL FROM:<{VICTIM}>".encode()) == "503 5.5.1"
+        assert client.say(b"MAIL FROM:<app@example.com>") == "250 2.1.0"
+        assert client.say(f"RCPT TO:<{ADMINS[0]}>".encode()) == ACCEPTED
+        assert client.say(command).startswith("250")
+        assert client.say(b"DATA") == "503 5.5.1"
+    assert client.say(b"MAIL FROM:<app@example.com>") == "250 2.1.0"
+    assert client.say(f"MAIL FROM:<{VICTIM}>".encode()) == "503 5.5.1"
     mail = f"RCPT TO:<{ADMINS[0]}>\r\nDATA\r\nSubject: App Failed\r\n\r\nKeyError: first\r\n.\r\n"
     mail += f"MAIL FROM:<{VICTIM}>\r\nRCPT TO:<{VICTIM}>\r\nDATA\r\nSubject: App Failed\r\n\r\nKeyError: second\r\n."
-    code = talk.say(mail.encode())
-    assert [code, *(talk.code() for _ in range(5))] == [ACCEPTED, "354", "250 2.6.0", "250 2.1.0", ACCEPTED, "354"]
-    last = talk.code()
-    talk.close()
+    code = client.say(mail.encode())
+    assert [code, *(client.code() for _ in range(5))] == [ACCEPTED, "354", "250 2.6.0", "250 2.1.0", ACCEPTED, "354"]
+    last = client.code()
+    client.close()
     return last
 
 
@@ -128,19 +128,19 @@ def test_no_envelope_reaches_anybody_but_the_admins_and_the_routes(
     """Each form alone, each beside an admin, a thousand in one mail, and the victim as the sender; then the digests."""
     routed = "route@example.com"
     with make_relay(route=[{"name": "some", "pattern": "*beside an admin*", "recipients": [routed]}]) as relay:
-        talk = Talk(relay.smtp_port).greet()
+        client = RawClient(relay.smtp_port).greet()
         total = 0
         for name, form in FORMS.items():
-            total += bool(send(talk, "<app@example.com>", [form], name))
-            assert send(talk, "<>", [f"<{ADMINS[0]}>", form], f"{name} beside an admin")
+            total += bool(send(client, "<app@example.com>", [form], name))
+            assert send(client, "<>", [f"<{ADMINS[0]}>", form], f"{name} beside an admin")
             total += 1
         many = [*FORMS.values(), *(f"<victim{number}@elsewhere.example>" for number in range(900))]
-        talk.close()
-        talk = Talk(relay.smtp_port).greet()
-        assert send(talk, f"<{VICTIM}>", many, "many") > 900
+        client.close()
+        client = RawClient(relay.smtp_port).greet()
+        assert send(client, f"<{VICTIM}>", many, "many") > 900
         for question in QUESTIONS:
-            assert talk.say(question.encode())[:3] in ("252", "502"), question
-        talk.close()
+            assert client.say(question.encode())[:3] in ("252", "502"), question
+        client.close()
         assert second_envelope(relay.smtp_port) == "250 2.6.0"
         total += 3
 

@@ -1,4 +1,4 @@
-"""The order in which the real receiver and worker write, sync and answer, as the kernel sees it, for power cuts."""
+"""Power cuts: the order of writes, syncs and replies in the real receiver and worker, traced in the kernel."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ class Call(NamedTuple):
 
 @contextmanager
 def traced(process: int, out: Path) -> Iterator[None]:
-    """Write down the system calls of a process and its threads, with the files that they are about."""
+    """Trace the system calls of a process and its threads, with the files they use."""
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("strace is not installed (Debian: apt-get install strace)")
     command = [strace, "-f", "-y", "-s", "64", "-e", f"trace={CALLS}", "-o", str(out), "-p", str(process)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
         assert tracer.stderr
-        words = tracer.stderr.readline()
-        if "attached" not in words:
+        output = tracer.stderr.readline()
+        if "attached" not in output:
             tracer.kill()
-            pytest.skip(f"strace may not attach here: {words.strip()}")
+            pytest.skip(f"strace may not attach here: {output.strip()}")
         try:
             yield
         finally:
@@ -53,7 +53,7 @@ def traced(process: int, out: Path) -> Iterator[None]:
 
 
 def calls(out: Path) -> list[Call]:
-    """The calls in the order in which they ended; one that was interrupted by another thread's is put together."""
+    """Return the calls in the order in which they ended; join a call that another thread's interrupted."""
     begun: dict[str, str] = {}
     found = []
     for raw in out.read_text("utf-8", "replace").splitlines():
@@ -70,21 +70,21 @@ def calls(out: Path) -> list[Call]:
 
 
 def index(found: list[Call], name: str, path: str, start: int = 0) -> int:
-    """Where the first such call stands; fails where there is none."""
+    """Return the index of the first such call from `start` on; fail if there is none."""
     for number in range(start, len(found)):
         if found[number].on(name, path):
             return number
     raise AssertionError(f"no {name} on {path!r} from call {start} on, in:\n" + "\n".join(map(str, found[start:])))
 
 
-def test_250_is_written_after_mail_and_name_are_synced(tmp_path: Path):
-    """In a segment that is there, and in a new one, whose name is synced too."""
+def test_250_is_sent_after_the_mail_and_the_file_name_are_synced(tmp_path: Path):
+    """Both in an existing segment and in a new one, whose name is synced too."""
     relay = Relay(tmp_path / "relay")
     with relay, smtplib.SMTP("127.0.0.1", relay.smtp_port, timeout=60) as client:
         client.ehlo()
         with traced(relay.child("receiver"), tmp_path / "trace"):
             client.sendmail("app@example.com", ["a@example.com"], "Subject: one\r\n\r\nMARK-ONE\r\n")
-            for _ in range(45):  # 213 kB each: beyond the 8 MiB of a segment
+            for _ in range(45):  # 213 kB each: more than the 8 MiB of a segment
                 client.sendmail(
                     "app@example.com", ["a@example.com"], "Subject: big\r\n\r\n" + ("y" * 70 + "\r\n") * 3000
                 )
@@ -95,32 +95,32 @@ def test_250_is_written_after_mail_and_name_are_synced(tmp_path: Path):
     assert len(written) == len(answers) == 47
     for number in written:
         synced = index(found, "fdatasync|fsync", ".segment", number)
-        assert synced < min(each for each in answers if each > number), "an answer before the sync"
+        assert synced < min(each for each in answers if each > number), "a reply before the sync"
     rolled = index(found, "rename", ".segment")
     head = max(number for number in range(rolled) if found[number].on("pwrite64", "/spool/new"))
-    assert head < index(found, "fdatasync|fsync", "/spool/new", head) < rolled, "a name for what is not synced"
+    assert head < index(found, "fdatasync|fsync", "/spool/new", head) < rolled, "a rename before the sync"
     assert rolled < index(found, "fsync", "/spool>", rolled) < index(found, "pwrite64", ".segment", rolled)
 
 
-def test_segment_is_removed_after_the_commit_that_sorted_it_is_synced(tmp_path: Path):
+def test_segment_is_removed_after_the_commit_of_its_mails_is_synced(tmp_path: Path):
     relay = Relay(tmp_path / "relay")
     with relay:
-        wait_for(lambda: relay.run("health").returncode == 0, "the relay to be well")
+        wait_for(lambda: relay.run("health").returncode == 0, "the relay to be healthy")
         with traced(relay.child("worker"), tmp_path / "trace"):
             with smtplib.SMTP("127.0.0.1", relay.smtp_port, timeout=60) as client:
                 client.sendmail("app@example.com", ["a@example.com"], "Subject: one\r\n\r\nit broke\r\n")
-            wait_for(lambda: relay.status()["received"] == 1, "the mail to be sorted")
+            wait_for(lambda: relay.status()["received"] == 1, "the mail to be ingested")
             relay.kill("receiver")  # the next one begins a segment
             with smtplib.SMTP("127.0.0.1", relay.smtp_port, timeout=60) as client:
                 client.sendmail("app@example.com", ["a@example.com"], "Subject: two\r\n\r\nit broke\r\n")
-            wait_for(lambda: relay.status()["received"] == 2, "the second mail to be sorted")
+            wait_for(lambda: relay.status()["received"] == 2, "the second mail to be ingested")
             wait_for(
                 lambda: len(list((relay.data / "spool").glob("*.segment"))) == 1, "the first segment to be removed"
             )
     found = calls(tmp_path / "trace")
     removed = index(found, "unlink|unlinkat", ".segment")
-    claimed = max(number for number in range(removed) if found[number].on("pwrite64", "/spool/claim"))
-    synced = [number for number in range(claimed) if found[number].on("fdatasync|fsync", "ledger.db-wal")]
-    logged = [number for number in range(claimed) if found[number].on("pwrite64", "ledger.db-wal")]
+    cleared = max(number for number in range(removed) if found[number].on("pwrite64", "/spool/claim"))
+    synced = [number for number in range(cleared) if found[number].on("fdatasync|fsync", "ledger.db-wal")]
+    logged = [number for number in range(cleared) if found[number].on("pwrite64", "ledger.db-wal")]
 
-    assert max(logged) < max(synced) < claimed < removed, "the claim is let go of between commit and removal"
+    assert max(logged) < max(synced) < cleared < removed, "the poison guard is not cleared between commit and removal"

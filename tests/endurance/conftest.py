@@ -1,4 +1,4 @@
-"""Every test here may ask for a relay and its upstream."""
+"""Fixtures for every test here: a relay and its upstream."""
 
 from tests.support.relay_with_upstream import make_relay, upstream
 

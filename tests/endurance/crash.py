@@ -1,10 +1,11 @@
-"""Ends the relay's processes some 240 times under load, at every named point and at random, and prints the books.
+"""Kill the relay's processes about 240 times under load, at every failpoint and at random, and check the books.
 
     python -m tests.endurance.crash                 240 kills, about ten minutes
     python -m tests.endurance.crash --kills 1000
 
-Four apps send without a pause, two of them like the stock handler (one try), two like our client (until the 250); the
-upstream comes and goes. Ends with 1 where a mail that got its 250 is not told, or is told twice.
+Four apps send without a pause. Two of them try once for each mail, as the stock handler does; two retry until the 250,
+as our client does. The upstream is stopped and started meanwhile. Exits with 1 if a mail that got its 250 is not
+reported, or is reported twice.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from tests.support.senders import sending
 from tests.support.upstream import Upstream
 
 PAUSE = 0.005
-"""Seconds each app waits between two mails: what is counted is kills, not mails."""
+"""Seconds each app waits between two mails: the program counts kills, not mails."""
 
 
 def main() -> int:
-    """Run it; 0 if nothing was lost and nothing counted twice."""
+    """Run the program. Return 0 if nothing was lost and nothing was counted twice."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=240)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
@@ -47,12 +48,12 @@ def main() -> int:
 
 
 def _kill_under_load(killer: ProcessKiller, upstream: Upstream, kills: int) -> None:
-    """Every point in turn, a kill at random after each; the upstream is away for two points of eleven."""
+    """Kill at each failpoint in turn and then at random; stop the upstream for two failpoints of eleven."""
     number = 0
     while sum(killer.kills.values()) < kills:
         point = list(POINTS)[number % len(POINTS)]
-        killer.at(point)
-        killer.at_random(ROLES[number % len(ROLES)])
+        killer.kill_at(point)
+        killer.kill_at_random(ROLES[number % len(ROLES)])
         if number % 11 == 3:
             upstream.stop()
         if number % 11 == 5:
@@ -66,10 +67,10 @@ def _print(killer: ProcessKiller, found: Balance, seed: int, seconds: float) -> 
     for name, kills in sorted(killer.kills.items()):
         print(f"{kills:>8}  {name}")
     if killer.missed:
-        print(f"          not come to in time: {', '.join(sorted(killer.missed))}")
+        print(f"          not reached in time: {', '.join(sorted(killer.missed))}")
     print(f"{sum(killer.kills.values()):>8}  kills in {seconds:.0f} s (seed {seed})")
-    print(f"{found.accepted:>8,}  mails accepted ({found.unknown} more sent whose answer a kill swallowed)")
-    print(f"{found.reported:>8,}  reported in {found.digests} digests, {found.repeated} of them repeated")
+    print(f"{found.accepted:>8,}  mails accepted ({found.unknown} more sent, with their replies lost by a kill)")
+    print(f"{found.reported:>8,}  reported in {found.digests} digests, {found.repeated} of them sent twice")
     print(f"{found.lost:>8,}  lost")
     print(f"{found.counted_twice:>8,}  counted twice")
     books = "balance" if found.balanced else "DO NOT BALANCE"

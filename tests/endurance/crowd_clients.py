@@ -1,4 +1,4 @@
-"""Thousands of clients of a real receiver, from one address or from several of the loopback's."""
+"""Thousands of clients of a real receiver, from one loopback address or from several."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.receiving import Talk
+from tests.support.receiving import RawClient
 
 ADDRESSES = [f"127.0.0.{number}" for number in range(2, 10)]
 LARGE = b"".join(b"%08d\r\n" % number for number in range(30_000))
-"""A mail of 300 KB, over what is kept whole."""
+"""A mail of 300 KB, larger than what is stored whole."""
 
 
-def have_descriptors(number: int) -> None:
-    """Let this process open so many files; skip the test where it may not."""
+def require_descriptors(number: int) -> None:
+    """Allow this process to open `number` files; skip the test if that is not permitted."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < number:
         pytest.skip(f"this user may open {hard} files, {number} are needed (ulimit -n)")
@@ -25,37 +25,37 @@ def have_descriptors(number: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))
 
 
-def come(port: int, address: str = "127.0.0.1") -> Talk:
-    """A client from `address` that was greeted and says nothing more."""
-    talk = Talk(port, address=address)
-    assert talk.code() == "220"
-    talk.socket.setblocking(False)
-    return talk
+def connect_idle(port: int, address: str = "127.0.0.1") -> RawClient:
+    """Return a client from `address` that was greeted and sends nothing."""
+    client = RawClient(port, address=address)
+    assert client.code() == "220"
+    client.socket.setblocking(False)
+    return client
 
 
-def gone(talk: Talk) -> bool:
-    """Whether the relay has told this idle client to leave."""
+def was_closed(client: RawClient) -> bool:
+    """Return whether the relay closed this idle client."""
     try:
-        return talk.socket.recv(200)[:10] in (b"", b"421 4.3.2 ")
+        return client.socket.recv(200)[:10] in (b"", b"421 4.3.2 ")
     except BlockingIOError:
         return False
     except ConnectionError:
         return True
 
 
-def peak(process: int) -> float:
-    """The most memory in MiB that a process has had resident (VmHWM, proc(5))."""
+def peak_memory(process: int) -> float:
+    """Return the peak resident memory of a process in MiB (VmHWM, proc(5))."""
     found = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process}/status").read_text())
     assert found
     return int(found[1]) / 1024
 
 
-def descriptors(process: int) -> int:
-    """How many files and sockets a process has open."""
+def open_descriptors(process: int) -> int:
+    """Return how many files and sockets a process has open."""
     return len(list(Path(f"/proc/{process}/fd").iterdir()))
 
 
-def close(talks: Sequence[Talk]) -> None:
-    """Have all of them leave."""
-    for talk in talks:
-        talk.close()
+def close_all(clients: Sequence[RawClient]) -> None:
+    """Close all clients."""
+    for client in clients:
+        client.close()

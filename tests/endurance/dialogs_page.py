@@ -1,9 +1,9 @@
-"""What bare aiosmtpd, Postfix and the relay answer to the same dialogs (`tests/data/dialogs`), as a table.
+"""Play the SMTP dialogs to bare aiosmtpd, Postfix and the relay, and write the replies as a table.
 
     python -m tests.endurance.dialogs_page [--check]
 
-Writes docs/smtp-dialogs.md. Where a peer does otherwise than the dialog says, its file has to say why; the relay is
-never to. Exit code 1 where one does without a reason.
+Reads `tests/data/dialogs` and writes docs/smtp-dialogs.md. If a peer differs from the dialog, the dialog's file must
+give the reason; the relay must not differ. Exits with 1 if there is a difference without a reason.
 """
 
 from __future__ import annotations
@@ -31,46 +31,46 @@ from tests.support.receiving import receiving
 
 PAGE = DOCS / "smtp-dialogs.md"
 MAX_SIZE = 1 << 20
-PATIENCE = 4.0
+TIMEOUT = 4.0
 SETUPS = ("open", "locked", "tls", "tls-first")
 
 
 @dataclass
 class Server:
-    """One server in one set-up: its port, and what it has stored so far (None: it does not tell)."""
+    """One server in one setup: its port, and the mails stored so far (None: unknown)."""
 
     port: int
     stored: Callable[[], list[bytes] | None]
     peer: bool = True
-    """One of those we compare with: their codes count, not their enhanced codes and words."""
+    """True for aiosmtpd and Postfix: only their codes are compared, not enhanced codes and texts."""
 
 
 @dataclass
 class Outcome:
-    """What a server did: its replies, and whether all was as the dialog says."""
+    """The replies of a server, and whether they match the dialog."""
 
     codes: str
     same: bool
 
 
 class Collector:
-    """aiosmtpd's handler: keeps all contents."""
+    """A handler for aiosmtpd that keeps all contents."""
 
     def __init__(self) -> None:
         self._contents: list[bytes] = []
 
     def contents(self) -> list[bytes] | None:
-        """All that came so far."""
+        """Return all contents received so far."""
         return self._contents
 
     async def handle_DATA(self, server, session, envelope) -> str:  # noqa: N802 -- the library's interface
-        """Take a mail."""
+        """Accept a mail."""
         self._contents.append(envelope.original_content)
         return "250 OK"
 
 
 def main() -> int:
-    """Play, compare, write."""
+    """Play the dialogs, compare, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing")
     options = parser.parse_args()
@@ -85,60 +85,60 @@ def main() -> int:
             "postfix": dict(stack.enter_context(postfixes(folder / "postfix", certificate))),
         }
         table = [(dialog, {name: play(dialog, servers) for name, servers in peers.items()}) for dialog in dialogs]
-    unexplained = [f"{dialog.name}: {name}" for dialog, row in table for name in lacking(dialog, row)]
-    print("\n".join(unexplained) or "every difference is explained")
+    unexplained = [f"{dialog.name}: {name}" for dialog, row in table for name in unexplained_differences(dialog, row)]
+    print("\n".join(unexplained) or "every difference has a reason")
     if not options.check:
         PAGE.write_text(page(table))
     return bool(unexplained)
 
 
-def lacking(dialog: Dialog, row: dict[str, Outcome | None]) -> list[str]:
-    """Who does otherwise without a reason."""
+def unexplained_differences(dialog: Dialog, row: dict[str, Outcome | None]) -> list[str]:
+    """Return the servers that differ without a reason."""
     return [
-        f"{name}: {found.codes}"
-        for name, found in row.items()
-        if found and not found.same and name not in dialog.reasons
+        f"{name}: {outcome.codes}"
+        for name, outcome in row.items()
+        if outcome and not outcome.same and name not in dialog.reasons
     ]
 
 
 def play(dialog: Dialog, servers: dict[str, Server]) -> Outcome | None:
-    """Play one dialog to a peer; None where it has no such set-up."""
+    """Play one dialog to a server; return None if the server has no such setup."""
     server = servers.get(dialog.setup)
     if server is None:
         return None
     before = len(server.stored() or ())
-    player = Player(server.port, patience=PATIENCE, tls_first=dialog.setup == "tls-first")
+    player = Player(server.port, timeout=TIMEOUT, tls_first=dialog.setup == "tls-first")
     try:
-        found = player.play(dialog)
+        replies = player.play(dialog)
     finally:
         player.close()
     stored = server.stored()
-    kept = stored is None or stored[before:] == dialog.stored
-    codes = " ".join(shortened(found)) + ("" if kept else ", other content")
-    return Outcome(codes, same=not differences(dialog, found, codes_alone=server.peer) and kept)
+    same_mails = stored is None or stored[before:] == dialog.stored
+    codes = " ".join(short_codes(replies)) + ("" if same_mails else ", other content")
+    return Outcome(codes, same=not differences(dialog, replies, codes_alone=server.peer) and same_mails)
 
 
-def shortened(found: list[str]) -> Iterator[str]:
-    """Codes alone, equal ones in a row as one."""
-    codes = ["end" if reply == END else "silence" if reply == SILENCE else code(reply) for reply in found]
+def short_codes(replies: list[str]) -> Iterator[str]:
+    """Yield the codes; equal ones in a row as one."""
+    codes = ["end" if reply == END else "silence" if reply == SILENCE else code(reply) for reply in replies]
     for each, run in itertools.groupby(codes):
         times = len(list(run))
         yield each if times == 1 else f"{times} × {each}"
 
 
 def code(reply: str) -> str:
-    """The code of a reply, with its enhanced one."""
+    """Return the code of a reply, with its enhanced code."""
     words = reply.rpartition("\n")[2].split(" ")
     enhanced = len(words) > 1 and words[1][:2] == f"{words[0][:1]}." and words[1].count(".") == 2
     return "/".join(words[:2]) if enhanced else words[0][:3]
 
 
-# --- The peers --------------------------------------------------------------------------------------------------------
+# --- The servers ------------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def relays(folder: Path, certificate: Path) -> Iterator[dict[str, Server]]:
-    """Run the relay's receiver in each set-up."""
+    """Run the relay's receiver in each setup."""
     tls = Access(tls_cert=str(certificate))
     accesses = {"open": Access(), "locked": Access(username="app", password=make_hash("secret")), "tls": tls}
     with contextlib.ExitStack() as stack:
@@ -154,7 +154,7 @@ def relays(folder: Path, certificate: Path) -> Iterator[dict[str, Server]]:
 
 @contextlib.contextmanager
 def aiosmtpds(certificate: Path) -> Iterator[dict[str, Server]]:
-    """Run aiosmtpd as it comes, with a handler that keeps everything."""
+    """Run bare aiosmtpd, with a handler that keeps all contents."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate)
     options: dict[str, dict] = {
@@ -178,14 +178,14 @@ def aiosmtpds(certificate: Path) -> Iterator[dict[str, Server]]:
 
 
 def authenticate(*asked: object) -> AuthResult:
-    """Know the one user, by the last argument."""
+    """Accept the one user; the last argument holds the credentials."""
     fine = asked[-1] == LoginPassword(b"app", b"secret")
     return AuthResult(success=fine, handled=False)
 
 
 @contextlib.contextmanager
 def postfixes(folder: Path, certificate: Path) -> Iterator[dict[str, Server]]:
-    """Run Postfix, where it is installed; without AUTH, which needs another server."""
+    """Run Postfix if it is installed; without AUTH, which needs another server."""
     if not postfix.installed():
         print("Postfix is not installed: its column stays empty", file=sys.stderr)
         yield {}
@@ -197,29 +197,31 @@ def postfixes(folder: Path, certificate: Path) -> Iterator[dict[str, Server]]:
 
 # --- The page ---------------------------------------------------------------------------------------------------------
 
-HEAD = """\
+PAGE_HEAD = """\
 # SMTP dialogs, case by case
 
-What the relay, aiosmtpd 1.4.6 as it comes and Postfix (Debian's, discarding) answer to the same {count} dialogs of
-`tests/data/dialogs`. Written by `python -m tests.endurance.dialogs_page`; the relay's column is also a test.
+The replies of the relay, of aiosmtpd 1.4.6 with its defaults and of Postfix (Debian's, which discards all mail) to the
+same {count} dialogs of `tests/data/dialogs`. `python -m tests.endurance.dialogs_page` writes this page. A test checks
+the relay's column.
 
-Each cell has the codes of all replies in order, the greeting first, with `end` for a connection that the server ends
-and `silence` where nothing came within {patience:g} seconds. A peer's cell is empty where its codes are those that the
-dialog asks for; otherwise it says what came, and why. aiosmtpd does otherwise in {aiosmtpd} cases, Postfix in {postfix}
-of {played}. Only the three digits of the peers are compared: aiosmtpd has hardly any enhanced codes, and does not offer
-them either. Postfix tells no content. A dash: Postfix has no AUTH of its own, so those cases were not played.
+Each cell has the codes of all replies in order. The greeting is first. `end` means that the server closes the
+connection, `silence` that no reply came within {timeout:g} seconds. The cell of aiosmtpd or Postfix is empty if its
+codes are those that the dialog expects. Otherwise it has the codes and the reason. aiosmtpd differs in {aiosmtpd}
+cases, Postfix in {postfix} of {played}. Only the three digits of their codes are compared: aiosmtpd has hardly any
+enhanced codes, and does not offer them either. Contents stored by Postfix are not compared. A dash: the case was not
+played, since Postfix has no AUTH of its own.
 
 """
 
 
 def page(table: list[tuple[Dialog, dict[str, Outcome | None]]]) -> str:
-    """The document."""
+    """Return the page as Markdown."""
     others = {
-        name: sum(found is not None and not found.same for found in (row[name] for _, row in table))
+        name: sum(outcome is not None and not outcome.same for outcome in (row[name] for _, row in table))
         for name in ("aiosmtpd", "postfix")
     }
     played = sum(row["postfix"] is not None for _, row in table)
-    text = HEAD.format(count=len(table), patience=PATIENCE, played=played, **others)
+    text = PAGE_HEAD.format(count=len(table), timeout=TIMEOUT, played=played, **others)
     text += "| case | what it is about | relay | aiosmtpd | Postfix |\n|---|---|---|---|---|\n"
     for dialog, row in table:
         cells = [dialog.name, dialog.title, row["relay"].codes if row["relay"] else ""]
@@ -228,11 +230,11 @@ def page(table: list[tuple[Dialog, dict[str, Outcome | None]]]) -> str:
     return text
 
 
-def cell(dialog: Dialog, name: str, found: Outcome | None) -> str:
-    """What one peer does otherwise, and why."""
-    if found is None:
+def cell(dialog: Dialog, name: str, outcome: Outcome | None) -> str:
+    """Return the differing codes of one peer with the reason, "" if it does not differ."""
+    if outcome is None:
         return "–"
-    return "" if found.same else f"{found.codes}: {dialog.reasons.get(name, '?')}"
+    return "" if outcome.same else f"{outcome.codes}: {dialog.reasons.get(name, '?')}"
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Fuzzes each parser of the relay by the coverage it reaches, with atheris, and says what came of it.
+"""Fuzz each parser of the relay with atheris, guided by coverage, and report the findings.
 
     python -m tests.endurance.fuzz [--minutes 10] [--only NAME] [--folder build/fuzz]
 
-The harnesses stand in `tests/endurance/fuzzing`, what they begin with in `tests/data/fuzz`. What led to new coverage is
-kept in the folder and taken up by the next run; an input that broke a promise lies in its `findings`. The time is
-shared out among the harnesses. Exits 1 where there was a finding, 2 where atheris is not installed.
+The harnesses are in `tests/endurance/fuzzing`, their seeds in `tests/data/fuzz`. Inputs that reach new coverage are
+stored in the folder and reused by the next run. An input that breaks a guarantee is stored in its `findings`. The time
+is divided equally among the harnesses. Exits with 1 if there was a finding, with 2 if atheris is not installed.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from pathlib import Path
 from tests.support.paths import DATA
 
 HARNESSES = ("mime", "report", "json_part", "digest", "highlight", "spool", "smtp_session", "config")
-MORE = {"mime": "mails", "report": "mails", "digest": "mails", "highlight": "traces", "config": "config"}
-"""Where else in the tests' data a harness finds something to begin with."""
+EXTRA_SEEDS = {"mime": "mails", "report": "mails", "digest": "mails", "highlight": "traces", "config": "config"}
+"""More seeds for a harness, elsewhere in the tests' data."""
 LIMITS = ("-max_len=12000", "-timeout=30", "-rss_limit_mb=1500", "-print_final_stats=1", "-verbosity=1")
-"""For one input: bytes, seconds, MB."""
+"""Limits for one input: bytes, seconds, MB."""
 
 
 def main() -> int:
     """Run the harnesses one after another; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--minutes", type=float, default=10.0, help="over all harnesses")
-    parser.add_argument("--only", choices=HARNESSES, help="one harness alone")
-    parser.add_argument("--folder", type=Path, default=Path("build/fuzz"), help="for what is found")
+    parser.add_argument("--minutes", type=float, default=10.0, help="time for all harnesses together")
+    parser.add_argument("--only", choices=HARNESSES, help="run only this harness")
+    parser.add_argument("--folder", type=Path, default=Path("build/fuzz"), help="where inputs and findings are stored")
     arguments = parser.parse_args()
     if find_spec("atheris") is None:
-        print("atheris is not installed: it has wheels for Linux on x86-64 alone; `make fuzz` installs it there")
+        print("atheris is not installed: it has wheels only for Linux on x86-64; `make fuzz` installs it there")
         return 2
     names = (arguments.only,) if arguments.only else HARNESSES
     results = [fuzz(name, round(60 * arguments.minutes / len(names)), arguments.folder) for name in names]
@@ -43,12 +43,12 @@ def main() -> int:
 
 
 def fuzz(name: str, seconds: int, folder: Path) -> tuple[int, int]:
-    """Run one harness in a process of its own; return how many inputs it took and how many findings there were."""
+    """Run one harness in its own process; return the number of inputs and of findings."""
     corpus, findings = folder / "corpus" / name, folder / "findings" / name
     for each in (corpus, findings):
         each.mkdir(parents=True, exist_ok=True)
     limits = [f"-max_total_time={max(seconds, 1)}", f"-artifact_prefix={findings}/", *LIMITS]
-    seeds = [DATA / "fuzz" / name, *([DATA / MORE[name]] if name in MORE else [])]
+    seeds = [DATA / "fuzz" / name, *([DATA / EXTRA_SEEDS[name]] if name in EXTRA_SEEDS else [])]
     command = [sys.executable, "-m", "tests.endurance.fuzz", "run", name, *limits, *map(str, [corpus, *seeds])]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     executions = re.search(r"stat::number_of_executed_units: +(\d+)", done.stderr)
@@ -58,13 +58,13 @@ def fuzz(name: str, seconds: int, folder: Path) -> tuple[int, int]:
     if done.returncode == 0:
         print("no finding", flush=True)
         return number, 0
-    (findings / "words.txt").write_text(done.stdout + done.stderr)
-    print(f"A FINDING: {findings}/words.txt says which", flush=True)
+    (findings / "output.txt").write_text(done.stdout + done.stderr)
+    print(f"A FINDING: {findings}/output.txt", flush=True)
     return number, 1
 
 
 def run(name: str, arguments: list[str]) -> None:
-    """Be the process of one harness, with `arguments` as libFuzzer has them; never returns."""
+    """Run one harness in this process, with libFuzzer's `arguments`; never returns."""
     import atheris
 
     with atheris.instrument_imports(include=["relay"], enable_loader_override=False):

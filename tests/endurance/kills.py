@@ -1,4 +1,4 @@
-"""Kills a relay's processes again and again, at failpoints and at random."""
+"""Kill a relay's processes repeatedly, at failpoints and at random times."""
 
 from __future__ import annotations
 
@@ -39,65 +39,65 @@ POINTS = {
     "housekeeping.clock": "worker",
     "housekeeping.purge": "worker",
 }
-"""Every point, and the role whose death and new start leads to it where nothing else soon does."""
-PATIENCE = 30.0
+"""Every failpoint, and the role that must be restarted to reach it, "" if it is reached soon anyway."""
+REACHED_WITHIN = 30.0
 
 
-def failing_build(order: Path) -> dict[str, str]:
-    """The environment in which a relay dies where the file `order` says."""
-    return {"PYTHONPATH": str(FAILING), "RELAY_FAILPOINT": str(order)}
+def failpoint_environ(fault_file: Path) -> dict[str, str]:
+    """Return the environment in which a relay dies at the failpoint named in `fault_file`."""
+    return {"PYTHONPATH": str(FAILING), "RELAY_FAILPOINT": str(fault_file)}
 
 
 class ProcessKiller:
     """Kills the processes of one relay."""
 
-    def __init__(self, relay: Relay, chance: random.Random) -> None:
+    def __init__(self, relay: Relay, rng: random.Random) -> None:
         self._relay = relay
-        self._chance = chance
-        self._order = relay.folder / "order"
+        self._random = rng
+        self._fault_file = relay.folder / "order"
         self.kills: Counter[str] = Counter()
-        """By the point, or the role."""
+        """By failpoint or role."""
         self.missed: list[str] = []
-        """Points that were not come to in time."""
-        relay.environ.update(failing_build(self._order))
-        _believe_the_clock(relay)
+        """Failpoints that were not reached in time."""
+        relay.environ.update(failpoint_environ(self._fault_file))
+        _trust_the_clock(relay)
 
-    def at(self, point: str) -> None:
-        """Have the process die that next comes to `point` (for the first to the third time)."""
-        number = self._chance.choice((1, 1, 2, 3)) if not POINTS[point] else 1
-        new = self._order.with_suffix(".new")
-        new.write_text(f"{self._chance.getrandbits(64):x} {point} {number}\n")
-        new.rename(self._order)
+    def kill_at(self, point: str) -> None:
+        """Kill the process that next reaches `point` (for the first to the third time)."""
+        number = self._random.choice((1, 1, 2, 3)) if not POINTS[point] else 1
+        new = self._fault_file.with_suffix(".new")
+        new.write_text(f"{self._random.getrandbits(64):x} {point} {number}\n")
+        new.rename(self._fault_file)
         if point == "spool.reserve":
             (self._relay.data / "spool" / "reserve").unlink(missing_ok=True)
         if POINTS[point]:
             self.role(POINTS[point])
-        deadline = time.monotonic() + PATIENCE
-        while self._order.exists() and time.monotonic() < deadline:
+        deadline = time.monotonic() + REACHED_WITHIN
+        while self._fault_file.exists() and time.monotonic() < deadline:
             time.sleep(0.02)
-        if self._order.exists():
-            self._order.unlink(missing_ok=True)
+        if self._fault_file.exists():
+            self._fault_file.unlink(missing_ok=True)
             self.missed.append(point)
         else:
             self.kills[point] += 1
 
     def role(self, role: str) -> None:
-        """Kill a role on the spot; a dead supervisor's relay is started again."""
+        """Kill a role at once; if the supervisor is dead, start the relay again."""
         for each in ("receiver", "worker", "supervisor") if role == "all" else (role,):
             self._relay.kill(each)
         self.kills[role] += 1
         if role in {"supervisor", "all"}:
             self._relay.start()
 
-    def at_random(self, role: str) -> None:
-        """Kill a role at some moment of the next half second."""
-        time.sleep(self._chance.uniform(0.02, 0.5))
+    def kill_at_random(self, role: str) -> None:
+        """Kill a role at a random time in the next half second."""
+        time.sleep(self._random.uniform(0.02, 0.5))
         self.role(role)
 
 
-def _believe_the_clock(relay: Relay) -> None:
-    """As if the relay had run for a day: housekeeping believes the clock and purges from the start."""
+def _trust_the_clock(relay: Relay) -> None:
+    """Let housekeeping trust the clock and purge from the start, as if the relay had run for a day."""
     relay.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     now = str(datetime.now(UTC))
-    kept = {"stood_at": now, "believed_from": now}
-    (relay.data / "housekeeping.json").write_text(json.dumps(kept))
+    clock = {"stood_at": now, "believed_from": now}
+    (relay.data / "housekeeping.json").write_text(json.dumps(clock))

@@ -1,4 +1,4 @@
-"""All sorts of clients at once, for a soak: some behave, some are slow, some leave; each keeps its own books."""
+"""Different clients at once, for the soak: normal, slow and aborting ones. Each records what it sent."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from tests.support.upstream import authority_in
 ENVELOPE = b"EHLO app\r\nMAIL FROM:<app@example.com>\r\nRCPT TO:<you@example.com>\r\nDATA\r\n"
 
 
-class Large(Sender):
+class LargeMailSender(Sender):
     """An app whose mails have 20 KB to 2 MB."""
 
     def mail(self, record_id: str) -> bytes:
-        """One of its mails."""
+        """Return one of its mails."""
         lines = random.Random(record_id).choice((200, 3_000, 20_000))
         return super().mail(record_id) + b"x" * 98 + b"\r\n" + (b"y" * 98 + b"\r\n") * lines
 
 
-class Secured(Sender):
-    """An app that sends under STARTTLS."""
+class StarttlsSender(Sender):
+    """An app that sends with STARTTLS."""
 
     def _connect(self, _: str = "") -> smtplib.SMTP:
         context = ssl.create_default_context(cafile=str(self.relay.folder / "ca.pem"))
@@ -43,11 +43,11 @@ class Secured(Sender):
         return client
 
 
-class Steady(Sender):
-    """An app that keeps its connection for as long as it holds."""
+class PersistentSender(Sender):
+    """An app that keeps its connection as long as possible."""
 
     def run(self) -> None:
-        """Send until told to stop, over one connection after the other."""
+        """Send until `stop` is set, on one connection after the other."""
         while not self.stop.is_set():
             with contextlib.suppress(OSError, smtplib.SMTPException), self._connect() as client:
                 self._send_on(client)
@@ -68,8 +68,8 @@ class Steady(Sender):
 
 
 @dataclass
-class Handled:
-    """An app with our client's handler: what it logs is told, be it in one mail or in many."""
+class HandlerClient:
+    """An app with our client's handler: everything it logs is reported, in one mail or in several."""
 
     relay: Relay
     place: str
@@ -79,7 +79,7 @@ class Handled:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Log until told to stop, then wait until all is delivered."""
+        """Log until `stop` is set, then wait until everything is delivered."""
         handler = ErrorMailHandler(
             ("127.0.0.1", self.relay.smtp_port), "app@example.com", ["you@example.com"], "App Failed", exit_timeout=60
         )
@@ -87,68 +87,68 @@ class Handled:
         number = 0
         while not self.stop.wait(self.pause):
             number += 1
-            words = f"{self.place} does not answer"
-            handler.handle(logging.LogRecord("app", logging.ERROR, f"/srv/{self.place}.py", 7, words, None, None))
+            message = f"{self.place} does not answer"
+            handler.handle(logging.LogRecord("app", logging.ERROR, f"/srv/{self.place}.py", 7, message, None, None))
         handler.close()
         self.accepted = {str(each) for each in range(number - handler.dropped - handler.pending)}
 
 
 @dataclass
-class Leaving:
-    """Clients that go in the middle of a mail, or without waiting for the answer to it."""
+class AbortingClients:
+    """Clients that disconnect in the middle of a mail, or without waiting for its reply."""
 
     relay: Relay
     place: str
     pause: float
     accepted: set[str] = field(default_factory=set)
-    """Always empty: it waits for no answer."""
+    """Always empty: these clients wait for no reply."""
     unknown: int = 0
-    left: int = 0
+    aborted: int = 0
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Come and go until told to stop."""
+        """Connect and disconnect until `stop` is set."""
         whole = ENVELOPE + Sender(self.relay, self.place, repeats=False).mail("") + b".\r\n"
         while not self.stop.wait(self.pause):
             complete = random.random() < 0.2
-            said = whole if complete else whole[: random.randrange(len(whole) - 5)]
+            data = whole if complete else whole[: random.randrange(len(whole) - 5)]
             with contextlib.suppress(OSError), _connected(self.relay) as client:
                 self.unknown += complete
-                client.sendall(said)
-                if random.random() < 0.5:  # a reset instead of an end
+                client.sendall(data)
+                if random.random() < 0.5:  # reset the connection instead of closing it
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                self.left += 1
+                self.aborted += 1
 
 
 @dataclass
-class Slow:
-    """Clients that say a byte now and then, in every state, for as long as they are let."""
+class SlowClients:
+    """Clients that send a byte now and then, in every state, until they are disconnected."""
 
     relay: Relay
     pause: float = 0.25
     clients: int = 20
     longest: float = 0.0
-    """Seconds that one of them was suffered, counted from its last progress."""
+    """Longest time in seconds that one of them stayed connected."""
     ended: int = 0
     stop: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
-        """Trickle until told to stop."""
+        """Trickle bytes until `stop` is set."""
         present: dict[socket.socket, float] = {}
         while not self.stop.wait(self.pause):
             for client in list(present):
-                if not _suffered(client):
+                if not _still_connected(client):
                     self.longest = max(self.longest, time.monotonic() - present.pop(client))
                     self.ended += 1
                     client.close()
             with contextlib.suppress(OSError):
                 while len(present) < self.clients:
-                    client = self._come()
+                    client = self._connect_partly()
                     present[client] = time.monotonic()
         for client in present:
             client.close()
 
-    def _come(self) -> socket.socket:
+    def _connect_partly(self) -> socket.socket:
         lines = ENVELOPE.splitlines(keepends=True)
         client = _connected(self.relay)
         for line in lines[: random.randrange(len(lines) + 1)]:
@@ -157,8 +157,8 @@ class Slow:
         return client
 
 
-def _suffered(client: socket.socket) -> bool:
-    """Say a byte; return whether the relay still listens."""
+def _still_connected(client: socket.socket) -> bool:
+    """Send a byte; return whether the relay still keeps the connection."""
     try:
         client.send(b"x")
         while more := client.recv(4096):
@@ -176,35 +176,35 @@ def _connected(relay: Relay) -> socket.socket:
 
 
 @dataclass(kw_only=True)
-class Mixed:
-    """Everybody: those whose mails are counted, and those who only disturb."""
+class MixedClients:
+    """All clients: those whose mails are counted, and those that only disturb."""
 
-    counted: list[Sender | Handled | Leaving]
-    slow: Slow
-    leaving: Leaving
+    counted: list[Sender | HandlerClient | AbortingClients]
+    slow: SlowClients
+    aborting: AbortingClients
 
-    def __iter__(self) -> Iterator[Sender | Handled | Leaving | Slow]:
+    def __iter__(self) -> Iterator[Sender | HandlerClient | AbortingClients | SlowClients]:
         yield from self.counted
         yield self.slow
 
 
-def mixed(relay: Relay) -> Mixed:
-    """One of each kind: together some 150 mails a second where the machine keeps up."""
-    leaving = Leaving(relay, "india", pause=0.1)
-    counted: list[Sender | Handled | Leaving] = [
+def mixed_clients(relay: Relay) -> MixedClients:
+    """Return one client of each kind: together about 150 mails a second if the machine is fast enough."""
+    aborting = AbortingClients(relay, "india", pause=0.1)
+    counted: list[Sender | HandlerClient | AbortingClients] = [
         Sender(relay, "alpha", repeats=False, pause=0.03),
         Sender(relay, "bravo", repeats=True, pause=0.03),
-        Steady(relay, "echo", repeats=False, pause=0.02),
-        Large(relay, "foxtrot", repeats=False, pause=0.3),
-        Secured(relay, "golf", repeats=False, pause=0.1),
-        Handled(relay, "hotel", pause=0.05),
-        leaving,
+        PersistentSender(relay, "echo", repeats=False, pause=0.02),
+        LargeMailSender(relay, "foxtrot", repeats=False, pause=0.3),
+        StarttlsSender(relay, "golf", repeats=False, pause=0.1),
+        HandlerClient(relay, "hotel", pause=0.05),
+        aborting,
     ]
-    return Mixed(counted=counted, slow=Slow(relay), leaving=leaving)
+    return MixedClients(counted=counted, slow=SlowClients(relay), aborting=aborting)
 
 
-def certified(folder: Path) -> dict[str, str]:
-    """A certificate for the relay in `folder`, as the settings that name it; its authority is `ca.pem` there."""
+def certificate_settings(folder: Path) -> dict[str, str]:
+    """Create a certificate in `folder` and return the settings that name it; its CA is in `ca.pem` there."""
     folder.mkdir(parents=True, exist_ok=True)
     certificate = authority_in(folder).issue_cert("localhost")
     certificate.private_key_and_cert_chain_pem.write_to_path(folder / "receiver.pem")

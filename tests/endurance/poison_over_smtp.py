@@ -1,4 +1,4 @@
-"""Poison over the wire: each mail of `tests/endurance/poisons.py` sent to a real relay, an ordinary one behind it."""
+"""Send each mail of `tests/endurance/poisons.py` to a real relay over SMTP, followed by an ordinary mail."""
 
 from __future__ import annotations
 
@@ -9,61 +9,61 @@ from dataclasses import dataclass
 
 from tests.endurance import poisons
 from tests.support.processes import Relay, wait_for
-from tests.support.receiving import Talk
+from tests.support.receiving import RawClient
 
-TAKEN, TOO_LARGE = "250 2.6.0", "552 5.3.4"
+ACCEPTED, TOO_LARGE = "250 2.6.0", "552 5.3.4"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fate:
-    """What became of one poison."""
+class PoisonResult:
+    """The result of one poison."""
 
     name: str
-    answer: str
-    behind: float
-    """Seconds from the 250 of the mail behind it until both are in the books."""
+    reply: str
+    wait_seconds: float
+    """Seconds from the 250 of the next mail until both mails are in the books."""
 
 
-def at_work(relay: Relay) -> int:
-    """Wait until the worker's pages answer; return its process."""
+def wait_for_worker(relay: Relay) -> int:
+    """Wait until the worker's pages respond; return its process id."""
 
     def answers() -> bool:
         with contextlib.suppress(OSError):
             return bool(relay.get("/metrics"))
         return False
 
-    wait_for(answers, "the worker to work")
+    wait_for(answers, "the worker's pages to respond")
     return relay.child("worker")
 
 
-def send(relay: Relay, wire: bytes) -> str:
-    """Send a mail, dots doubled and ended, over a connection of its own; return the answer to it."""
-    talk = Talk(relay.smtp_port).greet().open_mail()
-    talk.socket.settimeout(60)
-    talk.send(wire)
+def send(relay: Relay, stream: bytes) -> str:
+    """Send a mail in SMTP form on its own connection; return the code of the reply."""
+    client = RawClient(relay.smtp_port).greet().begin_data()
+    client.socket.settimeout(60)
+    client.send(stream)
     try:
-        return talk.code()
+        return client.code()
     finally:
-        talk.close()
+        client.close()
 
 
-def ordinary(name: str) -> bytes:
-    """A mail like any other."""
-    return poisons.over_the_wire(poisons.mail(f"behind {name}: {poisons.FRAME}ValueError in all".encode()))
+def ordinary_mail(name: str) -> bytes:
+    """Return an ordinary mail."""
+    return poisons.as_smtp_data(poisons.mail(f"behind {name}: {poisons.FRAME}ValueError in all".encode()))
 
 
-def poisoned(relay: Relay, name: str) -> Fate:
-    """Send that poison and an ordinary mail behind it; wait until both are sorted or parked."""
+def send_poison(relay: Relay, name: str) -> PoisonResult:
+    """Send a poison and an ordinary mail after it; wait until both are ingested or parked."""
     before = received(relay)
-    answer = send(relay, poisons.over_the_wire(poisons.POISONS[name]()))
-    assert send(relay, ordinary(name)) == TAKEN
+    reply = send(relay, poisons.as_smtp_data(poisons.POISONS[name]()))
+    assert send(relay, ordinary_mail(name)) == ACCEPTED
     began = time.monotonic()
-    due = before + 1 + (answer == TAKEN)
-    wait_for(lambda: received(relay) >= due, f"the books to show {name!r} and the mail behind it")
-    return Fate(name=name, answer=answer, behind=time.monotonic() - began)
+    due = before + 1 + (reply == ACCEPTED)
+    wait_for(lambda: received(relay) >= due, f"the books to show {name!r} and the next mail")
+    return PoisonResult(name=name, reply=reply, wait_seconds=time.monotonic() - began)
 
 
 def received(relay: Relay) -> int:
-    """How many mails the ledger has, by the metrics."""
+    """Return the number of mails in the ledger, from the metrics."""
     found = re.search(r"^relay_mails_received_total ([\d.e+]+)$", relay.get("/metrics"), re.MULTILINE)
     return int(float(found[1])) if found else 0

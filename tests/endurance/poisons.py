@@ -1,6 +1,6 @@
-"""Mails made to hurt whoever reads them, by name: as an attacker, a broken program or an unlucky one would send them.
+"""Hostile mails by name, as an attacker, a broken program or an unlucky one would send them.
 
-Each is made when it is asked for, since some have megabytes. Lines end as SMTP has it; nothing else is promised.
+Each is created on request, since some have megabytes. Lines end in CRLF; nothing else is guaranteed.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ def _poison(name: str) -> Callable[[Callable[[], bytes]], Callable[[], bytes]]:
 
 
 def mail(body: bytes, *fields: str, head: bytes = HEAD) -> bytes:
-    """A mail with these header fields besides the usual ones."""
+    """Return a mail with these header fields besides the usual ones."""
     return (
         head + "".join(f"{field}\r\n" for field in fields).encode("utf-8", "surrogateescape") + b"\r\n" + body + b"\r\n"
     )
 
 
-def of_parts(*parts: bytes, boundary: str = "b") -> bytes:
+def multipart(*parts: bytes, boundary: str = "b") -> bytes:
     body = b"".join(b"--%s\r\n%s\r\n" % (boundary.encode(), part) for part in parts)
     return mail(body + b"--%s--" % boundary.encode(), f'Content-Type: multipart/mixed; boundary="{boundary}"')
 
 
-def enclosed(content: str) -> bytes:
-    """A mail of our client's with this as its JSON part."""
+def with_json_part(content: str) -> bytes:
+    """Return a mail of our client with `content` as its JSON part."""
     text = b"Content-Type: text/plain\r\n\r\nIt broke."
     part = b"Content-Type: application/vnd.error-mail+json\r\n\r\n" + content.encode("utf-8", "surrogatepass")
-    whole = of_parts(text, part)
+    whole = multipart(text, part)
     return NAME.encode() + whole
 
 
-def _filled(make: Callable[[bytes], bytes], piece: bytes) -> bytes:
-    """A mail of as much of `piece` as is kept whole."""
+def _repeated(make: Callable[[bytes], bytes], piece: bytes) -> bytes:
+    """Return a mail with as many repetitions of `piece` as are stored whole."""
     return make(piece * (220_000 // len(piece)))
 
 
@@ -80,38 +80,38 @@ def _() -> bytes:
 
 @_poison("10,000 parts")
 def _() -> bytes:
-    return of_parts(*[b"Content-Type: image/png\r\n\r\na"] * 10_000)
+    return multipart(*[b"Content-Type: image/png\r\n\r\na"] * 10_000)
 
 
 @_poison("10,000 empty text parts")
 def _() -> bytes:
-    return of_parts(*[b"\r\n"] * 10_000)
+    return multipart(*[b"\r\n"] * 10_000)
 
 
 @_poison("100 parts of 100 parts")
 def _() -> bytes:
     inner = b"Content-Type: multipart/mixed; boundary=c\r\n\r\n" + b"--c\r\nContent-Type: image/png\r\n\r\n" * 100
-    return of_parts(*[inner] * 60)
+    return multipart(*[inner] * 60)
 
 
-@_poison("no boundary that was announced")
+@_poison("announced boundary never occurs")
 def _() -> bytes:
     return mail(b"--other\r\n\r\nIt broke.\r\n" * 5_000, "Content-Type: multipart/mixed; boundary=b")
 
 
-@_poison("nearly the boundary, 60,000 times")
+@_poison("almost the boundary, 60,000 times")
 def _() -> bytes:
     return mail(b"\r\n--bx" * 60_000, "Content-Type: multipart/mixed; boundary=b")
 
 
-@_poison("boundary without line ends")
+@_poison("boundaries on one line")
 def _() -> bytes:
     return mail(b"--b" * 80_000, "Content-Type: multipart/mixed; boundary=b")
 
 
 @_poison("boundary of 60,000 characters")
 def _() -> bytes:
-    return of_parts(b"\r\nIt broke.", boundary="b" * 60_000)
+    return multipart(b"\r\nIt broke.", boundary="b" * 60_000)
 
 
 @_poison("empty boundary")
@@ -124,7 +124,7 @@ def _() -> bytes:
     return mail(b"--b\0\r\n\r\nIt broke.", 'Content-Type: multipart/mixed; boundary="b\0\r\n"')
 
 
-@_poison("content type without an end")
+@_poison("endless content type")
 def _() -> bytes:
     return mail(b"It broke.", 'Content-Type: text/plain; charset="' + "a" * 200_000)
 
@@ -134,7 +134,7 @@ def _() -> bytes:
     return mail(b"It broke.", "Content-Type: text/plain" + "; a=b" * 50_000)
 
 
-# --- Head -------------------------------------------------------------------------------------------------------------
+# --- Headers ----------------------------------------------------------------------------------------------------------
 
 
 @_poison("header line of 1 MB")
@@ -152,7 +152,7 @@ def _() -> bytes:
     return mail(b"It broke.", "Subject: a" + "\r\n " * 100_000, head=b"")
 
 
-@_poison("subject folded with tabs and blanks")
+@_poison("subject folded with tabs and spaces")
 def _() -> bytes:
     return mail(b"It broke.", "Subject:" + " \t" * 60_000 + "\r\n" + " \t" * 60_000, head=b"")
 
@@ -172,7 +172,7 @@ def _() -> bytes:
     return mail(b"It broke.", *[f"X-Error-Mail-{'abcdefghij'[n % 10] * (n % 40 + 1)}: a" for n in range(10_000)])
 
 
-@_poison("address without an end")
+@_poison("endless address")
 def _() -> bytes:
     return mail(b"It broke.", "From: " + "<" * 60_000 + "a@" * 30_000, head=b"")
 
@@ -182,27 +182,27 @@ def _() -> bytes:
     return b":" * 200_000
 
 
-@_poison("nothing but line ends")
+@_poison("only line ends")
 def _() -> bytes:
     return b"\r\n" * 120_000
 
 
-@_poison("no byte at all")
+@_poison("empty mail")
 def _() -> bytes:
     return b""
 
 
-@_poison("encoded words, 10,000")
+@_poison("10,000 encoded words")
 def _() -> bytes:
     return mail(b"It broke.", "Subject: " + "=?utf-8?q?=C3?= =?utf-8?q?=BC?= " * 5_000, head=b"")
 
 
-@_poison("encoded words that are none")
+@_poison("invalid encoded words")
 def _() -> bytes:
     return mail(b"It broke.", "Subject: " + "=?" * 2_000 + "=?utf-8?b?" * 2_000 + "=?a?q?" + "?" * 9_000, head=b"")
 
 
-@_poison("encoded words in charsets that are none")
+@_poison("encoded words in unknown charsets")
 def _() -> bytes:
     charsets = ("punycode", "idna", "rot13", "zlib", "hex", "unicode_escape", "undefined", "x" * 30, "utf-7", "uu")
     words = (f"=?{charset}?{how}?{'+AAA-=FF=0A' * 20}?=" for charset in charsets for how in "qb")
@@ -216,7 +216,7 @@ def _() -> bytes:
 
 # --- Charsets and transfer encodings ----------------------------------------------------------------------------------
 
-_WRONG = (
+_BAD_CHARSETS = (
     "no-such", "utf-7", "utf-16", "utf-32", "utf-8-sig", "punycode", "idna", "unicode_escape", "undefined",
     "rot13", "zlib", "bz2", "hex", "uu", "base64", "quopri", "iso2022_jp_3", "hz", "cp65001", "mbcs", "\udcff\udcfe",
     "../../etc/passwd",
@@ -229,7 +229,7 @@ def _in_charset(charset: str) -> Callable[[], bytes]:
     )
 
 
-for _charset in _WRONG:
+for _charset in _BAD_CHARSETS:
     POISONS[f"charset {_charset!a}"] = _in_charset(_charset)
 
 
@@ -238,7 +238,7 @@ def _() -> bytes:
     return mail(bytes(range(32)) * 6_000, "Subject: \0\1\2\x1b[2J\x7f\0", head=b"")
 
 
-@_poison("200,000 NUL")
+@_poison("200,000 NUL bytes")
 def _() -> bytes:
     return b"\0" * 200_000
 
@@ -248,7 +248,7 @@ def _() -> bytes:
     return mail(bytes(range(256)) * 900, "Content-Type: text/plain; charset=utf-8")
 
 
-@_poison("8-bit with no label")
+@_poison("8-bit bytes without a charset")
 def _() -> bytes:
     return HEAD + b"Subject: \xff\xfe\xfd\r\n\xff\xff: \xff\r\n\r\n" + b"\xc3\x28\xa0\xa1\xe2\x28\xa1" * 30_000
 
@@ -269,7 +269,7 @@ def _() -> bytes:
     return mail(b"=\r\n=G=0=\0=FF=" * 18_000, "Content-Transfer-Encoding: quoted-printable")
 
 
-@_poison("quoted-printable, nothing but =")
+@_poison("quoted-printable, only =")
 def _() -> bytes:
     return mail(b"=" * 250_000, "Content-Transfer-Encoding: quoted-printable")
 
@@ -289,15 +289,15 @@ def _html(body: bytes) -> bytes:
 for _name, _piece in {
     "open brackets": b"<",
     "open tags": b"<a ",
-    "scripts without an end": b"<script",
-    "scripts in scripts": b"<script><style></script>",
-    "comments without an end": b"<!--",
+    "unclosed scripts": b"<script",
+    "nested scripts": b"<script><style></script>",
+    "unclosed comments": b"<!--",
     "entities": b"&#x26;amp;",
-    "entity without an end": b"&#",
-    "tables in tables": b"<table><tr><td>",
-    "line ends and blanks": b"\n \t \n",
+    "unclosed entities": b"&#",
+    "nested tables": b"<table><tr><td>",
+    "line ends and spaces": b"\n \t \n",
 }.items():
-    POISONS[f"HTML, {_name}"] = partial(_filled, _html, _piece)
+    POISONS[f"HTML, {_name}"] = partial(_repeated, _html, _piece)
 
 
 # --- Text -------------------------------------------------------------------------------------------------------------
@@ -333,13 +333,13 @@ def _() -> bytes:
     return mail("".join(line for depth in range(1_000) for line in level(depth)).encode())
 
 
-@_poison("a frame that Pygments never gets past")
+@_poison("a frame on which Pygments loops")
 def _() -> bytes:
     lines = FRAME + '  File "/srv/shop/tree.py", line 7, x\n' + FRAME
     return mail(f"Traceback (most recent call last):\n{lines}ValueError: x".encode())
 
 
-@_poison("traces within traces")
+@_poison("nested trace headers")
 def _() -> bytes:
     return mail(b"Traceback (most recent call last):\n" * 7_000)
 
@@ -349,12 +349,12 @@ def _() -> bytes:
     return mail(b"It broke again. " * (LARGEST // 16))
 
 
-@_poison("50 MB on lines")
+@_poison("50 MB of lines")
 def _() -> bytes:
     return mail((FRAME * 12).replace("\n", "\r\n").encode() * (LARGEST // 900))
 
 
-@_poison("a line of 250,000 characters")
+@_poison("line of 250,000 characters")
 def _() -> bytes:
     return mail(b"x" * 250_000)
 
@@ -364,19 +364,19 @@ def _() -> bytes:
     return mail(b"\n" * 250_000)
 
 
-@_poison("the worst of secrets")
+@_poison("3,500 lines of secrets")
 def _() -> bytes:
     return mail(
         "".join(f"password{n}=secretvalue{n} token='abc{n}def' https://u:pw{n}@h/\n" for n in range(3_500)).encode()
     )
 
 
-@_poison("a PEM block without an end")
+@_poison("unclosed PEM blocks")
 def _() -> bytes:
     return mail(b"-----BEGIN PRIVATE KEY-----\n" * 8_000)
 
 
-@_poison("long names that tell")
+@_poison("long name of a secret")
 def _() -> bytes:
     return mail(b"password" * 30_000 + b"=" + b"'" * 4_000)
 
@@ -386,57 +386,57 @@ def _() -> bytes:
     return mail(b"1.2.3.4:5:6::7-8-9T10:11:12." * 9_000)
 
 
-@_poison("quotes without an end")
+@_poison("unclosed quotes")
 def _() -> bytes:
     return mail("'\"`“«(<[{\\".encode() * 16_000)
 
 
-# --- Our own words ----------------------------------------------------------------------------------------------------
+# --- The relay's own formats ------------------------------------------------------------------------------------------
 
 
 @_poison("JSON 30,000 deep")
 def _() -> bytes:
-    return enclosed('{"version": 1, "request": ' + "[" * 30_000)
+    return with_json_part('{"version": 1, "request": ' + "[" * 30_000)
 
 
 @_poison("JSON objects 9,000 deep")
 def _() -> bytes:
-    return enclosed('{"a":' * 9_000 + "1" + "}" * 9_000)
+    return with_json_part('{"a":' * 9_000 + "1" + "}" * 9_000)
 
 
 @_poison("JSON with a number of 60,000 digits")
 def _() -> bytes:
-    return enclosed('{"version": 1, "process": {"id": ' + "9" * 60_000 + "}}")
+    return with_json_part('{"version": 1, "process": {"id": ' + "9" * 60_000 + "}}")
 
 
 @_poison("JSON of wrong types")
 def _() -> bytes:
     wrong = {"version": 1, "exceptions": [{"frames": [[], 1, None]}, 7], "request": [], "message": 3, "process": "x"}
-    return enclosed(json.dumps(wrong))
+    return with_json_part(json.dumps(wrong))
 
 
 @_poison("JSON with NaN, surrogates and controls")
 def _() -> bytes:
-    return enclosed('{"version": 1, "host": "\\ud800\\u0000\\u001b[2J\\u202e", "message": {"template": NaN}}')
+    return with_json_part('{"version": 1, "host": "\\ud800\\u0000\\u001b[2J\\u202e", "message": {"template": NaN}}')
 
 
-@_poison("what claims to be our own digest")
+@_poison("forged digest of the relay")
 def _() -> bytes:
     return mail(b"It broke.", "X-Error-Mail-Relay: digest", "Auto-Submitted: auto-generated")
 
 
-@_poison("counts that are none")
+@_poison("invalid counts")
 def _() -> bytes:
     claims = (f"X-Error-Mail-{name}: {'9' * 5_000}" for name in ("Count", "Dropped", "Level", "Record"))
     return mail(b"It broke.", "X-Error-Mail-Client: 1", *claims)
 
 
-@_poison("our mark of a cut, forged")
+@_poison("forged cut marker")
 def _() -> bytes:
     return mail(b"\r\n[... error-mail-relay: 999999999999999 bytes left out ...]\r\n" * 3_500)
 
 
-_WORDS = (
+_KNOWN_LINES = (
     "Subject", "Traceback (most recent call last):", "Message type:       ERROR", "Location:  a.py:7", "Time: ",
     "Message:", "Caused by: java.lang.Error: x", "\tat a.b.C.d(C.java:1)", "goroutine 1 [running]:", "panic: x",
     "#0 /srv/a.php(7): b()", "thread 'main' panicked at src/a.rs:1:2:", "    at f (/srv/a.js:1:2)",
@@ -444,12 +444,12 @@ _WORDS = (
     "Exception Location: /a.py, line 1, in b", "<34>1 2026-01-01T00:00:00Z h a - - - x", 'level=error msg="x"',
     "[2026-01-01 00:00:00,000] ERROR in a: x", "from a.rb:1:in 'b'", "   at A.B.C() in /a.cs:line 1",
 )  # fmt: skip
-for _word in _WORDS:
-    POISONS[f"only {_word.strip()[:40]}"] = partial(_filled, mail, f"{_word}\n".encode())
-    POISONS[f"only {_word.strip()[:40]}, on one line"] = partial(_filled, mail, _word.encode())
+for _line in _KNOWN_LINES:
+    POISONS[f"only {_line.strip()[:40]}"] = partial(_repeated, mail, f"{_line}\n".encode())
+    POISONS[f"only {_line.strip()[:40]}, on one line"] = partial(_repeated, mail, _line.encode())
 
 
-def over_the_wire(content: bytes) -> bytes:
-    """The content as DATA has it, dots doubled, with the end mark (RFC 5321, section 4.5.2)."""
+def as_smtp_data(content: bytes) -> bytes:
+    """Return the content as SMTP DATA: dot-stuffed, with the end mark (RFC 5321, section 4.5.2)."""
     ended = content if content.endswith(b"\r\n") or not content else content + b"\r\n"
     return (b"\r\n" + ended).replace(b"\r\n.", b"\r\n..")[2:] + b".\r\n"

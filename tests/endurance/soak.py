@@ -1,13 +1,15 @@
-"""A relay under mixed load and faults for minutes: the books balance at the end, and nothing leaked.
+"""Soak test: a relay under mixed load and faults for minutes. At the end the books balance, and nothing leaked.
 
     python -m tests.endurance.soak [--minutes 10] [--seed N] [--json FILE]
 
-Real processes and a real upstream. `mixed.py` has the clients: one connection for each mail, kept ones, our handler,
-STARTTLS, mails of megabytes, some who trickle, some who leave. Every few seconds something goes wrong: the upstream
-refuses, hangs, drops, defers, the ledger is locked, SIGHUP, and in the first third receiver or worker are killed. Who
-comes then stays to the end: after a while to warm up, the medians of what it holds in the first third of the rest are
-compared with those of the last third. Then all is told, and what was sent is compared with it. Exits 1 where a target
-is missed.
+Real processes and a real upstream. The clients (`mixed_clients.py`): one connection for each mail, persistent
+connections, our handler, STARTTLS, mails of megabytes, slow clients, aborting clients. Every few seconds there is a
+fault: the upstream refuses, hangs, drops or defers, the ledger is locked, SIGHUP; in the first third of the time also a
+killed receiver or worker.
+
+The processes that run after that stay to the end. After a warm-up, the medians of their memory, descriptors and so on
+in the first third of the remaining time are compared with those of the last third. Finally everything is reported and
+compared with what was sent. Exits with 1 if a target is missed.
 """
 
 from __future__ import annotations
@@ -27,151 +29,155 @@ from contextlib import closing
 from pathlib import Path
 
 from benchmarks.harness.figures import Figure, judged, report
-from tests.endurance.mixed_clients import Mixed, certified, mixed
-from tests.endurance.vitals import ROLES, Sample, first_and_last, look, published, watched
+from tests.endurance.mixed_clients import MixedClients, certificate_settings, mixed_clients
+from tests.endurance.vitals import ROLES, Sample, first_and_last, published_counter, sampled, take_sample
 from tests.support.books import Balance, all_reported, eager_relay, final_balance
 from tests.support.processes import Relay, wait_for
 from tests.support.senders import running
 from tests.support.upstream import Action, Upstream, drop, hang
 
 IDLE = 5
-"""Seconds that a client may owe the relay a command."""
-SLACK = {"memory, MiB": (1.1, 5.0), "descriptors": (1.0, 6.0), "threads": (1.0, 2.0)}
-"""By what a median may grow: a factor and an amount. Descriptors and threads follow the clients of the moment."""
-TASKS = {"receiver tasks": (1.0, 4.0)}
-"""Handshakes of the moment have one each. The worker's end with each try to hand a digest over, with their loop."""
-FILES = {"write-ahead log, MiB": (1.25, 4.0), "spool, MiB": (1.25, 16.0)}
+"""Seconds that a client may take for a command."""
+PROCESS_GROWTH = {"memory, MiB": (1.1, 5.0), "descriptors": (1.0, 6.0), "threads": (1.0, 2.0)}
+"""Allowed growth of a median: a factor and an amount. Descriptors and threads follow the number of clients."""
+TASK_GROWTH = {"receiver tasks": (1.0, 4.0)}
+"""Each running TLS handshake has a task. Tasks of the worker end with each delivery attempt and its event loop."""
+FILE_GROWTH = {"write-ahead log, MiB": (1.25, 4.0), "spool, MiB": (1.25, 16.0)}
 
 
 class Faults:
-    """What goes wrong, one thing after the other; some take seconds."""
+    """Injects one fault after the other; some take seconds."""
 
-    def __init__(self, relay: Relay, upstream: Upstream, chance: random.Random) -> None:
-        self._relay, self._upstream, self._chance = relay, upstream, chance
+    def __init__(self, relay: Relay, upstream: Upstream, rng: random.Random) -> None:
+        self._relay, self._upstream, self._random = relay, upstream, rng
         self.happened: Counter[str] = Counter()
-        gentle: dict[str, Callable[[], None]] = {
-            "upstream refuses": self._refuse,
-            "upstream hangs": lambda: self._say(hang, "GREETING", "EHLO", "MAIL", "DATA", "DOT"),
-            "upstream drops": lambda: self._say(drop, "GREETING", "RCPT", "DOT", "ACCEPTED", "QUIT"),
-            "upstream defers": lambda: self._say("421 4.3.2 not now", "GREETING", "MAIL", "DATA"),
-            "ledger locked": self._lock,
-            "SIGHUP": self._have_it_reread,
+        faults: dict[str, Callable[[], None]] = {
+            "upstream refuses": self._stop_upstream,
+            "upstream hangs": lambda: self._set_upstream_action(hang, "GREETING", "EHLO", "MAIL", "DATA", "DOT"),
+            "upstream drops": lambda: self._set_upstream_action(drop, "GREETING", "RCPT", "DOT", "ACCEPTED", "QUIT"),
+            "upstream defers": lambda: self._set_upstream_action("421 4.3.2 not now", "GREETING", "MAIL", "DATA"),
+            "ledger locked": self._lock_ledger,
+            "SIGHUP": self._reload,
         }
         kills: dict[str, Callable[[], None]] = {
             "receiver killed": lambda: relay.kill("receiver"),
             "worker killed": lambda: relay.kill("worker"),
         }
-        self._gentle, self._all = [*gentle.items()], [*gentle.items(), *kills.items(), *kills.items(), *kills.items()]
+        self._faults, self._all = [*faults.items()], [*faults.items(), *kills.items(), *kills.items(), *kills.items()]
 
-    def strike(self, *, deadly: bool) -> None:
-        """Have one happen; where `deadly`, it may end a process."""
-        name, happen = self._chance.choice(self._all if deadly else self._gentle)
+    def inject(self, *, kill: bool) -> None:
+        """Inject a random fault; with `kill` it may end a process."""
+        name, happen = self._random.choice(self._all if kill else self._faults)
         happen()
         self.happened[name] += 1
 
-    def _refuse(self) -> None:
+    def _stop_upstream(self) -> None:
         self._upstream.stop()
-        time.sleep(self._chance.uniform(1, 4))
+        time.sleep(self._random.uniform(1, 4))
         self._upstream.start()
 
-    def _say(self, action: Action, *places: str) -> None:
-        self._upstream.say(self._chance.choice(places), action, times=1)
+    def _set_upstream_action(self, action: Action, *places: str) -> None:
+        self._upstream.say(self._random.choice(places), action, times=1)
 
-    def _lock(self) -> None:
+    def _lock_ledger(self) -> None:
         with closing(sqlite3.connect(self._relay.data / "ledger.db", timeout=30, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            time.sleep(self._chance.uniform(1, 4))
+            time.sleep(self._random.uniform(1, 4))
             other.execute("ROLLBACK")
 
-    def _have_it_reread(self) -> None:
+    def _reload(self) -> None:
         assert self._relay.process
         os.kill(self._relay.process.pid, signal.SIGHUP)
 
 
 def measure(options: argparse.Namespace) -> Iterator[Figure]:
-    """Run it all and yield the figures."""
+    """Run the soak and yield the figures."""
     seconds = options.minutes * 60
     with tempfile.TemporaryDirectory() as name, Upstream() as upstream:
         folder = Path(name)
         relay = eager_relay(
             folder,
             upstream,
-            smtp={"listen": "127.0.0.1:0", "idle_timeout": f"{IDLE}s", **certified(folder)},
+            smtp={"listen": "127.0.0.1:0", "idle_timeout": f"{IDLE}s", **certificate_settings(folder)},
             upstream={"timeout": "2s"},
         )
         with relay:
-            before = _warm(relay, upstream)
-            faults, clients = Faults(relay, upstream, random.Random(options.seed)), mixed(relay)
-            with running(list(clients)), watched(relay, max(0.5, seconds / 300)) as samples:
+            before = _warm_up(relay, upstream)
+            faults, clients = Faults(relay, upstream, random.Random(options.seed)), mixed_clients(relay)
+            with running(list(clients)), sampled(relay, max(0.5, seconds / 300)) as samples:
                 began = time.monotonic()
-                _have_faults(faults, began, seconds)
+                _inject_faults(faults, began, seconds)
             upstream.reset()
             found = final_balance(relay, upstream, clients.counted, seconds=300)
-            after = _at_rest(relay)
-    yield from _of_load(clients, faults, seconds, options.seed)
-    yield from _of_books(found)
-    yield from _of_growth([each for each in samples if each.at >= began + seconds / 2])
-    yield from _of_rest(before, after)
+            after = _idle_sample(relay)
+    yield from _load_figures(clients, faults, seconds, options.seed)
+    yield from _book_figures(found)
+    yield from _growth_figures([each for each in samples if each.at >= began + seconds / 2])
+    yield from _idle_figures(before, after)
 
 
-def _warm(relay: Relay, upstream: Upstream) -> Sample:
-    """What is held once a first mail has gone all the way."""
+def _warm_up(relay: Relay, upstream: Upstream) -> Sample:
+    """Return a sample after a first mail has gone all the way to the upstream."""
     with smtplib.SMTP("127.0.0.1", relay.smtp_port, timeout=60) as client:
         client.sendmail("app@example.com", ["you@example.com"], "Subject: App Failed\r\n\r\nIt is the first one.\r\n")
     upstream.wait_for(1, 60)
-    wait_for(lambda: all_reported(relay), "the first mail to be told")
-    return _at_rest(relay)
+    wait_for(lambda: all_reported(relay), "the first mail to be reported")
+    return _idle_sample(relay)
 
 
-def _have_faults(faults: Faults, began: float, seconds: float) -> None:
-    """One fault every few seconds; those that end processes come in the first third alone."""
+def _inject_faults(faults: Faults, began: float, seconds: float) -> None:
+    """Inject a fault every few seconds; processes are killed only in the first third."""
     while (spent := time.monotonic() - began) < seconds:
-        faults.strike(deadly=spent < seconds / 3)
+        faults.inject(kill=spent < seconds / 3)
         time.sleep(min(4.0, seconds / 30))
         print(f"\r{spent:.0f} of {seconds:.0f} s, {faults.happened.total()} faults", end="", file=sys.stderr)
     print(file=sys.stderr)
 
 
-def _at_rest(relay: Relay) -> Sample:
-    """What is held when nobody is connected any more."""
-    wait_for(lambda: published(relay, "connections") == 0, "all connections to end")
-    return look(relay)
+def _idle_sample(relay: Relay) -> Sample:
+    """Return a sample when no client is connected."""
+    wait_for(lambda: published_counter(relay, "connections") == 0, "all connections to end")
+    return take_sample(relay)
 
 
-def _of_load(clients: Mixed, faults: Faults, seconds: float, seed: int) -> Iterator[Figure]:
+def _load_figures(clients: MixedClients, faults: Faults, seconds: float, seed: int) -> Iterator[Figure]:
     yield Figure(name="load and faults", value=seconds, unit="s", note=f"seed {seed}")
     for name, number in sorted(faults.happened.items()):
         yield Figure(name=name, value=number, unit="times")
-    yield Figure(name="clients that left in the middle", value=clients.leaving.left, unit="")
-    yield Figure(name="slow clients ended", value=clients.slow.ended, unit="")
-    yield judged("the longest a slow client was suffered", clients.slow.longest, "s", most=4 * IDLE)
+    yield Figure(name="clients that disconnected in the middle", value=clients.aborting.aborted, unit="")
+    yield Figure(name="slow clients disconnected", value=clients.slow.ended, unit="")
+    yield judged("longest time of a slow client", clients.slow.longest, "s", most=4 * IDLE)
 
 
-def _of_books(found: Balance) -> Iterator[Figure]:
-    yield judged("mails accepted", found.accepted, "", least=1, note=f"{found.unknown} more without an answer")
+def _book_figures(found: Balance) -> Iterator[Figure]:
+    yield judged("mails accepted", found.accepted, "", least=1, note=f"{found.unknown} more without a reply")
     yield Figure(name="reported", value=found.reported, unit="", note=f"in {found.digests} digests")
-    yield Figure(name="digests that came twice", value=found.repeated, unit="", note="each with the same Message-ID")
+    yield Figure(name="digests that arrived twice", value=found.repeated, unit="", note="each with the same Message-ID")
     yield judged("lost", found.lost, "", most=0)
     yield judged("counted twice", found.counted_twice, "", most=0)
     yield judged("parked or undelivered", found.not_reported, "", most=0)
-    yield judged("books that do not balance", not found.balanced, "", most=0)
+    yield judged("unbalanced books", not found.balanced, "", most=0)
 
 
-def _of_growth(samples: list[Sample]) -> Iterator[Figure]:
-    """The last third against the first, for each process and file."""
-    slack = {f"{role} {what}": allowed for role in ROLES for what, allowed in SLACK.items()} | TASKS | FILES
-    for name, (factor, amount) in slack.items():
+def _growth_figures(samples: list[Sample]) -> Iterator[Figure]:
+    """Compare the last third with the first, for each process and file."""
+    allowances = (
+        {f"{role} {what}": allowed for role in ROLES for what, allowed in PROCESS_GROWTH.items()}
+        | TASK_GROWTH
+        | FILE_GROWTH
+    )
+    for name, (factor, amount) in allowances.items():
         first, last = first_and_last(samples, name)
         most = round(first * factor + amount, 1)
         yield judged(f"{name}: last third", last, "", most=most, note=f"first third {first:,.1f}")
 
 
-def _of_rest(before: Sample, after: Sample) -> Iterator[Figure]:
-    """What is still held when all is over, against what was before the first client came."""
-    slack = {"receiver descriptors": 6, "worker descriptors": 6, "receiver tasks": 0}
-    for name, more in slack.items():
+def _idle_figures(before: Sample, after: Sample) -> Iterator[Figure]:
+    """Compare the idle sample after the load with the one before."""
+    allowances = {"receiver descriptors": 6, "worker descriptors": 6, "receiver tasks": 0}
+    for name, more in allowances.items():
         most = before.numbers[name] + more
-        yield judged(f"{name}, at rest", after.numbers[name], "", most=most, note=f"before {before.numbers[name]:.0f}")
+        yield judged(f"{name}, idle", after.numbers[name], "", most=most, note=f"before {before.numbers[name]:.0f}")
 
 
 def _options(parser: argparse.ArgumentParser) -> None:

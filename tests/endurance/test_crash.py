@@ -1,4 +1,4 @@
-"""Kills under load, at named points and at random, with an upstream that comes and goes: what got 250 is told once."""
+"""Kills under load, at failpoints and at random: each mail that got 250 is reported exactly once."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ from tests.support.processes import Relay
 from tests.support.senders import sending
 from tests.support.upstream import Upstream
 
-EVERY = 4
-"""One run of the suite takes every fourth point; `make crash` takes them all, many times over."""
+SAMPLE_EVERY = 4
+"""The suite takes every fourth failpoint; `make crash` takes all of them many times."""
 
 
 @pytest.mark.e2e
-def test_every_mail_that_got_250_is_told_once_whatever_is_killed(make_relay: Callable[..., Relay], upstream: Upstream):
+def test_every_mail_that_got_250_is_reported_once_whatever_is_killed(
+    make_relay: Callable[..., Relay], upstream: Upstream
+):
     seed = random.randrange(10**6)
     print(f"seed {seed}")
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     relay = make_relay()
-    killer = ProcessKiller(relay, chance)
+    killer = ProcessKiller(relay, rng)
     relay.start()
     with sending(relay) as senders:
-        for number, point in enumerate(list(POINTS)[seed % EVERY :: EVERY]):
-            killer.at(point)
-            killer.at_random(ROLES[number % len(ROLES)])
+        for number, point in enumerate(list(POINTS)[seed % SAMPLE_EVERY :: SAMPLE_EVERY]):
+            killer.kill_at(point)
+            killer.kill_at_random(ROLES[number % len(ROLES)])
             if number == 1:
                 upstream.stop()
             if number == 3:
@@ -44,8 +46,8 @@ def test_every_mail_that_got_250_is_told_once_whatever_is_killed(make_relay: Cal
     assert (found.lost, found.counted_twice, found.not_reported, found.balanced) == (0, 0, 0, True)
 
 
-def test_every_named_point_is_among_those_that_are_killed_at():
-    """And each name stands at one place."""
+def test_every_failpoint_is_killed_at():
+    """And each name occurs at one place only."""
     named = [
         str(node.args[0].value)
         for file in (ROOT / "relay").rglob("*.py")

@@ -1,4 +1,4 @@
-"""A crowd at the door of the relay as it is run: capped in all and for each address, and who behaves is served."""
+"""Many connections to a real relay: limited in total and per address, and active clients are served."""
 
 from __future__ import annotations
 
@@ -10,14 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from tests.endurance.crowd_clients import ADDRESSES, LARGE, close, come, descriptors, gone, have_descriptors, peak
+from tests.endurance.crowd_clients import (
+    ADDRESSES,
+    LARGE,
+    close_all,
+    connect_idle,
+    open_descriptors,
+    peak_memory,
+    require_descriptors,
+    was_closed,
+)
 from tests.support.processes import Relay, wait_for
-from tests.support.receiving import Talk
+from tests.support.receiving import RawClient
 
 pytestmark = pytest.mark.e2e
 
-PROMISED = 120.0
-"""MiB that a process may take, whatever comes."""
+MEMORY_LIMIT = 120.0
+"""MiB of memory that a process may use."""
 
 
 @pytest.fixture
@@ -25,93 +34,93 @@ def relay(tmp_path: Path) -> Relay:
     return Relay(tmp_path / "relay")
 
 
-class Behaving:
-    """A client that keeps its connection, one with a mail half sent, and one that comes anew for each mail."""
+class ActiveClients:
+    """Three active clients: a persistent connection, one with a half-sent mail, and a new connection for each mail."""
 
     def __init__(self, port: int, address: str) -> None:
         self._port, self._address = port, address
-        self._kept = Talk(port, address=address).greet()
-        self._slow = Talk(port, address=address).greet().open_mail()
+        self._persistent = RawClient(port, address=address).greet()
+        self._slow = RawClient(port, address=address).greet().begin_data()
         self.mails = 1
 
-    def go_on(self) -> None:
-        assert self._kept.mail(b"KeyError: kept\r\n") == "250 2.6.0"
+    def send(self) -> None:
+        assert self._persistent.mail(b"KeyError: kept\r\n") == "250 2.6.0"
         self._slow.send(b"a line of it\r\n")
-        new = Talk(self._port, address=self._address).greet()
+        new = RawClient(self._port, address=self._address).greet()
         assert new.mail(b"KeyError: new\r\n") == "250 2.6.0"
         new.close()
         self.mails += 2
 
-    def end(self) -> None:
+    def finish(self) -> None:
         assert self._slow.say(b".") == "250 2.6.0"
-        close([self._kept, self._slow])
+        close_all([self._persistent, self._slow])
 
 
 @pytest.mark.parametrize(("number", "addresses", "most"), [(700, ADDRESSES[:1], 500), (2000, ADDRESSES, 1000)])
-def test_of_many_idle_clients_the_longest_idle_go_and_who_behaves_is_served(
+def test_longest_idle_clients_are_closed_and_active_ones_are_served(
     relay: Relay, number: int, addresses: list[str], most: int
 ):
-    """700 from one address, and 2,000 from eight, where it is the cap in all that counts."""
-    have_descriptors(number + 100)
+    """700 from one address, and 2,000 from eight, where the total limit applies."""
+    require_descriptors(number + 100)
     with relay:
         receiver = wait_for(lambda: relay.child("receiver"), "the receiver")
-        behaving = Behaving(relay.smtp_port, addresses[0])
-        idle: list[Talk] = []
+        active = ActiveClients(relay.smtp_port, addresses[0])
+        idle: list[RawClient] = []
         for place in range(number):
-            idle.append(come(relay.smtp_port, addresses[place % len(addresses)]))
+            idle.append(connect_idle(relay.smtp_port, addresses[place % len(addresses)]))
             if place % 100 == 0:
-                behaving.go_on()
-        wait_for(lambda: descriptors(receiver) < most + 50, "those who are told to leave to have left")
-        there = [place for place, talk in enumerate(idle) if not gone(talk)]
-        memory = peak(receiver)
-        behaving.end()
-        close(idle)
+                active.send()
+        wait_for(lambda: open_descriptors(receiver) < most + 50, "the excess clients to be closed")
+        remaining = [place for place, client in enumerate(idle) if not was_closed(client)]
+        memory = peak_memory(receiver)
+        active.finish()
+        close_all(idle)
 
-        assert most - 5 <= len(there) <= most
-        assert there == list(range(number - len(there), number)), "not the longest idle went"
-        assert memory < PROMISED
-        wait_for(lambda: relay.status()["received"] == behaving.mails, "all mails to be sorted")
+        assert most - 5 <= len(remaining) <= most
+        assert remaining == list(range(number - len(remaining), number)), "not the longest-idle clients were closed"
+        assert memory < MEMORY_LIMIT
+        wait_for(lambda: relay.status()["received"] == active.mails, "all mails to be ingested")
 
 
-def test_clients_that_come_and_go_are_served_beside_500_idle_ones(relay: Relay):
-    have_descriptors(700)
+def test_new_clients_are_served_beside_500_idle_ones(relay: Relay):
+    require_descriptors(700)
     with relay:
-        idle = [come(relay.smtp_port) for _ in range(500)]
+        idle = [connect_idle(relay.smtp_port) for _ in range(500)]
 
         def send(number: int) -> str:
-            talk = Talk(relay.smtp_port).greet()
-            code = talk.mail(b"KeyError: %d\r\n" % (number % 7))
-            talk.close()
+            client = RawClient(relay.smtp_port).greet()
+            code = client.mail(b"KeyError: %d\r\n" % (number % 7))
+            client.close()
             return code
 
-        with ThreadPoolExecutor(16) as clients:
-            codes = set(clients.map(send, range(400)))
-        close(idle)
+        with ThreadPoolExecutor(16) as pool:
+            codes = set(pool.map(send, range(400)))
+        close_all(idle)
 
         assert codes == {"250 2.6.0"}
-        wait_for(lambda: relay.status()["received"] == 400, "all mails to be sorted")
+        wait_for(lambda: relay.status()["received"] == 400, "all mails to be ingested")
 
 
-def test_500_clients_that_come_in_one_burst_are_all_served(relay: Relay):
-    """All connect at once: whom the kernel drops at a full backlog would wait for a greeting that never comes."""
-    have_descriptors(700)
+def test_500_clients_in_one_burst_are_all_served(relay: Relay):
+    """All connect at once. A client dropped by the kernel at a full backlog waits for a greeting that never comes."""
+    require_descriptors(700)
     with relay:
-        answers = asyncio.run(_burst(relay.smtp_port, 500))
+        codes = asyncio.run(_burst(relay.smtp_port, 500))
 
-        assert set(answers) == {b"250"}
+        assert set(codes) == {b"250"}
 
 
 async def _burst(port: int, clients: int) -> list[bytes]:
-    return await asyncio.gather(*(_one_of_many(port) for _ in range(clients)))
+    return await asyncio.gather(*(_send_one(port) for _ in range(clients)))
 
 
-async def _one_of_many(port: int) -> bytes:
-    """Send a mail; return the code of the answer to it, nothing where there is none in time."""
-    answer = b""
+async def _send_one(port: int) -> bytes:
+    """Send a mail; return the code of the last reply, b"" if there is none in time."""
+    reply = b""
     with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(40):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            for said in (
+            for command in (
                 b"",
                 b"HELO a\r\n",
                 b"MAIL FROM:<a@b>\r\n",
@@ -119,51 +128,55 @@ async def _one_of_many(port: int) -> bytes:
                 b"DATA\r\n",
                 b"It broke.\r\n.\r\n",
             ):
-                writer.write(said)
-                answer = await reader.readline()
+                writer.write(command)
+                reply = await reader.readline()
             writer.close()
-    return answer[:3]
+    return reply[:3]
 
 
-def test_many_large_mails_at_once_are_all_taken_in_bounded_memory(relay: Relay):
-    """300 of 300 KB, all under way at the same time: 90 MB if all of each were kept."""
-    have_descriptors(700)
+def test_many_large_mails_at_once_are_accepted_in_bounded_memory(relay: Relay):
+    """300 mails of 300 KB in transfer at once: 90 MB if all of each were kept."""
+    require_descriptors(700)
     with relay:
         receiver = wait_for(lambda: relay.child("receiver"), "the receiver")
-        talks = [Talk(relay.smtp_port, address=ADDRESSES[number % 8]).greet().open_mail() for number in range(300)]
-        for talk in talks:
-            talk.send(LARGE)
-        codes = {talk.say(b".") for talk in talks}
-        close(talks)
+        clients = [
+            RawClient(relay.smtp_port, address=ADDRESSES[number % 8]).greet().begin_data() for number in range(300)
+        ]
+        for client in clients:
+            client.send(LARGE)
+        codes = {client.say(b".") for client in clients}
+        close_all(clients)
 
         assert codes == {"250 2.6.0"}
-        assert peak(receiver) < PROMISED
+        assert peak_memory(receiver) < MEMORY_LIMIT
         status = relay.status()
         assert status["received"] + status["spooled_unsorted"] == 300
 
 
-def test_clients_that_read_no_reply_and_send_on_take_bounded_memory(relay: Relay):
-    """200 that pipeline commands for as long as they are heard."""
-    have_descriptors(700)
+def test_clients_that_send_without_reading_replies_take_bounded_memory(relay: Relay):
+    """200 clients that pipeline commands as long as the relay reads them."""
+    require_descriptors(700)
     with relay:
         receiver = wait_for(lambda: relay.child("receiver"), "the receiver")
-        talks = [Talk(relay.smtp_port, receive_buffer=2048, address=ADDRESSES[n % 8]).greet() for n in range(200)]
+        clients = [
+            RawClient(relay.smtp_port, receive_buffer=2048, address=ADDRESSES[n % 8]).greet() for n in range(200)
+        ]
         flood = b"MAIL FROM:<a@b>\r\n" + b"RCPT TO:<c@d>\r\n" * 20_000
-        threads = [threading.Thread(target=_send, args=(talk, flood)) for talk in talks]
+        threads = [threading.Thread(target=_send, args=(client, flood)) for client in clients]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        memory = peak(receiver)
-        close(talks)
+        memory = peak_memory(receiver)
+        close_all(clients)
 
-        assert memory < PROMISED
-        behind = Talk(relay.smtp_port).greet()
-        assert behind.mail(b"KeyError: behind\r\n") == "250 2.6.0"
-        behind.close()
+        assert memory < MEMORY_LIMIT
+        next_client = RawClient(relay.smtp_port).greet()
+        assert next_client.mail(b"KeyError: next_client\r\n") == "250 2.6.0"
+        next_client.close()
 
 
-def _send(talk: Talk, data: bytes) -> None:
-    talk.socket.settimeout(2)
+def _send(client: RawClient, data: bytes) -> None:
+    client.socket.settimeout(2)
     with contextlib.suppress(OSError):
-        talk.send(data)
+        client.send(data)

@@ -1,4 +1,4 @@
-"""Every parser of the relay keeps its promises whatever it is given: made up here, or found by `make fuzz`."""
+"""Every parser of the relay keeps its guarantees with any input: generated here, or found by `make fuzz`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.endurance.fuzz import HARNESSES
 from tests.support.paths import DATA
 
-WORDS = [
+FRAGMENTS = [
     b"\r\n", b"\n", b"\r\n\r\n", b"\0", b"\xff", b"\xed\xa0\x80", b"--b\r\n", b"--b--\r\n", b"=?utf-8?q?=0D=0A?=",
     b"=\r\n", b"Subject: ", b"From: <a@b>\r\n", b"Content-Type: multipart/mixed; boundary=b\r\n",
     b"Content-Type: text/html\r\n", b"Content-Transfer-Encoding: base64\r\n", b"charset=utf-16",
@@ -25,9 +25,9 @@ WORDS = [
     b".\r\n", b"AUTH PLAIN ", b"STARTTLS\r\n", b"RSET\r\n", b"PROXY TCP4 ", b"\xf5\x9cM\x1e", b"EMRSPOOL",
     b"[[rule]]\n", b"name = ", b'"*[a"\n', b"'", b'"', b"[", b"9" * 5_000,
 ]  # fmt: skip
-"""What leads into the parsers: bytes alone seldom do."""
+"""Fragments that lead into the parsers; random bytes alone seldom do."""
 
-ANYTHING = st.lists(st.sampled_from(WORDS) | st.binary(max_size=12), max_size=40).map(b"".join) | st.binary(
+ANYTHING = st.lists(st.sampled_from(FRAGMENTS) | st.binary(max_size=12), max_size=40).map(b"".join) | st.binary(
     max_size=300
 )
 
@@ -37,24 +37,26 @@ def harness(name: str) -> Callable[[bytes], None]:
     return check
 
 
-def kept(name: str) -> list[Path]:
+def corpus_files(name: str) -> list[Path]:
     return sorted((DATA / "fuzz" / name).iterdir())
 
 
 @pytest.mark.parametrize("name", HARNESSES)
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=ANYTHING)
-def test_any_bytes_break_no_promise(name, data):
+def test_any_bytes_keep_every_guarantee(name, data):
     harness(name)(data)
 
 
 @pytest.mark.parametrize(
-    "file", [file for name in HARNESSES for file in kept(name)], ids=lambda file: f"{file.parent.name}-{file.name}"
+    "file",
+    [file for name in HARNESSES for file in corpus_files(name)],
+    ids=lambda file: f"{file.parent.name}-{file.name}",
 )
-def test_what_was_found_once_stays_mended(file):
+def test_earlier_findings_stay_fixed(file):
     harness(file.parent.name)(file.read_bytes())
 
 
 @pytest.mark.parametrize("name", HARNESSES)
-def test_every_harness_has_something_to_begin_with(name):
-    assert kept(name)
+def test_every_harness_has_a_seed_corpus(name):
+    assert corpus_files(name)

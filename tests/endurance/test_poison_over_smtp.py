@@ -1,4 +1,4 @@
-"""Poison over SMTP: the relay as it is run takes it, sorts it or parks it, and goes on with the next mail."""
+"""Poison over SMTP: a real relay accepts it, ingests or parks it, and goes on with the next mail."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.endurance.poison_over_smtp import TAKEN, TOO_LARGE, at_work, poisoned
+from tests.endurance.poison_over_smtp import ACCEPTED, TOO_LARGE, send_poison, wait_for_worker
 from tests.endurance.poisons import POISONS
 from tests.support.processes import Relay, wait_for
 from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.e2e
 
-EVERY = 9
-"""The suite sends every ninth of them; `python -m tests.endurance.poison --relay` sends all."""
+SAMPLE_EVERY = 9
+"""The suite sends every ninth poison; `python -m tests.endurance.poison --relay` sends all of them."""
 
 
-def test_poison_is_sorted_or_parked_and_the_mail_behind_it_comes_through(
+def test_poison_is_ingested_or_parked_and_the_next_mail_is_ingested(
     make_relay: Callable[..., Relay], upstream: Upstream
 ):
-    names = list(POISONS)[::EVERY]
+    names = list(POISONS)[::SAMPLE_EVERY]
     with make_relay() as relay:
-        worker = at_work(relay)
-        fates = [poisoned(relay, name) for name in names]
-        wait_for(lambda: relay.status()["pending"] == 0, "all to be told")
+        worker = wait_for_worker(relay)
+        results = [send_poison(relay, name) for name in names]
+        wait_for(lambda: relay.status()["pending"] == 0, "all mails to be reported")
         status = relay.status()
         same = relay.child("worker") == worker
 
-    answers = [fate.answer for fate in fates]
-    assert set(answers) <= {TAKEN, TOO_LARGE}
-    assert answers.count(TOO_LARGE) <= 1
-    assert status["received"] == len(names) + answers.count(TAKEN)
+    replies = [result.reply for result in results]
+    assert set(replies) <= {ACCEPTED, TOO_LARGE}
+    assert replies.count(TOO_LARGE) <= 1
+    assert status["received"] == len(names) + replies.count(ACCEPTED)
     assert (status["balanced"], status["undelivered"], status["spooled_unsorted"]) == (True, 0, 0)
     assert status["reported"] + status["parked"] + status["ignored"] == status["received"]
     assert same, "a poison ended the worker"

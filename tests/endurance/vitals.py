@@ -1,4 +1,4 @@
-"""What a relay's processes hold as it runs: memory, descriptors, threads, tasks, the files that grow and shrink."""
+"""What a relay's processes use while it runs: memory, descriptors, threads, tasks, growing files."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ ROLES = ("supervisor", "receiver", "worker")
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """One look: numbers by their names, such as `worker MiB`."""
+    """One sample: numbers by name, such as `worker memory, MiB`."""
 
     at: float
     numbers: dict[str, float]
 
 
-def look(relay: Relay) -> Sample:
-    """Look at everything now."""
+def take_sample(relay: Relay) -> Sample:
+    """Take a sample now."""
     assert relay.process
     numbers: dict[str, float] = {}
     for role in ROLES:
@@ -34,14 +34,14 @@ def look(relay: Relay) -> Sample:
         numbers[f"{role} memory, MiB"] = resident(process)
         numbers[f"{role} descriptors"] = _entries(process, "fd")
         numbers[f"{role} threads"] = _entries(process, "task")
-    numbers["receiver tasks"] = published(relay, "tasks")
+    numbers["receiver tasks"] = published_counter(relay, "tasks")
     numbers["write-ahead log, MiB"] = _size(relay.data / "ledger.db-wal")
     numbers["spool, MiB"] = sum(map(_size, (relay.data / "spool").glob("*")))
     return Sample(at=time.monotonic(), numbers=numbers)
 
 
 def _entries(process: int, name: str) -> int:
-    """How many entries a folder of proc(5) has, 0 once the process has ended."""
+    """Return the number of entries in a folder of proc(5), 0 if the process has ended."""
     with contextlib.suppress(OSError):
         return len(list(Path(f"/proc/{process}/{name}").iterdir()))
     return 0
@@ -53,31 +53,31 @@ def _size(file: Path) -> float:
     return 0.0
 
 
-def published(relay: Relay, name: str) -> int:
-    """What the receiver said last: its open `connections`, its loop's `tasks`."""
+def published_counter(relay: Relay, name: str) -> int:
+    """Return a counter that the receiver published: its open `connections`, its loop's `tasks`."""
     return int(json.loads((relay.data / "receiver.json").read_text())[name])
 
 
 @contextlib.contextmanager
-def watched(relay: Relay, every: float) -> Iterator[list[Sample]]:
-    """Look every so many seconds during the block."""
+def sampled(relay: Relay, every: float) -> Iterator[list[Sample]]:
+    """Take a sample every `every` seconds during the block."""
     samples: list[Sample] = []
-    over = threading.Event()
+    finished = threading.Event()
 
     def run() -> None:
-        while not over.wait(every):
-            samples.append(look(relay))
+        while not finished.wait(every):
+            samples.append(take_sample(relay))
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
         yield samples
     finally:
-        over.set()
+        finished.set()
         thread.join()
 
 
 def first_and_last(samples: list[Sample], name: str) -> tuple[float, float]:
-    """The medians of the first third of the samples and of the last."""
+    """Return the medians of the first third of the samples and of the last."""
     third = max(1, len(samples) // 3)
     return tuple(median(each.numbers[name] for each in part) for part in (samples[:third], samples[-third:]))  # type: ignore[return-value]

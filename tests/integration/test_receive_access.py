@@ -1,4 +1,4 @@
-"""Who may connect, who may send, and under what protection: networks, proxies, AUTH, TLS and its certificate."""
+"""Who may connect and send, and how that is protected: networks, proxies, AUTH, TLS and its certificate."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from relay.receive import Access, Limits, Receiver
 from relay.receive.networks import Networks, plain_address
 from relay.receive.passwords import is_hash, make_hash, verify_password
 from relay.spool import SpoolWriter
-from tests.support.receiving import Reception, Talk, receiving
+from tests.support.receiving import RawClient, RunningReceiver, receiving
 
 QUICK = Limits(stop_within=0.1)
 EVERYBODY = ("0.0.0.0/0", "::/0")
@@ -24,7 +24,7 @@ HASH = make_hash("secret")
 PLAIN = base64.b64encode(b"\0app\0secret")
 
 
-def waited(condition, seconds: float = 10.0) -> bool:
+def eventually(condition, seconds: float = 10.0) -> bool:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -36,13 +36,13 @@ def waited(condition, seconds: float = 10.0) -> bool:
 # --- Networks ---------------------------------------------------------------------------------------------------------
 
 
-def test_stranger_is_told_so_and_sent_away(tmp_path):
-    with receiving(tmp_path, QUICK, Access(clients=("192.0.2.0/24",))) as reception:
-        talk = reception.talk()
+def test_unknown_client_gets_554_and_is_disconnected(tmp_path):
+    with receiving(tmp_path, QUICK, Access(clients=("192.0.2.0/24",))) as running:
+        client = running.connect()
 
-        assert talk.reply() == ["554 5.7.1 Access denied"]
-        assert talk.ended()
-        assert reception.receiver.counters.strangers == 1
+        assert client.reply() == ["554 5.7.1 Access denied"]
+        assert client.ended()
+        assert running.receiver.counters.unknown_clients == 1
 
 
 @pytest.mark.parametrize(
@@ -60,11 +60,11 @@ def test_stranger_is_told_so_and_sent_away(tmp_path):
         ("", "192.0.2.0/24", True),
     ],
 )
-def test_address_is_in_a_network_in_whatever_notation(address, network, inside):
-    assert Networks([network]).hold(plain_address(address)) is inside
+def test_address_matches_a_network_in_any_notation(address, network, inside):
+    assert Networks([network]).contains(plain_address(address)) is inside
 
 
-# --- A proxy ----------------------------------------------------------------------------------------------------------
+# --- Proxies ----------------------------------------------------------------------------------------------------------
 
 V2 = b"\r\n\r\n\0\r\nQUIT\n"
 
@@ -81,8 +81,8 @@ def ipv4(client: str) -> bytes:
 def behind(tmp_path_factory):
     """A receiver behind a proxy on the loopback."""
     access = Access(clients=("192.0.2.0/24", "2001:db8::/32", "127.0.0.1"), proxies=("127.0.0.0/8",))
-    with receiving(tmp_path_factory.mktemp("behind"), QUICK, access) as reception:
-        yield reception
+    with receiving(tmp_path_factory.mktemp("behind"), QUICK, access) as running:
+        yield running
 
 
 @pytest.mark.parametrize(
@@ -97,19 +97,19 @@ def behind(tmp_path_factory):
 )
 @pytest.mark.parametrize("pieces", [False, True])
 def test_proxy_names_the_client(behind, header, peer, pieces):
-    talk = behind.talk()
+    client = behind.connect()
     for part in [header[:7], header[7:]] if pieces else [header]:
-        talk.send(part)
+        client.send(part)
 
-    assert talk.greet().mail(b"text\r\n") == "250 2.6.0"
+    assert client.greet().mail(b"text\r\n") == "250 2.6.0"
     assert behind.records()[-1].envelope.peer == peer
 
 
-def test_greeting_comes_after_the_header_and_what_follows_it_is_heard(behind):
-    talk = behind.talk()
-    talk.send(b"PROXY TCP4 192.0.2.7 127.0.0.1 1234 25\r\nEHLO x\r\nNOOP\r\n")
+def test_greeting_follows_the_header_and_later_commands_are_answered(behind):
+    client = behind.connect()
+    client.send(b"PROXY TCP4 192.0.2.7 127.0.0.1 1234 25\r\nEHLO x\r\nNOOP\r\n")
 
-    assert [talk.code() for _ in range(3)] == ["220", "250", "250 2.0.0"]
+    assert [client.code() for _ in range(3)] == ["220", "250", "250 2.0.0"]
 
 
 @pytest.mark.parametrize(
@@ -124,55 +124,55 @@ def test_greeting_comes_after_the_header_and_what_follows_it_is_heard(behind):
         v2(3, 0x11, ipv4("192.0.2.8")),
     ],
 )
-def test_header_of_a_stranger_or_none_at_all_ends_the_connection(behind, header):
-    talk = behind.talk()
-    talk.send(header)
+def test_header_with_an_unknown_client_or_no_header_ends_the_connection(behind, header):
+    client = behind.connect()
+    client.send(header)
 
-    assert talk.code() == "554 5.7.1"
-    assert talk.ended()
+    assert client.code() == "554 5.7.1"
+    assert client.ended()
 
 
-def test_who_is_no_proxy_cannot_name_another_client(tmp_path):
-    with receiving(tmp_path, QUICK) as reception:
-        talk = reception.talk()
-        assert talk.code() == "220"
+def test_client_that_is_not_a_proxy_cannot_name_another_client(tmp_path):
+    with receiving(tmp_path, QUICK) as running:
+        client = running.connect()
+        assert client.code() == "220"
 
-        assert talk.say(b"PROXY TCP4 192.0.2.7 127.0.0.1 1234 25") == "500 5.5.2"
+        assert client.say(b"PROXY TCP4 192.0.2.7 127.0.0.1 1234 25") == "500 5.5.2"
 
 
 # --- AUTH -------------------------------------------------------------------------------------------------------------
 
 
-def from_afar(reception: Reception) -> Talk:
-    """A client of another machine, as a proxy names it."""
-    talk = reception.talk()
-    talk.send(b"PROXY TCP4 192.0.2.7 127.0.0.1 1234 25\r\n")
-    assert talk.code() == "220"
-    talk.send(b"EHLO x\r\n")
-    return talk
+def remote_client(running: RunningReceiver) -> RawClient:
+    """A client on another machine, as a proxy names it."""
+    client = running.connect()
+    client.send(b"PROXY TCP4 192.0.2.7 127.0.0.1 1234 25\r\n")
+    assert client.code() == "220"
+    client.send(b"EHLO x\r\n")
+    return client
 
 
 @pytest.mark.parametrize("in_clear", [False, True])
-def test_password_goes_in_clear_beyond_the_loopback_only_where_that_was_asked_for(tmp_path, in_clear):
+def test_clear_text_password_beyond_the_loopback_needs_the_setting(tmp_path, in_clear):
     access = Access(clients=EVERYBODY, proxies=("127.0.0.0/8",), username="app", password=HASH, auth_in_clear=in_clear)
-    with receiving(tmp_path, QUICK, access) as reception:
-        talk = from_afar(reception)
+    with receiving(tmp_path, QUICK, access) as running:
+        client = remote_client(running)
 
-        assert any("AUTH" in line for line in talk.reply()) is in_clear
-        assert talk.say(b"AUTH PLAIN " + PLAIN) == ("235 2.7.0" if in_clear else "538 5.7.11")
-        assert talk.say(b"MAIL FROM:<a@b>") == ("250 2.1.0" if in_clear else "530 5.7.0")
+        assert any("AUTH" in line for line in client.reply()) is in_clear
+        assert client.say(b"AUTH PLAIN " + PLAIN) == ("235 2.7.0" if in_clear else "538 5.7.11")
+        assert client.say(b"MAIL FROM:<a@b>") == ("250 2.1.0" if in_clear else "530 5.7.0")
 
 
 @pytest.mark.parametrize("stored", ["secret", HASH], ids=["clear", "hash"])
-def test_password_may_be_kept_in_clear_or_as_a_hash(tmp_path, stored):
-    with receiving(tmp_path, QUICK, Access(username="app", password=stored)) as reception:
+def test_password_may_be_stored_in_clear_text_or_as_a_hash(tmp_path, stored):
+    with receiving(tmp_path, QUICK, Access(username="app", password=stored)) as running:
         for _ in range(2):
-            assert reception.talk().greet().say(b"AUTH PLAIN " + PLAIN) == "235 2.7.0"
+            assert running.connect().greet().say(b"AUTH PLAIN " + PLAIN) == "235 2.7.0"
         wrong = base64.b64encode(b"\0app\0" + HASH.encode())
-        assert reception.talk().greet().say(b"AUTH PLAIN " + wrong) == "535 5.7.8"
+        assert running.connect().greet().say(b"AUTH PLAIN " + wrong) == "535 5.7.8"
 
 
-def test_hash_tells_nothing_and_agrees_with_its_password_alone():
+def test_hash_reveals_nothing_and_matches_only_its_password():
     one, other = make_hash("pä55"), make_hash("pä55")
 
     assert one != other
@@ -189,26 +189,26 @@ def test_damaged_hash_is_refused_at_the_start(damaged):
         Receiver(None, Limits(), Access(username="app", password=damaged))  # type: ignore[arg-type]
 
 
-def test_others_are_served_while_a_password_is_looked_at(tmp_path):
-    """Many clients with wrong passwords at once; one without hears no delay of theirs."""
-    with receiving(tmp_path, QUICK, Access(username="app", password=HASH)) as reception:
+def test_other_clients_are_served_while_passwords_are_checked(tmp_path):
+    """Many clients send wrong passwords at once; a client without AUTH is not delayed."""
+    with receiving(tmp_path, QUICK, Access(username="app", password=HASH)) as running:
         wrong = base64.b64encode(b"\0app\0wrong")
-        talks = [reception.talk().greet() for _ in range(6)]
-        for talk in talks:
-            talk.send(b"AUTH PLAIN " + wrong + b"\r\n")
+        clients = [running.connect().greet() for _ in range(6)]
+        for client in clients:
+            client.send(b"AUTH PLAIN " + wrong + b"\r\n")
 
-        assert reception.talk().greet().say(b"NOOP") == "250 2.0.0"
-        assert {talk.code() for talk in talks} == {"535 5.7.8"}
+        assert running.connect().greet().say(b"NOOP") == "250 2.0.0"
+        assert {client.code() for client in clients} == {"535 5.7.8"}
 
 
-def test_too_many_logins_at_once_are_put_off(tmp_path):
-    with receiving(tmp_path, QUICK, Access(username="app", password=HASH)) as reception:
-        login = reception.receiver._intake.login
-        login._waiting = 64
+def test_too_many_logins_at_once_are_deferred(tmp_path):
+    with receiving(tmp_path, QUICK, Access(username="app", password=HASH)) as running:
+        authenticator = running.receiver._intake.authenticator
+        authenticator._waiting = 64
 
-        assert reception.talk().greet().say(b"AUTH PLAIN " + PLAIN) == "454 4.7.0"
-        login._waiting = 0
-        assert reception.talk().greet().say(b"AUTH PLAIN " + PLAIN) == "235 2.7.0"
+        assert running.connect().greet().say(b"AUTH PLAIN " + PLAIN) == "454 4.7.0"
+        authenticator._waiting = 0
+        assert running.connect().greet().say(b"AUTH PLAIN " + PLAIN) == "235 2.7.0"
 
 
 # --- TLS --------------------------------------------------------------------------------------------------------------
@@ -226,55 +226,55 @@ def certificate(tmp_path) -> Path:
     return tmp_path / "certificate.pem"
 
 
-def shake_hands(talk: Talk, **options) -> ssl.SSLSocket:
+def shake_hands(client: RawClient, **options) -> ssl.SSLSocket:
     context = ssl.create_default_context()
     AUTHORITY.configure_trust(context)
     for name, value in options.items():
         setattr(context, name, value)
-    wire = context.wrap_socket(talk.socket, server_hostname="127.0.0.1")
-    talk.socket = wire  # closed with the talk
-    return wire
+    tls = context.wrap_socket(client.socket, server_hostname="127.0.0.1")
+    client.socket = tls  # closed with the client
+    return tls
 
 
-def ready_for_tls(reception: Reception) -> Talk:
-    talk = reception.talk().greet()
-    assert talk.say(b"STARTTLS") == "220 2.0.0"
-    return talk
+def ready_for_tls(running: RunningReceiver) -> RawClient:
+    client = running.connect().greet()
+    assert client.say(b"STARTTLS") == "220 2.0.0"
+    return client
 
 
-def serial_of(wire: ssl.SSLSocket) -> str:
-    found = wire.getpeercert()
+def serial_of(tls: ssl.SSLSocket) -> str:
+    found = tls.getpeercert()
     assert found is not None
     return str(found["serialNumber"])
 
 
-def test_certificate_is_shown_and_trusted(tmp_path, certificate):
-    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as reception:
-        wire = shake_hands(ready_for_tls(reception))
-        wire.sendall(b"EHLO x\r\n")
+def test_certificate_is_presented_and_trusted(tmp_path, certificate):
+    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as running:
+        tls = shake_hands(ready_for_tls(running))
+        tls.sendall(b"EHLO x\r\n")
 
-        assert b"STARTTLS" not in wire.recv(1000)
-        assert wire.version() in {"TLSv1.2", "TLSv1.3"}
+        assert b"STARTTLS" not in tls.recv(1000)
+        assert tls.version() in {"TLSv1.2", "TLSv1.3"}
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 def test_tls_before_1_2_is_refused(tmp_path, certificate):
-    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as reception:
+    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as running:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         context.set_ciphers("ALL:@SECLEVEL=0")
         context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
         with pytest.raises((ssl.SSLError, ConnectionError)):
-            context.wrap_socket(ready_for_tls(reception).socket)
+            context.wrap_socket(ready_for_tls(running).socket)
 
-        assert reception.talk().greet().say(b"NOOP") == "250 2.0.0"
+        assert running.connect().greet().say(b"NOOP") == "250 2.0.0"
 
 
 def test_new_certificate_is_used_without_a_restart_and_old_connections_stay(tmp_path, certificate):
-    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as reception:
-        before = shake_hands(ready_for_tls(reception))
+    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as running:
+        before = shake_hands(ready_for_tls(running))
         issue(certificate)
-        after = shake_hands(ready_for_tls(reception))
+        after = shake_hands(ready_for_tls(running))
 
         assert serial_of(before) != serial_of(after)
         before.sendall(b"NOOP\r\n")
@@ -282,20 +282,20 @@ def test_new_certificate_is_used_without_a_restart_and_old_connections_stay(tmp_
 
 
 @pytest.mark.parametrize("broken", ["", "no certificate", None])
-def test_broken_new_certificate_leaves_the_old_one_at_work(tmp_path, certificate, caplog, broken):
-    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as reception:
-        before = serial_of(shake_hands(ready_for_tls(reception)))
+def test_broken_new_certificate_leaves_the_old_one_in_use(tmp_path, certificate, caplog, broken):
+    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as running:
+        before = serial_of(shake_hands(ready_for_tls(running)))
         if broken is None:
             certificate.unlink()
         else:
             certificate.write_text(broken)
 
-        assert serial_of(shake_hands(ready_for_tls(reception))) == before
+        assert serial_of(shake_hands(ready_for_tls(running))) == before
     assert "stays in use" in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("cert", "key", "words"),
+    ("cert", "key", "message"),
     [
         ("missing.pem", "", "cannot be read: No such file"),
         ("garbage.pem", "", "are no certificate and key in PEM"),
@@ -304,7 +304,7 @@ def test_broken_new_certificate_leaves_the_old_one_at_work(tmp_path, certificate
         ("certificate.pem", "locked.pem", "has a password"),
     ],
 )
-def test_unusable_certificate_is_said_at_the_start(tmp_path, certificate, cert, key, words):
+def test_unusable_certificate_is_a_configuration_error(tmp_path, certificate, cert, key, message):
     (tmp_path / "garbage.pem").write_text("garbage")
     issue(tmp_path / "other.pem")
     locked = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIBvTBXBgkqhkiG9w0BBQ0wSjApBgkqhkiG9w0BBQwwHAQI\n"
@@ -313,12 +313,12 @@ def test_unusable_certificate_is_said_at_the_start(tmp_path, certificate, cert, 
     if key == "locked.pem":
         encrypt(tmp_path / "other.pem", tmp_path / "locked.pem")
 
-    with pytest.raises(ConfigError, match=words):
+    with pytest.raises(ConfigError, match=message):
         Receiver(None, Limits(), access)  # type: ignore[arg-type]
 
 
 def encrypt(source: Path, target: Path) -> None:
-    """Store a private key under a password."""
+    """Encrypt a private key with a password."""
     from cryptography.hazmat.primitives import serialization as form
 
     key = form.load_pem_private_key(source.read_bytes(), None)
@@ -335,115 +335,115 @@ async def test_tls_from_the_first_byte_needs_a_certificate(tmp_path):
 
 
 @pytest.mark.parametrize("header", [b"", b"PROXY TCP4 192.0.2.7 127.0.0.1 1234 25\r\n"])
-def test_handshake_may_begin_before_we_are_ready_for_it(tmp_path, certificate, header):
-    """With TLS from the first byte the client's hello is there at once, or right behind a proxy's header."""
+def test_handshake_may_begin_before_the_server_is_ready(tmp_path, certificate, header):
+    """With TLS from the first byte the client's hello is there at once, or directly after a proxy's header."""
     access = Access(tls_cert=str(certificate), clients=EVERYBODY, proxies=("127.0.0.1",) if header else ())
-    with receiving(tmp_path / "spool", QUICK, access, tls_first=True) as reception:
+    with receiving(tmp_path / "spool", QUICK, access, tls_first=True) as running:
         for _ in range(40):
-            talk = reception.talk()
+            client = running.connect()
             incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
             context = ssl.create_default_context()
             AUTHORITY.configure_trust(context)
-            client = context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+            tls = context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
             with pytest.raises(ssl.SSLWantReadError):
-                client.do_handshake()
-            talk.send(header + outgoing.read())
+                tls.do_handshake()
+            client.send(header + outgoing.read())
 
-            assert talk.socket.recv(1) == b"\x16"  # the server's part of the handshake
-            talk.close()
+            assert client.socket.recv(1) == b"\x16"  # the server's part of the handshake
+            client.close()
 
 
 @pytest.mark.parametrize("tls_first", [False, True])
 @pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01\x02\x00\x01"])
-def test_handshake_that_goes_no_further_ends_within_its_limit(tmp_path, certificate, tls_first, sent):
+def test_stalled_handshake_ends_within_its_limit(tmp_path, certificate, tls_first, sent):
     limits = Limits(idle_timeout=0.3, stop_within=0.1)
-    with receiving(tmp_path / "s", limits, Access(tls_cert=str(certificate)), tls_first=tls_first) as reception:
-        talk = reception.talk() if tls_first else ready_for_tls(reception)
-        talk.send(sent)
+    with receiving(tmp_path / "s", limits, Access(tls_cert=str(certificate)), tls_first=tls_first) as running:
+        client = running.connect() if tls_first else ready_for_tls(running)
+        client.send(sent)
 
-        assert talk.ended()
-        assert waited(lambda: reception.receiver.counters.connections == 0)
-        assert waited(lambda: reception.receiver.counters.handshakes_failed == 1)
-        assert waited(lambda: len(reception.receiver._intake.admission) == 0)
+        assert client.ended()
+        assert eventually(lambda: running.receiver.counters.connections == 0)
+        assert eventually(lambda: running.receiver.counters.handshakes_failed == 1)
+        assert eventually(lambda: len(running.receiver._intake.admission) == 0)
 
 
 @pytest.mark.parametrize("tls_first", [False, True])
-def test_handshakes_that_go_no_further_shut_nobody_out(tmp_path, certificate, tls_first):
-    """At the cap the longest-idle goes first, and who stalls in a handshake is idle: he hears no plain word, either."""
+def test_stalled_handshakes_do_not_block_other_clients(tmp_path, certificate, tls_first):
+    """At the limit the longest-idle client is closed first. A stalled handshake is idle. It gets no plain text."""
     limits = Limits(max_connections=3, stop_within=0.1)
-    with receiving(tmp_path / "s", limits, Access(tls_cert=str(certificate)), tls_first=tls_first) as reception:
-        stalled = [reception.talk() if tls_first else ready_for_tls(reception) for _ in range(12)]
-        assert waited(lambda: len(reception.receiver._intake.admission) == 3)
+    with receiving(tmp_path / "s", limits, Access(tls_cert=str(certificate)), tls_first=tls_first) as running:
+        stalled = [running.connect() if tls_first else ready_for_tls(running) for _ in range(12)]
+        assert eventually(lambda: len(running.receiver._intake.admission) == 3)
 
-        newcomer = shake_hands(reception.talk() if tls_first else ready_for_tls(reception))
+        newcomer = shake_hands(running.connect() if tls_first else ready_for_tls(running))
         newcomer.sendall(b"EHLO client.example\r\n")
 
         assert newcomer.recv(4096)[:4] in {b"220 ", b"250-"}
-        assert all(talk.ended() for talk in stalled[:10])
-        assert len(reception.receiver._intake.admission) <= 3
+        assert all(client.ended() for client in stalled[:10])
+        assert len(running.receiver._intake.admission) <= 3
         newcomer.close()
-        assert waited(lambda: reception.receiver.counters.connections <= 2)
+        assert eventually(lambda: running.receiver.counters.connections <= 2)
 
 
-def test_handshakes_of_one_address_are_at_work_at_first(tmp_path, certificate, monkeypatch):
-    """Behind Docker all share one: of hundreds that begin at once each takes its time, and none is sent away for it."""
+def test_handshakes_of_one_address_have_a_grace_period(tmp_path, certificate, monkeypatch):
+    """Behind Docker all clients share one address. Hundreds of handshakes at once are slow, but none is closed."""
     limits, access = Limits(max_per_client=2, stop_within=0.1), Access(tls_cert=str(certificate))
-    with receiving(tmp_path / "s", limits, access) as reception:
-        begun = [ready_for_tls(reception) for _ in range(6)]
-        for talk in begun:
-            wire = shake_hands(talk)
-            wire.sendall(b"NOOP\r\n")
-            assert wire.recv(100) == b"250 2.0.0 OK\r\n"
-            wire.close()
-        assert waited(lambda: reception.receiver.counters.connections == 0)
+    with receiving(tmp_path / "s", limits, access) as running:
+        begun = [ready_for_tls(running) for _ in range(6)]
+        for client in begun:
+            tls = shake_hands(client)
+            tls.sendall(b"NOOP\r\n")
+            assert tls.recv(100) == b"250 2.0.0 OK\r\n"
+            tls.close()
+        assert eventually(lambda: running.receiver.counters.connections == 0)
 
-        monkeypatch.setattr("relay.receive.admission.HANDSHAKE", 0.0)
-        begun = [ready_for_tls(reception) for _ in range(6)]
+        monkeypatch.setattr("relay.receive.admission.HANDSHAKE_GRACE", 0.0)
+        begun = [ready_for_tls(running) for _ in range(6)]
 
-        assert all(talk.ended() for talk in begun[:4])
+        assert all(client.ended() for client in begun[:4])
 
 
-def test_mail_that_is_left_for_a_handshake_is_under_way_no_more(tmp_path, certificate):
-    """Else a transaction with STARTTLS behind it would keep a place at the cap for half a minute."""
+def test_starttls_ends_an_open_transaction(tmp_path, certificate):
+    """Otherwise a transaction followed by STARTTLS would keep its place at the limit for half a minute."""
     access = Access(tls_cert=str(certificate))
-    with receiving(tmp_path / "s", Limits(max_connections=1, stop_within=0.1), access) as reception:
-        stalled = reception.talk().greet()
+    with receiving(tmp_path / "s", Limits(max_connections=1, stop_within=0.1), access) as running:
+        stalled = running.connect().greet()
         assert stalled.say(b"MAIL FROM:<app@example.com>") == "250 2.1.0"
         assert stalled.say(b"STARTTLS") == "220 2.0.0"
 
-        assert reception.talk().greet().mail(b"text\r\n") == "250 2.6.0"
+        assert running.connect().greet().mail(b"text\r\n") == "250 2.6.0"
         assert stalled.ended()
 
 
-def test_client_that_leaves_in_the_handshake_is_forgotten(tmp_path, certificate):
-    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as reception:
+def test_client_that_disconnects_during_the_handshake_is_forgotten(tmp_path, certificate):
+    with receiving(tmp_path / "spool", QUICK, Access(tls_cert=str(certificate))) as running:
         for _ in range(5):
-            talk = ready_for_tls(reception)
-            talk.send(b"\x16\x03\x01")
-            talk.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-            talk.close()
+            client = ready_for_tls(running)
+            client.send(b"\x16\x03\x01")
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+            client.close()
 
-        assert waited(lambda: reception.receiver.counters.connections == 0)
-        assert len(reception.receiver._intake.admission) == 0
+        assert eventually(lambda: running.receiver.counters.connections == 0)
+        assert len(running.receiver._intake.admission) == 0
 
 
 def test_silence_under_tls_ends_within_its_limit(tmp_path, certificate):
     limits = Limits(idle_timeout=1.0, stop_within=0.1)
-    with receiving(tmp_path / "spool", limits, Access(tls_cert=str(certificate))) as reception:
-        wire = shake_hands(ready_for_tls(reception))
+    with receiving(tmp_path / "spool", limits, Access(tls_cert=str(certificate))) as running:
+        tls = shake_hands(ready_for_tls(running))
 
-        assert wire.recv(100) == b"421 4.4.2 Timed out\r\n"
-        wire.close()
-        assert waited(lambda: reception.receiver.counters.connections == 0)
+        assert tls.recv(100) == b"421 4.4.2 Timed out\r\n"
+        tls.close()
+        assert eventually(lambda: running.receiver.counters.connections == 0)
 
 
-def test_client_under_tls_that_never_reads_is_cut_off(tmp_path, certificate):
+def test_client_under_tls_that_never_reads_is_disconnected(tmp_path, certificate):
     limits = Limits(idle_timeout=0.5, idle_commands=10**9, stop_within=0.1)
-    with receiving(tmp_path / "spool", limits, Access(tls_cert=str(certificate))) as reception:
-        wire = shake_hands(ready_for_tls(reception))
-        wire.settimeout(15)
-        with pytest.raises(OSError):  # noqa: PT012 -- at which of them is not known
+    with receiving(tmp_path / "spool", limits, Access(tls_cert=str(certificate))) as running:
+        tls = shake_hands(ready_for_tls(running))
+        tls.settimeout(15)
+        with pytest.raises(OSError):  # noqa: PT012 -- any of these calls may fail
             while True:
-                wire.sendall(b"HELP\r\n" * 10_000)
+                tls.sendall(b"HELP\r\n" * 10_000)
 
-        assert waited(lambda: reception.receiver.counters.connections == 0)
+        assert eventually(lambda: running.receiver.counters.connections == 0)

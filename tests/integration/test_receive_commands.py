@@ -1,4 +1,4 @@
-"""What the receiver answers: sequence, arguments, parameters, AUTH, as the RFCs say."""
+"""The receiver's replies: order of commands, arguments, parameters, AUTH, as the RFCs require."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ LOCKED = Access(username="app", password="pä55 wörd")
 
 
 @pytest.fixture(scope="module")
-def reception(tmp_path_factory):
-    with receiving(tmp_path_factory.mktemp("receive") / "spool", LIMITS) as reception:
-        yield reception
+def running(tmp_path_factory):
+    with receiving(tmp_path_factory.mktemp("receive") / "spool", LIMITS) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory):
-    with receiving(tmp_path_factory.mktemp("locked") / "spool", access=LOCKED) as reception:
-        yield reception
+    with receiving(tmp_path_factory.mktemp("locked") / "spool", access=LOCKED) as running:
+        yield running
 
 
 @pytest.fixture
-def talk(reception):
-    return reception.talk().greet()
+def client(running):
+    return running.connect().greet()
 
 
 def b64(text: str | bytes) -> bytes:
@@ -38,16 +38,16 @@ def b64(text: str | bytes) -> bytes:
 # --- Session ----------------------------------------------------------------------------------------------------------
 
 
-def test_greeting_names_the_host_and_no_product(reception):
-    assert reception.talk().reply() == ["220 relay.example ESMTP"]
+def test_greeting_names_the_host_and_no_product(running):
+    assert running.connect().reply() == ["220 relay.example ESMTP"]
 
 
-def test_ehlo_announces_what_is_true(reception):
-    talk = reception.talk()
-    talk.reply()
-    talk.send(b"EHLO client\r\n")
+def test_ehlo_lists_the_supported_extensions(running):
+    client = running.connect()
+    client.reply()
+    client.send(b"EHLO client\r\n")
 
-    assert talk.reply() == [
+    assert client.reply() == [
         "250-relay.example",
         "250-PIPELINING",
         "250-SIZE 1048576",
@@ -59,15 +59,15 @@ def test_ehlo_announces_what_is_true(reception):
     ]
 
 
-def test_helo_offers_nothing_and_so_takes_no_parameter(reception):
-    talk = reception.talk()
-    talk.reply()
-    talk.send(b"HELO client\r\n")
+def test_helo_offers_no_extension_and_accepts_no_parameter(running):
+    client = running.connect()
+    client.reply()
+    client.send(b"HELO client\r\n")
 
-    assert talk.reply() == ["250 relay.example"]
-    assert talk.say(b"MAIL FROM:<a@b> SIZE=10") == "555 5.5.4"
-    assert talk.say(b"AUTH PLAIN") == "503 5.5.1"
-    assert talk.mail(b"text\r\n") == "250 2.6.0"
+    assert client.reply() == ["250 relay.example"]
+    assert client.say(b"MAIL FROM:<a@b> SIZE=10") == "555 5.5.4"
+    assert client.say(b"AUTH PLAIN") == "503 5.5.1"
+    assert client.mail(b"text\r\n") == "250 2.6.0"
 
 
 @pytest.mark.parametrize(
@@ -100,57 +100,57 @@ def test_helo_offers_nothing_and_so_takes_no_parameter(reception):
         (b"QUIT", "221 2.0.0"),
     ],
 )
-def test_command_has_its_one_reply(talk, line, code):
-    assert talk.say(line) == code
+def test_each_command_has_exactly_one_reply(client, line, code):
+    assert client.say(line) == code
     if code != "221 2.0.0":
-        assert talk.say(b"NOOP") == "250 2.0.0"
+        assert client.say(b"NOOP") == "250 2.0.0"
     else:
-        assert talk.ended()
+        assert client.ended()
 
 
 @pytest.mark.parametrize("line", [b"MAIL FROM:<a@b>", b"RCPT TO:<a@b>", b"DATA"])
-def test_mail_needs_a_greeting(reception, line):
-    talk = reception.talk()
-    talk.reply()
+def test_mail_needs_a_greeting(running, line):
+    client = running.connect()
+    client.reply()
 
-    assert talk.say(line) == "503 5.5.1"
-
-
-def test_order_of_a_transaction(talk):
-    assert talk.say(b"MAIL FROM:<a@b>") == "250 2.1.0"
-    assert talk.say(b"MAIL FROM:<a@b>") == "503 5.5.1"
-    assert talk.say(b"DATA") == "503 5.5.1"
-    assert talk.say(b"RCPT TO:<c@d>") == "250 2.1.5"
-    assert talk.say(b"DATA now") == "501 5.5.4"
-    assert talk.say(b"RSET") == "250 2.0.0"
-    assert talk.say(b"DATA") == "503 5.5.1"
-    assert talk.say(b"MAIL FROM:<a@b>") == "250 2.1.0"
-    assert talk.say(b"EHLO again") == "250"
-    assert talk.say(b"RCPT TO:<c@d>") == "503 5.5.1"
+    assert client.say(line) == "503 5.5.1"
 
 
-def test_transaction_ends_with_its_mail(talk):
-    assert talk.mail(b"text\r\n") == "250 2.6.0"
+def test_order_of_a_transaction(client):
+    assert client.say(b"MAIL FROM:<a@b>") == "250 2.1.0"
+    assert client.say(b"MAIL FROM:<a@b>") == "503 5.5.1"
+    assert client.say(b"DATA") == "503 5.5.1"
+    assert client.say(b"RCPT TO:<c@d>") == "250 2.1.5"
+    assert client.say(b"DATA now") == "501 5.5.4"
+    assert client.say(b"RSET") == "250 2.0.0"
+    assert client.say(b"DATA") == "503 5.5.1"
+    assert client.say(b"MAIL FROM:<a@b>") == "250 2.1.0"
+    assert client.say(b"EHLO again") == "250"
+    assert client.say(b"RCPT TO:<c@d>") == "503 5.5.1"
 
-    assert talk.say(b"DATA") == "503 5.5.1"
-    assert talk.mail(b"text\r\n") == "250 2.6.0"
+
+def test_transaction_ends_with_its_mail(client):
+    assert client.mail(b"text\r\n") == "250 2.6.0"
+
+    assert client.say(b"DATA") == "503 5.5.1"
+    assert client.mail(b"text\r\n") == "250 2.6.0"
 
 
 @pytest.mark.parametrize("blanks", [b" ", b"\t", b" \t  "])
-def test_white_space_at_the_end_of_a_command_is_tolerated(talk, blanks):
-    """RFC 5321 4.1.1 asks for it, with or without an argument."""
+def test_white_space_at_the_end_of_a_command_is_tolerated(client, blanks):
+    """Required by RFC 5321, section 4.1.1, with or without an argument."""
     lines = [b"NOOP", b"RSET", b"MAIL FROM:<a@b>", b"RCPT TO:<c@d>", b"DATA"]
 
-    assert [talk.say(line + blanks) for line in lines] == ["250 2.0.0", "250 2.0.0", "250 2.1.0", "250 2.1.5", "354"]
-    assert talk.say(b".") == "250 2.6.0"
-    assert talk.say(b"QUIT" + blanks) == "221 2.0.0"
+    assert [client.say(line + blanks) for line in lines] == ["250 2.0.0", "250 2.0.0", "250 2.1.0", "250 2.1.5", "354"]
+    assert client.say(b".") == "250 2.6.0"
+    assert client.say(b"QUIT" + blanks) == "221 2.0.0"
 
 
-def test_commands_may_end_in_a_bare_lf(talk):
-    """As with aiosmtpd and Postfix: a person with netcat."""
-    talk.send(b"NOOP\nNOOP\r\n")
+def test_commands_may_end_in_a_bare_lf(client):
+    """As in aiosmtpd and Postfix, for a person with netcat."""
+    client.send(b"NOOP\nNOOP\r\n")
 
-    assert [talk.code(), talk.code()] == ["250 2.0.0", "250 2.0.0"]
+    assert [client.code(), client.code()] == ["250 2.0.0", "250 2.0.0"]
 
 
 # --- Paths and parameters ---------------------------------------------------------------------------------------------
@@ -178,13 +178,13 @@ def test_commands_may_end_in_a_bare_lf(talk):
         (b"<a@b> size=99999 body=7bit AUTH=<>", "a@b"),
     ],
 )
-def test_sender_is_understood(reception, talk, argument, address):
-    assert talk.say(b"MAIL FROM:" + argument) == "250 2.1.0"
-    assert talk.say(b"RCPT TO:<c@d>") == "250 2.1.5"
-    assert talk.say(b"DATA") == "354"
-    assert talk.say(b".") == "250 2.6.0"
+def test_sender_is_parsed(running, client, argument, address):
+    assert client.say(b"MAIL FROM:" + argument) == "250 2.1.0"
+    assert client.say(b"RCPT TO:<c@d>") == "250 2.1.5"
+    assert client.say(b"DATA") == "354"
+    assert client.say(b".") == "250 2.6.0"
 
-    assert reception.records()[-1].envelope.sender == address
+    assert running.records()[-1].envelope.sender == address
 
 
 @pytest.mark.parametrize(
@@ -238,9 +238,9 @@ def test_sender_is_understood(reception, talk, argument, address):
         (b" FROM:<a@b> WHAT=EVER", "555 5.5.4"),
     ],
 )
-def test_malformed_sender_is_refused_and_opens_nothing(talk, argument, code):
-    assert talk.say(b"MAIL" + argument) == code
-    assert talk.say(b"RCPT TO:<c@d>") == "503 5.5.1"
+def test_malformed_sender_is_refused_and_opens_no_transaction(client, argument, code):
+    assert client.say(b"MAIL" + argument) == code
+    assert client.say(b"RCPT TO:<c@d>") == "503 5.5.1"
 
 
 @pytest.mark.parametrize(
@@ -255,12 +255,12 @@ def test_malformed_sender_is_refused_and_opens_nothing(talk, argument, code):
         (b" TO:<a@b> NOTIFY=", "501 5.5.4"),
     ],
 )
-def test_malformed_recipient_is_refused_and_the_transaction_goes_on(talk, argument, code):
-    talk.say(b"MAIL FROM:<a@b>")
+def test_malformed_recipient_is_refused_and_the_transaction_stays_open(client, argument, code):
+    client.say(b"MAIL FROM:<a@b>")
 
-    assert talk.say(b"RCPT" + argument) == code
-    assert talk.say(b"DATA") == "503 5.5.1"
-    assert talk.say(b"RCPT TO:<c@d>") == "250 2.1.5"
+    assert client.say(b"RCPT" + argument) == code
+    assert client.say(b"DATA") == "503 5.5.1"
+    assert client.say(b"RCPT TO:<c@d>") == "250 2.1.5"
 
 
 # --- Lengths ----------------------------------------------------------------------------------------------------------
@@ -269,34 +269,34 @@ def test_malformed_recipient_is_refused_and_the_transaction_goes_on(talk, argume
 @pytest.mark.parametrize(
     ("head", "longest"), [(b"NOOP ", 2050), (b"MAIL FROM:<a@b> AUTH=", 2050), (b"RCPT TO:<", 2050), (b"VRFY ", 2050)]
 )
-def test_line_may_be_as_long_as_the_rfcs_say_and_no_longer(talk, head, longest):
+def test_line_length_is_limited_as_in_the_rfcs(client, head, longest):
     room = longest - len(head) - 2
 
-    assert talk.say(head + b"x" * room) != "500 5.5.2"
-    talk.say(b"RSET")
-    assert talk.say(head + b"x" * (room + 1)) == "500 5.5.2"
-    assert talk.say(b"NOOP") == "250 2.0.0"
+    assert client.say(head + b"x" * room) != "500 5.5.2"
+    client.say(b"RSET")
+    assert client.say(head + b"x" * (room + 1)) == "500 5.5.2"
+    assert client.say(b"NOOP") == "250 2.0.0"
 
 
 @pytest.mark.parametrize("length", [12_289, 100_000, 5_000_000])
-def test_endless_line_is_skipped_and_answered_once(talk, length):
-    talk.send(b"x" * length + b"\r\nNOOP\r\n")
+def test_too_long_line_is_skipped_and_has_one_reply(client, length):
+    client.send(b"x" * length + b"\r\nNOOP\r\n")
 
-    assert [talk.code(), talk.code()] == ["500 5.5.2", "250 2.0.0"]
+    assert [client.code(), client.code()] == ["500 5.5.2", "250 2.0.0"]
 
 
-def test_mail_in_a_web_request_is_not_taken(reception):
-    talk = reception.talk()
-    talk.reply()
-    before = len(reception.records())
-    talk.send(
+def test_mail_in_a_web_request_is_not_accepted(running):
+    client = running.connect()
+    client.reply()
+    before = len(running.records())
+    client.send(
         b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
         b"EHLO x\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nforged\r\n.\r\n"
     )
 
-    assert talk.code() == "502 5.5.1"
-    assert talk.ended()
-    assert len(reception.records()) == before
+    assert client.code() == "502 5.5.1"
+    assert client.ended()
+    assert len(running.records()) == before
 
 
 # --- AUTH -------------------------------------------------------------------------------------------------------------
@@ -311,11 +311,11 @@ def test_mail_in_a_web_request_is_not_taken(reception):
         b"VRFY x",
     ],
 )
-def test_with_a_password_set_nothing_goes_without_auth(locked, command):
-    talk = locked.talk().greet()
+def test_configured_password_makes_auth_required(locked, command):
+    client = locked.connect().greet()
 
-    assert talk.say(command) == "530 5.7.0"
-    assert talk.say(b"NOOP") == "250 2.0.0"
+    assert client.say(command) == "530 5.7.0"
+    assert client.say(b"NOOP") == "250 2.0.0"
 
 
 def plain(username: str, password: str) -> bytes:
@@ -323,37 +323,37 @@ def plain(username: str, password: str) -> bytes:
 
 
 def test_auth_plain(locked):
-    talk = locked.talk().greet()
-    assert talk.say(b"AUTH PLAIN " + plain("app", "pä55 wörd")) == "235 2.7.0"
-    assert talk.mail(b"text\r\n") == "250 2.6.0"
-    assert talk.say(b"AUTH PLAIN " + plain("app", "pä55 wörd")) == "503 5.5.1"
+    client = locked.connect().greet()
+    assert client.say(b"AUTH PLAIN " + plain("app", "pä55 wörd")) == "235 2.7.0"
+    assert client.mail(b"text\r\n") == "250 2.6.0"
+    assert client.say(b"AUTH PLAIN " + plain("app", "pä55 wörd")) == "503 5.5.1"
 
-    talk = locked.talk().greet()
-    assert talk.say(b"auth plain") == "334"
-    assert talk.say(plain("app", "pä55 wörd")) == "235 2.7.0"
+    client = locked.connect().greet()
+    assert client.say(b"auth plain") == "334"
+    assert client.say(plain("app", "pä55 wörd")) == "235 2.7.0"
 
 
 def test_auth_login(locked):
-    talk = locked.talk().greet()
-    talk.send(b"AUTH LOGIN\r\n")
-    assert talk.reply() == ["334 VXNlcm5hbWU6"]
-    talk.send(b64("app") + b"\r\n")
-    assert talk.reply() == ["334 UGFzc3dvcmQ6"]
-    assert talk.say(b64("pä55 wörd")) == "235 2.7.0"
+    client = locked.connect().greet()
+    client.send(b"AUTH LOGIN\r\n")
+    assert client.reply() == ["334 VXNlcm5hbWU6"]
+    client.send(b64("app") + b"\r\n")
+    assert client.reply() == ["334 UGFzc3dvcmQ6"]
+    assert client.say(b64("pä55 wörd")) == "235 2.7.0"
 
-    talk = locked.talk().greet()
-    assert talk.say(b"AUTH LOGIN " + b64("app")) == "334"
-    assert talk.say(b64("pä55 wörd")) == "235 2.7.0"
+    client = locked.connect().greet()
+    assert client.say(b"AUTH LOGIN " + b64("app")) == "334"
+    assert client.say(b64("pä55 wörd")) == "235 2.7.0"
 
 
 @pytest.mark.parametrize(("username", "password"), [("app", "wrong"), ("other", "pä55 wörd"), ("", ""), ("app", "")])
 def test_wrong_credentials_are_refused_and_the_third_time_is_the_last(locked, username, password):
-    talk = locked.talk().greet()
+    client = locked.connect().greet()
 
-    codes = [talk.say(b"AUTH PLAIN " + plain(username, password)) for _ in range(3)]
+    codes = [client.say(b"AUTH PLAIN " + plain(username, password)) for _ in range(3)]
 
     assert codes == ["535 5.7.8", "535 5.7.8", "421 4.7.0"]
-    assert talk.ended()
+    assert client.ended()
 
 
 @pytest.mark.parametrize(
@@ -373,44 +373,44 @@ def test_wrong_credentials_are_refused_and_the_third_time_is_the_last(locked, us
         ([b"AUTH PLAIN", b"x" * 20_000], "500 5.5.6"),
     ],
 )
-def test_auth_that_goes_wrong_has_one_reply_and_leaves_the_dialogue_in_step(locked, lines, code):
-    """Above all, no part of an answer is ever run as a command."""
-    talk = locked.talk().greet()
+def test_failed_auth_has_one_reply_and_the_session_stays_in_step(locked, lines, code):
+    """Above all, no part of an AUTH response is ever executed as a command."""
+    client = locked.connect().greet()
     for line in lines[:-1]:
-        assert talk.say(line) == "334"
+        assert client.say(line) == "334"
 
-    assert talk.say(lines[-1]) == code
-    assert talk.say(b"NOOP") == "250 2.0.0"
-    assert talk.say(b"MAIL FROM:<a@b>") == "530 5.7.0"
-
-
-def test_no_auth_in_a_transaction(talk):
-    talk.say(b"MAIL FROM:<a@b>")
-
-    assert talk.say(b"AUTH PLAIN " + plain("any", "thing")) == "503 5.5.1"
+    assert client.say(lines[-1]) == code
+    assert client.say(b"NOOP") == "250 2.0.0"
+    assert client.say(b"MAIL FROM:<a@b>") == "530 5.7.0"
 
 
-def test_client_gone_in_the_middle_of_auth_harms_nobody(locked):
-    talk = locked.talk().greet()
-    talk.say(b"AUTH PLAIN")
-    talk.socket.shutdown(socket.SHUT_WR)
+def test_no_auth_in_a_transaction(client):
+    client.say(b"MAIL FROM:<a@b>")
 
-    assert talk.ended()
-    assert locked.talk().greet().say(b"NOOP") == "250 2.0.0"
+    assert client.say(b"AUTH PLAIN " + plain("any", "thing")) == "503 5.5.1"
 
 
-def test_no_credential_gets_into_a_log_or_a_text(locked, caplog):
+def test_client_that_disconnects_during_auth_does_not_affect_others(locked):
+    client = locked.connect().greet()
+    client.say(b"AUTH PLAIN")
+    client.socket.shutdown(socket.SHUT_WR)
+
+    assert client.ended()
+    assert locked.connect().greet().say(b"NOOP") == "250 2.0.0"
+
+
+def test_no_credential_appears_in_a_log_or_repr(locked, caplog):
     caplog.set_level("DEBUG")
     secret = "pä55 wörd"
-    talk = locked.talk().greet()
-    talk.say(b"AUTH PLAIN " + plain("app", secret))
-    talk = locked.talk().greet()
-    talk.say(b"AUTH LOGIN")
-    talk.say(b64("app"))
-    talk.say(b64(secret))
-    talk.say(b64(secret))  # once more, as a command
+    client = locked.connect().greet()
+    client.say(b"AUTH PLAIN " + plain("app", secret))
+    client = locked.connect().greet()
+    client.say(b"AUTH LOGIN")
+    client.say(b64("app"))
+    client.say(b64(secret))
+    client.say(b64(secret))  # once more, as a command
 
-    assert talk.say(b"NOOP") == "250 2.0.0"
+    assert client.say(b"NOOP") == "250 2.0.0"
     for text in (secret, b64(secret).decode(), plain("app", secret).decode()):
         assert text not in caplog.text
         assert text not in repr(LOCKED)

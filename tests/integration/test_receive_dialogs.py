@@ -1,4 +1,4 @@
-"""Every dialog of `tests/data/dialogs` with the real receiver: each reply, and each byte that is stored."""
+"""Every dialog of `tests/data/dialogs` with the real receiver: each reply, and each stored byte."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import trustme
 from relay.receive import Access, Limits
 from relay.receive.passwords import make_hash
 from tests.support.dialogs import END, Dialog, Player, differences, load, load_all
-from tests.support.receiving import Reception, receiving
+from tests.support.receiving import RunningReceiver, receiving
 
 DIALOGS = load_all()
 LIMITS = Limits(stop_within=0.2, hostname="relay.example", max_size=1 << 20)
 
 
 @pytest.fixture(scope="module")
-def receptions(tmp_path_factory):
-    """A running receiver for each set-up that is asked for."""
+def receivers(tmp_path_factory):
+    """Start a receiver for each requested setup."""
     folder = tmp_path_factory.mktemp("dialogs")
     certificate = folder / "certificate.pem"
     trustme.CA().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(certificate)
@@ -28,15 +28,15 @@ def receptions(tmp_path_factory):
         "tls": Access(tls_cert=str(certificate)),
         "tls-first": Access(tls_cert=str(certificate)),
     }
-    running: dict[str, Reception] = {}
+    started: dict[str, RunningReceiver] = {}
 
-    def get(setup: str) -> Reception:
-        if setup not in running:
+    def get(setup: str) -> RunningReceiver:
+        if setup not in started:
             tls_first = setup == "tls-first"
             manager = receiving(folder / setup, LIMITS, accesses[setup], tls_first=tls_first)
-            running[setup] = manager.__enter__()
+            started[setup] = manager.__enter__()
             managers.append(manager)
-        return running[setup]
+        return started[setup]
 
     managers: list = []
     yield get
@@ -45,27 +45,27 @@ def receptions(tmp_path_factory):
 
 
 @pytest.mark.parametrize("dialog", DIALOGS, ids=lambda dialog: dialog.name)
-def test_dialog_goes_as_written(receptions, dialog: Dialog):
-    reception = receptions(dialog.setup)
-    before = len(reception.records())
-    player = Player(reception.port, patience=20, tls_first=dialog.setup == "tls-first")
+def test_dialog_has_the_expected_replies_and_mails(receivers, dialog: Dialog):
+    running = receivers(dialog.setup)
+    before = len(running.records())
+    player = Player(running.port, timeout=20, tls_first=dialog.setup == "tls-first")
     try:
         found = player.play(dialog)
     finally:
         player.close()
 
     assert differences(dialog, found) == []
-    assert reception.receiver.counters.surprises == 0
-    assert reception.contents()[before:] == dialog.stored
+    assert running.receiver.counters.unexpected_errors == 0
+    assert running.contents()[before:] == dialog.stored
 
 
-def test_there_are_dialogs_enough_and_each_is_about_something():
+def test_there_are_at_least_100_dialogs_with_titles_and_expected_replies():
     assert len(DIALOGS) >= 100
     assert len({dialog.title for dialog in DIALOGS}) == len(DIALOGS)
     assert all(any(kind in {"<", "end"} for kind, _ in dialog.steps) for dialog in DIALOGS)
 
 
-def test_a_wrong_reply_is_found(tmp_path: Path):
+def test_wrong_reply_is_reported(tmp_path: Path):
     file = tmp_path / "case.txt"
     file.write_text("A case.\n> NOOP\n< 250\n< 250 2\nend\n= 3 * x + y\\r\\n\n")
     dialog = load(file)

@@ -1,7 +1,7 @@
-"""On whatever dialog, our loop and aiosmtpd's own do the same: what is refused, what is taken, byte for byte.
+"""The receiver accepts and refuses the same as bare aiosmtpd, and stores the same bytes.
 
-Dialogs are generated: commands in any order, contents with dots, long lines, bare CR and LF, cut anywhere, broken off.
-Left out is where we differ on purpose (docs/smtp-dialogs.md): what generated dialogs do not hold.
+The dialogs are generated: commands in any order; contents with dots, long lines, bare CR and LF; cut anywhere; broken
+off. Cases where the two differ on purpose (docs/smtp-dialogs.md) are not generated.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from relay.receive import Limits
-from tests.support.receiving import Talk, receiving
+from tests.support.receiving import RawClient, receiving
 
 COMMANDS = st.sampled_from(
     [
@@ -39,19 +39,19 @@ COMMANDS = st.sampled_from(
 PIECES = st.sampled_from([b"\r\n", b"\r", b"\n", b".", b"..", b"\0", b"\xff", b"text", b"QUIT", b"x" * 60, b" "])
 CONTENTS = st.lists(PIECES, max_size=12).map(b"".join)
 MAILS = CONTENTS.map(
-    lambda content: b"RSET\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n" + stuffed(content)
+    lambda content: b"RSET\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n" + dot_stuffed(content)
 )
 PARTS = st.one_of(COMMANDS.map(lambda line: line + b"\r\n"), MAILS)
 
 
-def stuffed(content: bytes) -> bytes:
-    """Content as a client sends it: whole lines, dots doubled, the end mark."""
+def dot_stuffed(content: bytes) -> bytes:
+    """Return content as a client sends it: whole lines, dot-stuffed, with the end mark."""
     lines = (content + b"\r\n").split(b"\r\n")[:-1]
     return b"".join((b"." if line.startswith(b".") else b"") + line + b"\r\n" for line in lines) + b".\r\n"
 
 
 class Collector:
-    """aiosmtpd's handler: keeps all contents."""
+    """A handler for aiosmtpd that keeps all contents."""
 
     def __init__(self) -> None:
         self.contents: list[bytes] = []
@@ -63,63 +63,63 @@ class Collector:
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory):
-    """Ours and theirs."""
+    """Our receiver, and aiosmtpd's handler and port."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         port = sock.getsockname()[1]
     handler = Collector()
     controller = Controller(handler, "127.0.0.1", port, enable_SMTPUTF8=True)
     controller.start()
     limits = Limits(errors=10**6, idle_commands=10**6, stop_within=0.2)
-    with receiving(tmp_path_factory.mktemp("like"), limits) as reception:
-        yield reception, handler, port
+    with receiving(tmp_path_factory.mktemp("like"), limits) as running:
+        yield running, handler, port
     controller.stop()
 
 
-def spoken(port: int, pieces: list[bytes]) -> list[str]:
-    """The codes that a server answers to all this and QUIT."""
-    talk = Talk(port)
-    talk.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+def reply_codes(port: int, pieces: list[bytes]) -> list[str]:
+    """Send `pieces` and return the codes of all replies."""
+    client = RawClient(port)
+    client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         for piece in pieces:
-            talk.send(piece)
+            client.send(piece)
         codes: list[str] = []
-        while code := talk.code():
+        while code := client.code():
             codes.append(code[:3])
         return codes
     finally:
-        talk.close()
+        client.close()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(PARTS, min_size=1, max_size=8), st.data())
-def test_any_dialog_however_cut_has_the_same_replies_and_contents(both, parts, data):
-    reception, handler, port = both
+def test_any_dialog_in_any_pieces_has_the_same_replies_and_contents(both, parts, data):
+    running, handler, port = both
     stream = b"EHLO x\r\n" + b"".join(parts) + b"QUIT\r\n"
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=6)))
     pieces = [stream[start:end] for start, end in itertools.pairwise([0, *cuts, len(stream)])]
-    before, theirs_before = len(reception.records()), len(handler.contents)
+    before, theirs_before = len(running.records()), len(handler.contents)
 
-    ours, theirs = spoken(reception.port, pieces), spoken(port, pieces)
+    ours, theirs = reply_codes(running.port, pieces), reply_codes(port, pieces)
 
     assert ours == theirs
-    assert reception.contents()[before:] == handler.contents[theirs_before:]
+    assert running.contents()[before:] == handler.contents[theirs_before:]
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(CONTENTS, st.data())
-def test_a_client_that_breaks_off_anywhere_leaves_nothing_but_whole_mails(both, content, data):
-    """A mail is stored where its end mark had come, and nowhere else."""
-    reception = both[0]
+def test_client_that_breaks_off_anywhere_leaves_only_complete_mails(both, content, data):
+    """A mail is stored if its end mark arrived, and only then."""
+    running = both[0]
     head = b"EHLO x\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n"
-    stream = head + stuffed(content)
+    stream = head + dot_stuffed(content)
     end = data.draw(st.integers(0, len(stream)))
-    before = len(reception.records())
-    talk = Talk(reception.port)
-    talk.send(stream[:end])
+    before = len(running.records())
+    client = RawClient(running.port)
+    client.send(stream[:end])
     with contextlib.suppress(OSError):
-        talk.socket.shutdown(socket.SHUT_WR)
-    while talk.code():
+        client.socket.shutdown(socket.SHUT_WR)
+    while client.code():
         pass
-    talk.close()
+    client.close()
 
-    assert len(reception.records()) - before == (end == len(stream))
+    assert len(running.records()) - before == (end == len(stream))

@@ -1,4 +1,4 @@
-"""What the receiver does when there is too much of something, too little room, or when it has to go."""
+"""The receiver at its limits: too many or too slow clients, a full disk, and an orderly stop."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from relay.model import Retained
 from relay.receive import Access, Limits, Receiver
 from relay.spool import SpoolReader, SpoolWriter
 from tests.support.disks import mount_tmpfs
-from tests.support.receiving import Talk, listening, receiving
+from tests.support.receiving import RawClient, listening, receiving
 
 
-class Between:
-    """Stands between a receiver and its spool; by default it only passes things on."""
+class SpoolProxy:
+    """Stands between a receiver and its spool, and can fail or delay mails."""
 
     def __init__(self, writer: SpoolWriter) -> None:
         self.writer = writer
@@ -56,138 +56,138 @@ class Between:
         self.writer.submit(mail, done=done, more=more)
 
 
-class Spools(list):
-    """Collects what stands between receivers and their spools."""
+class SpoolProxies(list):
+    """Collects the objects between receivers and their spools."""
 
-    def __call__(self, writer: SpoolWriter) -> Between:
-        self.append(Between(writer))
+    def __call__(self, writer: SpoolWriter) -> SpoolProxy:
+        self.append(SpoolProxy(writer))
         return self[-1]
 
 
 @pytest.fixture
 def spools():
-    return Spools()
+    return SpoolProxies()
 
 
-# --- Too much ---------------------------------------------------------------------------------------------------------
+# --- Too many commands, recipients and bytes --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "line", [b"WHAT", b"", b"MAIL", b"RCPT TO:<a@b>", b"x" * 20_000, b"MAIL FROM:<a@b> SIZE=99999999999"]
 )
-def test_wrong_commands_have_an_end(tmp_path, line):
-    with receiving(tmp_path, Limits(errors=5, stop_within=0.1)) as reception:
-        talk = reception.talk().greet()
+def test_too_many_wrong_commands_end_the_connection(tmp_path, line):
+    with receiving(tmp_path, Limits(errors=5, stop_within=0.1)) as running:
+        client = running.connect().greet()
 
-        codes = [talk.say(line) for _ in range(5)]
+        codes = [client.say(line) for _ in range(5)]
 
         assert codes[-1] == "421 4.7.0"
         assert "421 4.7.0" not in codes[:-1]
-        assert talk.ended()
+        assert client.ended()
 
 
 @pytest.mark.parametrize("line", [b"NOOP", b"RSET", b"EHLO x", b"VRFY x", b"HELP"])
-def test_commands_that_lead_nowhere_have_an_end(tmp_path, line):
-    with receiving(tmp_path, Limits(idle_commands=10, stop_within=0.1)) as reception:
-        talk = reception.talk().greet()
+def test_too_many_commands_without_effect_end_the_connection(tmp_path, line):
+    with receiving(tmp_path, Limits(idle_commands=10, stop_within=0.1)) as running:
+        client = running.connect().greet()
 
-        codes = [talk.say(line) for _ in range(10)]
+        codes = [client.say(line) for _ in range(10)]
 
         assert codes[-1] == "421 4.7.0"
         assert "421 4.7.0" not in codes[:-1]
-        assert talk.ended()
+        assert client.ended()
 
 
-def test_a_mail_makes_up_for_what_went_before(tmp_path):
-    with receiving(tmp_path, Limits(errors=3, idle_commands=5, stop_within=0.1)) as reception:
-        talk = reception.talk().greet()
+def test_a_mail_resets_the_error_counts(tmp_path):
+    with receiving(tmp_path, Limits(errors=3, idle_commands=5, stop_within=0.1)) as running:
+        client = running.connect().greet()
         for _ in range(10):
-            assert talk.say(b"WHAT") == "500 5.5.2"
-            assert talk.say(b"NOOP") == "250 2.0.0"
-            assert talk.mail(b"text\r\n") == "250 2.6.0"
+            assert client.say(b"WHAT") == "500 5.5.2"
+            assert client.say(b"NOOP") == "250 2.0.0"
+            assert client.mail(b"text\r\n") == "250 2.6.0"
 
 
-def test_too_large_mails_are_no_errors_of_the_dialogue(tmp_path):
-    with receiving(tmp_path, Limits(errors=3, max_size=100, stop_within=0.1)) as reception:
-        talk = reception.talk().greet()
+def test_too_large_mails_do_not_count_as_errors(tmp_path):
+    with receiving(tmp_path, Limits(errors=3, max_size=100, stop_within=0.1)) as running:
+        client = running.connect().greet()
         for _ in range(10):
-            assert talk.mail(b"x" * 200 + b"\r\n") == "552 5.3.4"
-        assert talk.mail(b"text\r\n") == "250 2.6.0"
+            assert client.mail(b"x" * 200 + b"\r\n") == "552 5.3.4"
+        assert client.mail(b"text\r\n") == "250 2.6.0"
 
 
-def test_recipients_over_the_limit_are_left_out_and_the_mail_goes_through(tmp_path):
-    with receiving(tmp_path, Limits(recipients=100, stop_within=0.1)) as reception:
-        with smtplib.SMTP("127.0.0.1", reception.port, timeout=5) as client:
+def test_recipients_over_the_limit_are_refused_and_the_mail_is_accepted(tmp_path):
+    with receiving(tmp_path, Limits(recipients=100, stop_within=0.1)) as running:
+        with smtplib.SMTP("127.0.0.1", running.port, timeout=5) as client:
             refused = client.sendmail("a@b", [f"r{number}@example.com" for number in range(120)], "text")
 
         assert len(refused) == 20
         assert {code for code, _ in refused.values()} == {452}
-        assert len(reception.records()[0].envelope.recipients) == 100
+        assert len(running.records()[0].envelope.recipients) == 100
 
 
-def test_recipients_without_end_have_one(tmp_path):
-    with receiving(tmp_path, Limits(recipients=1, stop_within=0.1)) as reception:
-        talk = reception.talk().greet()
-        assert talk.say(b"MAIL FROM:<a@b>") == "250 2.1.0"
-        assert talk.say(b"RCPT TO:<c@d>") == "250 2.1.5"
-        talk.send(b"RCPT TO:<c@d>\r\n" * 1001)
+def test_endless_recipients_end_the_connection(tmp_path):
+    with receiving(tmp_path, Limits(recipients=1, stop_within=0.1)) as running:
+        client = running.connect().greet()
+        assert client.say(b"MAIL FROM:<a@b>") == "250 2.1.0"
+        assert client.say(b"RCPT TO:<c@d>") == "250 2.1.5"
+        client.send(b"RCPT TO:<c@d>\r\n" * 1001)
 
-        assert [talk.code() for _ in range(1001)] == ["452 4.5.3"] * 1000 + ["421 4.7.0"]
-        assert talk.ended()
+        assert [client.code() for _ in range(1001)] == ["452 4.5.3"] * 1000 + ["421 4.7.0"]
+        assert client.ended()
 
 
-def test_memory_stays_bounded_while_a_mail_without_end_comes_in(tmp_path):
-    """200 MB over three connections, far beyond what is taken; at no time is more than a little of it held."""
-    with receiving(tmp_path, Limits(max_size=1 << 20, stop_within=0.1)) as reception:
+def test_memory_stays_bounded_during_an_endless_mail(tmp_path):
+    """200 MB over three connections, far over the limit. Only a little of it is held at any time."""
+    with receiving(tmp_path, Limits(max_size=1 << 20, stop_within=0.1)) as running:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         block = b"x" * (1 << 20)
         for _ in range(3):
-            talk = reception.talk().greet().open_mail()
+            client = running.connect().greet().begin_data()
             for _ in range(67):
-                talk.send(block)
-            assert talk.say(b"\r\n.") == "552 5.3.4"
+                client.send(block)
+            assert client.say(b"\r\n.") == "552 5.3.4"
 
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # KiB
-        assert reception.records() == []
+        assert running.records() == []
 
 
 # --- Too many connections ---------------------------------------------------------------------------------------------
 
 
-def test_longest_idle_connection_goes_first(tmp_path):
-    with receiving(tmp_path, Limits(max_connections=3, stop_within=0.1)) as reception:
-        first, second, third = (reception.talk().greet() for _ in range(3))
+def test_longest_idle_connection_is_closed_first(tmp_path):
+    with receiving(tmp_path, Limits(max_connections=3, stop_within=0.1)) as running:
+        first, second, third = (running.connect().greet() for _ in range(3))
         assert first.say(b"NOOP") == "250 2.0.0"
 
-        newcomer = reception.talk().greet()
+        newcomer = running.connect().greet()
 
         assert second.reply() == ["421 4.3.2 Too many connections, try again later"]
         assert second.ended()
-        for talk in (first, third, newcomer):
-            assert talk.mail(b"text\r\n") == "250 2.6.0"
-        assert reception.receiver.counters.turned_away == 1
+        for client in (first, third, newcomer):
+            assert client.mail(b"text\r\n") == "250 2.6.0"
+        assert running.receiver.counters.turned_away == 1
 
 
-def test_connection_at_work_never_goes(tmp_path):
-    """With all others in a transaction it is the newcomer who is turned away."""
-    with receiving(tmp_path, Limits(max_connections=2, stop_within=0.1)) as reception:
-        working = [reception.talk().greet().open_mail() for _ in range(2)]
+def test_working_connection_is_never_closed_for_another(tmp_path):
+    """If all others are in a transaction, the new client is refused."""
+    with receiving(tmp_path, Limits(max_connections=2, stop_within=0.1)) as running:
+        working = [running.connect().greet().begin_data() for _ in range(2)]
 
-        assert reception.talk().reply() == ["421 4.3.2 Too many connections, try again later"]
-        for talk in working:
-            assert talk.say(b"text\r\n.") == "250 2.6.0"
-        assert reception.talk().greet().mail(b"text\r\n") == "250 2.6.0"
+        assert running.connect().reply() == ["421 4.3.2 Too many connections, try again later"]
+        for client in working:
+            assert client.say(b"text\r\n.") == "250 2.6.0"
+        assert running.connect().greet().mail(b"text\r\n") == "250 2.6.0"
 
 
-def test_idle_connections_shut_nobody_out(tmp_path):
-    with receiving(tmp_path, Limits(max_connections=20, stop_within=0.1)) as reception:
+def test_idle_connections_do_not_block_other_clients(tmp_path):
+    with receiving(tmp_path, Limits(max_connections=20, stop_within=0.1)) as running:
         for number in range(200):
-            talk = reception.talk().greet()
+            client = running.connect().greet()
             if number % 10 == 0:
-                assert talk.mail(b"%d\r\n" % number) == "250 2.6.0"
+                assert client.mail(b"%d\r\n" % number) == "250 2.6.0"
 
-        assert len(reception.records()) == 20
-        assert reception.receiver.counters.connections <= 21  # one may be on its way out
+        assert len(running.records()) == 20
+        assert running.receiver.counters.connections <= 21  # one may be closing
 
 
 # --- Too slow ---------------------------------------------------------------------------------------------------------
@@ -195,39 +195,39 @@ def test_idle_connections_shut_nobody_out(tmp_path):
 
 @pytest.mark.parametrize("state", ["greeting", "command", "half a line", "recipients", "data", "auth"])
 def test_silence_ends_within_its_limit(tmp_path, state):
-    with receiving(tmp_path, Limits(idle_timeout=0.2, stop_within=0.1)) as reception:
-        talk = reception.talk()
+    with receiving(tmp_path, Limits(idle_timeout=0.2, stop_within=0.1)) as running:
+        client = running.connect()
         if state == "greeting":
-            assert talk.code() == "220"
+            assert client.code() == "220"
         else:
-            talk.greet()
+            client.greet()
         if state == "half a line":
-            talk.send(b"NOO")
+            client.send(b"NOO")
         elif state == "recipients":
-            talk.say(b"MAIL FROM:<a@b>")
+            client.say(b"MAIL FROM:<a@b>")
         elif state == "data":
-            talk.open_mail().send(b"half a mail\r\n")
+            client.begin_data().send(b"half a mail\r\n")
         elif state == "auth":
-            talk.say(b"AUTH PLAIN")
+            client.say(b"AUTH PLAIN")
 
-        assert talk.reply() == ["421 4.4.2 Timed out"]
-        assert talk.ended()
-        assert reception.records() == []
-        assert reception.receiver.counters.timeouts == 1
+        assert client.reply() == ["421 4.4.2 Timed out"]
+        assert client.ended()
+        assert running.records() == []
+        assert running.receiver.counters.timeouts == 1
 
 
 @pytest.mark.parametrize("state", ["command", "data"])
-def test_trickling_prolongs_nothing(tmp_path, state):
-    with receiving(tmp_path, Limits(idle_timeout=0.5, stop_within=0.1)) as reception:
-        talk = reception.talk().greet()
+def test_trickling_bytes_do_not_extend_the_time_limit(tmp_path, state):
+    with receiving(tmp_path, Limits(idle_timeout=0.5, stop_within=0.1)) as running:
+        client = running.connect().greet()
         if state == "data":
-            talk.open_mail()
+            client.begin_data()
         began = time.monotonic()
-        talk.socket.settimeout(0.05)
+        client.socket.settimeout(0.05)
         while True:
             try:
-                talk.send(b"x")
-                answer = talk.socket.recv(100)
+                client.send(b"x")
+                answer = client.socket.recv(100)
             except TimeoutError:
                 assert time.monotonic() - began < 5
             except ConnectionError:
@@ -237,41 +237,41 @@ def test_trickling_prolongs_nothing(tmp_path, state):
                 break
 
 
-def keep_sending(talk: Talk, data: bytes) -> None:
+def keep_sending(client: RawClient, data: bytes) -> None:
     while True:
-        talk.send(data)
+        client.send(data)
 
 
-def test_client_that_never_reads_is_cut_off(tmp_path):
-    """It sends commands for ever and takes no reply; closing alone would wait for it for ever."""
-    with receiving(tmp_path, Limits(idle_timeout=0.3, idle_commands=10**9, errors=10**9, stop_within=0.1)) as reception:
-        talk = reception.talk(receive_buffer=2048).greet()
-        talk.socket.settimeout(8)
+def test_client_that_never_reads_is_disconnected(tmp_path):
+    """It sends commands for ever and reads no reply; a plain close would wait for it for ever."""
+    with receiving(tmp_path, Limits(idle_timeout=0.3, idle_commands=10**9, errors=10**9, stop_within=0.1)) as running:
+        client = running.connect(receive_buffer=2048).greet()
+        client.socket.settimeout(8)
         with pytest.raises(ConnectionError):
-            keep_sending(talk, b"HELP\r\n" * 10_000)
+            keep_sending(client, b"HELP\r\n" * 10_000)
 
-        assert reception.talk().greet().say(b"NOOP") == "250 2.0.0"
-        assert reception.receiver.counters.connections <= 1
+        assert running.connect().greet().say(b"NOOP") == "250 2.0.0"
+        assert running.receiver.counters.connections <= 1
 
 
-def test_our_own_slowness_is_not_the_clients(tmp_path, spools):
+def test_slow_sync_does_not_count_against_the_client(tmp_path, spools):
     """A sync that takes longer than the client's time limit does not cost the client its mail."""
-    with receiving(tmp_path, Limits(idle_timeout=0.2, stop_within=0.1), wrap=spools) as reception:
+    with receiving(tmp_path, Limits(idle_timeout=0.2, stop_within=0.1), wrap=spools) as running:
         spools[0].hold = asyncio.Event()
-        talk = reception.talk().greet()
-        talk.open_mail().send(b"text\r\n.\r\n")
+        client = running.connect().greet()
+        client.begin_data().send(b"text\r\n.\r\n")
         assert spools[0].asked.wait(5)
-        time.sleep(0.6)  # the time limit is what is tested
-        reception._loop.call_soon_threadsafe(spools[0].hold.set)
+        time.sleep(0.6)  # the time limit itself is tested
+        running._loop.call_soon_threadsafe(spools[0].hold.set)
 
-        assert talk.code() == "250 2.6.0"
+        assert client.code() == "250 2.6.0"
 
 
-def test_slow_mail_gets_its_time_by_what_it_brings_and_no_more(tmp_path):
-    """Two mails dripping in: what brings bytes enough is taken, what brings too few is ended."""
+def test_time_limit_of_a_mail_grows_with_its_bytes(tmp_path):
+    """Two slow mails: the one that sends enough bytes is accepted, the other one is ended."""
     limits = Limits(idle_timeout=0.6, min_rate=100, stop_within=0.1)
-    with receiving(tmp_path, limits) as reception:
-        brisk, slow = (reception.talk().greet().open_mail() for _ in range(2))
+    with receiving(tmp_path, limits) as running:
+        brisk, slow = (running.connect().greet().begin_data() for _ in range(2))
         began = time.monotonic()
         while time.monotonic() < began + 1.5:
             brisk.send(b"x" * 50)
@@ -282,91 +282,91 @@ def test_slow_mail_gets_its_time_by_what_it_brings_and_no_more(tmp_path):
 
         assert brisk.say(b"\r\n.") == "250 2.6.0"
         assert slow.code() == "421 4.4.2"
-        assert len(reception.records()) == 1
+        assert len(running.records()) == 1
 
 
-def test_connection_without_mails_ends_whatever_is_said_on_it(tmp_path):
-    """A client that talks on for ever in time for each command, and one that sends a mail now and then."""
-    with receiving(tmp_path, Limits(session_timeout=1.0, idle_commands=10**9, stop_within=0.1)) as reception:
-        talker, sender = reception.talk().greet(), reception.talk().greet()
+def test_connection_without_mails_ends_despite_other_commands(tmp_path):
+    """One client sends commands for ever, each within its time limit; another one sends a mail now and then."""
+    with receiving(tmp_path, Limits(session_timeout=1.0, idle_commands=10**9, stop_within=0.1)) as running:
+        chatty, sender = running.connect().greet(), running.connect().greet()
         codes = []
         began = time.monotonic()
         while "421 4.4.2" not in codes and time.monotonic() < began + 10:
-            codes.append(talker.say(b"NOOP"))
+            codes.append(chatty.say(b"NOOP"))
             assert sender.mail(b"text\r\n") == "250 2.6.0"
             time.sleep(0.05)
 
         assert codes[-1] == "421 4.4.2"
-        assert talker.ended()
+        assert chatty.ended()
         assert sender.mail(b"text\r\n") == "250 2.6.0"
 
 
 def test_proxy_that_sends_no_header_ends_within_its_limit(tmp_path):
     limits = Limits(idle_timeout=0.2, stop_within=0.1)
-    with receiving(tmp_path, limits, Access(proxies=("127.0.0.1",))) as reception:
-        talk = reception.talk()
-        talk.send(b"PROX")
+    with receiving(tmp_path, limits, Access(proxies=("127.0.0.1",))) as running:
+        client = running.connect()
+        client.send(b"PROX")
 
-        assert talk.code() == "421 4.4.2"
-        assert talk.ended()
+        assert client.code() == "421 4.4.2"
+        assert client.ended()
 
 
-def test_client_that_reads_no_reply_to_a_flood_of_recipients_costs_little(tmp_path):
-    """Its commands are not read on while its replies are not read."""
-    with receiving(tmp_path, Limits(idle_timeout=1.0, recipients=10, stop_within=0.1)) as reception:
-        talk = reception.talk(receive_buffer=2048).greet()
-        assert talk.say(b"MAIL FROM:<a@b>") == "250 2.1.0"
-        talk.socket.settimeout(10)
+def test_client_that_reads_no_replies_to_a_flood_of_recipients_costs_little(tmp_path):
+    """Its commands are not read while its replies are not read."""
+    with receiving(tmp_path, Limits(idle_timeout=1.0, recipients=10, stop_within=0.1)) as running:
+        client = running.connect(receive_buffer=2048).greet()
+        assert client.say(b"MAIL FROM:<a@b>") == "250 2.1.0"
+        client.socket.settimeout(10)
         with pytest.raises(OSError):
-            keep_sending(talk, b"RCPT TO:<c@d>\r\n" * 1000)
+            keep_sending(client, b"RCPT TO:<c@d>\r\n" * 1000)
 
-        assert reception.talk().greet().say(b"NOOP") == "250 2.0.0"
+        assert running.connect().greet().say(b"NOOP") == "250 2.0.0"
 
 
 # --- Many at once -----------------------------------------------------------------------------------------------------
 
 
-def test_one_address_loses_its_own_idle_connections_and_not_those_of_others(tmp_path):
+def test_address_over_its_limit_loses_only_its_own_idle_connections(tmp_path):
     limits = Limits(max_connections=10, max_per_client=3, stop_within=0.1)
-    with receiving(tmp_path, limits, Access(clients=("0.0.0.0/0",), proxies=("127.0.0.1",))) as reception:
+    with receiving(tmp_path, limits, Access(clients=("0.0.0.0/0",), proxies=("127.0.0.1",))) as running:
 
-        def come(address: bytes) -> Talk:
-            talk = reception.talk()
-            talk.send(b"PROXY TCP4 %b 127.0.0.1 1 25\r\n" % address)
-            return talk.greet()
+        def connect_from(address: bytes) -> RawClient:
+            client = running.connect()
+            client.send(b"PROXY TCP4 %b 127.0.0.1 1 25\r\n" % address)
+            return client.greet()
 
-        lonely = come(b"192.0.2.1")
-        crowd = [come(b"192.0.2.2") for _ in range(4)]
+        lonely = connect_from(b"192.0.2.1")
+        crowd = [connect_from(b"192.0.2.2") for _ in range(4)]
 
         assert crowd[0].code() == "421 4.3.2"
-        for talk in (lonely, *crowd[1:]):
-            assert talk.say(b"NOOP") == "250 2.0.0"
+        for client in (lonely, *crowd[1:]):
+            assert client.say(b"NOOP") == "250 2.0.0"
 
 
-def test_address_whose_connections_all_work_may_have_more(tmp_path):
-    """Behind Docker all clients share one address: nobody who behaves is shut out while there is room in all."""
-    with receiving(tmp_path, Limits(max_per_client=3, stop_within=0.1)) as reception:
-        talks = [reception.talk().greet().open_mail() for _ in range(10)]
+def test_address_with_only_working_connections_may_exceed_its_limit(tmp_path):
+    """Behind Docker all clients share one address. No well-behaved client is refused while there is room in total."""
+    with receiving(tmp_path, Limits(max_per_client=3, stop_within=0.1)) as running:
+        clients = [running.connect().greet().begin_data() for _ in range(10)]
 
-        assert {talk.say(b"text\r\n.") for talk in talks} == {"250 2.6.0"}
+        assert {client.say(b"text\r\n.") for client in clients} == {"250 2.6.0"}
 
 
 def test_500_clients_at_once_are_all_served(tmp_path):
-    with receiving(tmp_path, Limits(stop_within=0.1)) as reception:
-        talks = [reception.talk() for _ in range(500)]
-        for talk in talks:
-            talk.greet()
-            talk.send(b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n")
-        for talk in talks:
-            talk.send(b"text\r\n.\r\n")
-        for talk in talks:
-            assert [talk.code() for _ in range(4)][-1] == "250 2.6.0"
+    with receiving(tmp_path, Limits(stop_within=0.1)) as running:
+        clients = [running.connect() for _ in range(500)]
+        for client in clients:
+            client.greet()
+            client.send(b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n")
+        for client in clients:
+            client.send(b"text\r\n.\r\n")
+        for client in clients:
+            assert [client.code() for _ in range(4)][-1] == "250 2.6.0"
 
-        assert len(reception.records()) == 500
+        assert len(running.records()) == 500
 
 
-def test_without_descriptors_it_neither_ends_nor_spins(tmp_path):
-    """A receiver that may open few files: clients come and go beyond that, and those that fit are served."""
+def test_receiver_without_free_descriptors_neither_ends_nor_spins(tmp_path):
+    """Too many clients for a receiver that may open few files: those that fit are served."""
     program = (
         "import asyncio, resource, sys, uvloop\n"
         "from pathlib import Path\n"
@@ -389,12 +389,12 @@ def test_without_descriptors_it_neither_ends_nor_spins(tmp_path):
         try:
             assert process.stdout is not None
             port = int(process.stdout.readline())
-            talks = [Talk(port) for _ in range(600)]
+            clients = [RawClient(port) for _ in range(600)]
             before = processor_time(process.pid)
-            time.sleep(1.0)  # in which a server that spins would take a second
+            time.sleep(1.0)  # a busy loop would take a whole second of processor time
             assert processor_time(process.pid) - before < 0.5
-            for talk in talks:
-                talk.close()
+            for client in clients:
+                client.close()
             deadline = time.monotonic() + 20
             while not sent_alone(port):
                 assert time.monotonic() < deadline
@@ -403,181 +403,181 @@ def test_without_descriptors_it_neither_ends_nor_spins(tmp_path):
 
 
 def sent_alone(port: int) -> bool:
-    """True where a mail was taken; False where the server had no descriptor for it yet."""
-    talk = Talk(port)
+    """Return True if a mail was accepted, False if the server had no free descriptor yet."""
+    client = RawClient(port)
     try:
-        return talk.code() == "220" and talk.greet_again().mail(b"text\r\n") == "250 2.6.0"
+        return client.code() == "220" and client.ehlo().mail(b"text\r\n") == "250 2.6.0"
     finally:
-        talk.close()
+        client.close()
 
 
 def processor_time(process: int) -> float:
-    """Seconds of processor time that a process has taken."""
+    """Return the seconds of processor time that a process has taken."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-# --- Nothing is promised before it is kept ----------------------------------------------------------------------------
+# --- No 250 before the mail is stored ---------------------------------------------------------------------------------
 
 
-def test_250_comes_after_the_spool_has_the_mail(tmp_path, spools):
-    with receiving(tmp_path, wrap=spools) as reception:
+def test_250_is_sent_after_the_mail_is_in_the_spool(tmp_path, spools):
+    with receiving(tmp_path, wrap=spools) as running:
         spools[0].hold = asyncio.Event()
-        talk = reception.talk().greet()
-        talk.open_mail().send(b"text\r\n.\r\n")
+        client = running.connect().greet()
+        client.begin_data().send(b"text\r\n.\r\n")
         assert spools[0].asked.wait(5)
-        talk.socket.settimeout(0.2)
+        client.socket.settimeout(0.2)
         with pytest.raises(TimeoutError):
-            talk.socket.recv(1)
-        assert reception.records() == []
-        talk.socket.settimeout(5)
-        reception._loop.call_soon_threadsafe(spools[0].hold.set)
+            client.socket.recv(1)
+        assert running.records() == []
+        client.socket.settimeout(5)
+        running._loop.call_soon_threadsafe(spools[0].hold.set)
 
-        assert talk.socket.recv(100).startswith(b"250 ")
-        assert len(reception.records()) == 1
+        assert client.socket.recv(100).startswith(b"250 ")
+        assert len(running.records()) == 1
 
 
-def test_mail_waits_for_another_client_that_is_about_to_end_its_own(tmp_path, monkeypatch):
-    monkeypatch.setattr("relay.spool.writer.MOMENT", 1000.0)
-    monkeypatch.setattr("relay.receive.intake._JUST_NOW", 1000.0)
-    with receiving(tmp_path) as reception:
-        first, second = (reception.talk().greet().open_mail() for _ in range(2))
+def test_mail_waits_for_another_client_that_is_about_to_finish(tmp_path, monkeypatch):
+    monkeypatch.setattr("relay.spool.writer.GROUP_WAIT", 1000.0)
+    monkeypatch.setattr("relay.receive.intake._RECENTLY", 1000.0)
+    with receiving(tmp_path) as running:
+        first, second = (running.connect().greet().begin_data() for _ in range(2))
         first.send(b"one\r\n.\r\n")
         assert second.say(b"two\r\n.") == "250 2.6.0"
 
         assert first.code() == "250 2.6.0"
-        assert reception.receiver._intake.snapshot() == {"records": 2, "syncs": 1}
+        assert running.receiver._intake.snapshot() == {"records": 2, "syncs": 1}
 
 
 @pytest.mark.parametrize("how", ["alone", "beside one that is silent", "beside one that has sent its mail"])
-def test_mail_waits_for_nobody_else(tmp_path, monkeypatch, how):
-    """Neither for those who have nothing to send, nor for one that fell silent in the middle of its mail."""
-    monkeypatch.setattr("relay.spool.writer.MOMENT", 1000.0)
-    monkeypatch.setattr("relay.receive.intake._JUST_NOW", -1000.0 if how.endswith("silent") else 1000.0)
-    with receiving(tmp_path) as reception:
-        idle = reception.talk().greet()
+def test_mail_does_not_wait_for_idle_or_stalled_clients(tmp_path, monkeypatch, how):
+    """Neither for an idle client, nor for one that stalls in the middle of its mail."""
+    monkeypatch.setattr("relay.spool.writer.GROUP_WAIT", 1000.0)
+    monkeypatch.setattr("relay.receive.intake._RECENTLY", -1000.0 if how.endswith("silent") else 1000.0)
+    with receiving(tmp_path) as running:
+        idle = running.connect().greet()
         if how.endswith("silent"):
-            idle.open_mail()
+            idle.begin_data()
         elif how.endswith("mail"):
             assert idle.mail(b"text\r\n") == "250 2.6.0"
 
-        assert reception.talk().greet().mail(b"text\r\n") == "250 2.6.0"
+        assert running.connect().greet().mail(b"text\r\n") == "250 2.6.0"
 
 
 def test_mails_of_many_clients_share_syncs(tmp_path):
-    with receiving(tmp_path) as reception:
-        talks = [reception.talk().greet().open_mail() for _ in range(100)]
-        before = reception.receiver._intake.snapshot()["syncs"]
-        for talk in talks:
-            talk.send(b"text\r\n.\r\n")
+    with receiving(tmp_path) as running:
+        clients = [running.connect().greet().begin_data() for _ in range(100)]
+        before = running.receiver._intake.snapshot()["syncs"]
+        for client in clients:
+            client.send(b"text\r\n.\r\n")
 
-        assert {talk.code() for talk in talks} == {"250 2.6.0"}
-        assert reception.receiver._intake.snapshot()["syncs"] - before < 50
-        assert len(reception.records()) == 100
+        assert {client.code() for client in clients} == {"250 2.6.0"}
+        assert running.receiver._intake.snapshot()["syncs"] - before < 50
+        assert len(running.records()) == 100
 
 
-def test_without_room_for_a_mail_it_is_counted(tmp_path, spools, caplog):
-    with receiving(tmp_path, wrap=spools) as reception:
+def test_mail_without_room_in_the_spool_is_counted(tmp_path, spools, caplog):
+    with receiving(tmp_path, wrap=spools) as running:
         spools[0].fails = {Retained.WHOLE: SpoolFull("no room")}
-        talk = reception.talk().greet()
-        assert talk.mail(b"text\r\n") == "250 2.6.0"
-        assert talk.mail(b"more text\r\n") == "250 2.6.0"
+        client = running.connect().greet()
+        assert client.mail(b"text\r\n") == "250 2.6.0"
+        assert client.mail(b"more text\r\n") == "250 2.6.0"
         spools[0].fails = {}
-        assert talk.mail(b"again\r\n") == "250 2.6.0"
+        assert client.mail(b"again\r\n") == "250 2.6.0"
 
-        records = reception.records()
+        records = running.records()
         assert [record.retained for record in records] == [Retained.COUNT, Retained.COUNT, Retained.WHOLE]
         assert [(record.content, record.size) for record in records[:2]] == [(b"", 6), (b"", 11)]
         assert records[0].envelope.sender == "app@example.com"
-        assert reception.receiver.counters.counted == 2
+        assert running.receiver.counters.counted == 2
     assert caplog.text.count("no room") == 1
 
 
 @pytest.mark.parametrize("error", [SpoolFull("no room"), SpoolError("disk broken in /var/lib/somewhere")])
-def test_when_nothing_can_be_stored_the_answer_is_452_and_it_recovers(tmp_path, spools, error):
-    with receiving(tmp_path, wrap=spools) as reception:
+def test_reply_is_452_while_nothing_can_be_stored(tmp_path, spools, error):
+    with receiving(tmp_path, wrap=spools) as running:
         spools[0].fails = dict.fromkeys(Retained, error)
-        talk = reception.talk().greet().open_mail()
-        talk.send(b"text\r\n.\r\n")
-        assert talk.reply() == ["452 4.3.1 Cannot store mail now, try again later"]
+        client = running.connect().greet().begin_data()
+        client.send(b"text\r\n.\r\n")
+        assert client.reply() == ["452 4.3.1 Cannot store mail now, try again later"]
         spools[0].fails = {}
 
-        assert talk.mail(b"text\r\n") == "250 2.6.0"
-        assert reception.receiver.counters.refused == {"452": 1}
+        assert client.mail(b"text\r\n") == "250 2.6.0"
+        assert running.receiver.counters.refused == {"452": 1}
 
 
-def test_on_a_really_full_disk_mails_are_counted_until_there_is_room(tmp_path):
-    """A tmpfs of 4 MiB: whole mails, then counters, and whole mails again once some are sorted."""
+def test_mails_on_a_full_disk_are_counted_until_there_is_room(tmp_path):
+    """A tmpfs of 4 MiB: whole mails, then counts, then whole mails again once some are ingested."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount_tmpfs(folder, "size=4m")
     try:
-        with receiving(folder / "spool", Limits(errors=10**9, stop_within=0.1)) as reception:
-            talk = reception.talk().greet()
+        with receiving(folder / "spool", Limits(errors=10**9, stop_within=0.1)) as running:
+            client = running.connect().greet()
             for _ in range(100):
-                assert talk.mail(b"x" * 98 + b"\r\n" + b"y" * 100_000 + b"\r\n") == "250 2.6.0"
-            counted = reception.receiver.counters.counted
+                assert client.mail(b"x" * 98 + b"\r\n" + b"y" * 100_000 + b"\r\n") == "250 2.6.0"
+            counted = running.receiver.counters.counted
             assert 50 < counted < 100
             reader = SpoolReader(folder / "spool")
             reader.release(reader.end())
 
-            assert talk.mail(b"text\r\n") == "250 2.6.0"
-            assert reception.receiver.counters.counted == counted
+            assert client.mail(b"text\r\n") == "250 2.6.0"
+            assert running.receiver.counters.counted == counted
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_surprise_is_a_451_that_tells_nothing(tmp_path, spools, caplog):
-    with receiving(tmp_path, wrap=spools) as reception:
+def test_unexpected_error_is_a_451_that_reveals_nothing(tmp_path, spools, caplog):
+    with receiving(tmp_path, wrap=spools) as running:
         spools[0].fails = {Retained.WHOLE: RuntimeError("secret from inside")}
-        talk = reception.talk().greet().open_mail()
-        talk.send(b"text\r\n.\r\n")
-        assert talk.reply() == ["451 4.3.0 Cannot do that now, try again later"]
+        client = running.connect().greet().begin_data()
+        client.send(b"text\r\n.\r\n")
+        assert client.reply() == ["451 4.3.0 Local error, try again later"]
         spools[0].fails = {}
 
-        assert talk.mail(b"text\r\n") == "250 2.6.0"
-        assert reception.receiver.counters.surprises == 1
+        assert client.mail(b"text\r\n") == "250 2.6.0"
+        assert running.receiver.counters.unexpected_errors == 1
     assert "RuntimeError" in caplog.text
     assert "secret from inside" not in caplog.text
 
 
-# --- Stopping and counting --------------------------------------------------------------------------------------------
+# --- Stop and counters ------------------------------------------------------------------------------------------------
 
 
-def test_stop_lets_transactions_end_and_sends_the_idle_home(tmp_path):
-    with receiving(tmp_path, Limits(stop_within=10)) as reception:
-        idle = reception.talk().greet()
-        working = reception.talk().greet().open_mail()
-        reception.ask_to_stop()
+def test_stop_waits_for_open_transactions_and_closes_idle_connections(tmp_path):
+    with receiving(tmp_path, Limits(stop_within=10)) as running:
+        idle = running.connect().greet()
+        working = running.connect().greet().begin_data()
+        running.ask_to_stop()
 
         assert idle.reply() == ["421 4.3.2 Restarting, try again at once"]
         assert idle.ended()
         assert working.say(b"text\r\n.") == "250 2.6.0"
         assert working.code() == "421 4.3.2"
         assert working.ended()
-        reception.join()
-        assert len(reception.records()) == 1
+        running.join()
+        assert len(running.records()) == 1
 
 
-def test_stop_waits_no_longer_than_it_may(tmp_path):
-    with receiving(tmp_path, Limits(stop_within=0.2)) as reception:
-        stuck = reception.talk().greet().open_mail()
-        reception.ask_to_stop()
+def test_stop_does_not_exceed_its_time_limit(tmp_path):
+    with receiving(tmp_path, Limits(stop_within=0.2)) as running:
+        stuck = running.connect().greet().begin_data()
+        running.ask_to_stop()
         began = time.monotonic()
-        reception.join()
+        running.join()
 
         assert time.monotonic() - began < 5
         assert stuck.code() == "421 4.3.2"
         assert stuck.ended()
-        assert reception.records() == []
+        assert running.records() == []
 
 
 async def test_clients_wait_in_the_backlog_while_a_receiver_restarts(tmp_path):
-    """The socket belongs to somebody else: what connects between two receivers is served by the second."""
+    """The socket belongs to the caller: a client that connects between two receivers is served by the second."""
     with listening() as sock:
         for _ in range(2):
-            client = asyncio.to_thread(_send_one, sock.getsockname()[1])
-            sending = asyncio.ensure_future(client)
+            sent = asyncio.to_thread(_send_one, sock.getsockname()[1])
+            sending = asyncio.ensure_future(sent)
             writer = SpoolWriter.open(tmp_path)
             receiver = Receiver(writer, Limits(stop_within=0.1))
             await receiver.start([socket.socket(fileno=os.dup(sock.fileno()))])
@@ -593,7 +593,7 @@ def _send_one(port: int) -> None:
         client.sendmail("a@b", ["c@d"], "text")
 
 
-async def test_receiver_runs_until_told_and_publishes_its_counters(tmp_path):
+async def test_receiver_runs_until_stopped_and_publishes_its_counters(tmp_path):
     stop = asyncio.Event()
     sock = listening()
     port = sock.getsockname()[1]
@@ -601,15 +601,15 @@ async def test_receiver_runs_until_told_and_publishes_its_counters(tmp_path):
     file = tmp_path / "receiver.json"
     receiver = Receiver(writer, Limits(stop_within=0.1))
     await receiver.start([sock])
-    running = asyncio.ensure_future(receiver.run(stop, file, publish_every=0.05))
+    serving = asyncio.ensure_future(receiver.run(stop, file, publish_every=0.05))
     await asyncio.to_thread(_send_one, port)
-    talk = await asyncio.to_thread(Talk, port)
-    await asyncio.to_thread(talk.greet)
-    assert await asyncio.to_thread(talk.say, b"WHAT") == "500 5.5.2"
+    client = await asyncio.to_thread(RawClient, port)
+    await asyncio.to_thread(client.greet)
+    assert await asyncio.to_thread(client.say, b"WHAT") == "500 5.5.2"
     stop.set()
-    await running
+    await serving
     await writer.close()
-    talk.close()
+    client.close()
 
     published = json.loads(file.read_text())
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -618,11 +618,12 @@ async def test_receiver_runs_until_told_and_publishes_its_counters(tmp_path):
     assert published["mail_bytes"] == 6
     assert published["connections_total"] == 2
     assert published["connections"] == 0
-    assert published["tasks"] == 3  # this test's, the one that runs the receiver, and the receiver's clock
+    # This test, the task that runs the receiver, and the task that closes overdue connections.
+    assert published["tasks"] == 3
     assert published["refused"] == {"500": 1, "421": 1}
 
 
-async def test_counters_that_cannot_be_published_stop_nothing(tmp_path, caplog):
+async def test_counters_that_cannot_be_published_are_only_logged(tmp_path, caplog):
     writer = SpoolWriter.open(tmp_path / "spool")
     Receiver(writer, Limits()).publish(tmp_path / "missing" / "receiver.json")
     await writer.close()
@@ -630,8 +631,8 @@ async def test_counters_that_cannot_be_published_stop_nothing(tmp_path, caplog):
     assert "cannot publish" in caplog.text
 
 
-def test_receiver_imports_nothing_the_worker_needs():
-    """Start-up time and memory: it must always be there, and at once."""
+def test_receiver_imports_no_library_of_the_worker():
+    """The receiver must start fast and stay small, so that it is always available."""
     program = "import sys, relay.receive, relay.spool; print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
     loaded = {name.partition(".")[0] for name in run.stdout.split()}

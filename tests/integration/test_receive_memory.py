@@ -1,4 +1,4 @@
-"""Many large mails at once: none is refused or waits, less is kept of those for which there is no memory."""
+"""Many large mails at once: none is refused or waits; if memory is used up, less of a mail is kept."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import pytest
 from relay.errors import SpoolError, SpoolFull
 from relay.model import CUT_MARKER, IncomingMail, Retained
 from relay.receive import Limits
-from relay.receive.content import KEEP_WHOLE, LEAN
-from tests.support.receiving import Reception, Talk, receiving
+from relay.receive.content import MAX_WHOLE, MIN_RETAINED
+from tests.support.receiving import RawClient, RunningReceiver, receiving
 
-ONE = KEEP_WHOLE * 3 // 2
-"""What a mail of 256 KiB and more takes."""
+ONE = MAX_WHOLE * 3 // 2
+"""The memory that a mail of 256 KiB or more claims."""
 LARGE = b"".join(b"%08d\r\n" % number for number in range(30_000))
 
 
-def taken(reception: Reception) -> int:
-    return reception.receiver._intake.room.taken
+def claimed_memory(running: RunningReceiver) -> int:
+    return running.receiver._intake.memory.claimed
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -31,65 +31,65 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def begun(reception: Reception) -> Talk:
-    """A client that has sent a large mail but for its end."""
-    before = taken(reception)
-    talk = reception.talk().greet().open_mail()
-    talk.send(LARGE)
-    wait_until(lambda: taken(reception) == before + ONE)
-    return talk
+def unfinished(running: RunningReceiver) -> RawClient:
+    """A client that has sent all of a large mail but its end."""
+    before = claimed_memory(running)
+    client = running.connect().greet().begin_data()
+    client.send(LARGE)
+    wait_until(lambda: claimed_memory(running) == before + ONE)
+    return client
 
 
-@pytest.mark.parametrize("size", [LEAN - 10, LEAN, LEAN + 1, 40_000, len(LARGE)])
-def test_without_memory_the_ends_of_a_mail_are_kept(tmp_path: Path, size: int):
-    with receiving(tmp_path, Limits(max_memory=0, stop_within=0.1)) as reception:
+@pytest.mark.parametrize("size", [MIN_RETAINED - 10, MIN_RETAINED, MIN_RETAINED + 1, 40_000, len(LARGE)])
+def test_mail_without_memory_is_stored_as_both_ends(tmp_path: Path, size: int):
+    with receiving(tmp_path, Limits(max_memory=0, stop_within=0.1)) as running:
         content = LARGE[: size - 2] + b"\r\n"
-        assert reception.talk().greet().mail(content) == "250 2.6.0"
+        assert running.connect().greet().mail(content) == "250 2.6.0"
 
-        (record,) = reception.records()
-        ends = content[: LEAN // 4 * 3] + CUT_MARKER % (size - LEAN) + content[-LEAN // 4 :]
-        assert (record.retained, record.size) == (Retained.WHOLE if size <= LEAN else Retained.ENDS, size)
-        assert record.content == (content if size <= LEAN else ends)
+        (record,) = running.records()
+        ends = content[: MIN_RETAINED // 4 * 3] + CUT_MARKER % (size - MIN_RETAINED) + content[-MIN_RETAINED // 4 :]
+        assert (record.retained, record.size) == (Retained.WHOLE if size <= MIN_RETAINED else Retained.ENDS, size)
+        assert record.content == (content if size <= MIN_RETAINED else ends)
 
 
-def test_who_comes_when_it_is_used_up_is_taken_with_less_and_the_next_one_in_full(tmp_path: Path):
-    with receiving(tmp_path, Limits(max_memory=2 * ONE, stop_within=0.1)) as reception:
-        first, second = begun(reception), begun(reception)
-        late = reception.talk().greet()
+def test_less_of_a_mail_is_kept_only_while_the_memory_is_used_up(tmp_path: Path):
+    with receiving(tmp_path, Limits(max_memory=2 * ONE, stop_within=0.1)) as running:
+        first, second = unfinished(running), unfinished(running)
+        late = running.connect().greet()
         assert late.mail(LARGE) == "250 2.6.0"
-        assert [talk.say(b".") for talk in (first, second)] == ["250 2.6.0"] * 2
+        assert [client.say(b".") for client in (first, second)] == ["250 2.6.0"] * 2
         assert late.mail(LARGE) == "250 2.6.0"
 
-        little, *others = [len(record.content) for record in reception.records()]
-        assert little < LEAN + 100
-        assert min(others) > KEEP_WHOLE
-        assert taken(reception) == 0
+        little, *others = [len(record.content) for record in running.records()]
+        assert little < MIN_RETAINED + 100
+        assert min(others) > MAX_WHOLE
+        assert claimed_memory(running) == 0
 
 
-@pytest.mark.parametrize("end", ["leaves", "is slow", "too large", "no room on the disk", "a surprise"])
-def test_memory_of_a_mail_is_free_whatever_ends_it(tmp_path: Path, end: str):
+@pytest.mark.parametrize("end", ["disconnects", "is slow", "too large", "no room on the disk", "an unexpected error"])
+def test_memory_of_a_mail_is_freed_however_it_ends(tmp_path: Path, end: str):
     quick = {"idle_timeout": 0.5, "min_rate": 10**9} if end == "is slow" else {}
     limits = Limits(max_memory=ONE, max_size=1 << 20, stop_within=0.1, **quick)  # type: ignore[arg-type]
-    with receiving(tmp_path, limits) as reception:
-        talk = begun(reception)
-        if end == "leaves":
-            talk.close()
+    with receiving(tmp_path, limits) as running:
+        client = unfinished(running)
+        if end == "disconnects":
+            client.close()
         elif end == "too large":
-            talk.send(LARGE * 3)
-        elif end in {"no room on the disk", "a surprise"}:
-            spool = reception.receiver._intake._spool
+            client.send(LARGE * 3)
+        elif end in {"no room on the disk", "an unexpected error"}:
+            spool = running.receiver._intake._spool
             error = SpoolFull("no room") if end == "no room on the disk" else RuntimeError("inside")
-            reception.receiver._intake._spool = Refusing(error)
-            assert talk.say(b".") == ("452 4.3.1" if end == "no room on the disk" else "451 4.3.0")
-            reception.receiver._intake._spool = spool
-        wait_until(lambda: taken(reception) == 0)
+            running.receiver._intake._spool = FailingSpool(error)
+            assert client.say(b".") == ("452 4.3.1" if end == "no room on the disk" else "451 4.3.0")
+            running.receiver._intake._spool = spool
+        wait_until(lambda: claimed_memory(running) == 0)
 
-        assert reception.talk().greet().mail(LARGE) == "250 2.6.0"
-        assert len(reception.records()[-1].content) > KEEP_WHOLE
+        assert running.connect().greet().mail(LARGE) == "250 2.6.0"
+        assert len(running.records()[-1].content) > MAX_WHOLE
 
 
-class Refusing:
-    """A spool that takes nothing."""
+class FailingSpool:
+    """A spool that fails on every mail."""
 
     records = syncs = 0
 

@@ -1,4 +1,4 @@
-"""The spool against real faults: processes that are killed, a disk that is full, a limit on file sizes."""
+"""The spool with real faults: killed processes, a full disk, a limit on file sizes."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def read_all(folder: Path, position: int = 0) -> list[bytes]:
 
 
 def killed_appender(folder: Path, name: str, seconds: float) -> list[bytes]:
-    """Run a process that appends, kill it after `seconds` from its first answer, return what it was answered."""
+    """Run a process that appends, kill it `seconds` after its first output, return the contents it acknowledged."""
     process = subprocess.Popen([sys.executable, "-c", APPENDER, str(folder), name], stdout=subprocess.PIPE)
     assert process.stdout is not None
     try:
         first = process.stdout.readline()
-        time.sleep(seconds)  # the moment of the kill is the point
+        time.sleep(seconds)  # the time of the kill is what varies
     finally:
         process.send_signal(signal.SIGKILL)
         rest, _ = process.communicate()
@@ -67,7 +67,7 @@ def killed_appender(folder: Path, name: str, seconds: float) -> list[bytes]:
 
 
 def test_every_acknowledged_record_survives_kill_9(tmp_path):
-    """Six writers, one after the other, die at random moments; a reader follows and lets go of what it has read."""
+    """Six writers, one after the other, are killed at random times; a reader follows and removes what it has read."""
     acknowledged: list[bytes] = []
     found: list[bytes] = []
     position = 0
@@ -88,13 +88,13 @@ def test_every_acknowledged_record_survives_kill_9(tmp_path):
 
 
 async def restart(folder: Path) -> None:
-    """A writer comes up once more: what was written behind the last mark is readable from then on."""
+    """Start and stop a writer: afterwards records beyond the last mark are readable."""
     await SpoolWriter.open(folder).close()
 
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of 4 MiB of its own."""
+    """A file system of 4 MiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount_tmpfs(folder, "size=4m")
@@ -115,7 +115,7 @@ async def append(writer: SpoolWriter, content: bytes, retained: Retained = Retai
 
 
 async def fill(writer: SpoolWriter, content: bytes, retained: Retained = Retained.WHOLE) -> int:
-    """Append until there is no room for another; return how many went in."""
+    """Append until the disk is full; return the number of records."""
     for number in range(20_000):
         try:
             await append(writer, content, retained)
@@ -124,7 +124,7 @@ async def fill(writer: SpoolWriter, content: bytes, retained: Retained = Retaine
     raise AssertionError("the disk never got full")
 
 
-async def test_full_disk_leaves_room_for_counters_and_recovers_by_itself(small_disk, caplog):
+async def test_full_disk_has_room_for_counts_and_recovers_by_itself(small_disk, caplog):
     folder = small_disk / "spool"
     writer = SpoolWriter.open(folder, segment_size=1 << 20)
     whole = await fill(writer, b"m" * 50_000)
@@ -144,7 +144,7 @@ async def test_full_disk_leaves_room_for_counters_and_recovers_by_itself(small_d
     await append(writer, b"m" * 50_000)
     assert "has room again" in caplog.text
     again = await fill(writer, b"m" * 50_000)
-    await append(writer, b"", Retained.COUNT)  # there is a reserve again
+    await append(writer, b"", Retained.COUNT)  # the reserve is restored
     await writer.close()
 
     rest = reader.read(records[-1].end, limit=10_000, limit_bytes=1 << 30)
@@ -153,7 +153,7 @@ async def test_full_disk_leaves_room_for_counters_and_recovers_by_itself(small_d
     assert reader.damage == {}
 
 
-async def test_reserve_ends_and_then_nothing_is_promised(small_disk):
+async def test_counts_are_refused_once_the_reserve_is_used_up(small_disk):
     folder = small_disk / "spool"
     writer = SpoolWriter.open(folder)
     await fill(writer, b"m" * 50_000)
@@ -168,7 +168,7 @@ async def test_reserve_ends_and_then_nothing_is_promised(small_disk):
     assert retained.count(Retained.COUNT) == counted
 
 
-async def test_writer_starts_on_a_full_disk_and_works_once_there_is_room(small_disk):
+async def test_writer_starts_on_a_full_disk_and_stores_mails_once_there_is_room(small_disk):
     ballast = small_disk / "ballast"
     with contextlib.suppress(OSError), ballast.open("wb") as file:
         while True:
@@ -201,8 +201,8 @@ async def test_restart_on_a_full_disk_still_has_the_reserve(small_disk):
     assert read_all(folder)[-1] == b""
 
 
-async def test_many_that_are_counted_at_once_find_all_of_the_reserve(small_disk):
-    """As when a thousand clients with long senders end their mails together: more than one file of it takes."""
+async def test_many_simultaneous_counts_use_all_reserve_files(small_disk):
+    """As when a thousand clients with long senders finish at once: more than one reserve file can take."""
     folder = small_disk / "spool"
     writer = SpoolWriter.open(folder)
     await fill(writer, b"m" * 50_000)
@@ -222,8 +222,8 @@ async def test_many_that_are_counted_at_once_find_all_of_the_reserve(small_disk)
     assert [record.retained for record in records].count(Retained.COUNT) == 1_000 + later
 
 
-async def test_restarts_on_a_full_disk_leave_what_the_reserve_still_has(small_disk):
-    """Each writer begins a segment of its own: the first must not have taken all that was put by."""
+async def test_restarts_on_a_full_disk_keep_the_rest_of_the_reserve(small_disk):
+    """Each writer begins a segment of its own: the first one must not take the whole reserve."""
     folder = small_disk / "spool"
     writer = SpoolWriter.open(folder)
     await fill(writer, b"m" * 50_000)
@@ -242,8 +242,8 @@ async def test_restarts_on_a_full_disk_leave_what_the_reserve_still_has(small_di
     assert reader.damage == {}
 
 
-async def test_limit_on_file_sizes_is_an_error_and_the_next_segment_works(tmp_path):
-    """EFBIG, as a quota or a file system's limit would have it: a real failing write, no fault put in."""
+async def test_file_size_limit_is_an_error_and_the_next_segment_works(tmp_path):
+    """EFBIG, as from a quota or a file system's limit: a real failed write, not an injected one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     writer = SpoolWriter.open(tmp_path)
     await append(writer, b"first" * 1000)

@@ -1,18 +1,18 @@
-r"""SMTP dialogs as files (`data/dialogs/*.txt`): what a client sends, what must be answered, what must be stored.
+r"""SMTP dialogs in files (`data/dialogs/*.txt`): what a client sends, the expected replies, the expected stored mails.
 
-The first line says what the case is about. Then, a line each:
+The first line is a title. Each further line is one of these:
 
-    with: locked          the server's set-up (`open` where nothing is said): locked, tls, tls-first
+    with: locked          the server's setup: open (the default), locked, tls, tls-first
     > NOOP                send this and CRLF
-    | a\r\n               send exactly this: escapes as in Python's bytes
+    | a\r\n               send exactly this, with escapes as in Python's bytes
     | 500 * x             send it so many times
-    half                  close our half
-    tls                   make the handshake
-    < 250 2\.0\.0         the next reply, its lines joined by a newline, begins with this (an expression)
-    end                   the server closes the connection without another word
+    half                  close the client's sending half
+    tls                   run the TLS handshake
+    < 250 2\.0\.0         the next reply, its lines joined by a newline, begins with this regular expression
+    end                   the server closes the connection without another reply
     = a\r\n               a mail with exactly this content was stored: one line for each mail, in order
-    = 500 * x             likewise
-    aiosmtpd: words       why bare aiosmtpd answers something else; likewise `postfix:`
+    = 500 * x             likewise, so many times
+    aiosmtpd: reason      why bare aiosmtpd replies differently; likewise `postfix:`
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PEERS = ("aiosmtpd", "postfix")
 
 @dataclass
 class Dialog:
-    """One file, taken apart."""
+    """One dialog file, parsed."""
 
     name: str
     title: str
@@ -45,7 +45,7 @@ class Dialog:
 
 
 def load(file: Path) -> Dialog:
-    """Read a file. Raises ValueError where a line is none of those above."""
+    """Parse a file. Raises ValueError for an unknown line."""
     title, *lines = file.read_text("ascii").splitlines()
     dialog = Dialog(file.stem, title)
     for line in filter(None, lines):
@@ -64,12 +64,12 @@ def load(file: Path) -> Dialog:
 
 
 def load_all() -> list[Dialog]:
-    """Every dialog, by name."""
+    """Return all dialogs by name."""
     return [load(file) for file in sorted(FOLDER.glob("*.txt"))]
 
 
 def raw(text: str) -> bytes:
-    """The bytes that a line of a file means."""
+    """Return the bytes that a line of a file stands for."""
     data = b""
     for part in re.split(r" \+ ", text):
         times = re.match(r"(\d+) \* ", part)
@@ -79,19 +79,19 @@ def raw(text: str) -> bytes:
 
 
 class Player:
-    """Plays a dialog's client to a server on a port of the loopback."""
+    """Plays a dialog's client to a server on a loopback port."""
 
-    def __init__(self, port: int, *, patience: float, tls_first: bool = False) -> None:
-        """Wait `patience` seconds for each reply."""
-        self._patience = patience
-        self._socket: socket.socket = socket.create_connection(("127.0.0.1", port), timeout=patience)
+    def __init__(self, port: int, *, timeout: float, tls_first: bool = False) -> None:
+        """Wait `timeout` seconds for each reply."""
+        self._timeout = timeout
+        self._socket: socket.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._rest = b""
         if tls_first:
             self._shake_hands()
 
     def play(self, dialog: Dialog) -> list[str]:
-        """Return the replies (SILENCE, END) where the dialog has some; a server that is gone answers END for ever."""
+        """Return the reply for each step that expects one (SILENCE, END); after a close every further one is END."""
         found = []
         for kind, rest in dialog.steps:
             if kind in {"<", "end"}:
@@ -113,7 +113,7 @@ class Player:
 
     def _shake_hands(self) -> None:
         context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # another test looks at the certificate
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # another test checks the certificate
         self._socket = context.wrap_socket(self._socket)
 
     def _reply(self) -> str:
@@ -141,18 +141,18 @@ class Player:
         return line.removesuffix(b"\r").decode("ascii", "replace")
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._socket.close()
 
 
 def code_of(pattern: str) -> str:
-    """The part of an expression that stands for the three digits of a reply."""
+    """Return the part of an expression that stands for the three digits of a reply."""
     found = re.search(r"(?:\d|\\d|\(\d+(?:\|(?:\d|\\d)+)*\)|\[\d+(?:-\d)?\])+", pattern)
     return found[0] if found else ""
 
 
 def differences(dialog: Dialog, found: list[str], *, codes_alone: bool = False) -> list[str]:
-    """What of the replies is not as the dialog says, in words; [] where all is. `codes_alone`: look at no more."""
+    """Describe each reply that differs from the dialog; [] if none does. `codes_alone`: compare only the codes."""
     wanted = [(kind, code_of(rest) if codes_alone else rest) for kind, rest in dialog.steps if kind in {"<", "end"}]
     wrong = []
     for (kind, pattern), reply in zip(wanted, found, strict=True):

@@ -1,4 +1,4 @@
-"""Disks that are small, and disks that fail: real ones, where the machine lets us have them."""
+"""Small disks and failing disks: real ones where the machine permits it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FAULTS = FAILING / "faults.c"
 
 @contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
-    """Mount a file system of that size on `folder`; skips the test where that is not permitted."""
+    """Mount a file system of that size on `folder`; skip the test if that is not permitted."""
     folder.mkdir(parents=True, exist_ok=True)
     mount_tmpfs(folder, f"size={megabytes}m,mode=0700")
     try:
@@ -28,7 +28,7 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
 
 
 def mount_tmpfs(folder: Path, options: str) -> None:
-    """Mount a tmpfs on `folder`; skips the test where that is not permitted, or no program does it."""
+    """Mount a tmpfs on `folder`; skip the test if that is not permitted or there is no mount program."""
     command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
     if (
         os.geteuid() != 0
@@ -39,7 +39,7 @@ def mount_tmpfs(folder: Path, options: str) -> None:
 
 
 def fill(folder: Path) -> Path:
-    """Take all the room there is; returns the file to remove."""
+    """Fill the disk; return the file to remove afterwards."""
     ballast = folder / "ballast"
     with suppress(OSError), ballast.open("wb", buffering=0) as file:
         for size in (1 << 20, 4096, 1):
@@ -50,31 +50,35 @@ def fill(folder: Path) -> Path:
 
 
 class FailingMachine:
-    """Has calls of the processes that run with `environ` fail on real files, and their clock be wrong."""
+    """Makes system calls fail on real files and shifts the clock, in processes that run with `environ`."""
 
     def __init__(self, folder: Path) -> None:
-        """Build the library in `folder`; skips the test where there is no C compiler."""
+        """Build the library in `folder`; skip the test if there is no C compiler."""
         compiler = shutil.which("cc") or shutil.which("gcc")
         if compiler is None:
             pytest.skip("needs a C compiler")
         library = folder / "faults.so"
         subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", str(library), str(FAULTS), "-ldl"], check=True)
-        self._order = folder / "fault"
-        self._clock = folder / "clock"
-        self.environ = {"LD_PRELOAD": str(library), "FAULT": str(self._order), "CLOCK_OFF_BY": str(self._clock)}
+        self._fault_file = folder / "fault"
+        self._clock_file = folder / "clock"
+        self.environ = {
+            "LD_PRELOAD": str(library),
+            "FAULT": str(self._fault_file),
+            "CLOCK_OFF_BY": str(self._clock_file),
+        }
 
     def fail(self, call: str, error: int, part: str) -> None:
-        """From now on `call` fails with `error` on every file whose path holds `part`."""
-        new = self._order.with_suffix(".new")
+        """From now on let `call` fail with `error` on every file whose path contains `part`."""
+        new = self._fault_file.with_suffix(".new")
         new.write_text(f"{call} {error} {part}\n")
-        new.rename(self._order)
+        new.rename(self._fault_file)
 
     def set_clock(self, seconds: int) -> None:
-        """Let the clock be wrong by so much."""
-        new = self._clock.with_suffix(".new")
+        """Shift the clock by so many seconds."""
+        new = self._clock_file.with_suffix(".new")
         new.write_text(str(seconds))
-        new.rename(self._clock)
+        new.rename(self._clock_file)
 
-    def work(self) -> None:
-        """All is well again."""
-        self._order.unlink(missing_ok=True)
+    def recover(self) -> None:
+        """Stop failing."""
+        self._fault_file.unlink(missing_ok=True)

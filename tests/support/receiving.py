@@ -1,4 +1,4 @@
-"""A real receiver on a free port, with a real spool, in a thread of its own; and raw dialogues with it."""
+"""A real receiver with a real spool on a free port, in its own thread; and a raw SMTP client."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def listening() -> socket.socket:
     return sock
 
 
-class Talk:
-    """A client that says exactly what it is told to."""
+class RawClient:
+    """An SMTP client that sends exactly the given bytes."""
 
     def __init__(self, port: int, *, receive_buffer: int | None = None, address: str = "") -> None:
-        """`address`: where it comes from; any of 127.0.0.0/8 will do."""
+        """`address`: the source address, any of 127.0.0.0/8."""
         self.socket = socket.socket()
         if address:
             self.socket.bind((address, 0))
@@ -42,14 +42,14 @@ class Talk:
         self.socket.sendall(data)
 
     def line(self) -> bytes:
-        """The next line as it came, b"" where the connection has ended."""
+        """Return the next line as received, b"" if the connection was closed."""
         try:
             return self._file.readline()
         except ConnectionError:
             return b""
 
     def reply(self) -> list[str]:
-        """The next reply: its lines, each without its line end; [] where the connection has ended."""
+        """Return the lines of the next reply without line ends, [] if the connection was closed."""
         lines: list[str] = []
         while line := self.line():
             assert line.endswith(b"\r\n"), line
@@ -59,7 +59,7 @@ class Talk:
         return lines
 
     def code(self) -> str:
-        """Code and enhanced code of the next reply, "" where the connection has ended."""
+        """Return code and enhanced code of the next reply, "" if the connection was closed."""
         lines = self.reply()
         if not lines:
             return ""
@@ -71,28 +71,28 @@ class Talk:
         self.send(line + b"\r\n")
         return self.code()
 
-    def greet(self) -> Talk:
+    def greet(self) -> RawClient:
         assert self.code() == "220"
-        return self.greet_again()
+        return self.ehlo()
 
-    def greet_again(self) -> Talk:
+    def ehlo(self) -> RawClient:
         assert self.say(b"EHLO client.example") == "250"
         return self
 
-    def open_mail(self) -> Talk:
-        """Up to the 354 of DATA."""
+    def begin_data(self) -> RawClient:
+        """Send MAIL, RCPT and DATA."""
         assert self.say(b"MAIL FROM:<app@example.com>") == "250 2.1.0"
         assert self.say(b"RCPT TO:<admin@example.com>") == "250 2.1.5"
         assert self.say(b"DATA") == "354"
         return self
 
     def mail(self, content: bytes) -> str:
-        """Send a mail whose `content` needs no transparency and ends in CRLF; return the reply to it."""
-        self.open_mail()
+        """Send a mail and return the code of the reply. `content` needs no dot-stuffing and ends in CRLF."""
+        self.begin_data()
         return self.say(content + b".")
 
     def ended(self) -> bool:
-        """True where the far end closes the connection without another word."""
+        """True if the server closes the connection without another reply."""
         return self.line() == b""
 
     def close(self) -> None:
@@ -100,8 +100,8 @@ class Talk:
         self.socket.close()
 
 
-class Reception:
-    """A running receiver."""
+class RunningReceiver:
+    """A receiver that runs in its own thread."""
 
     def __init__(
         self, folder: Path, limits: Limits, access: Access, wrap: Callable[[SpoolWriter], Any], tls_first: bool
@@ -138,17 +138,17 @@ class Reception:
     def __enter__(self) -> Self:
         self._thread.start()
         assert self._ready.wait(10)
-        self._talks: list[Talk] = []
+        self._clients: list[RawClient] = []
         return self
 
     def __exit__(self, *_: object) -> None:
         self.ask_to_stop()
         self.join()
-        for talk in self._talks:
-            talk.close()
+        for client in self._clients:
+            client.close()
 
     def ask_to_stop(self) -> None:
-        """What SIGTERM leads to."""
+        """Request a stop, as SIGTERM does."""
         if self._thread.is_alive():
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._stop.set)
@@ -157,14 +157,14 @@ class Reception:
         self._thread.join(20)
         assert not self._thread.is_alive()
 
-    def talk(self, *, receive_buffer: int | None = None) -> Talk:
-        """A new connection, closed with the receiver."""
-        talk = Talk(self.port, receive_buffer=receive_buffer)
-        self._talks.append(talk)
-        return talk
+    def connect(self, *, receive_buffer: int | None = None) -> RawClient:
+        """Return a new client; it is closed with the receiver."""
+        client = RawClient(self.port, receive_buffer=receive_buffer)
+        self._clients.append(client)
+        return client
 
     def records(self) -> list[Record]:
-        """All mails in the spool."""
+        """Return all mails in the spool."""
         reader = SpoolReader(self.folder)
         try:
             found: list[Record] = []
@@ -187,7 +187,7 @@ def receiving(
     *,
     wrap: Callable[[SpoolWriter], Any] = lambda writer: writer,
     tls_first: bool = False,
-) -> Iterator[Reception]:
-    """Run a receiver with its spool in `folder`; `wrap` may put something between it and the spool."""
-    with Reception(folder, limits or Limits(stop_within=0.2), access or Access(), wrap, tls_first) as reception:
-        yield reception
+) -> Iterator[RunningReceiver]:
+    """Run a receiver with its spool in `folder`; `wrap` may put an object between it and the spool."""
+    with RunningReceiver(folder, limits or Limits(stop_within=0.2), access or Access(), wrap, tls_first) as running:
+        yield running

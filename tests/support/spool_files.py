@@ -1,4 +1,4 @@
-"""Write mails into a spool, read them all, and reach for the files that hold them."""
+"""Write mails into a spool, read them all, and change the files that hold them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def append(writer: SpoolWriter, content: bytes, *, retained: Retained = Re
 
 
 async def filled(folder: Path, *contents: bytes, segment_size: int = 1 << 20) -> list[int]:
-    """Put `contents` into the spool one after the other, close it and return their positions."""
+    """Append `contents` one after the other, close the spool and return their positions."""
     writer = SpoolWriter.open(folder, segment_size=segment_size)
     positions = [await append(writer, content) for content in contents]
     await writer.close()
@@ -38,7 +38,7 @@ async def filled(folder: Path, *contents: bytes, segment_size: int = 1 << 20) ->
 
 
 def contents(folder: Path, position: int = 0) -> list[bytes]:
-    """Everything from `position` on, read in small steps."""
+    """Read everything from `position` on, in small steps."""
     reader = SpoolReader(folder)
     found: list[bytes] = []
     while records := reader.read(position, limit=2):
@@ -59,7 +59,7 @@ def flip(path: Path, offset: int) -> None:
 
 
 def failing_once(monkeypatch, name: str, error: int) -> None:
-    """Let the next call of the disk's `name` fail with `error`."""
+    """Let the next call of the disk function `name` fail with `error`."""
     real = getattr(segments, name)
     calls = itertools.count()
 

@@ -1,5 +1,5 @@
-"""Harnesses: each takes any bytes and fails where one parser of the relay breaks a promise.
+"""Fuzzing harnesses: each accepts any bytes and fails if one parser of the relay breaks a guarantee.
 
-`tests/endurance/test_fuzz.py` feeds them what hypothesis makes up and the kept corpus (`tests/data/fuzz`), and
-`tests/endurance/fuzz.py` (`make fuzz`) what atheris finds by the coverage it reaches.
+`tests/endurance/test_fuzz.py` runs them with inputs from hypothesis and with the stored corpus (`tests/data/fuzz`).
+`tests/endurance/fuzz.py` (`make fuzz`) runs them with atheris, guided by coverage.
 """

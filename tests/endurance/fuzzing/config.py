@@ -1,4 +1,4 @@
-"""`relay.toml` of any bytes: settings, or sentences that say what is wrong."""
+"""`relay.toml` with any bytes gives either settings or a configuration error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The digest about any mail: no header, no markup and no control character of it comes from there."""
+"""The digest of any mail: the mail adds no header, no markup and no control character to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from relay.compose.message import html_part, text_part
 from relay.compose.render import Renderer
 from relay.grouping.fingerprint import fingerprint
 from relay.redact import redact
-from tests.endurance.fuzzing.report import understood
+from tests.endurance.fuzzing.report import parsed_report
 from tests.support.digests import Limits, digest, entry
 
 _RENDERER = Renderer(None, Limits(), ZoneInfo("UTC"), "server-error@example.com")
@@ -19,7 +19,7 @@ _HEADERS = [
     "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "X-Error-Mail-Relay", "MIME-Version",
     "Content-Type",
 ]  # fmt: skip
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
 _ACTIVE = {"a", "img", "link", "script", "iframe", "object", "embed", "form", "base", "svg", "video", "audio", "input"}
 
 
@@ -35,11 +35,11 @@ class _Tags(HTMLParser):
         self.attributes.update(name for name, _ in attrs)
 
 
-_USUAL = _Tags(html_part(_RENDERER.digest(digest(entry())).raw))
+_USUAL_TAGS = _Tags(html_part(_RENDERER.digest(digest(entry())).raw))
 
 
 def check(data: bytes) -> None:
-    report = redact(understood(data))
+    report = redact(parsed_report(data))
     title = fingerprint(report).title
     made = _RENDERER.digest(digest(entry(app=report.app, title=title, level=report.level, sample=report)))
 
@@ -49,9 +49,9 @@ def check(data: bytes) -> None:
     assert b"\n" not in made.raw.replace(b"\r\n", b"")
     assert not re.search(r"[\t\n]", made.subject)
     text, html = text_part(made.raw), html_part(made.raw)
-    assert not _UNSEEN.search(made.subject + text + html)
+    assert not _INVISIBLE.search(made.subject + text + html)
     tags = _Tags(html)
     assert not tags.names & _ACTIVE
     assert not {
-        name for name in tags.attributes - _USUAL.attributes if name.startswith("on") or name in ("src", "href")
+        name for name in tags.attributes - _USUAL_TAGS.attributes if name.startswith("on") or name in ("src", "href")
     }

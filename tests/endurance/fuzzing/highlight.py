@@ -1,4 +1,4 @@
-"""The colours of a trace: without their spans any text is the escaped text, and no other markup is in it."""
+"""Highlighting a trace only adds color spans: without them the result is the escaped text, with no other markup."""
 
 from __future__ import annotations
 

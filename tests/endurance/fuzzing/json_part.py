@@ -1,4 +1,4 @@
-"""The JSON part of our client's mail: any text gives values of the right type, within limits."""
+"""The JSON part of a client mail: any text gives values of the right type within the limits."""
 
 from __future__ import annotations
 

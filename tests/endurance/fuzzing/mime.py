@@ -1,4 +1,4 @@
-"""The walk through a mail's parts, its encodings and charsets: any bytes give clean text within the limits."""
+"""The MIME parser: any parts, encodings and charsets give clean text within the limits."""
 
 from __future__ import annotations
 

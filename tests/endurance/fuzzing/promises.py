@@ -1,4 +1,4 @@
-"""What is promised of every text that comes out of a mail."""
+"""Guarantees for every text taken from a mail."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _UNCLEAN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u20
 
 
 def is_clean(text: str) -> bool:
-    """True where newline and tab are its only controls, and it can be stored."""
+    """True if the only control characters in `text` are newline and tab, and it can be stored."""
     return not _UNCLEAN.search(text)
 
 

@@ -1,4 +1,4 @@
-"""parse, redact, fingerprint, rules and routing, as the worker has them: any bytes give a report that is one error."""
+"""parse, redact, fingerprint, rules and routing, as in the worker: any bytes give one valid report."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _SETTINGS = Settings.model_validate(
 _RULES, _ROUTER = Rules(_SETTINGS.rule), Router(_SETTINGS.routes)
 
 
-def understood(data: bytes) -> Report:
-    """The report of a mail; its first byte says how much of it was kept."""
+def parsed_report(data: bytes) -> Report:
+    """Return the report of a mail; the first byte decides how much of it was retained."""
     retained = (Retained.WHOLE, Retained.ENDS)[data[:1] == b"\x01"]
     return parse(record(data, retained=retained), _SETTINGS.app)
 
 
 def check(data: bytes) -> None:
-    report = redact(understood(data))
+    report = redact(parsed_report(data))
     found = fingerprint(report)
     judged = _RULES.judge(report, found)
 

@@ -1,4 +1,4 @@
-"""The spool's segments, damaged in any way: what is read is in order, without a hole that nobody tells of."""
+"""The spool with segments damaged in any way: records are read in order, and no gap goes unreported."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 from relay.spool import SpoolReader
 from relay.spool.record import decode_head
-from relay.spool.scan import Found, Source, walk
+from relay.spool.scan import Found, SegmentFile, walk
 from relay.spool.segment import Header, segment_path
 
 _ID = bytes(range(16))
 
 
 def check(data: bytes) -> None:
-    """A first byte that is even puts a sound header before the bytes; an odd one leaves them as they are."""
+    """If the first byte is even, a valid header is put before the other bytes; otherwise they stay as they are."""
     sound = data[:1] and data[0] % 2 == 0
     header = Header(spool_id=_ID, number=1, synced=0, exact=False).encode() if sound else b""
     with tempfile.TemporaryDirectory(dir=_FOLDER) as name:
@@ -27,12 +27,12 @@ def check(data: bytes) -> None:
             assert all(one.end <= other.position for one, other in pairwise(records))
             assert reader.end() >= (records[-1].end if records else 0)
             assert reader.waiting(0) <= len(data) // 8
-        _walks_without_a_hole(folder)
+        _check_scan(folder)
     decode_head(data, 1)
 
 
-def _walks_without_a_hole(folder: Path) -> None:
-    source = Source(segment_path(folder, 1), piece=64)
+def _check_scan(folder: Path) -> None:
+    source = SegmentFile(segment_path(folder, 1), chunk=64)
     try:
         offset = 0
         for item in walk(source, 0, 1):

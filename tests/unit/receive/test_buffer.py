@@ -1,4 +1,4 @@
-"""The receive buffer: lines however they are cut, bounded memory, back-pressure."""
+"""The input buffer: lines in any pieces, bounded memory, back pressure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.receive.buffer import Buffer, LineTooLong, TooMuchNoise
+from relay.receive.buffer import Buffer, EndlessLine, LineTooLong
 
 
 class Pausing:
@@ -21,54 +21,54 @@ class Pausing:
         self.paused = False
 
 
-def test_socket_is_not_read_while_much_waits():
-    source, stream = Pausing(), Buffer(100)
+def test_socket_is_not_read_while_the_buffer_is_full():
+    source, buffer = Pausing(), Buffer(100)
     for _ in range(10):
-        stream.feed(b"x" * 50_000, source)
+        buffer.feed(b"x" * 50_000, source)
         if source.paused:
             break
 
     assert source.paused
-    assert len(stream.take()) <= 200_000
-    stream.relax(source)
+    assert len(buffer.take()) <= 200_000
+    buffer.resume_if_drained(source)
     assert not source.paused
 
 
-def test_too_long_line_is_skipped_in_little_memory_and_the_next_one_is_found():
-    source, stream = Pausing(), Buffer(100)
+def test_too_long_line_is_skipped_in_little_memory_and_the_next_line_is_read():
+    source, buffer = Pausing(), Buffer(100)
     for _ in range(1000):
-        stream.feed(b"x" * 10_000, source)
-        assert stream.line() is None
-        assert len(stream) <= 200_000
-    stream.feed(b"\r\nnext\r\n", source)
+        buffer.feed(b"x" * 10_000, source)
+        assert buffer.line() is None
+        assert len(buffer) <= 200_000
+    buffer.feed(b"\r\nnext\r\n", source)
 
     with pytest.raises(LineTooLong):
-        stream.line()
-    assert stream.line() == b"next"
-    assert stream.line() is None
+        buffer.line()
+    assert buffer.line() == b"next"
+    assert buffer.line() is None
 
 
-def test_line_without_any_end_is_given_up():
-    source, stream = Pausing(), Buffer(100)
+def test_endless_line_is_an_error():
+    source, buffer = Pausing(), Buffer(100)
 
     for _ in range(160):
-        stream.feed(b"x" * 100_000, source)
-        assert stream.line() is None
+        buffer.feed(b"x" * 100_000, source)
+        assert buffer.line() is None
 
-    stream.feed(b"x" * 1_000_000, source)
-    with pytest.raises(TooMuchNoise):
-        stream.line()
+    buffer.feed(b"x" * 1_000_000, source)
+    with pytest.raises(EndlessLine):
+        buffer.line()
 
 
 @given(st.lists(st.sampled_from([b"NOOP", b"\r", b"\n", b"\r\n", b"x" * 30, b"y" * 60]), max_size=30), st.data())
-def test_lines_are_the_same_however_they_are_cut(parts, data):
+def test_lines_are_the_same_in_any_pieces(parts, data):
     whole = b"".join(parts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=8)))
-    source, stream = Pausing(), Buffer(100)
+    source, buffer = Pausing(), Buffer(100)
     found: list[bytes | None] = []
     for start, end in itertools.pairwise([0, *cuts, len(whole)]):
-        stream.feed(whole[start:end], source)
-        found += all_lines(stream)
+        buffer.feed(whole[start:end], source)
+        found += complete_lines(buffer)
 
     expected = [line[:-1] if line.endswith(b"\r") else line for line in whole.split(b"\n")[:-1]]
     long = [len(line) > 101 for line in whole.split(b"\n")[:-1]]
@@ -76,12 +76,12 @@ def test_lines_are_the_same_however_they_are_cut(parts, data):
     assert [line is None for line in found if line is None] == [True] * sum(long)
 
 
-def all_lines(stream: Buffer) -> list[bytes | None]:
-    """Every line that is there, None for one that was too long."""
+def complete_lines(buffer: Buffer) -> list[bytes | None]:
+    """Return every complete line, None for one that was too long."""
     found: list[bytes | None] = []
     while True:
         try:
-            line = stream.line()
+            line = buffer.line()
         except LineTooLong:
             found.append(None)
         else:

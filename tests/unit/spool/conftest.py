@@ -1,4 +1,4 @@
-"""Every test here has a spool with a small reserve, and does not wait for the disk."""
+"""Every test here has a spool with a small reserve and does not wait for the disk."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from relay.spool import segments
 
 
 @pytest.fixture(autouse=True)
-def light(monkeypatch):
-    """A small reserve, and no waiting for the disk: the integration tests do that."""
+def lightweight_spool(monkeypatch):
+    """A small reserve and no syncs: the integration tests have real ones."""
     monkeypatch.setattr(segments, "RESERVE_SIZE", 4096)
     monkeypatch.setattr(os, "fdatasync", lambda _: None)
     monkeypatch.setattr(os, "fsync", lambda _: None)
@@ -19,6 +19,6 @@ def light(monkeypatch):
 
 @pytest.fixture
 def busy(monkeypatch):
-    """Segments have zeros ahead of the records, as those into which much comes."""
-    monkeypatch.setattr(segments, "MUCH", 100)
-    monkeypatch.setattr(segments, "AHEAD", 9000)
+    """Write zeros ahead of the records, as in a segment under load."""
+    monkeypatch.setattr(segments, "ZEROS_AFTER", 100)
+    monkeypatch.setattr(segments, "ZEROS_AHEAD", 9000)

@@ -1,4 +1,4 @@
-"""The reader: what `append` returned for is read once and in order, while the writer goes on and segments go."""
+"""The reader: reads each appended mail once and in order, while the writer continues and segments are removed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from relay.model import Envelope, IncomingMail, Retained
 from relay.spool import PoisonGuard, SpoolReader, SpoolWriter, segments
 from tests.support.spool_files import START, append, contents, filled, segment_files
 
-# --- What goes in comes out -------------------------------------------------------------------------------------------
+# --- Records come back unchanged --------------------------------------------------------------------------------------
 
 
-async def test_record_comes_back_as_it_was_put_down(tmp_path):
+async def test_record_is_read_as_it_was_written(tmp_path):
     writer = SpoolWriter.open(tmp_path)
     sender = Envelope(sender="", recipients=("ä@exämple.com", "b\udcff@x"), peer="::1")
 
@@ -38,7 +38,7 @@ async def test_record_comes_back_as_it_was_put_down(tmp_path):
 @pytest.mark.usefixtures("busy")
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.binary(max_size=3000), max_size=30), st.integers(500, 5000))
-def test_any_contents_come_back_in_order_across_segments(tmp_path_factory, given_contents, segment_size):
+def test_any_contents_are_read_in_order_across_segments(tmp_path_factory, given_contents, segment_size):
     folder = tmp_path_factory.mktemp("spool")
 
     asyncio.run(filled(folder, *given_contents, segment_size=segment_size))
@@ -46,7 +46,7 @@ def test_any_contents_come_back_in_order_across_segments(tmp_path_factory, given
     assert contents(folder) == given_contents
 
 
-async def test_read_goes_on_where_the_last_one_ended(tmp_path):
+async def test_read_continues_where_the_last_one_ended(tmp_path):
     positions = await filled(tmp_path, b"1", b"2", b"3")
     reader = SpoolReader(tmp_path)
 
@@ -58,7 +58,7 @@ async def test_read_goes_on_where_the_last_one_ended(tmp_path):
     assert reader.read(rest[-1].end) == []
 
 
-async def test_read_stops_at_its_limits_but_gives_at_least_one(tmp_path):
+async def test_read_stops_at_its_limits_but_returns_at_least_one_record(tmp_path):
     await filled(tmp_path, *[b"x" * 1000] * 5)
     reader = SpoolReader(tmp_path)
 
@@ -67,7 +67,7 @@ async def test_read_stops_at_its_limits_but_gives_at_least_one(tmp_path):
     assert len(reader.read(0, limit_bytes=1)) == 1
 
 
-async def test_end_and_waiting_say_how_much_is_left(tmp_path):
+async def test_end_and_waiting_show_how_much_is_left(tmp_path):
     await filled(tmp_path, *[b"x" * 400] * 5, segment_size=1000)
     reader = SpoolReader(tmp_path)
     records = reader.read(0)
@@ -77,22 +77,22 @@ async def test_end_and_waiting_say_how_much_is_left(tmp_path):
     assert reader.waiting(reader.end()) == 0
 
 
-async def test_waiting_asked_again_and_again_counts_what_came_and_what_went(tmp_path):
-    """One reader, as the pages have it, over segments that grow, are begun and are removed."""
+async def test_repeated_waiting_counts_new_and_removed_records(tmp_path):
+    """One reader, as the pages have it, while segments grow, are begun and are removed."""
     writer = SpoolWriter.open(tmp_path, segment_size=600)
-    asked, sorter = SpoolReader(tmp_path), SpoolReader(tmp_path)
+    reader, ingest = SpoolReader(tmp_path), SpoolReader(tmp_path)
     positions: list[int] = []
     for number in range(30):
         positions.append(await append(writer, b"x" * 90, number=number))
         done = number // 3
-        sorter.release(positions[done])
-        assert asked.waiting(positions[done]) == number + 1 - done
+        ingest.release(positions[done])
+        assert reader.waiting(positions[done]) == number + 1 - done
     assert len(segment_files(tmp_path)) > 3
-    assert asked.waiting(asked.end()) == 0
+    assert reader.waiting(reader.end()) == 0
     await writer.close()
 
 
-async def test_waiting_asked_again_does_not_read_the_backlog_again(tmp_path, monkeypatch):
+async def test_repeated_waiting_does_not_read_the_backlog_again(tmp_path, monkeypatch):
     await filled(tmp_path, *[b"x" * 90] * 60, segment_size=600)
     reader = SpoolReader(tmp_path)
     sizes: list[int] = []
@@ -106,17 +106,17 @@ async def test_waiting_asked_again_does_not_read_the_backlog_again(tmp_path, mon
     monkeypatch.setattr(os, "pread", counted)
     assert reader.waiting(0) == 60
 
-    assert sum(sizes) < 100 * len(segment_files(tmp_path))  # the headers
+    assert sum(sizes) < 100 * len(segment_files(tmp_path))  # headers only
 
 
-def test_spool_that_does_not_exist_is_empty(tmp_path):
+def test_missing_spool_is_empty(tmp_path):
     reader = SpoolReader(tmp_path / "none")
 
     assert (reader.spool_id, reader.read(0), reader.end(), reader.waiting(0)) == ("", [], 0, 0)
     reader.release(5)
 
 
-async def test_spool_is_for_its_owner_alone(tmp_path):
+async def test_only_the_owner_may_read_the_spool(tmp_path):
     folder = tmp_path / "spool"
     folder.mkdir(mode=0o755)
     mask = os.umask(0)
@@ -152,7 +152,7 @@ async def test_envelope_with_a_nul_is_refused_before_anything_is_written(tmp_pat
 # --- Reader beside writer ---------------------------------------------------------------------------------------------
 
 
-async def test_reader_follows_the_writer_and_removes_what_is_done(tmp_path):
+async def test_reader_follows_the_writer_and_removes_finished_segments(tmp_path):
     writer = SpoolWriter.open(tmp_path, segment_size=5000)
     reader = SpoolReader(tmp_path)
     seen: list[bytes] = []
@@ -170,7 +170,7 @@ async def test_reader_follows_the_writer_and_removes_what_is_done(tmp_path):
     assert reader.damage == {}
 
 
-async def test_reader_sees_only_what_is_synced(tmp_path, monkeypatch):
+async def test_reader_sees_only_synced_records(tmp_path, monkeypatch):
     writer = SpoolWriter.open(tmp_path)
     reader = SpoolReader(tmp_path)
     await append(writer, b"synced")
@@ -184,7 +184,7 @@ async def test_reader_sees_only_what_is_synced(tmp_path, monkeypatch):
     assert contents(tmp_path) == [b"synced", b"under way"]
 
 
-async def test_release_removes_whole_segments_that_are_done_and_never_the_newest(tmp_path):
+async def test_release_removes_finished_segments_and_never_the_newest(tmp_path):
     await filled(tmp_path, *[b"x" * 400] * 6, segment_size=1100)
     reader = SpoolReader(tmp_path)
     records = reader.read(0)
@@ -202,7 +202,7 @@ async def test_release_removes_whole_segments_that_are_done_and_never_the_newest
 
 
 async def test_release_leaves_no_empty_segment_behind(tmp_path):
-    """A receiver that restarts again and again, with no mail in between, fills no disk."""
+    """A receiver that restarts again and again without mails does not fill the disk."""
     await filled(tmp_path, b"1")
     cursor = SpoolReader(tmp_path).read(0)[0].end
     for _ in range(5):
@@ -219,8 +219,8 @@ async def test_release_leaves_no_empty_segment_behind(tmp_path):
     assert reader.damage == {}
 
 
-async def test_positions_never_come_again(tmp_path):
-    """Not after a restart, and not after everything was sorted and removed."""
+async def test_positions_are_never_reused(tmp_path):
+    """Not after a restart, and not after everything was ingested and removed."""
     seen: list[int] = []
     ids = set()
     for _ in range(5):
@@ -241,9 +241,9 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_what_is_sorted_does_not_stay_where_little_comes(tmp_path, monkeypatch):
-    """Mails lie in the spool as they came, with all their secrets: no longer than they have to."""
-    monkeypatch.setattr("relay.spool.writer.RENEWAL", 0.0)
+async def test_ingested_mails_are_removed_even_if_few_mails_arrive(tmp_path, monkeypatch):
+    """The spool holds unredacted mails with all their secrets, so it keeps them no longer than needed."""
+    monkeypatch.setattr("relay.spool.writer.RENEW_AFTER", 0.0)
     writer = SpoolWriter.open(tmp_path)
     first = await append(writer, b"password=hunter2")
     await until(lambda: len(segment_files(tmp_path)) == 2)
@@ -260,7 +260,7 @@ async def test_what_is_sorted_does_not_stay_where_little_comes(tmp_path, monkeyp
     assert reader.damage == {}
 
 
-async def test_segment_without_mails_is_not_followed_by_another(tmp_path):
+async def test_empty_segment_is_not_renewed(tmp_path):
     opened = segments.SegmentLog.open(tmp_path, 1 << 20)
     opened.renew()
     opened.close()
@@ -268,13 +268,13 @@ async def test_segment_without_mails_is_not_followed_by_another(tmp_path):
     assert len(segment_files(tmp_path)) == 1
 
 
-async def test_while_nobody_sorts_segments_do_not_become_many(tmp_path, monkeypatch):
-    monkeypatch.setattr(segments, "MOST_SEGMENTS", 3)
-    monkeypatch.setattr("relay.spool.writer.RENEWAL", 0.0)
+async def test_number_of_segments_is_bounded_while_nothing_is_ingested(tmp_path, monkeypatch):
+    monkeypatch.setattr(segments, "MAX_SEGMENTS", 3)
+    monkeypatch.setattr("relay.spool.writer.RENEW_AFTER", 0.0)
     writer = SpoolWriter.open(tmp_path)
     for number in range(3):
         await append(writer, b"mail", number=number)
-        await until(lambda: len(segment_files(tmp_path)) == min(3, number + 2))  # noqa: B023 -- it is asked at once
+        await until(lambda: len(segment_files(tmp_path)) == min(3, number + 2))  # noqa: B023 -- called at once
     for number in range(20):
         await append(writer, b"mail", number=number)
     await writer.close()
@@ -283,8 +283,8 @@ async def test_while_nobody_sorts_segments_do_not_become_many(tmp_path, monkeypa
     assert len(contents(tmp_path)) == 23
 
 
-async def test_positions_of_a_segment_that_was_deleted_never_come_again(tmp_path):
-    """The ledger may have sorted into it: what got such a position would be taken for sorted."""
+async def test_positions_of_a_deleted_segment_are_never_reused(tmp_path):
+    """The ledger may have ingested it: a new mail at such a position would be taken for an old one."""
     for number in range(2):
         writer = SpoolWriter.open(tmp_path)
         position = await append(writer, b"x" * 1000, number=number)
@@ -299,7 +299,7 @@ async def test_positions_of_a_segment_that_was_deleted_never_come_again(tmp_path
     assert contents(tmp_path, position) == [b"later"]
 
 
-async def test_two_readers_go_on_from_the_same_place_after_a_restart(tmp_path):
+async def test_two_readers_continue_from_the_same_position_after_a_restart(tmp_path):
     await filled(tmp_path, b"1", b"2")
     cursor = SpoolReader(tmp_path).read(0)[0].end
     await filled(tmp_path, b"3")

@@ -15,7 +15,7 @@ from tests.support.spool_files import contents, filled, flip, segment_files
 
 
 async def test_flipped_bit_costs_one_mail_and_is_reported(tmp_path, caplog):
-    """Wherever in the record it is: what stands before and behind is read, what is lost is counted once."""
+    """At every byte of the record: the mails before and after are read, and the loss is counted once."""
     positions = await filled(tmp_path, b"first", b"second", b"third")
     path = segment_files(tmp_path)[0]
     sound = path.read_bytes()
@@ -27,7 +27,7 @@ async def test_flipped_bit_costs_one_mail_and_is_reported(tmp_path, caplog):
         reader = SpoolReader(tmp_path)
 
         assert [record.content for record in reader.read(0)] == [b"first", b"third"]
-        assert reader.read(0)  # read again: counted once
+        assert reader.read(0)  # a second read counts it once
         assert reader.damage == {positions[1]: end - start}
         assert len(caplog.records) == 1
         assert "second" not in caplog.text
@@ -46,7 +46,7 @@ async def test_damaged_last_record_is_not_taken_for_a_torn_tail(tmp_path, restar
     assert list(reader.damage) == [positions[1]]
 
 
-async def test_damage_before_a_lost_mark_is_found_by_what_later_records_vouch_for(tmp_path):
+async def test_damage_before_a_lost_mark_is_found_by_the_synced_positions_of_later_records(tmp_path):
     positions = await filled(tmp_path, b"first", b"second", b"third")
     flip(segment_files(tmp_path)[0], (positions[1] & 0xFFFFFFFF) + 20)
     (tmp_path / "synced").unlink()
@@ -58,8 +58,8 @@ async def test_damage_before_a_lost_mark_is_found_by_what_later_records_vouch_fo
     assert list(reader.damage) == [positions[1]]
 
 
-async def test_record_inside_a_mail_is_never_taken_for_one(tmp_path):
-    """A mail holds the bytes of another spool's record, and is itself damaged."""
+async def test_forged_record_inside_a_mail_is_never_read(tmp_path):
+    """The mail contains the bytes of another spool's record, and is itself damaged."""
     await filled(tmp_path / "other", b"forged")
     forged = segment_files(tmp_path / "other")[0].read_bytes()[64:]
     positions = await filled(tmp_path / "spool", b"x" * 50 + forged + b"y" * 50, b"true")
@@ -80,7 +80,7 @@ async def test_damaged_header_of_a_segment_costs_no_mail(tmp_path):
     assert contents(tmp_path) == [b"1", b"2", b"3", b"4"]
 
 
-async def test_spool_without_one_sound_header_is_set_aside_and_a_new_one_begun(tmp_path, caplog):
+async def test_spool_without_a_valid_header_is_renamed_and_a_new_one_begins(tmp_path, caplog):
     await filled(tmp_path, b"1")
     before = SpoolReader(tmp_path).spool_id
     flip(segment_files(tmp_path)[0], 30)
@@ -90,7 +90,7 @@ async def test_spool_without_one_sound_header_is_set_aside_and_a_new_one_begun(t
     assert contents(tmp_path) == [b"2"]
     assert SpoolReader(tmp_path).spool_id not in {"", before}
     assert [path.name for path in tmp_path.glob("*.damaged")] == ["0000000001.damaged"]
-    assert "set aside" in caplog.text
+    assert "not ingested" in caplog.text
 
 
 async def test_missing_segment_is_reported(tmp_path, caplog):
@@ -103,8 +103,8 @@ async def test_missing_segment_is_reported(tmp_path, caplog):
     assert "missing" in caplog.text
 
 
-async def test_unreadable_block_is_asked_for_again_and_costs_the_mails_in_it_only_in_the_end(tmp_path, monkeypatch):
-    """The disk answers EIO for one block of 4 KiB; it may come to itself within the reader's patience."""
+async def test_unreadable_block_is_retried_before_its_mails_count_as_lost(tmp_path, monkeypatch):
+    """The disk fails with EIO for one block of 4 KiB; it may recover within `GIVE_UP_AFTER`."""
     await filled(tmp_path, *[b"%d" % n * 1000 for n in range(1, 10)])
     pread = os.pread
 
@@ -119,7 +119,7 @@ async def test_unreadable_block_is_asked_for_again_and_costs_the_mails_in_it_onl
         with pytest.raises(SpoolError, match="Input/output error"):
             reader.read(0)
     assert not reader.damage
-    monkeypatch.setattr("relay.spool.reader.PATIENCE", -1.0)
+    monkeypatch.setattr("relay.spool.reader.GIVE_UP_AFTER", -1.0)
     found = [record.content[:1] for record in reader.read(0)]
 
     assert found == [b"1", b"2", b"3", b"9"]

@@ -1,4 +1,4 @@
-"""Segments after a power cut: torn ends and the zeros ahead of the records are no damage."""
+"""Segments after a power cut: torn ends, and zeros ahead of the records, are not damage."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.support.spool_files import append, contents, failing_once, filled, fl
 
 
 @pytest.mark.parametrize("mark", ["kept", "lost", "older"])
-async def test_torn_tail_is_no_mail_and_no_damage(tmp_path, mark, caplog):
-    """The last record was being written when the power went: wherever it broke off, the rest is there, and goes on."""
+async def test_torn_end_is_neither_a_mail_nor_damage(tmp_path, mark, caplog):
+    """The power fails during the last write, at any byte: the earlier records are there, and the spool goes on."""
     folder = tmp_path / "spool"
     await filled(folder, b"first")
     older = (folder / "synced").read_bytes()
@@ -48,7 +48,7 @@ async def test_torn_tail_is_no_mail_and_no_damage(tmp_path, mark, caplog):
     assert caplog.records == []
 
 
-async def test_pages_lost_of_an_unanswered_group_are_no_damage(tmp_path):
+async def test_lost_pages_of_an_unanswered_group_are_not_damage(tmp_path):
     """A later page of the group reached the disk, an earlier one did not."""
     writer = SpoolWriter.open(tmp_path)
     await append(writer, b"answered")
@@ -70,8 +70,8 @@ async def test_pages_lost_of_an_unanswered_group_are_no_damage(tmp_path):
 
 
 @pytest.mark.parametrize("mark", ["lost", "zeros"])
-async def test_without_its_mark_the_spool_is_read_as_far_as_it_is_sound(tmp_path, mark):
-    """After a power cut, before the receiver is up again."""
+async def test_spool_without_its_sync_mark_is_read_up_to_the_last_valid_record(tmp_path, mark):
+    """After a power cut, before the receiver runs again."""
     await filled(tmp_path, b"1", b"2")
     (tmp_path / "synced").unlink()
     if mark == "zeros":
@@ -86,8 +86,8 @@ async def test_without_its_mark_the_spool_is_read_as_far_as_it_is_sound(tmp_path
     assert reader.damage == {}
 
 
-async def test_half_made_segment_is_none(tmp_path):
-    """A crash between the making of a segment and its name leaves the old one in place."""
+async def test_unfinished_segment_is_ignored(tmp_path):
+    """A crash between the creation of a segment and its rename leaves the old one in place."""
     await filled(tmp_path, b"1")
     (tmp_path / "new").write_bytes(b"EMRSP")
 
@@ -96,11 +96,11 @@ async def test_half_made_segment_is_none(tmp_path):
     assert contents(tmp_path) == [b"1", b"2"]
 
 
-# --- Zeros ahead ------------------------------------------------------------------------------------------------------
+# --- Zeros ahead of the records ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("busy")
-async def test_where_much_comes_most_records_go_into_what_was_written_before(tmp_path):
+async def test_under_load_most_records_overwrite_zeros(tmp_path):
     writer = SpoolWriter.open(tmp_path)
     sizes = []
     for number in range(100):
@@ -112,7 +112,7 @@ async def test_where_much_comes_most_records_go_into_what_was_written_before(tmp
     assert len(contents(tmp_path)) == 100
 
 
-async def test_segment_into_which_little_comes_is_as_large_as_its_records(tmp_path):
+async def test_segment_with_few_mails_is_as_large_as_its_records(tmp_path):
     positions = await filled(tmp_path, b"x" * 1000, b"y" * 1000)
     reader = SpoolReader(tmp_path)
 
@@ -121,7 +121,7 @@ async def test_segment_into_which_little_comes_is_as_large_as_its_records(tmp_pa
 
 
 @pytest.mark.usefixtures("busy")
-async def test_segment_with_zeros_is_no_larger_than_segments_are(tmp_path):
+async def test_zeros_do_not_exceed_the_segment_size(tmp_path):
     await filled(tmp_path, *[b"x" * 400] * 60, segment_size=10_000)
 
     assert len(segment_files(tmp_path)) > 2
@@ -136,10 +136,10 @@ async def test_segment_with_zeros_is_no_larger_than_segments_are(tmp_path):
     lost=st.lists(st.integers(0, 30), max_size=6),
     mark=st.sampled_from(["kept", "lost"]),
 )
-def test_power_cut_over_zeros_costs_no_answered_mail_and_is_no_damage(
+def test_power_cut_over_zeros_costs_no_answered_mail_and_is_not_damage(
     tmp_path_factory, busy, before, group, reached, lost, mark
 ):
-    """Of an unanswered group any bytes up to some point, but for some blocks, reached the disk; the rest is zeros."""
+    """Of an unanswered group the first bytes reached the disk, except for some blocks; the rest is zeros."""
     folder = tmp_path_factory.mktemp("spool")
 
     async def written() -> tuple[int, bytes, bytes]:
@@ -177,8 +177,8 @@ def test_power_cut_over_zeros_costs_no_answered_mail_and_is_no_damage(
 
 
 @pytest.mark.usefixtures("busy")
-async def test_full_disk_has_no_room_for_zeros_and_still_takes_mails(tmp_path, monkeypatch):
-    """What room there is belongs to mails, and to whoever else writes on that disk."""
+async def test_nearly_full_disk_stores_mails_without_zeros(tmp_path, monkeypatch):
+    """The remaining room is for mails, and for other programs that write to that disk."""
     writer = SpoolWriter.open(tmp_path)
     await append(writer, b"x" * 400)
     real, tried = disk.write_all, []
@@ -201,7 +201,7 @@ async def test_full_disk_has_no_room_for_zeros_and_still_takes_mails(tmp_path, m
 
 @pytest.mark.usefixtures("busy")
 async def test_failed_write_of_zeros_ends_the_segment(tmp_path, monkeypatch):
-    """Any other failure than want of room says that the disk is not to be trusted there."""
+    """Any failure other than a full disk means that the disk cannot be trusted there."""
     writer = SpoolWriter.open(tmp_path)
     await append(writer, b"x" * 400)
     failing_once(monkeypatch, "write_all", errno.EIO)

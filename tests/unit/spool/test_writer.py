@@ -1,4 +1,4 @@
-"""The writer: mails share a sync, `append` returns after it, a failed write refuses all that waited for it."""
+"""The writer: mails share a sync, `append` returns after it, a failed write refuses all mails of its group."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.spool_files import START, append, contents, envelope, failing
 # --- Group commit -----------------------------------------------------------------------------------------------------
 
 
-async def test_mails_that_gather_share_a_sync(tmp_path):
+async def test_concurrent_mails_share_a_sync(tmp_path):
     writer = SpoolWriter.open(tmp_path)
 
     positions = await asyncio.gather(*(append(writer, b"%d" % n) for n in range(1000)))
@@ -30,7 +30,7 @@ async def test_mails_that_gather_share_a_sync(tmp_path):
     assert sorted(contents(tmp_path), key=int) == [b"%d" % n for n in range(1000)]
 
 
-async def test_each_position_is_that_of_its_own_record(tmp_path):
+async def test_each_append_returns_the_position_of_its_own_record(tmp_path):
     writer = SpoolWriter.open(tmp_path, segment_size=4096)
     positions = await asyncio.gather(*(append(writer, b"%d" % n) for n in range(200)))
     await writer.close()
@@ -41,7 +41,7 @@ async def test_each_position_is_that_of_its_own_record(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc and at Linux' call")
 async def test_append_returns_after_the_sync_of_its_bytes(tmp_path, monkeypatch):
-    """At the moment of the sync the record is in the file, and nobody has been answered."""
+    """At the time of the sync the record is in the file, and no reply was sent."""
     writer = SpoolWriter.open(tmp_path)
     answered: list[int] = []
     seen: list[tuple[bool, list[int]]] = []
@@ -66,14 +66,14 @@ def submit(writer: SpoolWriter, content: bytes, done: asyncio.Queue[int | SpoolE
     )
 
 
-async def test_group_waits_for_mails_that_are_about_to_come(tmp_path, monkeypatch):
-    monkeypatch.setattr("relay.spool.writer.MOMENT", 1000.0)
+async def test_group_waits_for_mails_that_are_about_to_arrive(tmp_path, monkeypatch):
+    monkeypatch.setattr("relay.spool.writer.GROUP_WAIT", 1000.0)
     writer = SpoolWriter.open(tmp_path)
     done: asyncio.Queue[int | SpoolError] = asyncio.Queue()
 
     submit(writer, b"first", done, more=True)
     for _ in range(5):
-        await asyncio.sleep(0)  # a group that does not wait is begun in the next turn
+        await asyncio.sleep(0)  # a group that does not wait begins in the next loop iteration
     submit(writer, b"second", done, more=True)
     assert done.empty()
     submit(writer, b"last", done, more=False)
@@ -85,7 +85,7 @@ async def test_group_waits_for_mails_that_are_about_to_come(tmp_path, monkeypatc
     assert (writer.records, writer.syncs) == (3, 1)
 
 
-async def test_group_waits_for_others_a_moment_at_most(tmp_path):
+async def test_group_waits_no_longer_than_its_limit(tmp_path):
     writer = SpoolWriter.open(tmp_path)
     done: asyncio.Queue[int | SpoolError] = asyncio.Queue()
 
@@ -98,9 +98,9 @@ async def test_group_waits_for_others_a_moment_at_most(tmp_path):
     assert contents(tmp_path) == [b"one", b"another"]
 
 
-async def test_what_gathered_during_a_sync_waits_for_more_too(tmp_path, monkeypatch):
-    """The next group's company is asked for when its turn comes, not when its mails came."""
-    monkeypatch.setattr("relay.spool.writer.MOMENT", 1000.0)
+async def test_mails_that_gather_during_a_sync_also_wait_for_more(tmp_path, monkeypatch):
+    """The writer asks whether more mails are coming when a group can begin, not when its mails arrived."""
+    monkeypatch.setattr("relay.spool.writer.GROUP_WAIT", 1000.0)
     writer = SpoolWriter.open(tmp_path)
     done: asyncio.Queue[int | SpoolError] = asyncio.Queue()
     under_way, go_on = threading.Event(), threading.Event()
@@ -125,9 +125,9 @@ async def test_what_gathered_during_a_sync_waits_for_more_too(tmp_path, monkeypa
     assert (writer.records, writer.syncs) == (3, 2)
 
 
-async def test_what_gathered_during_a_slow_sync_is_next_at_once(tmp_path, monkeypatch):
-    """The thread goes on by itself: here the loop does not turn, and more would be about to come."""
-    monkeypatch.setattr("relay.spool.writer.MOMENT", 0.0)
+async def test_mails_that_gather_during_a_slow_sync_are_written_at_once(tmp_path, monkeypatch):
+    """The thread starts the next group itself: the event loop is blocked here, and more mails would be coming."""
+    monkeypatch.setattr("relay.spool.writer.GROUP_WAIT", 0.0)
     writer = SpoolWriter.open(tmp_path)
     done: asyncio.Queue[int | SpoolError] = asyncio.Queue()
     under_way, go_on, again = threading.Event(), threading.Event(), threading.Event()
@@ -151,7 +151,7 @@ async def test_what_gathered_during_a_slow_sync_is_next_at_once(tmp_path, monkey
     assert contents(tmp_path) == [b"first", b"second", b"third"]
 
 
-async def test_cancelled_append_harms_nobody_else(tmp_path):
+async def test_cancelled_append_does_not_affect_others(tmp_path):
     writer = SpoolWriter.open(tmp_path)
     left = asyncio.ensure_future(append(writer, b"left"))
     await asyncio.sleep(0)
@@ -164,7 +164,7 @@ async def test_cancelled_append_harms_nobody_else(tmp_path):
     assert set(contents(tmp_path)) >= {b"%d" % n for n in range(5)}
 
 
-async def test_close_waits_for_what_is_under_way_and_refuses_more(tmp_path):
+async def test_close_waits_for_running_appends_and_refuses_new_ones(tmp_path):
     writer = SpoolWriter.open(tmp_path)
     running = asyncio.ensure_future(append(writer, b"running"))
     await asyncio.sleep(0)
@@ -187,12 +187,12 @@ async def test_second_writer_is_refused(tmp_path):
     await SpoolWriter.open(tmp_path).close()
 
 
-# --- Writes that fail -------------------------------------------------------------------------------------------------
+# --- Failed writes ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("call", ["write_all", "sync"])
-async def test_failed_write_refuses_all_that_waited_and_the_next_one_works(tmp_path, monkeypatch, call):
-    """Nothing that was refused is read later: neither from the old segment nor from a new one."""
+async def test_failed_write_refuses_its_whole_group_and_the_next_one_works(tmp_path, monkeypatch, call):
+    """A refused mail is never read later, neither from the old segment nor from a new one."""
     writer = SpoolWriter.open(tmp_path)
     await append(writer, b"before")
     failing_once(monkeypatch, call, errno.EIO)
@@ -211,7 +211,7 @@ async def test_failed_write_refuses_all_that_waited_and_the_next_one_works(tmp_p
     assert reader.damage == {}
 
 
-async def test_full_disk_at_a_write_takes_the_torn_bytes_back(tmp_path, monkeypatch):
+async def test_full_disk_removes_the_torn_bytes(tmp_path, monkeypatch):
     writer = SpoolWriter.open(tmp_path)
     await append(writer, b"before")
     size = segment_files(tmp_path)[0].stat().st_size
@@ -232,24 +232,24 @@ async def test_full_disk_at_a_write_takes_the_torn_bytes_back(tmp_path, monkeypa
     assert len(segment_files(tmp_path)) == 1
 
 
-async def test_surprise_in_the_writer_leaves_nobody_waiting(tmp_path, monkeypatch, caplog):
+async def test_unexpected_error_in_the_writer_answers_every_mail(tmp_path, monkeypatch, caplog):
     writer = SpoolWriter.open(tmp_path)
 
-    def surprising(fd: int) -> None:
+    def fail_unexpectedly(fd: int) -> None:
         raise RuntimeError("what is this")
 
     with monkeypatch.context() as patch:
-        patch.setattr(segments, "sync", surprising)
+        patch.setattr(segments, "sync", fail_unexpectedly)
         with pytest.raises(SpoolError):
             await append(writer, b"secret content")
     assert await append(writer, b"after")
     await writer.close()
 
-    assert "unforeseen" in caplog.text
+    assert "unexpected error" in caplog.text
     assert "secret content" not in caplog.text
 
 
-def test_folder_that_cannot_be_made_is_an_error_of_ours(tmp_path):
+def test_folder_that_cannot_be_created_is_a_spool_error(tmp_path):
     (tmp_path / "file").write_text("")
 
     with pytest.raises(SpoolError, match=str(tmp_path)):
