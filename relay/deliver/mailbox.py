@@ -47,8 +47,8 @@ class Mailbox:
                 before_data()
                 self._show(name)
         except OSError as error:
-            return Attempt(answers={}, trouble=Failure.MAILBOX, detail=f"{self}: {os_words(error)}")
-        return Attempt(answers=dict.fromkeys(recipients, TAKEN))
+            return Attempt(replies={}, failure=Failure.MAILBOX, detail=f"{self}: {os_words(error)}")
+        return Attempt(replies=dict.fromkeys(recipients, TAKEN))
 
     def abort(self) -> None:
         """Nothing here takes long enough to be stopped."""

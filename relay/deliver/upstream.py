@@ -105,8 +105,8 @@ class Upstream:
             attempt, session = await try_for([each for each in recipients if each not in left_out], deadline)
             culprits = self._culprits(attempt, session)
             self._broke_at.difference_update(session.accepted)
-            if not attempt.trouble:
-                return replace(attempt, answers={**attempt.answers, **left_out})
+            if not attempt.failure:
+                return replace(attempt, replies={**attempt.replies, **left_out})
             if session.asked:
                 self._broke_at.add(session.asked)
             others = len(recipients) > len(left_out) + len(culprits)
@@ -121,7 +121,7 @@ class Upstream:
         """Whom a try failed for: who was refused in it (some hang up behind that), else who was asked last, again."""
         if session.answers or not session.asked:
             return session.answers
-        if session.asked not in self._broke_at and attempt.trouble is not Failure.AUTH:
+        if session.asked not in self._broke_at and attempt.failure is not Failure.AUTH:
             return {}
         words = attempt.detail.removeprefix(f"{self}: ")[:MAX_TEXT]
         return {session.asked: RecipientReply(verdict=Verdict.TEMPORARY, code=0, text=words, step="RCPT")}
@@ -137,7 +137,7 @@ class Upstream:
                 await session.open()
                 await hand_over(limit)
             done = True
-            return Attempt(answers=session.answers)
+            return Attempt(replies=session.answers)
         except Failed as failure:
             return self._trouble(session, failure.trouble, failure.detail)
         except TimeoutError:
@@ -173,7 +173,7 @@ class Upstream:
 
     def _overrun(self, session: Session) -> Attempt:
         if session.sent:
-            return Attempt(answers=session.answers)
+            return Attempt(replies=session.answers)
         if self._stopped:
             raise Interrupted(STOPPED)
         words = f"the whole try took longer than {self._seconds(PATIENCE):g} s; it was at {session.phase}"
@@ -182,4 +182,4 @@ class Upstream:
     def _trouble(self, session: Session, trouble: Failure, detail: str) -> Attempt:
         about_us = trouble is Failure.AUTH and not session.asked  # credentials that were good until RCPT are good
         begun = session.begun and not about_us
-        return Attempt(answers={}, trouble=trouble, detail=f"{self}: {detail}", begun=begun)
+        return Attempt(replies={}, failure=trouble, detail=f"{self}: {detail}", begun=begun)

@@ -136,8 +136,8 @@ class Outbox(Database):
     def upstream(self) -> UpstreamState:
         """What is known of the upstream."""
         with self._read() as connection:
-            row = connection.execute(select(*_UPSTREAM).where(upstream.c.id == 1)).mappings().first()
-        return UpstreamState(**row) if row else UpstreamState()
+            row = connection.execute(select(*_UPSTREAM_COLUMNS).where(upstream.c.id == 1)).first()
+        return UpstreamState(**dict(zip(_UPSTREAM_FIELDS, row, strict=True))) if row else UpstreamState()
 
     def save_upstream(self, state: UpstreamState) -> None:
         """Write down what is known of the upstream."""
@@ -145,7 +145,8 @@ class Outbox(Database):
             connection.execute(replace(connection, upstream), asdict(state) | {"id": 1})
 
 
-_UPSTREAM = tuple(upstream.c[field.name] for field in fields(UpstreamState))
+_UPSTREAM_FIELDS = tuple(field.name for field in fields(UpstreamState))
+_UPSTREAM_COLUMNS = tuple(upstream.c[name] for name in _UPSTREAM_FIELDS)
 
 
 def _over(until: ColumnElement[datetime | None], now: datetime, at_most: timedelta) -> ColumnElement[bool]:

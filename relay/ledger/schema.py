@@ -283,7 +283,7 @@ upstream = Table(
     Column("failures", Integer, nullable=False),
     Column("failing_since", Moment),
     Column("next_try_at", Moment),
-    Column("trouble", OneOf(Failure)),
+    Column("trouble", OneOf(Failure), key="failure"),
     Column("detail", Words, nullable=False),
     Column("last_success_at", Moment),
     Column("last_try_at", Moment),

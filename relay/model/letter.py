@@ -116,13 +116,13 @@ class Failure(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """What came of one try. Either `trouble` is set and `answers` is empty, or every tried recipient has an answer.
+    """What came of one try. Either `failure` is set and `replies` is empty, or every tried recipient has a reply.
 
     A refusal of the whole letter (at MAIL or DATA) is every recipient's answer.
     """
 
-    answers: Mapping[str, RecipientReply]
-    trouble: Failure | None = None
+    replies: Mapping[str, RecipientReply]
+    failure: Failure | None = None
     detail: str = ""
     """For the administrator: one line, no secret."""
     begun: bool = False
@@ -136,9 +136,9 @@ class UpstreamState:
     failures: int = 0
     failing_since: datetime | None = None
     next_try_at: datetime | None = None
-    trouble: Failure | None = None
+    failure: Failure | None = None
     detail: str = ""
-    """Which server, at which step, what it said; without `trouble`, who did not get the last letter and why."""
+    """Which server, at which step, what it said; without `failure`, who did not get the last letter and why."""
     last_success_at: datetime | None = None
     last_try_at: datetime | None = None
     outage_since: datetime | None = None

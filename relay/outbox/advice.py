@@ -74,7 +74,7 @@ def finding(
     `name` is the upstream's as configured, "" for the local mailbox; `next_letter_at` is when the next letter wants to
     be tried, None where none is queued. What is known of the mailbox says nothing of an upstream, and vice versa.
     """
-    trouble = state.trouble
+    trouble = state.failure
     if not name and trouble is not Failure.MAILBOX:
         return Finding(ok=True, words=LOCAL)
     if trouble is None or (name and trouble is Failure.MAILBOX):
@@ -88,7 +88,7 @@ def finding(
 def _last(state: UpstreamState, zone: tzinfo) -> str:
     if state.last_success_at is None:
         return "no trouble known, not tried yet"
-    besides = f"; {state.detail}; {ADVICE[Failure.REFUSED]}" if state.detail and not state.trouble else ""
+    besides = f"; {state.detail}; {ADVICE[Failure.REFUSED]}" if state.detail and not state.failure else ""
     return f"no trouble known, took the last mail {moment(state.last_success_at, zone)}{besides}"
 
 

@@ -45,7 +45,7 @@ def after_trouble(
         failures=state.failures + 1,
         failing_since=min(state.failing_since or now, now),
         next_try_at=now + pause,
-        trouble=trouble,
+        failure=trouble,
         detail=detail,
         last_try_at=now,
     )

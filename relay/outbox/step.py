@@ -164,31 +164,31 @@ class Outbox:
 
     def _judge(self, state: UpstreamState, attempt: Attempt, now: datetime) -> UpstreamState:
         """What is known of the upstream now."""
-        refusal = _first_refusal(attempt.answers)
-        if attempt.trouble:
-            trouble, detail = attempt.trouble, attempt.detail
-        elif word := next(filter(_is_open, attempt.answers.values()), None):
+        refusal = _first_refusal(attempt.replies)
+        if attempt.failure:
+            trouble, detail = attempt.failure, attempt.detail
+        elif word := next(filter(_is_open, attempt.replies.values()), None):
             trouble, detail = Failure.UNREACHABLE, f"{self._target}: {word}"
         else:
             works = after_success(state, now)
-            if any(answer.verdict is Verdict.ACCEPTED for answer in attempt.answers.values()):
+            if any(answer.verdict is Verdict.ACCEPTED for answer in attempt.replies.values()):
                 return replace(works, detail=f"{self._target}: not for {refusal}" if refusal else "")
             note = f"{self._target}: it did not take the last letter: {refusal}"  # no pause: this is about the letter
-            return replace(works, last_success_at=state.last_success_at, trouble=Failure.REFUSED, detail=note)
+            return replace(works, last_success_at=state.last_success_at, failure=Failure.REFUSED, detail=note)
         begun = attempt.begun
         return after_trouble(state, trouble, detail, begun=begun, retry=self._retry, jitter=self._jitter(), now=now)
 
     def _weigh(self, letter: OutboxMessage, attempt: Attempt, upstream: UpstreamState, now: datetime) -> Outcome:
         """What the try means for the letter."""
-        if attempt.trouble and not attempt.begun:
+        if attempt.failure and not attempt.begun:
             return _untouched(letter, now)
-        if attempt.trouble:
+        if attempt.failure:
             outcome = self._settled(letter, _all_later(letter, attempt.detail), now)
             outcome = replace(outcome, ambiguous=letter.ambiguous)
-            if outcome.next_try_at and attempt.trouble is Failure.AUTH:
+            if outcome.next_try_at and attempt.failure is Failure.AUTH:
                 outcome = replace(outcome, next_try_at=max(outcome.next_try_at, now + AUTH_PAUSE))
         else:
-            outcome = self._settled(letter, attempt.answers, now)
+            outcome = self._settled(letter, attempt.replies, now)
         if outcome.next_try_at and upstream.next_try_at:
             outcome = replace(outcome, next_try_at=max(outcome.next_try_at, upstream.next_try_at + BEHIND))
         return outcome
@@ -235,7 +235,7 @@ def _faulted(letter: OutboxMessage, error: Exception) -> Attempt:
     place = " > ".join(f"{frame.name}:{frame.lineno}" for frame in extract_tb(error.__traceback__))
     name = type(error).__name__
     log.error("an error in the relay itself; the letter is tried again", letter=letter.id, error=name, at=place)
-    return Attempt(answers=_all_later(letter, f"an error in the relay itself: {name}"))
+    return Attempt(replies=_all_later(letter, f"an error in the relay itself: {name}"))
 
 
 def _is_open(answer: RecipientReply) -> bool:
@@ -276,12 +276,12 @@ def _tell_letter(letter: OutboxMessage, outcome: Outcome, state: MessageState) -
 
 def _tell_upstream(before: UpstreamState, after: UpstreamState) -> None:
     """One line for the log on what was learnt of the upstream."""
-    if after.failures and after.trouble:
+    if after.failures and after.failure:
         log.warning(
             "the upstream is in trouble; letters wait",
-            trouble=after.trouble.value,
+            trouble=after.failure.value,
             detail=after.detail,
-            advice=ADVICE[after.trouble],
+            advice=ADVICE[after.failure],
             failures=after.failures,
             next_try_at=str(after.next_try_at),
         )

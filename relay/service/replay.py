@@ -154,7 +154,7 @@ class _Taker:
     ) -> Attempt:
         """Take it."""
         taken = RecipientReply(verdict=Verdict.ACCEPTED, code=250, text="")
-        return Attempt(answers=dict.fromkeys(recipients, taken))
+        return Attempt(replies=dict.fromkeys(recipients, taken))
 
     def abort(self) -> None:
         """Nothing ever takes long."""

@@ -84,7 +84,7 @@ def test_newest_migration_is_the_one_the_code_names():
     ],
 )
 def test_tables_hold_every_field_of_their_noun(noun, table, besides):
-    assert {column.name for column in table.c} - besides == {field.name for field in fields(noun)}
+    assert {column.key for column in table.c} - besides == {field.name for field in fields(noun)}
 
 
 # --- Opening ----------------------------------------------------------------------------------------------------------

@@ -333,7 +333,7 @@ def test_upstreams_state_is_kept(ledger: Ledger):
         failures=3,
         failing_since=NOON,
         next_try_at=NOON + HOUR,
-        trouble=Failure.AUTH,
+        failure=Failure.AUTH,
         detail="535 no",
         last_success_at=NOON - DAY,
         last_try_at=NOON + SECOND,

@@ -59,7 +59,7 @@ def deliver(target: Upstream, *recipients: str, raw: bytes = RAW, sender: str = 
 
 
 def verdicts(attempt: Attempt) -> dict[str, tuple[Verdict, int]]:
-    return {recipient: (answer.verdict, answer.code) for recipient, answer in attempt.answers.items()}
+    return {recipient: (answer.verdict, answer.code) for recipient, answer in attempt.replies.items()}
 
 
 # --- What arrives -----------------------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def test_a_letter_arrives_byte_for_byte_at_every_recipient(plain: servers.Upstre
     attempt = deliver(Upstream(settings(plain)), ADMIN, OTHER)
 
     assert verdicts(attempt) == {ADMIN: (Verdict.ACCEPTED, 250), OTHER: (Verdict.ACCEPTED, 250)}
-    assert (attempt.trouble, attempt.detail) == (None, "")
+    assert (attempt.failure, attempt.detail) == (None, "")
     [mail] = plain.mails
     assert (mail.sender, mail.recipients, mail.raw) == (SENDER, (ADMIN, OTHER), RAW)
 
@@ -120,7 +120,7 @@ def test_without_smtputf8_only_the_address_that_needs_it_is_refused() -> None:
         attempt = deliver(Upstream(settings(server)), ADMIN, "jörg@example.org")
 
         assert verdicts(attempt) == {ADMIN: (Verdict.ACCEPTED, 250), "jörg@example.org": (Verdict.PERMANENT, 0)}
-        assert "SMTPUTF8" in attempt.answers["jörg@example.org"].text
+        assert "SMTPUTF8" in attempt.replies["jörg@example.org"].text
         assert [mail.recipients for mail in server.mails] == [(ADMIN,)]
 
 
@@ -160,7 +160,7 @@ def test_a_certificate_that_does_not_hold_ends_the_try(
         target = Upstream(settings(server, security=security, ca_file=trusted, username=USER, password=PASSWORD))
         attempt = deliver(target)
 
-        assert (attempt.trouble, attempt.answers) == (Failure.CERTIFICATE, {})
+        assert (attempt.failure, attempt.replies) == (Failure.CERTIFICATE, {})
         assert attempt.detail.startswith(f"localhost:{server.port}: its certificate was not accepted: ")
         assert said in attempt.detail
         assert not any(line.startswith(("AUTH", "MAIL")) for line in server.commands)
@@ -169,7 +169,7 @@ def test_a_certificate_that_does_not_hold_ends_the_try(
 def test_starttls_that_is_not_offered_is_never_done_without(plain: servers.Upstream, ca_file: Path) -> None:
     attempt = deliver(Upstream(settings(plain, security="starttls", ca_file=ca_file)))
 
-    assert attempt.trouble is Failure.NO_TLS
+    assert attempt.failure is Failure.NO_TLS
     assert "does not offer STARTTLS" in attempt.detail
     assert plain.commands == ["EHLO [127.0.0.1]"]
 
@@ -190,7 +190,7 @@ def test_a_failing_handshake_ends_the_try_before_anything_was_sent(
         server.say(place, action)
         attempt = deliver(Upstream(settings(server, security="starttls", ca_file=ca_file)))
 
-        assert attempt.trouble is Failure.NO_TLS
+        assert attempt.failure is Failure.NO_TLS
         assert "nothing was sent" in attempt.detail
         assert server.commands == ["EHLO [127.0.0.1]", "STARTTLS"]
 
@@ -198,7 +198,7 @@ def test_a_failing_handshake_ends_the_try_before_anything_was_sent(
 def test_a_server_without_tls_on_a_tls_port_is_told_from_one_that_is_away(plain: servers.Upstream) -> None:
     attempt = deliver(Upstream(settings(plain, security="tls")))
 
-    assert attempt.trouble is Failure.NO_TLS
+    assert attempt.failure is Failure.NO_TLS
     assert "the TLS handshake failed" in attempt.detail
 
 
@@ -208,7 +208,7 @@ def test_a_ca_file_that_vanished_is_named(plain: servers.Upstream, ca_file: Path
 
     attempt = deliver(target)
 
-    assert attempt.trouble is Failure.CERTIFICATE
+    assert attempt.failure is Failure.CERTIFICATE
     assert attempt.detail.endswith("ca_file cannot be used: No such file or directory")
 
 
@@ -258,7 +258,7 @@ def test_a_mechanism_that_is_offered_and_does_not_work_is_passed_over(guarded: s
 def test_a_wrong_password_is_trouble_with_auth(guarded: servers.Upstream, ca_file: Path) -> None:
     attempt = deliver(Upstream(secret_settings(guarded, ca_file, password="wr0ng-password")))
 
-    assert (attempt.trouble, attempt.answers) == (Failure.AUTH, {})
+    assert (attempt.failure, attempt.replies) == (Failure.AUTH, {})
     assert "refused the credentials" in attempt.detail
     assert "535 5.7.8" in attempt.detail
     assert guarded.mails == []
@@ -273,7 +273,7 @@ def test_a_refusal_with_a_hang_up_is_still_about_the_credentials(guarded: server
 
     attempt = deliver(Upstream(secret_settings(guarded, ca_file)))
 
-    assert attempt.trouble is Failure.AUTH
+    assert attempt.failure is Failure.AUTH
     assert "535 5.7.8 go away" in attempt.detail
 
 
@@ -283,7 +283,7 @@ def test_a_passing_trouble_with_auth_is_not_the_passwords(reply: str, guarded: s
 
     attempt = deliver(Upstream(secret_settings(guarded, ca_file)))
 
-    assert attempt.trouble is Failure.UNWILLING
+    assert attempt.failure is Failure.UNWILLING
     assert reply in attempt.detail
 
 
@@ -291,7 +291,7 @@ def test_a_server_that_offers_no_auth_is_told(authority: trustme.CA, ca_file: Pa
     with running(security="starttls", certificate=authority.issue_cert("localhost")) as server:
         attempt = deliver(Upstream(secret_settings(server, ca_file)))
 
-        assert attempt.trouble is Failure.AUTH
+        assert attempt.failure is Failure.AUTH
         assert "offers no AUTH" in attempt.detail
 
 
@@ -301,7 +301,7 @@ def test_a_server_that_wants_credentials_has_no_word_on_the_letter(place: str, p
 
     attempt = deliver(Upstream(settings(plain)))
 
-    assert (attempt.trouble, attempt.answers) == (Failure.AUTH, {})
+    assert (attempt.failure, attempt.replies) == (Failure.AUTH, {})
     assert f"at {place}: 530 5.7.0 Authentication required" in attempt.detail
 
 
@@ -312,7 +312,7 @@ def test_no_password_goes_over_the_wire_in_clear() -> None:
 
         attempt = deliver(Upstream(unchecked))
 
-        assert attempt.trouble is Failure.AUTH
+        assert attempt.failure is Failure.AUTH
         assert "auth_in_clear" in attempt.detail
         assert server.connections == 0
 
@@ -335,7 +335,7 @@ def test_a_server_that_quotes_the_password_does_not_bring_it_into_a_text(
         server.say(place, "550 5.7.8 got " + " and ".join(shapes))
         attempt = deliver(Upstream(secret_settings(server, ca_file)))
 
-        said = attempt.detail + " ".join(answer.text for answer in attempt.answers.values())
+        said = attempt.detail + " ".join(answer.text for answer in attempt.replies.values())
         assert "5.7.8 got *** and *** and ***" in said
         assert not any(shape in said for shape in shapes)
 
@@ -363,9 +363,9 @@ def test_a_refusal_of_the_letter_is_every_recipients_answer(
     attempt = deliver(Upstream(settings(plain)), ADMIN, OTHER)
 
     code, _, text = reply.partition(" ")
-    assert attempt.trouble is None
+    assert attempt.failure is None
     assert verdicts(attempt) == {ADMIN: (verdict, int(code)), OTHER: (verdict, int(code))}
-    assert {answer.text for answer in attempt.answers.values()} == {text}
+    assert {answer.text for answer in attempt.replies.values()} == {text}
     assert plain.mails == []
 
 
@@ -415,16 +415,16 @@ def test_a_recipient_at_whom_the_dialogue_breaks_costs_the_others_nothing(
 
     first = attempt = deliver(upstream, *order)
     if not asks_for_credentials:
-        assert (first.trouble is not None, plain.mails) == (True, [])
+        assert (first.failure is not None, plain.mails) == (True, [])
         attempt = deliver(upstream, *order)
 
-    assert attempt.trouble is None
+    assert attempt.failure is None
     assert verdicts(attempt) == {
         GONE: (Verdict.TEMPORARY, 0),
         ADMIN: (Verdict.ACCEPTED, 250),
         OTHER: (Verdict.ACCEPTED, 250),
     }
-    assert said in attempt.answers[GONE].text
+    assert said in attempt.replies[GONE].text
     assert [mail.recipients for mail in plain.mails] == [(ADMIN, OTHER)]
 
 
@@ -432,7 +432,7 @@ def test_a_recipient_at_whom_the_dialogue_broke_once_is_tried_with_the_others(pl
     plain.say(f"RCPT {GONE}", servers.drop, times=1)
     upstream = Upstream(settings(plain))
 
-    assert deliver(upstream, GONE, ADMIN).trouble is Failure.UNREACHABLE
+    assert deliver(upstream, GONE, ADMIN).failure is Failure.UNREACHABLE
     assert verdicts(deliver(upstream, GONE, ADMIN)) == {GONE: (Verdict.ACCEPTED, 250), ADMIN: (Verdict.ACCEPTED, 250)}
     assert [mail.recipients for mail in plain.mails] == [(GONE, ADMIN)]
 
@@ -441,8 +441,8 @@ def test_who_was_accepted_since_is_as_good_as_new(plain: servers.Upstream) -> No
     upstream = Upstream(settings(plain))
     for _ in range(3):
         plain.say(f"RCPT {GONE}", servers.drop, times=1)
-        assert deliver(upstream, GONE, ADMIN).trouble is Failure.UNREACHABLE
-        assert deliver(upstream, GONE, ADMIN).trouble is None
+        assert deliver(upstream, GONE, ADMIN).failure is Failure.UNREACHABLE
+        assert deliver(upstream, GONE, ADMIN).failure is None
 
     assert [mail.recipients for mail in plain.mails] == [(GONE, ADMIN)] * 3
 
@@ -455,8 +455,8 @@ def test_two_at_whom_it_breaks_cost_a_third_nothing(plain: servers.Upstream) -> 
 
     attempts = [deliver(upstream, ADMIN, OTHER, GONE) for _ in range(3)]
 
-    assert [attempt.trouble for attempt in attempts] == [Failure.UNREACHABLE, Failure.UNREACHABLE, None]
-    taken = {who for who, answer in attempts[-1].answers.items() if answer.verdict is Verdict.ACCEPTED}
+    assert [attempt.failure for attempt in attempts] == [Failure.UNREACHABLE, Failure.UNREACHABLE, None]
+    taken = {who for who, answer in attempts[-1].replies.items() if answer.verdict is Verdict.ACCEPTED}
     assert taken == {ADMIN}
     assert plain.connections == 1 + 2 + 3
 
@@ -502,7 +502,7 @@ def test_a_server_that_breaks_at_everybody_is_not_asked_for_each(plain: servers.
     for connections in (1, 3, 5, 7):
         attempt = deliver(upstream, *everybody)
 
-        assert (attempt.trouble, attempt.begun, attempt.answers) == (Failure.UNWILLING, True, {})
+        assert (attempt.failure, attempt.begun, attempt.replies) == (Failure.UNWILLING, True, {})
         assert plain.connections == connections
 
 

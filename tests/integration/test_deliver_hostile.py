@@ -85,8 +85,8 @@ def deliver(target: Upstream, *recipients: str) -> Attempt:
 
 def ambiguous(attempt: Attempt) -> bool:
     """Whether nobody knows if the letter was taken."""
-    return bool(attempt.answers) and all(
-        (answer.verdict, answer.code) == (Verdict.TEMPORARY, 0) for answer in attempt.answers.values()
+    return bool(attempt.replies) and all(
+        (answer.verdict, answer.code) == (Verdict.TEMPORARY, 0) for answer in attempt.replies.values()
     )
 
 
@@ -100,14 +100,14 @@ def test_a_refused_connection_is_told_with_address_and_cause() -> None:
     attempt = deliver(impatient("localhost", port))
 
     assert attempt == Attempt(
-        answers={}, trouble=Failure.UNREACHABLE, detail=f"localhost:{port}: cannot connect: Connection refused"
+        replies={}, failure=Failure.UNREACHABLE, detail=f"localhost:{port}: cannot connect: Connection refused"
     )
 
 
 def test_a_name_that_does_not_exist_is_told_as_such() -> None:
     attempt = deliver(impatient("no such host", 25))
 
-    assert attempt.trouble is Failure.UNREACHABLE
+    assert attempt.failure is Failure.UNREACHABLE
     assert "its name cannot be resolved" in attempt.detail
 
 
@@ -119,7 +119,7 @@ def test_a_name_server_that_is_dead_holds_up_nothing(monkeypatch: pytest.MonkeyP
     attempt = deliver(impatient("mail.example.org", 25))
     answered.set()
 
-    assert attempt.trouble is Failure.UNREACHABLE
+    assert attempt.failure is Failure.UNREACHABLE
     assert "no answer at the connection within 0.5 s" in attempt.detail
 
 
@@ -134,7 +134,7 @@ def test_a_host_that_does_not_answer_at_all_ends_in_time() -> None:
 
         attempt = deliver(impatient("127.0.0.1", silent.getsockname()[1]))
 
-    assert attempt.trouble is Failure.UNREACHABLE
+    assert attempt.failure is Failure.UNREACHABLE
     assert "no answer at the connection" in attempt.detail
 
 
@@ -142,7 +142,7 @@ def test_a_host_that_accepts_and_says_nothing_ends_in_time() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         attempt = deliver(impatient("127.0.0.1", silent.getsockname()[1]))
 
-    assert attempt.trouble is Failure.UNREACHABLE
+    assert attempt.failure is Failure.UNREACHABLE
     assert "no answer at the greeting within 0.5 s" in attempt.detail
 
 
@@ -150,7 +150,7 @@ def test_an_implicit_tls_port_that_says_nothing_ends_in_time() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         attempt = deliver(impatient("127.0.0.1", silent.getsockname()[1], security="tls"))
 
-    assert attempt.trouble is Failure.UNREACHABLE
+    assert attempt.failure is Failure.UNREACHABLE
 
 
 @pytest.mark.parametrize("first", ["2001:db8::1", "::1"])
@@ -165,7 +165,7 @@ def test_an_address_that_cannot_be_reached_is_no_matter_where_another_can(
 
     monkeypatch.setattr(socket, "getaddrinfo", both)
 
-    assert {answer.verdict for answer in deliver(target).answers.values()} == {Verdict.ACCEPTED}
+    assert {answer.verdict for answer in deliver(target).replies.values()} == {Verdict.ACCEPTED}
 
 
 # --- Hangs and breaks -------------------------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def test_a_hang_ends_the_try_and_says_where(place: str, server: servers.Upstream
 
     attempt = deliver(hasty)
 
-    assert (attempt.trouble, attempt.answers) == (Failure.UNREACHABLE, {})
+    assert (attempt.failure, attempt.replies) == (Failure.UNREACHABLE, {})
     assert f"{'STARTTLS' if place == 'TLS' else place.replace('GREETING', 'greeting')}" in attempt.detail
     assert attempt.begun is (place in BEFORE_CONTENT)
     assert server.mails == []
@@ -192,7 +192,7 @@ def test_a_break_before_the_content_is_the_upstreams_trouble(
     attempt = deliver(target)
 
     expected = Failure.NO_TLS if place in {"STARTTLS", "TLS"} else Failure.UNREACHABLE
-    assert (attempt.trouble, attempt.answers) == (expected, {})
+    assert (attempt.failure, attempt.replies) == (expected, {})
     assert attempt.begun is (place in BEFORE_CONTENT)
 
 
@@ -205,8 +205,8 @@ def test_no_word_after_the_content_leaves_open_whether_it_was_taken(
 
     attempt = deliver(hasty)
 
-    assert attempt.trouble is None
-    assert set(attempt.answers) == {ADMIN, OTHER}
+    assert attempt.failure is None
+    assert set(attempt.replies) == {ADMIN, OTHER}
     assert ambiguous(attempt)
     assert len(server.mails) == taken
 
@@ -217,8 +217,8 @@ def test_who_was_refused_before_is_not_left_open(server: servers.Upstream, hasty
 
     attempt = deliver(hasty)
 
-    assert (attempt.answers[ADMIN].verdict, attempt.answers[ADMIN].code) == (Verdict.TEMPORARY, 0)
-    assert attempt.answers[OTHER] == RecipientReply(
+    assert (attempt.replies[ADMIN].verdict, attempt.replies[ADMIN].code) == (Verdict.TEMPORARY, 0)
+    assert attempt.replies[OTHER] == RecipientReply(
         verdict=Verdict.PERMANENT, code=550, text="5.1.1 no such user", step="RCPT"
     )
 
@@ -230,7 +230,7 @@ def test_a_hang_up_after_the_last_word_changes_nothing(server: servers.Upstream,
 
     server.say("TAKEN", take_and_go)
 
-    assert {answer.verdict for answer in deliver(target).answers.values()} == {Verdict.ACCEPTED}
+    assert {answer.verdict for answer in deliver(target).replies.values()} == {Verdict.ACCEPTED}
 
 
 def test_a_server_that_reads_nothing_of_the_content_ends_in_time(server: servers.Upstream, hasty: Upstream) -> None:
@@ -290,7 +290,7 @@ def test_what_is_said_to_quit_is_of_no_interest(
 ) -> None:
     server.say("QUIT", action)
 
-    assert {answer.verdict for answer in deliver(target).answers.values()} == {Verdict.ACCEPTED}
+    assert {answer.verdict for answer in deliver(target).replies.values()} == {Verdict.ACCEPTED}
 
 
 @pytest.mark.parametrize("place", ["GREETING", "EHLO", "STARTTLS", "AUTH", *BEFORE_CONTENT])
@@ -301,7 +301,7 @@ def test_a_421_before_the_content_is_an_unwilling_upstream(
 
     attempt = deliver(target)
 
-    assert (attempt.trouble, attempt.answers) == (Failure.UNWILLING, {})
+    assert (attempt.failure, attempt.replies) == (Failure.UNWILLING, {})
     assert attempt.detail.endswith("421 4.3.2 shutting down")
 
 
@@ -314,7 +314,7 @@ def test_a_refusal_before_any_letter_is_an_unwilling_upstream(
 
     attempt = deliver(target)
 
-    assert attempt.trouble is Failure.UNWILLING
+    assert attempt.failure is Failure.UNWILLING
     assert attempt.detail.endswith(reply)
 
 
@@ -326,7 +326,7 @@ def test_a_reply_that_trickles_in_has_one_timeout_in_all(server: servers.Upstrea
 
     attempt = deliver(hasty)
 
-    assert attempt.trouble is Failure.UNREACHABLE
+    assert attempt.failure is Failure.UNREACHABLE
     assert "no answer at the greeting" in attempt.detail
 
 
@@ -338,14 +338,14 @@ def test_replies_that_each_come_just_in_time_have_one_limit_in_all(
 
     attempt = deliver(hasty, *(f"admin{number}@example.org" for number in range(50)))
 
-    assert attempt.trouble is Failure.UNREACHABLE
+    assert attempt.failure is Failure.UNREACHABLE
     assert "the whole try took longer than 1.5 s; it was at RCPT" in attempt.detail
 
 
 def test_a_slow_but_whole_reply_is_a_reply(server: servers.Upstream, target: Upstream) -> None:
     server.say("GREETING", trickle(b"220-mail.example.org\r\n220 at your service\r\n", 0.001))
 
-    assert {answer.verdict for answer in deliver(target).answers.values()} == {Verdict.ACCEPTED}
+    assert {answer.verdict for answer in deliver(target).replies.values()} == {Verdict.ACCEPTED}
 
 
 def test_a_server_that_needs_its_time_for_each_step_is_served(
@@ -365,15 +365,15 @@ def test_a_server_that_needs_its_time_for_each_step_is_served(
 
     attempt = deliver(patient, *recipients)
 
-    assert not attempt.trouble, attempt
-    assert set(attempt.answers) == set(recipients)
+    assert not attempt.failure, attempt
+    assert set(attempt.replies) == set(recipients)
 
 
 def test_the_word_on_the_content_may_take_longer_than_one_step(server: servers.Upstream, hasty: Upstream) -> None:
     """Content filters take their time, and a client that gives up sends the mail twice (RFC 1047)."""
     server.say("TAKEN", trickle(b"250 2.0.0 taken\r\n", TIMEOUT.total_seconds() / 12))
 
-    assert {answer.verdict for answer in deliver(hasty).answers.values()} == {Verdict.ACCEPTED}
+    assert {answer.verdict for answer in deliver(hasty).replies.values()} == {Verdict.ACCEPTED}
 
 
 # --- Nonsense ---------------------------------------------------------------------------------------------------------
@@ -404,7 +404,7 @@ def test_what_is_no_reply_is_trouble_with_the_protocol(
 
     attempt = deliver(target)
 
-    assert (attempt.trouble, attempt.answers) == (Failure.PROTOCOL, {})
+    assert (attempt.failure, attempt.replies) == (Failure.PROTOCOL, {})
     assert server.mails == []
 
 
@@ -417,7 +417,7 @@ def test_a_word_on_the_content_that_means_nothing_is_told_with_its_code(
     attempt = deliver(target)
 
     assert ambiguous(attempt)
-    assert {answer.text for answer in attempt.answers.values()} == {f"it answered with {reply}"}
+    assert {answer.text for answer in attempt.replies.values()} == {f"it answered with {reply}"}
 
 
 @pytest.mark.parametrize(("place", "reply"), [("MAIL", "354 go on"), ("RCPT", "334 more"), ("DATA", "250 taken")])
@@ -428,7 +428,7 @@ def test_a_reply_that_does_not_fit_its_command_is_trouble_with_the_protocol(
 
     attempt = deliver(target)
 
-    assert attempt.trouble is Failure.PROTOCOL
+    assert attempt.failure is Failure.PROTOCOL
     assert f"it answered {place} with {reply}" in attempt.detail
 
 
@@ -447,7 +447,7 @@ def test_what_is_said_in_clear_behind_starttls_is_never_heard(
 
     attempt = deliver(target)
 
-    assert {answer.verdict for answer in attempt.answers.values()} == {Verdict.ACCEPTED}, attempt
+    assert {answer.verdict for answer in attempt.replies.values()} == {Verdict.ACCEPTED}, attempt
     assert [mail.tls for mail in server.mails] == [True]
     assert [line for line in server.commands if line.startswith("AUTH")] == ["AUTH CRAM-MD5"]
 
@@ -458,7 +458,7 @@ def test_what_is_no_handshake_behind_starttls_ends_the_try(
 ) -> None:
     server.say("STARTTLS", instead)
 
-    assert deliver(hasty).trouble is not None
+    assert deliver(hasty).failure is not None
     assert not any(line.startswith(("AUTH", "MAIL")) for line in server.commands)
 
 
@@ -478,7 +478,7 @@ def test_an_offer_that_makes_no_sense_is_no_error_of_ours(
 
     attempt = deliver(target)
 
-    assert attempt.trouble is not None
+    assert attempt.failure is not None
     assert attempt.detail
 
 
@@ -488,7 +488,7 @@ def test_a_yes_before_the_content_is_no_yes(server: servers.Upstream, target: Up
 
     attempt = deliver(target)
 
-    assert attempt.trouble is Failure.PROTOCOL
+    assert attempt.failure is Failure.PROTOCOL
     assert "more than one reply at DATA" in attempt.detail
 
 
@@ -515,7 +515,7 @@ def test_an_endless_reply_costs_neither_time_nor_memory(
     finally:
         tracemalloc.stop()
 
-    assert attempt.trouble is Failure.PROTOCOL or place == "TAKEN"
+    assert attempt.failure is Failure.PROTOCOL or place == "TAKEN"
     assert peak < 8 * 2**20
 
 
@@ -562,7 +562,7 @@ def test_a_stop_after_the_content_leaves_a_moment_for_the_word(server: servers.U
     attempt = stopped(target, lambda: bool(server.mails))
 
     assert isinstance(attempt, Attempt)
-    assert {answer.verdict for answer in attempt.answers.values()} == {Verdict.ACCEPTED}
+    assert {answer.verdict for answer in attempt.replies.values()} == {Verdict.ACCEPTED}
 
 
 def test_a_stop_does_not_wait_for_ever_for_the_word(

@@ -318,7 +318,7 @@ def test_an_upstream_that_only_puts_off_is_no_upstream_that_works(
     outbox.step(NOON)
 
     state = ledger.upstream()
-    assert (state.trouble, state.last_success_at, state.next_try_at) == (Failure.REFUSED, None, None)
+    assert (state.failure, state.last_success_at, state.next_try_at) == (Failure.REFUSED, None, None)
     assert state.detail == (
         f"localhost:{server.port}: it did not take the last letter: {ADA}: 450 4.7.1 slow down (at MAIL)"
     )
@@ -347,7 +347,7 @@ def test_an_upstream_that_is_away_is_tried_by_the_ladder_and_costs_no_letter_a_t
     assert tries(outbox, ledger, server, 2 * HOUR) == minutes(0, 1, 3, 7, 15, 31, 61, 91)
     assert [stored(ledger, letter).tries for letter in letters] == [0, 0, 0]
     state = ledger.upstream()
-    assert (state.failures, state.failing_since, state.trouble) == (8, NOON, Failure.UNWILLING)
+    assert (state.failures, state.failing_since, state.failure) == (8, NOON, Failure.UNWILLING)
 
 
 def test_once_the_upstream_is_back_everything_goes_out_and_the_outage_is_known(
@@ -364,7 +364,7 @@ def test_once_the_upstream_is_back_everything_goes_out_and_the_outage_is_known(
 
     assert sorted(mail.message_id for mail in server.mails) == sorted(f"<{letter}@relay.test>" for letter in letters)
     state = ledger.upstream()
-    assert (state.failures, state.trouble, state.detail) == (0, None, "")
+    assert (state.failures, state.failure, state.detail) == (0, None, "")
     assert (state.outage_since, state.outage_until) == (NOON, NOON + MINUTE)
 
 
@@ -404,7 +404,7 @@ def test_refused_credentials_are_tried_once_an_hour(
     enqueue_digest(ledger)
 
     assert tries(new_outbox(), ledger, server, 3 * HOUR) == minutes(0, 60, 120, 180)
-    assert ledger.upstream().trouble is Failure.AUTH
+    assert ledger.upstream().failure is Failure.AUTH
 
 
 def test_a_restart_tries_at_once_and_then_pauses_again(
@@ -454,7 +454,7 @@ def test_a_recipient_at_whom_it_breaks_keeps_nobody_else_waiting(
         BOB: Delivery.SENT,
     }
     assert not stored(ledger, letter).ambiguous
-    assert ledger.upstream().trouble is None
+    assert ledger.upstream().failure is None
     assert f"not for {ADA}: " in ledger.upstream().detail
 
 
@@ -603,13 +603,13 @@ def test_a_letter_without_a_word_on_it_comes_again_under_the_same_message_id(
 
     between = stored(ledger, letter)
     assert (between.state, between.ambiguous, between.tries) == (MessageState.OPEN, True, 1)
-    assert ledger.upstream().trouble is Failure.UNREACHABLE
+    assert ledger.upstream().failure is Failure.UNREACHABLE
 
     outbox.step(NOON + 2 * MINUTE)
 
     assert [mail.message_id for mail in server.mails] == [f"<{letter}@relay.test>"] * 2
     assert (stored(ledger, letter).state, stored(ledger, letter).ambiguous) == (MessageState.SENT, True)
-    assert ledger.upstream().trouble is None
+    assert ledger.upstream().failure is None
 
 
 def test_a_letter_refused_after_its_content_is_not_in_doubt(

@@ -78,7 +78,7 @@ def test_a_real_upstream_away_for_a_day_of_storms_has_few_tries_and_then_two_mai
 
     assert 48 <= connections <= 60, "the ladder's: 1, 2, 4, 8, 16 min, then every half hour"
     assert (len(letters), {letter.tries for letter in letters}) == (2, {0})
-    assert (state.trouble, state.failures) == (Failure.UNWILLING, connections)
+    assert (state.failure, state.failures) == (Failure.UNWILLING, connections)
     assert at("0:00:10") <= state.failing_since <= at("0:01")
     told = {recipient: [mail for mail in mails if mail.recipients == (recipient,)] for recipient in (ANN, BOB)}
     assert [len(told[who]) for who in (ANN, BOB)] == [2, 2]

@@ -75,13 +75,13 @@ class Post:
     ) -> Attempt:
         """Take the mail for those it likes."""
         if self.down:
-            return Attempt(answers={}, trouble=Failure.UNREACHABLE, detail="no route")
+            return Attempt(replies={}, failure=Failure.UNREACHABLE, detail="no route")
         before_data()
         answers = {recipient: self._answer(recipient) for recipient in recipients}
         for recipient, answer in answers.items():
             if answer.verdict is Verdict.ACCEPTED:
                 self.receive(message_from_bytes(raw, policy=policy.default), recipient)
-        return Attempt(answers=answers)
+        return Attempt(replies=answers)
 
     def abort(self) -> None:
         """Nothing is ever under way."""

@@ -18,7 +18,7 @@ HOUR = timedelta(hours=1)
     [(None, "with the next letter"), (NOW, "now"), (NOW + 2 * HOUR, "2026-03-01 14:00:00 UTC")],
 )
 def test_the_next_try_is_that_of_the_next_letter(next_letter_at, said):
-    state = UpstreamState(trouble=Failure.REFUSED, detail="localhost:25: 450 4.7.1 slow down (at RCPT)")
+    state = UpstreamState(failure=Failure.REFUSED, detail="localhost:25: 450 4.7.1 slow down (at RCPT)")
 
     assert finding(state, name="x", next_letter_at=next_letter_at, now=NOW).words.endswith(f"; next try {said}")
 

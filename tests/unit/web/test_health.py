@@ -53,7 +53,7 @@ HOUR = timedelta(hours=1)
 @pytest.mark.parametrize("trouble", list(Failure))
 def test_each_trouble_of_the_upstream_comes_with_advice_and_the_next_try(trouble):
     state = UpstreamState(
-        failures=2, failing_since=NOW - HOUR, next_try_at=NOW + HOUR, trouble=trouble, detail="its own words"
+        failures=2, failing_since=NOW - HOUR, next_try_at=NOW + HOUR, failure=trouble, detail="its own words"
     )
 
     check = verdicts(upstream=state, host="" if trouble is Failure.MAILBOX else "mail.example.com")["upstream"]
@@ -75,7 +75,7 @@ def test_who_alone_did_not_get_the_last_letter_is_told_without_calling_it_unread
 
 
 def test_what_befell_the_mailbox_says_nothing_of_an_upstream_and_the_other_way_round():
-    mailbox, elsewhere = UpstreamState(trouble=Failure.MAILBOX), UpstreamState(trouble=Failure.AUTH)
+    mailbox, elsewhere = UpstreamState(failure=Failure.MAILBOX), UpstreamState(failure=Failure.AUTH)
 
     assert verdicts(upstream=mailbox)["upstream"].ok
     assert verdicts(upstream=elsewhere, host="")["upstream"].ok
