@@ -103,7 +103,7 @@ def _went_together(one: Entry, other: Entry) -> bool:
         abs(since - its_since) <= TOGETHER
         and abs(until - its_until) <= TOGETHER
         and _comparable(count, its_count)
-        and _same_course(one.course, other.course)
+        and _same_course(one.timeline, other.timeline)
     )
 
 

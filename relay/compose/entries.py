@@ -43,7 +43,7 @@ def entry(group: Group, why: Reason) -> Entry:
         episode_occurrences=group.episode_occurrences,
         episode_since=group.episode_since or group.first_seen,
         peak=group.peak,
-        course=None,
+        timeline=None,
         sample=None,
     )
 
@@ -102,6 +102,6 @@ def illustrate(entries: Iterable[Entry], courses: Mapping[int, Timeline], sample
 
 
 def _illustrated(entry: Entry, course: Timeline | None, sample: Report | None) -> Entry:
-    if entry.course is course and entry.sample is sample:
+    if entry.timeline is course and entry.sample is sample:
         return entry  # as nearly all of a large digest
-    return replace(entry, course=course, sample=sample)
+    return replace(entry, timeline=course, sample=sample)

@@ -98,7 +98,7 @@ def item(
         speed=speed if room else speed + _also_in_short(echoes),
         why=_why(entry, zone),
         news=_situation(sample) + _news(entry, zone) + _also(echoes),
-        bar=_bar(entry.course, at, zone) if entry.course and room else None,
+        bar=_bar(entry.timeline, at, zone) if entry.timeline and room else None,
         origin=_origin(entry, sample),
         request=_known(sample.request) if sample else (),
         report=_report(entry, sample) if room else (),

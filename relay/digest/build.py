@@ -52,5 +52,5 @@ class DigestBuilder:
     def _illustrated(self, entries: Sequence[Entry]) -> list[Entry]:
         """The entries; those shown in full get timeline and sample, and those that are one failure are tied."""
         full = shown_in_full(entries, self.full_errors)
-        courses = self.reads.courses({each.group_id: each.episode_since for each in full}, self.now)
+        courses = self.reads.timelines({each.group_id: each.episode_since for each in full}, self.now)
         return correlate(illustrate(entries, courses, self.reads.samples([each.group_id for each in full])))

@@ -24,7 +24,7 @@ def route_of(routes: Sequence[Route], name: str) -> Route:
 
 def removed_recipients(ledger: Ledger, routes: Sequence[Route]) -> list[tuple[str, str]]:
     """Every (route, recipient) with a letter still to be sent or made good, though no longer a recipient there."""
-    letters = ledger.letters(state=MessageState.OPEN, limit=_MOST_LETTERS)
+    letters = ledger.messages(state=MessageState.OPEN, limit=_MOST_LETTERS)
     pairs = {(letter.route, each.recipient) for letter in letters for each in letter.deliveries if each.state in _OPEN}
     return sorted((name, recipient) for name, recipient in pairs if recipient not in route_of(routes, name).recipients)
 

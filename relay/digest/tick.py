@@ -51,7 +51,7 @@ class Tick:
             self._dismiss(name, recipient)
         for name, groups in self._due_by_route().items():
             self._tell(route_of(self._routes, name), groups)
-        for name, recipient in self._tx.holding():
+        for name, recipient in self._tx.deferred_recipients():
             self._make_good(route_of(self._routes, name), recipient)
 
     def _bring_home(self) -> None:
@@ -79,7 +79,7 @@ class Tick:
         due_turn = self._turn(route, due, last_digest_at)
         if due_turn is None:
             return
-        waiting = {recipient for name, recipient in self._tx.holding() if name == route.name}
+        waiting = {recipient for name, recipient in self._tx.deferred_recipients() if name == route.name}
         free = self._tx.free_recipients(route.name, route.recipients) - waiting
         paid = pay(self._tx, free, self._budget, self._now, critical=due_turn.critical)
         if paid:
@@ -120,12 +120,12 @@ class Tick:
         ]
         entries = [entry(group, why) for group, why in chosen.groups]
         digest, rendered = self._letters.write(MessageKind.DIGEST, route.name, route.recipients, entries, said)
-        self._tx.freeze(
+        self._tx.enqueue(
             digest,
             rendered,
             queued=list(paid),
-            held=[recipient for recipient in route.recipients if recipient not in paid],
-            tells=[each.letter_id for each in dead],
+            deferred=[recipient for recipient in route.recipients if recipient not in paid],
+            dead=[each.id for each in dead],
         )
         self._tx.save(mark_reported(group, why, route.timing, now) for group, why in chosen.groups)
 
@@ -157,7 +157,7 @@ class Tick:
         if paid:
             said = sentences(paid, self._budget, self._now, interval=route.timing.interval, zone=self._zone)
             digest, rendered = self._letters.write(MessageKind.CATCH_UP, route.name, (recipient,), entries, said)
-            self._tx.freeze(digest, rendered, queued=[recipient], covers=covered)
+            self._tx.enqueue(digest, rendered, queued=[recipient], covers=covered)
 
     def _dismiss(self, route: str, recipient: str) -> None:
         self._tx.abandon(route, recipient, "no longer a recipient of this route", self._now)
@@ -166,7 +166,7 @@ class Tick:
         """The letters held back for the recipient, oldest first, as many as one mail may hold; and what they told."""
         letters: list[str] = []
         entries: list[Entry] = []
-        for letter in self._tx.held(route, recipient):
+        for letter in self._tx.deferred_messages(route, recipient):
             if len(entries) >= MAX_ENTRIES:
                 break
             letters.append(letter)

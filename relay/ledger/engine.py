@@ -66,20 +66,20 @@ class Database:
 
     @classmethod
     def open(
-        cls, url: str, *, create: bool = True, verify: bool = False, patience: timedelta = timedelta(seconds=3)
+        cls, url: str, *, create: bool = True, verify: bool = False, lock_timeout: timedelta = timedelta(seconds=3)
     ) -> Self:
         """Open the ledger at `url` (`sqlite:////path/ledger.db`, `postgresql://user:password@host/name`).
 
         With `create` the file (0600, its folder 0700) is made and the schema brought to this release, under a lock:
         any number of processes may start at once. Without it a ledger that does not exist or is of an earlier release
         raises LedgerError. With `verify` a SQLite ledger is read from end to end first (for the worker, while nobody
-        else writes). `patience` is how long any call waits for a lock or a connection before LedgerBusy.
+        else writes). `lock_timeout` is how long any call waits for a lock or a connection before LedgerBusy.
         Raises LedgerTooNew for one written by a later release, LedgerDamaged, LedgerBusy, LedgerError.
         """
         address = _parsed(url)
         password = None if address.password is None else str(address.password)
         with translated(password):
-            database = cls(_backend(address, patience), password)
+            database = cls(_backend(address, lock_timeout), password)
             try:
                 if verify:
                     database._backend.examine()
@@ -154,9 +154,9 @@ def _parsed(url: str) -> URL:
         ) from None
 
 
-def _backend(url: URL, patience: timedelta) -> Backend:
+def _backend(url: URL, lock_timeout: timedelta) -> Backend:
     if url.drivername in {"sqlite", "sqlite+pysqlite"}:
-        return Sqlite(url, patience)
+        return Sqlite(url, lock_timeout)
     if url.drivername in {"postgresql", "postgres", "postgresql+psycopg"}:
-        return Postgres(url, patience)
+        return Postgres(url, lock_timeout)
     raise LedgerError(f"a ledger is kept in sqlite or postgresql, not in {url.drivername!r}")

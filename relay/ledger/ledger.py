@@ -6,7 +6,7 @@ from relay.ledger.carry_over import CarryingOver
 from relay.ledger.digest import Digesting
 from relay.ledger.ingest import Ingesting
 from relay.ledger.leases import Leases
-from relay.ledger.letters import Messages
+from relay.ledger.messages import Messages
 from relay.ledger.outbox import Outbox
 from relay.ledger.purge import Purge
 from relay.ledger.queries import Queries

@@ -186,7 +186,7 @@ budgets = Table(
     Column("exhausted_since", Moment),
 )
 
-letters = Table(
+messages = Table(
     "letters",
     metadata,
     Column("id", Words, primary_key=True),
@@ -214,32 +214,32 @@ letters = Table(
 """`queued_at` is `created_at` until an administrator revives it; `next_try_at` is set while a recipient is queued;
 `told_by` is the letter in which a dead one's totals stand."""
 
-IS_OPEN = _is(letters.c.state, MessageState.OPEN)
-IS_TO_TRY = letters.c.next_try_at.is_not(None)
+IS_OPEN = _is(messages.c.state, MessageState.OPEN)
+IS_TO_TRY = messages.c.next_try_at.is_not(None)
 IS_UNTOLD = and_(
-    _is(letters.c.kind, MessageKind.DIGEST),
-    or_(_is(letters.c.state, MessageState.DEAD), _is(letters.c.state, MessageState.DROPPED)),
-    letters.c.told_by == literal_column("''"),
+    _is(messages.c.kind, MessageKind.DIGEST),
+    or_(_is(messages.c.state, MessageState.DEAD), _is(messages.c.state, MessageState.DROPPED)),
+    messages.c.told_by == literal_column("''"),
 )
-IS_TOLD = letters.c.told_by != literal_column("''")
+IS_TOLD = messages.c.told_by != literal_column("''")
 
-_partial("letters_open", IS_OPEN, letters.c.kind, letters.c.mails)
-_partial("letters_to_try", IS_TO_TRY, letters.c.next_try_at)
-_partial("letters_untold", IS_UNTOLD, letters.c.route, letters.c.created_at)
-_partial("letters_told", IS_TOLD, letters.c.told_by)
+_partial("letters_open", IS_OPEN, messages.c.kind, messages.c.mails)
+_partial("letters_to_try", IS_TO_TRY, messages.c.next_try_at)
+_partial("letters_untold", IS_UNTOLD, messages.c.route, messages.c.created_at)
+_partial("letters_told", IS_TOLD, messages.c.told_by)
 
 bodies = Table(
     "bodies",
     metadata,
-    Column("letter_id", Words, ForeignKey("letters.id", ondelete="CASCADE"), primary_key=True),
+    Column("letter_id", Words, ForeignKey("letters.id", ondelete="CASCADE"), key="outbox_id", primary_key=True),
     Column("raw", LargeBinary, nullable=False),
 )
-"""Apart from `letters`, so that a listing reads no bytes."""
+"""Apart from `messages`, so that a listing reads no bytes."""
 
 entries = Table(
     "entries",
     metadata,
-    Column("letter_id", Words, ForeignKey("letters.id", ondelete="CASCADE"), primary_key=True),
+    Column("letter_id", Words, ForeignKey("letters.id", ondelete="CASCADE"), key="outbox_id", primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("entry", Text, nullable=False),
 )
@@ -248,7 +248,7 @@ entries = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("letter_id", Words, ForeignKey("letters.id", ondelete="CASCADE"), primary_key=True),
+    Column("letter_id", Words, ForeignKey("letters.id", ondelete="CASCADE"), key="outbox_id", primary_key=True),
     Column("recipient", Words, primary_key=True),
     Column("route", Words, nullable=False),
     Column("state", OneOf(Delivery), nullable=False),

@@ -19,18 +19,6 @@ Its modules: mail, group, digest, letter, rule, settings.
 
 from relay.model.digest import Books, Digest, Entry, MessageKind, Reason, Rendered, Timeline
 from relay.model.group import Arrival, Group, GroupKey, Phase, Sample
-from relay.model.letter import (
-    Attempt,
-    BudgetState,
-    Delayed,
-    Delivery,
-    Failure,
-    MessageState,
-    OutboxMessage,
-    RecipientReply,
-    UpstreamState,
-    Verdict,
-)
 from relay.model.mail import (
     CUT_MARKER,
     MAX_COUNT,
@@ -43,6 +31,18 @@ from relay.model.mail import (
     Report,
     Retained,
     Situation,
+)
+from relay.model.outbox_message import (
+    Attempt,
+    BudgetState,
+    Delayed,
+    Delivery,
+    Failure,
+    MessageState,
+    OutboxMessage,
+    RecipientReply,
+    UpstreamState,
+    Verdict,
 )
 from relay.model.rule import Action, SplitBy
 from relay.model.settings import (

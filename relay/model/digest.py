@@ -55,7 +55,7 @@ class Entry:
     episode_occurrences: int
     episode_since: datetime
     peak: int
-    course: Timeline | None
+    timeline: Timeline | None
     sample: Report | None
     echo_of: int | None = None
     """The group in whose entry it is told, being the same failure logged in another place; None: it is told by itself.

@@ -208,7 +208,7 @@ class Outbox:
         return Outcome(
             sent=frozenset(sent),
             refused=frozenset(again) - frozenset(queued),
-            words=answers,
+            replies=answers,
             next_try_at=min((moment for moment in again.values() if moment), default=None),
             raw=smaller,
             tries=letter.tries + bool(again),
@@ -259,7 +259,7 @@ def _tell_letter(letter: OutboxMessage, outcome: Outcome, state: MessageState) -
     about = log.bind(letter=letter.id, message_id=letter.message_id, route=letter.route)
     if outcome.sent:
         about.info("the letter was taken", recipients=sorted(outcome.sent))
-    for recipient, answer in outcome.words.items():
+    for recipient, answer in outcome.replies.items():
         if answer.verdict is Verdict.ACCEPTED:
             continue
         if outcome.raw and answer.too_large:

@@ -87,7 +87,7 @@ def replay(records: Sequence[Record], settings: Settings, progress: Callable[[in
                 progress(sort.ingested_to)
             while digests.step(now) | outbox.step(now):
                 pass
-        letters = tuple(reversed(ledger.letters(limit=1_000_000)))
+        letters = tuple(reversed(ledger.messages(limit=1_000_000)))
         return Replayed(letters=letters, books=ledger.books(source.now))
 
 

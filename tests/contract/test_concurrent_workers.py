@@ -44,7 +44,7 @@ def workers(url: str) -> Iterator[Callable[[], Ledger]]:
     opened: list[Ledger] = []
 
     def another() -> Ledger:
-        opened.append(Ledger.open(url, patience=PATIENT))
+        opened.append(Ledger.open(url, lock_timeout=PATIENT))
         return opened[-1]
 
     yield another
@@ -87,7 +87,7 @@ def test_sorters_with_different_spools_find_the_same_new_errors(workers):
     assert groups == expected
     assert figures(one) == {"received": 380, "pending": 380}
     for group in one.groups(limit=100):
-        course = one.course(group.id, NOON, NOON)
+        course = one.timeline(group.id, NOON, NOON)
         assert course is not None
         assert sum(course.counts) == group.mails
 
@@ -96,7 +96,7 @@ def test_sorters_with_different_spools_find_the_same_new_errors(workers):
 def test_sorters_of_different_errors_do_not_wait_for_each_other(emptied_database):
     """One is in the middle of its batch while the other begins and ends."""
     url = emptied_database()
-    one, two = Ledger.open(url), Ledger.open(url, patience=timedelta(milliseconds=50))
+    one, two = Ledger.open(url), Ledger.open(url, lock_timeout=timedelta(milliseconds=50))
     with one.ingesting(SPOOL, 0) as tx:
         tx.groups([key("a"), key("b")])
         sort(two, {"c": 1}, spool=OTHER)
@@ -229,7 +229,7 @@ def test_lease_cannot_be_taken_over_in_the_middle_of_a_transaction(workers):
         with one.digesting("schedule", token) as tx:
             inside.set()
             letter = digest([entry(group) for group in tx.pending_groups(ROUTE)])
-            tx.freeze(letter, rendered(letter), queued=[ADA])
+            tx.enqueue(letter, rendered(letter), queued=[ADA])
             tx.save([])
 
     def take_over() -> int:
@@ -316,7 +316,7 @@ def test_retry_and_freeze_at_once_queue_one_letter_per_recipient(workers):
             with two.digesting("schedule", schedule_token(two, at)) as tx:
                 if tx.free_recipients(ROUTE, [ADA]):
                     letter = digest(kind=MessageKind.DIGEST, at=at)
-                    tx.freeze(letter, rendered(letter), queued=[ADA])
+                    tx.enqueue(letter, rendered(letter), queued=[ADA])
 
         at_once(partial(one.retry, dead, NOON), tell_if_free)
         while letter := one.claim_message("worker", at, TTL):

@@ -179,7 +179,7 @@ def test_notice_is_tried_again_for_free_recipients_alone(ledger: Ledger):
     """It tells of no mails: nothing is lost by leaving somebody out."""
     notice = digest(kind=MessageKind.NOTICE, recipients=[ADA, BOB])
     with ledger.digesting("schedule", schedule_token(ledger)) as tx:
-        tx.freeze(notice, rendered(notice), queued=[ADA, BOB])
+        tx.enqueue(notice, rendered(notice), queued=[ADA, BOB])
     send(ledger, REFUSED)
     assert figures(ledger) == {}
 
@@ -196,12 +196,12 @@ def test_letters_are_listed_newest_first(ledger: Ledger, dead: str):
     newer = tell(ledger, [ADA], at=NOON + HOUR)
     elsewhere = tell(ledger, [ADA], at=NOON + MINUTE, route="ops")
 
-    assert [each.id for each in ledger.letters()] == [newer, elsewhere, dead]
-    assert [each.id for each in ledger.letters(limit=1)] == [newer]
-    assert [each.id for each in ledger.letters(state=MessageState.DEAD)] == [dead]
-    assert [each.id for each in ledger.letters(state=MessageState.OPEN, route="ops")] == [elsewhere]
-    assert [each.recipient for each in ledger.letters()[2].deliveries] == [ADA, BOB]
-    assert ledger.letter("unknown") is None
+    assert [each.id for each in ledger.messages()] == [newer, elsewhere, dead]
+    assert [each.id for each in ledger.messages(limit=1)] == [newer]
+    assert [each.id for each in ledger.messages(state=MessageState.DEAD)] == [dead]
+    assert [each.id for each in ledger.messages(state=MessageState.OPEN, route="ops")] == [elsewhere]
+    assert [each.recipient for each in ledger.messages()[2].deliveries] == [ADA, BOB]
+    assert ledger.message("unknown") is None
     assert ledger.raw("unknown") is None
 
 
@@ -209,6 +209,6 @@ def test_listing_shows_who_holds_a_letter_and_what_tells_of_it(ledger: Ledger, d
     teller = tell(ledger, [ADA], tells=[dead], at=LATE)
     ledger.claim_message("worker seven", LATE, TTL)
 
-    first, second = ledger.letters()
+    first, second = ledger.messages()
     assert (first.id, first.claimed_by, first.claimed_until) == (teller, "worker seven", LATE + TTL)
     assert (second.id, second.told_by) == (dead, teller)

@@ -24,6 +24,7 @@ from tests.support.ledger_world import (
     entry,
     figures,
     follow_up,
+    fresh,
     rendered,
     report,
     schedule_token,
@@ -134,9 +135,9 @@ def test_empty_ledger_has_nothing_due(ledger: Ledger):
         assert tx.due_groups(NOON) == []
         assert tx.pending_groups(ROUTE) == []
         assert tx.quiet_groups(ROUTE, NOON) == []
-        assert tx.holding() == []
+        assert tx.deferred_recipients() == []
         assert tx.entries([]) == []
-        assert tx.courses({}, NOON) == {}
+        assert tx.timelines({}, NOON) == {}
         assert tx.samples([]) == {}
         assert tx.budgets([]) == {}
         assert tx.free_recipients(ROUTE, []) == set()
@@ -184,7 +185,7 @@ def course(ledger: Ledger, since: timedelta, counts: dict[timedelta, int]) -> Ti
     """The course from `since` before noon until noon, of counts so long before noon."""
     for before, number in counts.items():
         sort(ledger, {"a": number}, at=NOON - before)
-    return ledger.course(ledger.groups()[0].id, NOON - since, NOON)
+    return ledger.timeline(ledger.groups()[0].id, NOON - since, NOON)
 
 
 @pytest.mark.parametrize(
@@ -233,7 +234,7 @@ def test_courses_begin_where_each_group_asks(ledger: Ledger):
     since = {group.id: NOON - (MINUTE if group.fingerprint == "a" else DAY) for group in ledger.groups()}
 
     with ledger.digesting("schedule", schedule_token(ledger)) as tx:
-        drawn = tx.courses(since, NOON)
+        drawn = tx.timelines(since, NOON)
 
     assert sorted((each.step, sum(each.counts)) for each in drawn.values()) == [(MINUTE, 1), (2 * HOUR, 2)]
 
@@ -247,7 +248,7 @@ def test_frozen_digest_is_pending_by_its_letter(ledger: Ledger):
 
     assert figures(ledger) == {"received": 5, "pending": 5}
     assert [group.pending_mails for group in ledger.groups()] == [0, 0]
-    letter = ledger.letter(letter_id)
+    letter = ledger.message(letter_id)
     assert letter is not None
     assert (letter.kind, letter.mails, letter.created_at, letter.next_try_at) == (MessageKind.DIGEST, 5, NOON, NOON)
     assert ledger.raw(letter_id) == b"Subject: x\r\n\r\n"
@@ -258,11 +259,11 @@ def test_exception_in_the_block_freezes_nothing(ledger: Ledger):
     letter = digest([entry(ledger.groups()[0])])
 
     with pytest.raises(RuntimeError), ledger.digesting("schedule", schedule_token(ledger)) as tx:  # noqa: PT012
-        tx.freeze(letter, rendered(letter), queued=[ADA])
+        tx.enqueue(letter, rendered(letter), queued=[ADA])
         tx.save([told(group) for group in tx.pending_groups(ROUTE)])
         raise RuntimeError
 
-    assert ledger.letters() == []
+    assert ledger.messages() == []
     assert figures(ledger) == {"received": 3, "pending": 3}
     assert ledger.groups()[0].pending_mails == 3
 
@@ -272,7 +273,7 @@ def test_books_in_the_block_show_what_was_done_in_it(ledger: Ledger):
     letter = digest([entry(ledger.groups()[0])])
 
     with ledger.digesting("schedule", schedule_token(ledger)) as tx:
-        tx.freeze(letter, rendered(letter), queued=[ADA])
+        tx.enqueue(letter, rendered(letter), queued=[ADA])
         assert tx.books(NOON).pending == 6
         tx.save([told(group) for group in tx.pending_groups(ROUTE)])
         assert tx.books(NOON).pending == 3
@@ -285,24 +286,36 @@ def test_entries_come_back_as_they_were(ledger: Ledger):
     full = replace(
         first,
         seen_before=NOON - 3 * DAY,
-        course=Timeline(since=NOON, step=timedelta(minutes=1.5), counts=(1, 0, 7)),
+        timeline=Timeline(since=NOON, step=timedelta(minutes=1.5), counts=(1, 0, 7)),
         sample=report("odd \ud800 \0"),
     )
     later, earlier = digest([full, first], at=NOON + HOUR), digest([first], at=NOON, route="ops")
     with ledger.digesting("schedule", schedule_token(ledger)) as tx:
         for letter in (later, earlier):
-            tx.freeze(letter, rendered(letter), queued=[ADA])
+            tx.enqueue(letter, rendered(letter), queued=[ADA])
         assert tx.entries([later.id, earlier.id]) == [first, full, first]
 
     assert ledger.entries_of(later.id) == [full, first]
     assert ledger.entries_of("unknown") == []
 
 
+def test_stored_entries_keep_the_keys_of_earlier_releases():
+    """The key of the timeline is older than the name of its field."""
+    from relay.ledger.rows import entry_json, entry_of
+
+    full = replace(entry(fresh("a")), timeline=Timeline(since=NOON, step=MINUTE, counts=(1, 7)))
+    text = entry_json(full)
+
+    assert '"course":{"since":"2026-03-01T12:00:00+00:00","step":60.0,"counts":[1,7]}' in text
+    assert '"timeline"' not in text
+    assert entry_of(text) == full
+
+
 def test_digest_sets_the_pause_of_its_route_alone(ledger: Ledger):
     tell(ledger, at=NOON)
     with ledger.digesting("schedule", schedule_token(ledger)) as tx:
         notice = digest(kind=MessageKind.NOTICE, recipients=[BOB], at=NOON + HOUR)
-        tx.freeze(notice, rendered(notice), queued=[BOB])
+        tx.enqueue(notice, rendered(notice), queued=[BOB])
         assert tx.route_state(ROUTE) == RouteState(last_digest_at=NOON)
         assert tx.route_state("ops") == RouteState(last_digest_at=None)
     send(ledger, SENT, at=NOON)
@@ -366,7 +379,7 @@ def test_letter_that_contradicts_itself_is_refused(ledger: Ledger, kind, recipie
     letter = digest(kind=kind, recipients=recipients)
 
     with pytest.raises(ValueError), ledger.digesting("schedule", schedule_token(ledger)) as tx:
-        tx.freeze(letter, rendered(letter), queued=queued, held=held, covers=covers)
+        tx.enqueue(letter, rendered(letter), queued=queued, deferred=held, covers=covers)
 
 
 def test_follow_up_over_letters_of_which_nothing_is_held_is_refused(ledger: Ledger):
@@ -374,7 +387,7 @@ def test_follow_up_over_letters_of_which_nothing_is_held_is_refused(ledger: Ledg
     letter = digest(kind=MessageKind.CATCH_UP, recipients=[BOB])
 
     with pytest.raises(LedgerError, match="held"), ledger.digesting("schedule", schedule_token(ledger)) as tx:
-        tx.freeze(letter, rendered(letter), queued=[BOB], covers=[letter_id])
+        tx.enqueue(letter, rendered(letter), queued=[BOB], covers=[letter_id])
 
 
 # --- Held back, followed up, abandoned --------------------------------------------------------------------------------
@@ -386,10 +399,10 @@ def test_held_letters_are_listed_for_their_recipient_oldest_first(ledger: Ledger
     first = tell(ledger, [ADA], [BOB], at=NOON)
 
     with ledger.digesting("schedule", schedule_token(ledger)) as tx:
-        assert tx.held(ROUTE, BOB) == [first, second]
-        assert tx.held(ROUTE, ADA) == []
-        assert tx.held("ops", BOB) == []
-        assert tx.holding() == [(ROUTE, BOB)]
+        assert tx.deferred_messages(ROUTE, BOB) == [first, second]
+        assert tx.deferred_messages(ROUTE, ADA) == []
+        assert tx.deferred_messages("ops", BOB) == []
+        assert tx.deferred_recipients() == [(ROUTE, BOB)]
 
 
 def test_follow_up_takes_over_what_was_held(ledger: Ledger):
@@ -398,13 +411,13 @@ def test_follow_up_takes_over_what_was_held(ledger: Ledger):
     follower = follow_up(ledger, BOB)
 
     assert states(ledger, letter_id)[1] == {ADA: Delivery.QUEUED, BOB: Delivery.COVERED}
-    letter = ledger.letter(letter_id)
+    letter = ledger.message(letter_id)
     assert letter is not None
     assert [each.covered_by for each in letter.deliveries] == ["", follower]
     assert ledger.entries_of(follower) == ledger.entries_of(letter_id)
     assert figures(ledger) == {"received": 3, "pending": 3}
     with ledger.digesting("schedule", schedule_token(ledger)) as tx:
-        assert tx.holding() == []
+        assert tx.deferred_recipients() == []
 
 
 def test_abandoned_recipient_holds_up_no_letter(ledger: Ledger):
@@ -453,7 +466,7 @@ def test_letter_on_its_way_is_not_abandoned(ledger: Ledger):
 
 def untold(ledger: Ledger) -> list[str]:
     with ledger.digesting("schedule", schedule_token(ledger)) as tx:
-        return [each.letter_id for each in tx.dead_totals(ROUTE)]
+        return [each.id for each in tx.dead_totals(ROUTE)]
 
 
 def test_totals_of_a_dead_letter_are_told_by_the_next_one_that_gets_through(ledger: Ledger):
@@ -484,7 +497,7 @@ def test_dead_total_says_what_was_lost(ledger: Ledger):
         total = tx.dead_totals(ROUTE)[0]
         assert tx.dead_totals("ops") == []
 
-    assert (total.letter_id, total.mails, total.occurrences, total.subject) == (dead, 3, 3, "[shop] 1 errors")
+    assert (total.id, total.mails, total.occurrences, total.subject) == (dead, 3, 3, "[shop] 1 errors")
     assert (total.created_at, total.died_at) == (NOON, NOON + MINUTE)
 
 

@@ -167,7 +167,7 @@ def test_counts_add_up_by_minute(ledger: Ledger):
     sort(ledger, {"a": 4}, at=NOON + 50 * SECOND)
     sort(ledger, {"a": 5}, at=NOON + 2 * MINUTE)
 
-    course = ledger.course(ledger.groups()[0].id, NOON, NOON + 2 * MINUTE)
+    course = ledger.timeline(ledger.groups()[0].id, NOON, NOON + 2 * MINUTE)
 
     assert course is not None
     assert (course.since, course.step, course.counts) == (NOON, MINUTE, (7, 0, 5))
@@ -280,20 +280,20 @@ def test_books_add_up_over_spools(ledger: Ledger):
 
 def test_parked_mails_are_listed_oldest_first(ledger: Ledger):
     with ledger.ingesting(SPOOL, 0) as tx:
-        tx.park(20, at=NOON + HOUR, reason="it killed the worker twice", path="/parked/20")
-        tx.park(10, at=NOON, reason="\0odd", path="")
+        tx.quarantine(20, at=NOON + HOUR, reason="it killed the worker twice", path="/parked/20")
+        tx.quarantine(10, at=NOON, reason="\0odd", path="")
 
-    listed = ledger.parked()
+    listed = ledger.quarantined()
 
     assert [(each.position, each.reason, each.path) for each in listed] == [
         (10, "�odd", ""),
         (20, "it killed the worker twice", "/parked/20"),
     ]
-    assert [each.position for each in ledger.parked(before=NOON + MINUTE)] == [10]
+    assert [each.position for each in ledger.quarantined(before=NOON + MINUTE)] == [10]
 
-    ledger.forget_parked(listed[:1])
+    ledger.forget_quarantined(listed[:1])
 
-    assert [each.position for each in ledger.parked()] == [20]
+    assert [each.position for each in ledger.quarantined()] == [20]
 
 
 def test_sample_of_a_stored_report_survives_a_field_it_does_not_have(ledger: Ledger):

@@ -52,7 +52,7 @@ def sort_more(ledger: Ledger) -> None:
         tx.save([more(groups[key("a")], 4)])
         tx.count(groups[key("a")].id, {NOON: 4})
         tx.book(received=5, parked=1)
-        tx.park(9, at=NOON, reason="x")
+        tx.quarantine(9, at=NOON, reason="x")
         tx.advance(10)
 
 
@@ -73,7 +73,7 @@ OPERATIONS: dict[str, tuple[Callable[[Ledger], None], Callable[[Ledger], object]
     "follow up": (prepare_held, lambda ledger: follow_up(ledger, BOB)),
     "reported": (prepare_queued, lambda ledger: start_and_send(ledger, Delivery.SENT)),
     "dead": (prepare_queued, lambda ledger: start_and_send(ledger, Delivery.REFUSED)),
-    "retry": (prepare_dead, lambda ledger: ledger.retry(ledger.letters()[0].id, NOON)),
+    "retry": (prepare_dead, lambda ledger: ledger.retry(ledger.messages()[0].id, NOON)),
 }
 
 
@@ -97,7 +97,7 @@ def survives(url: str, operation: Callable[[Ledger], object], number: int) -> bo
         child = os.fork()
     if child == 0:
         try:
-            ledger = Ledger.open(url, patience=PATIENT)
+            ledger = Ledger.open(url, lock_timeout=PATIENT)
             die_at(ledger, number)
             operation(ledger)
             os._exit(0)
@@ -110,9 +110,9 @@ def survives(url: str, operation: Callable[[Ledger], object], number: int) -> bo
 
 def look(url: str) -> tuple[object, ...]:
     """All that an operation may change, after a look at the balance."""
-    ledger = Ledger.open(url, patience=PATIENT)
-    letters = [(each.state, each.next_try_at, each.told_by, each.deliveries) for each in ledger.letters()]
-    seen = (figures(ledger), ledger.cursors(), ledger.groups(), letters, ledger.parked(), ledger.tally())
+    ledger = Ledger.open(url, lock_timeout=PATIENT)
+    letters = [(each.state, each.next_try_at, each.told_by, each.deliveries) for each in ledger.messages()]
+    seen = (figures(ledger), ledger.cursors(), ledger.groups(), letters, ledger.quarantined(), ledger.tally())
     ledger.close()
     return seen
 
@@ -151,5 +151,5 @@ def test_death_in_a_purge_loses_no_mail(url: str):
     ledger = Ledger.open(url)
     purge(ledger)
     assert ledger.groups() == []
-    assert len(ledger.letters()) == 2, "the dead stay"
+    assert len(ledger.messages()) == 2, "the dead stay"
     ledger.close()

@@ -105,8 +105,8 @@ def test_opening_again_changes_nothing(url: str):
     """No lock is waited for: the relay's commands open the ledger beside a busy worker."""
     first = Ledger.open(url)
     with first._write(WriteMode.EXCLUSIVE):
-        Ledger.open(url, patience=BRIEF).close()
-        Ledger.open(url, create=False, patience=BRIEF).close()
+        Ledger.open(url, lock_timeout=BRIEF).close()
+        Ledger.open(url, create=False, lock_timeout=BRIEF).close()
     first.close()
 
 
@@ -205,7 +205,7 @@ def test_alembic_is_not_imported_for_a_ledger_that_is_up_to_date(url: str):
 
 
 def test_writer_that_waits_too_long_is_told_so(url: str):
-    first, second = Ledger.open(url), Ledger.open(url, patience=BRIEF)
+    first, second = Ledger.open(url), Ledger.open(url, lock_timeout=BRIEF)
     with first._write(WriteMode.EXCLUSIVE):
         with pytest.raises(LedgerBusy):
             sort(second, {"a": 1})
@@ -218,7 +218,7 @@ def test_writer_that_waits_too_long_is_told_so(url: str):
 
 
 def test_reader_sees_the_last_commit_while_somebody_writes(url: str):
-    first, second = Ledger.open(url), Ledger.open(url, patience=BRIEF)
+    first, second = Ledger.open(url), Ledger.open(url, lock_timeout=BRIEF)
     sort(first, {"a": 1})
     with first.ingesting("a" * 32, 1) as tx:
         tx.book(received=10, ignored=10)
@@ -264,7 +264,7 @@ def test_values_are_in_no_error(ledger: Ledger):
 )
 def test_url_that_leads_nowhere_is_refused_without_its_password(url: str):
     with pytest.raises(LedgerError) as caught:
-        Ledger.open(url, patience=BRIEF)
+        Ledger.open(url, lock_timeout=BRIEF)
 
     assert "hunter2" not in str(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
@@ -272,7 +272,7 @@ def test_url_that_leads_nowhere_is_refused_without_its_password(url: str):
 
 def test_server_that_is_away_is_busy():
     with pytest.raises(LedgerBusy):
-        Ledger.open("postgresql://relay@127.0.0.1:1/x", patience=BRIEF)
+        Ledger.open("postgresql://relay@127.0.0.1:1/x", lock_timeout=BRIEF)
 
 
 # --- SQLite alone -----------------------------------------------------------------------------------------------------
@@ -420,4 +420,4 @@ def test_full_disk_is_said_to_be_full_even_where_sqlite_says_only_that_it_failed
         fill(folder)
 
         with pytest.raises(LedgerBusy, match="disk is full"):
-            Ledger.open(url, patience=BRIEF)
+            Ledger.open(url, lock_timeout=BRIEF)

@@ -157,7 +157,7 @@ def test_letter_taken_by_all_is_reported(ledger: Ledger, letter_id: str):
 
     assert state is MessageState.SENT
     assert figures(ledger) == {"received": 3, "reported": 3}
-    letter = ledger.letter(letter_id)
+    letter = ledger.message(letter_id)
     assert letter is not None
     assert (letter.ended_at, letter.next_try_at, letter.claimed_by, letter.claimed_until) == (NOON, None, "", None)
 
@@ -197,13 +197,13 @@ def test_outcome_is_there_for_the_next_claim(ledger: Ledger, letter_id: str):
 def test_upstreams_words_are_kept_per_recipient(ledger: Ledger, letter_id: str):
     letter = ledger.claim_message("worker", NOON, TTL)
     assert letter is not None
-    words = {
+    replies = {
         ADA: RecipientReply(verdict=Verdict.PERMANENT, code=550, text="no such \0user"),
         BOB: RecipientReply(verdict=Verdict.TEMPORARY, code=451, text="greylisted"),
     }
-    ledger.settle(letter, replace(LATER, refused=frozenset({ADA}), words=words), NOON + SECOND)
+    ledger.settle(letter, replace(LATER, refused=frozenset({ADA}), replies=replies), NOON + SECOND)
 
-    stored = ledger.letter(letter_id)
+    stored = ledger.message(letter_id)
     assert stored is not None
     assert [(each.state, each.code, each.text, each.at) for each in stored.deliveries] == [
         (Delivery.REFUSED, 550, "no such �user", NOON + SECOND),
@@ -217,7 +217,7 @@ def test_who_waits_because_of_the_upstreams_word_is_known_by_it(ledger: Ledger, 
     word = RecipientReply(verdict=Verdict.TEMPORARY, code=450, text="4.2.1 over quota", step="RCPT")
     letter = ledger.claim_message("worker", NOON, TTL)
     assert letter is not None
-    ledger.settle(letter, replace(LATER, sent=frozenset({ADA}), words={BOB: word}), NOON)
+    ledger.settle(letter, replace(LATER, sent=frozenset({ADA}), replies={BOB: word}), NOON)
 
     [found] = ledger.delayed()
     assert (found.recipient, found.since, found.next_try_at) == (BOB, NOON, NOON + HOUR)
@@ -234,7 +234,7 @@ def test_who_waits_because_of_the_upstreams_word_is_known_by_it(ledger: Ledger, 
         replace(LATER, next_try_at=None, sent=frozenset({ADA})),
         replace(LATER, sent=frozenset({"eve@example.com"})),
         replace(LATER, sent=frozenset({ADA}), refused=frozenset({ADA})),
-        replace(LATER, words={"eve@example.com": RecipientReply(verdict=Verdict.TEMPORARY, code=0, text="")}),
+        replace(LATER, replies={"eve@example.com": RecipientReply(verdict=Verdict.TEMPORARY, code=0, text="")}),
     ],
 )
 def test_outcome_that_contradicts_the_letter_is_refused(ledger: Ledger, letter_id: str, outcome: Outcome):
@@ -316,7 +316,7 @@ def test_follow_up_for_two_settles_each_alone(ledger: Ledger):
     send(ledger, {"eve@example.com": Delivery.REFUSED})
     letter = digest(recipients=[ADA, BOB], kind=MessageKind.CATCH_UP)
     with ledger.digesting("schedule", schedule_token(ledger)) as tx:
-        tx.freeze(letter, rendered(letter), queued=[ADA, BOB], covers=[covered])
+        tx.enqueue(letter, rendered(letter), queued=[ADA, BOB], covers=[covered])
 
     send(ledger, {ADA: Delivery.REFUSED})
     assert figures(ledger) == {"received": 3, "pending": 3}

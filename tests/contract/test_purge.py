@@ -97,9 +97,9 @@ def test_course_is_the_same_before_and_after_roll_up(ledger: Ledger):
 
     for days in (3, 20):
         now = NOON + timedelta(days=days)
-        before = ledger.course(number, NOON, now)
+        before = ledger.timeline(number, NOON, now)
         purge_all(ledger, now, limit=20)
-        assert ledger.course(number, NOON, now) == before
+        assert ledger.timeline(number, NOON, now) == before
 
 
 # --- Samples, records, groups -----------------------------------------------------------------------------------------
@@ -177,7 +177,7 @@ def test_sent_letter_loses_its_bytes_and_later_itself(ledger: Ledger):
     assert states(ledger, letter_id)[0] is MessageState.SENT
     purge_all(ledger, NOON + 90 * DAY + SECOND)
 
-    assert ledger.letters() == []
+    assert ledger.messages() == []
     assert figures(ledger) == {"received": 3, "reported": 3}
 
 
@@ -203,7 +203,7 @@ def test_dropped_letter_goes_like_a_sent_one(ledger: Ledger):
     assert ledger.raw(dead) is None
     purge_all(ledger, NOON + 91 * DAY + SECOND)
 
-    assert ledger.letters() == []
+    assert ledger.messages() == []
     assert figures(ledger) == {"received": 3, "undelivered": 3}
 
 
@@ -215,7 +215,7 @@ def test_digest_outlives_the_follow_up_that_served_one_of_its_recipients(ledger:
     follow_up(ledger, BOB)
     send(ledger, SENT)
     purge_all(ledger, NOON + 91 * DAY)
-    assert len(ledger.letters()) == 1
+    assert len(ledger.messages()) == 1
     assert figures(ledger) == {"received": 3, "pending": 3}
     send(ledger, REFUSED, at=NOON + 91 * DAY)
 

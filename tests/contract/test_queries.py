@@ -50,7 +50,7 @@ def test_groups_are_listed_by_condition(three: Ledger):
 def test_unknown_group_is_none(ledger: Ledger):
     assert ledger.group(4711) is None
     assert ledger.samples_of(4711) == []
-    assert ledger.course(4711, NOON, NOON) is None
+    assert ledger.timeline(4711, NOON, NOON) is None
     assert ledger.revise(4711, lambda group: group) is None
 
 
@@ -65,9 +65,9 @@ def test_tally_counts_what_there_is(three: Ledger):
     send(three, REFUSED)
     tell(three, [ADA])
     with three.ingesting(SPOOL, three.cursor(SPOOL)) as tx:
-        tx.park(99, at=NOON, reason="x")
+        tx.quarantine(99, at=NOON, reason="x")
 
-    assert three.tally() == Tally(groups=3, groups_pending=0, letters_open=1, letters_dead=1, parked=1)
+    assert three.tally() == Tally(groups=3, groups_pending=0, messages_open=1, messages_dead=1, parked=1)
 
 
 def test_cursors_are_listed_by_spool(ledger: Ledger):

@@ -88,18 +88,18 @@ class Life(RuleBasedStateMachine):
             if not groups or not queued:
                 return
             letter = digest([entry(group) for group in groups], recipients, at=self.now)
-            dead = [total.letter_id for total in tx.dead_totals("admins")]
-            tx.freeze(letter, rendered(letter), queued=queued, held=recipients - queued, tells=dead)
+            dead = [total.id for total in tx.dead_totals("admins")]
+            tx.enqueue(letter, rendered(letter), queued=queued, deferred=recipients - queued, dead=dead)
             tx.save([told(group, self.now) for group in groups])
 
     @rule()
     def follow_up(self) -> None:
         with self.ledger.digesting("schedule", schedule_token(self.ledger, self.now)) as tx:
-            for route, recipient in tx.holding():
+            for route, recipient in tx.deferred_recipients():
                 if tx.free_recipients(route, [recipient]):
-                    covers = tx.held(route, recipient)
+                    covers = tx.deferred_messages(route, recipient)
                     letter = digest(tx.entries(covers), [recipient], kind=MessageKind.CATCH_UP, at=self.now)
-                    tx.freeze(letter, rendered(letter), queued=[recipient], covers=covers)
+                    tx.enqueue(letter, rendered(letter), queued=[recipient], covers=covers)
 
     @rule(recipient=st.sampled_from(RECIPIENTS))
     def abandon(self, recipient: str) -> None:
@@ -158,7 +158,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(data=st.data(), drops=st.booleans())
     def look_at_dead_letters(self, data: st.DataObject, drops: bool) -> None:
-        dead = self.ledger.letters(state=MessageState.DEAD)
+        dead = self.ledger.messages(state=MessageState.DEAD)
         if dead:
             letter = data.draw(st.sampled_from(sorted(each.id for each in dead)))
             assert self.ledger.drop(letter, self.now) if drops else self.ledger.retry(letter, self.now)
@@ -182,7 +182,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def letters_are_sound(self) -> None:
         queued: set[str] = set()
-        for letter in self.ledger.letters(limit=1_000):
+        for letter in self.ledger.messages(limit=1_000):
             open_ones = {each.recipient for each in letter.deliveries if each.state is Delivery.QUEUED}
             assert (letter.next_try_at is not None) is bool(open_ones)
             assert not open_ones or letter.state is MessageState.OPEN
@@ -206,7 +206,7 @@ class Life(RuleBasedStateMachine):
             outcome = Outcome(sent=frozenset(letter.recipients), tries=1, refusals=0, ambiguous=False)
             self.ledger.settle(letter, outcome, self.now)
         books = self.ledger.books(self.now)
-        still_open = self.ledger.letters(state=MessageState.OPEN)
+        still_open = self.ledger.messages(state=MessageState.OPEN)
         self.ledger.close()
         assert still_open == []
         assert books.pending == 0

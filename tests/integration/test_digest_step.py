@@ -34,7 +34,7 @@ def test_nothing_due_is_nothing_done(world):
     with_a_mail(world)
 
     assert world.digests.step(at("0:00:09")) is False
-    assert world.ledger.letters() == []
+    assert world.ledger.messages() == []
 
 
 def test_what_is_due_becomes_a_letter_once(world):
@@ -43,7 +43,7 @@ def test_what_is_due_becomes_a_letter_once(world):
     assert world.digests.step(at("0:00:10")) is True
     assert world.digests.step(at("0:00:12")) is False
 
-    (letter,) = world.ledger.letters()
+    (letter,) = world.ledger.messages()
     assert [each.recipient for each in letter.deliveries] == [ANN]
     assert (letter.mails, letter.created_at) == (1, at("0:00:10"))
 
@@ -95,7 +95,7 @@ def test_whoever_was_overtaken_writes_nothing_and_waits_for_its_turn(world):
     assert world.ledger.lease(LEASE, "two", at("0:00:30"), LEASE_FOR) is not None
 
     assert slow.step(at("0:00:10")) is False
-    assert world.ledger.letters() == []
+    assert world.ledger.messages() == []
     assert slow.step(at("0:00:50")) is True
 
 
@@ -248,7 +248,7 @@ def test_a_renderer_that_fails_altogether_changes_nothing(world):
 
     (group,) = world.ledger.groups()
     assert (group.phase, group.pending_mails) == (Phase.FRESH, 1)
-    assert world.ledger.letters() == []
+    assert world.ledger.messages() == []
     assert world.ledger.all_budgets() == {}
 
 
@@ -262,15 +262,15 @@ def test_the_first_errors_have_their_sample_and_course_and_the_rest_only_counts(
     world.mail("0:00", "melting", level=Level.CRITICAL)
     world.until("0:01")
 
-    (letter,) = world.ledger.letters()
+    (letter,) = world.ledger.messages()
     shown = {entry.title: entry for entry in world.ledger.entries_of(letter.id)}
 
     assert {title for title, entry in shown.items() if entry.sample} == {"melting", "error 1"}
-    assert {title for title, entry in shown.items() if entry.course} == {"melting", "error 1"}
+    assert {title for title, entry in shown.items() if entry.timeline} == {"melting", "error 1"}
     assert (first := shown["error 1"]).sample
     assert first.sample.message == "error 1 broke"
-    assert first.course
-    assert sum(first.course.counts) == 9
+    assert first.timeline
+    assert sum(first.timeline.counts) == 9
     world.close()
 
 

@@ -129,7 +129,7 @@ def park(ledger: Ledger, data_dir: Path, at: datetime, *, written: bool = True, 
     position = ledger.cursor("a" * 32)
     with ledger.ingesting("a" * 32, position) as tx:
         tx.book(received=1, parked=1)
-        tx.park(position, at=at, reason="killed the worker", path=str(path))
+        tx.quarantine(position, at=at, reason="killed the worker", path=str(path))
         tx.advance(position + 1)
     return path
 
@@ -142,7 +142,7 @@ def test_parked_mails_go_with_their_entries_and_stay_in_the_books(
     run(steps)
 
     assert (old.exists(), new.exists()) == (False, True)
-    assert [mail.path for mail in ledger.parked()] == [str(new)]
+    assert [mail.path for mail in ledger.quarantined()] == [str(new)]
     assert ledger.books(NOON).parked == 2
 
 
@@ -166,10 +166,10 @@ def test_a_parked_mail_of_another_machine_is_left_to_it_for_a_day(
     park(ledger, data_dir, NOON - 14 * DAY - HOUR, written=False)
 
     run(steps)
-    assert len(ledger.parked()) == 1
+    assert len(ledger.quarantined()) == 1
 
     run(steps, NOON + 23 * HOUR + SECOND)
-    assert ledger.parked() == []
+    assert ledger.quarantined() == []
 
 
 def test_only_files_among_the_parked_ones_are_removed(steps: Housekeeping, ledger: Ledger, data_dir: Path) -> None:
@@ -178,7 +178,7 @@ def test_only_files_among_the_parked_ones_are_removed(steps: Housekeeping, ledge
     run(steps)
 
     assert elsewhere.exists()
-    assert ledger.parked() == []
+    assert ledger.quarantined() == []
 
 
 def test_a_parked_file_without_an_entry_goes_too(steps: Housekeeping, data_dir: Path) -> None:

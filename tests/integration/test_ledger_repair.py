@@ -94,8 +94,8 @@ def test_damage_is_found_when_the_worker_opens_it_and_repaired_into_a_ledger_tha
     found = repair(file, LATER)
 
     assert found is not None
-    assert found.aside.name == "ledger.db.damaged-20260301T130000Z"
-    assert found.aside.read_bytes() == spoilt
+    assert found.damaged_file.name == "ledger.db.damaged-20260301T130000Z"
+    assert found.damaged_file.read_bytes() == spoilt
     ledger = Ledger.open(sqlite_url(file), verify=True)
     figures(ledger)  # with a look at their balance
     sort(ledger, {"after": 3}, spool="b" * 32)
@@ -167,7 +167,7 @@ def test_letter_whose_bytes_are_lost_is_let_go_of_and_its_totals_are_told(file: 
     assert found.dropped == 1
     assert figures(ledger) == {"received": 857, "reported": 800, "pending": 7, "undelivered": 50}
     assert ledger.claim_message("worker", LATER, timedelta(minutes=5)) is None
-    assert [letter.state for letter in ledger.letters()].count(MessageState.DROPPED) == 1
+    assert [letter.state for letter in ledger.messages()].count(MessageState.DROPPED) == 1
     ledger.close()
 
 
@@ -207,7 +207,7 @@ def test_log_that_lost_commits_is_not_opened_but_repaired(file: Path, damage: st
     found = repair(file, LATER)
 
     assert found is not None
-    assert found.aside.with_name(f"{found.aside.name}-wal").exists()
+    assert found.damaged_file.with_name(f"{found.damaged_file.name}-wal").exists()
     ledger = Ledger.open(sqlite_url(file), verify=True)
     assert figures(ledger)["received"] >= 857
     ledger.close()

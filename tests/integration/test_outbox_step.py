@@ -52,7 +52,7 @@ def ledger_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ledger(ledger_file: Path) -> Iterator[Ledger]:
-    opened = Ledger.open(sqlite_url(ledger_file), patience=timedelta(seconds=0.2))
+    opened = Ledger.open(sqlite_url(ledger_file), lock_timeout=timedelta(seconds=0.2))
     yield opened
     opened.close()
 
@@ -79,7 +79,7 @@ def outbox(new_outbox: Callable[..., Outbox]) -> Outbox:
 
 
 def stored(ledger: Ledger, letter_id: str) -> StoredMessage:
-    letter = ledger.letter(letter_id)
+    letter = ledger.message(letter_id)
     assert letter is not None
     return letter
 
@@ -660,7 +660,7 @@ def test_two_workers_on_one_ledger_send_nothing_twice(
     letters = [enqueue_digest(ledger, route=f"route{number}") for number in range(20)]
 
     def work(outbox: Outbox) -> None:
-        while any(letter.state is MessageState.OPEN for letter in ledger.letters()):
+        while any(letter.state is MessageState.OPEN for letter in ledger.messages()):
             try:
                 outbox.step(NOON)
             except LedgerBusy:

@@ -191,7 +191,7 @@ class Bench:
         vitals = Vitals(turns={}, longest_delivery=1.0, unsorted=0, receiver_seen_at=NOON, receiver={})
         client = create_app(self.ledger, self.settings, lambda: vitals, lambda: NOON + MINUTE / 2).test_client()
         assert "<script>" not in client.get("/").text
-        letter = self.ledger.letters()[0]
+        letter = self.ledger.messages()[0]
         assert "<script>" not in client.get(f"/letters/{letter.id}").text
         answer = client.get("/readyz")
         return answer.status_code == 200, answer.get_json()["upstream"]
@@ -282,7 +282,7 @@ def test_a_fault_of_the_upstream_is_told_and_loses_nothing(
         bench.work(*(NOON + minute * MINUTE for minute in (2, 3, 11, 61, 62)))
     assert sorted(mail.message_id for mail in honest.mails) == sorted(f"<{each}@relay.test>" for each in letters)
     assert honest.connections == 2
-    stored = [bench.ledger.letter(each) for each in letters]
+    stored = [bench.ledger.message(each) for each in letters]
     assert sum(letter is not None and letter.ambiguous for letter in stored) == (
         "(at the content)" in fault.words and (fault.trouble is Failure.UNREACHABLE)
     )

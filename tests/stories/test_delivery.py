@@ -46,7 +46,7 @@ def test_upstream_down_for_a_day_leaves_one_frozen_digest_and_one_that_tells_the
         world.mail(f"{hour}:07", "other", 25)
 
     assert world.until("24:00") == {}
-    assert [letter.state for letter in world.ledger.letters()] == [MessageState.OPEN]
+    assert [letter.state for letter in world.ledger.messages()] == [MessageState.OPEN]
 
     world.post.down = False
     inbox = world.until("26:00")[ANN]
@@ -71,7 +71,7 @@ def test_a_real_upstream_away_for_a_day_of_storms_has_few_tries_and_then_two_mai
             world.mail(f"{hour}:03", "batch", 10, route="night")
         world.until("24:00")
         connections, state = server.connections, world.ledger.upstream()
-        letters = world.ledger.letters()
+        letters = world.ledger.messages()
         server.forget()
         world.until("25:00")
         mails = server.mails
@@ -208,7 +208,7 @@ def test_a_digest_nobody_takes_stands_with_its_totals_in_the_next(make_world):
     world.mail("0:00", "boom", 120)
     world.mail("0:05", "other", 3)
     world.until("0:45")
-    assert [letter.state for letter in world.ledger.letters()][-1] is MessageState.DEAD
+    assert [letter.state for letter in world.ledger.messages()][-1] is MessageState.DEAD
 
     world.post.refuses = set()
     inbox = world.until("2:00")[ANN]

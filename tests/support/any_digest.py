@@ -28,7 +28,7 @@ entries = st.builds(
     level=st.sampled_from(Level), mails=counts, occurrences=counts, since=moments, until=moments,
     rate=rates, rate_before=rates, first_seen=moments, last_seen=moments, seen_before=st.none() | moments,
     total_occurrences=counts, episode_occurrences=counts, episode_since=moments, peak=counts,
-    course=st.none() | courses, sample=st.none() | reports,
+    timeline=st.none() | courses, sample=st.none() | reports,
 )  # fmt: skip
 digests = st.builds(
     Digest,

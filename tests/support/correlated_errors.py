@@ -234,7 +234,9 @@ LOOK_ALIKES: dict[str, tuple[Entry, ...]] = {
     "one began a minute before": twins(since=NOW - 5 * MINUTE),
     "one goes on when the other is over": twins(until=NOW - MINUTE),
     "in other numbers": twins(occurrences=40, mails=40),
-    "in the same numbers at other times": twins(course=Timeline(since=NOW - 4 * MINUTE, step=MINUTE, counts=(50,))),
-    "over spans that cannot be compared": twins(course=Timeline(since=NOW - 4 * MINUTE, step=2 * MINUTE, counts=(50,))),
+    "in the same numbers at other times": twins(timeline=Timeline(since=NOW - 4 * MINUTE, step=MINUTE, counts=(50,))),
+    "over spans that cannot be compared": twins(
+        timeline=Timeline(since=NOW - 4 * MINUTE, step=2 * MINUTE, counts=(50,))
+    ),
     "without a sample": (twins()[0], replace(twins()[1], sample=None)),
 }  # fmt: skip

@@ -117,7 +117,7 @@ def entry(group: Group) -> Entry:
         episode_occurrences=group.episode_occurrences,
         episode_since=group.first_seen,
         peak=group.peak,
-        course=None,
+        timeline=None,
         sample=None,
     )
 
@@ -182,7 +182,7 @@ def tell(
     with ledger.digesting("schedule", schedule_token(ledger, at)) as tx:
         groups = tx.pending_groups(route)
         letter = digest([entry(group) for group in groups], [*queued, *held], at=at, route=route)
-        tx.freeze(letter, rendered(letter), queued=queued, held=held, tells=tells)
+        tx.enqueue(letter, rendered(letter), queued=queued, deferred=held, dead=tells)
         tx.save([told(group, at) for group in groups])
     return letter.id
 
@@ -202,7 +202,7 @@ def enqueue_digest(
         mail = raw.replace("{message_id}", f"Message-ID: {message_id}\r\n")
         mail = mail.replace("Subject: news", f"Subject: {route}")
         message = Rendered(message_id=message_id, subject=route, raw=mail.encode())
-        tx.freeze(letter, message, queued=recipients or (ADA,))
+        tx.enqueue(letter, message, queued=recipients or (ADA,))
         tx.save([told(group, at) for group in groups])
     return letter.id
 
@@ -210,9 +210,9 @@ def enqueue_digest(
 def follow_up(ledger: Ledger, recipient: str, *, at: datetime = NOON, route: str = ROUTE) -> str:
     """Freeze all that is held for a recipient into a follow-up; returns its id."""
     with ledger.digesting("schedule", schedule_token(ledger, at)) as tx:
-        covers = tx.held(route, recipient)
+        covers = tx.deferred_messages(route, recipient)
         letter = digest(tx.entries(covers), [recipient], kind=MessageKind.CATCH_UP, at=at, route=route)
-        tx.freeze(letter, rendered(letter), queued=[recipient], covers=covers)
+        tx.enqueue(letter, rendered(letter), queued=[recipient], covers=covers)
     return letter.id
 
 
@@ -244,7 +244,7 @@ REFUSED = {ADA: Delivery.REFUSED, BOB: Delivery.REFUSED}
 
 
 def states(ledger: Ledger, letter_id: str) -> tuple[MessageState, dict[str, Delivery]]:
-    letter = ledger.letter(letter_id)
+    letter = ledger.message(letter_id)
     assert letter is not None
     return letter.state, {each.recipient: each.state for each in letter.deliveries}
 

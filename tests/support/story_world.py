@@ -188,7 +188,7 @@ class World:
         return busy
 
     def _receive(self, mail: EmailMessage, recipient: str) -> None:
-        (letter,) = (each for each in self.ledger.letters(limit=10_000) if each.message_id == mail["Message-ID"])
+        (letter,) = (each for each in self.ledger.messages(limit=10_000) if each.message_id == mail["Message-ID"])
         entries = self.ledger.entries_of(letter.id)
         for entry in entries:
             self.told[recipient][entry.title] += entry.occurrences

@@ -28,16 +28,16 @@ _ENTER = {
 }
 _IDLE_LIMIT = timedelta(seconds=60)
 """A worker that stands still inside a transaction would stop all others; the server ends it after this."""
-_MIGRATION_PATIENCE = timedelta(minutes=5)
+_MIGRATION_LOCK_TIMEOUT = timedelta(minutes=5)
 
 
 class Postgres:
     """The ledger on a server, shared by several machines."""
 
-    def __init__(self, url: URL, patience: timedelta) -> None:
-        self._patience = patience
+    def __init__(self, url: URL, lock_timeout: timedelta) -> None:
+        self._lock_timeout = lock_timeout
         defaults = {
-            "connect_timeout": max(2, int(patience.total_seconds())),  # libpq takes 1 for 2
+            "connect_timeout": max(2, int(lock_timeout.total_seconds())),  # libpq takes 1 for 2
             "application_name": "error-mail-relay",
             "keepalives_idle": 30,
             "tcp_user_timeout": 20_000,
@@ -48,7 +48,7 @@ class Postgres:
                 url.set(drivername="postgresql+psycopg"),
                 hide_parameters=True,
                 pool_pre_ping=True,
-                pool_timeout=patience.total_seconds(),
+                pool_timeout=lock_timeout.total_seconds(),
                 connect_args=arguments,
             )
         except ImportError:
@@ -78,7 +78,7 @@ class Postgres:
     def migrating(self) -> Iterator[Connection]:
         """A connection in a transaction, while no other process migrates."""
         with self.engine.begin() as connection:
-            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_milliseconds(_MIGRATION_PATIENCE)}")
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_milliseconds(_MIGRATION_LOCK_TIMEOUT)}")
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION})
             encoding = connection.exec_driver_sql("SHOW server_encoding").scalar()
             if encoding != "UTF8":  # any other would refuse some mail's text, again and again
@@ -98,7 +98,7 @@ class Postgres:
         settings = {
             "synchronous_commit": "on",
             "default_transaction_isolation": "read committed",
-            "lock_timeout": _milliseconds(self._patience),
+            "lock_timeout": _milliseconds(self._lock_timeout),
             "idle_in_transaction_session_timeout": _milliseconds(_IDLE_LIMIT),
         }
         with connection.cursor() as cursor:

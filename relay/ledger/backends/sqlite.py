@@ -2,7 +2,7 @@
 
 The driver's own transaction control is off (`isolation_level = None`): it begins late, and a transaction that reads
 before it writes then fails instead of waiting. We begin ourselves: IMMEDIATE to write, so that a writer waits its turn
-for at most `patience` and then holds what it reads. Write-ahead log: readers see the last commit and block nobody.
+for at most `lock_timeout` and then holds what it reads. Write-ahead log: readers see the last commit and block nobody.
 See the sections on transactions in SQLAlchemy's page on SQLite, and https://www.sqlite.org/wal.html.
 """
 
@@ -33,11 +33,11 @@ _CACHE_KIB = 8 * 1024
 class Sqlite:
     """The ledger in a file."""
 
-    def __init__(self, url: URL, patience: timedelta) -> None:
+    def __init__(self, url: URL, lock_timeout: timedelta) -> None:
         if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
             raise LedgerError("a SQLite ledger needs a file: sqlite:////folder/ledger.db")
         self.path = Path(url.database)
-        seconds = patience.total_seconds()
+        seconds = lock_timeout.total_seconds()
         self.engine: Engine = create_engine(
             url, hide_parameters=True, pool_timeout=seconds, connect_args={"timeout": seconds}
         )

@@ -141,4 +141,4 @@ def test_courses_and_samples_go_to_their_own_errors():
 
     first, second = illustrate([made(1), made(2)], {1: course}, {2: sample})
 
-    assert (first.course, first.sample, second.course, second.sample) == (course, None, None, sample)
+    assert (first.timeline, first.sample, second.timeline, second.sample) == (course, None, None, sample)
