@@ -1,4 +1,4 @@
-"""A digest on its way out: who gets it, what the upstream said, what a recipient may still get."""
+"""A message in the outbox: its recipients, the upstream's replies, and the state of upstream and budgets."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ from relay.model.digest import MessageKind
 
 
 class Delivery(StrEnum):
-    """Where one recipient stands with one letter."""
+    """The delivery state of one message for one recipient."""
 
     QUEUED = "queued"
     SENT = "sent"
     REFUSED = "refused"
-    """For good."""
+    """Permanently."""
     DEFERRED = "held"
-    """Not tried: an earlier letter is on its way to this recipient, or the budget is spent. A follow-up covers it."""
+    """Not tried: an earlier message to this recipient is still queued, or the budget is used up. A catch-up digest will
+    cover it."""
     COVERED = "covered"
-    """Held, and part of a follow-up since."""
+    """Was deferred, and is now part of a catch-up digest."""
 
 
 class MessageState(StrEnum):
-    """Where a letter stands."""
+    """The state of a message."""
 
     OPEN = "open"
     SENT = "sent"
-    """Every recipient is settled and at least one took it."""
+    """Every recipient is settled, and at least one accepted it."""
     DEAD = "dead"
-    """A dead letter: nobody took it. Never deleted by the relay itself; `relay outbox retry` revives it."""
+    """A dead letter: no recipient accepted it. The relay never deletes it; `relay outbox retry` revives it."""
     DROPPED = "dropped"
-    """A dead letter an administrator has let go."""
+    """A dead letter that an administrator has dropped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,129 +44,129 @@ class OutboxMessage:
     kind: MessageKind
     route: str
     created_at: datetime
-    """When it was put into the outbox: frozen, or revived by an administrator."""
+    """When it was enqueued, or revived by an administrator."""
     message_id: str
     subject: str
     raw: bytes
     recipients: tuple[str, ...]
-    """Those still queued."""
+    """The recipients that are still queued."""
     tries: int
-    """Tries that ended with a word about this letter itself (4xx or 5xx), this one not counted."""
+    """Earlier tries that ended with a reply about this message itself (4xx or 5xx)."""
     refusals: int
-    """Those of them that were 5xx."""
+    """How many of them ended with a 5xx."""
     ambiguous: bool
-    """True where an earlier try may have delivered it without our learning of it. It stays true: what is taken then may
-    have come twice, under one Message-ID."""
+    """True where an earlier try may have delivered it without a reply that reached us. It stays true: a recipient who
+    accepts the message later may have it twice, under one Message-ID."""
     claim: str
-    """The token of this claim; what is written back under another one is refused."""
+    """The token of this claim. The ledger refuses results that carry another token."""
 
 
 class Verdict(StrEnum):
-    """What the upstream said of one recipient, or of the whole letter."""
+    """The meaning of a reply of the upstream, about one recipient or about the whole message."""
 
     ACCEPTED = "taken"
     TEMPORARY = "later"
-    """4xx, or no word: try again."""
+    """4xx, or no reply: try again."""
     PERMANENT = "never"
     """5xx."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientReply:
-    """One verdict with the upstream's words: `code` 0 where it gave none; `text` is one line of 200 at most."""
+    """One verdict with the upstream's reply. `code` is 0 where there was none; `text` is one line of at most 200."""
 
     verdict: Verdict
     code: int
     text: str
     step: str = ""
-    """The command it was said to, e.g. `RCPT`; `the content` after the final dot."""
+    """The command that it answers, e.g. `RCPT`; `the content` after the final dot."""
 
     def __str__(self) -> str:
-        said = f"{self.code} {self.text}".strip() if self.code else self.text
-        return f"{said} (at {self.step})" if self.step else said
+        reply = f"{self.code} {self.text}".strip() if self.code else self.text
+        return f"{reply} (at {self.step})" if self.step else reply
 
     @property
     def too_large(self) -> bool:
-        """Whether the letter was refused for its size alone (RFC 1870 section 6, RFC 3463 section 3.3 and 3.4).
+        """Whether the message was refused only for its size (RFC 1870 section 6, RFC 3463 sections 3.3 and 3.4).
 
-        At RCPT the same code tells of a mailbox that is full.
+        At RCPT the same code means a full mailbox.
         """
         size = self.code == 552 or self.text.startswith(("5.2.3", "5.3.4"))
         return self.verdict is Verdict.PERMANENT and size and self.step != "RCPT"
 
 
 class Failure(StrEnum):
-    """What is wrong with the upstream itself, whatever letter is tried."""
+    """A failure of the upstream itself, independent of the message."""
 
     UNREACHABLE = "unreachable"
-    """No connection, or it broke, or it hung."""
+    """No connection, or the connection broke or hung."""
     UNWILLING = "unwilling"
-    """It answered 421 or 4xx/5xx before it had heard of a letter."""
+    """It replied 421, or 4xx/5xx before any message was offered."""
     NO_TLS = "no-tls"
     """STARTTLS is required and was not offered, or the handshake failed."""
     CERTIFICATE = "certificate"
     AUTH = "auth"
-    """535 and its kin: the credentials were refused, or AUTH was impossible."""
+    """535 and similar replies: the credentials were refused, or AUTH was not possible."""
     PROTOCOL = "protocol"
-    """It does not speak SMTP as it should."""
+    """It violates the SMTP protocol."""
     REFUSED = "refused"
-    """It works, and nobody took the last letter: 4xx or 5xx on that or on all its recipients."""
+    """It works, but no recipient accepted the last message: 4xx or 5xx for the message or for all its recipients."""
     MAILBOX = "mailbox"
-    """The local mailbox cannot be written to."""
+    """The local mailbox cannot be written."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """What came of one try. Either `failure` is set and `replies` is empty, or every tried recipient has a reply.
+    """The result of one attempt. Either `failure` is set and `replies` is empty, or every tried recipient has a reply.
 
-    A refusal of the whole letter (at MAIL or DATA) is every recipient's answer.
+    A refusal of the whole message (at MAIL or DATA) is the reply of every recipient.
     """
 
     replies: Mapping[str, RecipientReply]
     failure: Failure | None = None
     detail: str = ""
-    """For the administrator: one line, no secret."""
+    """For the administrator: one line without secrets."""
     begun: bool = False
-    """True where the trouble came after MAIL was said: it may be about this letter alone."""
+    """True where the failure came after the MAIL command: it may concern this message only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamState:
-    """What is known of the upstream, for pauses and for `/readyz`."""
+    """The state of the upstream, for pauses and for `/readyz`."""
 
     failures: int = 0
     failing_since: datetime | None = None
     next_try_at: datetime | None = None
     failure: Failure | None = None
     detail: str = ""
-    """Which server, at which step, what it said; without `failure`, who did not get the last letter and why."""
+    """The server, the step and its reply. Without a `failure`: who did not get the last message, and why."""
     last_success_at: datetime | None = None
     last_try_at: datetime | None = None
     outage_since: datetime | None = None
     outage_until: datetime | None = None
-    """The last outage that is over, for the sentence about it in the first digest after it."""
+    """The last outage that is over. The first digest after it mentions it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delayed:
-    """A recipient whose letter waits because of the upstream's word on it, while others' may go out."""
+    """A recipient whose message waits because of a temporary reply, while other messages may go out."""
 
     recipient: str
     since: datetime
-    """When the letter was put into the outbox."""
+    """When the message was enqueued."""
     code: int
-    """0 where the upstream gave none."""
+    """0 where there was no reply."""
     text: str
     next_try_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetState:
-    """One recipient's budget: a bucket of `tokens` as of `at`, and how many mails went out on `day` (ISO, UTC)."""
+    """One recipient's budget: a bucket with `tokens` at the time `at`, and the mails sent on `day` (ISO, UTC)."""
 
     tokens: float
     at: datetime
     day: str
     sent_today: int
     exhausted_since: datetime | None = None
-    """Set while digests are being folded because it is spent."""
+    """When the budget was used up. Set as long as digests are deferred because of it."""
