@@ -1,4 +1,4 @@
-"""Puts the parts of the ledger together: one object that the steps, the CLI and the web share."""
+"""The class Ledger: all parts of the ledger in one object, which the steps, the CLI and the web share."""
 
 from __future__ import annotations
 
@@ -13,4 +13,4 @@ from relay.ledger.queries import Queries
 
 
 class Ledger(Ingesting, CarryingOver, Digesting, Leases, Outbox, Messages, Queries, Purge):
-    """All that the relay knows, in one database. Open it with `Ledger.open(url)`, close it with `close()`."""
+    """The whole state of the relay in one database. Open it with `Ledger.open(url)`, close it with `close()`."""

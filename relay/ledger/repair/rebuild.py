@@ -25,7 +25,7 @@ from sqlalchemy import Connection, delete, exists, func, literal_column, make_ur
 
 from relay.data_dir import working_prefix
 from relay.errors import LedgerDamaged, LedgerError
-from relay.ledger.backends.errors import translated
+from relay.ledger.backends.errors import translated_errors
 from relay.ledger.backends.sqlite import Sqlite, require_file
 from relay.ledger.backends.wal import missing_commits
 from relay.ledger.backends.write_mode import WriteMode
@@ -104,7 +104,7 @@ def _repair(path: Path, folder: Path, now: datetime) -> Repaired | None:
     if not why:
         return None
     _mend_head(damaged)
-    with translated():
+    with translated_errors():
         revision = revision_of(damaged) or REVISION
         require_known(revision)
         _make(new, revision)
