@@ -91,7 +91,7 @@ def _told(original: Path, copy: Path) -> float:
         digests = Digests(pipeline.ledger, make_renderer(pipeline.settings), pipeline.settings, "bench")
         loop = seconds(calibration)
         spent = seconds(partial(digests.step, NOW + timedelta(minutes=1)))
-        if not pipeline.ledger.letters():
+        if not pipeline.ledger.messages():
             raise RuntimeError("no digest was made")
         return 2 * spent / (loop + seconds(calibration))
 

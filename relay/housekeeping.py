@@ -96,11 +96,11 @@ class Housekeeping:
 
     def _file_deferred(self, spool_id: str) -> None:
         """Give parked mails the files that there was no room for."""
-        for position in self._ledger.deferred(spool_id):
+        for position in self._ledger.quarantined_without_file(spool_id):
             records = self._reader.read(position, limit=1)
             if records and records[0].position == position:
                 path = self._parking.put(spool_id, records[0])
-                self._ledger.file_parked(spool_id, position, path)
+                self._ledger.set_quarantine_file(spool_id, position, path)
                 log.info("parked mail filed", position=position, file=path)
 
     def _let_go(self, now: datetime) -> bool:
@@ -111,7 +111,7 @@ class Housekeeping:
             now,
             samples_for=samples_for,
             counts_for=self._storage.counts_for,
-            letters_for=self._tight(LETTERS_FOR),
+            messages_for=self._tight(LETTERS_FOR),
         )
         if purged:
             return True
@@ -135,10 +135,10 @@ class Housekeeping:
         entry stays a day longer, for the worker there. Files without an entry go a day later too.
         """
         late = before - timedelta(days=1)
-        old = self._ledger.parked(before=before, limit=1_000)
+        old = self._ledger.quarantined(before=before, limit=1_000)
         done = [mail for mail in old if self._unlink(mail) or mail.at < late]
         if done:
-            self._ledger.forget_parked(done)
+            self._ledger.forget_quarantined(done)
         for path, modified in _files(self._parked):
             if modified < late.timestamp():
                 path.unlink(missing_ok=True)

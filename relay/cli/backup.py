@@ -71,7 +71,11 @@ def repair(ctx: click.Context, config: Path | None) -> None:
 
 def _told(found: Repaired, path: Path) -> list[str]:
     """What came of it, in numbers."""
-    lines = [f"{path} was damaged: {found.why}", f"the old file is kept as {found.aside}", "saved (and lost) rows:"]
+    lines = [
+        f"{path} was damaged: {found.why}",
+        f"the old file is kept as {found.damaged_file}",
+        "saved (and lost) rows:",
+    ]
     for each in found.tables:
         lost = "an unknown number" if each.lost is None else f"{each.lost:,}"
         lines.append(f"  {each.table:<12}{each.saved:>10,}  ({lost})")

@@ -57,7 +57,7 @@ def show(ctx: click.Context, config: Path | None, group_id: int, *, as_json: boo
         click.echo(f"there is no error {group_id}; `relay groups` lists them", err=True)
         ctx.exit(1)
     now = utc_now()
-    samples, course = ledger.samples_of(group_id), ledger.course(group_id, now - timedelta(days=1), now)
+    samples, course = ledger.samples_of(group_id), ledger.timeline(group_id, now - timedelta(days=1), now)
     if as_json:
         print_json({"group": group, "samples": samples, "course": course})
         return

@@ -31,7 +31,7 @@ def outbox() -> None:
 def list_letters(config: Path | None, *, as_json: bool, limit: int) -> None:
     """List the letters, the newest first."""
     settings = settings_of(config)
-    found = open_ledger(settings).letters(limit=limit)
+    found = open_ledger(settings).messages(limit=limit)
     if as_json:
         print_json(found)
         return
@@ -65,7 +65,9 @@ def _treat(
 ) -> None:
     """Do something about the one dead letter whose ID begins with `start`; exit code 1 where there is none."""
     ledger = open_ledger(settings_of(config))
-    ids = [letter.id for letter in ledger.letters(state=MessageState.DEAD, limit=10_000) if letter.id.startswith(start)]
+    ids = [
+        letter.id for letter in ledger.messages(state=MessageState.DEAD, limit=10_000) if letter.id.startswith(start)
+    ]
     if len(ids) == 1 and act(ledger, ids[0], utc_now()):
         click.echo(done)
         return

@@ -32,9 +32,9 @@ def send_test(ctx: click.Context, config: Path | None) -> None:
     )
     target = open_target(settings)
     attempt = target.deliver(mail.raw, sender=settings.sender_address, recipients=recipients, before_data=lambda: None)
-    if attempt.trouble:
-        click.echo(f"{target}: {attempt.trouble}: {attempt.detail}", err=True)
-    for address, answer in attempt.answers.items():
+    if attempt.failure:
+        click.echo(f"{target}: {attempt.failure}: {attempt.detail}", err=True)
+    for address, answer in attempt.replies.items():
         click.echo(f"{address}: {answer.verdict} {answer.code or ''} {answer.text}")
-    taken = all(answer.verdict is Verdict.ACCEPTED for answer in attempt.answers.values())
-    ctx.exit(0 if taken and not attempt.trouble else 1)
+    taken = all(answer.verdict is Verdict.ACCEPTED for answer in attempt.replies.values())
+    ctx.exit(0 if taken and not attempt.failure else 1)

@@ -110,7 +110,7 @@ def _occurred_together(one: Entry, other: Entry) -> bool:
         abs(since - its_since) <= TOGETHER
         and abs(until - its_until) <= TOGETHER
         and _comparable(count, its_count)
-        and _similar_timelines(one.course, other.course)
+        and _similar_timelines(one.timeline, other.timeline)
     )
 
 

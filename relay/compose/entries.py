@@ -43,7 +43,7 @@ def entry(group: Group, why: Reason) -> Entry:
         episode_occurrences=group.episode_occurrences,
         episode_since=group.episode_since or group.first_seen,
         peak=group.peak,
-        course=None,
+        timeline=None,
         sample=None,
     )
 
@@ -104,6 +104,6 @@ def attach_samples(
 
 
 def _with_sample(entry: Entry, timeline: Timeline | None, sample: Report | None) -> Entry:
-    if entry.course is timeline and entry.sample is sample:
+    if entry.timeline is timeline and entry.sample is sample:
         return entry  # nearly all entries of a large digest: this saves the copies
-    return replace(entry, course=timeline, sample=sample)
+    return replace(entry, timeline=timeline, sample=sample)

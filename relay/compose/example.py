@@ -61,7 +61,7 @@ def _entry(at: datetime, reason: Reason, place: int) -> Entry:
         episode_occurrences=occurrences,
         episode_since=since,
         peak=max(counts),
-        course=Timeline(since=at - 10 * _MINUTE, step=_MINUTE, counts=counts),
+        timeline=Timeline(since=at - 10 * _MINUTE, step=_MINUTE, counts=counts),
         sample=_report(at, level),
     )
 

@@ -98,7 +98,7 @@ def item(
         speed=speed if limits else speed + _also_in_short(echoes),
         why=_why(entry, zone),
         news=_situation(sample) + _news(entry, zone) + _also(echoes),
-        bar=_bar(entry.course, at, zone) if entry.course and limits else None,
+        bar=_bar(entry.timeline, at, zone) if entry.timeline and limits else None,
         origin=_origin(entry, sample),
         request=_known(sample.request) if sample else (),
         report=_report(entry, sample) if limits else (),

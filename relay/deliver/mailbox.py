@@ -50,8 +50,8 @@ class Mailbox:
                 before_data()
                 self._publish(name)
         except OSError as error:
-            return Attempt(answers={}, trouble=Failure.MAILBOX, detail=f"{self}: {os_error_text(error)}")
-        return Attempt(answers=dict.fromkeys(recipients, STORED))
+            return Attempt(replies={}, failure=Failure.MAILBOX, detail=f"{self}: {os_error_text(error)}")
+        return Attempt(replies=dict.fromkeys(recipients, STORED))
 
     def abort(self) -> None:
         """Do nothing: no call here takes long enough to be stopped."""

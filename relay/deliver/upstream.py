@@ -108,8 +108,8 @@ class Upstream:
             attempt, session = await try_session([each for each in recipients if each not in left_out], deadline)
             failing = self._failing_recipients(attempt, session)
             self._suspects.difference_update(session.accepted)
-            if not attempt.trouble:
-                return replace(attempt, answers={**attempt.answers, **left_out})
+            if not attempt.failure:
+                return replace(attempt, replies={**attempt.replies, **left_out})
             if session.pending_recipient:
                 self._suspects.add(session.pending_recipient)
             others = len(recipients) > len(left_out) + len(failing)
@@ -129,7 +129,7 @@ class Upstream:
         recipient = session.pending_recipient
         if session.replies or not recipient:
             return session.replies
-        if recipient not in self._suspects and attempt.trouble is not Failure.AUTH:
+        if recipient not in self._suspects and attempt.failure is not Failure.AUTH:
             return {}
         text = attempt.detail.removeprefix(f"{self}: ")[:MAX_TEXT]
         return {recipient: RecipientReply(verdict=Verdict.TEMPORARY, code=0, text=text, step="RCPT")}
@@ -145,7 +145,7 @@ class Upstream:
                 await session.open()
                 await send(limit)
             done = True
-            return Attempt(answers=session.replies)
+            return Attempt(replies=session.replies)
         except UpstreamFailed as failed:
             return self._failed_attempt(session, failed.failure, failed.detail)
         except TimeoutError:
@@ -181,7 +181,7 @@ class Upstream:
 
     def _timed_out(self, session: Session) -> Attempt:
         if session.content_started:
-            return Attempt(answers=session.replies)
+            return Attempt(replies=session.replies)
         if self._stopped:
             raise Interrupted(STOPPED)
         text = f"the whole try took longer than {self._seconds(TIMEOUTS_BEFORE_CONTENT):g} s; it was at {session.step}"
@@ -191,4 +191,4 @@ class Upstream:
         # At RCPT the credentials were accepted before: only there a reply about them concerns this message alone.
         login_refused = failure is Failure.AUTH and not session.pending_recipient
         begun = session.begun and not login_refused
-        return Attempt(answers={}, trouble=failure, detail=f"{self}: {detail}", begun=begun)
+        return Attempt(replies={}, failure=failure, detail=f"{self}: {detail}", begun=begun)

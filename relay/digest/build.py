@@ -52,5 +52,5 @@ class DigestBuilder:
     def _with_samples(self, entries: Sequence[Entry]) -> list[Entry]:
         """Attach timelines and samples to the entries shown in full, and link entries that are one failure."""
         full = shown_in_full(entries, self.full_errors)
-        timelines = self.reads.courses({each.group_id: each.episode_since for each in full}, self.now)
+        timelines = self.reads.timelines({each.group_id: each.episode_since for each in full}, self.now)
         return correlate(attach_samples(entries, timelines, self.reads.samples([each.group_id for each in full])))

@@ -24,7 +24,7 @@ def route_of(routes: Sequence[Route], name: str) -> Route:
 
 def removed_recipients(ledger: Ledger, routes: Sequence[Route]) -> list[tuple[str, str]]:
     """Return each (route, recipient) that has a queued or deferred message but is no longer configured there."""
-    messages = ledger.letters(state=MessageState.OPEN, limit=_MAX_MESSAGES)
+    messages = ledger.messages(state=MessageState.OPEN, limit=_MAX_MESSAGES)
     pairs = {
         (message.route, each.recipient) for message in messages for each in message.deliveries if each.state in _UNSENT
     }

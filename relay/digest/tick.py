@@ -57,7 +57,7 @@ class Tick:
             self._abandon(name, recipient)
         for name, groups in self._due_by_route().items():
             self._report(route_of(self._routes, name), groups)
-        for name, recipient in self._tx.holding():
+        for name, recipient in self._tx.deferred_recipients():
             self._catch_up(route_of(self._routes, name), recipient)
 
     def _clamp_future_times(self) -> None:
@@ -88,7 +88,7 @@ class Tick:
         chosen = self._due_digest(route, due, last_digest_at)
         if chosen is None:
             return
-        deferred = {recipient for name, recipient in self._tx.holding() if name == route.name}
+        deferred = {recipient for name, recipient in self._tx.deferred_recipients() if name == route.name}
         free = self._tx.free_recipients(route.name, route.recipients) - deferred
         charges = charge_budgets(self._tx, free, self._budget, self._now, critical=chosen.critical)
         if charges:
@@ -130,12 +130,12 @@ class Tick:
         ]
         entries = [entry(group, why) for group, why in chosen.groups]
         digest, rendered = self._writer.write(MessageKind.DIGEST, route.name, route.recipients, entries, sentences)
-        self._tx.freeze(
+        self._tx.enqueue(
             digest,
             rendered,
             queued=list(charges),
-            held=[recipient for recipient in route.recipients if recipient not in charges],
-            tells=[each.letter_id for each in dead],
+            deferred=[recipient for recipient in route.recipients if recipient not in charges],
+            dead=[each.id for each in dead],
         )
         self._tx.save(mark_reported(group, why, route.timing, now) for group, why in chosen.groups)
 
@@ -167,7 +167,7 @@ class Tick:
         if charges:
             sentences = budget_notes(charges, self._budget, self._now, interval=route.timing.interval, zone=self._zone)
             digest, rendered = self._writer.write(MessageKind.CATCH_UP, route.name, (recipient,), entries, sentences)
-            self._tx.freeze(digest, rendered, queued=[recipient], covers=covered)
+            self._tx.enqueue(digest, rendered, queued=[recipient], covers=covered)
 
     def _abandon(self, route: str, recipient: str) -> None:
         self._tx.abandon(route, recipient, "no longer a recipient of this route", self._now)
@@ -179,7 +179,7 @@ class Tick:
         """
         ids: list[str] = []
         entries: list[Entry] = []
-        for outbox_id in self._tx.held(route, recipient):
+        for outbox_id in self._tx.deferred_messages(route, recipient):
             if len(entries) >= MAX_ENTRIES:
                 break
             ids.append(outbox_id)

@@ -176,7 +176,7 @@ class Ingest:
             tx.book(received=len(records), parked=len(files))
             for mail in done:
                 if isinstance(mail, _Parked):
-                    tx.park(mail.record.position, at=now, reason=mail.reason, path=files[mail.record.position])
+                    tx.quarantine(mail.record.position, at=now, reason=mail.reason, path=files[mail.record.position])
             self._book(tx, mails, parents, now)
             tx.advance(records[-1].end)
             reach("sort.commit")

@@ -1,21 +1,21 @@
-"""The state of the world in one SQL database: groups, counts, letters, budgets, books (steps, CLI, web ↔ disk).
+"""The ledger: groups, counts, outbox, budgets and books in one SQL database (steps, CLI, web ↔ disk).
 
-    with ledger.sorting(spool_id, position) as tx:    mails come in, exactly once        sorting.py
-    ledger.carry_over                                 groups of an earlier version       carrying.py
-    with ledger.scheduling(name, token) as tx:        a digest is frozen, under a lease  scheduling.py, freezing.py
-    ledger.claim_letter, mark_ambiguous, settle       it goes out                        outbox.py, endings.py
-    ledger.groups, letters, books, …                  people look at it                  reading.py, letters.py
-    ledger.purge                                      what is old goes                   purge.py
-    repair                                            a damaged file, made to work again repairing.py, salvage.py
+    with ledger.ingesting(spool_id, position) as tx:   count mails, exactly once           ingest.py
+    ledger.carry_over                                  move groups to a new fingerprint    carry_over.py
+    with ledger.digesting(name, token) as tx:          enqueue a digest, under a lease     digest.py, enqueue.py
+    ledger.claim_message, mark_ambiguous, settle       deliver it                          outbox.py, settlement.py
+    ledger.groups, messages, books, …                  listings for people                 queries.py, messages.py
+    ledger.purge                                       delete old data                     purge.py
+    repair                                             rebuild a damaged SQLite file       repair/
 
-Guarantees. Every public method, and every `with` block, is one transaction: durable when it returns, without effect
-when it raises (a LedgerBusy at the commit alone may come after PostgreSQL has committed: read the state again before
-repeating). Any process may be killed between any two lines; any number of workers may share one ledger. SQLite and
-PostgreSQL behave alike; where many wait for one another is said in `engine`. Methods are safe to call from any thread;
-a transaction object belongs to the thread that opened it and to its `with` block.
+Guarantees. Every public method and every `with` block is one transaction: durable when it returns, without effect when
+it raises. One exception: after a LedgerBusy at the commit, PostgreSQL may have committed, so read the state again
+before you repeat. Any process may be killed at any point. Any number of workers may share one ledger. SQLite and
+PostgreSQL behave alike; `engine` says when writers wait for each other. Methods are thread-safe. A transaction object
+belongs to its `with` block and to the thread that opened it.
 
-Every method may raise LedgerBusy (locked or out of reach: try again) and LedgerError (damaged, or not as it should be).
-No error text holds a password, a statement's values or a mail's content.
+Every method may raise LedgerBusy (locked or not reachable: try again) and LedgerError (damaged, or not as expected).
+No error text contains a password, a value of a statement or the content of a mail.
 """
 
 from relay.ledger.digest import DigestReads, DigestTransaction

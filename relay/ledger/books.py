@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from relay.ledger.schema import IS_OPEN, IS_PENDING, groups, letters, spools, totals
+from relay.ledger.schema import IS_OPEN, IS_PENDING, groups, messages, spools, totals
 from relay.ledger.upsert import upsert
 from relay.model import Books, MessageKind
 
@@ -44,7 +44,7 @@ _FIGURES: dict[str, ColumnElement[int]] = {
 _FIGURES |= {name: _total(name) for name in (REPORTED, UNDELIVERED)}
 _FIGURES["in_groups"] = select(func.coalesce(func.sum(groups.c.pending_mails), 0)).where(IS_PENDING).scalar_subquery()
 _FIGURES["in_letters"] = (
-    select(func.coalesce(func.sum(letters.c.mails), 0))
-    .where(IS_OPEN, letters.c.kind == MessageKind.DIGEST)
+    select(func.coalesce(func.sum(messages.c.mails), 0))
+    .where(IS_OPEN, messages.c.kind == MessageKind.DIGEST)
     .scalar_subquery()
 )

@@ -1,4 +1,4 @@
-"""Column types that SQLite and PostgreSQL store and compare alike (ledger's ground floor)."""
+"""Column types that SQLite and PostgreSQL store and compare alike (base layer of the ledger)."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 RowId = BigInteger().with_variant(Integer, "sqlite")
-"""A number given by the database; SQLite counts only INTEGER keys up by itself."""
+"""A row number that the database assigns. SQLite assigns numbers only to INTEGER keys."""
 
 
-def microseconds(moment: datetime) -> int:
-    """An aware moment as microseconds since 1970 in UTC: exact, and in order."""
-    return (moment - EPOCH) // _MICROSECOND
+def microseconds(at: datetime) -> int:
+    """An aware time as microseconds since 1970 in UTC: exact, and ordered like the times."""
+    return (at - EPOCH) // _MICROSECOND
 
 
-class Moment(TypeDecorator[datetime]):
-    """An aware moment, kept as microseconds since 1970 in UTC. A naive one is a TypeError."""
+class UtcTime(TypeDecorator[datetime]):
+    """An aware time, stored as microseconds since 1970 in UTC. Raises TypeError for a naive one."""
 
     impl = BigInteger
     cache_ok = True
@@ -39,14 +39,14 @@ class Moment(TypeDecorator[datetime]):
 
 
 def storable(text: str) -> str:
-    """The text as both databases take it: PostgreSQL has no NUL, and neither has a lone surrogate."""
+    """The text without characters that a database refuses: NUL (PostgreSQL) and lone surrogates (both)."""
     if "\0" in text or not text.isascii():
         return text.encode("utf-8", "replace").decode().replace("\0", "�")
     return text
 
 
-class Words(TypeDecorator[str]):
-    """Text from outside, made `storable`."""
+class SafeText(TypeDecorator[str]):
+    """Text from outside, which `storable` makes fit for both databases."""
 
     impl = Text
     cache_ok = True
@@ -56,8 +56,8 @@ class Words(TypeDecorator[str]):
         return None if value is None else storable(value)
 
 
-class OneOf(TypeDecorator[StrEnum]):
-    """A member of a StrEnum, kept as its value."""
+class EnumText(TypeDecorator[StrEnum]):
+    """A member of a StrEnum, stored as its value."""
 
     impl = Text
     cache_ok = True
@@ -67,7 +67,7 @@ class OneOf(TypeDecorator[StrEnum]):
         self.kind = kind
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        """To the database; the plain value does too."""
+        """To the database. The plain value is accepted too."""
         return None if value is None else str(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
@@ -75,8 +75,8 @@ class OneOf(TypeDecorator[StrEnum]):
         return None if value is None else self.kind(value)
 
 
-class Severity(TypeDecorator[Level]):
-    """A Level, kept as its number."""
+class LevelNumber(TypeDecorator[Level]):
+    """A Level, stored as its number."""
 
     impl = SmallInteger
     cache_ok = True

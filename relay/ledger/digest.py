@@ -32,10 +32,10 @@ from relay.ledger.schema import (
     deliveries,
     entries,
     groups,
-    letters,
+    messages,
     routes,
 )
-from relay.ledger.timeline import courses
+from relay.ledger.timeline import timelines
 from relay.model import Books, BudgetState, Digest, Entry, Group, Phase, Rendered, Report, Timeline
 
 STRANDED_AFTER = timedelta(days=1)
@@ -48,13 +48,13 @@ class DigestReads:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def courses(self, since: Mapping[int, datetime], now: datetime) -> dict[int, Timeline]:
+    def timelines(self, since: Mapping[int, datetime], now: datetime) -> dict[int, Timeline]:
         """How errors went from each group's `since` to `now`, in at most 24 steps; a group without counts is left out.
 
         The step is the smallest of 1, 2, 5, 10, 15, 30 min, 1, 2, 3, 6, 12 h, 1, 2, 7 days that fits; the course begins
         at a whole step. Ask only for those that a digest shows in full.
         """
-        return courses(self._connection, since, now)
+        return timelines(self._connection, since, now)
 
     def samples(self, group_ids: Collection[int]) -> dict[int, Report]:
         """The newest sample of each group; those without one are left out."""
@@ -125,57 +125,57 @@ class DigestTransaction(DigestReads):
 
     # --- What is on its way, and what died ------------------------------------------------------------------------
 
-    def holding(self) -> list[tuple[str, str]]:
+    def deferred_recipients(self) -> list[tuple[str, str]]:
         """Every (route, recipient) with a HELD delivery, ordered: each waits for a follow-up, or to be abandoned."""
         pair = (deliveries.c.route, deliveries.c.recipient)
         rows = self._connection.execute(select(*pair).where(IS_DEFERRED).distinct())
         return sorted((route, recipient) for route, recipient in rows)
 
-    def held(self, route: str, recipient: str) -> list[str]:
+    def deferred_messages(self, route: str, recipient: str) -> list[str]:
         """Ids of the letters of the route that this recipient has not been sent (HELD), oldest first."""
-        query = select(letters.c.id).join(deliveries).where(IS_DEFERRED, deliveries.c.route == route)
-        query = query.where(deliveries.c.recipient == recipient).order_by(letters.c.created_at, letters.c.id)
+        query = select(messages.c.id).join(deliveries).where(IS_DEFERRED, deliveries.c.route == route)
+        query = query.where(deliveries.c.recipient == recipient).order_by(messages.c.created_at, messages.c.id)
         return list(self._connection.scalars(query))
 
     def entries(self, letter_ids: Collection[str]) -> list[Entry]:
         """The entries of these letters, oldest letter first, as they were frozen: one group may appear in many."""
         found: list[tuple[datetime, str, int, str]] = []
         for chunk in chunks(letter_ids):
-            query = select(letters.c.created_at, letters.c.id, entries.c.number, entries.c.entry).join(entries)
-            rows = self._connection.execute(query.where(letters.c.id.in_(chunk)))
-            found.extend((at, letter_id, number, text) for at, letter_id, number, text in rows)
+            query = select(messages.c.created_at, messages.c.id, entries.c.number, entries.c.entry).join(entries)
+            rows = self._connection.execute(query.where(messages.c.id.in_(chunk)))
+            found.extend((at, outbox_id, number, text) for at, outbox_id, number, text in rows)
         return [entry_of(text) for *_, text in sorted(found)]
 
     def dead_totals(self, route: str) -> list[DeadTotal]:
-        """Digests of the route that nobody took (dead, or dropped since) and that no letter tells of, oldest first.
+        """Digests of the route that nobody took (dead, or dropped since) and that no letter dead of, oldest first.
 
-        A letter tells of them that was frozen with them in `tells` and is under way or sent.
+        A letter dead of them that was frozen with them in `dead` and is under way or sent.
         """
-        query = select(letters).where(IS_UNTOLD, letters.c.route == route)
-        rows = self._connection.execute(query.order_by(letters.c.created_at, letters.c.id))
+        query = select(messages).where(IS_UNTOLD, messages.c.route == route)
+        rows = self._connection.execute(query.order_by(messages.c.created_at, messages.c.id))
         return [_dead_total(row) for row in rows]
 
     # --- Writing letters ------------------------------------------------------------------------------------------
 
-    def freeze(
+    def enqueue(
         self,
         digest: Digest,
         rendered: Rendered,
         *,
         queued: Collection[str],
-        held: Collection[str] = (),
+        deferred: Collection[str] = (),
         covers: Collection[str] = (),
-        tells: Collection[str] = (),
+        dead: Collection[str] = (),
     ) -> None:
         """Put a rendered digest into the outbox, to be tried from `digest.created_at` on.
 
-        `queued` and `held` share out `digest.recipients`; at least one is queued, and each queued one must be free
+        `queued` and `deferred` share out `digest.recipients`; at least one is queued, and each queued one must be free
         (`free_recipients`). Its groups are to be saved (with `told`) in the same transaction: the mails of a DIGEST are
         pending by this letter from here on, those of a FOLLOW_UP or a NOTICE never count. Keep samples and courses out
         of entries that the digest does not show in full: entries are stored as they are.
 
         `covers` (FOLLOW_UP only, which holds nobody back): the letters whose HELD deliveries to its recipients become
-        COVERED by it. `tells`: ids of dead letters whose totals stand in it; told once it ends SENT, else due again.
+        COVERED by it. `dead`: ids of dead letters whose totals stand in it; told once it ends SENT, else due again.
         A DIGEST sets the route's `last_digest_at`; if it has one entry, it begins that group's thread.
         Raises ValueError where the arguments contradict this, LedgerError where a queued recipient is not free.
         """
@@ -183,9 +183,9 @@ class DigestTransaction(DigestReads):
             digest=digest,
             rendered=rendered,
             queued=frozenset(queued),
-            held=frozenset(held),
+            deferred=frozenset(deferred),
             covers=frozenset(covers),
-            tells=frozenset(tells),
+            dead=frozenset(dead),
         )
         enqueue(self._connection, posting)
 
@@ -202,7 +202,7 @@ class DigestTransaction(DigestReads):
 
 def _dead_total(row: Row[Any]) -> DeadTotal:
     return DeadTotal(
-        letter_id=row.id,
+        id=row.id,
         route=row.route,
         subject=row.subject,
         mails=row.mails,

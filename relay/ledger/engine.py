@@ -1,7 +1,7 @@
-"""Opens the database and runs transactions on it (ledger's ground floor).
+"""Open the database and run transactions on it (base layer of the ledger).
 
-Every transaction is begun here: `_read` sees one moment and waits for nobody, `_write` keeps what it reads until it
-ends. On SQLite there is one writer at a time; on PostgreSQL writers pass a gate (see `postgres`).
+Every transaction begins here. `_read` sees one snapshot and waits for nobody. `_write` sees no changes by others that
+its WriteMode excludes. SQLite has one writer at a time; on PostgreSQL writers take a gate (see `postgres`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError
 
 from relay.errors import LedgerError
 from relay.failpoint import reach
-from relay.ledger.backends.errors import translated
+from relay.ledger.backends.errors import translated_errors
 from relay.ledger.backends.postgres import Postgres
 from relay.ledger.backends.sqlite import Sqlite
 from relay.ledger.backends.write_mode import WriteMode
@@ -25,40 +25,40 @@ from relay.ledger.migrate import is_current, require_current, upgrade
 
 
 class Backend(Protocol):
-    """What the two databases do differently."""
+    """What SQLite and PostgreSQL do differently."""
 
     engine: Engine
 
     def create(self) -> None:
-        """Make what must be there before a connection can be."""
+        """Create what a connection needs."""
 
     def require(self) -> None:
-        """Raise LedgerError where there is nothing to connect to."""
+        """Raise LedgerError where the database does not exist."""
 
     def is_set_up(self, connection: Connection) -> bool:
-        """Whether `migrating` has nothing to set."""
+        """Whether the settings that `migrating` makes are in place."""
 
     def migrating(self) -> AbstractContextManager[Connection]:
-        """A connection in a transaction, committed at the end of the block, while no other process migrates."""
+        """A connection in a transaction that excludes other migrations and commits at the end of the block."""
 
     def begin_read(self, connection: Connection) -> None:
-        """Begin a transaction that sees one moment."""
+        """Begin a transaction that sees one snapshot."""
 
-    def begin_write(self, connection: Connection, gate: WriteMode) -> None:
-        """Begin a transaction that writes, past the gate."""
+    def begin_write(self, connection: Connection, mode: WriteMode) -> None:
+        """Begin a write transaction that excludes other writers as `mode` says."""
 
-    def examine(self) -> None:
-        """Raise LedgerDamaged where opening it would forget commits without a word."""
+    def check_log(self) -> None:
+        """Raise LedgerDamaged where opening the database would silently drop commits."""
 
-    def verify(self, connection: Connection) -> None:
-        """Raise LedgerDamaged where what is stored cannot all be read."""
+    def check_pages(self, connection: Connection) -> None:
+        """Raise LedgerDamaged where a part of the database cannot be read."""
 
     def shrink(self, connection: Connection, pages: int) -> None:
-        """Give free space back to the file system; outside of a transaction."""
+        """Return free space to the file system. Call it outside of a transaction."""
 
 
 class Database:
-    """One open database; the parts of the ledger build on it."""
+    """One open database. The parts of the ledger are its subclasses."""
 
     def __init__(self, backend: Backend, password: str | None) -> None:
         self._backend = backend
@@ -66,38 +66,39 @@ class Database:
 
     @classmethod
     def open(
-        cls, url: str, *, create: bool = True, verify: bool = False, patience: timedelta = timedelta(seconds=3)
+        cls, url: str, *, create: bool = True, verify: bool = False, lock_timeout: timedelta = timedelta(seconds=3)
     ) -> Self:
         """Open the ledger at `url` (`sqlite:////path/ledger.db`, `postgresql://user:password@host/name`).
 
-        With `create` the file (0600, its folder 0700) is made and the schema brought to this release, under a lock:
-        any number of processes may start at once. Without it a ledger that does not exist or is of an earlier release
-        raises LedgerError. With `verify` a SQLite ledger is read from end to end first (for the worker, while nobody
-        else writes). `patience` is how long any call waits for a lock or a connection before LedgerBusy.
-        Raises LedgerTooNew for one written by a later release, LedgerDamaged, LedgerBusy, LedgerError.
+        `create`: create the file (mode 0600, its folder 0700) and migrate the schema to this release, under a lock, so
+        that any number of processes may start at once. Without it, raise LedgerError for a ledger that does not exist
+        or has the schema of an earlier release.
+        `verify`: read a SQLite ledger completely first. For the worker, while nobody else writes.
+        `lock_timeout`: how long a call waits for a lock or a connection before it raises LedgerBusy.
+        Raises LedgerTooNew for a ledger of a later release, LedgerDamaged, LedgerBusy, LedgerError.
         """
-        address = _parsed(url)
+        address = _parse_url(url)
         password = None if address.password is None else str(address.password)
-        with translated(password):
-            database = cls(_backend(address, patience), password)
+        with translated_errors(password):
+            database = cls(_backend(address, lock_timeout), password)
             try:
                 if verify:
-                    database._backend.examine()
+                    database._backend.check_log()
                 database._prepare(create=create)
                 if verify:
-                    database._verify()
+                    database._check_pages()
             except BaseException:
                 database.close()
                 raise
         return database
 
     def close(self) -> None:
-        """Close all connections. Transactions must have ended."""
+        """Close all connections. No transaction may be open."""
         self._backend.engine.dispose()
 
-    def _verify(self) -> None:
+    def _check_pages(self) -> None:
         with self._backend.engine.connect() as connection:
-            self._backend.verify(connection)
+            self._backend.check_pages(connection)
 
     def _prepare(self, *, create: bool) -> None:
         if not create:
@@ -114,49 +115,49 @@ class Database:
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:
-        """One moment of the ledger, read only."""
-        with translated(self._password), self._backend.engine.begin() as connection:
+        """A read-only transaction that sees one snapshot."""
+        with translated_errors(self._password), self._backend.engine.begin() as connection:
             self._backend.begin_read(connection)
             yield connection
 
     @contextmanager
-    def _write(self, gate: WriteMode) -> Iterator[Connection]:
-        """One transaction that writes: durable after the block, without effect where the block raises."""
-        with translated(self._password), self._backend.engine.begin() as connection:
-            self._backend.begin_write(connection, gate)
+    def _write(self, mode: WriteMode) -> Iterator[Connection]:
+        """A write transaction: durable after the block, without effect where the block raises."""
+        with translated_errors(self._password), self._backend.engine.begin() as connection:
+            self._backend.begin_write(connection, mode)
             yield connection
             reach("ledger.commit")
         reach("ledger.committed")
 
     def _shrink(self, pages: int) -> None:
-        """Give up to `pages` free pages back to the file system."""
-        with translated(self._password), self._backend.engine.connect() as connection:
+        """Return up to `pages` free pages to the file system."""
+        with translated_errors(self._password), self._backend.engine.connect() as connection:
             self._backend.shrink(connection, pages)
 
 
 def sqlite_url(path: Path) -> str:
-    """The URL of a SQLite ledger in the file `path`."""
+    """The URL of the SQLite ledger in the file `path`."""
     return URL.create("sqlite", database=str(path)).render_as_string()
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file of a SQLite ledger, None for one on a server. Raises LedgerError for what is no URL."""
-    address = _parsed(url)
+    """The file of a SQLite ledger; None for a ledger on a server. Raises LedgerError where `url` is not a URL."""
+    address = _parse_url(url)
     return Path(address.database or "") if address.drivername.startswith("sqlite") else None
 
 
-def _parsed(url: str) -> URL:
+def _parse_url(url: str) -> URL:
     try:
         return make_url(url)
-    except (ArgumentError, ValueError):  # a port that is no number is a ValueError
+    except (ArgumentError, ValueError):  # ValueError: the port is not a number
         raise LedgerError(
             "the ledger's URL cannot be read; it looks like postgresql://user:password@host/name"
         ) from None
 
 
-def _backend(url: URL, patience: timedelta) -> Backend:
+def _backend(url: URL, lock_timeout: timedelta) -> Backend:
     if url.drivername in {"sqlite", "sqlite+pysqlite"}:
-        return Sqlite(url, patience)
+        return Sqlite(url, lock_timeout)
     if url.drivername in {"postgresql", "postgres", "postgresql+psycopg"}:
-        return Postgres(url, patience)
+        return Postgres(url, lock_timeout)
     raise LedgerError(f"a ledger is kept in sqlite or postgresql, not in {url.drivername!r}")

@@ -16,7 +16,7 @@ from relay.ledger.schema import (
     deliveries,
     entries,
     groups,
-    letters,
+    messages,
     routes,
 )
 from relay.ledger.upsert import replace
@@ -30,16 +30,16 @@ class EnqueuedDigest:
     digest: Digest
     rendered: Rendered
     queued: frozenset[str]
-    held: frozenset[str]
+    deferred: frozenset[str]
     covers: frozenset[str]
-    tells: frozenset[str]
+    dead: frozenset[str]
 
     def __post_init__(self) -> None:
-        if not self.queued or self.queued & self.held or self.queued | self.held != set(self.digest.recipients):
+        if not self.queued or self.queued & self.deferred or self.queued | self.deferred != set(self.digest.recipients):
             raise ValueError("each recipient of a digest is either queued or held, and at least one is queued")
         if (self.digest.kind is MessageKind.CATCH_UP) is not bool(self.covers):
             raise ValueError("a follow-up covers letters, and nothing else does")
-        if self.covers and self.held:
+        if self.covers and self.deferred:
             raise ValueError("a follow-up holds nobody back")
 
 
@@ -51,8 +51,8 @@ def enqueue(connection: Connection, posting: EnqueuedDigest) -> None:
         raise LedgerError(f"{len(busy)} of the recipients queued on route {digest.route!r} still have a letter queued")
     _store(connection, posting)
     _cover(connection, posting)
-    for chunk in chunks(posting.tells):
-        untold = update(letters).where(letters.c.id.in_(chunk), IS_UNTOLD)
+    for chunk in chunks(posting.dead):
+        untold = update(messages).where(messages.c.id.in_(chunk), IS_UNTOLD)
         connection.execute(untold.values(told_by=digest.id))
     if digest.kind is MessageKind.DIGEST:
         state = {"route": digest.route, "last_digest_at": digest.created_at}
@@ -63,7 +63,7 @@ def enqueue(connection: Connection, posting: EnqueuedDigest) -> None:
 def _store(connection: Connection, posting: EnqueuedDigest) -> None:
     digest, rendered = posting.digest, posting.rendered
     connection.execute(
-        insert(letters),
+        insert(messages),
         {
             "id": digest.id,
             "kind": digest.kind,
@@ -78,10 +78,10 @@ def _store(connection: Connection, posting: EnqueuedDigest) -> None:
             "next_try_at": digest.created_at,
         },
     )
-    connection.execute(insert(bodies), {"letter_id": digest.id, "raw": rendered.raw})
+    connection.execute(insert(bodies), {"outbox_id": digest.id, "raw": rendered.raw})
     rows = [
         {
-            "letter_id": digest.id,
+            "outbox_id": digest.id,
             "recipient": recipient,
             "route": digest.route,
             "state": Delivery.QUEUED if recipient in posting.queued else Delivery.DEFERRED,
@@ -91,7 +91,7 @@ def _store(connection: Connection, posting: EnqueuedDigest) -> None:
     ]
     connection.execute(insert(deliveries), rows)
     told = [
-        {"letter_id": digest.id, "number": number, "entry": entry_json(entry)}
+        {"outbox_id": digest.id, "number": number, "entry": entry_json(entry)}
         for number, entry in enumerate(digest.entries)
     ]
     if told:
@@ -101,7 +101,7 @@ def _store(connection: Connection, posting: EnqueuedDigest) -> None:
 def _cover(connection: Connection, posting: EnqueuedDigest) -> None:
     covered = 0
     for chunk in chunks(posting.covers):
-        waiting = (IS_DEFERRED, deliveries.c.letter_id.in_(chunk), deliveries.c.recipient.in_(posting.queued))
+        waiting = (IS_DEFERRED, deliveries.c.outbox_id.in_(chunk), deliveries.c.recipient.in_(posting.queued))
         statement = update(deliveries).where(*waiting)
         values = {"state": Delivery.COVERED, "covered_by": posting.digest.id, "at": posting.digest.created_at}
         covered += connection.execute(statement.values(**values)).rowcount

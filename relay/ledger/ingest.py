@@ -113,7 +113,7 @@ class IngestTransaction:
         """Add to the spool's books, in mails. What is neither muted, ignored nor parked must be pending in a group."""
         self._books.update(received=received, muted=muted, ignored=ignored, parked=parked)
 
-    def park(self, position: int, *, at: datetime, reason: str, path: str = "") -> None:
+    def quarantine(self, position: int, *, at: datetime, reason: str, path: str = "") -> None:
         """List a mail that was put aside; `path` is its file, "" while it stays in the spool.
 
         Does not book it: `book(received=1, parked=1)` does.
@@ -179,19 +179,19 @@ class Ingesting(Database):
 
     def needed_from(self, spool_id: str) -> int:
         """Where the first record stands that the spool must keep: the cursor, or a parked mail that has no file yet."""
-        deferred = select(func.min(parked.c.position)).where(parked.c.spool_id == spool_id, parked.c.path == "")
+        without_file = select(func.min(parked.c.position)).where(parked.c.spool_id == spool_id, parked.c.path == "")
         with self._read() as connection:
             cursor = connection.scalar(select(spools.c.position).where(spools.c.spool_id == spool_id)) or 0
-            position = connection.scalar(deferred)
+            position = connection.scalar(without_file)
         return cursor if position is None else min(cursor, position)
 
-    def deferred(self, spool_id: str) -> list[int]:
+    def quarantined_without_file(self, spool_id: str) -> list[int]:
         """The positions of parked mails that have no file yet, oldest first."""
         query = select(parked.c.position).where(parked.c.spool_id == spool_id, parked.c.path == "")
         with self._read() as connection:
             return list(connection.scalars(query.order_by(parked.c.position)))
 
-    def file_parked(self, spool_id: str, position: int, path: str) -> None:
+    def set_quarantine_file(self, spool_id: str, position: int, path: str) -> None:
         """Note where the file of a parked mail is now."""
         here = update(parked).where(parked.c.spool_id == spool_id, parked.c.position == position)
         with self._write(WriteMode.UNGATED) as connection:

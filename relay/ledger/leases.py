@@ -14,7 +14,7 @@ from relay.errors import LeaseLost
 from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.columns import EPOCH
 from relay.ledger.engine import Database
-from relay.ledger.schema import IS_TO_TRY, leases, letters
+from relay.ledger.schema import IS_TO_TRY, leases, messages
 from relay.ledger.upsert import insert_missing
 
 CLOCKS_DIFFER_BY = timedelta(days=1)
@@ -49,7 +49,7 @@ class Leases(Database):
         """
         with self._write(WriteMode.EXCLUSIVE) as connection:
             connection.execute(update(leases).where(leases.c.holder == worker).values(expires_at=EPOCH))
-            claimed = update(letters).where(IS_TO_TRY, letters.c.claimed_by == worker)
+            claimed = update(messages).where(IS_TO_TRY, messages.c.claimed_by == worker)
             connection.execute(claimed.values(claim="", claimed_by="", claimed_until=None))
 
 

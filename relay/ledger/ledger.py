@@ -1,4 +1,4 @@
-"""Puts the parts of the ledger together: one object that the steps, the CLI and the web share."""
+"""The class Ledger: all parts of the ledger in one object, which the steps, the CLI and the web share."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from relay.ledger.carry_over import CarryingOver
 from relay.ledger.digest import Digesting
 from relay.ledger.ingest import Ingesting
 from relay.ledger.leases import Leases
-from relay.ledger.letters import Messages
+from relay.ledger.messages import Messages
 from relay.ledger.outbox import Outbox
 from relay.ledger.purge import Purge
 from relay.ledger.queries import Queries
 
 
 class Ledger(Ingesting, CarryingOver, Digesting, Leases, Outbox, Messages, Queries, Purge):
-    """All that the relay knows, in one database. Open it with `Ledger.open(url)`, close it with `close()`."""
+    """The whole state of the relay in one database. Open it with `Ledger.open(url)`, close it with `close()`."""

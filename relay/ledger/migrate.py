@@ -1,7 +1,7 @@
-"""Brings a ledger's schema to this release, in a transaction under its caller's lock (ledger's ground floor).
+"""Migrate the schema of a ledger to this release, in a transaction under the caller's lock (base layer of the ledger).
 
-Guarantee: all of it or nothing; DDL is transactional on both databases once the driver leaves BEGIN to us. A ledger of
-a later release is left alone.
+Guarantee: all or nothing. DDL is transactional on both databases as long as the driver does not begin transactions by
+itself. A ledger of a later release is not changed.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether the schema is that of this release."""
+    """Whether the ledger has the schema of this release."""
     return _revision(connection) == REVISION
 
 
 def require_current(connection: Connection) -> None:
-    """Raise LedgerTooNew for a ledger of a later release, LedgerError for an empty one or one of an earlier release."""
+    """Raise LedgerTooNew for a ledger of a later release, LedgerError for an empty or an older one."""
     revision = _revision(connection)
     if revision is None:
         raise LedgerError("there is no ledger yet; the relay makes it when it starts")
@@ -32,13 +32,13 @@ def require_current(connection: Connection) -> None:
 
 
 def upgrade(connection: Connection, to: str = REVISION) -> None:
-    """Run the migrations that are missing up to revision `to`. Raises LedgerTooNew."""
+    """Run the missing migrations up to the revision `to`. Raises LedgerTooNew."""
     revision = _revision(connection)
     if revision == to:
         return
     if revision is not None:
         require_known(revision)
-    # Takes a quarter of a second to import, and is needed once in a release.
+    # The import takes a quarter of a second, and is needed once per release.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
 
@@ -57,7 +57,7 @@ def _revision(connection: Connection) -> str | None:
 
 
 def require_known(revision: str) -> None:
-    """Raise LedgerTooNew for a revision that this release has never heard of."""
+    """Raise LedgerTooNew for a revision that this release does not know."""
     known = {path.name.split("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*.py")}
     if revision not in known:
         raise LedgerTooNew(

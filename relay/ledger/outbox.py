@@ -24,7 +24,7 @@ from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.engine import Database
 from relay.ledger.leases import CLOCKS_DIFFER_BY
 from relay.ledger.results import Outcome
-from relay.ledger.schema import IS_QUEUED, IS_TO_TRY, bodies, deliveries, letters, upstream
+from relay.ledger.schema import IS_QUEUED, IS_TO_TRY, bodies, deliveries, messages, upstream
 from relay.ledger.settlement import end_letters
 from relay.ledger.upsert import replace
 from relay.model import Delayed, Delivery, MessageState, OutboxMessage, UpstreamState
@@ -45,45 +45,45 @@ class Outbox(Database):
         """
         claimable = and_(
             IS_TO_TRY,
-            _over(letters.c.next_try_at, now, PAUSES_AT_MOST),
-            or_(letters.c.claimed_until.is_(None), _over(letters.c.claimed_until, now, ttl + CLOCKS_DIFFER_BY)),
+            _over(messages.c.next_try_at, now, PAUSES_AT_MOST),
+            or_(messages.c.claimed_until.is_(None), _over(messages.c.claimed_until, now, ttl + CLOCKS_DIFFER_BY)),
         )
-        oldest = select(letters.c.id).where(claimable).order_by(letters.c.created_at, letters.c.id).limit(1)
+        oldest = select(messages.c.id).where(claimable).order_by(messages.c.created_at, messages.c.id).limit(1)
         with self._read() as connection:  # a look costs no transaction that writes
             if connection.scalar(oldest) is None:
                 return None
         with self._write(WriteMode.UNGATED) as connection:
-            while letter_id := connection.scalar(oldest):
+            while outbox_id := connection.scalar(oldest):
                 claim = {"claim": secrets.token_hex(16), "claimed_by": worker, "claimed_until": now + ttl}
-                statement = update(letters).where(letters.c.id == letter_id, claimable).values(**claim)
+                statement = update(messages).where(messages.c.id == outbox_id, claimable).values(**claim)
                 if connection.execute(statement).rowcount:
-                    return _claimed(connection, letter_id)
+                    return _claimed(connection, outbox_id)
         return None
 
-    def mark_ambiguous(self, letter: OutboxMessage) -> None:
+    def mark_ambiguous(self, message: OutboxMessage) -> None:
         """Note that from here on it may have been delivered; durable on return. Call it before the final dot.
 
         Raises LeaseLost if the claim is gone: then it must not be sent.
         """
         with self._write(WriteMode.UNGATED) as connection:
-            _write_back(connection, letter, ambiguous=True)
+            _write_back(connection, message, ambiguous=True)
 
-    def settle(self, letter: OutboxMessage, outcome: Outcome, now: datetime) -> MessageState:
+    def settle(self, message: OutboxMessage, outcome: Outcome, now: datetime) -> MessageState:
         """Write down what came of one try and let go of the claim; returns the letter's state after it.
 
         Who is neither in `sent` nor in `refused` stays queued. Raises LeaseLost if the claim is gone; ValueError for
         recipients that are not the letter's, or where some stay queued without a `next_try_at`.
         """
         settled = outcome.sent | outcome.refused
-        if outcome.sent & outcome.refused or not settled | outcome.words.keys() <= set(letter.recipients):
+        if outcome.sent & outcome.refused or not settled | outcome.replies.keys() <= set(message.recipients):
             raise ValueError("an outcome speaks of each of the letter's queued recipients once, and of nobody else")
-        queued = set(letter.recipients) - settled
+        queued = set(message.recipients) - settled
         if queued and outcome.next_try_at is None:
             raise ValueError("a letter with recipients still queued needs a next try")
         with self._write(WriteMode.EXCLUSIVE) as connection:
             _write_back(
                 connection,
-                letter,
+                message,
                 tries=outcome.tries,
                 refusals=outcome.refusals,
                 ambiguous=outcome.ambiguous,
@@ -93,18 +93,18 @@ class Outbox(Database):
                 claimed_until=None,
             )
             if outcome.raw is not None:
-                connection.execute(update(bodies).where(bodies.c.letter_id == letter.id).values(raw=outcome.raw))
-            _write_deliveries(connection, letter, outcome, now)
-            end_letters(connection, {letter.id}, now)
+                connection.execute(update(bodies).where(bodies.c.outbox_id == message.id).values(raw=outcome.raw))
+            _write_deliveries(connection, message, outcome, now)
+            end_letters(connection, {message.id}, now)
             state: MessageState = connection.execute(
-                select(letters.c.state).where(letters.c.id == letter.id)
+                select(messages.c.state).where(messages.c.id == message.id)
             ).scalar_one()
             return state
 
     def next_try_at(self) -> datetime | None:
         """When the next letter is to be tried (claimed ones: when their claim runs out); None where none is queued."""
-        claimed = letters.c.claimed_until > letters.c.next_try_at
-        at = case((claimed, letters.c.claimed_until), else_=letters.c.next_try_at)
+        claimed = messages.c.claimed_until > messages.c.next_try_at
+        at = case((claimed, messages.c.claimed_until), else_=messages.c.next_try_at)
         with self._read() as connection:
             first: datetime | None = connection.scalar(select(func.min(at)).where(IS_TO_TRY))
         return first
@@ -114,14 +114,14 @@ class Outbox(Database):
         query = (
             select(
                 deliveries.c.recipient,
-                letters.c.queued_at.label("since"),
+                messages.c.queued_at.label("since"),
                 deliveries.c.code,
                 deliveries.c.text,
-                letters.c.next_try_at,
+                messages.c.next_try_at,
             )
-            .join_from(deliveries, letters)
+            .join_from(deliveries, messages)
             .where(IS_QUEUED, deliveries.c.text != "", IS_TO_TRY)
-            .order_by(letters.c.queued_at, deliveries.c.recipient)
+            .order_by(messages.c.queued_at, deliveries.c.recipient)
             .limit(limit)
         )
         with self._read() as connection:
@@ -130,14 +130,14 @@ class Outbox(Database):
     def retry_now(self, now: datetime, *, beyond: datetime) -> None:
         """Have every queued letter that waits for a moment after `beyond` tried at `now`: the clock was set back."""
         with self._write(WriteMode.UNGATED) as connection:
-            waiting = update(letters).where(IS_TO_TRY, letters.c.next_try_at > beyond)
+            waiting = update(messages).where(IS_TO_TRY, messages.c.next_try_at > beyond)
             connection.execute(waiting.values(next_try_at=now))
 
     def upstream(self) -> UpstreamState:
         """What is known of the upstream."""
         with self._read() as connection:
-            row = connection.execute(select(*_UPSTREAM).where(upstream.c.id == 1)).mappings().first()
-        return UpstreamState(**row) if row else UpstreamState()
+            row = connection.execute(select(*_UPSTREAM_COLUMNS).where(upstream.c.id == 1)).first()
+        return UpstreamState(**dict(zip(_UPSTREAM_FIELDS, row, strict=True))) if row else UpstreamState()
 
     def save_upstream(self, state: UpstreamState) -> None:
         """Write down what is known of the upstream."""
@@ -145,16 +145,17 @@ class Outbox(Database):
             connection.execute(replace(connection, upstream), asdict(state) | {"id": 1})
 
 
-_UPSTREAM = tuple(upstream.c[field.name] for field in fields(UpstreamState))
+_UPSTREAM_FIELDS = tuple(field.name for field in fields(UpstreamState))
+_UPSTREAM_COLUMNS = tuple(upstream.c[name] for name in _UPSTREAM_FIELDS)
 
 
 def _over(until: ColumnElement[datetime | None], now: datetime, at_most: timedelta) -> ColumnElement[bool]:
     return or_(until <= now, until > now + at_most)
 
 
-def _claimed(connection: Connection, letter_id: str) -> OutboxMessage:
-    row = connection.execute(select(letters, bodies.c.raw).join(bodies).where(letters.c.id == letter_id)).one()
-    here = (IS_QUEUED, deliveries.c.letter_id == letter_id)
+def _claimed(connection: Connection, outbox_id: str) -> OutboxMessage:
+    row = connection.execute(select(messages, bodies.c.raw).join(bodies).where(messages.c.id == outbox_id)).one()
+    here = (IS_QUEUED, deliveries.c.outbox_id == outbox_id)
     return OutboxMessage(
         id=row.id,
         kind=row.kind,
@@ -171,21 +172,21 @@ def _claimed(connection: Connection, letter_id: str) -> OutboxMessage:
     )
 
 
-def _write_back(connection: Connection, letter: OutboxMessage, **values: object) -> None:
-    ours = update(letters).where(letters.c.id == letter.id, letters.c.claim == letter.claim)
+def _write_back(connection: Connection, message: OutboxMessage, **values: object) -> None:
+    ours = update(messages).where(messages.c.id == message.id, messages.c.claim == message.claim)
     if not connection.execute(ours.values(**values)).rowcount:
-        raise LeaseLost(f"the claim on letter {letter.id} has gone to another worker")
+        raise LeaseLost(f"the claim on letter {message.id} has gone to another worker")
 
 
-def _write_deliveries(connection: Connection, letter: OutboxMessage, outcome: Outcome, now: datetime) -> None:
-    for recipient in letter.recipients:
+def _write_deliveries(connection: Connection, message: OutboxMessage, outcome: Outcome, now: datetime) -> None:
+    for recipient in message.recipients:
         values: dict[str, object] = {}
         if recipient in outcome.sent:
             values = {"state": Delivery.SENT, "taken": 1, "at": now}
         elif recipient in outcome.refused:
             values = {"state": Delivery.REFUSED, "taken": 0, "at": now}
-        if word := outcome.words.get(recipient):
-            values |= {"code": word.code, "text": word.text}
+        if reply := outcome.replies.get(recipient):
+            values |= {"code": reply.code, "text": reply.text}
         if values:
-            here = (IS_QUEUED, deliveries.c.letter_id == letter.id, deliveries.c.recipient == recipient)
+            here = (IS_QUEUED, deliveries.c.outbox_id == message.id, deliveries.c.recipient == recipient)
             connection.execute(update(deliveries).where(*here).values(**values))

@@ -5,9 +5,9 @@ Guarantee: nothing that the books still need goes; a dead letter is never delete
     counts            per minute for 48 h, then per hour for 14 d, then per day until `counts_for`
     samples           `samples_for`
     record ids        24 h
-    letters           bytes and entries `letters_for` after the end, the row `counts_for` after it; of DEAD ones nothing
+    messages          bytes and entries `messages_for` after the end, the row `counts_for` after it; DEAD ones stay
     groups            once quiet for `counts_for` with nothing pending and no mute
-    parked mails      by the caller, who owns their files: `Reading.parked(before=…)`, then `forget_parked`
+    parked mails      by the caller, who owns their files: `Queries.quarantined(before=…)`, then `forget_quarantined`
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.engine import Database
 from relay.ledger.results import QuarantinedMail
 from relay.ledger.rows import chunks
-from relay.ledger.schema import DAY, HOUR, MINUTE, bodies, counts, entries, groups, letters, parked, records, samples
+from relay.ledger.schema import DAY, HOUR, MINUTE, bodies, counts, entries, groups, messages, parked, records, samples
 from relay.ledger.timeline import floor
 from relay.ledger.upsert import upsert
 from relay.model import MessageState
@@ -44,22 +44,22 @@ class Purge(Database):
         *,
         samples_for: timedelta,
         counts_for: timedelta,
-        letters_for: timedelta = timedelta(days=14),
+        messages_for: timedelta = timedelta(days=14),
         limit: int = 1_000,
     ) -> int:
         """Do one bounded round: at most `limit` rows of each kind, each kind in its own transaction.
 
         Returns how many rows went or were rolled up; 0: nothing left to do.
         """
-        settled = letters.c.state.in_([MessageState.SENT, MessageState.DROPPED])
-        read = select(letters.c.id).where(settled, letters.c.ended_at < now - letters_for)
+        settled = messages.c.state.in_([MessageState.SENT, MessageState.DROPPED])
+        read = select(messages.c.id).where(settled, messages.c.ended_at < now - messages_for)
         expired: list[tuple[Table, ColumnElement[bool]]] = [
             (counts, and_(counts.c.resolution.in_([MINUTE, HOUR, DAY]), counts.c.bucket < now - counts_for)),
             (samples, samples.c.at < now - samples_for),
             (records, records.c.at < now - _RECORDS_FOR),
-            (bodies, bodies.c.letter_id.in_(read)),
-            (entries, entries.c.letter_id.in_(read)),
-            (letters, and_(settled, letters.c.ended_at < now - max(counts_for, letters_for))),
+            (bodies, bodies.c.outbox_id.in_(read)),
+            (entries, entries.c.outbox_id.in_(read)),
+            (messages, and_(settled, messages.c.ended_at < now - max(counts_for, messages_for))),
         ]
         done = sum(self._expire(table, condition, limit) for table, condition in expired)
         done += self._expire_groups(now, now - counts_for, limit)
@@ -67,11 +67,11 @@ class Purge(Database):
         self._shrink(_FREED_PAGES)
         return done
 
-    def forget_parked(self, parked_mails: Iterable[QuarantinedMail]) -> None:
+    def forget_quarantined(self, mails: Iterable[QuarantinedMail]) -> None:
         """Take mails off the list of parked ones, after their files were unlinked. They stay in the books."""
         place = tuple_(parked.c.spool_id, parked.c.position)
         with self._write(WriteMode.UNGATED) as connection:
-            for chunk in chunks((mail.spool_id, mail.position) for mail in parked_mails):
+            for chunk in chunks((mail.spool_id, mail.position) for mail in mails):
                 connection.execute(delete(parked).where(place.in_(chunk)))
 
     def _expire(self, table: Table, condition: ColumnElement[bool], limit: int) -> int:

@@ -18,8 +18,8 @@ from relay.ledger.engine import Database
 from relay.ledger.recipients import read_budgets
 from relay.ledger.results import Cursor, GroupOrder, Lease, QuarantinedMail, RouteState, Tally
 from relay.ledger.rows import GROUP_COLUMNS, group_of, report_of, save_groups
-from relay.ledger.schema import IS_OPEN, IS_PENDING, groups, leases, letters, parked, routes, samples, spools
-from relay.ledger.timeline import courses
+from relay.ledger.schema import IS_OPEN, IS_PENDING, groups, leases, messages, parked, routes, samples, spools
+from relay.ledger.timeline import timelines
 from relay.model import Books, BudgetState, Group, MessageState, Phase, Sample, Timeline
 
 _ORDERS = {
@@ -71,10 +71,10 @@ class Queries(Database):
             rows = connection.execute(query.order_by(samples.c.number.desc()))
             return [Sample(at=at, report=report_of(text)) for at, text in rows]
 
-    def course(self, group_id: int, since: datetime, now: datetime) -> Timeline | None:
+    def timeline(self, group_id: int, since: datetime, now: datetime) -> Timeline | None:
         """How the group went, as in `DigestTransaction.courses`; None where nothing was counted."""
         with self._read() as connection:
-            return courses(connection, {group_id: since}, now).get(group_id)
+            return timelines(connection, {group_id: since}, now).get(group_id)
 
     def route_states(self) -> dict[str, RouteState]:
         """What is known of each route that has had a digest."""
@@ -98,7 +98,7 @@ class Queries(Database):
             rows = connection.execute(select(leases).order_by(leases.c.name)).mappings()
             return [Lease(**row) for row in rows]
 
-    def parked(self, *, before: datetime | None = None, limit: int = 100) -> list[QuarantinedMail]:
+    def quarantined(self, *, before: datetime | None = None, limit: int = 100) -> list[QuarantinedMail]:
         """Mails that were put aside (before a moment), oldest first."""
         query = select(parked).order_by(parked.c.at, parked.c.spool_id, parked.c.position).limit(limit)
         if before:
@@ -111,8 +111,8 @@ class Queries(Database):
         figures = {
             "groups": select(func.count()).select_from(groups),
             "groups_pending": select(func.count()).where(IS_PENDING),
-            "letters_open": select(func.count()).where(IS_OPEN),
-            "letters_dead": select(func.count()).where(letters.c.state == MessageState.DEAD),
+            "messages_open": select(func.count()).where(IS_OPEN),
+            "messages_dead": select(func.count()).where(messages.c.state == MessageState.DEAD),
             "parked": select(func.count()).select_from(parked),
         }
         with self._read() as connection:

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, or_, select, update
 
 from relay.ledger.rows import chunks
-from relay.ledger.schema import IS_DEFERRED, IS_QUEUED, budgets, deliveries, letters
+from relay.ledger.schema import IS_DEFERRED, IS_QUEUED, budgets, deliveries, messages
 from relay.ledger.settlement import end_letters
 from relay.ledger.upsert import replace
 from relay.model import BudgetState, Delivery
@@ -37,18 +37,18 @@ def save_budget(connection: Connection, recipient: str, state: BudgetState) -> N
 
 def abandon(connection: Connection, route: str, recipient: str, why: str, now: datetime) -> int:
     """Refuse what is queued (and not on its way) or held for a recipient of a route; see `DigestTransaction`."""
-    on_its_way = select(letters.c.id).where(letters.c.claimed_until > now)
+    on_its_way = select(messages.c.id).where(messages.c.claimed_until > now)
     statement = update(deliveries).where(
         deliveries.c.route == route,
         deliveries.c.recipient == recipient,
         or_(IS_QUEUED, IS_DEFERRED),
-        deliveries.c.letter_id.not_in(on_its_way),
+        deliveries.c.outbox_id.not_in(on_its_way),
     )
     values = {"state": Delivery.REFUSED, "taken": 0, "at": now, "code": 0, "text": why}
-    touched = set(connection.scalars(statement.values(**values).returning(deliveries.c.letter_id)))
+    touched = set(connection.scalars(statement.values(**values).returning(deliveries.c.outbox_id)))
     for chunk in chunks(touched):
-        still_queued = select(deliveries.c.letter_id).where(IS_QUEUED)
-        idle = update(letters).where(letters.c.id.in_(chunk), letters.c.id.not_in(still_queued))
+        still_queued = select(deliveries.c.outbox_id).where(IS_QUEUED)
+        idle = update(messages).where(messages.c.id.in_(chunk), messages.c.id.not_in(still_queued))
         # A claim that has run out goes too, so that its worker cannot write back what it did meanwhile.
         connection.execute(idle.values(next_try_at=None, claim="", claimed_by="", claimed_until=None))
     end_letters(connection, touched, now)

@@ -31,7 +31,7 @@ class RouteState:
 class DeadTotal:
     """A digest nobody took, as the line that a later digest of its route has to tell."""
 
-    letter_id: str
+    id: str
     route: str
     subject: str
     mails: int
@@ -51,7 +51,7 @@ class Outcome:
     """Recipients who took it."""
     refused: frozenset[str] = frozenset()
     """Recipients given up for good."""
-    words: Mapping[str, RecipientReply] = field(default_factory=dict)
+    replies: Mapping[str, RecipientReply] = field(default_factory=dict)
     """The upstream's last word on any of the recipients."""
     next_try_at: datetime | None = None
     """When those that are neither sent nor refused are tried again."""
@@ -142,8 +142,8 @@ class Tally:
 
     groups: int
     groups_pending: int
-    letters_open: int
-    letters_dead: int
+    messages_open: int
+    messages_dead: int
     parked: int
 
 

@@ -27,6 +27,8 @@ CHUNK = 500
 _GROUP = tuple(field.name for field in fields(Group))
 _REPORT = tuple(field.name for field in fields(Report))
 _ENTRY = tuple(field.name for field in fields(Entry))
+_ENTRY_KEYS = {"timeline": "course"}
+"""Keys in the stored JSON that differ from the name of the field."""
 _ENTRY_MOMENTS = ("since", "until", "first_seen", "last_seen", "seen_before", "episode_since")
 
 GROUP_COLUMNS = tuple(groups.c[name] for name in _GROUP)
@@ -82,11 +84,11 @@ def report_of(text: str) -> Report:
 
 def entry_json(entry: Entry) -> str:
     """The entry as JSON, its moments in ISO 8601."""
-    values = {name: getattr(entry, name) for name in _ENTRY}
+    values = {_ENTRY_KEYS.get(name, name): getattr(entry, name) for name in _ENTRY}
     for name in _ENTRY_MOMENTS:
         values[name] = values[name] and values[name].isoformat()
-    if entry.course:
-        values["course"] = _course_values(entry.course)
+    if entry.timeline:
+        values["course"] = _timeline_values(entry.timeline)
     if entry.sample:
         values["sample"] = {name: getattr(entry.sample, name) for name in _REPORT}
     return _dumped(values)
@@ -94,12 +96,13 @@ def entry_json(entry: Entry) -> str:
 
 def entry_of(text: str) -> Entry:
     """The entry in a JSON of `entry_json`."""
-    values = _known(json.loads(text), _ENTRY)
+    stored = json.loads(text)
+    values = {name: stored[key] for name in _ENTRY if (key := _ENTRY_KEYS.get(name, name)) in stored}
     for name in _ENTRY_MOMENTS:
         values[name] = values[name] and datetime.fromisoformat(values[name])
     values["level"] = Level(values["level"])
     values["reason"] = Reason(values["reason"])
-    values["course"] = values["course"] and _course(values["course"])
+    values["timeline"] = values["timeline"] and _timeline(values["timeline"])
     values["sample"] = values["sample"] and _report(values["sample"])
     return Entry(**values)
 
@@ -112,11 +115,11 @@ def _report(values: Mapping[str, Any]) -> Report:
     return Report(**known | {"situation": Situation(situation) if situation else None})
 
 
-def _course_values(course: Timeline) -> dict[str, Any]:
-    return {"since": course.since.isoformat(), "step": course.step.total_seconds(), "counts": course.counts}
+def _timeline_values(timeline: Timeline) -> dict[str, Any]:
+    return {"since": timeline.since.isoformat(), "step": timeline.step.total_seconds(), "counts": timeline.counts}
 
 
-def _course(values: Mapping[str, Any]) -> Timeline:
+def _timeline(values: Mapping[str, Any]) -> Timeline:
     return Timeline(
         since=datetime.fromisoformat(values["since"]),
         step=timedelta(seconds=values["step"]),

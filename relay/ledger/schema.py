@@ -30,7 +30,7 @@ from sqlalchemy import (
     text,
 )
 
-from relay.ledger.columns import Moment, OneOf, RowId, Severity, Words
+from relay.ledger.columns import EnumText, LevelNumber, RowId, SafeText, UtcTime
 from relay.model import Delivery, Failure, MessageKind, MessageState, Phase
 
 REVISION = "0002"
@@ -57,7 +57,7 @@ def _partial(name: str, condition: ColumnElement[bool], *columns: Column[Any], u
 spools = Table(
     "spools",
     metadata,
-    Column("spool_id", Words, primary_key=True),
+    Column("spool_id", SafeText, primary_key=True),
     Column("position", BigInteger, nullable=False),
     Column("received", BigInteger, nullable=False, server_default="0"),
     Column("muted", BigInteger, nullable=False, server_default="0"),
@@ -71,33 +71,33 @@ groups = Table(
     metadata,
     Column("id", RowId, primary_key=True),
     Column("key", LargeBinary(16), nullable=False),
-    Column("route", Words, nullable=False),
-    Column("app", Words, nullable=False),
-    Column("fingerprint", Words, nullable=False),
+    Column("route", SafeText, nullable=False),
+    Column("app", SafeText, nullable=False),
+    Column("fingerprint", SafeText, nullable=False),
     Column("version", Integer, nullable=False),
-    Column("title", Words, nullable=False),
-    Column("level", Severity, nullable=False),
-    Column("first_seen", Moment, nullable=False),
-    Column("last_seen", Moment, nullable=False),
+    Column("title", SafeText, nullable=False),
+    Column("level", LevelNumber, nullable=False),
+    Column("first_seen", UtcTime, nullable=False),
+    Column("last_seen", UtcTime, nullable=False),
     Column("mails", BigInteger, nullable=False),
     Column("occurrences", BigInteger, nullable=False),
-    Column("phase", OneOf(Phase), nullable=False),
+    Column("phase", EnumText(Phase), nullable=False),
     Column("step", Integer, nullable=False),
-    Column("reported_at", Moment),
+    Column("reported_at", UtcTime),
     Column("reported_rate", Float, nullable=False),
     Column("pending_mails", BigInteger, nullable=False),
     Column("pending_occurrences", BigInteger, nullable=False),
-    Column("pending_since", Moment),
-    Column("episode_since", Moment),
+    Column("pending_since", UtcTime),
+    Column("episode_since", UtcTime),
     Column("episode_occurrences", BigInteger, nullable=False),
     Column("peak", BigInteger, nullable=False),
-    Column("minute", Moment),
+    Column("minute", UtcTime),
     Column("minute_occurrences", BigInteger, nullable=False),
-    Column("seen_before", Moment),
+    Column("seen_before", UtcTime),
     Column("again", Boolean, nullable=False),
-    Column("due_at", Moment),
-    Column("muted_until", Moment),
-    Column("thread", Words, nullable=False, server_default=""),
+    Column("due_at", UtcTime),
+    Column("muted_until", UtcTime),
+    Column("thread", SafeText, nullable=False, server_default=""),
     UniqueConstraint("key", name="groups_key"),
     sqlite_autoincrement=True,  # an old link must never show another error
 )
@@ -128,7 +128,7 @@ counts = Table(
     metadata,
     Column("group_id", RowId, ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
     Column("resolution", SmallInteger, primary_key=True),
-    Column("bucket", Moment, primary_key=True),
+    Column("bucket", UtcTime, primary_key=True),
     Column("occurrences", BigInteger, nullable=False),
     Index("counts_by_age", "resolution", "bucket"),
     sqlite_with_rowid=False,
@@ -140,7 +140,7 @@ samples = Table(
     metadata,
     Column("group_id", RowId, ForeignKey("groups.id", ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcTime, nullable=False),
     Column("report", Text, nullable=False),
     Index("samples_by_age", "at"),
 )
@@ -150,7 +150,7 @@ records = Table(
     "records",
     metadata,
     Column("id", LargeBinary(16), primary_key=True),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcTime, nullable=False),
     Index("records_by_age", "at"),
     sqlite_with_rowid=False,
 )
@@ -159,11 +159,11 @@ records = Table(
 parked = Table(
     "parked",
     metadata,
-    Column("spool_id", Words, primary_key=True),
+    Column("spool_id", SafeText, primary_key=True),
     Column("position", BigInteger, primary_key=True, autoincrement=False),
-    Column("at", Moment, nullable=False),
-    Column("reason", Words, nullable=False),
-    Column("path", Words, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("reason", SafeText, nullable=False),
+    Column("path", SafeText, nullable=False),
 )
 
 # --- Digests go out ---------------------------------------------------------------------------------------------------
@@ -171,75 +171,75 @@ parked = Table(
 routes = Table(
     "routes",
     metadata,
-    Column("route", Words, primary_key=True),
-    Column("last_digest_at", Moment),
+    Column("route", SafeText, primary_key=True),
+    Column("last_digest_at", UtcTime),
 )
 
 budgets = Table(
     "budgets",
     metadata,
-    Column("recipient", Words, primary_key=True),
+    Column("recipient", SafeText, primary_key=True),
     Column("tokens", Float, nullable=False),
-    Column("at", Moment, nullable=False),
-    Column("day", Words, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("day", SafeText, nullable=False),
     Column("sent_today", Integer, nullable=False),
-    Column("exhausted_since", Moment),
+    Column("exhausted_since", UtcTime),
 )
 
-letters = Table(
+messages = Table(
     "letters",
     metadata,
-    Column("id", Words, primary_key=True),
-    Column("kind", OneOf(MessageKind), nullable=False),
-    Column("route", Words, nullable=False),
-    Column("created_at", Moment, nullable=False),
-    Column("queued_at", Moment, nullable=False),
-    Column("message_id", Words, nullable=False),
-    Column("subject", Words, nullable=False),
-    Column("state", OneOf(MessageState), nullable=False),
+    Column("id", SafeText, primary_key=True),
+    Column("kind", EnumText(MessageKind), nullable=False),
+    Column("route", SafeText, nullable=False),
+    Column("created_at", UtcTime, nullable=False),
+    Column("queued_at", UtcTime, nullable=False),
+    Column("message_id", SafeText, nullable=False),
+    Column("subject", SafeText, nullable=False),
+    Column("state", EnumText(MessageState), nullable=False),
     Column("mails", BigInteger, nullable=False),
     Column("occurrences", BigInteger, nullable=False),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("refusals", Integer, nullable=False, server_default="0"),
     Column("ambiguous", Boolean, nullable=False, server_default=text("false")),
-    Column("next_try_at", Moment),
-    Column("claim", Words, nullable=False, server_default=""),
-    Column("claimed_by", Words, nullable=False, server_default=""),
-    Column("claimed_until", Moment),
-    Column("ended_at", Moment),
-    Column("told_by", Words, nullable=False, server_default=""),
+    Column("next_try_at", UtcTime),
+    Column("claim", SafeText, nullable=False, server_default=""),
+    Column("claimed_by", SafeText, nullable=False, server_default=""),
+    Column("claimed_until", UtcTime),
+    Column("ended_at", UtcTime),
+    Column("told_by", SafeText, nullable=False, server_default=""),
     Index("letters_by_age", "created_at"),
     Index("letters_by_end", "ended_at"),
 )
 """`queued_at` is `created_at` until an administrator revives it; `next_try_at` is set while a recipient is queued;
 `told_by` is the letter in which a dead one's totals stand."""
 
-IS_OPEN = _is(letters.c.state, MessageState.OPEN)
-IS_TO_TRY = letters.c.next_try_at.is_not(None)
+IS_OPEN = _is(messages.c.state, MessageState.OPEN)
+IS_TO_TRY = messages.c.next_try_at.is_not(None)
 IS_UNTOLD = and_(
-    _is(letters.c.kind, MessageKind.DIGEST),
-    or_(_is(letters.c.state, MessageState.DEAD), _is(letters.c.state, MessageState.DROPPED)),
-    letters.c.told_by == literal_column("''"),
+    _is(messages.c.kind, MessageKind.DIGEST),
+    or_(_is(messages.c.state, MessageState.DEAD), _is(messages.c.state, MessageState.DROPPED)),
+    messages.c.told_by == literal_column("''"),
 )
-IS_TOLD = letters.c.told_by != literal_column("''")
+IS_TOLD = messages.c.told_by != literal_column("''")
 
-_partial("letters_open", IS_OPEN, letters.c.kind, letters.c.mails)
-_partial("letters_to_try", IS_TO_TRY, letters.c.next_try_at)
-_partial("letters_untold", IS_UNTOLD, letters.c.route, letters.c.created_at)
-_partial("letters_told", IS_TOLD, letters.c.told_by)
+_partial("letters_open", IS_OPEN, messages.c.kind, messages.c.mails)
+_partial("letters_to_try", IS_TO_TRY, messages.c.next_try_at)
+_partial("letters_untold", IS_UNTOLD, messages.c.route, messages.c.created_at)
+_partial("letters_told", IS_TOLD, messages.c.told_by)
 
 bodies = Table(
     "bodies",
     metadata,
-    Column("letter_id", Words, ForeignKey("letters.id", ondelete="CASCADE"), primary_key=True),
+    Column("letter_id", SafeText, ForeignKey("letters.id", ondelete="CASCADE"), key="outbox_id", primary_key=True),
     Column("raw", LargeBinary, nullable=False),
 )
-"""Apart from `letters`, so that a listing reads no bytes."""
+"""Apart from `messages`, so that a listing reads no bytes."""
 
 entries = Table(
     "entries",
     metadata,
-    Column("letter_id", Words, ForeignKey("letters.id", ondelete="CASCADE"), primary_key=True),
+    Column("letter_id", SafeText, ForeignKey("letters.id", ondelete="CASCADE"), key="outbox_id", primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("entry", Text, nullable=False),
 )
@@ -248,15 +248,15 @@ entries = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("letter_id", Words, ForeignKey("letters.id", ondelete="CASCADE"), primary_key=True),
-    Column("recipient", Words, primary_key=True),
-    Column("route", Words, nullable=False),
-    Column("state", OneOf(Delivery), nullable=False),
+    Column("letter_id", SafeText, ForeignKey("letters.id", ondelete="CASCADE"), key="outbox_id", primary_key=True),
+    Column("recipient", SafeText, primary_key=True),
+    Column("route", SafeText, nullable=False),
+    Column("state", EnumText(Delivery), nullable=False),
     Column("taken", SmallInteger),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcTime, nullable=False),
     Column("code", Integer, nullable=False, server_default="0"),
-    Column("text", Words, nullable=False, server_default=""),
-    Column("covered_by", Words, nullable=False, server_default=""),
+    Column("text", SafeText, nullable=False, server_default=""),
+    Column("covered_by", SafeText, nullable=False, server_default=""),
 )
 """`taken`: NULL while open, 1 where the recipient took it (or the follow-up that covers it), 0 where it never will."""
 
@@ -271,7 +271,7 @@ _partial("deliveries_covered", IS_COVERED, deliveries.c.covered_by)
 totals = Table(
     "totals",
     metadata,
-    Column("name", Words, primary_key=True),
+    Column("name", SafeText, primary_key=True),
     Column("mails", BigInteger, nullable=False),
 )
 """The outbox's part of the books: `reported` and `undelivered`."""
@@ -281,22 +281,22 @@ upstream = Table(
     metadata,
     Column("id", SmallInteger, primary_key=True, autoincrement=False),
     Column("failures", Integer, nullable=False),
-    Column("failing_since", Moment),
-    Column("next_try_at", Moment),
-    Column("trouble", OneOf(Failure)),
-    Column("detail", Words, nullable=False),
-    Column("last_success_at", Moment),
-    Column("last_try_at", Moment),
-    Column("outage_since", Moment),
-    Column("outage_until", Moment),
+    Column("failing_since", UtcTime),
+    Column("next_try_at", UtcTime),
+    Column("trouble", EnumText(Failure), key="failure"),
+    Column("detail", SafeText, nullable=False),
+    Column("last_success_at", UtcTime),
+    Column("last_try_at", UtcTime),
+    Column("outage_since", UtcTime),
+    Column("outage_until", UtcTime),
 )
 """One row."""
 
 leases = Table(
     "leases",
     metadata,
-    Column("name", Words, primary_key=True),
-    Column("holder", Words, nullable=False),
+    Column("name", SafeText, primary_key=True),
+    Column("holder", SafeText, nullable=False),
     Column("token", BigInteger, nullable=False),
-    Column("expires_at", Moment, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
 )

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, func, select, update
 
 from relay.ledger.books import REPORTED, UNDELIVERED, book
 from relay.ledger.rows import chunks
-from relay.ledger.schema import IS_COVERED, IS_OPEN, IS_TOLD, deliveries, letters
+from relay.ledger.schema import IS_COVERED, IS_OPEN, IS_TOLD, deliveries, messages
 from relay.model import MessageKind, MessageState
 
 
@@ -38,14 +38,14 @@ def _spread(connection: Connection, followed: Collection[str], now: datetime) ->
     cover = deliveries.alias()
     fate = (
         select(cover.c.taken)
-        .where(cover.c.letter_id == deliveries.c.covered_by, cover.c.recipient == deliveries.c.recipient)
+        .where(cover.c.outbox_id == deliveries.c.covered_by, cover.c.recipient == deliveries.c.recipient)
         .scalar_subquery()
     )
     reached: set[str] = set()
     for chunk in chunks(followed):
         open_ones = (IS_COVERED, deliveries.c.covered_by.in_(chunk), deliveries.c.taken.is_(None), fate.is_not(None))
         settled = update(deliveries).where(*open_ones).values(taken=fate, at=now)
-        reached.update(connection.scalars(settled.returning(deliveries.c.letter_id)))
+        reached.update(connection.scalars(settled.returning(deliveries.c.outbox_id)))
     return reached
 
 
@@ -54,8 +54,10 @@ def _settled(connection: Connection, ids: Collection[str]) -> dict[MessageState,
     ended: dict[MessageState, list[tuple[str, int]]] = {}
     taken = func.max(deliveries.c.taken)
     for chunk in chunks(ids):
-        query = select(letters.c.id, letters.c.kind, letters.c.mails, taken.label("taken")).join(deliveries)
-        query = query.where(letters.c.id.in_(chunk), IS_OPEN).group_by(letters.c.id, letters.c.kind, letters.c.mails)
+        query = select(messages.c.id, messages.c.kind, messages.c.mails, taken.label("taken")).join(deliveries)
+        query = query.where(messages.c.id.in_(chunk), IS_OPEN).group_by(
+            messages.c.id, messages.c.kind, messages.c.mails
+        )
         for row in connection.execute(query.having(func.count() == func.count(deliveries.c.taken))):
             state = MessageState.SENT if row.taken else MessageState.DEAD
             ended.setdefault(state, []).append((row.id, row.mails if row.kind is MessageKind.DIGEST else 0))
@@ -63,18 +65,18 @@ def _settled(connection: Connection, ids: Collection[str]) -> dict[MessageState,
 
 
 def _end(connection: Connection, ended: Collection[tuple[str, int]], state: MessageState, now: datetime) -> None:
-    for chunk in chunks(letter_id for letter_id, _ in ended):
+    for chunk in chunks(outbox_id for outbox_id, _ in ended):
         values = {"state": state, "ended_at": now, "next_try_at": None, "claim": "", "claimed_by": ""}
-        connection.execute(update(letters).where(letters.c.id.in_(chunk)).values(**values, claimed_until=None))
+        connection.execute(update(messages).where(messages.c.id.in_(chunk)).values(**values, claimed_until=None))
         if state is MessageState.DEAD:  # what it was to tell of is untold again
-            connection.execute(update(letters).where(IS_TOLD, letters.c.told_by.in_(chunk)).values(told_by=""))
+            connection.execute(update(messages).where(IS_TOLD, messages.c.told_by.in_(chunk)).values(told_by=""))
     figure = REPORTED if state is MessageState.SENT else UNDELIVERED
     book(connection, Counter({figure: sum(mails for _, mails in ended)}))
 
 
-def revive(connection: Connection, letter_id: str, now: datetime) -> None:
+def revive(connection: Connection, outbox_id: str, now: datetime) -> None:
     """Open a DEAD letter again whose deliveries were reopened by the caller, and those that died with it."""
-    frontier = {letter_id}
+    frontier = {outbox_id}
     while frontier:
         _reopen(connection, frontier, now)
         frontier = _unspread(connection, frontier)
@@ -82,9 +84,11 @@ def revive(connection: Connection, letter_id: str, now: datetime) -> None:
 
 def _reopen(connection: Connection, ids: Collection[str], now: datetime) -> None:
     for chunk in chunks(ids):
-        dead = (letters.c.id.in_(chunk), letters.c.state == MessageState.DEAD)
+        dead = (messages.c.id.in_(chunk), messages.c.state == MessageState.DEAD)
         values = {"state": MessageState.OPEN, "ended_at": None, "told_by": "", "tries": 0, "refusals": 0}
-        opened = update(letters).where(*dead).values(**values, queued_at=now).returning(letters.c.kind, letters.c.mails)
+        opened = (
+            update(messages).where(*dead).values(**values, queued_at=now).returning(messages.c.kind, messages.c.mails)
+        )
         mails = sum(row.mails for row in connection.execute(opened) if row.kind is MessageKind.DIGEST)
         book(connection, {UNDELIVERED: -mails})
 
@@ -93,14 +97,14 @@ def _unspread(connection: Connection, revived: Collection[str]) -> set[str]:
     """Open again what revived follow-ups cover, except in letters that were sent or dropped; returns those letters."""
     cover = deliveries.alias()
     reopened = (
-        select(cover.c.letter_id)
-        .where(cover.c.letter_id == deliveries.c.covered_by, cover.c.recipient == deliveries.c.recipient)
+        select(cover.c.outbox_id)
+        .where(cover.c.outbox_id == deliveries.c.covered_by, cover.c.recipient == deliveries.c.recipient)
         .where(cover.c.taken.is_(None))
     )
-    alive = select(letters.c.id).where(letters.c.state.in_([MessageState.OPEN, MessageState.DEAD]))
+    alive = select(messages.c.id).where(messages.c.state.in_([MessageState.OPEN, MessageState.DEAD]))
     reached: set[str] = set()
     for chunk in chunks(revived):
         settled = (IS_COVERED, deliveries.c.covered_by.in_(chunk), deliveries.c.taken.is_not(None))
-        statement = update(deliveries).where(*settled, reopened.exists(), deliveries.c.letter_id.in_(alive))
-        reached.update(connection.scalars(statement.values(taken=None).returning(deliveries.c.letter_id)))
+        statement = update(deliveries).where(*settled, reopened.exists(), deliveries.c.outbox_id.in_(alive))
+        reached.update(connection.scalars(statement.values(taken=None).returning(deliveries.c.outbox_id)))
     return reached

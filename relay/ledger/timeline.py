@@ -23,7 +23,7 @@ _STEPS = tuple(
 )
 
 
-def courses(connection: Connection, since: Mapping[int, datetime], now: datetime) -> dict[int, Timeline]:
+def timelines(connection: Connection, since: Mapping[int, datetime], now: datetime) -> dict[int, Timeline]:
     """The course of each group from its moment in `since` to `now`; groups without counts are left out."""
     frames = {group_id: _frame(begin, now) for group_id, begin in since.items()}
     sums = {group_id: [0] * _length(begin, step, now) for group_id, (begin, step) in frames.items()}

@@ -22,7 +22,7 @@ def upsert(connection: Connection, table: Table, *, add: Collection[str] = (), p
 
 def replace(connection: Connection, table: Table) -> Insert:
     """Insert rows; where the primary key exists, replace all the rest."""
-    return upsert(connection, table, put=[column.name for column in table.c if not column.primary_key])
+    return upsert(connection, table, put=[column.key for column in table.c if not column.primary_key])
 
 
 # --- Made once: to put a statement together takes about as long as a batch of a few dozen rows ------------------------

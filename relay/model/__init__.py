@@ -1,36 +1,24 @@
-"""The nouns of the relay, in the order in which a mail becomes them. Imports nothing of ours.
+"""Data classes that all parts of the relay share, in the order of a mail's way. Imports nothing else of the relay.
 
-    Envelope, Kept   what the receiver writes down         (receive → spool)
-    Record           the same, read back with its position (spool → sort)
-    Report           the mail, understood and redacted     (parse → redact → fingerprint)
-    Fingerprint      which error it reports
-    Group            one error of one app on one route, with all that scheduling needs to know
-    Entry, Digest    what the admins are told in one mail
-    Letter           a rendered digest in the outbox
-    Attempt          what came of one try to hand it over
-    Books            where every received mail is now
+    Envelope, Retained  what the receiver writes         (receive → spool)
+    Record              the same, read with its position (spool → ingest)
+    Report              the mail, parsed and redacted    (parse → redact → grouping)
+    Fingerprint         which error the mail reports
+    Group               one error of one app on one route, with its state for scheduling
+    Entry, Digest       the content of one digest
+    OutboxMessage       a rendered digest in the outbox
+    Attempt             the result of one delivery attempt
+    Books               where every received mail is now
 
-Counts: *mails* are what the receiver took; *occurrences* are what they stand for (a mail
-of our client may stand for many). Moments are aware datetimes in UTC, durations are
-timedeltas, sizes are bytes, rates are occurrences a minute.
+Counts: *mails* are the mails that the receiver accepted. *Occurrences* are the errors that they stand for: a mail of
+our client may stand for many. Times are aware datetimes in UTC, durations are timedeltas, sizes are bytes, rates are
+occurrences per minute.
 
-Its modules: mail, group, digest, letter, rule, settings.
+Modules: mail, group, digest, outbox_message, rule, settings.
 """
 
 from relay.model.digest import Books, Digest, Entry, MessageKind, Reason, Rendered, Timeline
 from relay.model.group import Arrival, Group, GroupKey, Phase, Sample
-from relay.model.letter import (
-    Attempt,
-    BudgetState,
-    Delayed,
-    Delivery,
-    Failure,
-    MessageState,
-    OutboxMessage,
-    RecipientReply,
-    UpstreamState,
-    Verdict,
-)
 from relay.model.mail import (
     CUT_MARKER,
     MAX_COUNT,
@@ -43,6 +31,18 @@ from relay.model.mail import (
     Report,
     Retained,
     Situation,
+)
+from relay.model.outbox_message import (
+    Attempt,
+    BudgetState,
+    Delayed,
+    Delivery,
+    Failure,
+    MessageState,
+    OutboxMessage,
+    RecipientReply,
+    UpstreamState,
+    Verdict,
 )
 from relay.model.rule import Action, SplitBy
 from relay.model.settings import (

@@ -1,4 +1,4 @@
-"""What the admins are told in one mail, and the books that stand under it."""
+"""A digest: its entries (one per error), the books in its footer, and the rendered mail."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
-    """How an error went: occurrences per `step`, oldest first, from `since` on."""
+    """Occurrences of an error over time: one count per `step`, oldest first. The first step begins at `since`."""
 
     since: datetime
     step: timedelta
@@ -31,7 +31,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One error in one digest: its news since the last one, and the whole of it."""
+    """One error in one digest: its figures since the last digest, and its totals."""
 
     group_id: int
     reason: Reason
@@ -40,41 +40,41 @@ class Entry:
     level: Level
     mails: int
     occurrences: int
-    """Since the last digest that told of it (0 is possible for a closing total)."""
+    """Occurrences since the last digest that reported it. A closing total may have 0."""
     since: datetime
     until: datetime
-    """The first and the last moment these came in."""
+    """When the first and the last of them came in."""
     rate: float
     rate_before: float
-    """Occurrences a minute in this window (of at least one minute), and as last reported (0.0: never)."""
+    """Occurrences per minute in this window (at least one minute long), and as last reported (0.0: never reported)."""
     first_seen: datetime
     last_seen: datetime
     seen_before: datetime | None
     total_occurrences: int
-    """Ever."""
+    """Since the group exists."""
     episode_occurrences: int
     episode_since: datetime
     peak: int
-    course: Timeline | None
+    timeline: Timeline | None
     sample: Report | None
     echo_of: int | None = None
-    """The group in whose entry it is told, being the same failure logged in another place; None: it is told by itself.
-    """
+    """Group id of the entry that this one belongs to: the same failure, logged in another place. None: an entry of its
+    own."""
 
 
 class MessageKind(StrEnum):
-    """What a letter in the outbox is."""
+    """The kind of a message in the outbox."""
 
     DIGEST = "digest"
     CATCH_UP = "follow-up"
-    """For recipients who could not be served with earlier digests: those, folded into one."""
+    """The catch-up digest: one mail with all earlier digests that were deferred for its recipients."""
     NOTICE = "notice"
-    """The relay's own word: a test, a full budget."""
+    """A message of the relay itself: a test, or a budget that is used up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
-    """Where every mail is that was ever received, in mails, at the moment `at`. They balance by promise."""
+    """Where every received mail is, as numbers of mails at the time `at`. The relay promises that they balance."""
 
     at: datetime
     received: int
@@ -87,20 +87,20 @@ class Books:
 
     @property
     def balanced(self) -> bool:
-        """Whether all that was received is accounted for."""
+        """Whether every received mail is accounted for."""
         rest = self.pending + self.muted + self.ignored + self.parked + self.undelivered
         return self.received == self.reported + rest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
-    """What one route is told at one moment: pure data, ready to be rendered.
+    """The content of one digest for one route, ready to be rendered. Pure data.
 
-    `books` speak of the moment *after* this digest was frozen: its own mails still stand under pending.
+    `books` are those right *after* this digest was enqueued: its own mails still count as pending.
     """
 
     id: str
-    """32 hex digits; the Message-ID is made of it."""
+    """32 hex digits. The Message-ID contains it."""
     kind: MessageKind
     route: str
     recipients: tuple[str, ...]
@@ -108,32 +108,32 @@ class Digest:
     entries: tuple[Entry, ...]
     books: Books
     notes: tuple[str, ...] = ()
-    """Sentences of the relay's own above the errors: a budget that ran out, an upstream that was down, dead letters."""
+    """Sentences above the errors: a budget that was used up, an upstream that was down, dead letters."""
     thread: str = ""
-    """Message-ID of the first digest about this single error; "" where there is none (several errors, or the first)."""
+    """Message-ID of the first digest about this error alone. "" in that first one, and with several errors."""
 
     @property
     def failures(self) -> tuple[Entry, ...]:
-        """The entries told by themselves."""
+        """The entries that stand for themselves, without those that echo another entry."""
         return tuple(entry for entry in self.entries if entry.echo_of is None)
 
     @property
     def mails(self) -> int:
-        """Mails reported by it, each once."""
+        """Number of mails that this digest reports, each counted once."""
         return sum(entry.mails for entry in self.entries)
 
     @property
     def occurrences(self) -> int:
-        """Occurrences reported by it; what was logged in two places has occurred once."""
+        """Number of occurrences that this digest reports. What was logged in two places occurred once."""
         return sum(entry.occurrences for entry in self.failures)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
-    """A mail ready for the wire. `raw` has CRLF line ends and all headers; it never changes again."""
+    """A mail ready to send. `raw` has all headers and CRLF line ends, and is immutable."""
 
     message_id: str
     subject: str
     raw: bytes
     faults: tuple[str, ...] = ()
-    """For the log: what was wrong with the user's own templates, so that the built-in ones were used."""
+    """For the log: the errors in the user's own templates because of which the built-in ones were used."""

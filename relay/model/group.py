@@ -1,4 +1,4 @@
-"""One error of one app: what has come of it, what of that was told, when it is told next."""
+"""A group: one error of one app on one route, with what was received, what was reported, and when it is due next."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from relay.model.mail import Level, Report
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One report kept whole for people to read (redacted), with the moment it came in."""
+    """One complete redacted report, kept for people to read, with the time at which it came in."""
 
     at: datetime
     report: Report
 
 
 GroupKey = tuple[str, str, str]
-"""Route, app and fingerprint key: what makes two reports the same group."""
+"""Route, app and key of the fingerprint. Reports with the same three belong to the same group."""
 
 
 class Phase(StrEnum):
-    """Where an error stands between its first mail and its last."""
+    """The phase of an error between its first and its last mail."""
 
     FRESH = "fresh"
-    """Seen, and nobody has been told yet."""
+    """Received, and not reported yet."""
     OPEN = "open"
-    """The admins know of it and it goes on."""
+    """Reported, and still going on."""
     ENDED = "ended"
-    """Its closing total was told; quiet since."""
+    """Its closing total was reported, and it has been quiet since."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """One error of one app on one route, and what the scheduler knows of it; `id` is 0 until the ledger stored it."""
+    """One error of one app on one route, with its state for scheduling. `id` is 0 until the ledger has stored it."""
 
     id: int = 0
     route: str
@@ -44,41 +44,41 @@ class Group:
     version: int
     title: str
     level: Level
-    """The worst level among the pending mails, else that of the last one."""
+    """The worst level of the pending mails. Where none is pending, the level of the last one."""
     first_seen: datetime
     last_seen: datetime
     mails: int = 0
     occurrences: int = 0
-    """All that was ever received for it."""
+    """All that was ever received for this error."""
     phase: Phase = Phase.FRESH
     step: int = 0
-    """Index into the growing gaps between digests."""
+    """Index into `Timing.steps`, the growing gaps between digests."""
     reported_at: datetime | None = None
     reported_rate: float = 0.0
     pending_mails: int = 0
     pending_occurrences: int = 0
     pending_since: datetime | None = None
-    """When the first mail came that no digest holds yet; None where nothing is pending."""
+    """When the first pending mail came in. None where nothing is pending."""
     episode_since: datetime | None = None
-    """When this bout began (an error that comes back after a long quiet begins a new one)."""
+    """When this episode began. An error that comes back after a long quiet time begins a new one."""
     episode_occurrences: int = 0
     peak: int = 0
-    """The most occurrences in one minute of this bout."""
+    """The most occurrences in one minute of this episode."""
     minute: datetime | None = None
     minute_occurrences: int = 0
-    """The running minute behind `peak`."""
+    """The current minute, from which `peak` is computed, and its occurrences."""
     seen_before: datetime | None = None
-    """The last moment of the bout before this one (it is back, or seen again); None in the first."""
+    """When the episode before this one was last seen (this error is back, or seen again). None in the first episode."""
     again: bool = False
-    """True where this bout began after a closing total but within `back_after`."""
+    """True where this episode began after a closing total, but within `back_after`."""
     due_at: datetime | None = None
-    """When its own turn comes (the route's pauses and budgets apart); None where nothing is to be told."""
+    """When this group is due, before its route's pauses and budgets. None where there is nothing to report."""
     muted_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """What a batch brings to one group: `mails` and `occurrences` from `first` to `last`, by minute in `minutes`."""
+    """The mails of one batch for one group: totals, first and last time, and occurrences by minute."""
 
     mails: int
     occurrences: int

@@ -1,4 +1,4 @@
-"""What a rule of the administrator's can do to a fingerprint."""
+"""What an administrator's grouping rule does to a fingerprint: join, split or ignore."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from enum import StrEnum
 
 
 class Action(StrEnum):
-    """What becomes of the mails that a rule matches."""
+    """What the relay does with the mails that a rule matches."""
 
     JOIN = "join"
-    """All of them are one error."""
+    """Treat all of them as one error."""
     SPLIT = "split"
-    """One fingerprint becomes several, by a field of the report."""
+    """Split one fingerprint into several, by a field of the report."""
     IGNORE = "ignore"
-    """They are counted as ignored and never told."""
+    """Count them as ignored and never report them."""
 
 
 class SplitBy(StrEnum):

@@ -1,7 +1,7 @@
-"""The settings that the pure core works by, as plain values: when to report, how much, which app, which route.
+"""Settings of the pure core as plain values: when to report, how much, which app, which route.
 
-`relay.config` reads them from `relay.toml` and the environment, checks them and builds these. Texts that match are
-shell globs without regard to case; `*` matches everything. Each default's reason stands in docs/configuration.md.
+`relay.config` reads `relay.toml` and the environment, checks the settings and builds these values. Texts that match
+are shell globs that ignore case; `*` matches everything. docs/configuration.md gives the reason for each default.
 """
 
 from __future__ import annotations
@@ -22,33 +22,33 @@ class Timing:
     """When an error is reported."""
 
     first_wait: timedelta = timedelta(seconds=10)
-    """From the first mail to its digest, so that what breaks together arrives together."""
+    """From the first mail of a new error to its digest, so that errors with one cause arrive in one mail."""
     interval: timedelta = timedelta(minutes=5)
-    """At least this long between two digests of one route; CRITICAL skips it."""
+    """The least time between two digests of one route. CRITICAL skips it."""
     steps: tuple[timedelta, ...] = _minutes(5, 10, 20, 30, 60, 240)
     """The growing gaps between the digests about one error; the last one repeats. Never empty."""
     spike_factor: float = 10.0
-    """A spike has this many times the rate that was last reported."""
+    """A spike has at least this many times the rate that was last reported."""
     spike_min: int = 20
-    """Fewer occurrences than this are no spike."""
+    """A spike has at least this many occurrences."""
     ended_after: timedelta = timedelta(minutes=15)
-    """An error that was quiet for this long has ended."""
+    """An error that is quiet for this long has ended."""
     ended_min: int = 100
-    """An episode of fewer occurrences than this gets no mail of its own for its closing total."""
+    """The closing total of an episode gets a mail of its own only from this many occurrences on."""
     back_after: timedelta = timedelta(hours=24)
-    """An error seen again after this long is as good as new."""
+    """An error that comes back after this long is treated like a new one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """How many mails one recipient gets at most. Each number is at least 1, `burst` at least 2."""
+    """The most mails that one recipient gets (a token bucket). Each number is at least 1, `burst` at least 2."""
 
     per_hour: int = 20
-    """Tokens that flow back in an hour."""
+    """Tokens that are added per hour."""
     burst: int = 5
-    """The most tokens there ever are."""
+    """The size of the bucket in tokens."""
     per_day: int = 300
-    """The most mails of one day (UTC)."""
+    """The most mails on one day (UTC)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,24 +58,24 @@ class RetryPolicy:
     pauses: tuple[timedelta, ...] = _minutes(1, 2, 4, 8, 16, 30)
     """The pauses after the first, second, … failure; the last one repeats. Never empty."""
     give_up_after: timedelta = timedelta(days=5)
-    """How long a message is tried that the upstream refuses for now: the pauses between its tries, added up."""
+    """How long to try a message that the upstream refuses temporarily: the sum of the pauses between its tries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DigestLimits:
-    """How long a digest may get."""
+    """The most that one digest may contain."""
 
     max_size: int = 90 * 1000
-    """Bytes of the whole mail as sent; totals alone take up to 10,000."""
+    """Bytes of the whole mail as sent. The totals alone take up to 10,000."""
     full_errors: int = 20
     """Errors that are shown in full."""
     trace_lines: int = 60
-    """Lines of a traceback."""
+    """Lines of one traceback."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Who gets the digests about which errors, and when. The first route whose every condition holds takes a report."""
+    """Who gets the digests about which errors, and when. A report goes to the first route whose conditions all hold."""
 
     name: str
     recipients: tuple[str, ...]
@@ -85,9 +85,9 @@ class Route:
     logger: str = "*"
     environment: str = "*"
     situation: str = "*"
-    """Such as `network down`; only `*` takes a report without one."""
+    """For example `network down`. Only `*` matches a report without a situation."""
     pattern: str = "*"
-    """Matched against the title and the message's first line."""
+    """Matched against the title and the first line of the message."""
     timing: Timing = field(default_factory=Timing)
 
 
@@ -102,26 +102,26 @@ class AppRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupingRule:
-    """What the administrator says of the mails that match: they are one error, several, or none."""
+    """A rule of the administrator: treat the matching mails as one error, as several errors, or ignore them."""
 
     name: str
-    """Its name, and that of the error it joins."""
+    """The name of the rule, and of the error into which it joins mails."""
     action: Action
     by: SplitBy | None = None
-    """What it splits by; None for the other actions."""
+    """The field by which it splits. None for the other actions."""
     app: str = "*"
     logger: str = "*"
     title: str = "*"
     message: str = "*"
-    """Matched against the whole message and trace."""
+    """Matched against the whole message and the whole trace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redaction:
-    """What is masked."""
+    """Which secrets the relay masks."""
 
     enabled: bool = True
     names: tuple[str, ...] = ()
-    """Further names whose values are secrets."""
+    """Additional names whose values are secrets."""
     patterns: tuple[str, ...] = ()
-    """Further formats of secrets, in the syntax of RE2."""
+    """Additional formats of secrets, as RE2 patterns."""

@@ -80,7 +80,7 @@ def upstream_health(
     queued message, None if none is queued. A failure of the mailbox says nothing about an upstream, and vice versa:
     the other one's failure is ignored.
     """
-    failure = state.trouble
+    failure = state.failure
     if not name and failure is not Failure.MAILBOX:
         return UpstreamHealth(ok=True, sentence=LOCAL)
     if failure is None or (name and failure is Failure.MAILBOX):
@@ -94,7 +94,7 @@ def upstream_health(
 def _last_success(state: UpstreamState, zone: tzinfo) -> str:
     if state.last_success_at is None:
         return "no failure known, not tried yet"
-    refused = f"; {state.detail}; {ADVICE[Failure.REFUSED]}" if state.detail and not state.trouble else ""
+    refused = f"; {state.detail}; {ADVICE[Failure.REFUSED]}" if state.detail and not state.failure else ""
     return f"no failure known, accepted the last mail at {moment(state.last_success_at, zone)}{refused}"
 
 

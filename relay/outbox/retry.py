@@ -45,7 +45,7 @@ def state_after_failure(
         failures=state.failures + 1,
         failing_since=min(state.failing_since or now, now),
         next_try_at=now + pause,
-        trouble=failure,
+        failure=failure,
         detail=detail,
         last_try_at=now,
     )

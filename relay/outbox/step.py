@@ -174,18 +174,18 @@ class Outbox:
 
     def _upstream_after(self, state: UpstreamState, attempt: Attempt, now: datetime) -> UpstreamState:
         """Return the upstream's state after this attempt."""
-        refusal = _first_refusal(attempt.answers)
-        if attempt.trouble:
-            failure, detail = attempt.trouble, attempt.detail
-        elif missing := next(filter(_may_be_delivered, attempt.answers.values()), None):
+        refusal = _first_refusal(attempt.replies)
+        if attempt.failure:
+            failure, detail = attempt.failure, attempt.detail
+        elif missing := next(filter(_may_be_delivered, attempt.replies.values()), None):
             failure, detail = Failure.UNREACHABLE, f"{self._target}: {missing}"
         else:
             works = state_after_success(state, now)
-            if any(reply.verdict is Verdict.ACCEPTED for reply in attempt.answers.values()):
+            if any(reply.verdict is Verdict.ACCEPTED for reply in attempt.replies.values()):
                 return replace(works, detail=f"{self._target}: not accepted for {refusal}" if refusal else "")
             # The reply is about this message alone: the upstream gets no pause.
             detail = f"{self._target}: it did not accept the last message: {refusal}"
-            return replace(works, last_success_at=state.last_success_at, trouble=Failure.REFUSED, detail=detail)
+            return replace(works, last_success_at=state.last_success_at, failure=Failure.REFUSED, detail=detail)
         begun = attempt.begun
         return state_after_failure(
             state, failure, detail, begun=begun, retry=self._retry, jitter=self._jitter(), now=now
@@ -193,15 +193,15 @@ class Outbox:
 
     def _outcome(self, message: OutboxMessage, attempt: Attempt, upstream: UpstreamState, now: datetime) -> Outcome:
         """Return what the attempt means for the message; `upstream` is the state after it."""
-        if attempt.trouble and not attempt.begun:
+        if attempt.failure and not attempt.begun:
             return _unchanged(message, now)
-        if attempt.trouble:
+        if attempt.failure:
             outcome = self._outcome_of_replies(message, _temporary_for_all(message, attempt.detail), now)
             outcome = replace(outcome, ambiguous=message.ambiguous)
-            if outcome.next_try_at and attempt.trouble is Failure.AUTH:
+            if outcome.next_try_at and attempt.failure is Failure.AUTH:
                 outcome = replace(outcome, next_try_at=max(outcome.next_try_at, now + AUTH_PAUSE))
         else:
-            outcome = self._outcome_of_replies(message, attempt.answers, now)
+            outcome = self._outcome_of_replies(message, attempt.replies, now)
         if outcome.next_try_at and upstream.next_try_at:
             outcome = replace(outcome, next_try_at=max(outcome.next_try_at, upstream.next_try_at + EXTRA_PAUSE))
         return outcome
@@ -225,7 +225,7 @@ class Outbox:
         return Outcome(
             sent=frozenset(sent),
             refused=frozenset(next_tries) - frozenset(queued),
-            words=replies,
+            replies=replies,
             next_try_at=min((at for at in next_tries.values() if at), default=None),
             raw=smaller,
             tries=message.tries + bool(next_tries),
@@ -255,7 +255,7 @@ def _internal_error(message: OutboxMessage, error: Exception) -> Attempt:
     place = " > ".join(f"{frame.name}:{frame.lineno}" for frame in extract_tb(error.__traceback__))
     name = type(error).__name__
     log.error("internal error in the relay; the message is tried again", message=message.id, error=name, at=place)
-    return Attempt(answers=_temporary_for_all(message, f"internal error in the relay: {name}"))
+    return Attempt(replies=_temporary_for_all(message, f"internal error in the relay: {name}"))
 
 
 def _may_be_delivered(reply: RecipientReply) -> bool:
@@ -282,7 +282,7 @@ def _log_outcome(message: OutboxMessage, outcome: Outcome, state: MessageState) 
     logger = log.bind(message=message.id, message_id=message.message_id, route=message.route)
     if outcome.sent:
         logger.info("the upstream accepted the message", recipients=sorted(outcome.sent))
-    for recipient, reply in outcome.words.items():
+    for recipient, reply in outcome.replies.items():
         if reply.verdict is Verdict.ACCEPTED:
             continue
         if outcome.raw and reply.too_large:
@@ -299,12 +299,12 @@ def _log_outcome(message: OutboxMessage, outcome: Outcome, state: MessageState) 
 
 def _log_upstream(before: UpstreamState, after: UpstreamState) -> None:
     """Log one line if the upstream failed or works again."""
-    if after.failures and after.trouble:
+    if after.failures and after.failure:
         log.warning(
             "the upstream failed; messages wait",
-            failure=after.trouble.value,
+            failure=after.failure.value,
             detail=after.detail,
-            advice=ADVICE[after.trouble],
+            advice=ADVICE[after.failure],
             failures=after.failures,
             next_try_at=str(after.next_try_at),
         )

@@ -122,7 +122,7 @@ def _digest(data: Path, sent: int) -> tuple[Books, bytes]:
 def _complete(ledger: Ledger, sent: int) -> Books | None:
     """The books, once they hold every mail and no letter is under way."""
     books = ledger.books(utc_now())
-    done = books.received == sent and books.reported > 0 and ledger.tally().letters_open == 0
+    done = books.received == sent and books.reported > 0 and ledger.tally().messages_open == 0
     return books if done else None
 
 

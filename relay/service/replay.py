@@ -87,7 +87,7 @@ def replay(records: Sequence[Record], settings: Settings, progress: Callable[[in
                 progress(sort.ingested_to)
             while digests.step(now) | outbox.step(now):
                 pass
-        letters = tuple(reversed(ledger.letters(limit=1_000_000)))
+        letters = tuple(reversed(ledger.messages(limit=1_000_000)))
         return Replayed(letters=letters, books=ledger.books(source.now))
 
 
@@ -154,7 +154,7 @@ class _Taker:
     ) -> Attempt:
         """Take it."""
         taken = RecipientReply(verdict=Verdict.ACCEPTED, code=250, text="")
-        return Attempt(answers=dict.fromkeys(recipients, taken))
+        return Attempt(replies=dict.fromkeys(recipients, taken))
 
     def abort(self) -> None:
         """Nothing ever takes long."""

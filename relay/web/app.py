@@ -103,7 +103,7 @@ def overview() -> str:
         checks=desk.readiness(),
         books=desk.ledger.books(desk.now()),
         groups=desk.ledger.groups(limit=50),
-        letters=desk.ledger.letters(limit=20),
+        letters=desk.ledger.messages(limit=20),
         local=not desk.settings.upstream.host,
     )
 
@@ -113,14 +113,14 @@ def error(group_id: int) -> str:
     desk = _desk()
     group = desk.ledger.group(group_id) or abort(404)
     now = desk.now()
-    course = desk.ledger.course(group_id, now - timedelta(days=1), now)
+    course = desk.ledger.timeline(group_id, now - timedelta(days=1), now)
     return _page("error.html", group=group, samples=desk.ledger.samples_of(group_id), course=course)
 
 
 def letter(letter_id: str) -> str:
     """Show one letter: who got it, and what it says."""
     desk = _desk()
-    found = desk.ledger.letter(letter_id) or abort(404)
+    found = desk.ledger.message(letter_id) or abort(404)
     raw = desk.ledger.raw(letter_id)
     return _page("letter.html", letter=found, text=text_part(raw) if raw else "")
 

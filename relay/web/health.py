@@ -120,9 +120,9 @@ def _disk(vitals: Vitals) -> Check:
 
 
 def _outbox(tally: Tally, delayed: Sequence[Delayed]) -> Check:
-    words = [f"{tally.letters_open} under way"]
+    words = [f"{tally.messages_open} under way"]
     if delayed:
         words.append(describe_delays(delayed))
-    if tally.letters_dead:
-        words.append(f"{tally.letters_dead} dead: see `relay outbox list`, then `relay outbox retry ID` or `drop ID`")
+    if tally.messages_dead:
+        words.append(f"{tally.messages_dead} dead: see `relay outbox list`, then `relay outbox retry ID` or `drop ID`")
     return Check(name="outbox", ok=True, words="; ".join(words))

@@ -43,8 +43,8 @@ class _Collector:
             "relay_errors_pending", "Errors with mails that no digest holds.", value=tally.groups_pending
         )
         letters = GaugeMetricFamily("relay_letters", "Letters in the outbox.", labels=["state"])
-        letters.add_metric(["open"], tally.letters_open)
-        letters.add_metric(["dead"], tally.letters_dead)
+        letters.add_metric(["open"], tally.messages_open)
+        letters.add_metric(["dead"], tally.messages_dead)
         yield letters
         yield GaugeMetricFamily("relay_upstream_failures", "Failures in a row.", value=upstream.failures)
         yield GaugeMetricFamily(

@@ -19,19 +19,19 @@ from tests.support.ledger_world import (
     ROUTE,
     SPOOL,
     TTL,
+    catch_up,
     digest,
+    enqueue_pending,
     entry,
     figures,
-    follow_up,
     fresh,
+    ingest,
     key,
+    lease_token,
     more,
     rendered,
-    schedule_token,
     send,
-    sort,
     states,
-    tell,
 )
 
 PATIENT = timedelta(seconds=60)
@@ -44,7 +44,7 @@ def workers(url: str) -> Iterator[Callable[[], Ledger]]:
     opened: list[Ledger] = []
 
     def another() -> Ledger:
-        opened.append(Ledger.open(url, patience=PATIENT))
+        opened.append(Ledger.open(url, lock_timeout=PATIENT))
         return opened[-1]
 
     yield another
@@ -73,7 +73,7 @@ def test_sorters_with_different_spools_find_the_same_new_errors(workers):
 
     def sort_all(ledger: Ledger, spool: str, order: list[str]) -> None:
         for size in (5, 10, 40, 40):
-            sort(ledger, dict.fromkeys(order[:size], 2), spool=spool)
+            ingest(ledger, dict.fromkeys(order[:size], 2), spool=spool)
 
     one, two = workers(), workers()
     at_once(lambda: sort_all(one, SPOOL, names), lambda: sort_all(two, OTHER, names[::-1]))
@@ -87,7 +87,7 @@ def test_sorters_with_different_spools_find_the_same_new_errors(workers):
     assert groups == expected
     assert figures(one) == {"received": 380, "pending": 380}
     for group in one.groups(limit=100):
-        course = one.course(group.id, NOON, NOON)
+        course = one.timeline(group.id, NOON, NOON)
         assert course is not None
         assert sum(course.counts) == group.mails
 
@@ -96,10 +96,10 @@ def test_sorters_with_different_spools_find_the_same_new_errors(workers):
 def test_sorters_of_different_errors_do_not_wait_for_each_other(emptied_database):
     """One is in the middle of its batch while the other begins and ends."""
     url = emptied_database()
-    one, two = Ledger.open(url), Ledger.open(url, patience=timedelta(milliseconds=50))
+    one, two = Ledger.open(url), Ledger.open(url, lock_timeout=timedelta(milliseconds=50))
     with one.ingesting(SPOOL, 0) as tx:
         tx.groups([key("a"), key("b")])
-        sort(two, {"c": 1}, spool=OTHER)
+        ingest(two, {"c": 1}, spool=OTHER)
         tx.save([fresh("a")])
     assert {group.fingerprint for group in one.groups()} == {"a", "c"}
     one.close()
@@ -141,7 +141,7 @@ def test_second_sorter_starts_anew_where_the_first_one_failed(workers):
 
     def second() -> None:
         begun.wait()
-        sort(two, {"a": 4}, spool=OTHER)
+        ingest(two, {"a": 4}, spool=OTHER)
 
     at_once(first, second)
     assert [group.mails for group in one.groups()] == [4]
@@ -181,19 +181,19 @@ def test_two_workers_on_one_spool_sort_a_batch_once(workers):
 
 def test_sorting_and_scheduling_at_once_lose_no_mail(workers):
     one, two = workers(), workers()
-    sort(one, {"a": 1})
+    ingest(one, {"a": 1})
 
     def sort_often() -> None:
         for _ in range(30):
-            sort(one, {"a": 1, "b": 1})
+            ingest(one, {"a": 1, "b": 1})
 
     def tell_often() -> None:
         for _ in range(10):
-            tell(two)
+            enqueue_pending(two)
             send(two, {ADA: Delivery.SENT})
 
     at_once(sort_often, tell_often)
-    tell(two)
+    enqueue_pending(two)
     send(two, {ADA: Delivery.SENT})
     assert figures(one) == {"received": 61, "reported": 61}
 
@@ -207,7 +207,7 @@ def test_of_two_schedulers_one_has_the_lease(workers):
 def test_worker_that_was_asleep_writes_nothing(workers):
     """It wakes up under a lease that has gone to another, who has told everything already."""
     one, two = workers(), workers()
-    sort(one, {"a": 3})
+    ingest(one, {"a": 3})
     asleep = one.lease("schedule", "one", NOON, MINUTE)
     awake = two.lease("schedule", "two", NOON + MINUTE, MINUTE)
     assert asleep is not None
@@ -221,15 +221,15 @@ def test_worker_that_was_asleep_writes_nothing(workers):
 def test_lease_cannot_be_taken_over_in_the_middle_of_a_transaction(workers):
     """Whoever takes it over finds the digest frozen."""
     one, two = workers(), workers()
-    sort(one, {"a": 3})
-    token = schedule_token(one)
+    ingest(one, {"a": 3})
+    token = lease_token(one)
     inside = Event()
 
     def freeze() -> None:
         with one.digesting("schedule", token) as tx:
             inside.set()
-            letter = digest([entry(group) for group in tx.pending_groups(ROUTE)])
-            tx.freeze(letter, rendered(letter), queued=[ADA])
+            message = digest([entry(group) for group in tx.pending_groups(ROUTE)])
+            tx.enqueue(message, rendered(message), queued=[ADA])
             tx.save([])
 
     def take_over() -> int:
@@ -248,35 +248,35 @@ def test_lease_cannot_be_taken_over_in_the_middle_of_a_transaction(workers):
 
 def test_no_letter_is_claimed_twice(workers):
     ledgers = [workers() for _ in range(4)]
-    ids = {tell(ledgers[0], [f"{number}@example.com"]) for number in range(40)}
+    ids = {enqueue_pending(ledgers[0], [f"{number}@example.com"]) for number in range(40)}
 
     def claim_all(ledger: Ledger) -> list[str]:
         claimed = []
-        while letter := ledger.claim_message("worker", NOON, TTL):
-            claimed.append(letter.id)
+        while message := ledger.claim_message("worker", NOON, TTL):
+            claimed.append(message.id)
         return claimed
 
     lists = at_once(*[partial(claim_all, ledger) for ledger in ledgers])
-    assert sorted(letter_id for each in lists if isinstance(each, list) for letter_id in each) == sorted(ids)
+    assert sorted(outbox_id for each in lists if isinstance(each, list) for outbox_id in each) == sorted(ids)
 
 
 def test_workers_send_every_letter_once(workers):
     """Claim, mark, settle, all at once, with digests that end through two follow-ups each."""
     ledgers = [workers() for _ in range(3)]
     for number in range(8):
-        sort(ledgers[0], {f"error {number}": 1})
-        tell(ledgers[0], ["eve@example.com"], [ADA, BOB])
+        ingest(ledgers[0], {f"error {number}": 1})
+        enqueue_pending(ledgers[0], ["eve@example.com"], [ADA, BOB])
         send(ledgers[0], {"eve@example.com": Delivery.REFUSED})
     for recipient in (ADA, BOB):
-        follow_up(ledgers[0], recipient)
+        catch_up(ledgers[0], recipient)
     sent: list[str] = []
 
     def send_all(ledger: Ledger) -> None:
-        while letter := ledger.claim_message("worker", NOON, TTL):
-            ledger.mark_ambiguous(letter)
-            sent.extend(letter.recipients)
-            outcome = Outcome(sent=frozenset(letter.recipients), tries=1, refusals=0, ambiguous=False)
-            ledger.settle(letter, outcome, NOON)
+        while message := ledger.claim_message("worker", NOON, TTL):
+            ledger.mark_ambiguous(message)
+            sent.extend(message.recipients)
+            outcome = Outcome(sent=frozenset(message.recipients), tries=1, refusals=0, ambiguous=False)
+            ledger.settle(message, outcome, NOON)
 
     at_once(*[partial(send_all, ledger) for ledger in ledgers])
     assert sorted(sent) == [ADA, BOB]
@@ -287,19 +287,19 @@ def test_two_halves_of_a_digest_settled_at_once_end_it(workers):
     """Neither worker sees the other's half before it commits; one of them must."""
     one, two = workers(), workers()
     for round_ in range(10):
-        sort(one, {"a": 1})
-        letter_id = tell(one, ["eve@example.com"], [ADA, BOB], at=NOON + round_ * MINUTE)
+        ingest(one, {"a": 1})
+        outbox_id = enqueue_pending(one, ["eve@example.com"], [ADA, BOB], at=NOON + round_ * MINUTE)
         send(one, {"eve@example.com": Delivery.REFUSED}, at=NOON + round_ * MINUTE)
         for recipient in (ADA, BOB):
-            follow_up(one, recipient, at=NOON + round_ * MINUTE)
-        letters = [one.claim_message("one", NOON + round_ * MINUTE, TTL) for _ in range(2)]
+            catch_up(one, recipient, at=NOON + round_ * MINUTE)
+        messages = [one.claim_message("one", NOON + round_ * MINUTE, TTL) for _ in range(2)]
         refused = Outcome(refused=frozenset({ADA}), tries=1, refusals=1, ambiguous=False)
         taken = Outcome(sent=frozenset({BOB}), tries=1, refusals=1, ambiguous=False)
         outcomes = {(ADA,): refused, (BOB,): taken}
-        first, second = ((letter, outcomes[letter.recipients]) for letter in letters if letter)
+        first, second = ((message, outcomes[message.recipients]) for message in messages if message)
         at_once(partial(one.settle, *first, NOON), partial(two.settle, *second, NOON))
 
-        assert states(one, letter_id)[0] is MessageState.SENT
+        assert states(one, outbox_id)[0] is MessageState.SENT
     assert figures(one) == {"received": 10, "reported": 10}
 
 
@@ -307,26 +307,26 @@ def test_retry_and_freeze_at_once_queue_one_letter_per_recipient(workers):
     one, two = workers(), workers()
     for round_ in range(5):
         at = NOON + round_ * MINUTE
-        sort(one, {"a": 1})
-        dead = tell(one, at=at)
+        ingest(one, {"a": 1})
+        dead = enqueue_pending(one, at=at)
         send(one, {ADA: Delivery.REFUSED}, at=at)
-        sort(one, {"a": 1})
+        ingest(one, {"a": 1})
 
         def tell_if_free(at=at) -> None:
-            with two.digesting("schedule", schedule_token(two, at)) as tx:
+            with two.digesting("schedule", lease_token(two, at)) as tx:
                 if tx.free_recipients(ROUTE, [ADA]):
-                    letter = digest(kind=MessageKind.DIGEST, at=at)
-                    tx.freeze(letter, rendered(letter), queued=[ADA])
+                    message = digest(kind=MessageKind.DIGEST, at=at)
+                    tx.enqueue(message, rendered(message), queued=[ADA])
 
         at_once(partial(one.retry, dead, NOON), tell_if_free)
-        while letter := one.claim_message("worker", at, TTL):
-            one.settle(letter, Outcome(sent=frozenset({ADA}), tries=1, refusals=0, ambiguous=False), at)
+        while message := one.claim_message("worker", at, TTL):
+            one.settle(message, Outcome(sent=frozenset({ADA}), tries=1, refusals=0, ambiguous=False), at)
         try:
-            follow_up(one, ADA, at=at)
+            catch_up(one, ADA, at=at)
         except (LedgerError, ValueError):
             continue  # the revived letter was first and has been sent by itself
         send(one, {ADA: Delivery.SENT}, at=at)
 
-    tell(one)
+    enqueue_pending(one)
     send(one, {ADA: Delivery.SENT})
     assert figures(one) == {"received": 10, "reported": 10}

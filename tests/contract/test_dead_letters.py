@@ -14,15 +14,15 @@ from tests.support.ledger_world import (
     REFUSED,
     SENT,
     TTL,
+    catch_up,
     digest,
+    enqueue_pending,
     figures,
-    follow_up,
+    ingest,
+    lease_token,
     rendered,
-    schedule_token,
     send,
-    sort,
     states,
-    tell,
 )
 
 LATE = NOON + 6 * DAY
@@ -31,20 +31,20 @@ LATE = NOON + 6 * DAY
 @pytest.fixture
 def dead(ledger: Ledger) -> str:
     """A digest of three mails that Ada and Bob refused."""
-    sort(ledger, {"a": 3})
-    letter_id = tell(ledger, [ADA, BOB])
+    ingest(ledger, {"a": 3})
+    outbox_id = enqueue_pending(ledger, [ADA, BOB])
     send(ledger, REFUSED)
-    return letter_id
+    return outbox_id
 
 
 def test_retried_letter_is_pending_and_goes_out_again(ledger: Ledger, dead: str):
     assert ledger.retry(dead, LATE)
 
     assert figures(ledger) == {"received": 3, "pending": 3}
-    letter, state = send(ledger, SENT, at=LATE)
-    assert (letter.id, letter.recipients, letter.tries, letter.refusals) == (dead, (ADA, BOB), 0, 0)
-    assert letter.message_id == f"<{dead}@relay>", "the same mail on every try"
-    assert letter.created_at == LATE, "its time to give up starts anew"
+    message, state = send(ledger, SENT, at=LATE)
+    assert (message.id, message.recipients, message.tries, message.refusals) == (dead, (ADA, BOB), 0, 0)
+    assert message.message_id == f"<{dead}@relay>", "the same mail on every try"
+    assert message.created_at == LATE, "its time to give up starts anew"
     assert state is MessageState.SENT
     assert figures(ledger) == {"received": 3, "reported": 3}
 
@@ -59,21 +59,21 @@ def test_retried_letter_can_die_again(ledger: Ledger, dead: str):
 
 def test_busy_recipient_of_a_retried_letter_is_held_for_a_follow_up(ledger: Ledger, dead: str):
     """At most one letter is queued per route and recipient; nothing is lost by it."""
-    sort(ledger, {"a": 2})
-    tell(ledger, [ADA], at=LATE)
+    ingest(ledger, {"a": 2})
+    enqueue_pending(ledger, [ADA], at=LATE)
     assert ledger.retry(dead, LATE)
 
     assert states(ledger, dead) == (MessageState.OPEN, {ADA: Delivery.DEFERRED, BOB: Delivery.QUEUED})
     assert figures(ledger) == {"received": 5, "pending": 5}
     for _ in range(2):
         send(ledger, SENT, at=LATE)
-    follow_up(ledger, ADA, at=LATE)
+    catch_up(ledger, ADA, at=LATE)
     send(ledger, SENT, at=LATE)
     assert figures(ledger) == {"received": 5, "reported": 5}
 
 
 def test_retried_letter_whose_recipients_are_all_busy_waits_for_follow_ups(ledger: Ledger, dead: str):
-    tell(ledger, [ADA, BOB], at=LATE)
+    enqueue_pending(ledger, [ADA, BOB], at=LATE)
     assert ledger.retry(dead, LATE)
 
     assert states(ledger, dead)[1] == {ADA: Delivery.DEFERRED, BOB: Delivery.DEFERRED}
@@ -92,21 +92,21 @@ def test_dropped_letter_stays_undelivered_for_good(ledger: Ledger, dead: str):
 
 
 def test_only_dead_letters_are_retried_or_dropped(ledger: Ledger):
-    opened = tell(ledger, [ADA])
-    sent = tell(ledger, [BOB], at=NOON - MINUTE)
+    opened = enqueue_pending(ledger, [ADA])
+    sent = enqueue_pending(ledger, [BOB], at=NOON - MINUTE)
     send(ledger, SENT)
 
-    for letter_id in (opened, sent, "unknown"):
-        assert not ledger.retry(letter_id, NOON)
-        assert not ledger.drop(letter_id, NOON)
-    assert [states(ledger, letter_id)[0] for letter_id in (opened, sent)] == [MessageState.OPEN, MessageState.SENT]
+    for outbox_id in (opened, sent, "unknown"):
+        assert not ledger.retry(outbox_id, NOON)
+        assert not ledger.drop(outbox_id, NOON)
+    assert [states(ledger, outbox_id)[0] for outbox_id in (opened, sent)] == [MessageState.OPEN, MessageState.SENT]
 
 
 def test_digests_that_died_with_their_follow_up_are_revived_with_it(ledger: Ledger):
-    sort(ledger, {"a": 3})
-    covered = tell(ledger, [ADA], [BOB])
+    ingest(ledger, {"a": 3})
+    covered = enqueue_pending(ledger, [ADA], [BOB])
     send(ledger, REFUSED)
-    follower = follow_up(ledger, BOB)
+    follower = catch_up(ledger, BOB)
     send(ledger, REFUSED)
     assert [states(ledger, each)[0] for each in (covered, follower)] == [MessageState.DEAD, MessageState.DEAD]
     assert figures(ledger) == {"received": 3, "undelivered": 3}
@@ -119,10 +119,10 @@ def test_digests_that_died_with_their_follow_up_are_revived_with_it(ledger: Ledg
 
 
 def test_digest_that_died_with_its_follow_up_can_be_revived_by_itself(ledger: Ledger):
-    sort(ledger, {"a": 3})
-    covered = tell(ledger, [ADA], [BOB])
+    ingest(ledger, {"a": 3})
+    covered = enqueue_pending(ledger, [ADA], [BOB])
     send(ledger, REFUSED)
-    follower = follow_up(ledger, BOB)
+    follower = catch_up(ledger, BOB)
     send(ledger, REFUSED)
 
     assert ledger.retry(covered, LATE)
@@ -134,10 +134,10 @@ def test_digest_that_died_with_its_follow_up_can_be_revived_by_itself(ledger: Le
 
 
 def test_dropped_digest_stays_dropped_when_its_follow_up_is_revived(ledger: Ledger):
-    sort(ledger, {"a": 3})
-    covered = tell(ledger, [ADA], [BOB])
+    ingest(ledger, {"a": 3})
+    covered = enqueue_pending(ledger, [ADA], [BOB])
     send(ledger, REFUSED)
-    follower = follow_up(ledger, BOB)
+    follower = catch_up(ledger, BOB)
     send(ledger, REFUSED)
     ledger.drop(covered, NOON)
 
@@ -150,17 +150,17 @@ def test_dropped_digest_stays_dropped_when_its_follow_up_is_revived(ledger: Ledg
 @pytest.mark.parametrize(("last", "ends"), [(SENT, "reported"), (REFUSED, "undelivered")])
 def test_follow_up_of_a_follow_up_settles_them_all(ledger: Ledger, last, ends):
     """A revived follow-up that had to be held is covered by the next one; its digests end with that."""
-    sort(ledger, {"a": 3})
-    covered = tell(ledger, [ADA], [BOB])
+    ingest(ledger, {"a": 3})
+    covered = enqueue_pending(ledger, [ADA], [BOB])
     send(ledger, REFUSED)
-    first = follow_up(ledger, BOB)
+    first = catch_up(ledger, BOB)
     send(ledger, REFUSED)
-    busy = tell(ledger, [BOB], at=LATE)
+    busy = enqueue_pending(ledger, [BOB], at=LATE)
     ledger.retry(first, LATE)
     assert states(ledger, first)[1] == {BOB: Delivery.DEFERRED}
     assert send(ledger, SENT, at=LATE)[0].id == busy
 
-    second = follow_up(ledger, BOB, at=LATE + HOUR)
+    second = catch_up(ledger, BOB, at=LATE + HOUR)
     assert len(ledger.entries_of(second)) == 1
     assert figures(ledger) == {"received": 3, "pending": 3}
     send(ledger, last, at=LATE + HOUR)
@@ -178,37 +178,37 @@ def test_follow_up_of_a_follow_up_settles_them_all(ledger: Ledger, last, ends):
 def test_notice_is_tried_again_for_free_recipients_alone(ledger: Ledger):
     """It tells of no mails: nothing is lost by leaving somebody out."""
     notice = digest(kind=MessageKind.NOTICE, recipients=[ADA, BOB])
-    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
-        tx.freeze(notice, rendered(notice), queued=[ADA, BOB])
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
+        tx.enqueue(notice, rendered(notice), queued=[ADA, BOB])
     send(ledger, REFUSED)
     assert figures(ledger) == {}
 
-    tell(ledger, [ADA], at=LATE)
+    enqueue_pending(ledger, [ADA], at=LATE)
     assert ledger.retry(notice.id, LATE)
     assert states(ledger, notice.id)[1] == {ADA: Delivery.REFUSED, BOB: Delivery.QUEUED}
     send(ledger, REFUSED, at=LATE)
-    tell(ledger, [BOB], at=LATE)
+    enqueue_pending(ledger, [BOB], at=LATE)
     assert not ledger.retry(notice.id, LATE)
     assert figures(ledger) == {}
 
 
 def test_letters_are_listed_newest_first(ledger: Ledger, dead: str):
-    newer = tell(ledger, [ADA], at=NOON + HOUR)
-    elsewhere = tell(ledger, [ADA], at=NOON + MINUTE, route="ops")
+    newer = enqueue_pending(ledger, [ADA], at=NOON + HOUR)
+    elsewhere = enqueue_pending(ledger, [ADA], at=NOON + MINUTE, route="ops")
 
-    assert [each.id for each in ledger.letters()] == [newer, elsewhere, dead]
-    assert [each.id for each in ledger.letters(limit=1)] == [newer]
-    assert [each.id for each in ledger.letters(state=MessageState.DEAD)] == [dead]
-    assert [each.id for each in ledger.letters(state=MessageState.OPEN, route="ops")] == [elsewhere]
-    assert [each.recipient for each in ledger.letters()[2].deliveries] == [ADA, BOB]
-    assert ledger.letter("unknown") is None
+    assert [each.id for each in ledger.messages()] == [newer, elsewhere, dead]
+    assert [each.id for each in ledger.messages(limit=1)] == [newer]
+    assert [each.id for each in ledger.messages(state=MessageState.DEAD)] == [dead]
+    assert [each.id for each in ledger.messages(state=MessageState.OPEN, route="ops")] == [elsewhere]
+    assert [each.recipient for each in ledger.messages()[2].deliveries] == [ADA, BOB]
+    assert ledger.message("unknown") is None
     assert ledger.raw("unknown") is None
 
 
 def test_listing_shows_who_holds_a_letter_and_what_tells_of_it(ledger: Ledger, dead: str):
-    teller = tell(ledger, [ADA], tells=[dead], at=LATE)
+    teller = enqueue_pending(ledger, [ADA], dead=[dead], at=LATE)
     ledger.claim_message("worker seven", LATE, TTL)
 
-    first, second = ledger.letters()
+    first, second = ledger.messages()
     assert (first.id, first.claimed_by, first.claimed_until) == (teller, "worker seven", LATE + TTL)
     assert (second.id, second.told_by) == (dead, teller)

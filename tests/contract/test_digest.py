@@ -20,18 +20,19 @@ from tests.support.ledger_world import (
     SECOND,
     SENT,
     TTL,
+    catch_up,
     digest,
+    enqueue_pending,
     entry,
     figures,
-    follow_up,
+    fresh,
+    ingest,
+    lease_token,
     rendered,
     report,
-    schedule_token,
+    reported,
     send,
-    sort,
     states,
-    tell,
-    told,
 )
 
 
@@ -102,7 +103,7 @@ def test_forgetting_a_worker_leaves_the_others_alone(ledger: Ledger):
 
 
 def test_scheduling_needs_the_newest_token(ledger: Ledger):
-    token = schedule_token(ledger)
+    token = lease_token(ledger)
 
     with ledger.digesting("schedule", token):
         pass
@@ -115,14 +116,14 @@ def test_scheduling_needs_the_newest_token(ledger: Ledger):
 
 
 def test_due_groups_are_those_whose_turn_has_come(ledger: Ledger):
-    sort(ledger, {"late": 1, "soon": 1, "never": 1})
-    sort(ledger, {"other route": 1}, route="ops")
+    ingest(ledger, {"late": 1, "soon": 1, "never": 1})
+    ingest(ledger, {"other route": 1}, route="ops")
     change(ledger, "late", due_at=NOON - HOUR)
     change(ledger, "soon", due_at=NOON + SECOND)
     change(ledger, "never", due_at=None)
 
     assert ledger.next_due_at() == NOON - HOUR
-    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
         assert names(tx.due_groups(NOON)) == ["late", "other route"]
         assert names(tx.due_groups(NOON, limit=1)) == ["late"]
         assert tx.due_groups(NOON - 2 * HOUR) == []
@@ -130,13 +131,13 @@ def test_due_groups_are_those_whose_turn_has_come(ledger: Ledger):
 
 def test_empty_ledger_has_nothing_due(ledger: Ledger):
     assert ledger.next_due_at() is None
-    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
         assert tx.due_groups(NOON) == []
         assert tx.pending_groups(ROUTE) == []
         assert tx.quiet_groups(ROUTE, NOON) == []
-        assert tx.holding() == []
+        assert tx.deferred_recipients() == []
         assert tx.entries([]) == []
-        assert tx.courses({}, NOON) == {}
+        assert tx.timelines({}, NOON) == {}
         assert tx.samples([]) == {}
         assert tx.budgets([]) == {}
         assert tx.free_recipients(ROUTE, []) == set()
@@ -144,36 +145,36 @@ def test_empty_ledger_has_nothing_due(ledger: Ledger):
 
 
 def test_pending_groups_are_those_of_the_route(ledger: Ledger):
-    sort(ledger, {"b": 1}, at=NOON)
-    sort(ledger, {"a": 1}, at=NOON - HOUR)
-    sort(ledger, {"elsewhere": 1}, route="ops")
-    sort(ledger, {"open": 1}, at=NOON + HOUR)
+    ingest(ledger, {"b": 1}, at=NOON)
+    ingest(ledger, {"a": 1}, at=NOON - HOUR)
+    ingest(ledger, {"elsewhere": 1}, route="ops")
+    ingest(ledger, {"open": 1}, at=NOON + HOUR)
     change(ledger, "open", phase=Phase.OPEN)
 
-    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
         assert names(tx.pending_groups(ROUTE)) == ["a", "b", "open"]
         assert names(tx.pending_groups(ROUTE, phase=Phase.FRESH)) == ["a", "b"]
         assert names(tx.pending_groups(ROUTE, limit=1)) == ["a"]
 
 
 def test_quiet_groups_are_known_and_have_nothing_pending(ledger: Ledger):
-    sort(ledger, {"quiet": 1, "fresh": 1, "ended": 1})
-    sort(ledger, {"loud": 1, "pending": 1}, at=NOON + HOUR)
+    ingest(ledger, {"quiet": 1, "fresh": 1, "ended": 1})
+    ingest(ledger, {"loud": 1, "pending": 1}, at=NOON + HOUR)
     for name in ("quiet", "ended", "loud"):
         change(ledger, name, phase=Phase.OPEN, pending_mails=0)
     change(ledger, "pending", phase=Phase.OPEN)
     change(ledger, "ended", phase=Phase.ENDED)
 
-    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
         assert names(tx.quiet_groups(ROUTE, NOON)) == ["quiet"]
         assert names(tx.quiet_groups(ROUTE, NOON + HOUR)) == ["quiet", "loud"]
         assert tx.quiet_groups("ops", NOON + HOUR) == []
 
 
 def test_newest_sample_of_each_group(ledger: Ledger):
-    sort(ledger, {"a": 1, "b": 1})
+    ingest(ledger, {"a": 1, "b": 1})
     ids = [group.id for group in ledger.groups()]
-    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
         assert tx.samples([*ids, 4711]) == dict.fromkeys(ids, report())
 
 
@@ -183,8 +184,8 @@ def test_newest_sample_of_each_group(ledger: Ledger):
 def course(ledger: Ledger, since: timedelta, counts: dict[timedelta, int]) -> Timeline | None:
     """The course from `since` before noon until noon, of counts so long before noon."""
     for before, number in counts.items():
-        sort(ledger, {"a": number}, at=NOON - before)
-    return ledger.course(ledger.groups()[0].id, NOON - since, NOON)
+        ingest(ledger, {"a": number}, at=NOON - before)
+    return ledger.timeline(ledger.groups()[0].id, NOON - since, NOON)
 
 
 @pytest.mark.parametrize(
@@ -229,11 +230,11 @@ def test_course_of_nothing_is_none(ledger: Ledger):
 
 
 def test_courses_begin_where_each_group_asks(ledger: Ledger):
-    sort(ledger, {"a": 1, "b": 2})
+    ingest(ledger, {"a": 1, "b": 2})
     since = {group.id: NOON - (MINUTE if group.fingerprint == "a" else DAY) for group in ledger.groups()}
 
-    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
-        drawn = tx.courses(since, NOON)
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
+        drawn = tx.timelines(since, NOON)
 
     assert sorted((each.step, sum(each.counts)) for each in drawn.values()) == [(MINUTE, 1), (2 * HOUR, 2)]
 
@@ -242,71 +243,83 @@ def test_courses_begin_where_each_group_asks(ledger: Ledger):
 
 
 def test_frozen_digest_is_pending_by_its_letter(ledger: Ledger):
-    sort(ledger, {"a": 3, "b": 2})
-    letter_id = tell(ledger)
+    ingest(ledger, {"a": 3, "b": 2})
+    outbox_id = enqueue_pending(ledger)
 
     assert figures(ledger) == {"received": 5, "pending": 5}
     assert [group.pending_mails for group in ledger.groups()] == [0, 0]
-    letter = ledger.letter(letter_id)
-    assert letter is not None
-    assert (letter.kind, letter.mails, letter.created_at, letter.next_try_at) == (MessageKind.DIGEST, 5, NOON, NOON)
-    assert ledger.raw(letter_id) == b"Subject: x\r\n\r\n"
+    message = ledger.message(outbox_id)
+    assert message is not None
+    assert (message.kind, message.mails, message.created_at, message.next_try_at) == (MessageKind.DIGEST, 5, NOON, NOON)
+    assert ledger.raw(outbox_id) == b"Subject: x\r\n\r\n"
 
 
 def test_exception_in_the_block_freezes_nothing(ledger: Ledger):
-    sort(ledger, {"a": 3})
-    letter = digest([entry(ledger.groups()[0])])
+    ingest(ledger, {"a": 3})
+    message = digest([entry(ledger.groups()[0])])
 
-    with pytest.raises(RuntimeError), ledger.digesting("schedule", schedule_token(ledger)) as tx:  # noqa: PT012
-        tx.freeze(letter, rendered(letter), queued=[ADA])
-        tx.save([told(group) for group in tx.pending_groups(ROUTE)])
+    with pytest.raises(RuntimeError), ledger.digesting("schedule", lease_token(ledger)) as tx:  # noqa: PT012
+        tx.enqueue(message, rendered(message), queued=[ADA])
+        tx.save([reported(group) for group in tx.pending_groups(ROUTE)])
         raise RuntimeError
 
-    assert ledger.letters() == []
+    assert ledger.messages() == []
     assert figures(ledger) == {"received": 3, "pending": 3}
     assert ledger.groups()[0].pending_mails == 3
 
 
 def test_books_in_the_block_show_what_was_done_in_it(ledger: Ledger):
-    sort(ledger, {"a": 3})
-    letter = digest([entry(ledger.groups()[0])])
+    ingest(ledger, {"a": 3})
+    message = digest([entry(ledger.groups()[0])])
 
-    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
-        tx.freeze(letter, rendered(letter), queued=[ADA])
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
+        tx.enqueue(message, rendered(message), queued=[ADA])
         assert tx.books(NOON).pending == 6
-        tx.save([told(group) for group in tx.pending_groups(ROUTE)])
+        tx.save([reported(group) for group in tx.pending_groups(ROUTE)])
         assert tx.books(NOON).pending == 3
 
 
 def test_entries_come_back_as_they_were(ledger: Ledger):
     """With every part, and oldest letter first."""
-    sort(ledger, {"a": 1})
+    ingest(ledger, {"a": 1})
     first = entry(ledger.groups()[0])
     full = replace(
         first,
         seen_before=NOON - 3 * DAY,
-        course=Timeline(since=NOON, step=timedelta(minutes=1.5), counts=(1, 0, 7)),
+        timeline=Timeline(since=NOON, step=timedelta(minutes=1.5), counts=(1, 0, 7)),
         sample=report("odd \ud800 \0"),
     )
     later, earlier = digest([full, first], at=NOON + HOUR), digest([first], at=NOON, route="ops")
-    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
-        for letter in (later, earlier):
-            tx.freeze(letter, rendered(letter), queued=[ADA])
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
+        for message in (later, earlier):
+            tx.enqueue(message, rendered(message), queued=[ADA])
         assert tx.entries([later.id, earlier.id]) == [first, full, first]
 
     assert ledger.entries_of(later.id) == [full, first]
     assert ledger.entries_of("unknown") == []
 
 
+def test_stored_entries_keep_the_keys_of_earlier_releases():
+    """The key of the timeline is older than the name of its field."""
+    from relay.ledger.rows import entry_json, entry_of
+
+    full = replace(entry(fresh("a")), timeline=Timeline(since=NOON, step=MINUTE, counts=(1, 7)))
+    text = entry_json(full)
+
+    assert '"course":{"since":"2026-03-01T12:00:00+00:00","step":60.0,"counts":[1,7]}' in text
+    assert '"timeline"' not in text
+    assert entry_of(text) == full
+
+
 def test_digest_sets_the_pause_of_its_route_alone(ledger: Ledger):
-    tell(ledger, at=NOON)
-    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
+    enqueue_pending(ledger, at=NOON)
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
         notice = digest(kind=MessageKind.NOTICE, recipients=[BOB], at=NOON + HOUR)
-        tx.freeze(notice, rendered(notice), queued=[BOB])
+        tx.enqueue(notice, rendered(notice), queued=[BOB])
         assert tx.route_state(ROUTE) == RouteState(last_digest_at=NOON)
         assert tx.route_state("ops") == RouteState(last_digest_at=None)
     send(ledger, SENT, at=NOON)
-    tell(ledger, at=NOON + DAY)
+    enqueue_pending(ledger, at=NOON + DAY)
 
     assert ledger.route_states() == {ROUTE: RouteState(last_digest_at=NOON + DAY)}
 
@@ -314,27 +327,27 @@ def test_digest_sets_the_pause_of_its_route_alone(ledger: Ledger):
 def test_first_digest_about_one_error_alone_begins_its_thread(ledger: Ledger):
     threads = []
     for names_of_batch in (["a", "b"], ["a"], ["a"]):
-        sort(ledger, dict.fromkeys(names_of_batch, 1))
-        letter_id = tell(ledger)
+        ingest(ledger, dict.fromkeys(names_of_batch, 1))
+        outbox_id = enqueue_pending(ledger)
         send(ledger, SENT)
         numbers = {group.fingerprint: group.id for group in ledger.groups()}
-        with ledger.digesting("schedule", schedule_token(ledger)) as tx:
-            threads.append((letter_id, tx.first_message_id(numbers["a"])))
+        with ledger.digesting("schedule", lease_token(ledger)) as tx:
+            threads.append((outbox_id, tx.first_message_id(numbers["a"])))
             assert tx.first_message_id(numbers["b"]) == ""
 
     assert [thread for _, thread in threads] == ["", f"<{threads[1][0]}@relay>", f"<{threads[1][0]}@relay>"]
 
 
 def test_recipient_with_a_letter_queued_is_not_free(ledger: Ledger):
-    tell(ledger, [ADA])
+    enqueue_pending(ledger, [ADA])
 
-    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
         assert tx.free_recipients(ROUTE, [ADA, BOB]) == {BOB}
         assert tx.free_recipients("ops", [ADA, BOB]) == {ADA, BOB}
     with pytest.raises(LedgerError, match="queued"):
-        tell(ledger, [ADA, BOB])
-    tell(ledger, [BOB], [ADA])
-    tell(ledger, [ADA], route="ops")
+        enqueue_pending(ledger, [ADA, BOB])
+    enqueue_pending(ledger, [BOB], [ADA])
+    enqueue_pending(ledger, [ADA], route="ops")
 
 
 def test_one_letter_at_most_is_queued_per_recipient_whatever_the_code_does(ledger: Ledger):
@@ -342,7 +355,7 @@ def test_one_letter_at_most_is_queued_per_recipient_whatever_the_code_does(ledge
     from relay.ledger.backends.write_mode import WriteMode
     from relay.ledger.schema import deliveries
 
-    first, second = tell(ledger, [ADA]), tell(ledger, [BOB], [ADA])
+    first, second = enqueue_pending(ledger, [ADA]), enqueue_pending(ledger, [BOB], [ADA])
     assert first != second
     with pytest.raises(LedgerError), ledger._write(WriteMode.EXCLUSIVE) as connection:
         connection.execute(deliveries.update().values(state=Delivery.QUEUED))
@@ -363,58 +376,58 @@ def test_one_letter_at_most_is_queued_per_recipient_whatever_the_code_does(ledge
     ],
 )
 def test_letter_that_contradicts_itself_is_refused(ledger: Ledger, kind, recipients, queued, held, covers):
-    letter = digest(kind=kind, recipients=recipients)
+    message = digest(kind=kind, recipients=recipients)
 
-    with pytest.raises(ValueError), ledger.digesting("schedule", schedule_token(ledger)) as tx:
-        tx.freeze(letter, rendered(letter), queued=queued, held=held, covers=covers)
+    with pytest.raises(ValueError), ledger.digesting("schedule", lease_token(ledger)) as tx:
+        tx.enqueue(message, rendered(message), queued=queued, deferred=held, covers=covers)
 
 
 def test_follow_up_over_letters_of_which_nothing_is_held_is_refused(ledger: Ledger):
-    letter_id = tell(ledger, [ADA])
-    letter = digest(kind=MessageKind.CATCH_UP, recipients=[BOB])
+    outbox_id = enqueue_pending(ledger, [ADA])
+    message = digest(kind=MessageKind.CATCH_UP, recipients=[BOB])
 
-    with pytest.raises(LedgerError, match="held"), ledger.digesting("schedule", schedule_token(ledger)) as tx:
-        tx.freeze(letter, rendered(letter), queued=[BOB], covers=[letter_id])
+    with pytest.raises(LedgerError, match="held"), ledger.digesting("schedule", lease_token(ledger)) as tx:
+        tx.enqueue(message, rendered(message), queued=[BOB], covers=[outbox_id])
 
 
 # --- Held back, followed up, abandoned --------------------------------------------------------------------------------
 
 
 def test_held_letters_are_listed_for_their_recipient_oldest_first(ledger: Ledger):
-    second = tell(ledger, [ADA], [BOB], at=NOON + HOUR)
+    second = enqueue_pending(ledger, [ADA], [BOB], at=NOON + HOUR)
     send(ledger, SENT, at=NOON + HOUR)
-    first = tell(ledger, [ADA], [BOB], at=NOON)
+    first = enqueue_pending(ledger, [ADA], [BOB], at=NOON)
 
-    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
-        assert tx.held(ROUTE, BOB) == [first, second]
-        assert tx.held(ROUTE, ADA) == []
-        assert tx.held("ops", BOB) == []
-        assert tx.holding() == [(ROUTE, BOB)]
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
+        assert tx.deferred_messages(ROUTE, BOB) == [first, second]
+        assert tx.deferred_messages(ROUTE, ADA) == []
+        assert tx.deferred_messages("ops", BOB) == []
+        assert tx.deferred_recipients() == [(ROUTE, BOB)]
 
 
 def test_follow_up_takes_over_what_was_held(ledger: Ledger):
-    sort(ledger, {"a": 3})
-    letter_id = tell(ledger, [ADA], [BOB])
-    follower = follow_up(ledger, BOB)
+    ingest(ledger, {"a": 3})
+    outbox_id = enqueue_pending(ledger, [ADA], [BOB])
+    follower = catch_up(ledger, BOB)
 
-    assert states(ledger, letter_id)[1] == {ADA: Delivery.QUEUED, BOB: Delivery.COVERED}
-    letter = ledger.letter(letter_id)
-    assert letter is not None
-    assert [each.covered_by for each in letter.deliveries] == ["", follower]
-    assert ledger.entries_of(follower) == ledger.entries_of(letter_id)
+    assert states(ledger, outbox_id)[1] == {ADA: Delivery.QUEUED, BOB: Delivery.COVERED}
+    message = ledger.message(outbox_id)
+    assert message is not None
+    assert [each.covered_by for each in message.deliveries] == ["", follower]
+    assert ledger.entries_of(follower) == ledger.entries_of(outbox_id)
     assert figures(ledger) == {"received": 3, "pending": 3}
-    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
-        assert tx.holding() == []
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
+        assert tx.deferred_recipients() == []
 
 
 def test_abandoned_recipient_holds_up_no_letter(ledger: Ledger):
-    sort(ledger, {"a": 3})
-    first = tell(ledger, [ADA, BOB])
-    sort(ledger, {"a": 2})
+    ingest(ledger, {"a": 3})
+    first = enqueue_pending(ledger, [ADA, BOB])
+    ingest(ledger, {"a": 2})
     send(ledger, {ADA: Delivery.SENT})
-    second = tell(ledger, [ADA], [BOB], at=NOON + SECOND)
+    second = enqueue_pending(ledger, [ADA], [BOB], at=NOON + SECOND)
 
-    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
         assert tx.abandon(ROUTE, BOB, "no longer configured", NOON) == 2
         assert tx.abandon(ROUTE, BOB, "no longer configured", NOON) == 0
         assert tx.abandon("ops", ADA, "another route", NOON) == 0
@@ -427,9 +440,9 @@ def test_abandoned_recipient_holds_up_no_letter(ledger: Ledger):
 
 
 def test_letter_of_an_abandoned_recipient_alone_dies(ledger: Ledger):
-    sort(ledger, {"a": 3})
-    tell(ledger, [BOB])
-    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
+    ingest(ledger, {"a": 3})
+    enqueue_pending(ledger, [BOB])
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
         tx.abandon(ROUTE, BOB, "no longer configured", NOON)
 
     assert figures(ledger) == {"received": 3, "undelivered": 3}
@@ -439,12 +452,12 @@ def test_letter_of_an_abandoned_recipient_alone_dies(ledger: Ledger):
 
 def test_letter_on_its_way_is_not_abandoned(ledger: Ledger):
     """What the upstream says of it must not be lost."""
-    sort(ledger, {"a": 3})
-    tell(ledger, [ADA])
+    ingest(ledger, {"a": 3})
+    enqueue_pending(ledger, [ADA])
     ledger.claim_message("worker", NOON, TTL)
 
     for later, given_up in ((MINUTE, 0), (TTL, 1)):
-        with ledger.digesting("schedule", schedule_token(ledger)) as tx:
+        with ledger.digesting("schedule", lease_token(ledger)) as tx:
             assert tx.abandon(ROUTE, ADA, "no longer configured", NOON + later) == given_up
 
 
@@ -452,47 +465,47 @@ def test_letter_on_its_way_is_not_abandoned(ledger: Ledger):
 
 
 def untold(ledger: Ledger) -> list[str]:
-    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
-        return [each.letter_id for each in tx.dead_totals(ROUTE)]
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
+        return [each.id for each in tx.dead_totals(ROUTE)]
 
 
 def test_totals_of_a_dead_letter_are_told_by_the_next_one_that_gets_through(ledger: Ledger):
-    sort(ledger, {"a": 3})
-    dead = tell(ledger)
+    ingest(ledger, {"a": 3})
+    dead = enqueue_pending(ledger)
     assert untold(ledger) == []
     send(ledger, REFUSED)
 
     assert untold(ledger) == [dead]
-    sort(ledger, {"a": 2})
-    second = tell(ledger, tells=[dead], at=NOON + HOUR)
+    ingest(ledger, {"a": 2})
+    second = enqueue_pending(ledger, dead=[dead], at=NOON + HOUR)
     assert untold(ledger) == []
     send(ledger, REFUSED, at=NOON + HOUR)
     assert untold(ledger) == [dead, second], "the letter that was to tell it has died itself"
-    sort(ledger, {"a": 1})
-    tell(ledger, tells=[dead, second], at=NOON + 2 * HOUR)
+    ingest(ledger, {"a": 1})
+    enqueue_pending(ledger, dead=[dead, second], at=NOON + 2 * HOUR)
     send(ledger, SENT, at=NOON + 2 * HOUR)
     assert untold(ledger) == []
     assert figures(ledger) == {"received": 6, "reported": 1, "undelivered": 5}
 
 
 def test_dead_total_says_what_was_lost(ledger: Ledger):
-    sort(ledger, {"a": 3})
-    dead = tell(ledger)
+    ingest(ledger, {"a": 3})
+    dead = enqueue_pending(ledger)
     send(ledger, REFUSED, at=NOON + MINUTE)
 
-    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
         total = tx.dead_totals(ROUTE)[0]
         assert tx.dead_totals("ops") == []
 
-    assert (total.letter_id, total.mails, total.occurrences, total.subject) == (dead, 3, 3, "[shop] 1 errors")
+    assert (total.id, total.mails, total.occurrences, total.subject) == (dead, 3, 3, "[shop] 1 errors")
     assert (total.created_at, total.died_at) == (NOON, NOON + MINUTE)
 
 
 def test_dropped_letter_is_still_told_and_a_revived_one_is_not(ledger: Ledger):
     dead = []
     for _ in range(2):
-        sort(ledger, {"a": 1})
-        dead.append(tell(ledger))
+        ingest(ledger, {"a": 1})
+        dead.append(enqueue_pending(ledger))
         send(ledger, REFUSED)
     ledger.drop(dead[0], NOON)
     ledger.retry(dead[1], NOON)
@@ -506,7 +519,7 @@ def test_dropped_letter_is_still_told_and_a_revived_one_is_not(ledger: Ledger):
 def test_budget_is_kept_per_recipient(ledger: Ledger):
     first = BudgetState(tokens=4.25, at=NOON, day="2026-03-01", sent_today=1)
     second = replace(first, tokens=0.0, exhausted_since=NOON + SECOND)
-    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
         assert tx.budgets([ADA]) == {}
         tx.save_budget(ADA, first)
         tx.save_budget(BOB, first)

@@ -14,7 +14,7 @@ import pytest
 from relay.errors import LedgerError
 from relay.ledger import Ledger, migrate, sqlite_url
 from relay.model import MessageState
-from tests.support.ledger_world import NOON, SENT, SPOOL, figures, send, sort, tell
+from tests.support.ledger_world import NOON, SENT, SPOOL, enqueue_pending, figures, ingest, send
 from tests.support.paths import DATA
 
 FOLDER = DATA / "ledgers"
@@ -42,10 +42,10 @@ def test_ledger_of_an_earlier_release_is_migrated_with_all_that_is_in_it(file: P
     assert ledger.cursor(SPOOL) == 51
     assert len(ledger.groups(limit=100)) == 21
     assert sum(len(ledger.samples_of(group.id)) for group in ledger.groups(limit=100)) == 23
-    letter, state = send(ledger, SENT, at=NOON + HOUR)
-    assert (letter.raw, state) == (b"Subject: x\r\n\r\n", MessageState.SENT)
-    sort(ledger, {"error 1": 1, "another": 1}, at=NOON + 2 * HOUR)
-    tell(ledger, at=NOON + 2 * HOUR)
+    message, state = send(ledger, SENT, at=NOON + HOUR)
+    assert (message.raw, state) == (b"Subject: x\r\n\r\n", MessageState.SENT)
+    ingest(ledger, {"error 1": 1, "another": 1}, at=NOON + 2 * HOUR)
+    enqueue_pending(ledger, at=NOON + 2 * HOUR)
     send(ledger, SENT, at=NOON + 2 * HOUR)
     assert figures(ledger) == {"received": 53, "reported": 53}
     ledger.close()

@@ -17,11 +17,11 @@ from tests.support.ledger_world import (
     SPOOL,
     figures,
     fresh,
+    ingest,
     key,
     more,
     report,
     sample,
-    sort,
 )
 
 
@@ -30,7 +30,7 @@ def test_unknown_spool_starts_at_zero(ledger: Ledger):
 
 
 def test_batch_moves_cursor_groups_and_books_together(ledger: Ledger):
-    sort(ledger, {"a": 3, "b": 2})
+    ingest(ledger, {"a": 3, "b": 2})
 
     assert ledger.cursor(SPOOL) == 5
     assert {group.fingerprint: group.pending_mails for group in ledger.groups()} == {"a": 3, "b": 2}
@@ -38,14 +38,14 @@ def test_batch_moves_cursor_groups_and_books_together(ledger: Ledger):
 
 
 def test_second_batch_joins_the_groups_of_the_first(ledger: Ledger):
-    sort(ledger, {"a": 3})
-    sort(ledger, {"a": 1, "b": 1})
+    ingest(ledger, {"a": 3})
+    ingest(ledger, {"a": 1, "b": 1})
 
     assert {group.fingerprint: group.mails for group in ledger.groups()} == {"a": 4, "b": 1}
 
 
 def test_exception_leaves_nothing_behind(ledger: Ledger):
-    sort(ledger, {"a": 1})
+    ingest(ledger, {"a": 1})
 
     with pytest.raises(RuntimeError), ledger.ingesting(SPOOL, 1) as tx:  # noqa: PT012 -- it is to fail after all that
         group = tx.groups([key("a"), key("b")])[key("a")]
@@ -61,7 +61,7 @@ def test_exception_leaves_nothing_behind(ledger: Ledger):
 
 @pytest.mark.parametrize("position", [0, 4, 6])
 def test_batch_from_another_position_is_refused(ledger: Ledger, position: int):
-    sort(ledger, {"a": 5})
+    ingest(ledger, {"a": 5})
 
     with pytest.raises(CursorMismatch), ledger.ingesting(SPOOL, position):
         pytest.fail("entered")
@@ -75,7 +75,7 @@ def test_unknown_spool_cannot_start_in_the_middle(ledger: Ledger):
 
 
 def test_cursor_cannot_go_back(ledger: Ledger):
-    sort(ledger, {"a": 5})
+    ingest(ledger, {"a": 5})
 
     with pytest.raises(ValueError, match="back"), ledger.ingesting(SPOOL, 5) as tx:
         tx.advance(4)
@@ -119,7 +119,7 @@ def test_claimed_key_that_is_not_saved_leaves_no_group(ledger: Ledger):
 
 
 def test_group_that_was_not_asked_for_cannot_be_saved(ledger: Ledger):
-    sort(ledger, {"a": 1})
+    ingest(ledger, {"a": 1})
     stale = ledger.groups()[0]
 
     with pytest.raises(LedgerError), ledger.ingesting(SPOOL, 1) as tx:
@@ -142,8 +142,8 @@ def test_keys_that_differ_in_one_part_are_different_groups(ledger: Ledger):
 
 
 def test_more_keys_than_one_statement_takes(ledger: Ledger):
-    sort(ledger, {f"error {number}": 1 for number in range(1201)})
-    sort(ledger, {f"error {number}": 1 for number in range(1300)})
+    ingest(ledger, {f"error {number}": 1 for number in range(1201)})
+    ingest(ledger, {f"error {number}": 1 for number in range(1300)})
 
     assert ledger.tally().groups == 1300
     assert figures(ledger) == {"received": 2501, "pending": 2501}
@@ -153,8 +153,8 @@ def test_more_keys_than_one_statement_takes(ledger: Ledger):
 def test_odd_text_is_taken_and_found_again(ledger: Ledger, odd: str):
     """A key of any length and with any character is the same key the next time."""
     for _ in range(2):
-        sort(ledger, {f"x{odd}": 1})
-    sort(ledger, {"x": 1})
+        ingest(ledger, {f"x{odd}": 1})
+    ingest(ledger, {"x": 1})
 
     assert sorted(group.mails for group in ledger.groups()) == [1, 2]
 
@@ -163,11 +163,11 @@ def test_odd_text_is_taken_and_found_again(ledger: Ledger, odd: str):
 
 
 def test_counts_add_up_by_minute(ledger: Ledger):
-    sort(ledger, {"a": 3}, at=NOON + 10 * SECOND)
-    sort(ledger, {"a": 4}, at=NOON + 50 * SECOND)
-    sort(ledger, {"a": 5}, at=NOON + 2 * MINUTE)
+    ingest(ledger, {"a": 3}, at=NOON + 10 * SECOND)
+    ingest(ledger, {"a": 4}, at=NOON + 50 * SECOND)
+    ingest(ledger, {"a": 5}, at=NOON + 2 * MINUTE)
 
-    course = ledger.course(ledger.groups()[0].id, NOON, NOON + 2 * MINUTE)
+    course = ledger.timeline(ledger.groups()[0].id, NOON, NOON + 2 * MINUTE)
 
     assert course is not None
     assert (course.since, course.step, course.counts) == (NOON, MINUTE, (7, 0, 5))
@@ -280,20 +280,20 @@ def test_books_add_up_over_spools(ledger: Ledger):
 
 def test_parked_mails_are_listed_oldest_first(ledger: Ledger):
     with ledger.ingesting(SPOOL, 0) as tx:
-        tx.park(20, at=NOON + HOUR, reason="it killed the worker twice", path="/parked/20")
-        tx.park(10, at=NOON, reason="\0odd", path="")
+        tx.quarantine(20, at=NOON + HOUR, reason="it killed the worker twice", path="/parked/20")
+        tx.quarantine(10, at=NOON, reason="\0odd", path="")
 
-    listed = ledger.parked()
+    listed = ledger.quarantined()
 
     assert [(each.position, each.reason, each.path) for each in listed] == [
         (10, "�odd", ""),
         (20, "it killed the worker twice", "/parked/20"),
     ]
-    assert [each.position for each in ledger.parked(before=NOON + MINUTE)] == [10]
+    assert [each.position for each in ledger.quarantined(before=NOON + MINUTE)] == [10]
 
-    ledger.forget_parked(listed[:1])
+    ledger.forget_quarantined(listed[:1])
 
-    assert [each.position for each in ledger.parked()] == [20]
+    assert [each.position for each in ledger.quarantined()] == [20]
 
 
 def test_sample_of_a_stored_report_survives_a_field_it_does_not_have(ledger: Ledger):

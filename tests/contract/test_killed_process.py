@@ -15,7 +15,21 @@ from sqlalchemy import event
 
 from relay.ledger import Ledger
 from relay.model import Delivery
-from tests.support.ledger_world import ADA, BOB, DAY, NOON, SENT, SPOOL, figures, follow_up, key, more, send, sort, tell
+from tests.support.ledger_world import (
+    ADA,
+    BOB,
+    DAY,
+    NOON,
+    SENT,
+    SPOOL,
+    catch_up,
+    enqueue_pending,
+    figures,
+    ingest,
+    key,
+    more,
+    send,
+)
 
 PATIENT = timedelta(seconds=60)
 DIED = 9
@@ -26,18 +40,18 @@ def prepare_nothing(_ledger: Ledger) -> None:
 
 
 def prepare_pending(ledger: Ledger) -> None:
-    sort(ledger, {"a": 3, "b": 2})
+    ingest(ledger, {"a": 3, "b": 2})
 
 
 def prepare_held(ledger: Ledger) -> None:
     prepare_pending(ledger)
-    tell(ledger, [ADA], [BOB])
+    enqueue_pending(ledger, [ADA], [BOB])
     send(ledger, {ADA: Delivery.REFUSED})
 
 
 def prepare_queued(ledger: Ledger) -> None:
     prepare_held(ledger)
-    follow_up(ledger, BOB)
+    catch_up(ledger, BOB)
 
 
 def prepare_dead(ledger: Ledger) -> None:
@@ -52,7 +66,7 @@ def sort_more(ledger: Ledger) -> None:
         tx.save([more(groups[key("a")], 4)])
         tx.count(groups[key("a")].id, {NOON: 4})
         tx.book(received=5, parked=1)
-        tx.park(9, at=NOON, reason="x")
+        tx.quarantine(9, at=NOON, reason="x")
         tx.advance(10)
 
 
@@ -69,11 +83,11 @@ def purge(ledger: Ledger) -> None:
 OPERATIONS: dict[str, tuple[Callable[[Ledger], None], Callable[[Ledger], object]]] = {
     "sort": (prepare_nothing, prepare_pending),
     "sort more": (prepare_pending, sort_more),
-    "freeze": (prepare_pending, lambda ledger: tell(ledger, [ADA], [BOB])),
-    "follow up": (prepare_held, lambda ledger: follow_up(ledger, BOB)),
+    "freeze": (prepare_pending, lambda ledger: enqueue_pending(ledger, [ADA], [BOB])),
+    "follow up": (prepare_held, lambda ledger: catch_up(ledger, BOB)),
     "reported": (prepare_queued, lambda ledger: start_and_send(ledger, Delivery.SENT)),
     "dead": (prepare_queued, lambda ledger: start_and_send(ledger, Delivery.REFUSED)),
-    "retry": (prepare_dead, lambda ledger: ledger.retry(ledger.letters()[0].id, NOON)),
+    "retry": (prepare_dead, lambda ledger: ledger.retry(ledger.messages()[0].id, NOON)),
 }
 
 
@@ -97,7 +111,7 @@ def survives(url: str, operation: Callable[[Ledger], object], number: int) -> bo
         child = os.fork()
     if child == 0:
         try:
-            ledger = Ledger.open(url, patience=PATIENT)
+            ledger = Ledger.open(url, lock_timeout=PATIENT)
             die_at(ledger, number)
             operation(ledger)
             os._exit(0)
@@ -110,9 +124,9 @@ def survives(url: str, operation: Callable[[Ledger], object], number: int) -> bo
 
 def look(url: str) -> tuple[object, ...]:
     """All that an operation may change, after a look at the balance."""
-    ledger = Ledger.open(url, patience=PATIENT)
-    letters = [(each.state, each.next_try_at, each.told_by, each.deliveries) for each in ledger.letters()]
-    seen = (figures(ledger), ledger.cursors(), ledger.groups(), letters, ledger.parked(), ledger.tally())
+    ledger = Ledger.open(url, lock_timeout=PATIENT)
+    messages = [(each.state, each.next_try_at, each.told_by, each.deliveries) for each in ledger.messages()]
+    seen = (figures(ledger), ledger.cursors(), ledger.groups(), messages, ledger.quarantined(), ledger.tally())
     ledger.close()
     return seen
 
@@ -138,8 +152,8 @@ def test_death_in_a_purge_loses_no_mail(url: str):
     """It is many transactions: the next round goes on where this one ended."""
     ledger = Ledger.open(url)
     prepare_dead(ledger)
-    sort(ledger, {"old": 1})
-    tell(ledger)
+    ingest(ledger, {"old": 1})
+    enqueue_pending(ledger)
     send(ledger, SENT)
     ledger.close()
     books = look(url)[0]
@@ -151,5 +165,5 @@ def test_death_in_a_purge_loses_no_mail(url: str):
     ledger = Ledger.open(url)
     purge(ledger)
     assert ledger.groups() == []
-    assert len(ledger.letters()) == 2, "the dead stay"
+    assert len(ledger.messages()) == 2, "the dead stay"
     ledger.close()

@@ -25,7 +25,7 @@ from relay.ledger import Ledger, migrate, schema, sqlite_url
 from relay.ledger.backends.write_mode import WriteMode
 from relay.model import BudgetState, Group, UpstreamState
 from tests.support.disks import fill, small_disk
-from tests.support.ledger_world import NOON, SENT, send, sort, tell
+from tests.support.ledger_world import NOON, SENT, enqueue_pending, ingest, send
 
 BRIEF = timedelta(milliseconds=50)
 
@@ -84,7 +84,7 @@ def test_newest_migration_is_the_one_the_code_names():
     ],
 )
 def test_tables_hold_every_field_of_their_noun(noun, table, besides):
-    assert {column.name for column in table.c} - besides == {field.name for field in fields(noun)}
+    assert {column.key for column in table.c} - besides == {field.name for field in fields(noun)}
 
 
 # --- Opening ----------------------------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ def test_tables_hold_every_field_of_their_noun(noun, table, besides):
 
 def test_ledger_is_found_as_it_was_left(url: str):
     first = Ledger.open(url)
-    sort(first, {"a": 3})
+    ingest(first, {"a": 3})
     first.close()
     second = Ledger.open(url)
     groups = second.groups()
@@ -105,8 +105,8 @@ def test_opening_again_changes_nothing(url: str):
     """No lock is waited for: the relay's commands open the ledger beside a busy worker."""
     first = Ledger.open(url)
     with first._write(WriteMode.EXCLUSIVE):
-        Ledger.open(url, patience=BRIEF).close()
-        Ledger.open(url, create=False, patience=BRIEF).close()
+        Ledger.open(url, lock_timeout=BRIEF).close()
+        Ledger.open(url, create=False, lock_timeout=BRIEF).close()
     first.close()
 
 
@@ -133,14 +133,14 @@ def test_groups_live_through_the_migrations(empty_url: str, monkeypatch: pytest.
         patch.setattr(alembic.command, "upgrade", partial(_upgrade_to, alembic.command.upgrade, "0001"))
         patch.setattr(migrate, "REVISION", "0001")
         old = Ledger.open(empty_url)
-        sort(old, {"a": 3})
+        ingest(old, {"a": 3})
         before = old.groups()
         old.close()
 
     new = Ledger.open(empty_url)
     assert new.groups() == before
     assert new.versions() == {1}
-    sort(new, {"a": 1})
+    ingest(new, {"a": 1})
     assert [group.mails for group in new.groups()] == [4]
     new.close()
 
@@ -174,7 +174,7 @@ def test_migration_that_fails_leaves_nothing(empty_url: str, monkeypatch: pytest
         Ledger.open(empty_url)
     monkeypatch.undo()
     ledger = Ledger.open(empty_url)
-    sort(ledger, {"a": 1})
+    ingest(ledger, {"a": 1})
     ledger.close()
 
 
@@ -205,21 +205,21 @@ def test_alembic_is_not_imported_for_a_ledger_that_is_up_to_date(url: str):
 
 
 def test_writer_that_waits_too_long_is_told_so(url: str):
-    first, second = Ledger.open(url), Ledger.open(url, patience=BRIEF)
+    first, second = Ledger.open(url), Ledger.open(url, lock_timeout=BRIEF)
     with first._write(WriteMode.EXCLUSIVE):
         with pytest.raises(LedgerBusy):
-            sort(second, {"a": 1})
+            ingest(second, {"a": 1})
         with pytest.raises(LedgerBusy):
             second.revise(1, lambda group: group)
         assert second.groups() == [], "who reads waits for nobody"
-    sort(second, {"a": 1})
+    ingest(second, {"a": 1})
     first.close()
     second.close()
 
 
 def test_reader_sees_the_last_commit_while_somebody_writes(url: str):
-    first, second = Ledger.open(url), Ledger.open(url, patience=BRIEF)
-    sort(first, {"a": 1})
+    first, second = Ledger.open(url), Ledger.open(url, lock_timeout=BRIEF)
+    ingest(first, {"a": 1})
     with first.ingesting("a" * 32, 1) as tx:
         tx.book(received=10, ignored=10)
         tx.advance(11)
@@ -240,7 +240,7 @@ def test_every_failure_of_the_database_is_the_ledgers_own(ledger: Ledger):
 
 
 def test_values_are_in_no_error(ledger: Ledger):
-    sort(ledger, {"a": 1})
+    ingest(ledger, {"a": 1})
     row = {"spool_id": "a" * 32, "position": 77777}
     with pytest.raises(LedgerError) as caught, ledger._write(WriteMode.EXCLUSIVE) as connection:
         connection.execute(schema.spools.insert(), row)
@@ -264,7 +264,7 @@ def test_values_are_in_no_error(ledger: Ledger):
 )
 def test_url_that_leads_nowhere_is_refused_without_its_password(url: str):
     with pytest.raises(LedgerError) as caught:
-        Ledger.open(url, patience=BRIEF)
+        Ledger.open(url, lock_timeout=BRIEF)
 
     assert "hunter2" not in str(caught.value)
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
@@ -272,7 +272,7 @@ def test_url_that_leads_nowhere_is_refused_without_its_password(url: str):
 
 def test_server_that_is_away_is_busy():
     with pytest.raises(LedgerBusy):
-        Ledger.open("postgresql://relay@127.0.0.1:1/x", patience=BRIEF)
+        Ledger.open("postgresql://relay@127.0.0.1:1/x", lock_timeout=BRIEF)
 
 
 # --- SQLite alone -----------------------------------------------------------------------------------------------------
@@ -292,7 +292,7 @@ def test_files_are_their_owners_alone(file: Path):
     before = os.umask(0)
     try:
         ledger = Ledger.open(sqlite_url(file))
-        sort(ledger, {"a": 1})
+        ingest(ledger, {"a": 1})
         modes = {path.name: mode(path) for path in file.parent.iterdir()}
         ledger.close()
     finally:
@@ -316,7 +316,7 @@ def test_every_connection_is_durable_and_checks_its_keys(file: Path):
 def test_copy_without_a_write_ahead_log_gets_one(file: Path, tmp_path: Path):
     """A backup made by VACUUM INTO is a ledger like any other."""
     ledger = Ledger.open(sqlite_url(file))
-    sort(ledger, {"a": 1})
+    ingest(ledger, {"a": 1})
     ledger.close()
     with sqlite3.connect(file) as connection:
         connection.execute("VACUUM INTO ?", (str(tmp_path / "copy.db"),))
@@ -338,8 +338,8 @@ def test_damaged_file_is_said_to_be_damaged(file: Path):
 
 def test_purged_space_goes_back_to_the_file_system(file: Path):
     ledger = Ledger.open(sqlite_url(file))
-    sort(ledger, {f"error {number}": 1 for number in range(3_000)})
-    tell(ledger)
+    ingest(ledger, {f"error {number}": 1 for number in range(3_000)})
+    enqueue_pending(ledger)
     send(ledger, SENT)
     large = checkpointed(ledger, file)
     far = NOON + timedelta(days=100)
@@ -403,7 +403,7 @@ def test_connection_the_server_ended_is_replaced(emptied_database: Callable[[], 
     ledger = Ledger.open(emptied_database())
     with pytest.raises(LedgerBusy), ledger._write(WriteMode.EXCLUSIVE) as connection:
         connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
-    sort(ledger, {"a": 1})
+    ingest(ledger, {"a": 1})
     assert len(ledger.groups()) == 1
     ledger.close()
 
@@ -420,4 +420,4 @@ def test_full_disk_is_said_to_be_full_even_where_sqlite_says_only_that_it_failed
         fill(folder)
 
         with pytest.raises(LedgerBusy, match="disk is full"):
-            Ledger.open(url, patience=BRIEF)
+            Ledger.open(url, lock_timeout=BRIEF)

@@ -18,21 +18,21 @@ from tests.support.ledger_world import (
     SECOND,
     SENT,
     TTL,
+    catch_up,
+    enqueue_pending,
     figures,
-    follow_up,
+    ingest,
     send,
-    sort,
     states,
-    tell,
 )
 
 LATER = Outcome(next_try_at=NOON + HOUR, tries=1, refusals=0, ambiguous=False)
 
 
 @pytest.fixture
-def letter_id(ledger: Ledger) -> str:
-    sort(ledger, {"a": 3})
-    return tell(ledger, [ADA, BOB])
+def outbox_id(ledger: Ledger) -> str:
+    ingest(ledger, {"a": 3})
+    return enqueue_pending(ledger, [ADA, BOB])
 
 
 # --- Claims -----------------------------------------------------------------------------------------------------------
@@ -43,16 +43,16 @@ def test_empty_outbox_has_nothing_to_claim(ledger: Ledger):
     assert ledger.next_try_at() is None
 
 
-def test_claim_hands_out_the_letter_as_it_was_frozen(ledger: Ledger, letter_id: str):
-    letter = ledger.claim_message("worker", NOON, TTL)
+def test_claim_hands_out_the_letter_as_it_was_frozen(ledger: Ledger, outbox_id: str):
+    message = ledger.claim_message("worker", NOON, TTL)
 
-    assert letter is not None
-    assert (letter.id, letter.route, letter.created_at) == (letter_id, "admins", NOON)
-    assert (letter.message_id, letter.raw) == (f"<{letter_id}@relay>", b"Subject: x\r\n\r\n")
-    assert (letter.recipients, letter.tries, letter.refusals, letter.ambiguous) == ((ADA, BOB), 0, 0, False)
+    assert message is not None
+    assert (message.id, message.route, message.created_at) == (outbox_id, "admins", NOON)
+    assert (message.message_id, message.raw) == (f"<{outbox_id}@relay>", b"Subject: x\r\n\r\n")
+    assert (message.recipients, message.tries, message.refusals, message.ambiguous) == ((ADA, BOB), 0, 0, False)
 
 
-def test_claimed_letter_is_nobody_elses_until_the_claim_runs_out(ledger: Ledger, letter_id: str):
+def test_claimed_letter_is_nobody_elses_until_the_claim_runs_out(ledger: Ledger, outbox_id: str):
     first = ledger.claim_message("one", NOON, TTL)
     assert ledger.next_try_at() == NOON + TTL
     assert ledger.claim_message("two", NOON + TTL - SECOND, TTL) is None
@@ -65,29 +65,29 @@ def test_claimed_letter_is_nobody_elses_until_the_claim_runs_out(ledger: Ledger,
         ledger.mark_ambiguous(first)
     with pytest.raises(LeaseLost):
         ledger.settle(first, replace(LATER, sent=frozenset({ADA, BOB})), NOON + TTL)
-    assert states(ledger, letter_id) == (MessageState.OPEN, {ADA: Delivery.QUEUED, BOB: Delivery.QUEUED})
+    assert states(ledger, outbox_id) == (MessageState.OPEN, {ADA: Delivery.QUEUED, BOB: Delivery.QUEUED})
     ledger.mark_ambiguous(second)
 
 
 def test_oldest_letter_is_claimed_first(ledger: Ledger):
-    ids = [tell(ledger, [f"{hours}@example.com"], at=NOON - hours * HOUR) for hours in (1, 3, 2)]
+    ids = [enqueue_pending(ledger, [f"{hours}@example.com"], at=NOON - hours * HOUR) for hours in (1, 3, 2)]
     claimed = [ledger.claim_message("worker", NOON, TTL) for _ in ids]
 
     assert [each and each.id for each in claimed] == [ids[1], ids[2], ids[0]]
 
 
 def test_letter_is_not_claimed_before_its_time(ledger: Ledger):
-    tell(ledger, at=NOON)
+    enqueue_pending(ledger, at=NOON)
 
     assert ledger.claim_message("worker", NOON - SECOND, TTL) is None
     assert ledger.next_try_at() == NOON
 
 
-def test_clock_that_was_set_back_stops_no_letter(ledger: Ledger, letter_id: str):
+def test_clock_that_was_set_back_stops_no_letter(ledger: Ledger, outbox_id: str):
     """It was a year ahead when the letter was claimed and put off."""
     ahead = NOON + 365 * DAY
-    letter = ledger.claim_message("one", ahead, TTL)
-    assert letter is not None
+    message = ledger.claim_message("one", ahead, TTL)
+    assert message is not None
     again = ledger.claim_message("two", NOON, TTL)
     assert again is not None
     ledger.settle(again, replace(LATER, next_try_at=ahead + HOUR), NOON)
@@ -96,11 +96,11 @@ def test_clock_that_was_set_back_stops_no_letter(ledger: Ledger, letter_id: str)
 
 
 def test_hastened_letters_are_those_that_wait_for_too_long(ledger: Ledger):
-    near, far = (tell(ledger, [f"{name}@example.com"]) for name in ("near", "far"))
+    near, far = (enqueue_pending(ledger, [f"{name}@example.com"]) for name in ("near", "far"))
     for _ in range(2):
-        letter = ledger.claim_message("worker", NOON, TTL)
-        assert letter is not None
-        ledger.settle(letter, replace(LATER, next_try_at=NOON + (HOUR if letter.id == near else DAY)), NOON)
+        message = ledger.claim_message("worker", NOON, TTL)
+        assert message is not None
+        ledger.settle(message, replace(LATER, next_try_at=NOON + (HOUR if message.id == near else DAY)), NOON)
     ledger.retry_now(NOON, beyond=NOON + 2 * HOUR)
 
     hastened = ledger.claim_message("worker", NOON, TTL)
@@ -109,23 +109,23 @@ def test_hastened_letters_are_those_that_wait_for_too_long(ledger: Ledger):
     assert ledger.claim_message("worker", NOON, TTL) is None
 
 
-def test_clock_that_runs_ahead_for_hours_breaks_no_claim(ledger: Ledger, letter_id: str):
+def test_clock_that_runs_ahead_for_hours_breaks_no_claim(ledger: Ledger, outbox_id: str):
     ledger.claim_message("one", NOON + 23 * HOUR, TTL)
 
     assert ledger.claim_message("two", NOON, TTL) is None
 
 
-def test_settled_claim_is_gone(ledger: Ledger, letter_id: str):
-    letter, _ = send(ledger, SENT)
+def test_settled_claim_is_gone(ledger: Ledger, outbox_id: str):
+    message, _ = send(ledger, SENT)
 
     with pytest.raises(LeaseLost):
-        ledger.settle(letter, replace(LATER, sent=frozenset({ADA, BOB})), NOON)
+        ledger.settle(message, replace(LATER, sent=frozenset({ADA, BOB})), NOON)
     with pytest.raises(LeaseLost):
-        ledger.mark_ambiguous(letter)
+        ledger.mark_ambiguous(message)
     assert figures(ledger) == {"received": 3, "reported": 3}
 
 
-def test_worker_that_comes_back_finds_its_letters_free_again(ledger: Ledger, letter_id: str):
+def test_worker_that_comes_back_finds_its_letters_free_again(ledger: Ledger, outbox_id: str):
     """Its claim outlived it: nobody has to wait for it to run out."""
     claimed = ledger.claim_message("one", NOON, TTL)
     assert claimed is not None
@@ -136,10 +136,10 @@ def test_worker_that_comes_back_finds_its_letters_free_again(ledger: Ledger, let
     again = ledger.claim_message("one", NOON, TTL)
 
     assert again is not None
-    assert (again.id, again.ambiguous) == (letter_id, True)
+    assert (again.id, again.ambiguous) == (outbox_id, True)
 
 
-def test_mark_is_there_for_the_next_claim(ledger: Ledger, letter_id: str):
+def test_mark_is_there_for_the_next_claim(ledger: Ledger, outbox_id: str):
     first = ledger.claim_message("one", NOON, TTL)
     assert first is not None
     ledger.mark_ambiguous(first)
@@ -152,17 +152,17 @@ def test_mark_is_there_for_the_next_claim(ledger: Ledger, letter_id: str):
 # --- Outcomes ---------------------------------------------------------------------------------------------------------
 
 
-def test_letter_taken_by_all_is_reported(ledger: Ledger, letter_id: str):
+def test_letter_taken_by_all_is_reported(ledger: Ledger, outbox_id: str):
     _, state = send(ledger, SENT)
 
     assert state is MessageState.SENT
     assert figures(ledger) == {"received": 3, "reported": 3}
-    letter = ledger.letter(letter_id)
-    assert letter is not None
-    assert (letter.ended_at, letter.next_try_at, letter.claimed_by, letter.claimed_until) == (NOON, None, "", None)
+    message = ledger.message(outbox_id)
+    assert message is not None
+    assert (message.ended_at, message.next_try_at, message.claimed_by, message.claimed_until) == (NOON, None, "", None)
 
 
-def test_letter_refused_by_all_is_dead_and_undelivered(ledger: Ledger, letter_id: str):
+def test_letter_refused_by_all_is_dead_and_undelivered(ledger: Ledger, outbox_id: str):
     _, state = send(ledger, REFUSED)
 
     assert state is MessageState.DEAD
@@ -170,23 +170,23 @@ def test_letter_refused_by_all_is_dead_and_undelivered(ledger: Ledger, letter_id
     assert ledger.claim_message("worker", NOON + DAY, TTL) is None
 
 
-def test_letter_taken_by_one_is_reported_once_the_other_is_settled(ledger: Ledger, letter_id: str):
+def test_letter_taken_by_one_is_reported_once_the_other_is_settled(ledger: Ledger, outbox_id: str):
     _, state = send(ledger, {ADA: Delivery.SENT})
     assert state is MessageState.OPEN
     assert figures(ledger) == {"received": 3, "pending": 3}
 
-    letter, state = send(ledger, REFUSED, at=NOON + MINUTE)
+    message, state = send(ledger, REFUSED, at=NOON + MINUTE)
 
-    assert letter.recipients == (BOB,), "who was served is not served again"
+    assert message.recipients == (BOB,), "who was served is not served again"
     assert state is MessageState.SENT
     assert figures(ledger) == {"received": 3, "reported": 3}
 
 
-def test_outcome_is_there_for_the_next_claim(ledger: Ledger, letter_id: str):
-    letter = ledger.claim_message("worker", NOON, TTL)
-    assert letter is not None
+def test_outcome_is_there_for_the_next_claim(ledger: Ledger, outbox_id: str):
+    message = ledger.claim_message("worker", NOON, TTL)
+    assert message is not None
     outcome = Outcome(next_try_at=NOON + HOUR, tries=4, refusals=2, ambiguous=True)
-    assert ledger.settle(letter, outcome, NOON) is MessageState.OPEN
+    assert ledger.settle(message, outcome, NOON) is MessageState.OPEN
 
     assert ledger.claim_message("worker", NOON + HOUR - SECOND, TTL) is None
     again = ledger.claim_message("worker", NOON + HOUR, TTL)
@@ -194,16 +194,16 @@ def test_outcome_is_there_for_the_next_claim(ledger: Ledger, letter_id: str):
     assert (again.tries, again.refusals, again.ambiguous, again.recipients) == (4, 2, True, (ADA, BOB))
 
 
-def test_upstreams_words_are_kept_per_recipient(ledger: Ledger, letter_id: str):
-    letter = ledger.claim_message("worker", NOON, TTL)
-    assert letter is not None
-    words = {
+def test_upstreams_words_are_kept_per_recipient(ledger: Ledger, outbox_id: str):
+    message = ledger.claim_message("worker", NOON, TTL)
+    assert message is not None
+    replies = {
         ADA: RecipientReply(verdict=Verdict.PERMANENT, code=550, text="no such \0user"),
         BOB: RecipientReply(verdict=Verdict.TEMPORARY, code=451, text="greylisted"),
     }
-    ledger.settle(letter, replace(LATER, refused=frozenset({ADA}), words=words), NOON + SECOND)
+    ledger.settle(message, replace(LATER, refused=frozenset({ADA}), replies=replies), NOON + SECOND)
 
-    stored = ledger.letter(letter_id)
+    stored = ledger.message(outbox_id)
     assert stored is not None
     assert [(each.state, each.code, each.text, each.at) for each in stored.deliveries] == [
         (Delivery.REFUSED, 550, "no such �user", NOON + SECOND),
@@ -211,13 +211,13 @@ def test_upstreams_words_are_kept_per_recipient(ledger: Ledger, letter_id: str):
     ]
 
 
-def test_who_waits_because_of_the_upstreams_word_is_known_by_it(ledger: Ledger, letter_id: str):
+def test_who_waits_because_of_the_upstreams_word_is_known_by_it(ledger: Ledger, outbox_id: str):
     """One who was not tried yet is not one of them, nor one who has it."""
     assert ledger.delayed() == []
     word = RecipientReply(verdict=Verdict.TEMPORARY, code=450, text="4.2.1 over quota", step="RCPT")
-    letter = ledger.claim_message("worker", NOON, TTL)
-    assert letter is not None
-    ledger.settle(letter, replace(LATER, sent=frozenset({ADA}), words={BOB: word}), NOON)
+    message = ledger.claim_message("worker", NOON, TTL)
+    assert message is not None
+    ledger.settle(message, replace(LATER, sent=frozenset({ADA}), replies={BOB: word}), NOON)
 
     [found] = ledger.delayed()
     assert (found.recipient, found.since, found.next_try_at) == (BOB, NOON, NOON + HOUR)
@@ -234,16 +234,16 @@ def test_who_waits_because_of_the_upstreams_word_is_known_by_it(ledger: Ledger, 
         replace(LATER, next_try_at=None, sent=frozenset({ADA})),
         replace(LATER, sent=frozenset({"eve@example.com"})),
         replace(LATER, sent=frozenset({ADA}), refused=frozenset({ADA})),
-        replace(LATER, words={"eve@example.com": RecipientReply(verdict=Verdict.TEMPORARY, code=0, text="")}),
+        replace(LATER, replies={"eve@example.com": RecipientReply(verdict=Verdict.TEMPORARY, code=0, text="")}),
     ],
 )
-def test_outcome_that_contradicts_the_letter_is_refused(ledger: Ledger, letter_id: str, outcome: Outcome):
-    letter = ledger.claim_message("worker", NOON, TTL)
-    assert letter is not None
+def test_outcome_that_contradicts_the_letter_is_refused(ledger: Ledger, outbox_id: str, outcome: Outcome):
+    message = ledger.claim_message("worker", NOON, TTL)
+    assert message is not None
     with pytest.raises(ValueError, match="letter"):
-        ledger.settle(letter, outcome, NOON)
+        ledger.settle(message, outcome, NOON)
 
-    ledger.settle(letter, LATER, NOON)
+    ledger.settle(message, LATER, NOON)
 
 
 # --- Follow-ups -------------------------------------------------------------------------------------------------------
@@ -252,20 +252,20 @@ def test_outcome_that_contradicts_the_letter_is_refused(ledger: Ledger, letter_i
 @pytest.fixture
 def followed(ledger: Ledger) -> tuple[str, str, str]:
     """Ada has taken two digests that were held for Bob, who has one follow-up queued for both: ids of all three."""
-    sort(ledger, {"a": 3})
-    first = tell(ledger, [ADA], [BOB], at=NOON)
+    ingest(ledger, {"a": 3})
+    first = enqueue_pending(ledger, [ADA], [BOB], at=NOON)
     send(ledger, SENT)
-    sort(ledger, {"a": 4})
-    second = tell(ledger, [ADA], [BOB], at=NOON + MINUTE)
+    ingest(ledger, {"a": 4})
+    second = enqueue_pending(ledger, [ADA], [BOB], at=NOON + MINUTE)
     send(ledger, SENT, at=NOON + MINUTE)
-    return first, second, follow_up(ledger, BOB, at=NOON + HOUR)
+    return first, second, catch_up(ledger, BOB, at=NOON + HOUR)
 
 
 def test_digests_end_with_their_follow_up(ledger: Ledger, followed: tuple[str, str, str]):
     assert figures(ledger) == {"received": 7, "pending": 7}
-    letter, state = send(ledger, SENT, at=NOON + HOUR)
+    message, state = send(ledger, SENT, at=NOON + HOUR)
 
-    assert (letter.id, letter.recipients, state) == (followed[2], (BOB,), MessageState.SENT)
+    assert (message.id, message.recipients, state) == (followed[2], (BOB,), MessageState.SENT)
     assert [states(ledger, each)[0] for each in followed] == [MessageState.SENT] * 3
     assert figures(ledger) == {"received": 7, "reported": 7}
 
@@ -287,19 +287,19 @@ def test_digests_taken_by_one_are_reported_though_their_follow_up_dies(ledger: L
 )
 @pytest.mark.parametrize("follow_up_first", [False, True])
 def test_digest_ends_when_all_are_settled_whoever_is_last(ledger: Ledger, for_ada, for_bob, ends, follow_up_first):
-    sort(ledger, {"a": 3})
-    tell(ledger, [ADA], [BOB])
+    ingest(ledger, {"a": 3})
+    enqueue_pending(ledger, [ADA], [BOB])
     if follow_up_first:
-        letter = ledger.claim_message("worker", NOON, TTL)
-        assert letter is not None
-        follow_up(ledger, BOB)
+        message = ledger.claim_message("worker", NOON, TTL)
+        assert message is not None
+        catch_up(ledger, BOB)
         send(ledger, for_bob)
         assert figures(ledger) == {"received": 3, "pending": 3}
         sent = frozenset({ADA}) if for_ada is SENT else frozenset()
-        ledger.settle(letter, replace(LATER, sent=sent, refused=frozenset({ADA}) - sent), NOON)
+        ledger.settle(message, replace(LATER, sent=sent, refused=frozenset({ADA}) - sent), NOON)
     else:
         send(ledger, for_ada)
-        follow_up(ledger, BOB)
+        catch_up(ledger, BOB)
         assert figures(ledger) == {"received": 3, "pending": 3}
         send(ledger, for_bob)
 
@@ -309,14 +309,14 @@ def test_digest_ends_when_all_are_settled_whoever_is_last(ledger: Ledger, for_ad
 def test_follow_up_for_two_settles_each_alone(ledger: Ledger):
     """It is sent to both at once; what it covers is settled per recipient."""
     from relay.model import MessageKind
-    from tests.support.ledger_world import digest, rendered, schedule_token
+    from tests.support.ledger_world import digest, lease_token, rendered
 
-    sort(ledger, {"a": 3})
-    covered = tell(ledger, ["eve@example.com"], [ADA, BOB])
+    ingest(ledger, {"a": 3})
+    covered = enqueue_pending(ledger, ["eve@example.com"], [ADA, BOB])
     send(ledger, {"eve@example.com": Delivery.REFUSED})
-    letter = digest(recipients=[ADA, BOB], kind=MessageKind.CATCH_UP)
-    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
-        tx.freeze(letter, rendered(letter), queued=[ADA, BOB], covers=[covered])
+    message = digest(recipients=[ADA, BOB], kind=MessageKind.CATCH_UP)
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
+        tx.enqueue(message, rendered(message), queued=[ADA, BOB], covers=[covered])
 
     send(ledger, {ADA: Delivery.REFUSED})
     assert figures(ledger) == {"received": 3, "pending": 3}
@@ -333,7 +333,7 @@ def test_upstreams_state_is_kept(ledger: Ledger):
         failures=3,
         failing_since=NOON,
         next_try_at=NOON + HOUR,
-        trouble=Failure.AUTH,
+        failure=Failure.AUTH,
         detail="535 no",
         last_success_at=NOON - DAY,
         last_try_at=NOON + SECOND,

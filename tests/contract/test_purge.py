@@ -20,12 +20,12 @@ from tests.support.ledger_world import (
     SENT,
     SPOOL,
     TTL,
+    catch_up,
+    enqueue_pending,
     figures,
-    follow_up,
+    ingest,
     send,
-    sort,
     states,
-    tell,
 )
 
 
@@ -53,8 +53,8 @@ def counted(ledger: Ledger) -> list[tuple[int, datetime, int]]:
 
 
 def test_nothing_young_goes(ledger: Ledger):
-    sort(ledger, {"a": 3})
-    tell(ledger)
+    ingest(ledger, {"a": 3})
+    enqueue_pending(ledger)
     send(ledger, SENT)
 
     assert purge(ledger, NOON + 23 * HOUR) == 0
@@ -68,7 +68,7 @@ def test_nothing_young_goes(ledger: Ledger):
 def test_minutes_become_hours_become_days(ledger: Ledger, limit: int):
     """Each sum stays, however small the rounds are."""
     for minutes, number in ((0, 1), (59, 2), (60, 4), (119, 8), (24 * 60, 16)):
-        sort(ledger, {"a": number}, at=NOON + minutes * MINUTE)
+        ingest(ledger, {"a": number}, at=NOON + minutes * MINUTE)
 
     assert purge(ledger, NOON + 49 * HOUR - SECOND, limit) == 0, "only whole hours are rolled up"
     purge_all(ledger, NOON + 49 * HOUR, limit)
@@ -84,7 +84,7 @@ def test_minutes_become_hours_become_days(ledger: Ledger, limit: int):
 def test_late_counts_join_what_was_rolled_up(ledger: Ledger):
     """A spool that was sorted days later still ends in the same hour."""
     for _ in range(2):
-        sort(ledger, {"a": 5}, at=NOON)
+        ingest(ledger, {"a": 5}, at=NOON)
         purge_all(ledger, NOON + 3 * DAY)
 
     assert counted(ledger) == [(1, NOON, 10)]
@@ -92,27 +92,27 @@ def test_late_counts_join_what_was_rolled_up(ledger: Ledger):
 
 def test_course_is_the_same_before_and_after_roll_up(ledger: Ledger):
     for minutes in range(0, 600, 7):
-        sort(ledger, {"a": minutes % 5 + 1}, at=NOON + minutes * MINUTE)
+        ingest(ledger, {"a": minutes % 5 + 1}, at=NOON + minutes * MINUTE)
     number = ledger.groups()[0].id
 
     for days in (3, 20):
         now = NOON + timedelta(days=days)
-        before = ledger.course(number, NOON, now)
+        before = ledger.timeline(number, NOON, now)
         purge_all(ledger, now, limit=20)
-        assert ledger.course(number, NOON, now) == before
+        assert ledger.timeline(number, NOON, now) == before
 
 
 # --- Samples, records, groups -----------------------------------------------------------------------------------------
 
 
 def test_samples_go_after_their_time(ledger: Ledger):
-    sort(ledger, {"a": 1}, at=NOON)
-    sort(ledger, {"a": 1}, at=NOON + DAY)
+    ingest(ledger, {"a": 1}, at=NOON)
+    ingest(ledger, {"a": 1}, at=NOON + DAY)
     number = ledger.groups()[0].id
     purge_all(ledger, NOON + 14 * DAY + SECOND)
 
     assert [each.at for each in ledger.samples_of(number)] == [NOON + DAY]
-    sort(ledger, {"a": 1}, at=NOON + 14 * DAY)
+    ingest(ledger, {"a": 1}, at=NOON + 14 * DAY)
     assert [each.at for each in ledger.samples_of(number)] == [NOON + 14 * DAY, NOON + DAY]
 
 
@@ -128,8 +128,8 @@ def test_records_are_known_for_a_day(ledger: Ledger):
 
 
 def test_group_goes_once_it_was_quiet_for_long(ledger: Ledger):
-    sort(ledger, {"a": 3})
-    tell(ledger)
+    ingest(ledger, {"a": 3})
+    enqueue_pending(ledger)
     send(ledger, SENT)
     purge_all(ledger, NOON + 90 * DAY)
     assert len(ledger.groups()) == 1
@@ -141,7 +141,7 @@ def test_group_goes_once_it_was_quiet_for_long(ledger: Ledger):
 
 
 def test_group_with_something_pending_or_a_mute_stays(ledger: Ledger):
-    sort(ledger, {"pending": 1, "muted": 1, "was muted": 1})
+    ingest(ledger, {"pending": 1, "muted": 1, "was muted": 1})
     for group in ledger.groups():
         if group.fingerprint != "pending":
             until = NOON + (400 if group.fingerprint == "muted" else 50) * DAY
@@ -153,11 +153,11 @@ def test_group_with_something_pending_or_a_mute_stays(ledger: Ledger):
 
 def test_id_of_a_group_that_went_is_never_given_again(ledger: Ledger):
     """An old link must not show another error."""
-    sort(ledger, {"a": 1})
+    ingest(ledger, {"a": 1})
     number = ledger.groups()[0].id
-    tell(ledger)
+    enqueue_pending(ledger)
     purge_all(ledger, NOON + 91 * DAY)
-    sort(ledger, {"b": 1}, at=NOON + 91 * DAY)
+    ingest(ledger, {"b": 1}, at=NOON + 91 * DAY)
 
     assert ledger.groups()[0].id > number
 
@@ -166,67 +166,67 @@ def test_id_of_a_group_that_went_is_never_given_again(ledger: Ledger):
 
 
 def test_sent_letter_loses_its_bytes_and_later_itself(ledger: Ledger):
-    sort(ledger, {"a": 3})
-    letter_id = tell(ledger)
+    ingest(ledger, {"a": 3})
+    outbox_id = enqueue_pending(ledger)
     send(ledger, SENT)
     purge_all(ledger, NOON + 14 * DAY)
-    assert ledger.raw(letter_id) is not None
+    assert ledger.raw(outbox_id) is not None
     purge_all(ledger, NOON + 14 * DAY + SECOND)
-    assert ledger.raw(letter_id) is None
-    assert ledger.entries_of(letter_id) == []
-    assert states(ledger, letter_id)[0] is MessageState.SENT
+    assert ledger.raw(outbox_id) is None
+    assert ledger.entries_of(outbox_id) == []
+    assert states(ledger, outbox_id)[0] is MessageState.SENT
     purge_all(ledger, NOON + 90 * DAY + SECOND)
 
-    assert ledger.letters() == []
+    assert ledger.messages() == []
     assert figures(ledger) == {"received": 3, "reported": 3}
 
 
 def test_dead_and_open_letters_stay_whole(ledger: Ledger):
-    sort(ledger, {"a": 3})
-    dead = tell(ledger, [ADA])
+    ingest(ledger, {"a": 3})
+    dead = enqueue_pending(ledger, [ADA])
     send(ledger, REFUSED)
-    opened = tell(ledger, [ADA])
+    opened = enqueue_pending(ledger, [ADA])
     purge_all(ledger, NOON + 1000 * DAY)
 
-    for letter_id in (dead, opened):
-        assert ledger.raw(letter_id) is not None
+    for outbox_id in (dead, opened):
+        assert ledger.raw(outbox_id) is not None
     assert ledger.entries_of(dead) != []
     assert ledger.retry(dead, NOON + 1000 * DAY)
 
 
 def test_dropped_letter_goes_like_a_sent_one(ledger: Ledger):
-    sort(ledger, {"a": 3})
-    dead = tell(ledger, [ADA])
+    ingest(ledger, {"a": 3})
+    dead = enqueue_pending(ledger, [ADA])
     send(ledger, REFUSED)
     ledger.drop(dead, NOON + DAY)
     purge_all(ledger, NOON + 15 * DAY + SECOND)
     assert ledger.raw(dead) is None
     purge_all(ledger, NOON + 91 * DAY + SECOND)
 
-    assert ledger.letters() == []
+    assert ledger.messages() == []
     assert figures(ledger) == {"received": 3, "undelivered": 3}
 
 
 def test_digest_outlives_the_follow_up_that_served_one_of_its_recipients(ledger: Ledger):
-    sort(ledger, {"a": 3})
-    letter_id = tell(ledger, [ADA], [BOB])
+    ingest(ledger, {"a": 3})
+    outbox_id = enqueue_pending(ledger, [ADA], [BOB])
     claimed = ledger.claim_message("worker", NOON, TTL)
     assert claimed is not None
-    follow_up(ledger, BOB)
+    catch_up(ledger, BOB)
     send(ledger, SENT)
     purge_all(ledger, NOON + 91 * DAY)
-    assert len(ledger.letters()) == 1
+    assert len(ledger.messages()) == 1
     assert figures(ledger) == {"received": 3, "pending": 3}
     send(ledger, REFUSED, at=NOON + 91 * DAY)
 
-    assert states(ledger, letter_id)[0] is MessageState.SENT
+    assert states(ledger, outbox_id)[0] is MessageState.SENT
     assert figures(ledger) == {"received": 3, "reported": 3}
 
 
 def test_rounds_are_bounded(ledger: Ledger):
     for number in range(7):
-        sort(ledger, {f"error {number}": 1}, at=NOON + number * SECOND)
-    tell(ledger)
+        ingest(ledger, {f"error {number}": 1}, at=NOON + number * SECOND)
+    enqueue_pending(ledger)
     send(ledger, SENT)
 
     assert purge_all(ledger, NOON + 365 * DAY, limit=2) == 4

@@ -6,15 +6,15 @@ import pytest
 
 from relay.ledger import Cursor, GroupOrder, Ledger, Tally
 from relay.model import Books, Phase
-from tests.support.ledger_world import ADA, HOUR, MINUTE, NOON, REFUSED, SECOND, SPOOL, send, sort, tell
+from tests.support.ledger_world import ADA, HOUR, MINUTE, NOON, REFUSED, SECOND, SPOOL, enqueue_pending, ingest, send
 
 
 @pytest.fixture
 def three(ledger: Ledger) -> Ledger:
     """Three errors; each is the greatest in another way."""
-    sort(ledger, {"oldest": 2}, at=NOON)
-    sort(ledger, {"most": 9}, at=NOON + HOUR)
-    sort(ledger, {"newest": 1}, at=NOON + 2 * HOUR, route="ops")
+    ingest(ledger, {"oldest": 2}, at=NOON)
+    ingest(ledger, {"most": 9}, at=NOON + HOUR)
+    ingest(ledger, {"newest": 1}, at=NOON + 2 * HOUR, route="ops")
     most = next(group for group in ledger.groups() if group.fingerprint == "most")
     ledger.revise(most.id, lambda group: replace(group, pending_mails=0, pending_occurrences=0, phase=Phase.OPEN))
     return ledger
@@ -50,7 +50,7 @@ def test_groups_are_listed_by_condition(three: Ledger):
 def test_unknown_group_is_none(ledger: Ledger):
     assert ledger.group(4711) is None
     assert ledger.samples_of(4711) == []
-    assert ledger.course(4711, NOON, NOON) is None
+    assert ledger.timeline(4711, NOON, NOON) is None
     assert ledger.revise(4711, lambda group: group) is None
 
 
@@ -61,18 +61,18 @@ def test_books_of_an_empty_ledger_balance(ledger: Ledger):
 
 
 def test_tally_counts_what_there_is(three: Ledger):
-    tell(three, route="ops")
+    enqueue_pending(three, route="ops")
     send(three, REFUSED)
-    tell(three, [ADA])
+    enqueue_pending(three, [ADA])
     with three.ingesting(SPOOL, three.cursor(SPOOL)) as tx:
-        tx.park(99, at=NOON, reason="x")
+        tx.quarantine(99, at=NOON, reason="x")
 
-    assert three.tally() == Tally(groups=3, groups_pending=0, letters_open=1, letters_dead=1, parked=1)
+    assert three.tally() == Tally(groups=3, groups_pending=0, messages_open=1, messages_dead=1, parked=1)
 
 
 def test_cursors_are_listed_by_spool(ledger: Ledger):
-    sort(ledger, {"a": 3}, spool="f" * 32)
-    sort(ledger, {"a": 2})
+    ingest(ledger, {"a": 3}, spool="f" * 32)
+    ingest(ledger, {"a": 2})
 
     assert ledger.cursors() == [Cursor(spool_id=SPOOL, position=2), Cursor(spool_id="f" * 32, position=3)]
 
@@ -81,8 +81,8 @@ def test_cursors_are_listed_by_spool(ledger: Ledger):
 
 
 def test_revised_group_keeps_its_id_and_its_thread(ledger: Ledger):
-    sort(ledger, {"a": 1})
-    letter_id = tell(ledger)
+    ingest(ledger, {"a": 1})
+    outbox_id = enqueue_pending(ledger)
     number = ledger.groups()[0].id
     revised = ledger.revise(number, lambda group: replace(group, id=0, title="another"))
 
@@ -92,11 +92,11 @@ def test_revised_group_keeps_its_id_and_its_thread(ledger: Ledger):
     token = ledger.lease("schedule", "worker", NOON, MINUTE)
     assert token is not None
     with ledger.digesting("schedule", token) as tx:
-        assert tx.first_message_id(number) == f"<{letter_id}@relay>"
+        assert tx.first_message_id(number) == f"<{outbox_id}@relay>"
 
 
 def test_failing_change_changes_nothing(ledger: Ledger):
-    sort(ledger, {"a": 1})
+    ingest(ledger, {"a": 1})
     before = ledger.groups()[0]
     with pytest.raises(ZeroDivisionError):
         ledger.revise(before.id, lambda group: replace(group, step=1 // 0))

@@ -9,7 +9,7 @@ from sqlalchemy import event
 
 from relay.ledger import Ledger
 from relay.model import Phase
-from tests.support.ledger_world import ADA, BOB, NOON, ROUTE, SENT, TTL, schedule_token, send, sort, tell
+from tests.support.ledger_world import ADA, BOB, NOON, ROUTE, SENT, TTL, enqueue_pending, ingest, lease_token, send
 
 SMALL = ("groups_pending", "letters_open", "deliveries_held", "deliveries_queued")
 """Indexes that hold only what there is to do; a sum over it goes through all of it."""
@@ -56,7 +56,7 @@ def walks(steps: list[str]) -> list[str]:
 
 
 def tick(ledger: Ledger) -> None:
-    with ledger.digesting("schedule", schedule_token(ledger)) as tx:
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
         tx.due_groups(NOON)
         tx.pending_groups(ROUTE)
         tx.pending_groups(ROUTE, phase=Phase.FRESH)
@@ -64,14 +64,14 @@ def tick(ledger: Ledger) -> None:
         tx.route_state(ROUTE)
         tx.free_recipients(ROUTE, [ADA, BOB])
         tx.budgets([ADA, BOB])
-        tx.holding()
-        tx.held(ROUTE, BOB)
+        tx.deferred_recipients()
+        tx.deferred_messages(ROUTE, BOB)
         tx.entries(["x"])
         tx.dead_totals(ROUTE)
         tx.books(NOON)
         tx.first_message_id(1)
         tx.samples([1])
-        tx.courses({1: NOON}, NOON)
+        tx.timelines({1: NOON}, NOON)
     ledger.claim_message("worker", NOON, TTL)
     ledger.next_due_at()
     ledger.next_try_at()
@@ -80,18 +80,18 @@ def tick(ledger: Ledger) -> None:
 
 
 def sort_one(ledger: Ledger) -> None:
-    sort(ledger, {"a": 1})
+    ingest(ledger, {"a": 1})
 
 
 def send_one(ledger: Ledger) -> None:
     send(ledger, SENT)
 
 
-@pytest.mark.parametrize("step", [tick, sort_one, tell, send_one])
+@pytest.mark.parametrize("step", [tick, sort_one, enqueue_pending, send_one])
 def test_no_step_walks_through_a_large_table(ledger: Ledger, step):
-    sort(ledger, {"a": 2, "b": 1})
-    if step is not tell:
-        tell(ledger, [ADA], [BOB])
+    ingest(ledger, {"a": 2, "b": 1})
+    if step is not enqueue_pending:
+        enqueue_pending(ledger, [ADA], [BOB])
     with statements(ledger) as asked:
         step(ledger)
 

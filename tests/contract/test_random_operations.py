@@ -25,10 +25,10 @@ from tests.support.ledger_world import (
     entry,
     fresh,
     key,
+    lease_token,
     more,
     rendered,
-    schedule_token,
-    told,
+    reported,
 )
 
 EVE = "eve@example.com"
@@ -82,86 +82,88 @@ class Life(RuleBasedStateMachine):
 
     @rule(recipients=some)
     def tell(self, recipients: set[str]) -> None:
-        with self.ledger.digesting("schedule", schedule_token(self.ledger, self.now)) as tx:
+        with self.ledger.digesting("schedule", lease_token(self.ledger, self.now)) as tx:
             groups = tx.pending_groups("admins")
             queued = tx.free_recipients("admins", recipients)
             if not groups or not queued:
                 return
-            letter = digest([entry(group) for group in groups], recipients, at=self.now)
-            dead = [total.letter_id for total in tx.dead_totals("admins")]
-            tx.freeze(letter, rendered(letter), queued=queued, held=recipients - queued, tells=dead)
-            tx.save([told(group, self.now) for group in groups])
+            message = digest([entry(group) for group in groups], recipients, at=self.now)
+            dead = [total.id for total in tx.dead_totals("admins")]
+            tx.enqueue(message, rendered(message), queued=queued, deferred=recipients - queued, dead=dead)
+            tx.save([reported(group, self.now) for group in groups])
 
     @rule()
     def follow_up(self) -> None:
-        with self.ledger.digesting("schedule", schedule_token(self.ledger, self.now)) as tx:
-            for route, recipient in tx.holding():
+        with self.ledger.digesting("schedule", lease_token(self.ledger, self.now)) as tx:
+            for route, recipient in tx.deferred_recipients():
                 if tx.free_recipients(route, [recipient]):
-                    covers = tx.held(route, recipient)
-                    letter = digest(tx.entries(covers), [recipient], kind=MessageKind.CATCH_UP, at=self.now)
-                    tx.freeze(letter, rendered(letter), queued=[recipient], covers=covers)
+                    covers = tx.deferred_messages(route, recipient)
+                    message = digest(tx.entries(covers), [recipient], kind=MessageKind.CATCH_UP, at=self.now)
+                    tx.enqueue(message, rendered(message), queued=[recipient], covers=covers)
 
     @rule(recipient=st.sampled_from(RECIPIENTS))
     def abandon(self, recipient: str) -> None:
-        with self.ledger.digesting("schedule", schedule_token(self.ledger, self.now)) as tx:
+        with self.ledger.digesting("schedule", lease_token(self.ledger, self.now)) as tx:
             tx.abandon("admins", recipient, "no longer configured", self.now)
-        self.claims = {letter: until for letter, until in self.claims.items() if until > self.now}  # the rest: perhaps
+        self.claims = {
+            message: until for message, until in self.claims.items() if until > self.now
+        }  # the rest: perhaps
 
     # --- Letters go out -----------------------------------------------------------------------------------------------
 
     @rule()
     def claim(self) -> None:
-        if letter := self.ledger.claim_message("worker", self.now, TTL):
-            assert letter.recipients
-            self.lose([each for each in self.claims if each.id == letter.id])
-            self.claims[letter] = self.now + TTL
+        if message := self.ledger.claim_message("worker", self.now, TTL):
+            assert message.recipients
+            self.lose([each for each in self.claims if each.id == message.id])
+            self.claims[message] = self.now + TTL
 
     @precondition(lambda self: self.claims)
     @rule(data=st.data(), sent=some, refused=some, marks=st.booleans())
     def settle(self, data: st.DataObject, sent: set[str], refused: set[str], marks: bool) -> None:
         """A claim that has run out, but that nobody took over, still counts."""
-        letter = data.draw(st.sampled_from(list(self.claims)))
+        message = data.draw(st.sampled_from(list(self.claims)))
         if marks:
-            self.ledger.mark_ambiguous(letter)
+            self.ledger.mark_ambiguous(message)
         outcome = Outcome(
-            sent=frozenset(sent & set(letter.recipients)),
-            refused=frozenset((refused - sent) & set(letter.recipients)),
+            sent=frozenset(sent & set(message.recipients)),
+            refused=frozenset((refused - sent) & set(message.recipients)),
             next_try_at=self.now + MINUTE,
-            tries=letter.tries + 1,
-            refusals=letter.refusals,
+            tries=message.tries + 1,
+            refusals=message.refusals,
             ambiguous=marks,
         )
-        self.ledger.settle(letter, outcome, self.now)
-        self.lose([letter])
+        self.ledger.settle(message, outcome, self.now)
+        self.lose([message])
 
     @precondition(lambda self: self.lost)
     @rule(data=st.data())
     def settle_too_late(self, data: st.DataObject) -> None:
-        letter = data.draw(st.sampled_from(self.lost))
-        outcome = Outcome(sent=frozenset(letter.recipients), tries=1, refusals=0, ambiguous=False)
+        message = data.draw(st.sampled_from(self.lost))
+        outcome = Outcome(sent=frozenset(message.recipients), tries=1, refusals=0, ambiguous=False)
         with pytest.raises(LeaseLost):
-            self.ledger.mark_ambiguous(letter)
+            self.ledger.mark_ambiguous(message)
         with pytest.raises(LeaseLost):
-            self.ledger.settle(letter, outcome, self.now)
+            self.ledger.settle(message, outcome, self.now)
 
     @rule()
     def worker_starts_anew(self) -> None:
         self.ledger.forget_worker("worker")
         self.lose(list(self.claims))
 
-    def lose(self, letters: list[OutboxMessage]) -> None:
-        for letter in letters:
-            del self.claims[letter]
-            self.lost.append(letter)
+    def lose(self, messages: list[OutboxMessage]) -> None:
+        for message in messages:
+            del self.claims[message]
+            self.lost.append(message)
 
     # --- An administrator, and time -----------------------------------------------------------------------------------
 
     @rule(data=st.data(), drops=st.booleans())
     def look_at_dead_letters(self, data: st.DataObject, drops: bool) -> None:
-        dead = self.ledger.letters(state=MessageState.DEAD)
+        dead = self.ledger.messages(state=MessageState.DEAD)
         if dead:
-            letter = data.draw(st.sampled_from(sorted(each.id for each in dead)))
-            assert self.ledger.drop(letter, self.now) if drops else self.ledger.retry(letter, self.now)
+            message = data.draw(st.sampled_from(sorted(each.id for each in dead)))
+            assert self.ledger.drop(message, self.now) if drops else self.ledger.retry(message, self.now)
 
     @rule(span=st.sampled_from([MINUTE, TTL, DAY, 20 * DAY, 100 * DAY]))
     def time_passes(self, span: timedelta) -> None:
@@ -182,16 +184,16 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def letters_are_sound(self) -> None:
         queued: set[str] = set()
-        for letter in self.ledger.letters(limit=1_000):
-            open_ones = {each.recipient for each in letter.deliveries if each.state is Delivery.QUEUED}
-            assert (letter.next_try_at is not None) is bool(open_ones)
-            assert not open_ones or letter.state is MessageState.OPEN
-            assert (letter.ended_at is None) is (letter.state is MessageState.OPEN)
+        for message in self.ledger.messages(limit=1_000):
+            open_ones = {each.recipient for each in message.deliveries if each.state is Delivery.QUEUED}
+            assert (message.next_try_at is not None) is bool(open_ones)
+            assert not open_ones or message.state is MessageState.OPEN
+            assert (message.ended_at is None) is (message.state is MessageState.OPEN)
             assert not queued & open_ones, "at most one letter is queued for each recipient"
             queued |= open_ones
             settled = {Delivery.SENT, Delivery.REFUSED}
-            if all(each.state in settled for each in letter.deliveries):
-                assert letter.state is not MessageState.OPEN
+            if all(each.state in settled for each in message.deliveries):
+                assert message.state is not MessageState.OPEN
 
     def teardown(self) -> None:
         """From any state, an upstream that takes everything gets everything."""
@@ -200,13 +202,13 @@ class Life(RuleBasedStateMachine):
         for _ in range(200):
             self.follow_up()
             self.tell(set(RECIPIENTS))
-            letter = self.ledger.claim_message("worker", self.now, TTL)
-            if letter is None:
+            message = self.ledger.claim_message("worker", self.now, TTL)
+            if message is None:
                 break
-            outcome = Outcome(sent=frozenset(letter.recipients), tries=1, refusals=0, ambiguous=False)
-            self.ledger.settle(letter, outcome, self.now)
+            outcome = Outcome(sent=frozenset(message.recipients), tries=1, refusals=0, ambiguous=False)
+            self.ledger.settle(message, outcome, self.now)
         books = self.ledger.books(self.now)
-        still_open = self.ledger.letters(state=MessageState.OPEN)
+        still_open = self.ledger.messages(state=MessageState.OPEN)
         self.ledger.close()
         assert still_open == []
         assert books.pending == 0

@@ -47,7 +47,7 @@ class Bench:
         """Make a digest of what is pending; returns its id."""
         digests = Digests(self.desk.ledger, make_renderer(self.desk.settings), self.desk.settings, "test")
         assert digests.step(utc_now() + timedelta(seconds=11))
-        return self.desk.ledger.letters()[0].id
+        return self.desk.ledger.messages()[0].id
 
     def kill_letter(self) -> str:
         """Make a dead letter; returns its id."""

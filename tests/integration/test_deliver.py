@@ -59,7 +59,7 @@ def deliver(target: Upstream, *recipients: str, raw: bytes = RAW, sender: str = 
 
 
 def verdicts(attempt: Attempt) -> dict[str, tuple[Verdict, int]]:
-    return {recipient: (reply.verdict, reply.code) for recipient, reply in attempt.answers.items()}
+    return {recipient: (reply.verdict, reply.code) for recipient, reply in attempt.replies.items()}
 
 
 # --- Delivered mails --------------------------------------------------------------------------------------------------
@@ -69,7 +69,7 @@ def test_a_message_arrives_byte_for_byte_at_every_recipient(plain: servers.Upstr
     attempt = deliver(Upstream(settings(plain)), ADMIN, OTHER)
 
     assert verdicts(attempt) == {ADMIN: (Verdict.ACCEPTED, 250), OTHER: (Verdict.ACCEPTED, 250)}
-    assert (attempt.trouble, attempt.detail) == (None, "")
+    assert (attempt.failure, attempt.detail) == (None, "")
     [mail] = plain.mails
     assert (mail.sender, mail.recipients, mail.raw) == (SENDER, (ADMIN, OTHER), RAW)
 
@@ -120,7 +120,7 @@ def test_without_smtputf8_only_the_address_that_needs_it_is_refused() -> None:
         attempt = deliver(Upstream(settings(server)), ADMIN, "jörg@example.org")
 
         assert verdicts(attempt) == {ADMIN: (Verdict.ACCEPTED, 250), "jörg@example.org": (Verdict.PERMANENT, 0)}
-        assert "SMTPUTF8" in attempt.answers["jörg@example.org"].text
+        assert "SMTPUTF8" in attempt.replies["jörg@example.org"].text
         assert [mail.recipients for mail in server.mails] == [(ADMIN,)]
 
 
@@ -160,7 +160,7 @@ def test_an_invalid_certificate_ends_the_try(
         target = Upstream(settings(server, security=security, ca_file=trusted, username=USER, password=PASSWORD))
         attempt = deliver(target)
 
-        assert (attempt.trouble, attempt.answers) == (Failure.CERTIFICATE, {})
+        assert (attempt.failure, attempt.replies) == (Failure.CERTIFICATE, {})
         assert attempt.detail.startswith(f"localhost:{server.port}: its certificate was not accepted: ")
         assert text in attempt.detail
         assert not any(line.startswith(("AUTH", "MAIL")) for line in server.commands)
@@ -169,7 +169,7 @@ def test_an_invalid_certificate_ends_the_try(
 def test_a_server_without_required_starttls_gets_nothing(plain: servers.Upstream, ca_file: Path) -> None:
     attempt = deliver(Upstream(settings(plain, security="starttls", ca_file=ca_file)))
 
-    assert attempt.trouble is Failure.NO_TLS
+    assert attempt.failure is Failure.NO_TLS
     assert "does not offer STARTTLS" in attempt.detail
     assert plain.commands == ["EHLO [127.0.0.1]"]
 
@@ -190,7 +190,7 @@ def test_a_failed_tls_handshake_ends_the_try_before_anything_is_sent(
         server.say(place, action)
         attempt = deliver(Upstream(settings(server, security="starttls", ca_file=ca_file)))
 
-        assert attempt.trouble is Failure.NO_TLS
+        assert attempt.failure is Failure.NO_TLS
         assert "nothing was sent" in attempt.detail
         assert server.commands == ["EHLO [127.0.0.1]", "STARTTLS"]
 
@@ -198,7 +198,7 @@ def test_a_failed_tls_handshake_ends_the_try_before_anything_is_sent(
 def test_a_server_without_tls_on_a_tls_port_is_not_reported_as_unreachable(plain: servers.Upstream) -> None:
     attempt = deliver(Upstream(settings(plain, security="tls")))
 
-    assert attempt.trouble is Failure.NO_TLS
+    assert attempt.failure is Failure.NO_TLS
     assert "the TLS handshake failed" in attempt.detail
 
 
@@ -208,7 +208,7 @@ def test_a_missing_ca_file_is_named(plain: servers.Upstream, ca_file: Path) -> N
 
     attempt = deliver(target)
 
-    assert attempt.trouble is Failure.CERTIFICATE
+    assert attempt.failure is Failure.CERTIFICATE
     assert attempt.detail.endswith("ca_file cannot be used: No such file or directory")
 
 
@@ -256,7 +256,7 @@ def test_an_offered_mechanism_that_fails_is_skipped(guarded: servers.Upstream, c
 def test_a_wrong_password_is_an_auth_failure(guarded: servers.Upstream, ca_file: Path) -> None:
     attempt = deliver(Upstream(secret_settings(guarded, ca_file, password="wr0ng-password")))
 
-    assert (attempt.trouble, attempt.answers) == (Failure.AUTH, {})
+    assert (attempt.failure, attempt.replies) == (Failure.AUTH, {})
     assert "refused the credentials" in attempt.detail
     assert "535 5.7.8" in attempt.detail
     assert guarded.mails == []
@@ -271,7 +271,7 @@ def test_a_refusal_followed_by_a_hang_up_is_still_an_auth_failure(guarded: serve
 
     attempt = deliver(Upstream(secret_settings(guarded, ca_file)))
 
-    assert attempt.trouble is Failure.AUTH
+    assert attempt.failure is Failure.AUTH
     assert "535 5.7.8 go away" in attempt.detail
 
 
@@ -281,7 +281,7 @@ def test_a_temporary_error_at_auth_is_not_an_auth_failure(reply: str, guarded: s
 
     attempt = deliver(Upstream(secret_settings(guarded, ca_file)))
 
-    assert attempt.trouble is Failure.UNWILLING
+    assert attempt.failure is Failure.UNWILLING
     assert reply in attempt.detail
 
 
@@ -289,7 +289,7 @@ def test_a_server_without_auth_is_reported(authority: trustme.CA, ca_file: Path)
     with running(security="starttls", certificate=authority.issue_cert("localhost")) as server:
         attempt = deliver(Upstream(secret_settings(server, ca_file)))
 
-        assert attempt.trouble is Failure.AUTH
+        assert attempt.failure is Failure.AUTH
         assert "offers no AUTH" in attempt.detail
 
 
@@ -299,7 +299,7 @@ def test_a_reply_about_credentials_is_not_about_the_message(place: str, plain: s
 
     attempt = deliver(Upstream(settings(plain)))
 
-    assert (attempt.trouble, attempt.answers) == (Failure.AUTH, {})
+    assert (attempt.failure, attempt.replies) == (Failure.AUTH, {})
     assert f"at {place}: 530 5.7.0 Authentication required" in attempt.detail
 
 
@@ -310,7 +310,7 @@ def test_no_password_is_sent_unencrypted() -> None:
 
         attempt = deliver(Upstream(unchecked))
 
-        assert attempt.trouble is Failure.AUTH
+        assert attempt.failure is Failure.AUTH
         assert "auth_in_clear" in attempt.detail
         assert server.connections == 0
 
@@ -331,7 +331,7 @@ def test_a_password_that_the_server_repeats_is_masked(place: str, authority: tru
         server.say(place, "550 5.7.8 got " + " and ".join(encodings))
         attempt = deliver(Upstream(secret_settings(server, ca_file)))
 
-        texts = attempt.detail + " ".join(reply.text for reply in attempt.answers.values())
+        texts = attempt.detail + " ".join(reply.text for reply in attempt.replies.values())
         assert "5.7.8 got *** and *** and ***" in texts
         assert not any(encoding in texts for encoding in encodings)
 
@@ -359,9 +359,9 @@ def test_a_refusal_of_the_message_is_the_reply_for_every_recipient(
     attempt = deliver(Upstream(settings(plain)), ADMIN, OTHER)
 
     code, _, text = reply.partition(" ")
-    assert attempt.trouble is None
+    assert attempt.failure is None
     assert verdicts(attempt) == {ADMIN: (verdict, int(code)), OTHER: (verdict, int(code))}
-    assert {reply.text for reply in attempt.answers.values()} == {text}
+    assert {reply.text for reply in attempt.replies.values()} == {text}
     assert plain.mails == []
 
 
@@ -411,16 +411,16 @@ def test_a_recipient_at_which_two_sessions_fail_does_not_delay_the_others(
 
     first = attempt = deliver(upstream, *order)
     if not asks_for_credentials:
-        assert (first.trouble is not None, plain.mails) == (True, [])
+        assert (first.failure is not None, plain.mails) == (True, [])
         attempt = deliver(upstream, *order)
 
-    assert attempt.trouble is None
+    assert attempt.failure is None
     assert verdicts(attempt) == {
         GONE: (Verdict.TEMPORARY, 0),
         ADMIN: (Verdict.ACCEPTED, 250),
         OTHER: (Verdict.ACCEPTED, 250),
     }
-    assert text in attempt.answers[GONE].text
+    assert text in attempt.replies[GONE].text
     assert [mail.recipients for mail in plain.mails] == [(ADMIN, OTHER)]
 
 
@@ -428,7 +428,7 @@ def test_a_recipient_at_which_one_session_failed_is_tried_with_the_others(plain:
     plain.say(f"RCPT {GONE}", servers.drop, times=1)
     upstream = Upstream(settings(plain))
 
-    assert deliver(upstream, GONE, ADMIN).trouble is Failure.UNREACHABLE
+    assert deliver(upstream, GONE, ADMIN).failure is Failure.UNREACHABLE
     assert verdicts(deliver(upstream, GONE, ADMIN)) == {GONE: (Verdict.ACCEPTED, 250), ADMIN: (Verdict.ACCEPTED, 250)}
     assert [mail.recipients for mail in plain.mails] == [(GONE, ADMIN)]
 
@@ -437,8 +437,8 @@ def test_an_accepted_recipient_is_no_longer_suspect(plain: servers.Upstream) -> 
     upstream = Upstream(settings(plain))
     for _ in range(3):
         plain.say(f"RCPT {GONE}", servers.drop, times=1)
-        assert deliver(upstream, GONE, ADMIN).trouble is Failure.UNREACHABLE
-        assert deliver(upstream, GONE, ADMIN).trouble is None
+        assert deliver(upstream, GONE, ADMIN).failure is Failure.UNREACHABLE
+        assert deliver(upstream, GONE, ADMIN).failure is None
 
     assert [mail.recipients for mail in plain.mails] == [(GONE, ADMIN)] * 3
 
@@ -451,8 +451,8 @@ def test_two_failing_recipients_do_not_keep_the_mail_from_a_third(plain: servers
 
     attempts = [deliver(upstream, ADMIN, OTHER, GONE) for _ in range(3)]
 
-    assert [attempt.trouble for attempt in attempts] == [Failure.UNREACHABLE, Failure.UNREACHABLE, None]
-    accepted = {who for who, reply in attempts[-1].answers.items() if reply.verdict is Verdict.ACCEPTED}
+    assert [attempt.failure for attempt in attempts] == [Failure.UNREACHABLE, Failure.UNREACHABLE, None]
+    accepted = {who for who, reply in attempts[-1].replies.items() if reply.verdict is Verdict.ACCEPTED}
     assert accepted == {ADMIN}
     assert plain.connections == 1 + 2 + 3
 
@@ -498,7 +498,7 @@ def test_a_server_that_fails_at_every_recipient_is_not_tried_for_each_of_them(pl
     for connections in (1, 3, 5, 7):
         attempt = deliver(upstream, *everybody)
 
-        assert (attempt.trouble, attempt.begun, attempt.answers) == (Failure.UNWILLING, True, {})
+        assert (attempt.failure, attempt.begun, attempt.replies) == (Failure.UNWILLING, True, {})
         assert plain.connections == connections
 
 

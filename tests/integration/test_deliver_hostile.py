@@ -87,8 +87,8 @@ def deliver(target: Upstream, *recipients: str) -> Attempt:
 
 def ambiguous(attempt: Attempt) -> bool:
     """Return whether the message may have been accepted although the reply is missing."""
-    return bool(attempt.answers) and all(
-        (reply.verdict, reply.code) == (Verdict.TEMPORARY, 0) for reply in attempt.answers.values()
+    return bool(attempt.replies) and all(
+        (reply.verdict, reply.code) == (Verdict.TEMPORARY, 0) for reply in attempt.replies.values()
     )
 
 
@@ -102,14 +102,14 @@ def test_a_refused_connection_is_reported_with_address_and_cause() -> None:
     attempt = deliver(quick_upstream("localhost", port))
 
     assert attempt == Attempt(
-        answers={}, trouble=Failure.UNREACHABLE, detail=f"localhost:{port}: cannot connect: Connection refused"
+        replies={}, failure=Failure.UNREACHABLE, detail=f"localhost:{port}: cannot connect: Connection refused"
     )
 
 
 def test_an_unknown_host_name_is_reported() -> None:
     attempt = deliver(quick_upstream("no such host", 25))
 
-    assert attempt.trouble is Failure.UNREACHABLE
+    assert attempt.failure is Failure.UNREACHABLE
     assert "the host name cannot be resolved" in attempt.detail
 
 
@@ -121,7 +121,7 @@ def test_a_dead_name_server_does_not_block(monkeypatch: pytest.MonkeyPatch) -> N
     attempt = deliver(quick_upstream("mail.example.org", 25))
     answered.set()
 
-    assert attempt.trouble is Failure.UNREACHABLE
+    assert attempt.failure is Failure.UNREACHABLE
     assert "no reply at connect within 0.5 s" in attempt.detail
 
 
@@ -136,7 +136,7 @@ def test_a_connection_without_any_reply_ends_in_time() -> None:
 
         attempt = deliver(quick_upstream("127.0.0.1", silent.getsockname()[1]))
 
-    assert attempt.trouble is Failure.UNREACHABLE
+    assert attempt.failure is Failure.UNREACHABLE
     assert "no reply at connect" in attempt.detail
 
 
@@ -144,7 +144,7 @@ def test_a_server_that_sends_no_greeting_ends_in_time() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         attempt = deliver(quick_upstream("127.0.0.1", silent.getsockname()[1]))
 
-    assert attempt.trouble is Failure.UNREACHABLE
+    assert attempt.failure is Failure.UNREACHABLE
     assert "no reply at the greeting within 0.5 s" in attempt.detail
 
 
@@ -152,7 +152,7 @@ def test_an_implicit_tls_port_without_a_handshake_ends_in_time() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         attempt = deliver(quick_upstream("127.0.0.1", silent.getsockname()[1], security="tls"))
 
-    assert attempt.trouble is Failure.UNREACHABLE
+    assert attempt.failure is Failure.UNREACHABLE
 
 
 @pytest.mark.parametrize("first", ["2001:db8::1", "::1"])
@@ -167,7 +167,7 @@ def test_an_unreachable_address_does_not_matter_if_another_one_works(
 
     monkeypatch.setattr(socket, "getaddrinfo", both)
 
-    assert {reply.verdict for reply in deliver(target).answers.values()} == {Verdict.ACCEPTED}
+    assert {reply.verdict for reply in deliver(target).replies.values()} == {Verdict.ACCEPTED}
 
 
 # --- Hangs and disconnects --------------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ def test_a_hang_ends_the_try_and_names_the_step(place: str, server: servers.Upst
 
     attempt = deliver(quick)
 
-    assert (attempt.trouble, attempt.answers) == (Failure.UNREACHABLE, {})
+    assert (attempt.failure, attempt.replies) == (Failure.UNREACHABLE, {})
     assert f"{'STARTTLS' if place == 'TLS' else place.replace('GREETING', 'greeting')}" in attempt.detail
     assert attempt.begun is (place in BEFORE_CONTENT)
     assert server.mails == []
@@ -194,7 +194,7 @@ def test_a_disconnect_before_the_content_is_a_failure_of_the_upstream(
     attempt = deliver(target)
 
     expected = Failure.NO_TLS if place in {"STARTTLS", "TLS"} else Failure.UNREACHABLE
-    assert (attempt.trouble, attempt.answers) == (expected, {})
+    assert (attempt.failure, attempt.replies) == (expected, {})
     assert attempt.begun is (place in BEFORE_CONTENT)
 
 
@@ -207,8 +207,8 @@ def test_a_missing_reply_after_the_content_is_ambiguous(
 
     attempt = deliver(quick)
 
-    assert attempt.trouble is None
-    assert set(attempt.answers) == {ADMIN, OTHER}
+    assert attempt.failure is None
+    assert set(attempt.replies) == {ADMIN, OTHER}
     assert ambiguous(attempt)
     assert len(server.mails) == accepted
 
@@ -219,8 +219,8 @@ def test_a_recipient_refused_before_the_content_is_not_ambiguous(server: servers
 
     attempt = deliver(quick)
 
-    assert (attempt.answers[ADMIN].verdict, attempt.answers[ADMIN].code) == (Verdict.TEMPORARY, 0)
-    assert attempt.answers[OTHER] == RecipientReply(
+    assert (attempt.replies[ADMIN].verdict, attempt.replies[ADMIN].code) == (Verdict.TEMPORARY, 0)
+    assert attempt.replies[OTHER] == RecipientReply(
         verdict=Verdict.PERMANENT, code=550, text="5.1.1 no such user", step="RCPT"
     )
 
@@ -232,7 +232,7 @@ def test_a_hang_up_after_the_final_reply_changes_nothing(server: servers.Upstrea
 
     server.say("ACCEPTED", accept_and_hang_up)
 
-    assert {reply.verdict for reply in deliver(target).answers.values()} == {Verdict.ACCEPTED}
+    assert {reply.verdict for reply in deliver(target).replies.values()} == {Verdict.ACCEPTED}
 
 
 def test_a_server_that_reads_nothing_of_the_content_ends_in_time(server: servers.Upstream, quick: Upstream) -> None:
@@ -290,7 +290,7 @@ def test_failed_tries_leave_nothing_open(server: servers.Upstream, target: Upstr
 def test_the_reply_to_quit_does_not_matter(action: servers.Action, server: servers.Upstream, target: Upstream) -> None:
     server.say("QUIT", action)
 
-    assert {reply.verdict for reply in deliver(target).answers.values()} == {Verdict.ACCEPTED}
+    assert {reply.verdict for reply in deliver(target).replies.values()} == {Verdict.ACCEPTED}
 
 
 @pytest.mark.parametrize("place", ["GREETING", "EHLO", "STARTTLS", "AUTH", *BEFORE_CONTENT])
@@ -301,7 +301,7 @@ def test_a_421_before_the_content_means_the_upstream_is_unwilling(
 
     attempt = deliver(target)
 
-    assert (attempt.trouble, attempt.answers) == (Failure.UNWILLING, {})
+    assert (attempt.failure, attempt.replies) == (Failure.UNWILLING, {})
     assert attempt.detail.endswith("421 4.3.2 shutting down")
 
 
@@ -314,7 +314,7 @@ def test_a_refusal_before_any_message_means_the_upstream_is_unwilling(
 
     attempt = deliver(target)
 
-    assert attempt.trouble is Failure.UNWILLING
+    assert attempt.failure is Failure.UNWILLING
     assert attempt.detail.endswith(reply)
 
 
@@ -326,7 +326,7 @@ def test_a_reply_sent_byte_by_byte_has_one_timeout(server: servers.Upstream, qui
 
     attempt = deliver(quick)
 
-    assert attempt.trouble is Failure.UNREACHABLE
+    assert attempt.failure is Failure.UNREACHABLE
     assert "no reply at the greeting" in attempt.detail
 
 
@@ -338,14 +338,14 @@ def test_replies_that_are_each_in_time_have_one_limit_together(
 
     attempt = deliver(quick, *(f"admin{number}@example.org" for number in range(50)))
 
-    assert attempt.trouble is Failure.UNREACHABLE
+    assert attempt.failure is Failure.UNREACHABLE
     assert "the whole try took longer than 1.5 s; it was at RCPT" in attempt.detail
 
 
 def test_a_slow_but_complete_reply_is_accepted(server: servers.Upstream, target: Upstream) -> None:
     server.say("GREETING", trickle(b"220-mail.example.org\r\n220 at your service\r\n", 0.001))
 
-    assert {reply.verdict for reply in deliver(target).answers.values()} == {Verdict.ACCEPTED}
+    assert {reply.verdict for reply in deliver(target).replies.values()} == {Verdict.ACCEPTED}
 
 
 def test_a_server_that_is_slow_at_each_step_gets_the_mail(
@@ -365,15 +365,15 @@ def test_a_server_that_is_slow_at_each_step_gets_the_mail(
 
     attempt = deliver(slow, *recipients)
 
-    assert not attempt.trouble, attempt
-    assert set(attempt.answers) == set(recipients)
+    assert not attempt.failure, attempt
+    assert set(attempt.replies) == set(recipients)
 
 
 def test_the_reply_to_the_content_may_take_longer_than_one_step(server: servers.Upstream, quick: Upstream) -> None:
     """Content filters need time, and a client that gives up too early sends the mail twice (RFC 1047)."""
     server.say("ACCEPTED", trickle(b"250 2.0.0 accepted\r\n", TIMEOUT.total_seconds() / 12))
 
-    assert {reply.verdict for reply in deliver(quick).answers.values()} == {Verdict.ACCEPTED}
+    assert {reply.verdict for reply in deliver(quick).replies.values()} == {Verdict.ACCEPTED}
 
 
 # --- Garbage ----------------------------------------------------------------------------------------------------------
@@ -404,7 +404,7 @@ def test_an_invalid_reply_is_a_protocol_failure(
 
     attempt = deliver(target)
 
-    assert (attempt.trouble, attempt.answers) == (Failure.PROTOCOL, {})
+    assert (attempt.failure, attempt.replies) == (Failure.PROTOCOL, {})
     assert server.mails == []
 
 
@@ -417,7 +417,7 @@ def test_an_unexpected_reply_to_the_content_is_reported_with_its_code(
     attempt = deliver(target)
 
     assert ambiguous(attempt)
-    assert {each.text for each in attempt.answers.values()} == {f"unexpected reply: {reply}"}
+    assert {each.text for each in attempt.replies.values()} == {f"unexpected reply: {reply}"}
 
 
 @pytest.mark.parametrize(("place", "reply"), [("MAIL", "354 go on"), ("RCPT", "334 more"), ("DATA", "250 taken")])
@@ -428,7 +428,7 @@ def test_a_reply_that_does_not_fit_its_command_is_a_protocol_failure(
 
     attempt = deliver(target)
 
-    assert attempt.trouble is Failure.PROTOCOL
+    assert attempt.failure is Failure.PROTOCOL
     assert f"unexpected reply at {place}: {reply}" in attempt.detail
 
 
@@ -447,7 +447,7 @@ def test_unencrypted_input_after_starttls_is_discarded(
 
     attempt = deliver(target)
 
-    assert {reply.verdict for reply in attempt.answers.values()} == {Verdict.ACCEPTED}, attempt
+    assert {reply.verdict for reply in attempt.replies.values()} == {Verdict.ACCEPTED}, attempt
     assert [mail.tls for mail in server.mails] == [True]
     assert [line for line in server.commands if line.startswith("AUTH")] == ["AUTH CRAM-MD5"]
 
@@ -458,7 +458,7 @@ def test_an_invalid_handshake_after_starttls_ends_the_try(
 ) -> None:
     server.say("STARTTLS", instead)
 
-    assert deliver(quick).trouble is not None
+    assert deliver(quick).failure is not None
     assert not any(line.startswith(("AUTH", "MAIL")) for line in server.commands)
 
 
@@ -478,7 +478,7 @@ def test_malformed_ehlo_extensions_are_a_failure_of_the_upstream(
 
     attempt = deliver(target)
 
-    assert attempt.trouble is not None
+    assert attempt.failure is not None
     assert attempt.detail
 
 
@@ -488,7 +488,7 @@ def test_a_2xx_reply_before_the_content_does_not_count_as_accepted(server: serve
 
     attempt = deliver(target)
 
-    assert attempt.trouble is Failure.PROTOCOL
+    assert attempt.failure is Failure.PROTOCOL
     assert "more than one reply at DATA" in attempt.detail
 
 
@@ -513,7 +513,7 @@ def test_an_endless_reply_takes_neither_time_nor_memory(
     finally:
         tracemalloc.stop()
 
-    assert attempt.trouble is Failure.PROTOCOL or place == "ACCEPTED"
+    assert attempt.failure is Failure.PROTOCOL or place == "ACCEPTED"
     assert peak < 8 * 2**20
 
 
@@ -560,7 +560,7 @@ def test_abort_after_the_content_waits_briefly_for_the_reply(server: servers.Ups
     attempt = stopped(target, lambda: bool(server.mails))
 
     assert isinstance(attempt, Attempt)
-    assert {reply.verdict for reply in attempt.answers.values()} == {Verdict.ACCEPTED}
+    assert {reply.verdict for reply in attempt.replies.values()} == {Verdict.ACCEPTED}
 
 
 def test_abort_does_not_wait_for_the_reply_forever(

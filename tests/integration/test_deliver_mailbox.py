@@ -46,7 +46,7 @@ def test_settings_without_an_upstream_open_the_mailbox(tmp_path: Path) -> None:
 def test_a_message_is_stored_once_for_all_recipients(box: Mailbox, folder: Path) -> None:
     attempt = deliver(box, mail_bytes(), ADA, BOB)
 
-    assert {recipient: reply.verdict for recipient, reply in attempt.answers.items()} == {
+    assert {recipient: reply.verdict for recipient, reply in attempt.replies.items()} == {
         ADA: Verdict.ACCEPTED,
         BOB: Verdict.ACCEPTED,
     }
@@ -75,7 +75,7 @@ def test_a_message_that_is_tried_again_is_stored_once(read: bool, box: Mailbox, 
 
     attempt = deliver(box, mail_bytes())
 
-    assert attempt.answers[ADA].verdict is Verdict.ACCEPTED
+    assert attempt.replies[ADA].verdict is Verdict.ACCEPTED
     assert len(box.mails()) == 1
 
 
@@ -131,7 +131,7 @@ def test_a_symlink_instead_of_the_file_is_not_followed(box: Mailbox, folder: Pat
 
     attempt = deliver(box, mail_bytes())
 
-    assert attempt.trouble is Failure.MAILBOX
+    assert attempt.failure is Failure.MAILBOX
     assert target.read_bytes() == b"precious"
 
 
@@ -141,7 +141,7 @@ def test_a_disk_error_is_a_failure_of_the_mailbox(box: Mailbox, folder: Path) ->
 
     attempt = deliver(box, mail_bytes())
 
-    assert (attempt.trouble, attempt.answers) == (Failure.MAILBOX, {})
+    assert (attempt.failure, attempt.replies) == (Failure.MAILBOX, {})
     assert attempt.detail == f"local mailbox {folder}: File exists"
 
 

@@ -34,7 +34,7 @@ def test_step_does_nothing_if_nothing_is_due(world):
     ingest_mail(world)
 
     assert world.digests.step(at("0:00:09")) is False
-    assert world.ledger.letters() == []
+    assert world.ledger.messages() == []
 
 
 def test_due_group_becomes_one_message_once(world):
@@ -43,7 +43,7 @@ def test_due_group_becomes_one_message_once(world):
     assert world.digests.step(at("0:00:10")) is True
     assert world.digests.step(at("0:00:12")) is False
 
-    (message,) = world.ledger.letters()
+    (message,) = world.ledger.messages()
     assert [each.recipient for each in message.deliveries] == [ANN]
     assert (message.mails, message.created_at) == (1, at("0:00:10"))
 
@@ -95,7 +95,7 @@ def test_worker_that_lost_its_lease_writes_nothing_until_it_gets_it_again(world)
     assert world.ledger.lease(LEASE, "two", at("0:00:30"), LEASE_FOR) is not None
 
     assert slow.step(at("0:00:10")) is False
-    assert world.ledger.letters() == []
+    assert world.ledger.messages() == []
     assert slow.step(at("0:00:50")) is True
 
 
@@ -248,7 +248,7 @@ def test_renderer_that_always_fails_changes_nothing(world):
 
     (group,) = world.ledger.groups()
     assert (group.phase, group.pending_mails) == (Phase.FRESH, 1)
-    assert world.ledger.letters() == []
+    assert world.ledger.messages() == []
     assert world.ledger.all_budgets() == {}
 
 
@@ -262,15 +262,15 @@ def test_only_errors_shown_in_full_have_a_sample_and_a_timeline(tmp_path):
     world.mail("0:00", "melting", level=Level.CRITICAL)
     world.until("0:01")
 
-    (message,) = world.ledger.letters()
+    (message,) = world.ledger.messages()
     shown = {entry.title: entry for entry in world.ledger.entries_of(message.id)}
 
     assert {title for title, entry in shown.items() if entry.sample} == {"melting", "error 1"}
-    assert {title for title, entry in shown.items() if entry.course} == {"melting", "error 1"}
+    assert {title for title, entry in shown.items() if entry.timeline} == {"melting", "error 1"}
     assert (first := shown["error 1"]).sample
     assert first.sample.message == "error 1 broke"
-    assert first.course
-    assert sum(first.course.counts) == 9
+    assert first.timeline
+    assert sum(first.timeline.counts) == 9
     world.close()
 
 

@@ -81,7 +81,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
 
 
 def test_the_digest_has_our_headers_and_our_recipients_alone(desk):
-    [letter] = desk.ledger.letters()
+    [letter] = desk.ledger.messages()
     digest = message_from_bytes(desk.ledger.raw(letter.id) or b"", policy=policy.default)
 
     assert digest.keys() == [
@@ -96,7 +96,7 @@ def test_the_digest_has_our_headers_and_our_recipients_alone(desk):
 
 
 def test_the_digest_shows_what_would_be_obeyed(desk):
-    raw = desk.ledger.raw(desk.ledger.letters()[0].id) or b""
+    raw = desk.ledger.raw(desk.ledger.messages()[0].id) or b""
     text, html = text_part(raw), html_part(raw)
 
     assert not OBEYED.search(text + html)
@@ -108,7 +108,7 @@ def test_the_digest_shows_what_would_be_obeyed(desk):
 def test_the_pages_are_markup_of_ours_alone_and_can_run_nothing(desk):
     vitals = Vitals(turns={"sorting": 0.0}, longest_delivery=1.0, unsorted=0, receiver_seen_at=LATER, receiver={})
     client = create_app(desk.ledger, desk.settings, lambda: vitals, lambda: LATER).test_client()
-    group, letter = desk.ledger.groups()[0], desk.ledger.letters()[0]
+    group, letter = desk.ledger.groups()[0], desk.ledger.messages()[0]
 
     for path in ("/", f"/errors/{group.id}", f"/letters/{letter.id}", f"/letters/{letter.id}/html"):
         page = client.get(path)

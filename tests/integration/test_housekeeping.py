@@ -25,11 +25,11 @@ from tests.support.ledger_world import (
     REFUSED,
     SECOND,
     SENT,
+    enqueue_pending,
+    ingest,
     key,
     sample,
     send,
-    sort,
-    tell,
 )
 
 OLD = 20 * DAY
@@ -79,7 +79,7 @@ def samples(ledger: Ledger) -> list[str]:
 
 
 def add_sample(ledger: Ledger, message: str, at: datetime, name: str = "KeyError") -> None:
-    sort(ledger, {name: 1}, at=at)
+    ingest(ledger, {name: 1}, at=at)
     position = ledger.cursor("a" * 32)
     with ledger.ingesting("a" * 32, position) as tx:
         [group] = tx.groups([key(name)]).values()
@@ -105,11 +105,11 @@ def test_samples_go_when_their_time_is_over_and_the_books_stay(steps: Housekeepi
 def test_settled_letters_lose_their_bytes_and_dead_ones_keep_them(steps: Housekeeping, ledger: Ledger) -> None:
     letters = {}
     for state, outcome in ((MessageState.SENT, SENT), (MessageState.DEAD, REFUSED)):
-        sort(ledger, {"KeyError": 1}, at=NOON - OLD)
-        letters[state] = tell(ledger, [ADA], at=NOON - OLD)
+        ingest(ledger, {"KeyError": 1}, at=NOON - OLD)
+        letters[state] = enqueue_pending(ledger, [ADA], at=NOON - OLD)
         send(ledger, outcome, at=NOON - OLD)
-    sort(ledger, {"KeyError": 1}, at=NOON - OLD)
-    letters[MessageState.OPEN] = tell(ledger, [BOB], at=NOON - OLD)
+    ingest(ledger, {"KeyError": 1}, at=NOON - OLD)
+    letters[MessageState.OPEN] = enqueue_pending(ledger, [BOB], at=NOON - OLD)
 
     run(steps)
 
@@ -129,7 +129,7 @@ def park(ledger: Ledger, data_dir: Path, at: datetime, *, written: bool = True, 
     position = ledger.cursor("a" * 32)
     with ledger.ingesting("a" * 32, position) as tx:
         tx.book(received=1, parked=1)
-        tx.park(position, at=at, reason="killed the worker", path=str(path))
+        tx.quarantine(position, at=at, reason="killed the worker", path=str(path))
         tx.advance(position + 1)
     return path
 
@@ -142,7 +142,7 @@ def test_parked_mails_go_with_their_entries_and_stay_in_the_books(
     run(steps)
 
     assert (old.exists(), new.exists()) == (False, True)
-    assert [mail.path for mail in ledger.parked()] == [str(new)]
+    assert [mail.path for mail in ledger.quarantined()] == [str(new)]
     assert ledger.books(NOON).parked == 2
 
 
@@ -166,10 +166,10 @@ def test_a_parked_mail_of_another_machine_is_left_to_it_for_a_day(
     park(ledger, data_dir, NOON - 14 * DAY - HOUR, written=False)
 
     run(steps)
-    assert len(ledger.parked()) == 1
+    assert len(ledger.quarantined()) == 1
 
     run(steps, NOON + 23 * HOUR + SECOND)
-    assert ledger.parked() == []
+    assert ledger.quarantined() == []
 
 
 def test_only_files_among_the_parked_ones_are_removed(steps: Housekeeping, ledger: Ledger, data_dir: Path) -> None:
@@ -178,7 +178,7 @@ def test_only_files_among_the_parked_ones_are_removed(steps: Housekeeping, ledge
     run(steps)
 
     assert elsewhere.exists()
-    assert ledger.parked() == []
+    assert ledger.quarantined() == []
 
 
 def test_a_parked_file_without_an_entry_goes_too(steps: Housekeeping, data_dir: Path) -> None:
@@ -333,11 +333,11 @@ def test_beyond_the_cap_samples_and_sent_letters_go_the_sooner_and_nothing_that_
     trust(capped)
     for number in range(60):
         add_sample(ledger, f"{number} " + "x" * 60_000, NOON - DAY, name=f"error {number}")
-    dead = tell(ledger, [ADA], at=NOON - DAY)
+    dead = enqueue_pending(ledger, [ADA], at=NOON - DAY)
     send(ledger, REFUSED, at=NOON - DAY)
-    sort(ledger, {"waits": 5}, at=NOON - DAY)
-    waiting = tell(ledger, [ADA], at=NOON - DAY)
-    sort(ledger, {"pending": 7}, at=NOON - DAY)
+    ingest(ledger, {"waits": 5}, at=NOON - DAY)
+    waiting = enqueue_pending(ledger, [ADA], at=NOON - DAY)
+    ingest(ledger, {"pending": 7}, at=NOON - DAY)
     books = ledger.books(NOON)
 
     with capture_logs() as logs:
@@ -358,7 +358,7 @@ def test_a_cap_that_cannot_be_kept_is_told_and_costs_nothing_that_must_be_kept(
 ) -> None:
     capped = new_steps(max_disk="1KiB")
     trust(capped)
-    sort(ledger, {"pending": 7}, at=NOON - DAY)
+    ingest(ledger, {"pending": 7}, at=NOON - DAY)
     spooled = data_dir / "spool" / "kept"
     spooled.parent.mkdir()
     spooled.write_bytes(b"x" * 100_000)

@@ -177,7 +177,7 @@ def test_a_mail_that_kills_is_parked_and_the_others_are_sorted(make_desk, monkey
 
     assert len(deaths) == 3  # once in its batch, twice alone
     assert desk.books() == {"received": 3, "pending": 2, "parked": 1}
-    [parked] = desk.ledger.parked()
+    [parked] = desk.ledger.quarantined()
     assert b"poison" in Path(parked.path).read_bytes()
     assert Path(parked.path).stat().st_mode & 0o777 == 0o600
 
@@ -235,14 +235,14 @@ def test_a_parked_mail_without_room_stays_in_the_spool_and_holds_nobody_up(make_
     desk.spool([mail("after a restart of the worker")])
     desk.sort_all()
     assert desk.books() == {"received": 5, "pending": 4, "parked": 1}
-    assert [parked.path for parked in desk.ledger.parked()] == [""]
+    assert [parked.path for parked in desk.ledger.quarantined()] == [""]
     assert len(segments(desk)) == 3, "all from its own on"
 
     (desk.folder / "parked").unlink()
     reader = SpoolReader(desk.folder / "spool")
     Housekeeping(desk.ledger, reader, desk.settings).step(NOW)
 
-    [parked] = desk.ledger.parked()
+    [parked] = desk.ledger.quarantined()
     assert b"poison" in Path(parked.path).read_bytes()
     assert Path(parked.path).stat().st_mode & 0o777 == 0o600
     assert desk.books() == {"received": 5, "pending": 4, "parked": 1}
@@ -268,7 +268,7 @@ def test_a_mail_whose_understanding_fails_is_parked_at_once(make_desk, monkeypat
     desk.sort_all()
 
     assert desk.books() == {"received": 2, "pending": 1, "parked": 1}
-    assert "RuntimeError" in desk.ledger.parked()[0].reason
+    assert "RuntimeError" in desk.ledger.quarantined()[0].reason
 
 
 def test_a_batch_that_the_ledger_could_not_take_is_sorted_again_and_blamed_on_no_mail(make_desk, monkeypatch):

@@ -15,7 +15,7 @@ from relay.errors import LedgerDamaged, LedgerError, LedgerTooNew
 from relay.ledger import Ledger, sqlite_url
 from relay.ledger.repair.rebuild import repair
 from relay.model import MessageState
-from tests.support.ledger_world import ADA, NOON, SENT, SPOOL, figures, send, sort, tell
+from tests.support.ledger_world import ADA, NOON, SENT, SPOOL, enqueue_pending, figures, ingest, send
 
 ERRORS = 400
 PAGE = 4096
@@ -27,12 +27,12 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a ledger that has seen something: sent, on its way, pending."""
     path = tmp_path_factory.mktemp("sound") / "ledger.db"
     ledger = Ledger.open(sqlite_url(path))
-    sort(ledger, {f"error {number}": 2 for number in range(ERRORS)})
-    tell(ledger)
+    ingest(ledger, {f"error {number}": 2 for number in range(ERRORS)})
+    enqueue_pending(ledger)
     send(ledger, SENT)
-    sort(ledger, {f"error {number}": 1 for number in range(50)})
-    tell(ledger, at=LATER)
-    sort(ledger, {"newest": 7})
+    ingest(ledger, {f"error {number}": 1 for number in range(50)})
+    enqueue_pending(ledger, at=LATER)
+    ingest(ledger, {"newest": 7})
     ledger.close()
     return path.parent
 
@@ -94,11 +94,11 @@ def test_damage_is_found_when_the_worker_opens_it_and_repaired_into_a_ledger_tha
     found = repair(file, LATER)
 
     assert found is not None
-    assert found.aside.name == "ledger.db.damaged-20260301T130000Z"
-    assert found.aside.read_bytes() == spoilt
+    assert found.damaged_file.name == "ledger.db.damaged-20260301T130000Z"
+    assert found.damaged_file.read_bytes() == spoilt
     ledger = Ledger.open(sqlite_url(file), verify=True)
     figures(ledger)  # with a look at their balance
-    sort(ledger, {"after": 3}, spool="b" * 32)
+    ingest(ledger, {"after": 3}, spool="b" * 32)
     ledger.close()
     assert file.stat().st_mode & 0o777 == 0o600
     assert repair(file, LATER) is None
@@ -130,8 +130,8 @@ def test_damage_that_hits_no_letter_and_no_group_costs_no_mail_and_no_letter(fil
     assert (found.dropped, found.missing, found.unexplained) == (0, 0, 0)
     assert figures(ledger) == {"received": 857, "reported": 800, "pending": 57}
     assert ledger.cursor(SPOOL) == 857
-    letter, state = send(ledger, SENT, at=LATER)
-    assert (letter.recipients, state) == ((ADA,), MessageState.SENT)
+    message, state = send(ledger, SENT, at=LATER)
+    assert (message.recipients, state) == ((ADA,), MessageState.SENT)
     ledger.close()
 
 
@@ -167,7 +167,7 @@ def test_letter_whose_bytes_are_lost_is_let_go_of_and_its_totals_are_told(file: 
     assert found.dropped == 1
     assert figures(ledger) == {"received": 857, "reported": 800, "pending": 7, "undelivered": 50}
     assert ledger.claim_message("worker", LATER, timedelta(minutes=5)) is None
-    assert [letter.state for letter in ledger.letters()].count(MessageState.DROPPED) == 1
+    assert [message.state for message in ledger.messages()].count(MessageState.DROPPED) == 1
     ledger.close()
 
 
@@ -175,7 +175,7 @@ def log_of(file: Path, damage: Callable[[bytearray], bytearray], *, keep_index: 
     """Give the ledger a write-ahead log of 30 commits, as a killed process leaves it, and damage that log."""
     ledger = Ledger.open(sqlite_url(file))
     for number in range(30):
-        sort(ledger, {f"logged {number}": 1}, spool="c" * 32)
+        ingest(ledger, {f"logged {number}": 1}, spool="c" * 32)
     saved = {suffix: file.with_name(file.name + suffix).read_bytes() for suffix in ("", "-wal", "-shm")}
     ledger.close()
     for suffix, data in saved.items():
@@ -207,7 +207,7 @@ def test_log_that_lost_commits_is_not_opened_but_repaired(file: Path, damage: st
     found = repair(file, LATER)
 
     assert found is not None
-    assert found.aside.with_name(f"{found.aside.name}-wal").exists()
+    assert found.damaged_file.with_name(f"{found.damaged_file.name}-wal").exists()
     ledger = Ledger.open(sqlite_url(file), verify=True)
     assert figures(ledger)["received"] >= 857
     ledger.close()

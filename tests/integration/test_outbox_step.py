@@ -52,7 +52,7 @@ def ledger_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ledger(ledger_file: Path) -> Iterator[Ledger]:
-    opened = Ledger.open(sqlite_url(ledger_file), patience=timedelta(seconds=0.2))
+    opened = Ledger.open(sqlite_url(ledger_file), lock_timeout=timedelta(seconds=0.2))
     yield opened
     opened.close()
 
@@ -79,7 +79,7 @@ def outbox(new_outbox: Callable[..., Outbox]) -> Outbox:
 
 
 def stored(ledger: Ledger, message_id: str) -> StoredMessage:
-    message = ledger.letter(message_id)
+    message = ledger.message(message_id)
     assert message is not None
     return message
 
@@ -318,7 +318,7 @@ def test_an_upstream_that_accepts_no_message_is_not_reported_as_working(
     outbox.step(NOON)
 
     state = ledger.upstream()
-    assert (state.trouble, state.last_success_at, state.next_try_at) == (Failure.REFUSED, None, None)
+    assert (state.failure, state.last_success_at, state.next_try_at) == (Failure.REFUSED, None, None)
     assert state.detail == (
         f"localhost:{server.port}: it did not accept the last message: {ADA}: 450 4.7.1 slow down (at MAIL)"
     )
@@ -347,7 +347,7 @@ def test_a_failing_upstream_is_retried_with_growing_pauses_and_no_message_loses_
     assert tries(outbox, ledger, server, 2 * HOUR) == minutes(0, 1, 3, 7, 15, 31, 61, 91)
     assert [stored(ledger, message).tries for message in messages] == [0, 0, 0]
     state = ledger.upstream()
-    assert (state.failures, state.failing_since, state.trouble) == (8, NOON, Failure.UNWILLING)
+    assert (state.failures, state.failing_since, state.failure) == (8, NOON, Failure.UNWILLING)
 
 
 def test_after_an_outage_all_messages_are_sent_and_the_outage_is_stored(
@@ -364,7 +364,7 @@ def test_after_an_outage_all_messages_are_sent_and_the_outage_is_stored(
 
     assert sorted(mail.message_id for mail in server.mails) == sorted(f"<{message}@relay.test>" for message in messages)
     state = ledger.upstream()
-    assert (state.failures, state.trouble, state.detail) == (0, None, "")
+    assert (state.failures, state.failure, state.detail) == (0, None, "")
     assert (state.outage_since, state.outage_until) == (NOON, NOON + MINUTE)
 
 
@@ -404,7 +404,7 @@ def test_refused_credentials_are_retried_once_an_hour(
     enqueue_digest(ledger)
 
     assert tries(new_outbox(), ledger, server, 3 * HOUR) == minutes(0, 60, 120, 180)
-    assert ledger.upstream().trouble is Failure.AUTH
+    assert ledger.upstream().failure is Failure.AUTH
 
 
 def test_a_restart_tries_at_once_and_then_pauses_again(
@@ -454,7 +454,7 @@ def test_a_recipient_at_which_sessions_fail_does_not_delay_the_others(
         BOB: Delivery.SENT,
     }
     assert not stored(ledger, message).ambiguous
-    assert ledger.upstream().trouble is None
+    assert ledger.upstream().failure is None
     assert f"not accepted for {ADA}: " in ledger.upstream().detail
 
 
@@ -603,13 +603,13 @@ def test_a_message_without_a_final_reply_is_sent_again_with_the_same_message_id(
 
     between = stored(ledger, message)
     assert (between.state, between.ambiguous, between.tries) == (MessageState.OPEN, True, 1)
-    assert ledger.upstream().trouble is Failure.UNREACHABLE
+    assert ledger.upstream().failure is Failure.UNREACHABLE
 
     outbox.step(NOON + 2 * MINUTE)
 
     assert [mail.message_id for mail in server.mails] == [f"<{message}@relay.test>"] * 2
     assert (stored(ledger, message).state, stored(ledger, message).ambiguous) == (MessageState.SENT, True)
-    assert ledger.upstream().trouble is None
+    assert ledger.upstream().failure is None
 
 
 def test_a_message_refused_after_its_content_is_not_ambiguous(
@@ -660,7 +660,7 @@ def test_two_workers_on_one_ledger_send_nothing_twice(
     messages = [enqueue_digest(ledger, route=f"route{number}") for number in range(20)]
 
     def work(outbox: Outbox) -> None:
-        while any(message.state is MessageState.OPEN for message in ledger.letters()):
+        while any(message.state is MessageState.OPEN for message in ledger.messages()):
             try:
                 outbox.step(NOON)
             except LedgerBusy:

@@ -39,10 +39,10 @@ def deliver(where: dict[str, Any]) -> Attempt:
 def test_accepted_mails_are_in_its_folder_also_over_restarts(tmp_path: Path) -> None:
     with serving(tmp_path) as where:
         attempt = deliver(where)
-        assert attempt.answers["b@example.org"].verdict is Verdict.ACCEPTED, attempt
+        assert attempt.replies["b@example.org"].verdict is Verdict.ACCEPTED, attempt
     with serving(tmp_path, "--port", str(where["port"]), "--say", "DOT=451 4.3.0 later") as again:
         assert again == where
-        assert deliver(again).answers["b@example.org"].code == 451
+        assert deliver(again).replies["b@example.org"].code == 451
 
     [mail] = read_folder(tmp_path)
     assert (mail.sender, mail.recipients, mail.user, mail.tls) == ("a@example.org", ("b@example.org",), "relay", True)

@@ -209,7 +209,7 @@ class Bench:
         vitals = Vitals(turns={}, longest_delivery=1.0, unsorted=0, receiver_seen_at=NOON, receiver={})
         client = create_app(self.ledger, self.settings, lambda: vitals, lambda: NOON + MINUTE / 2).test_client()
         assert "<script>" not in client.get("/").text
-        message = self.ledger.letters()[0]
+        message = self.ledger.messages()[0]
         assert "<script>" not in client.get(f"/letters/{message.id}").text
         response = client.get("/readyz")
         return response.status_code == 200, response.get_json()["upstream"]
@@ -302,7 +302,7 @@ def test_a_fault_of_the_upstream_is_reported_and_loses_nothing(
         bench.run_outbox(*(NOON + minute * MINUTE for minute in (2, 3, 11, 61, 62)))
     assert sorted(mail.message_id for mail in correct.mails) == sorted(f"<{each}@relay.test>" for each in messages)
     assert correct.connections == 2
-    stored = [bench.ledger.letter(each) for each in messages]
+    stored = [bench.ledger.message(each) for each in messages]
     assert sum(message is not None and message.ambiguous for message in stored) == (
         "(at the end of DATA)" in fault.text and (fault.failure is Failure.UNREACHABLE)
     )

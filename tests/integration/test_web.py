@@ -76,7 +76,7 @@ def test_while_the_ledger_cannot_be_read_every_page_says_so(browse, ledger, monk
 
 def test_the_pages_show_errors_and_digests_and_escape_what_mails_say(browse, one_digest):
     client = browse()
-    group, letter = one_digest.ledger.groups()[0], one_digest.ledger.letters()[0]
+    group, letter = one_digest.ledger.groups()[0], one_digest.ledger.messages()[0]
 
     pages = [client.get(path) for path in ("/", f"/errors/{group.id}", f"/letters/{letter.id}")]
 
@@ -87,7 +87,7 @@ def test_the_pages_show_errors_and_digests_and_escape_what_mails_say(browse, one
 
 
 def test_the_mails_html_is_shown_in_a_sandbox(browse, one_digest):
-    page = browse().get(f"/letters/{one_digest.ledger.letters()[0].id}/html")
+    page = browse().get(f"/letters/{one_digest.ledger.messages()[0].id}/html")
 
     assert page.status_code == 200
     assert page.headers["Content-Security-Policy"].startswith("sandbox;")

@@ -74,7 +74,7 @@ def opened() -> Iterator[Desk]:
 def digest_of(desk: Desk, at: datetime) -> tuple[list[Entry], str]:
     """Enqueue the due digest; return its entries and its text."""
     assert Digests(desk.ledger, make_renderer(desk.settings), desk.settings, "test").step(at, caught_up=False)
-    message = desk.ledger.letters()[0]
+    message = desk.ledger.messages()[0]
     return desk.ledger.entries_of(message.id), text_part(desk.ledger.raw(message.id) or b"")
 
 
@@ -86,7 +86,7 @@ def test_one_failure_logged_by_the_app_and_by_flask_is_one_entry_with_both_place
 
         assert sorted(group.mails for group in desk.ledger.groups()) == [40, 40]
         assert desk.books() == {"received": 80, "pending": 80}
-        [message] = desk.ledger.letters()
+        [message] = desk.ledger.messages()
         assert (message.mails, message.occurrences) == (80, 40)
         [head, echo] = sorted(entries, key=lambda entry: entry.echo_of or 0)
         assert (head.echo_of, echo.echo_of) == (None, head.group_id)
@@ -104,7 +104,7 @@ def test_the_second_digest_about_it_is_in_the_thread_of_the_first():
         desk.spool(mails_of([1]))
         desk.sort_all()
         digest_of(desk, NOW + 11 * SECOND)
-        [first] = desk.ledger.letters()
+        [first] = desk.ledger.messages()
         head = next(entry.group_id for entry in desk.ledger.entries_of(first.id) if entry.echo_of is None)
         token = desk.ledger.lease("schedule", "test", NOW + 12 * SECOND, timedelta(hours=1))
 

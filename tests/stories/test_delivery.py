@@ -46,7 +46,7 @@ def test_upstream_down_for_a_day_delays_one_enqueued_digest_and_one_for_all_late
         world.mail(f"{hour}:07", "other", 25)
 
     assert world.until("24:00") == {}
-    assert [message.state for message in world.ledger.letters()] == [MessageState.OPEN]
+    assert [message.state for message in world.ledger.messages()] == [MessageState.OPEN]
 
     world.upstream.down = False
     inbox = world.until("26:00")[ANN]
@@ -71,14 +71,14 @@ def test_real_upstream_down_for_a_day_of_storms_gets_few_tries_and_then_two_mail
             world.mail(f"{hour}:03", "batch", 10, route="night")
         world.until("24:00")
         connections, state = server.connections, world.ledger.upstream()
-        messages = world.ledger.letters()
+        messages = world.ledger.messages()
         server.reset()
         world.until("25:00")
         mails = server.mails
 
     assert 48 <= connections <= 60, "retries after 1, 2, 4, 8, 16 min, then every half hour"
     assert (len(messages), {message.tries for message in messages}) == (2, {0})
-    assert (state.trouble, state.failures) == (Failure.UNWILLING, connections)
+    assert (state.failure, state.failures) == (Failure.UNWILLING, connections)
     assert at("0:00:10") <= state.failing_since <= at("0:01")
     received = {recipient: [mail for mail in mails if mail.recipients == (recipient,)] for recipient in (ANN, BOB)}
     assert [len(received[who]) for who in (ANN, BOB)] == [2, 2]
@@ -208,7 +208,7 @@ def test_next_digest_has_the_totals_of_a_dead_letter(make_world):
     world.mail("0:00", "boom", 120)
     world.mail("0:05", "other", 3)
     world.until("0:45")
-    assert [message.state for message in world.ledger.letters()][-1] is MessageState.DEAD
+    assert [message.state for message in world.ledger.messages()][-1] is MessageState.DEAD
 
     world.upstream.refuses = set()
     inbox = world.until("2:00")[ANN]

@@ -28,7 +28,7 @@ entries = st.builds(
     level=st.sampled_from(Level), mails=counts, occurrences=counts, since=timestamps, until=timestamps,
     rate=rates, rate_before=rates, first_seen=timestamps, last_seen=timestamps, seen_before=st.none() | timestamps,
     total_occurrences=counts, episode_occurrences=counts, episode_since=timestamps, peak=counts,
-    course=st.none() | timelines, sample=st.none() | reports,
+    timeline=st.none() | timelines, sample=st.none() | reports,
 )  # fmt: skip
 digests = st.builds(
     Digest,

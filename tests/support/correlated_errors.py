@@ -235,7 +235,9 @@ LOOK_ALIKES: dict[str, tuple[Entry, ...]] = {
     "one began a minute before": twins(since=NOW - 5 * MINUTE),
     "one was last seen a minute earlier": twins(until=NOW - MINUTE),
     "with different counts": twins(occurrences=40, mails=40),
-    "with the same counts at other times": twins(course=Timeline(since=NOW - 4 * MINUTE, step=MINUTE, counts=(50,))),
-    "with timelines of different steps": twins(course=Timeline(since=NOW - 4 * MINUTE, step=2 * MINUTE, counts=(50,))),
+    "with the same counts at other times": twins(timeline=Timeline(since=NOW - 4 * MINUTE, step=MINUTE, counts=(50,))),
+    "with timelines of different steps": twins(
+        timeline=Timeline(since=NOW - 4 * MINUTE, step=2 * MINUTE, counts=(50,))
+    ),
     "without a sample": (twins()[0], replace(twins()[1], sample=None)),
 }  # fmt: skip

@@ -73,7 +73,7 @@ def entry(reason: Reason = Reason.NEW, occurrences: int = 1204, **fields: Any) -
         "episode_occurrences": occurrences,
         "episode_since": since,
         "peak": occurrences // 2,
-        "course": timeline,
+        "timeline": timeline,
         "sample": report(),
     }
     return Entry(**(given | fields))

@@ -1,4 +1,4 @@
-"""What the ledger's tests are made of: nouns with few words, and the steps of a worker in their smallest form."""
+"""Short builders of groups, entries and digests for tests of the ledger, and the steps of a worker as one call each."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def key(name: str, route: str = ROUTE) -> GroupKey:
 
 
 def fresh(name: str, *, mails: int = 1, at: datetime = NOON, route: str = ROUTE) -> Group:
-    """A group of which all mails are pending, due at once."""
+    """A new group: all its mails are pending, and it is due at once."""
     return Group(
         route=route,
         app="shop",
@@ -76,7 +76,7 @@ def more(group: Group, mails: int, at: datetime = NOON) -> Group:
     )
 
 
-def told(group: Group, at: datetime = NOON) -> Group:
+def reported(group: Group, at: datetime = NOON) -> Group:
     """The group after a digest."""
     return replace(
         group,
@@ -117,7 +117,7 @@ def entry(group: Group) -> Entry:
         episode_occurrences=group.episode_occurrences,
         episode_since=group.first_seen,
         peak=group.peak,
-        course=None,
+        timeline=None,
         sample=None,
     )
 
@@ -150,10 +150,10 @@ def rendered(of: Digest) -> Rendered:
 # --- Steps ------------------------------------------------------------------------------------------------------------
 
 
-def sort(
+def ingest(
     ledger: Ledger, mails: Mapping[str, int], *, spool: str = SPOOL, at: datetime = NOON, route: str = ROUTE
 ) -> None:
-    """Sort one batch: so many mails of each error."""
+    """Ingest one batch. `mails` gives the number of mails of each error."""
     position = ledger.cursor(spool)
     keys = {key(name, route): (name, number) for name, number in mails.items()}
     with ledger.ingesting(spool, position) as tx:
@@ -169,22 +169,22 @@ def sort(
         tx.advance(position + sum(mails.values()))
 
 
-def tell(
+def enqueue_pending(
     ledger: Ledger,
     queued: Collection[str] = (ADA,),
-    held: Collection[str] = (),
+    deferred: Collection[str] = (),
     *,
     at: datetime = NOON,
-    tells: Collection[str] = (),
+    dead: Collection[str] = (),
     route: str = ROUTE,
 ) -> str:
-    """Freeze all that is pending into a digest; returns its id."""
-    with ledger.digesting("schedule", schedule_token(ledger, at)) as tx:
+    """Enqueue one digest about all that is pending. Returns its id."""
+    with ledger.digesting("schedule", lease_token(ledger, at)) as tx:
         groups = tx.pending_groups(route)
-        letter = digest([entry(group) for group in groups], [*queued, *held], at=at, route=route)
-        tx.freeze(letter, rendered(letter), queued=queued, held=held, tells=tells)
-        tx.save([told(group, at) for group in groups])
-    return letter.id
+        news = digest([entry(group) for group in groups], [*queued, *deferred], at=at, route=route)
+        tx.enqueue(news, rendered(news), queued=queued, deferred=deferred, dead=dead)
+        tx.save([reported(group, at) for group in groups])
+    return news.id
 
 
 PLAIN = "From: relay@example.com\r\n{message_id}Subject: news\r\n\r\nnews\r\n"
@@ -193,30 +193,31 @@ PLAIN = "From: relay@example.com\r\n{message_id}Subject: news\r\n\r\nnews\r\n"
 def enqueue_digest(
     ledger: Ledger, *recipients: str, mails: int = 3, route: str = ROUTE, at: datetime = NOON, raw: str = PLAIN
 ) -> str:
-    """Ingest `mails` mails about one error and enqueue a digest of them, as a mail that can be sent; returns its id."""
-    sort(ledger, {f"error on {route}": mails}, at=at, route=route)
-    with ledger.digesting("schedule", schedule_token(ledger, at)) as tx:
+    """Ingest `mails` mails about one error and enqueue a digest of them that can really be sent. Returns its id."""
+    ingest(ledger, {f"error on {route}": mails}, at=at, route=route)
+    with ledger.digesting("schedule", lease_token(ledger, at)) as tx:
         groups = tx.pending_groups(route)
-        letter = digest([entry(group) for group in groups], recipients or (ADA,), at=at, route=route)
-        message_id = f"<{letter.id}@relay.test>"
+        news = digest([entry(group) for group in groups], recipients or (ADA,), at=at, route=route)
+        message_id = f"<{news.id}@relay.test>"
         mail = raw.replace("{message_id}", f"Message-ID: {message_id}\r\n")
         mail = mail.replace("Subject: news", f"Subject: {route}")
         message = Rendered(message_id=message_id, subject=route, raw=mail.encode())
-        tx.freeze(letter, message, queued=recipients or (ADA,))
-        tx.save([told(group, at) for group in groups])
-    return letter.id
+        tx.enqueue(news, message, queued=recipients or (ADA,))
+        tx.save([reported(group, at) for group in groups])
+    return news.id
 
 
-def follow_up(ledger: Ledger, recipient: str, *, at: datetime = NOON, route: str = ROUTE) -> str:
-    """Freeze all that is held for a recipient into a follow-up; returns its id."""
-    with ledger.digesting("schedule", schedule_token(ledger, at)) as tx:
-        covers = tx.held(route, recipient)
-        letter = digest(tx.entries(covers), [recipient], kind=MessageKind.CATCH_UP, at=at, route=route)
-        tx.freeze(letter, rendered(letter), queued=[recipient], covers=covers)
-    return letter.id
+def catch_up(ledger: Ledger, recipient: str, *, at: datetime = NOON, route: str = ROUTE) -> str:
+    """Enqueue one catch-up digest about all that was deferred for a recipient. Returns its id."""
+    with ledger.digesting("schedule", lease_token(ledger, at)) as tx:
+        covers = tx.deferred_messages(route, recipient)
+        news = digest(tx.entries(covers), [recipient], kind=MessageKind.CATCH_UP, at=at, route=route)
+        tx.enqueue(news, rendered(news), queued=[recipient], covers=covers)
+    return news.id
 
 
-def schedule_token(ledger: Ledger, at: datetime = NOON) -> int:
+def lease_token(ledger: Ledger, at: datetime = NOON) -> int:
+    """Take the lease of the digest step. Returns its token."""
     token = ledger.lease("schedule", "worker", at, TTL)
     assert token is not None
     return token
@@ -225,32 +226,33 @@ def schedule_token(ledger: Ledger, at: datetime = NOON) -> int:
 def send(
     ledger: Ledger, outcomes: Mapping[str, Delivery], *, at: datetime = NOON
 ) -> tuple[OutboxMessage, MessageState]:
-    """Claim the next letter and settle it: each recipient as told, all others queued again."""
-    letter = ledger.claim_message("worker", at, TTL)
-    assert letter is not None
+    """Claim the next message and settle it with `outcomes`. A recipient without an outcome is queued again."""
+    message = ledger.claim_message("worker", at, TTL)
+    assert message is not None
     outcome = Outcome(
-        sent=frozenset(each for each in letter.recipients if outcomes.get(each) is Delivery.SENT),
-        refused=frozenset(each for each in letter.recipients if outcomes.get(each) is Delivery.REFUSED),
+        sent=frozenset(each for each in message.recipients if outcomes.get(each) is Delivery.SENT),
+        refused=frozenset(each for each in message.recipients if outcomes.get(each) is Delivery.REFUSED),
         next_try_at=at + MINUTE,
-        tries=letter.tries + 1,
-        refusals=letter.refusals,
+        tries=message.tries + 1,
+        refusals=message.refusals,
         ambiguous=False,
     )
-    return letter, ledger.settle(letter, outcome, at)
+    return message, ledger.settle(message, outcome, at)
 
 
 SENT = {ADA: Delivery.SENT, BOB: Delivery.SENT}
 REFUSED = {ADA: Delivery.REFUSED, BOB: Delivery.REFUSED}
 
 
-def states(ledger: Ledger, letter_id: str) -> tuple[MessageState, dict[str, Delivery]]:
-    letter = ledger.letter(letter_id)
-    assert letter is not None
-    return letter.state, {each.recipient: each.state for each in letter.deliveries}
+def states(ledger: Ledger, outbox_id: str) -> tuple[MessageState, dict[str, Delivery]]:
+    """The state of a message, and of each of its deliveries by recipient."""
+    message = ledger.message(outbox_id)
+    assert message is not None
+    return message.state, {each.recipient: each.state for each in message.deliveries}
 
 
 def figures(ledger: Ledger) -> dict[str, int]:
-    """The books without their zeros, after a look at their balance."""
+    """The figures of the books that are not zero. Fails unless the books balance."""
     books = ledger.books(NOON)
     assert books.balanced, books
     names = ("received", "reported", "pending", "muted", "ignored", "parked", "undelivered")

@@ -75,13 +75,13 @@ class ScriptedUpstream:
     ) -> Attempt:
         """Accept the mail for the recipients that are neither greylisted nor refused."""
         if self.down:
-            return Attempt(answers={}, trouble=Failure.UNREACHABLE, detail="no route")
+            return Attempt(replies={}, failure=Failure.UNREACHABLE, detail="no route")
         before_data()
         answers = {recipient: self._answer(recipient) for recipient in recipients}
         for recipient, answer in answers.items():
             if answer.verdict is Verdict.ACCEPTED:
                 self.receive(message_from_bytes(raw, policy=policy.default), recipient)
-        return Attempt(answers=answers)
+        return Attempt(replies=answers)
 
     def abort(self) -> None:
         """Nothing to abort: `deliver` returns at once."""
@@ -194,7 +194,7 @@ class World:
         return busy
 
     def _receive(self, mail: EmailMessage, recipient: str) -> None:
-        (message,) = (each for each in self.ledger.letters(limit=10_000) if each.message_id == mail["Message-ID"])
+        (message,) = (each for each in self.ledger.messages(limit=10_000) if each.message_id == mail["Message-ID"])
         entries = self.ledger.entries_of(message.id)
         for entry in entries:
             self.reported[recipient][entry.title] += entry.occurrences

@@ -1,7 +1,8 @@
-"""Turns what SQLAlchemy and the drivers raise into the relay's own errors (ledger's ground floor).
+"""Translate errors of SQLAlchemy and the database drivers into errors of the relay (base layer of the ledger).
 
-Guarantee: the text names the trouble and holds no password, no statement and no value: it is the driver's first line
-only (PostgreSQL gives a row's values on its second). The driver's error is not chained: a log would print it whole.
+Guarantee: the text names the failure and contains no password, no statement and no value. It is only the first line of
+the driver's text (PostgreSQL prints the values of a row on the second). The driver's error is not chained, since a log
+would print all of it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from sqlalchemy import exc
 from relay.errors import LedgerBusy, LedgerDamaged, LedgerError
 
 _SQLITE_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_SQLITE_PASSING = frozenset(
+_SQLITE_TRANSIENT = frozenset(
     {
         sqlite3.SQLITE_BUSY,
         sqlite3.SQLITE_LOCKED,
@@ -30,39 +31,39 @@ _SQLITE_PASSING = frozenset(
 
 
 REPAIR = "`relay repair` saves what can be read of it and keeps the old file"
-"""What to do about a damaged ledger."""
+"""The advice for a damaged ledger, for error texts."""
 
 
 @contextmanager
-def translated(password: str | None = None) -> Iterator[None]:
-    """Raise LedgerBusy or LedgerError for whatever the database raises inside; all else passes through."""
+def translated_errors(password: str | None = None) -> Iterator[None]:
+    """Inside the block, raise LedgerBusy or LedgerError for errors of the database. Other exceptions pass through."""
     try:
         yield
     except exc.SQLAlchemyError as error:
-        raise _ours(error, password) from None
+        raise _ledger_error(error, password) from None
     except sqlite3.Error as error:
-        raise _of_sqlite(error, _first_line(error, password)) from None
+        raise _sqlite_error(error, _first_line(error, password)) from None
 
 
-def _ours(error: exc.SQLAlchemyError, password: str | None) -> LedgerError:
+def _ledger_error(error: exc.SQLAlchemyError, password: str | None) -> LedgerError:
     if isinstance(error, exc.TimeoutError):
         return LedgerBusy("the ledger's connections are all in use")
     if not isinstance(error, exc.DBAPIError) or error.orig is None:
-        return LedgerError(f"the ledger could not be asked: {type(error).__name__}")
+        return LedgerError(f"the ledger could not be queried: {type(error).__name__}")
     text = _first_line(error.orig, password)
     if isinstance(error.orig, sqlite3.Error):
-        return _of_sqlite(error.orig, text)
+        return _sqlite_error(error.orig, text)
     if error.connection_invalidated or isinstance(error, (exc.OperationalError, exc.InterfaceError)):
         return LedgerBusy(f"the ledger cannot be reached or is locked: {text}")
     return LedgerError(f"the ledger refused: {text}")
 
 
-def _of_sqlite(orig: sqlite3.Error, text: str) -> LedgerError:
+def _sqlite_error(orig: sqlite3.Error, text: str) -> LedgerError:
     extended = getattr(orig, "sqlite_errorcode", 0)
-    code = extended & 0xFF  # the primary part
+    code = extended & 0xFF  # the primary result code
     if extended == sqlite3.SQLITE_IOERR_SHMSIZE:
-        text += " (no room for its -shm file: the disk is full)"  # SQLite itself has a word for the other files alone
-    if code in _SQLITE_PASSING:
+        text += " (no room for its -shm file: the disk is full)"  # SQLite reports a full disk only for its other files
+    if code in _SQLITE_TRANSIENT:
         return LedgerBusy(f"the ledger is locked or cannot be written: {text}")
     if code in _SQLITE_DAMAGED:
         return LedgerDamaged(f"the ledger is damaged ({text}); {REPAIR}")

@@ -1,11 +1,11 @@
-"""Looks whether commits are missing from a SQLite ledger's write-ahead log (ledger's ground floor).
+"""Detect lost commits in a SQLite ledger's write-ahead log (base layer of the ledger).
 
-SQLite reads that log up to the first frame whose checksum is wrong and takes the rest for the torn end of a write.
-After a power cut it is. After damage it is not: then commits that were synced would be forgotten without a word. Two
-things tell them apart. Each commit is synced before the next one begins, so a torn end holds frames of one transaction
-alone; and the index beside the log (`-shm`), where it has outlived the process, says how far it had been committed.
+SQLite reads the log up to the first frame with a wrong checksum and treats the rest as a torn write. After a power cut
+that is right. After damage it is wrong: SQLite would silently drop commits that were synced. Two facts distinguish the
+cases. Each commit is synced before the next one begins, so a torn end contains frames of only one transaction. And the
+index beside the log (`-shm`), where it still exists, records how far the log was committed.
 
-The format: https://www.sqlite.org/fileformat2.html#walformat and https://www.sqlite.org/walformat.html.
+Format: https://www.sqlite.org/fileformat2.html#walformat and https://www.sqlite.org/walformat.html.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from typing import NamedTuple
 
 _HEADER, _FRAME = struct.Struct(">IIIIIIII"), struct.Struct(">IIIIII")
 _MAGIC = {0x377F0682: "<", 0x377F0683: ">"}
-"""The byte order in which the checksums take the words."""
+"""Byte order of the words in the checksums, by magic number."""
 _VERSION = 3_007_000
 _INDEX = struct.Struct("=IIIBBHII2I8s")
-"""The head of `-shm`: version, unused, change, set up, order, page size, last frame, pages, its checksum, salts."""
+"""Header of `-shm`: version, unused, change counter, initialized, byte order, page size, last frame, pages, checksum of
+the last frame, salts."""
 _INDEX_COPY = 48
-"""Bytes of that head with its own checksum; it stands there twice."""
+"""Bytes of that header with its own checksum. The file contains it twice."""
 
 
 class _Log(NamedTuple):
@@ -34,26 +35,26 @@ class _Log(NamedTuple):
 
 
 def missing_commits(database: Path) -> str:
-    """What is wrong with the log of `database`, in words; "" where nothing is, or there is no log.
+    """Describe the damage of the log of `database`; "" where the log is valid or does not exist.
 
-    To be asked while nobody writes to the ledger. Raises OSError.
+    Call it only while nobody writes to the ledger. Raises OSError.
     """
     path = database.with_name(f"{database.name}-wal")
     data = path.read_bytes() if path.exists() else b""
-    log = _opened(data)
+    log = _parse_log(data)
     if log is None:
         return "the head of its write-ahead log cannot be read" if len(data) > _HEADER.size else ""
-    sound = _sound_frames(log)
-    index = _indexed(database.with_name(f"{database.name}-shm"))
-    if index and index[1] == log.salts and index[0] > sound:
-        return f"its write-ahead log can be read up to frame {sound}, and was committed up to frame {index[0]}"
-    ends = [number for number, is_end in _owned(log) if is_end and number > sound]
-    last = max((number for number, _ in _owned(log)), default=0)
-    synced = sum(1 for number in ends if number < last)
-    return f"frame {sound + 1} of its write-ahead log is not sound, and {synced} commits follow it" if synced else ""
+    valid = _count_valid_frames(log)
+    index = _read_index(database.with_name(f"{database.name}-shm"))
+    if index and index[1] == log.salts and index[0] > valid:
+        return f"its write-ahead log can be read up to frame {valid}, and was committed up to frame {index[0]}"
+    commits = [number for number, is_commit in _current_frames(log) if is_commit and number > valid]
+    last = max((number for number, _ in _current_frames(log)), default=0)
+    synced = sum(1 for number in commits if number < last)
+    return f"frame {valid + 1} of its write-ahead log is not valid, and {synced} commits follow it" if synced else ""
 
 
-def _opened(data: bytes) -> _Log | None:
+def _parse_log(data: bytes) -> _Log | None:
     if len(data) < _HEADER.size:
         return None
     magic, version, page_size, _, _, _, first, second = _HEADER.unpack_from(data)
@@ -72,8 +73,8 @@ def _frames(log: _Log) -> Iterator[memoryview]:
         yield log.frames[start : start + length]
 
 
-def _sound_frames(log: _Log) -> int:
-    """How many frames SQLite would take."""
+def _count_valid_frames(log: _Log) -> int:
+    """How many frames SQLite would read."""
     sums, count = log.sums, 0
     for frame in _frames(log):
         sums = _checksum(log.order, bytes(frame[:8]) + bytes(frame[_FRAME.size :]), sums)
@@ -83,10 +84,8 @@ def _sound_frames(log: _Log) -> int:
     return count
 
 
-def _owned(log: _Log) -> Iterator[tuple[int, bool]]:
-    """The numbers of the frames, sound or not, that were written since the log last began anew; does one end a
-    transaction?
-    """
+def _current_frames(log: _Log) -> Iterator[tuple[int, bool]]:
+    """The numbers of all frames, valid or not, written since the log last restarted, and whether each is a commit."""
     for number, frame in enumerate(_frames(log), 1):
         if frame[8:16] == log.salts:
             yield number, frame[4:8] != bytes(4)
@@ -101,8 +100,8 @@ def _checksum(order: str, data: bytes, sums: tuple[int, int]) -> tuple[int, int]
     return first, second
 
 
-def _indexed(path: Path) -> tuple[int, bytes] | None:
-    """The last committed frame and the salts as the index has them; None where it says nothing to be believed."""
+def _read_index(path: Path) -> tuple[int, bytes] | None:
+    """The number of the last committed frame and the salts in the index; None where the index is missing or invalid."""
     try:
         with path.open("rb") as file:
             data = file.read(2 * _INDEX_COPY)
@@ -110,5 +109,5 @@ def _indexed(path: Path) -> tuple[int, bytes] | None:
         return None
     if len(data) < 2 * _INDEX_COPY or data[:_INDEX_COPY] != data[_INDEX_COPY:] or not any(data):
         return None
-    found = _INDEX.unpack_from(data)
-    return (found[6], found[10]) if found[3] else None
+    fields = _INDEX.unpack_from(data)
+    return (fields[6], fields[10]) if fields[3] else None

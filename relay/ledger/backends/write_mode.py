@@ -1,14 +1,14 @@
-"""How a transaction that writes gets along with the others (see `postgres`; on SQLite each is alone anyway)."""
+"""Which other writers a write transaction excludes (see `postgres`; SQLite allows only one writer anyway)."""
 
 from enum import Enum, auto
 
 
 class WriteMode(Enum):
-    """Whom it lets in beside it."""
+    """Which other write transactions may run at the same time."""
 
     SHARED = auto()
-    """Others that sort: each locks the groups it changes."""
+    """Other SHARED ones: ingest. Each locks the groups that it changes."""
     EXCLUSIVE = auto()
-    """Nobody: what it reads stands still."""
+    """None that is SHARED or EXCLUSIVE: what it reads does not change until it ends."""
     UNGATED = auto()
-    """Anybody: it changes single rows, by UPDATEs that check what they change."""
+    """All. It only changes single rows, with UPDATEs that check what they change."""

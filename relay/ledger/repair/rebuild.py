@@ -25,7 +25,7 @@ from sqlalchemy import Connection, delete, exists, func, literal_column, make_ur
 
 from relay.data_dir import working_prefix
 from relay.errors import LedgerDamaged, LedgerError
-from relay.ledger.backends.errors import translated
+from relay.ledger.backends.errors import translated_errors
 from relay.ledger.backends.sqlite import Sqlite, require_file
 from relay.ledger.backends.wal import missing_commits
 from relay.ledger.backends.write_mode import WriteMode
@@ -41,7 +41,7 @@ from relay.ledger.schema import (
     deliveries,
     former_keys,
     groups,
-    letters,
+    messages,
     metadata,
     spools,
 )
@@ -69,7 +69,7 @@ class Repaired:
     """Mails that were counted as received and stand nowhere any more: booked as undelivered."""
     unexplained: int
     """Mails that stand somewhere and were not counted as received any more: booked as received."""
-    aside: Path
+    damaged_file: Path
     """Where the old file is now."""
 
 
@@ -104,7 +104,7 @@ def _repair(path: Path, folder: Path, now: datetime) -> Repaired | None:
     if not why:
         return None
     _mend_head(damaged)
-    with translated():
+    with translated_errors():
         revision = revision_of(damaged) or REVISION
         require_known(revision)
         _make(new, revision)
@@ -119,7 +119,7 @@ def _repair(path: Path, folder: Path, now: datetime) -> Repaired | None:
         dropped=dropped,
         missing=max(0, missing),
         unexplained=max(0, -missing),
-        aside=aside,
+        damaged_file=aside,
     )
 
 
@@ -188,19 +188,21 @@ class _Mending(Database):
 def _drop_unsendable(connection: Connection, now: datetime) -> int:
     """Let go of open letters that lack their bytes or their recipients; the next digest tells of their totals."""
     _orphan(connection)
-    whole = exists().where(bodies.c.letter_id == letters.c.id) & exists().where(deliveries.c.letter_id == letters.c.id)
-    torn = connection.scalars(select(letters.c.id).where(IS_OPEN, ~whole)).all()
-    for letter_id in torn:
-        ours = deliveries.c.letter_id == letter_id
+    whole = exists().where(bodies.c.outbox_id == messages.c.id) & exists().where(
+        deliveries.c.outbox_id == messages.c.id
+    )
+    torn = connection.scalars(select(messages.c.id).where(IS_OPEN, ~whole)).all()
+    for outbox_id in torn:
+        ours = deliveries.c.outbox_id == outbox_id
         lost = {"state": Delivery.REFUSED, "taken": 0, "at": now, "text": "its mail was lost with a damaged ledger"}
         connection.execute(update(deliveries).where(ours, deliveries.c.taken.is_(None)).values(**lost))
-        end_letters(connection, [letter_id], now)
+        end_letters(connection, [outbox_id], now)
         gone = {"state": MessageState.DROPPED, "ended_at": now, "next_try_at": None, "claim": "", "claimed_by": ""}
-        still = connection.scalar(select(letters.c.mails).where(letters.c.id == letter_id, IS_OPEN))
+        still = connection.scalar(select(messages.c.mails).where(messages.c.id == outbox_id, IS_OPEN))
         if still is not None:  # no delivery is left to settle
             book(connection, {UNDELIVERED: still})
-        unsent = letters.c.state.in_([MessageState.OPEN, MessageState.DEAD])
-        connection.execute(update(letters).where(letters.c.id == letter_id, unsent).values(**gone))
+        unsent = messages.c.state.in_([MessageState.OPEN, MessageState.DEAD])
+        connection.execute(update(messages).where(messages.c.id == outbox_id, unsent).values(**gone))
     return len(torn)
 
 
@@ -211,10 +213,10 @@ def _orphan(connection: Connection) -> None:
             connection.execute(delete(metadata.tables[table]).where(literal_column("rowid") == rowid))
     for owned in (counts, former_keys):  # without a rowid to tell them by
         connection.execute(delete(owned).where(owned.c.group_id.not_in(select(groups.c.id))))
-    covering = select(letters.c.id)
+    covering = select(messages.c.id)
     lost = (deliveries.c.state == Delivery.COVERED, deliveries.c.taken.is_(None))
-    held = update(deliveries).where(*lost, deliveries.c.covered_by.not_in(covering))
-    connection.execute(held.values(state=Delivery.DEFERRED, covered_by=""))
+    deferred = update(deliveries).where(*lost, deliveries.c.covered_by.not_in(covering))
+    connection.execute(deferred.values(state=Delivery.DEFERRED, covered_by=""))
 
 
 def _balance(connection: Connection, now: datetime) -> int:

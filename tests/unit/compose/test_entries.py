@@ -141,4 +141,4 @@ def test_timelines_and_samples_are_attached_by_group():
 
     first, second = attach_samples([entry_of(1), entry_of(2)], {1: timeline}, {2: sample})
 
-    assert (first.course, first.sample, second.course, second.sample) == (timeline, None, None, sample)
+    assert (first.timeline, first.sample, second.timeline, second.sample) == (timeline, None, None, sample)

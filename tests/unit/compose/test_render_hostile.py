@@ -113,7 +113,7 @@ def test_control_characters_are_shown_as_escapes():
 def test_empty_fields_are_left_out():
     empty = report(location="", module="", function="", time="", message="", trace="")
 
-    text = text_part(render(entry(app="", title="", sample=empty, course=None)).raw)
+    text = text_part(render(entry(app="", title="", sample=empty, timeline=None)).raw)
 
     assert "Location" not in text
     assert "Timeline" not in text

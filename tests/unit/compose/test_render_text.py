@@ -36,7 +36,7 @@ CRITICAL = entry(
     total_occurrences=830,
     seen_before=NOW - timedelta(days=11),
     first_seen=NOW - timedelta(days=40),
-    course=Timeline(since=NOW - 12 * MINUTE, step=MINUTE, counts=(0, 0, 0, 0, 0, 0, 0, 0, 5, 1, 4, 2)),
+    timeline=Timeline(since=NOW - 12 * MINUTE, step=MINUTE, counts=(0, 0, 0, 0, 0, 0, 0, 0, 5, 1, 4, 2)),
     sample=report(
         level=Level.CRITICAL,
         location="/srv/shop/shop/cart.py:41",
@@ -63,7 +63,7 @@ ONGOING = entry(
     total_occurrences=1840,
     first_seen=NOW - 52 * MINUTE,
     episode_since=NOW - 52 * MINUTE,
-    course=Timeline(
+    timeline=Timeline(
         since=NOW - 52 * MINUTE, step=4 * MINUTE, counts=(400, 390, 300, 170, 120, 110, 90, 60, 55, 45, 40, 33, 27)
     ),
     sample=report(
@@ -89,7 +89,7 @@ ENDED = entry(
     since=NOW - 30 * MINUTE,
     until=NOW - 16 * MINUTE,
     last_seen=NOW - 16 * MINUTE,
-    course=Timeline(
+    timeline=Timeline(
         since=NOW - 60 * MINUTE, step=5 * MINUTE, counts=(310, 1400, 1350, 1200, 1000, 900, 700, 452, 100, 0, 0, 0)
     ),
 )
@@ -105,7 +105,7 @@ AGAIN = entry(
     rate_before=0.5,
     total_occurrences=44,
     seen_before=NOW - timedelta(hours=2),
-    course=None,
+    timeline=None,
     sample=None,
 )
 

@@ -22,7 +22,7 @@ def test_every_failure_has_advice():
     [(None, "with the next message"), (NOW, "now"), (NOW + 2 * HOUR, "2026-03-01 14:00:00 UTC")],
 )
 def test_next_try_is_the_time_of_the_next_message(next_message_at, shown):
-    state = UpstreamState(trouble=Failure.REFUSED, detail="localhost:25: 450 4.7.1 slow down (at RCPT)")
+    state = UpstreamState(failure=Failure.REFUSED, detail="localhost:25: 450 4.7.1 slow down (at RCPT)")
 
     health = upstream_health(state, name="x", next_message_at=next_message_at, now=NOW)
 

@@ -62,13 +62,13 @@ def test_an_outage_begins_with_its_first_failure():
     state = failed(failed(UpstreamState()), NOON + HOUR, kind=Failure.NO_TLS)
 
     assert (state.failures, state.failing_since, state.last_try_at) == (2, NOON, NOON + HOUR)
-    assert (state.trouble, state.detail) == (Failure.NO_TLS, "no route")
+    assert (state.failure, state.detail) == (Failure.NO_TLS, "no route")
 
 
 def test_success_ends_the_outage_and_stores_it():
     state = state_after_success(failed(UpstreamState()), NOON + HOUR)
 
-    assert (state.failures, state.failing_since, state.next_try_at, state.trouble) == (0, None, None, None)
+    assert (state.failures, state.failing_since, state.next_try_at, state.failure) == (0, None, None, None)
     assert (state.outage_since, state.outage_until, state.last_success_at) == (NOON, NOON + HOUR, NOON + HOUR)
     later = state_after_success(state, NOON + 2 * HOUR)
     assert (later.outage_since, later.outage_until, later.last_success_at) == (NOON, NOON + HOUR, NOON + 2 * HOUR)

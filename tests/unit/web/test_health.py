@@ -13,7 +13,7 @@ from relay.outbox.advice import ADVICE
 from relay.web.health import Vitals, alive, ready
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TALLY = Tally(groups=3, groups_pending=1, letters_open=0, letters_dead=0, parked=0)
+TALLY = Tally(groups=3, groups_pending=1, messages_open=0, messages_dead=0, parked=0)
 WELL = Vitals(
     turns={"sorting": 0.1, "delivery": 0.2}, longest_delivery=90.0, unsorted=0, receiver_seen_at=NOW, receiver={}
 )
@@ -53,7 +53,7 @@ HOUR = timedelta(hours=1)
 @pytest.mark.parametrize("trouble", list(Failure))
 def test_each_trouble_of_the_upstream_comes_with_advice_and_the_next_try(trouble):
     state = UpstreamState(
-        failures=2, failing_since=NOW - HOUR, next_try_at=NOW + HOUR, trouble=trouble, detail="its own words"
+        failures=2, failing_since=NOW - HOUR, next_try_at=NOW + HOUR, failure=trouble, detail="its own words"
     )
 
     check = verdicts(upstream=state, host="" if trouble is Failure.MAILBOX else "mail.example.com")["upstream"]
@@ -75,7 +75,7 @@ def test_who_alone_did_not_get_the_last_letter_is_told_without_calling_it_unread
 
 
 def test_what_befell_the_mailbox_says_nothing_of_an_upstream_and_the_other_way_round():
-    mailbox, elsewhere = UpstreamState(trouble=Failure.MAILBOX), UpstreamState(trouble=Failure.AUTH)
+    mailbox, elsewhere = UpstreamState(failure=Failure.MAILBOX), UpstreamState(failure=Failure.AUTH)
 
     assert verdicts(upstream=mailbox)["upstream"].ok
     assert verdicts(upstream=elsewhere, host="")["upstream"].ok
@@ -93,7 +93,7 @@ def late(recipient, code=450, text="4.2.1 over quota"):
 
 
 def test_who_waits_for_a_digest_while_others_get_theirs_is_told_with_the_upstreams_word():
-    check = verdicts(tally=replace(TALLY, letters_open=1), delayed=[late("bob@example.com")])["outbox"]
+    check = verdicts(tally=replace(TALLY, messages_open=1), delayed=[late("bob@example.com")])["outbox"]
 
     assert check.ok
     assert check.words == (
@@ -110,7 +110,7 @@ def test_a_word_without_a_code_is_told_without_one():
 
 
 def test_dead_letters_are_told_without_calling_it_unready():
-    check = verdicts(tally=replace(TALLY, letters_dead=2))["outbox"]
+    check = verdicts(tally=replace(TALLY, messages_dead=2))["outbox"]
 
     assert check.ok
     assert "2 dead" in check.words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -14,45 +15,48 @@ from relay.ledger.engine import Database
 from relay.ledger.recipients import free_recipients
 from relay.ledger.results import RecipientState, StoredMessage
 from relay.ledger.rows import chunks, entry_of
-from relay.ledger.schema import bodies, deliveries, entries, letters
+from relay.ledger.schema import bodies, deliveries, entries, messages
 from relay.ledger.settlement import revive
 from relay.model import Delivery, Entry, MessageKind, MessageState
+
+_RECIPIENT_FIELDS = tuple(field.name for field in fields(RecipientState))
+_RECIPIENT_COLUMNS = tuple(deliveries.c[name] for name in _RECIPIENT_FIELDS)
 
 
 class Messages(Database):
     """The ledger's part for `relay outbox` and the dashboard."""
 
-    def letters(
+    def messages(
         self, *, state: MessageState | None = None, route: str | None = None, limit: int = 100
     ) -> list[StoredMessage]:
         """Letters with their deliveries, newest first."""
-        query = select(letters).order_by(letters.c.created_at.desc(), letters.c.id)
+        query = select(messages).order_by(messages.c.created_at.desc(), messages.c.id)
         if state:
-            query = query.where(letters.c.state == state)
+            query = query.where(messages.c.state == state)
         if route is not None:
-            query = query.where(letters.c.route == route)
+            query = query.where(messages.c.route == route)
         with self._read() as connection:
             return _stored(connection, connection.execute(query.limit(limit)).all())
 
-    def letter(self, letter_id: str) -> StoredMessage | None:
+    def message(self, outbox_id: str) -> StoredMessage | None:
         """One letter; None where there is none of that id."""
         with self._read() as connection:
-            rows = connection.execute(select(letters).where(letters.c.id == letter_id)).all()
+            rows = connection.execute(select(messages).where(messages.c.id == outbox_id)).all()
             return next(iter(_stored(connection, rows)), None)
 
-    def raw(self, letter_id: str) -> bytes | None:
+    def raw(self, outbox_id: str) -> bytes | None:
         """The letter's bytes as they go over the wire; None where there is no such letter, or its bytes were purged."""
         with self._read() as connection:
-            raw = connection.scalar(select(bodies.c.raw).where(bodies.c.letter_id == letter_id))
+            raw = connection.scalar(select(bodies.c.raw).where(bodies.c.outbox_id == outbox_id))
         return None if raw is None else bytes(raw)
 
-    def entries_of(self, letter_id: str) -> list[Entry]:
+    def entries_of(self, outbox_id: str) -> list[Entry]:
         """What the letter tells, in its order; [] after its bytes were purged."""
-        query = select(entries.c.entry).where(entries.c.letter_id == letter_id).order_by(entries.c.number)
+        query = select(entries.c.entry).where(entries.c.outbox_id == outbox_id).order_by(entries.c.number)
         with self._read() as connection:
             return [entry_of(text) for text in connection.scalars(query)]
 
-    def retry(self, letter_id: str, now: datetime) -> bool:
+    def retry(self, outbox_id: str, now: datetime) -> bool:
         """Revive a DEAD letter: open again, its recipients queued for a try at `now`, its mails pending again.
 
         A recipient who has another letter of this route queued is HELD instead, so that a follow-up covers it; of a
@@ -60,61 +64,50 @@ class Messages(Database):
         False where there is no dead letter of that id, or (NOTICE) all its recipients are busy.
         """
         with self._write(WriteMode.EXCLUSIVE) as connection:
-            letter = _dead(connection, letter_id)
-            if letter is None:
+            message = _dead(connection, outbox_id)
+            if message is None:
                 return False
-            query = select(deliveries.c.recipient).where(deliveries.c.letter_id == letter_id)
+            query = select(deliveries.c.recipient).where(deliveries.c.outbox_id == outbox_id)
             recipients = set(connection.scalars(query))
-            free = free_recipients(connection, letter.route, recipients)
-            held = set() if letter.kind is MessageKind.NOTICE else recipients - free
-            if not free and not held:
+            free = free_recipients(connection, message.route, recipients)
+            deferred = set() if message.kind is MessageKind.NOTICE else recipients - free
+            if not free and not deferred:
                 return False
-            _requeue(connection, letter_id, {Delivery.QUEUED: free, Delivery.DEFERRED: held}, now)
-            revive(connection, letter_id, now)
+            _requeue(connection, outbox_id, {Delivery.QUEUED: free, Delivery.DEFERRED: deferred}, now)
+            revive(connection, outbox_id, now)
             first_try = now if free else None
-            connection.execute(update(letters).where(letters.c.id == letter_id).values(next_try_at=first_try))
+            connection.execute(update(messages).where(messages.c.id == outbox_id).values(next_try_at=first_try))
         return True
 
-    def drop(self, letter_id: str, now: datetime) -> bool:
+    def drop(self, outbox_id: str, now: datetime) -> bool:
         """Let a DEAD letter go; its mails stay undelivered in the books. False where there is no such dead letter."""
         with self._write(WriteMode.EXCLUSIVE) as connection:
-            dead = update(letters).where(letters.c.id == letter_id, letters.c.state == MessageState.DEAD)
+            dead = update(messages).where(messages.c.id == outbox_id, messages.c.state == MessageState.DEAD)
             return connection.execute(dead.values(state=MessageState.DROPPED, ended_at=now)).rowcount > 0
 
 
-def _dead(connection: Connection, letter_id: str) -> Row[Any, Any] | None:
-    query = select(letters.c.route, letters.c.kind).where(letters.c.id == letter_id)
-    return connection.execute(query.where(letters.c.state == MessageState.DEAD)).first()
+def _dead(connection: Connection, outbox_id: str) -> Row[Any, Any] | None:
+    query = select(messages.c.route, messages.c.kind).where(messages.c.id == outbox_id)
+    return connection.execute(query.where(messages.c.state == MessageState.DEAD)).first()
 
 
-def _requeue(connection: Connection, letter_id: str, states: dict[Delivery, set[str]], now: datetime) -> None:
+def _requeue(connection: Connection, outbox_id: str, states: dict[Delivery, set[str]], now: datetime) -> None:
     for state, recipients in states.items():
-        here = (deliveries.c.letter_id == letter_id, deliveries.c.recipient.in_(recipients))
+        here = (deliveries.c.outbox_id == outbox_id, deliveries.c.recipient.in_(recipients))
         values = {"state": state, "taken": None, "covered_by": "", "at": now}
         connection.execute(update(deliveries).where(*here).values(**values))
 
 
 def _stored(connection: Connection, rows: Sequence[Row[Any]]) -> list[StoredMessage]:
-    by_letter: dict[str, list[RecipientState]] = defaultdict(list)
+    by_message: dict[str, list[RecipientState]] = defaultdict(list)
     for chunk in chunks(row.id for row in rows):
-        query = select(deliveries).where(deliveries.c.letter_id.in_(chunk)).order_by(deliveries.c.recipient)
-        for row in connection.execute(query):
-            by_letter[row.letter_id].append(_addressee(row))
-    return [_stored_letter(row, tuple(by_letter[row.id])) for row in rows]
+        query = select(deliveries.c.outbox_id, *_RECIPIENT_COLUMNS).where(deliveries.c.outbox_id.in_(chunk))
+        for outbox_id, *row in connection.execute(query.order_by(deliveries.c.recipient)):
+            by_message[outbox_id].append(RecipientState(**dict(zip(_RECIPIENT_FIELDS, row, strict=True))))
+    return [_stored_message(row, tuple(by_message[row.id])) for row in rows]
 
 
-def _addressee(row: Row[Any]) -> RecipientState:
-    return RecipientState(
-        recipient=row.recipient,
-        state=row.state,
-        at=row.at,
-        code=row.code,
-        text=row.text,
-        covered_by=row.covered_by,
-    )
-
-
-def _stored_letter(row: Row[Any], addressees: tuple[RecipientState, ...]) -> StoredMessage:
+def _stored_message(row: Row[Any], recipients: tuple[RecipientState, ...]) -> StoredMessage:
     return StoredMessage(
         id=row.id,
         kind=row.kind,
@@ -133,5 +126,5 @@ def _stored_letter(row: Row[Any], addressees: tuple[RecipientState, ...]) -> Sto
         claimed_by=row.claimed_by,
         claimed_until=row.claimed_until,
         told_by=row.told_by,
-        deliveries=addressees,
+        deliveries=recipients,
     )
