@@ -10,7 +10,7 @@ from relay.grouping.fingerprint import fingerprint
 from relay.grouping.rules import Rules
 from relay.model import Level, Report
 from relay.parse.report import parse_text
-from tests.support.desk import mail
+from tests.support.ingest_bench import mail
 
 
 def report(message: str = "card service answered nothing", **fields) -> Report:
@@ -97,15 +97,15 @@ def test_what_a_rule_did_is_explained(judge, action):
 
 def test_what_is_ignored_is_booked_and_never_told(tmp_path):
     from relay.ledger import Ledger
-    from tests.support.desk import Desk
+    from tests.support.ingest_bench import IngestBench
 
     ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
-    desk = Desk(tmp_path, ledger, rule=[{"name": "bots", "action": "ignore", "message": "*bot*"}])
-    desk.spool([mail("a bot came by"), mail("it broke")])
+    bench = IngestBench(tmp_path, ledger, rule=[{"name": "bots", "action": "ignore", "message": "*bot*"}])
+    bench.spool([mail("a bot came by"), mail("it broke")])
 
-    desk.sort_all()
+    bench.ingest_all()
 
-    assert desk.books() == {"received": 2, "pending": 1, "ignored": 1}
+    assert bench.books() == {"received": 2, "pending": 1, "ignored": 1}
     ledger.close()
 
 
