@@ -106,7 +106,7 @@ def test_what_is_kept_is_bounded_in_number(function):
 
 
 def test_the_functions_that_keep_something_are_found():
-    assert {traces.python._stack, redact.search._kept_short, template._kept_key} <= set(KEPT)
+    assert {traces.python._stack, redact.search._in_short_text, template._kept_key} <= set(KEPT)
 
 
 # --- Within a number of bytes -----------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from relay.grouping.fingerprint import fingerprint
 from relay.parse.report import parse_text
 from relay.redact import MASK, redact
-from relay.redact.repeats import COMMON
+from relay.redact.repeats import COMMON_WORDS
 
 
 def masked(text, subject="x"):
@@ -186,7 +186,7 @@ def test_masking_does_not_change_the_group(one, other):
 
 def is_a_password(text):
     """No word that any mail has, and no ruler: those are masked where they are a value, and nowhere else."""
-    return text.lower() not in COMMON and any(char.isalnum() for char in text) and not text.isdigit()
+    return text.lower() not in COMMON_WORDS and any(char.isalnum() for char in text) and not text.isdigit()
 
 
 @settings(max_examples=100, deadline=None)
