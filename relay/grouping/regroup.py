@@ -32,7 +32,7 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class KnownError:
     """A group and its samples, the newest first."""
 
     group: Group
@@ -64,7 +64,7 @@ class _Judged(NamedTuple):
     is_carried: bool
 
 
-def moves(known: Iterable[Known], rules: Rules, versions: Versions) -> list[Move]:
+def moves(known: Iterable[KnownError], rules: Rules, versions: Versions) -> list[Move]:
     """What becomes of the groups that have a sample, in their order."""
     judged = [_judged(each, rules, versions) for each in known if each.samples]
     under: dict[GroupKey, list[int]] = defaultdict(list)
@@ -74,7 +74,7 @@ def moves(known: Iterable[Known], rules: Rules, versions: Versions) -> list[Move
     return [move for each in judged if (move := _move(each, under[each.becomes]))]
 
 
-def _judged(known: Known, rules: Rules, versions: Versions) -> _Judged:
+def _judged(known: KnownError, rules: Rules, versions: Versions) -> _Judged:
     group = known.group
     found = [rules.judge(report, versions.current(report)) for report in known.samples]
     titles: dict[str, str] = {}
@@ -89,7 +89,7 @@ def _judged(known: Known, rules: Rules, versions: Versions) -> _Judged:
     )
 
 
-def _is_carried(known: Known, rules: Rules, versions: Versions) -> bool:
+def _is_carried(known: KnownError, rules: Rules, versions: Versions) -> bool:
     """Whether the group's own version is still made, and gives its newest sample the group's key."""
     method = versions.former.get(known.group.version)
     newest = known.samples[0]

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from relay.grouping.fingerprint import VERSION, fingerprint
 from relay.model import Fingerprint, Report
 
-Method = Callable[[Report], Fingerprint]
+FingerprintMethod = Callable[[Report], Fingerprint]
 """Makes fingerprints; any report gives one."""
 
-MOST_FORMER = 2
+MAX_FORMER = 2
 """So many versions back is looked; a ledger that is older was not run for as many releases."""
 
 
@@ -24,15 +24,15 @@ MOST_FORMER = 2
 class Versions:
     """All the ways to make a fingerprint that are in use. Raises ValueError for former ones that cannot be that."""
 
-    current: Method
+    current: FingerprintMethod
     number: int
     """The version of what `current` makes."""
-    former: Mapping[int, Method] = field(default_factory=dict)
-    """By version, each below `number`; at most `MOST_FORMER`."""
+    former: Mapping[int, FingerprintMethod] = field(default_factory=dict)
+    """By version, each below `number`; at most `MAX_FORMER`."""
 
     def __post_init__(self) -> None:
-        if len(self.former) > MOST_FORMER:
-            raise ValueError(f"at most {MOST_FORMER} former versions are kept, not {len(self.former)}")
+        if len(self.former) > MAX_FORMER:
+            raise ValueError(f"at most {MAX_FORMER} former versions are kept, not {len(self.former)}")
         if any(version >= self.number for version in self.former):
             raise ValueError(f"a former version is below {self.number}")
 

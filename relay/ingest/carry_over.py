@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from relay.grouping.rules import Rules
-from relay.grouping.versions import Method, Versions
+from relay.grouping.versions import FingerprintMethod, Versions
 from relay.ledger import GroupClaim, Ledger
 from relay.model import Fingerprint, Group, GroupKey, Report
 
@@ -35,7 +35,7 @@ class CarryOver:
         self._ledger = ledger
         self._rules = rules
         self._versions = versions
-        self._former: Sequence[Method] | None = None if versions.former else ()
+        self._former: Sequence[FingerprintMethod] | None = None if versions.former else ()
 
     def carry_over(self, mails: Iterable[Understood]) -> dict[GroupKey, Group]:
         """Carry former groups over to the keys of these mails, in a transaction of its own; doing so twice is no harm.
@@ -53,7 +53,7 @@ class CarryOver:
         claims = {key: self._claim(parcel, exists=key in known) for key, parcel in unclaimed.items()}
         return self._ledger.carry_over(claims) if claims else {}
 
-    def _in_use(self) -> Sequence[Method]:
+    def _in_use(self) -> Sequence[FingerprintMethod]:
         """The former versions of which the ledger holds a group, or one that was carried over; asked for once."""
         if self._former is None:
             held = self._ledger.versions()

@@ -11,7 +11,7 @@ import pytest
 
 from relay.digest import Digests
 from relay.grouping.fingerprint import fingerprint
-from relay.grouping.versions import Method, Versions
+from relay.grouping.versions import FingerprintMethod, Versions
 from relay.ledger import Ledger, Outcome
 from relay.model import Fingerprint, Phase, Reason, Report
 from relay.schedule.group import mark_reported
@@ -21,7 +21,7 @@ from tests.support.ingest_bench import NOW, IngestBench, mail
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
 
-def version_2(key: Callable[[Report], str]) -> Method:
+def version_2(key: Callable[[Report], str]) -> FingerprintMethod:
     """A second version, that tells errors apart by `key` of their report."""
 
     def method(report: Report) -> Fingerprint:
@@ -36,7 +36,7 @@ COARSER = version_2(lambda _: "all is one")
 FINER = version_2(lambda report: report.message)
 
 
-def after(method: Method) -> Versions:
+def after(method: FingerprintMethod) -> Versions:
     """The release with that second version, which can still make the first."""
     return Versions(current=method, number=2, former={1: fingerprint})
 

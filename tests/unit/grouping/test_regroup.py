@@ -10,7 +10,7 @@ import pytest
 
 from relay.config import make_settings
 from relay.grouping.fingerprint import VERSION, fingerprint
-from relay.grouping.regroup import Fate, Known, Move, moves
+from relay.grouping.regroup import Fate, KnownError, Move, moves
 from relay.grouping.rules import Rules
 from relay.grouping.versions import VERSIONS, Versions
 from relay.model import Fingerprint, Form, Group, Level, Report
@@ -22,7 +22,7 @@ def report(message: str, host: str = "") -> Report:
     return Report(form=Form.PLAIN, subject="Failed", sender="", app="shop", message=message, host=host)
 
 
-def known(number: int, *messages: str, route: str = "admins", version: int = VERSION) -> Known:
+def known(number: int, *messages: str, route: str = "admins", version: int = VERSION) -> KnownError:
     """A group of today's version with samples of these messages, the newest first."""
     samples = [report(message, host=f"web-{place}") for place, message in enumerate(messages)]
     found = fingerprint(samples[0]) if samples else Fingerprint(version=version, key="gone", title="gone")
@@ -37,7 +37,7 @@ def known(number: int, *messages: str, route: str = "admins", version: int = VER
         first_seen=NOON,
         last_seen=NOON,
     )
-    return Known(group=group, samples=samples)
+    return KnownError(group=group, samples=samples)
 
 
 def second(key: Callable[[Report], str], former: dict[int, Callable[[Report], Fingerprint]] | None = None) -> Versions:
