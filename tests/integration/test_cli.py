@@ -165,8 +165,8 @@ def test_explain_of_two_says_whether_they_are_one_error(bench, tmp_path):
     as_json = bench.json("explain", "1", str(file))
 
     assert (two.exit_code, one.exit_code) == (0, 0)
-    assert two.output.startswith("Two errors: these differ: message.")
-    assert one.output.startswith("The same error: all that counts is equal.")
+    assert two.output.startswith("Two errors: they differ in: message.")
+    assert one.output.startswith("The same error: everything that counts is equal.")
     assert "order <number> of" in two.output
     assert (as_json["same"], len(set(as_json["keys"]))) == (False, 2)
     [message] = [aspect for aspect in as_json["aspects"] if aspect["name"] == "message"]
