@@ -154,7 +154,7 @@ def die_while_booking(bench, monkeypatch, times: int) -> None:
     """Have so many workers die, one after the other, before what they booked is committed."""
 
     def killed(point: str) -> None:
-        if point == "sort.commit":
+        if point == "ingest.commit":
             raise Killed
 
     with monkeypatch.context() as patch:
