@@ -18,7 +18,7 @@ from relay.model import Report
 from relay.parse.report import parse_text
 from relay.redact import redact
 from relay.redact.names import Names
-from relay.redact.search import secrets
+from relay.redact.search import find_secrets
 
 RUNS = 5
 MAILS = 300
@@ -90,7 +90,7 @@ def per_mail(reports: list[Report]) -> float:
 def linear(unit: str) -> tuple[float, float]:
     """The time of 1 MB and of 250 KB."""
     names = Names()
-    times = [seconds(partial(secrets, unit * (size // len(unit)), names)) for size in sizes()]
+    times = [seconds(partial(find_secrets, unit * (size // len(unit)), names)) for size in sizes()]
     return times[0], times[1]
 
 

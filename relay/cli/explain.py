@@ -154,13 +154,13 @@ def regroup(config: Path | None, *, as_json: bool) -> None:
 
 
 def _moves(settings: Settings) -> list[Move]:
-    from relay.grouping.regroup import Known, moves
+    from relay.grouping.regroup import KnownError, moves
     from relay.grouping.rules import Rules
     from relay.grouping.versions import VERSIONS
 
     ledger = open_ledger(settings)
     known = (
-        Known(group=group, samples=[sample.report for sample in ledger.samples_of(group.id)])
+        KnownError(group=group, samples=[sample.report for sample in ledger.samples_of(group.id)])
         for group in ledger.groups(limit=_ALL)
     )
     return moves(known, Rules(settings.rule), VERSIONS)

@@ -1,12 +1,12 @@
-"""Which error a report is about, and which route it takes (last pure step of ingest, after parse and redact).
+"""Decide which error a report is about and which route it takes (parse → redact → grouping → ledger).
 
-    fingerprint  the key of an error, and its title
-    components   the parts that the key is made of, kept apart
-    versions     the fingerprint in use and the former ones
-    rules        the user's own rules: `[[rule]]`
+    components   the parts of a report that decide which error it is
+    fingerprint  the key of an error, made from its components, and the title
+    versions     the current fingerprint and those of earlier releases
+    rules        the administrator's rules: `[[rule]]`
     routing      the route of a report: `[[route]]`
-    compare      why two mails are, or are not, the same error
-    regroup      what rules or a new version would make of the known errors
+    compare      why two mails are the same error or not
+    regroup      how the current rules and fingerprint would group the known errors
 
-Pure, without state: every machine gives the same answer. Nothing is imported here: who needs one module loads that one.
+Pure and without state: every machine gives the same result. This file imports nothing, so each module loads alone.
 """

@@ -1,10 +1,12 @@
-"""The components of a report that decide which error it is: the one place that computes them (report → fingerprint).
+"""The components of a report that decide which error it is (report → components → fingerprint).
 
-With a stack trace these are the chain of exception types, their messages without data, and the app's own functions on
-the way (files and names, no line numbers). Without one they are the place that logged the message, as far as the mail
-says, and the message without data. Never: time, host, process, app, subject, line numbers, install folders.
+With a stack trace, the components are the chain of exception types, their messages without data, and the app's own
+functions in the calls (file and name, no line numbers). Without one, they are the message without data and the location
+that logged it, as far as the mail names it. Never a component: time, host, process, app, subject, line numbers, install
+folders.
 
-`fingerprint` hashes `Components.parts`. Reports with equal parts have equal keys, and no others have.
+Guarantee: no other module computes components. `fingerprint` hashes `Components.parts`: two reports have equal keys if
+and only if their parts are equal.
 """
 
 from __future__ import annotations
@@ -21,11 +23,11 @@ from relay.traces.paths import python_place
 from relay.traces.python_wording import normalize_wording
 
 MAX_CHAIN = 20
-"""Errors of a chain that count: the ones nearest to what was reported."""
+"""Errors of a chain that count: the last ones, nearest to the reported error."""
 MAX_EXCEPTION_TEXT = 2_000
-"""Characters of an exception's message, and of a message of fields, that are read."""
+"""Characters that are read of an exception's message, and of a message that is all fields."""
 MAX_CACHED_FRAMES = 200
-"""Frames of a chain whose own calls are cached; with the number of chains this bounds the memory."""
+"""Frames of the largest chain whose calls are cached. With `MAX_CACHED_CHAINS` this bounds the memory."""
 MAX_CACHED_CHAINS = 256
 
 _LETTERS = re.compile(r"[^\W\d_]")
@@ -34,12 +36,12 @@ _FIELD_NAME = re.compile(r"[\"']([A-Za-z_][\w.-]{0,40})[\"'] ?:")
 
 
 class Calls(NamedTuple):
-    """The calls of one error that count."""
+    """The calls of one error, as they count."""
 
     own: Stack
-    """The app's own frames, or those that stand in for them."""
+    """The app's own frames, each once. Where no frame is the app's, see `traces.counted_in`."""
     key: str
-    """The same frames as text of the key."""
+    """The same frames as text for the key."""
 
 
 class ChainedError(NamedTuple):
@@ -53,43 +55,43 @@ class ChainedError(NamedTuple):
 
     @property
     def part(self) -> str:
-        """Type, message and calls as one text of the key."""
+        """Type, message and calls as one text for the key."""
         return f"{self.type}\x1e{self.template.key}{self.calls.key}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Components:
-    """What a report consists of. Without a stack trace `chain` is empty; with one, `message` and `location` are."""
+    """The components of one report. With a stack trace, `message` and `location` are empty; without one, `chain` is."""
 
     trace: Trace | None = None
     calls: tuple[Calls, ...] = ()
-    """What counts of the calls of each error of `trace`."""
+    """The calls of each error of `trace`."""
     chain: tuple[ChainedError, ...] = ()
     """The errors of the trace that count, oldest cause first."""
     message: Template = _NO_TEMPLATE
     """The log message without data."""
-    words: tuple[str, ...] = ()
-    """What counts of the message: its template; where no word is left of it, also the names of its fields."""
+    message_parts: tuple[str, ...] = ()
+    """The parts of the message that count: its template and, if that has no letters, the names of its fields."""
     location: tuple[str, str, str] = ("", "", "")
-    """File, function and logger, as far as the mail names them."""
+    """File, function and logger; "" where the mail does not name one."""
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """All that counts, in the order in which the key has it."""
+        """The input of the key, in its order. Changing it changes every fingerprint: that needs a new `VERSION`."""
         if not self.chain:
-            return ("message", *self.location, *self.words)
+            return ("message", *self.location, *self.message_parts)
         chain = dict.fromkeys(error.part for error in self.chain if not error.error.member)
         members = {error.part for error in self.chain if error.error.member}
         return ("trace", *chain, *sorted(members))
 
     @property
     def frames(self) -> tuple[Frame, ...]:
-        """Every frame of the chain."""
+        """All frames of the chain, own and library ones."""
         return tuple(frame for error in self.chain for frame in error.error.frames)
 
 
 def components(report: Report) -> Components:
-    """The components of `report`. Any report has some."""
+    """Return the components of `report`. Every report has some."""
     trace = find(report.trace) if report.trace else None
     return _of_trace(trace, report.app_package) if trace else _of_message(report)
 
@@ -112,7 +114,7 @@ def _chained(trace: Trace, error: Error, calls: Calls) -> ChainedError:
 
 
 def _calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, ...]:
-    """What counts of each error's calls; cached, since a repeated error has the very same stacks."""
+    """The calls of each error. Cached, since a repeated error has identical stacks."""
     few = sum(map(len, stacks)) <= MAX_CACHED_FRAMES
     return _cached_calls(stacks, app_package) if few else _all_calls(stacks, app_package)
 
@@ -127,28 +129,28 @@ def _all_calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, ...]
     return tuple(Calls(own, "".join(f"\x1e{frame.place}" for frame in own)) for own in owns)
 
 
-# --- Without one ------------------------------------------------------------------------------------------------------
+# --- Without a stack trace --------------------------------------------------------------------------------------------
 
 
 def _of_message(report: Report) -> Components:
     message = parameterize(report.template or report.message or report.subject)
-    return Components(message=message, words=_words(report, message), location=_location(report))
+    return Components(message=message, message_parts=_message_parts(report, message), location=_location(report))
 
 
-def _words(report: Report, message: Template) -> tuple[str, ...]:
+def _message_parts(report: Report, message: Template) -> tuple[str, ...]:
     return (message.key,) if _LETTERS.search(message.key) else (message.key, *_field_names(report.message))
 
 
 def _field_names(message: str) -> list[str]:
-    """What is left of a message that is one structure of data: the names of its fields."""
+    """The field names of a message that is one structure of data. They tell such messages apart."""
     return sorted(set(_FIELD_NAME.findall(message[:MAX_EXCEPTION_TEXT])))
 
 
 def _location(report: Report) -> tuple[str, str, str]:
     """File, function and logger.
 
-    Our client names the logger in a header, which stock handlers do not send. Where the file is known, the logger of
-    our client is left out, so that both handlers give one key.
+    Our client sends the logger in a header, stock handlers do not. So the client's logger is left out where the file is
+    known: mails of both handlers then have the same key.
     """
     path, _, line = report.location.rpartition(":")
     path = path if line.isdigit() and path else report.location

@@ -1,7 +1,7 @@
-"""The fingerprint of a report: equal keys mean the same error (the last pure step: parse → redact → fingerprint).
+"""The fingerprint of a report: reports with equal keys are the same error (parse → redact → fingerprint).
 
-It needs nothing but the report: no training, no state. Every machine gives the same answer, before and after a
-restart. The key is a hash of `components`; a change of those rules is a new `VERSION`.
+Guarantee: it depends on the report alone, without training or state. Every machine gives the same answer, before and
+after a restart. The key is a hash of the `components`. A change to how they are computed needs a new `VERSION`.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ VERSION = 1
 MAX_TITLE = 120
 """Characters of a title."""
 MAX_STEPS = 40
-"""Sentences that explain a key."""
+"""Sentences of an explanation."""
 
 
 def fingerprint(report: Report, *, steps: bool = False) -> Fingerprint:
-    """The error that `report` is about, with `steps` also the sentences that explain its key.
+    """Return the fingerprint of `report`; with `steps`, also the sentences that explain its key.
 
-    Any report gives one; equal reports give equal ones.
+    Every report has one, and equal reports have equal ones.
     """
     found = components(report)
     key = _key("\x1f".join((str(VERSION), *found.parts)))
@@ -37,7 +37,7 @@ def fingerprint(report: Report, *, steps: bool = False) -> Fingerprint:
 
 @memoized(size=400_000, largest=10_000)
 def _key(parts: str) -> str:
-    """The hash of the joined parts: 32 hex digits. Memoized, since the parts of a repeated error are the same."""
+    """The hash of the joined parts: 32 hex digits. Memoized, since a repeated error has the same parts."""
     return hashlib.sha256(parts.encode("utf-8", "replace")).hexdigest()[:32]
 
 
@@ -56,7 +56,7 @@ def _title(found: Components) -> str:
 
 
 def _trace_title(trace: Trace, calls: tuple[Calls, ...]) -> str:
-    """`ZeroDivisionError in checkout`: what was reported, and the app's function nearest to it."""
+    """`ZeroDivisionError in checkout`: the type of the reported error, and the app's function nearest to it."""
     pairs = [pair for pair in zip(trace.errors, calls, strict=True) if not pair[0].member]
     pairs = pairs or [(trace.errors[-1], calls[-1])]
     type_ = pairs[-1][0].type.rpartition(".")[2].rpartition("::")[2].rpartition("$")[2]
@@ -65,7 +65,7 @@ def _trace_title(trace: Trace, calls: tuple[Calls, ...]) -> str:
 
 
 def _called(frame: Frame) -> str:
-    """The function, or the file where it has no name of its own, as `<module>` and `<anonymous>`."""
+    """The function; the file name for a frame without one, such as `<module>` or `<anonymous>`."""
     named = frame.function and not frame.function.startswith("<")
     return frame.function if named else frame.file.rpartition("/")[2]
 
@@ -76,19 +76,19 @@ def _called(frame: Frame) -> str:
 def _trace_steps(trace: Trace, chain: Iterable[ChainedError]) -> Iterator[str]:
     yield f"{trace.language} trace, {_plural(len(trace.errors), 'error')} in its chain"
     for error, _, template, calls in chain:
-        yield f"exception type: {error.type or 'not told'}"
+        yield f"exception type: {error.type or 'unknown'}"
         yield from _replaced(template)
         if error.message and not template.text:
-            yield "message: does not count, since each version of Python words it in its own way"
+            yield "message: does not count, since its wording depends on the version of Python"
         for frame in calls.own[-10:]:
             yield f"counts: {_short(frame.place, 200)}"
         left_out = len(error.frames) - len(calls.own)
         if left_out > 0:
-            yield f"does not count: {_plural(left_out, 'frame')} of libraries or repeated"
+            yield f"does not count: {_plural(left_out, 'frame')} (of libraries, or repeated)"
 
 
 def _message_steps(found: Components) -> Iterator[str]:
-    yield "no stack trace: the message and the place that logged it count"
+    yield "no stack trace: the message and the location that logged it count"
     if any(found.location):
         yield f"logged by: {_short(' '.join(filter(None, found.location)), 200)}"
     yield from _replaced(found.message)

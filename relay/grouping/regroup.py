@@ -1,6 +1,6 @@
-"""What the rules and the fingerprint of today would make of the errors that are known (for `relay regroup`).
+"""Predict how the current rules and fingerprint would group the known errors (for `relay regroup --dry-run`).
 
-Pure, and tells of what sort does by itself as mails come (`succession`): nothing is moved here.
+Pure: nothing is changed here. Ingest makes these changes by itself when the next mails come (`ingest.carry_over`).
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ from relay.model import Group, GroupKey, Report
 
 
 class Fate(StrEnum):
-    """What becomes of a known error when its next mail comes."""
+    """What happens to a known error with its next mail."""
 
     IGNORED = "ignored"
+    """A rule ignores it."""
     SPLIT = "split"
-    """Its samples are several errors now: the first to come takes the group over where the version is new, the others
-    get groups of their own."""
+    """Its samples are several errors now. With a new version, the first to come takes over the group; the others get
+    new groups."""
     JOINED = "joined"
-    """It is one error with others that are known."""
+    """It is the same error as other known ones now."""
     CARRIED = "carried over"
-    """The version is new and it is what it was: the group goes on under another key."""
+    """The version is new, but the error is the same: its group gets the new key."""
     ANEW = "a new group"
-    """Its next mail opens a group; what is pending in this one is still told."""
+    """Its next mail opens a new group. Pending mails of the old group are still reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """A group and its samples, the newest first."""
+class KnownError:
+    """A group and its samples, newest first."""
 
     group: Group
     samples: Sequence[Report]
@@ -41,31 +42,32 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """What becomes of one group. Groups that stay as they are make none."""
+    """The change of one group. A group that does not change has no `Move`."""
 
     group: Group
     fate: Fate
     becomes: str
-    """The title of its newest sample; "ignored" where a rule says so."""
+    """The new title, from the newest sample; "ignored" if a rule ignores it."""
     joins: tuple[int, ...]
-    """The ids of the other groups that are the same error then."""
+    """The ids of the other groups that become the same error."""
     parts: tuple[str, ...]
-    """Where it is split, the title of each part."""
+    """The title of each part, if it is split."""
 
 
 class _Judged(NamedTuple):
-    """What is kept of a group while all are looked at: no sample, since there may be very many."""
+    """What is remembered of each group until all are read. No samples: there may be very many."""
 
     group: Group
     becomes: GroupKey
+    """The key of its newest sample."""
     ignored: bool
     titles: tuple[str, ...]
-    """Of the errors that its samples are now, the newest first."""
+    """The titles of the errors that its samples are now, newest first."""
     is_carried: bool
 
 
-def moves(known: Iterable[Known], rules: Rules, versions: Versions) -> list[Move]:
-    """What becomes of the groups that have a sample, in their order."""
+def moves(known: Iterable[KnownError], rules: Rules, versions: Versions) -> list[Move]:
+    """Return the changes of all groups that have a sample, in the order of `known`."""
     judged = [_judged(each, rules, versions) for each in known if each.samples]
     under: dict[GroupKey, list[int]] = defaultdict(list)
     for each in judged:
@@ -74,7 +76,7 @@ def moves(known: Iterable[Known], rules: Rules, versions: Versions) -> list[Move
     return [move for each in judged if (move := _move(each, under[each.becomes]))]
 
 
-def _judged(known: Known, rules: Rules, versions: Versions) -> _Judged:
+def _judged(known: KnownError, rules: Rules, versions: Versions) -> _Judged:
     group = known.group
     found = [rules.judge(report, versions.current(report)) for report in known.samples]
     titles: dict[str, str] = {}
@@ -89,15 +91,15 @@ def _judged(known: Known, rules: Rules, versions: Versions) -> _Judged:
     )
 
 
-def _is_carried(known: Known, rules: Rules, versions: Versions) -> bool:
-    """Whether the group's own version is still made, and gives its newest sample the group's key."""
+def _is_carried(known: KnownError, rules: Rules, versions: Versions) -> bool:
+    """Whether this release can compute the group's version, and its newest sample has the group's key in it."""
     method = versions.former.get(known.group.version)
     newest = known.samples[0]
     return method is not None and rules.judge(newest, method(newest)).fingerprint.key == known.group.fingerprint
 
 
 def _move(judged: _Judged, same: Iterable[int]) -> Move | None:
-    """None for a group that stays as it is; `same` are all groups with its new key."""
+    """The change of one group, None if there is none. `same` are the ids of all groups with its new key."""
     joins = tuple(number for number in same if number != judged.group.id)
     fate = _fate(judged, joins)
     if fate is None:

@@ -1,7 +1,7 @@
-"""Decides which route a report takes: the first whose every condition holds.
+"""Choose the route of a report: the first route whose conditions all match (fingerprint → rules → routing → ledger).
 
-Between fingerprint and ledger; pure. A route's texts are shell globs without regard to
-case (`fnmatch`); `pattern` is tried on the error's title and on the message's first line.
+Pure. Conditions are shell globs that ignore case (`fnmatch`). `pattern` is matched against the title of the error and
+against the first line of the message.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class _Rule(NamedTuple):
     situation: re.Pattern[str] | None
     pattern: re.Pattern[str] | None
 
-    def takes(self, report: Report, title: str, first_line: str) -> bool:
+    def matches(self, report: Report, title: str, first_line: str) -> bool:
         return (
             report.level >= self.level
             and _matches(self.app, report.app)
@@ -35,7 +35,7 @@ class _Rule(NamedTuple):
 
 
 class Router:
-    """The routes in their order, compiled once. The last one must take everything."""
+    """The routes in their order, compiled once. The last one must match every report."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._rules = [
@@ -52,14 +52,14 @@ class Router:
         ]
 
     def route(self, report: Report, title: str) -> str:
-        """Return the name of the first route that takes this report, whose error is called `title`."""
+        """Return the name of the first route that matches `report`; `title` is the title of its error."""
         first_line = report.message.lstrip("\n").partition("\n")[0]
-        takers = (rule.name for rule in self._rules if rule.takes(report, title, first_line))
-        return next(takers, self._rules[-1].name)
+        matching = (rule.name for rule in self._rules if rule.matches(report, title, first_line))
+        return next(matching, self._rules[-1].name)
 
 
 def _glob(text: str) -> re.Pattern[str] | None:
-    """Compile a glob; None where it takes anything."""
+    """Compile a glob; None for `*`, which matches everything."""
     return None if text == "*" else re.compile(fnmatch.translate(text), re.IGNORECASE)
 
 

@@ -1,13 +1,13 @@
-"""The administrator's say over what is the same error (fingerprint → rules → routing): `[[rule]]` in the configuration.
+"""The administrator's rules for grouping, `[[rule]]` in the configuration (fingerprint → rules → routing).
 
-Pure. The first rule whose every condition holds decides; without one the fingerprint stands.
+Pure. The first rule whose conditions all match decides. Without one, the fingerprint is unchanged.
 
-    join     all that matches is one error, under the rule's name
-    split    one fingerprint becomes several, by a field of the report
-    ignore   counted as ignored, never told
+    join     all matching reports are one error, with the name of the rule as title
+    split    one error becomes several, by a field of the report
+    ignore   matching reports are counted as ignored and never reported
 
-Conditions are shell globs without regard to case, as with routes. What a rule did stands
-in the fingerprint's steps, so `relay explain` shows it.
+Conditions are shell globs that ignore case, as with routes. The rule that decided is the last of the fingerprint's
+steps, so `relay explain` shows it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from relay.model import Action, Fingerprint, GroupingRule, Report, SplitBy
 
 
 class Judgement(NamedTuple):
-    """What the rules say of one report: its fingerprint, and whether it is to be ignored."""
+    """The result of the rules for one report: its fingerprint, and whether it is ignored."""
 
     fingerprint: Fingerprint
     ignored: bool
@@ -44,7 +44,7 @@ class Rules:
         self._rules = [_Compiled(rule, tuple(_conditions(rule))) for rule in rules]
 
     def judge(self, report: Report, found: Fingerprint) -> Judgement:
-        """Apply the first rule that matches to what `fingerprint` found."""
+        """Apply the first matching rule to `found`, the fingerprint of `report`."""
         if not self._rules:
             return Judgement(found, ignored=False)
         texts = {
@@ -70,7 +70,7 @@ def _applied(rule: GroupingRule, report: Report, found: Fingerprint) -> Fingerpr
     if rule.action is Action.IGNORE:
         return replace(found, steps=(*found.steps, f"rule {rule.name!r}: ignored"))
     if rule.action is Action.JOIN or rule.by is None:
-        step = f"rule {rule.name!r}: joined with all that it matches"
+        step = f"rule {rule.name!r}: joined with everything that it matches"
         return replace(found, key=_key("join", rule.name), title=rule.name, steps=(*found.steps, step))
     value = report.level.name if rule.by is SplitBy.LEVEL else str(getattr(report, rule.by.value))
     step = f"rule {rule.name!r}: split by {rule.by.value}, here {value[:80]!r}"
@@ -78,5 +78,5 @@ def _applied(rule: GroupingRule, report: Report, found: Fingerprint) -> Fingerpr
 
 
 def _key(*parts: str) -> str:
-    """Make a key of the same form as a fingerprint's, which no fingerprint has."""
+    """Make a key in the format of a fingerprint's key. No fingerprint has the same key."""
     return hashlib.sha256("\x1f".join(("rule", *parts)).encode("utf-8", "replace")).hexdigest()[:32]

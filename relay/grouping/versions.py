@@ -1,8 +1,8 @@
-"""The fingerprint as it is made now, and as earlier releases made it (fingerprint → succession, `relay regroup`).
+"""The current version of the fingerprint and former ones (fingerprint → ingest.carry_over, `relay regroup`).
 
-A change of the rules is a new `fingerprint.VERSION`, and gives each error another key. So that the groups which are
-known stay known, the way of the version before is kept under its number in `VERSIONS.former`: an error without a group
-is then looked for under its former key too, and takes that group over (`succession`). Today there is one version.
+A change to how the key is made needs a new `fingerprint.VERSION`, and gives every error a new key. `VERSIONS.former`
+keeps the functions of earlier versions. With them, ingest looks up an error without a group under its former keys and
+carries that group over (`ingest.carry_over`), so known errors stay known. So far there is one version.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from dataclasses import dataclass, field
 from relay.grouping.fingerprint import VERSION, fingerprint
 from relay.model import Fingerprint, Report
 
-Method = Callable[[Report], Fingerprint]
-"""Makes fingerprints; any report gives one."""
+FingerprintMethod = Callable[[Report], Fingerprint]
+"""A function that returns the fingerprint of any report."""
 
-MOST_FORMER = 2
-"""So many versions back is looked; a ledger that is older was not run for as many releases."""
+MAX_FORMER = 2
+"""Number of former versions. A ledger with older groups skipped several releases."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Versions:
-    """All the ways to make a fingerprint that are in use. Raises ValueError for former ones that cannot be that."""
+    """The current and the former versions. Raises ValueError for too many former ones, or one not below `number`."""
 
-    current: Method
+    current: FingerprintMethod
     number: int
-    """The version of what `current` makes."""
-    former: Mapping[int, Method] = field(default_factory=dict)
-    """By version, each below `number`; at most `MOST_FORMER`."""
+    """The version that `current` makes."""
+    former: Mapping[int, FingerprintMethod] = field(default_factory=dict)
+    """Former versions by number, each below `number`; at most `MAX_FORMER`."""
 
     def __post_init__(self) -> None:
-        if len(self.former) > MOST_FORMER:
-            raise ValueError(f"at most {MOST_FORMER} former versions are kept, not {len(self.former)}")
+        if len(self.former) > MAX_FORMER:
+            raise ValueError(f"at most {MAX_FORMER} former versions are kept, not {len(self.former)}")
         if any(version >= self.number for version in self.former):
             raise ValueError(f"a former version is below {self.number}")
 

@@ -18,13 +18,13 @@ from collections.abc import Iterable, Sequence
 import structlog
 
 from relay.grouping.rules import Rules
-from relay.grouping.versions import Method, Versions
+from relay.grouping.versions import FingerprintMethod, Versions
 from relay.ledger import GroupClaim, Ledger
 from relay.model import Fingerprint, Group, GroupKey, Report
 
 log = structlog.get_logger()
 
-Understood = tuple[GroupKey, Report, Fingerprint]
+KeyedMail = tuple[GroupKey, Report, Fingerprint]
 """A mail: under which key it goes, and by which fingerprint of the current version."""
 
 
@@ -35,9 +35,9 @@ class CarryOver:
         self._ledger = ledger
         self._rules = rules
         self._versions = versions
-        self._former: Sequence[Method] | None = None if versions.former else ()
+        self._former: Sequence[FingerprintMethod] | None = None if versions.former else ()
 
-    def carry_over(self, mails: Iterable[Understood]) -> dict[GroupKey, Group]:
+    def carry_over(self, mails: Iterable[KeyedMail]) -> dict[GroupKey, Group]:
         """Carry former groups over to the keys of these mails, in a transaction of its own; doing so twice is no harm.
 
         Returns the former group of each error that is a part of one which another error has taken over: such an error
@@ -45,27 +45,27 @@ class CarryOver:
         """
         if not self._in_use():
             return {}
-        parcels: dict[GroupKey, list[Understood]] = defaultdict(list)
+        mails_by_key: dict[GroupKey, list[KeyedMail]] = defaultdict(list)
         for mail in mails:
-            parcels[mail[0]].append(mail)
-        known = self._ledger.versions_of(parcels)
-        unclaimed = {key: parcel for key, parcel in parcels.items() if known.get(key) != self._versions.number}
-        claims = {key: self._claim(parcel, exists=key in known) for key, parcel in unclaimed.items()}
+            mails_by_key[mail[0]].append(mail)
+        known = self._ledger.versions_of(mails_by_key)
+        unclaimed = {key: mails for key, mails in mails_by_key.items() if known.get(key) != self._versions.number}
+        claims = {key: self._claim(mails, exists=key in known) for key, mails in unclaimed.items()}
         return self._ledger.carry_over(claims) if claims else {}
 
-    def _in_use(self) -> Sequence[Method]:
+    def _in_use(self) -> Sequence[FingerprintMethod]:
         """The former versions of which the ledger holds a group, or one that was carried over; asked for once."""
         if self._former is None:
-            held = self._ledger.versions()
-            self._former = [method for version, method in self._versions.former.items() if version in held]
+            stored = self._ledger.versions()
+            self._former = [method for version, method in self._versions.former.items() if version in stored]
         return self._former
 
-    def _claim(self, parcel: Sequence[Understood], *, exists: bool) -> GroupClaim:
-        former = () if exists else dict.fromkeys(self._former_keys(parcel))
-        return GroupClaim(fingerprint=parcel[-1][2], former=tuple(former))
+    def _claim(self, mails: Sequence[KeyedMail], *, exists: bool) -> GroupClaim:
+        former = () if exists else dict.fromkeys(self._former_keys(mails))
+        return GroupClaim(fingerprint=mails[-1][2], former=tuple(former))
 
-    def _former_keys(self, parcel: Iterable[Understood]) -> Iterable[GroupKey]:
-        for (route, app, _), report, _ in parcel:
+    def _former_keys(self, mails: Iterable[KeyedMail]) -> Iterable[GroupKey]:
+        for (route, app, _), report, _ in mails:
             for method in self._in_use():
                 try:
                     yield (route, app, self._rules.judge(report, method(report)).fingerprint.key)

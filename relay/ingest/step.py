@@ -39,12 +39,12 @@ from relay.spool import PoisonGuard, Quarantine
 
 log = structlog.get_logger()
 
-DEADLY = 2
+MAX_KILLED_WORKERS = 2
 """So many workers may a mail kill before it is parked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Understood:
+class _ParsedMail:
     """One mail of a batch; `key` is None where it is not digested (a mail of our own, or one a rule ignores)."""
 
     record: Record
@@ -54,14 +54,14 @@ class _Understood:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Parked:
+class _QuarantinedMail:
     """One mail that is put aside, and why."""
 
     record: Record
     reason: str
 
 
-class Source(Protocol):
+class MailSource(Protocol):
     """Where mails come from: the spool, or the mailbox of a replay."""
 
     @property
@@ -83,25 +83,25 @@ class Ingest:
 
     def __init__(
         self,
-        reader: Source,
-        claims: PoisonGuard,
+        reader: MailSource,
+        poison_guard: PoisonGuard,
         ledger: Ledger,
         settings: Settings,
-        parked: Path,
+        quarantine_folder: Path,
         versions: Versions = VERSIONS,
     ) -> None:
-        """`parked` is the folder where mails go that cannot be sorted; `versions` are those of the fingerprint."""
+        """`quarantine_folder` gets the mails that cannot be ingested. `versions` are those of the fingerprint."""
         self._reader = reader
-        self._claims = claims
+        self._poison_guard = poison_guard
         self._ledger = ledger
         self._apps = settings.app
         self._redactor = Redactor(settings.redact)
         self._rules = Rules(settings.rule)
         self._fingerprint = versions.current
-        self._succession = CarryOver(ledger, self._rules, versions)
+        self._carry_over = CarryOver(ledger, self._rules, versions)
         self._router = Router(settings.routes)
         self._timings = {route.name: route.timing for route in settings.routes}
-        self._parking = Quarantine(parked)
+        self._quarantine = Quarantine(quarantine_folder)
         self._deferred = True
         """Whether parked mails may be left in the spool, for want of room for their files."""
         self._position: int | None = None
@@ -124,19 +124,19 @@ class Ingest:
             return False
         position = self._start(spool_id) if self._position is None else self._position
         self._position = None  # asked anew unless this step comes to its end
-        suspect = self._claims.interrupted_batch()
-        alone = suspect is not None and position < suspect[1]
-        records = self._reader.read(position, limit=1) if alone else self._reader.read(position)
+        suspect = self._poison_guard.interrupted_batch()
+        single = suspect is not None and position < suspect[1]
+        records = self._reader.read(position, limit=1) if single else self._reader.read(position)
         self.caught_up = not records
         if records:
             try:
-                self._sort(spool_id, position, records, now, alone=alone)
+                self._ingest_batch(spool_id, position, records, now, single=single)
             except RelayError:
-                self._claims.done()  # this worker lives: it was the ledger or the disk, not the mail
+                self._poison_guard.done()  # this worker lives: it was the ledger or the disk, not the mail
                 raise
             position = records[-1].end
-        if not alone or suspect is None or position >= suspect[1]:
-            self._claims.done()
+        if not single or suspect is None or position >= suspect[1]:
+            self._poison_guard.done()
         self._release(spool_id, position)
         self._position = self.ingested_to = position
         return bool(records)
@@ -157,34 +157,37 @@ class Ingest:
             )
         return position
 
-    def _sort(self, spool_id: str, position: int, records: Sequence[Record], now: datetime, *, alone: bool) -> None:
-        if alone:
-            begun = self._claims.count_attempt(position)
-            deadly = begun > DEADLY
+    def _ingest_batch(
+        self, spool_id: str, position: int, records: Sequence[Record], now: datetime, *, single: bool
+    ) -> None:
+        if single:
+            attempts = self._poison_guard.count_attempt(position)
+            kills_workers = attempts > MAX_KILLED_WORKERS
         else:
-            self._claims.begin(position, records[-1].end)
-            deadly = False
-        reach("sort.claimed")
-        reason = f"it ended {DEADLY} workers that began to sort it"
-        done = [_Parked(record=r, reason=reason) if deadly else self._understand(r) for r in records]
-        if alone:
-            self._claims.survived(position)
-        files = {mail.record.position: self._put_aside(spool_id, mail) for mail in done if isinstance(mail, _Parked)}
-        mails = [mail for mail in done if isinstance(mail, _Understood)]
-        parents = self._succession.carry_over((mail.key, mail.report, mail.fingerprint) for mail in mails if mail.key)
+            self._poison_guard.begin(position, records[-1].end)
+            kills_workers = False
+        reach("ingest.claimed")
+        reason = f"it ended {MAX_KILLED_WORKERS} workers that began to sort it"
+        done = [_QuarantinedMail(record=r, reason=reason) if kills_workers else self._parse(r) for r in records]
+        if single:
+            self._poison_guard.survived(position)
+        quarantined = [mail for mail in done if isinstance(mail, _QuarantinedMail)]
+        files = {mail.record.position: self._write_to_quarantine(spool_id, mail) for mail in quarantined}
+        mails = [mail for mail in done if isinstance(mail, _ParsedMail)]
+        parents = self._carry_over.carry_over((mail.key, mail.report, mail.fingerprint) for mail in mails if mail.key)
         with self._ledger.ingesting(spool_id, position) as tx:
             tx.book(received=len(records), parked=len(files))
             for mail in done:
-                if isinstance(mail, _Parked):
+                if isinstance(mail, _QuarantinedMail):
                     tx.quarantine(mail.record.position, at=now, reason=mail.reason, path=files[mail.record.position])
-            self._book(tx, mails, parents, now)
+            self._book_mails(tx, mails, parents, now)
             tx.advance(records[-1].end)
-            reach("sort.commit")
-        reach("sort.committed")
+            reach("ingest.commit")
+        reach("ingest.committed")
 
     # --- Understanding ------------------------------------------------------------------------------------------------
 
-    def _understand(self, record: Record) -> _Understood | _Parked:
+    def _parse(self, record: Record) -> _ParsedMail | _QuarantinedMail:
         self.busy_since = time.monotonic()
         try:
             report = self._redactor.redact(parse(record, self._apps))
@@ -194,16 +197,16 @@ class Ingest:
             raise  # the limit on the worker's memory: the mail is taken for one that kills
         except Exception as error:
             log.exception("a mail could not be understood and is parked", position=record.position)
-            return _Parked(record=record, reason=f"{type(error).__name__} while it was being understood")
+            return _QuarantinedMail(record=record, reason=f"{type(error).__name__} while it was being understood")
         finally:
             self.busy_since = None
         key = None if report.own or ignored else (route, report.app, found.key)
-        return _Understood(record=record, report=report, fingerprint=found, key=key)
+        return _ParsedMail(record=record, report=report, fingerprint=found, key=key)
 
-    def _put_aside(self, spool_id: str, mail: _Parked) -> str:
+    def _write_to_quarantine(self, spool_id: str, mail: _QuarantinedMail) -> str:
         """Write a parked mail to a file of its own and return its path; "" where it has to stay in the spool."""
         try:
-            path = self._parking.put(spool_id, mail.record)
+            path = self._quarantine.put(spool_id, mail.record)
         except SpoolError as error:
             log.warning("mail parked; it stays in the spool", reason=mail.reason, why=str(error))
             self._deferred = True
@@ -213,12 +216,12 @@ class Ingest:
 
     # --- Booking ------------------------------------------------------------------------------------------------------
 
-    def _book(
-        self, tx: IngestTransaction, mails: Sequence[_Understood], parents: Mapping[GroupKey, Group], now: datetime
+    def _book_mails(
+        self, tx: IngestTransaction, mails: Sequence[_ParsedMail], parents: Mapping[GroupKey, Group], now: datetime
     ) -> None:
         ids = {mail.report.record_id for mail in mails if mail.report.record_id}
         new = tx.remember_records(ids, now) if ids else set()
-        parcels: dict[GroupKey, list[_Understood]] = defaultdict(list)
+        mails_by_key: dict[GroupKey, list[_ParsedMail]] = defaultdict(list)
         ignored = 0
         for mail in mails:
             record_id = mail.report.record_id
@@ -226,28 +229,28 @@ class Ingest:
                 ignored += 1
             else:
                 new.discard(record_id)  # its repeat in this very batch is a repeat too
-                parcels[mail.key].append(mail)
-        tx.book(ignored=ignored, muted=self._file(tx, parcels, parents))
+                mails_by_key[mail.key].append(mail)
+        tx.book(ignored=ignored, muted=self._count_into_groups(tx, mails_by_key, parents))
 
-    def _file(
+    def _count_into_groups(
         self,
         tx: IngestTransaction,
-        parcels: Mapping[GroupKey, Sequence[_Understood]],
+        mails_by_key: Mapping[GroupKey, Sequence[_ParsedMail]],
         parents: Mapping[GroupKey, Group],
     ) -> int:
         """Count each parcel into its group; return how many mails were muted."""
-        groups = tx.groups(parcels.keys())
-        arrivals = {key: _arrival(mails) for key, mails in parcels.items()}
+        groups = tx.groups(mails_by_key.keys())
+        arrivals = {key: _arrival(mails) for key, mails in mails_by_key.items()}
         after: dict[GroupKey, Group] = {}
         muted = 0
-        for key, mails in parcels.items():
+        for key, mails in mails_by_key.items():
             arrival = arrivals[key]
             group = groups.get(key) or _opened(key, mails[-1].fingerprint, arrival, parents.get(key))
             muted += len(mails) if is_muted(group, arrival.last) else 0
             after[key] = arrive(group, arrival, self._timings[key[0]])
         for key, group in tx.save(after.values()).items():
             tx.count(group.id, arrivals[key].minutes)
-            tx.sample(group.id, _sample(parcels[key]))
+            tx.sample(group.id, _sample(mails_by_key[key]))
         return muted
 
 
@@ -258,24 +261,24 @@ def _opened(key: GroupKey, found: Fingerprint, arrival: Arrival, parent: Group |
     return open_group(route=key[0], app=key[1], fingerprint=found, arrival=arrival)
 
 
-def _arrival(mails: Iterable[_Understood]) -> Arrival:
+def _arrival(mails: Iterable[_ParsedMail]) -> Arrival:
     """Sum up what a batch brings to one group."""
     parts = list(mails)
     minutes: dict[datetime, int] = defaultdict(int)
     for mail in parts:
         minutes[mail.record.received_at.replace(second=0, microsecond=0)] += mail.report.count
-    moments = [mail.record.received_at for mail in parts]
+    times = [mail.record.received_at for mail in parts]
     return Arrival(
         mails=len(parts),
         occurrences=sum(mail.report.count for mail in parts),
-        first=min(moments),
-        last=max(moments),
+        first=min(times),
+        last=max(times),
         level=max(mail.report.level for mail in parts),
         minutes=dict(minutes),
     )
 
 
-def _sample(mails: Sequence[_Understood]) -> Sample:
+def _sample(mails: Sequence[_ParsedMail]) -> Sample:
     """Keep the newest mail that was kept whole, else the newest."""
     best = max(mails, key=lambda mail: (not mail.report.cut, mail.record.received_at))
     return Sample(at=best.record.received_at, report=best.report)

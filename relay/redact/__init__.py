@@ -1,13 +1,17 @@
-"""Secrets are masked before a report is kept or sent anywhere (parse → redact → fingerprint).
+"""Mask the secrets of a report before it is stored or sent anywhere (parse → redact → fingerprint).
 
-Guarantee: what is found once is masked wherever it stands in that report, as `[masked]`. Names
-from code (files and functions in frames, the logging place) are left alone, so masking never
-changes which error a report belongs to: a masked value is data, and data does not count there.
-Time is linear in the text.
+Guarantee: a secret that is found once is masked as `[masked]` everywhere in that report. Names from code (files and
+functions in frames, the location that logged) stay. So masking never changes which error a report belongs to: masked
+values are data, and data is not part of the fingerprint. Time is linear in the text.
 
-    search      all of a text: by their names (`labelled`, `values`, `headers`), by their place
-                (`places`, `rows`), by their form (`forms`, `cards`), by the configuration (`custom`)
-    echo        the same values elsewhere in the mail
+    search              finds the secrets of one text, with these finders:
+    keywords            by the name before the value (with `names`, `values`, `headers`)
+    urls_and_commands   by position: URLs, DSNs, command lines, tags
+    sql, rows           SQL statements and their parameters, rows quoted by a database
+    token_formats       by format: API keys, tokens, PEM blocks
+    cards               payment cards
+    custom              patterns of the configuration
+    repeats             the same values elsewhere in the mail
 """
 
 from __future__ import annotations
@@ -21,39 +25,37 @@ from relay.model import Redaction, Report
 from relay.redact.cards import FRAME
 from relay.redact.custom import Patterns
 from relay.redact.names import Names
-from relay.redact.repeats import Echoes
-from relay.redact.search import nothing_in, secrets
+from relay.redact.repeats import Repeats
+from relay.redact.search import find_secrets, has_no_secrets
 from relay.redact.secret import MASK, Secret, masked
 
 __all__ = ["MASK", "Redactor", "redact"]
 
 _TEXTS = ("app", "subject", "situation_reason", "message", "template", "thread")
-"""Fields of a report that hold data, besides the trace, whose code is left alone, and the facts of the request."""
+"""Fields that hold data: repeated secrets are masked in them. The trace and the request are handled separately."""
 _NAMES = ("logger", "environment", "host", "release", "process")
-"""Fields that hold names: a word of one that is a password elsewhere stays."""
-
-
+"""Fields that hold a name: only distinctive repeated secrets are masked, so a common word stays."""
 _CODE = ("location", "module", "function", "time")
-"""Fields in which only what is a secret by itself is masked: a name from code is never taken for one."""
+"""Fields from code: only secrets found in the field itself are masked, never repeats from elsewhere."""
 _FIELDS = (*_TEXTS, *_NAMES, *_CODE)
 _values_of = attrgetter(*_FIELDS)
 
 
 class Redactor:
-    """Masks what the configuration asks for."""
+    """Masks secrets as the configuration (`[redact]`) says."""
 
     def __init__(self, options: Redaction | None = None) -> None:
-        """Without `options` as by default. Raises ValueError for a pattern that cannot be used."""
+        """None means the default options. Raises ValueError for a pattern that cannot be used."""
         self._enabled = options is None or options.enabled
         self._names = Names(options.names if options else ())
         self._patterns = Patterns(options.patterns if options else ())
 
     def redact(self, report: Report) -> Report:
-        """`report` with its secrets masked; the same object where there are none."""
+        """Return `report` with its secrets masked; the same object if it has none."""
         if not self._enabled:
             return report
         values, facts = _values_of(report), tuple(value for _, value in report.request)
-        if not self._patterns and nothing_in([*values, *facts], report.trace, self._names):
+        if not self._patterns and has_no_secrets([*values, *facts], report.trace, self._names):
             return report
         fields = dict(zip(_FIELDS, values, strict=True))
         found = {name: self._secrets(text) for name, text in fields.items()}
@@ -62,45 +64,45 @@ class Redactor:
         everything = [*found.values(), *in_facts, in_trace]
         if not any(everything):
             return report
-        echoes = Echoes(secret.echo for each in everything for secret in each)
+        repeats = Repeats(secret.repeat for each in everything for secret in each)
         done = {name: masked(text, found[name]) for name, text in fields.items()}
-        changed: dict[str, Any] = {name: echoes.masked_in(done[name]) for name in _TEXTS}
-        changed |= {name: echoes.masked_in_name(done[name]) for name in _NAMES}
+        changed: dict[str, Any] = {name: repeats.mask_in(done[name]) for name in _TEXTS}
+        changed |= {name: repeats.mask_in_name(done[name]) for name in _NAMES}
         changed |= {name: done[name] for name in _CODE}
         request = zip(report.request, in_facts, strict=True)
-        changed["request"] = tuple((label, echoes.masked_in(masked(value, each))) for (label, value), each in request)
-        changed["trace"] = _without(masked(report.trace, in_trace), echoes)
+        changed["request"] = tuple((label, repeats.mask_in(masked(value, each))) for (label, value), each in request)
+        changed["trace"] = _mask_in_trace(masked(report.trace, in_trace), repeats)
         return replace(report, **changed)
 
     def _secrets(self, text: str) -> list[Secret]:
         if not text:
             return []
-        found = secrets(text, self._names)
-        return [*found, *self._patterns.found(text)] if self._patterns else found
+        found = find_secrets(text, self._names)
+        return [*found, *self._patterns.find(text)] if self._patterns else found
 
 
 _DEFAULT = Redactor()
 
 
 def redact(report: Report) -> Report:
-    """`report` with its secrets masked as by default; the same object where there are none."""
+    """Return `report` with its secrets masked by the default options; the same object if it has none."""
     return _DEFAULT.redact(report)
 
 
-def _without(trace: str, echoes: Echoes) -> str:
-    if not echoes.stand_in(trace):
+def _mask_in_trace(trace: str, repeats: Repeats) -> str:
+    if not repeats.occur_in(trace):
         return trace
     found = traces.find(trace)
     types = tuple({error.type for error in found.errors if error.type}) if found else ()
-    return "\n".join(_without_in_line(line, types, echoes) for line in trace.split("\n"))
+    return "\n".join(_mask_in_line(line, types, repeats) for line in trace.split("\n"))
 
 
-def _without_in_line(line: str, types: tuple[str, ...], echoes: Echoes) -> str:
-    """Frames stay, and so does an exception's type: both come from code."""
+def _mask_in_line(line: str, types: tuple[str, ...], repeats: Repeats) -> str:
+    """Mask repeats in one line of a trace. Frames and exception types stay: they come from code."""
     if FRAME.match(line):
         return line
     content = line.lstrip(" \t|")
     kept = len(line) - len(content)
     if types and content.startswith(types):
         kept += len(content.partition(":")[0])
-    return line[:kept] + echoes.masked_in(line[kept:])
+    return line[:kept] + repeats.mask_in(line[kept:])

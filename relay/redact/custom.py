@@ -1,4 +1,4 @@
-"""Forms of secrets that the configuration adds; searched in linear time, whatever was written there."""
+"""Patterns of secrets from the configuration (`redact.patterns`), searched in linear time whatever the pattern is."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from relay.redact.secret import Secret
 from relay.safe_regex import compiled
 
 MAX_MATCHES = 1_000
-"""In one text; behind the last, the rest of the text is masked: a search that finds more could take too long."""
+"""Per pattern in one text. After the last one the rest of the text is masked: this bounds the time."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Patterns:
-    """Own patterns; what a group named `secret`, else the first group, else the whole of it fits is masked."""
+    """The configured patterns. The group named `secret` is masked, else the first group, else the whole match."""
 
     def __init__(self, patterns: Iterable[str] = ()) -> None:
+        """Raises ValueError for a pattern that RE2 does not support or that matches the empty text."""
         self._compiled = [compiled(pattern) for pattern in patterns]
 
     def __bool__(self) -> bool:
         return bool(self._compiled)
 
-    def found(self, text: str) -> Iterator[Secret]:
-        """What they fit in `text`."""
-        text = _SURROGATE.sub("?", text)  # cannot be written as UTF-8
+    def find(self, text: str) -> Iterator[Secret]:
+        """Find the matches of all patterns in `text`."""
+        text = _SURROGATE.sub("?", text)  # a lone surrogate cannot be encoded as UTF-8
         for pattern in self._compiled:
             group = pattern.groupindex.get("secret", min(pattern.groups, 1))
             for number, match in enumerate(pattern.finditer(text), start=1):

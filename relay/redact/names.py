@@ -1,7 +1,7 @@
-"""Names that give a secret away: `password`, `client_secret`, `X-Api-Key`; and where such names stand in a text.
+"""Names whose value is a secret (`password`, `client_secret`, `X-Api-Key`), and their occurrences in a text.
 
-A name may have anything in front of it (`DB_PASSWORD`, `userPassword`); what may follow is short (`password2`,
-`session_id`), so that `token_type`, `secretary` and `author` are none.
+Any prefix is allowed (`DB_PASSWORD`, `userPassword`). Only a few suffixes are (`password2`, `session_id`), so
+`token_type`, `secretary` and `author` are not secret names.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _BY_PART = {
     "cvv": ("cvv", "cvv2"),
     "otp": ("otp", "totp"),
 }
-"""In lower case, by a part of them that few texts hold, so that most names need not be looked for."""
+"""Secret names in lower case, by a rare substring. In a text without the substring its names are not searched."""
 
 _KINDS_OF_KEY = (
     "api", "access", "account", "private", "signing", "encryption", "secret", "master", "auth", "app", "application",
@@ -33,39 +33,40 @@ _KINDS_OF_KEY = (
     "deploy", "session", "subscription", "functions",
 )  # fmt: skip
 _BEFORE_KEY = tuple(f"{kind}{link}" for kind in _KINDS_OF_KEY for link in ("", "_", "-", " "))
-"""A key is a secret with one of these in front: `api_key`; `cache_key` and `primary key` are none."""
+"""Prefixes that make a key a secret: `api_key`, but not `cache_key` or `primary key`."""
 
-WORDS_ALONE = frozenset(("pass", "auth", "sig", "cvv", "cvv2", "otp", "totp", "creds"))
-"""Names that are too often the end of another word, such as `compass`."""
-ASSIGNED = frozenset(("auth", "sig", "signature"))
-"""Names that mean something else in prose: they count before `=`, or as the quoted key of a structure."""
+WHOLE_WORDS = frozenset(("pass", "auth", "sig", "cvv", "cvv2", "otp", "totp", "creds"))
+"""Names that count only at the start of a word, since many words end with them (`compass`)."""
+ONLY_ASSIGNED = frozenset(("auth", "sig", "signature"))
+"""Names with another meaning in prose. They count only before `=`, or as the quoted key of a structure."""
 
 
 class Name(NamedTuple):
-    """A name found at `start` of a text."""
+    """A name at position `start` of a text."""
 
     text: str
     start: int
 
     @property
     def end(self) -> int:
-        """Where it ends."""
+        """The position behind its last character."""
         return self.start + len(self.text)
 
 
 class Names:
-    """Our names and those of the configuration; the same for as long as the configuration is."""
+    """The built-in secret names and those of the configuration. Immutable."""
 
     def __init__(self, own: Iterable[str] = ()) -> None:
+        """`own` are the names of the configuration (`redact.names`)."""
         self._own = frozenset(name.lower() for name in own)
 
     @property
-    def marks(self) -> tuple[str, ...]:
-        """One of these is in every text, in lower case, that has one of the names."""
+    def prefilter(self) -> tuple[str, ...]:
+        """Every text that contains one of the names contains one of these substrings, in lower case."""
         return (*_BY_PART, *self._own)
 
-    def among(self, text: str, lower: str) -> Iterator[tuple[str, Iterator[int]]]:
-        """Each name that `text` (`lower` in lower case) may hold, with the places where it stands."""
+    def occurrences(self, text: str, lower: str) -> Iterator[tuple[str, Iterator[int]]]:
+        """Yield each name that may be in `text`, with its positions. `lower` is `text` in lower case."""
         for part, names in _BY_PART.items():
             if part in lower:
                 for name in names:
@@ -75,17 +76,17 @@ class Names:
                 yield name, self._places(text, lower, name)
 
     def _places(self, text: str, lower: str, name: str) -> Iterator[int]:
-        alone = name in WORDS_ALONE or name in self._own
+        whole_word = name in WHOLE_WORDS or name in self._own
         place = lower.find(name)
         while place >= 0:
-            onward = place + len(name)
-            if (name != "key" or lower.endswith(_BEFORE_KEY, 0, place)) and not (alone and _goes_back(text, place)):
+            is_secret_key = name != "key" or lower.endswith(_BEFORE_KEY, 0, place)
+            if is_secret_key and not (whole_word and _starts_inside_word(text, place)):
                 yield place
-            place = lower.find(name, onward)
+            place = lower.find(name, place + len(name))
 
 
-def _goes_back(text: str, place: int) -> bool:
-    """Whether the word began before `place`: `compass` does, `db_pass` and `dbPass` do not."""
+def _starts_inside_word(text: str, place: int) -> bool:
+    """Whether `place` is inside a word: true for `pass` in `compass`, false in `db_pass` and `dbPass`."""
     before = text[place - 1] if place else " "
     return before.isalpha() and not (before.islower() and text[place].isupper())
 
@@ -98,26 +99,26 @@ _SUFFIX = re.compile(
 
 
 def suffix_end(text: str, place: int) -> int:
-    """Where the name ends whose known part ends at `place`."""
+    """The end of a name, including its suffixes, whose known part ends at `place`."""
     match = _SUFFIX.match(text, place)
     return match.end() if match else place
 
 
 def identifier_start(text: str, place: int) -> int:
-    """Where the identifier begins that `place` is in; at most 60 characters before."""
+    """The start of the identifier that contains `place`, at most 60 characters before it."""
     least = max(0, place - 60)
     while place > least and (text[place - 1].isalnum() or text[place - 1] in "_-."):
         place -= 1
     return place
 
 
-def is_secret(identifier: str, names: Names) -> bool:
-    """Whether this name of a field, column or element is expected to hold a secret."""
+def is_secret_name(identifier: str, names: Names) -> bool:
+    """Whether a field, column or element of this name holds a secret."""
     lower = identifier.lower()
     if len(lower) != len(identifier):
         return False
     return any(
         suffix_end(identifier, place + len(name)) == len(identifier)
-        for name, places in names.among(identifier, lower)
+        for name, places in names.occurrences(identifier, lower)
         for place in places
     )

@@ -1,4 +1,4 @@
-"""What a secret is to all that look for one: a span of a text, and what of it is looked for elsewhere in the mail."""
+"""A secret found in a text: its span, and the value to mask in the rest of the mail (used by every finder)."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from typing import NamedTuple
 MASK = "[masked]"
 
 MAX_VALUE = 4_000
-"""Characters of one value; the rest of a longer one is looked at like any other text."""
+"""Characters of one value. What follows is searched like any other text."""
 
 
 class Secret(NamedTuple):
-    """A span of a text that is masked; `echo` is what is looked for elsewhere in that mail, "" for nothing."""
+    """The span `start` to `end` of a text, which is masked."""
 
     start: int
     end: int
-    echo: str = ""
+    repeat: str = ""
+    """The value that is masked wherever else it occurs in the mail; "" for none."""
 
 
 def masked(text: str, secrets: list[Secret]) -> str:
-    """`text` with these spans masked, those that overlap as one."""
+    """Return `text` with these spans masked. Overlapping spans become one mask."""
     pieces: list[str] = []
     done = 0
     for secret in sorted(secrets):

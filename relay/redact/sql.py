@@ -1,7 +1,7 @@
-"""Secrets in statements of SQL: literals, rows, and the values that a library tells behind a statement.
+"""Find secrets in SQL: literals, rows of an INSERT, and the parameters that a library prints behind a statement.
 
-SQLAlchemy writes `[SQL: UPDATE users SET password=? WHERE users.id = ?]` and behind it `[parameters: ('…', 7)]`: which
-of the values is a secret is told by the column that stands before its placeholder, or that an INSERT names.
+SQLAlchemy writes `[SQL: UPDATE users SET password=? WHERE users.id = ?]` followed by `[parameters: ('…', 7)]`. A
+parameter is a secret if its column is: the column before its placeholder, or the column in the list of an INSERT.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Container, Iterator
 
-from relay.redact.names import Names, is_secret
+from relay.redact.names import Names, is_secret_name
 from relay.redact.secret import Secret
 
 _LITERAL = r"(?:[NE]?'(?P<single>(?:[^'\\\n]|''|\\.){1,4000})'|\"(?P<double>[^\"\n]{1,4000})\")"
@@ -26,18 +26,18 @@ _INSERT = re.compile(
     r"\b(?:INSERT|REPLACE)\b[^()\n]{1,200}\((?P<columns>[^()]{1,2000})\)\s{0,40}VALUES\s{0,40}", re.IGNORECASE
 )
 _ROW = re.compile(r"\s{0,40},?\s{0,40}\(")
-# `(?!)` as the last choice of a possessive repeat: Python before 3.11.5 does not go back by itself to where the repeat
-# failed, and would take for a cell what is none.
+# `(?!)` as the last alternative of a possessive repeat: Python before 3.11.5 does not restore the position where the
+# repeat failed, and would accept a wrong cell.
 _CELL = re.compile(
     r"\s{0,40}(?P<cell>(?:[NEbB]?'(?:[^'\\]|''|\\.|(?!)){0,4000}+'|[^,()'\"]{1,400}+|\"[^\"]{0,400}+\"|\([^()]{0,400}+\)|(?!)){1,4}+)"
     r"(?P<sign>[,)])"
 )
-_MOST_ROWS = 1_000
+_MAX_ROWS = 1_000
 
 _STATEMENT = "[SQL: "
-_LONGEST_STATEMENT = 20_000
-_MOST_STATEMENTS = 50
-"""Behind so many the rest of the text is masked from the next parameters on: no text may keep the worker for longer."""
+_MAX_STATEMENT = 20_000
+_MAX_STATEMENTS = 50
+"""In one text. After the last one the text is masked from the next parameters on: this bounds the time."""
 _PARAMETERS = re.compile(r"\[parameters: (?P<rows>\[?)(?=\()")
 _NEXT_ROW = re.compile(r"[^()\n]{0,200}\(")
 _PARAMETER = re.compile(
@@ -52,12 +52,12 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 
-SQL_MARKS = ("identified", "password", "values", "[parameters: ")
-"""One of these is in every text, in lower case, that `in_sql` finds something in."""
+SQL_PREFILTER = ("identified", "password", "values", "[parameters: ")
+"""Every text in which `in_sql` finds something contains one of these, in lower case."""
 
 
 def in_sql(text: str, lower: str, names: Names) -> Iterator[Secret]:
-    """Literals behind the words of SQL that take a password, and what goes into columns that are named like one."""
+    """Find literals behind SQL keywords that take a password, and values for columns with a secret name."""
     if "identified" in lower or "password" in lower:
         for match in _SQL.finditer(text):
             kind = match.lastgroup or "single"
@@ -72,7 +72,7 @@ def in_sql(text: str, lower: str, names: Names) -> Iterator[Secret]:
 
 def _secret_columns(insert: re.Match[str], names: Names) -> set[int]:
     columns = [column.strip(' \t\n`"[]').rpartition(".")[2] for column in insert["columns"].split(",")]
-    return {number for number, column in enumerate(columns) if is_secret(column, names)}
+    return {number for number, column in enumerate(columns) if is_secret_name(column, names)}
 
 
 def _in_rows(text: str, place: int, columns: set[int]) -> Iterator[Secret]:
@@ -82,8 +82,8 @@ def _in_rows(text: str, place: int, columns: set[int]) -> Iterator[Secret]:
 
 
 def _cells(text: str, place: int) -> Iterator[tuple[int, re.Match[str]]]:
-    """The cells of the rows that begin at `place`, each with the number of its column."""
-    for _ in range(_MOST_ROWS):
+    """Yield the column number, from 0, and the match of each cell, for all rows from `place` on."""
+    for _ in range(_MAX_ROWS):
         row = _ROW.match(text, place)
         if row is None:
             return
@@ -101,23 +101,23 @@ def _value_in(cell: re.Match[str]) -> Secret | None:
     if word[-1] in "'\"":
         begin += min(word.find(quote) for quote in "'\"" if quote in word) + 1
         stop -= 1
-    known = word.strip().lower() in ("null", "none", "default", "?", "%s") or word.startswith((":", "$", "%("))
-    return Secret(begin, stop, cell.string[begin:stop]) if stop > begin and not known else None
+    no_value = word.strip().lower() in ("null", "none", "default", "?", "%s") or word.startswith((":", "$", "%("))
+    return Secret(begin, stop, cell.string[begin:stop]) if stop > begin and not no_value else None
 
 
 def _in_parameters(text: str, names: Names) -> Iterator[Secret]:
     for number, start in enumerate(_PARAMETERS.finditer(text)):
-        if number == _MOST_STATEMENTS:
+        if number == _MAX_STATEMENTS:
             yield Secret(start.end(), len(text))
             return
-        begin = text.rfind(_STATEMENT, max(0, start.start() - _LONGEST_STATEMENT), start.start())
+        begin = text.rfind(_STATEMENT, max(0, start.start() - _MAX_STATEMENT), start.start())
         secret = _secret_placeholders(text[begin : start.start()], names) if begin >= 0 else ()
         if secret:
-            yield from _in_values(text, start, secret)
+            yield from _in_parameter_rows(text, start, secret)
 
 
 def _secret_placeholders(statement: str, names: Names) -> set[int]:
-    """Which of the placeholders of `statement`, counted from 0, stand for secrets."""
+    """The numbers, from 0, of the placeholders of `statement` that stand for secrets."""
     inserted = [
         cell.span("cell")
         for insert in _INSERT.finditer(statement)
@@ -129,7 +129,7 @@ def _secret_placeholders(statement: str, names: Names) -> set[int]:
     secret: set[int] = set()
     for number, match in enumerate(_PLACEHOLDER.finditer(statement)):
         column = match["column"]
-        if is_secret(column, names) if column else match["goes_on"] and number - 1 in compared:
+        if is_secret_name(column, names) if column else match["goes_on"] and number - 1 in compared:
             compared.add(number)
         place = bisect_right(inserted, (match.end(), 0)) - 1
         if place >= 0 and match.end() <= inserted[place][1]:
@@ -137,10 +137,10 @@ def _secret_placeholders(statement: str, names: Names) -> set[int]:
     return secret | compared
 
 
-def _in_values(text: str, start: re.Match[str], secret: Container[int]) -> Iterator[Secret]:
-    """The values of one tuple, or of each in a list of them."""
+def _in_parameter_rows(text: str, start: re.Match[str], secret: Container[int]) -> Iterator[Secret]:
+    """Find the secret parameters in one tuple, or in each tuple of a list (`executemany`)."""
     place = start.end()
-    for _ in range(_MOST_ROWS):
+    for _ in range(_MAX_ROWS):
         row = _NEXT_ROW.match(text, place)
         if row is None:
             return
@@ -153,7 +153,8 @@ def _in_values(text: str, start: re.Match[str], secret: Container[int]) -> Itera
                 break
         else:
             line_end = text.find("\n", place)
-            yield Secret(place, line_end if line_end >= 0 else len(text))  # which value is which is not known any more
+            # This parameter cannot be read, so the columns of those behind it are unknown.
+            yield Secret(place, line_end if line_end >= 0 else len(text))
             return
         if not start["rows"]:
             return

@@ -1,7 +1,7 @@
-"""Secrets known by their form, whatever they are called: keys of clouds and forges, JSON Web Tokens, PEM blocks.
+"""Find secrets by their format, without a name: API keys of clouds and code hosts, JSON Web Tokens, PEM blocks.
 
-Each form is as its issuer documents it; those beside which nothing is said are also in the rules of gitleaks and
-detect-secrets. Both are scanners of repositories, too heavy to depend on for a list.
+Each format follows its issuer's documentation; a comment names the issuer. Formats without a comment are also rules of
+gitleaks and detect-secrets. Both are repository scanners, too heavy as a dependency for a list of patterns.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _BY_PREFIX = (
     (
         ("eyJ",),
         r"(?:[\w-]{8,4000}\.[\w-]{4,4000}(?:\.[\w-]{0,4000}){0,3}|[\w-]{3,4000}:1[\w-]{4,7}:[\w-]{20,90})",
-    ),  # JWT (RFC 7519), JWE (RFC 7516); what Django signs
+    ),  # JWT (RFC 7519), JWE (RFC 7516); signed values of Django
     (("AKIA", "ASIA", "AROA", "AIDA", "ABIA", "ACCA"), "[A-Z0-9]{16}"),  # AWS: unique identifiers of IAM
     (("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), "[A-Za-z0-9]{30,255}"),  # GitHub: token formats
     (("github_pat_",), r"\w{22,255}"),
@@ -66,7 +66,7 @@ _BY_PREFIX = (
     (("dt0c01.",), r"[A-Z0-9]{24}\.[A-Z0-9]{64}"),  # Dynatrace
     (("fm2_", "fo1_"), r"[\w=+/-]{40,500}"),  # Fly.io
     (("pscale_pw_", "pscale_tkn_", "pscale_oauth_"), r"[\w=.-]{32,64}"),  # PlanetScale
-    (("v1.0-",), "[0-9a-f]{24}-[0-9a-f]{146}"),  # Cloudflare's origins
+    (("v1.0-",), "[0-9a-f]{24}-[0-9a-f]{146}"),  # Cloudflare: origin CA keys
     (("ops_eyJ",), r"[\w+/=-]{100,4000}"),  # 1Password
     (("pul-",), "[a-f0-9]{40}"),  # Pulumi
     (("pnu_",), "[A-Za-z0-9]{36}"),  # Prefect
@@ -95,14 +95,14 @@ _BY_PREFIX = (
     (("bkua_",), "[0-9a-f]{40}"),  # Buildkite
     (("CCIPAT_",), r"\w{40,80}"),  # CircleCI
     (("sk_org_live_", "sk_org_test_"), "[A-Za-z0-9]{10,250}"),  # Stripe
-    (("gAAAAAB",), r"[\w-]{60,4000}={0,2}"),  # Fernet's tokens
-    (("$2a$", "$2b$", "$2y$"), r"\d\d\$[./A-Za-z0-9]{53}"),  # hashes of passwords: bcrypt, argon2 and their like
+    (("gAAAAAB",), r"[\w-]{60,4000}={0,2}"),  # Fernet tokens
+    (("$2a$", "$2b$", "$2y$"), r"\d\d\$[./A-Za-z0-9]{53}"),  # password hashes: bcrypt, argon2, scrypt, PBKDF2
     (("$argon2",), r"(?:id|i|d)\$[\w=,+/$]{40,300}(?<!,)"),
     (("$scrypt$",), r"[\w=,+/$.]{40,300}(?<![,.])"),
     (("pbkdf2_sha256$", "pbkdf2_sha1$"), r"\d{1,9}\$[\w+/=$.-]{20,200}"),
     (("pbkdf2:", "scrypt:"), r"[\w:]{3,40}\$[\w./-]{1,64}\$[0-9a-f]{32,256}"),
 )
-_OTHERS = (
+_WITHOUT_PREFIX = (
     (".eJ", r"(?<![\w.-])\.eJ[\w-]{20,4000}(?:\.[\w-]{5,8}\.[\w-]{20,90}|:[\w-]{5,8}:[\w-]{20,90})"),  # Flask, Django
     ("Q~", r"(?<![\w.-])[\w~.-]{3}\dQ~[\w~.-]{31,34}"),  # Azure: client secrets of Entra ID
     (".atlasv1.", r"(?<![\w.-])[A-Za-z0-9]{14}\.atlasv1\.[\w=-]{60,70}"),  # Terraform Cloud
@@ -110,29 +110,29 @@ _OTHERS = (
     ("-us", r"(?<![\w.-])[0-9a-f]{32}-us\d{1,2}"),  # Mailchimp
     (":AA", r"(?<![\w.-])\d{8,10}:AA[\w-]{32,34}"),  # Telegram's bots
 )
-_FORMS = [
+_FORMATS = [
     *(
         (prefix, re.compile(rf"{re.escape(prefix)}(?<![\w.-]{re.escape(prefix)}){rest}(?![A-Za-z0-9])"))
         for prefixes, rest in _BY_PREFIX
         for prefix in prefixes
     ),
-    *((mark, re.compile(rf"{form}(?![A-Za-z0-9])")) for mark, form in _OTHERS),
+    *((marker, re.compile(rf"{pattern}(?![A-Za-z0-9])")) for marker, pattern in _WITHOUT_PREFIX),
 ]
-"""By what is in all of that form; a beginning is found fastest."""
-_BEGINNINGS = [
+"""Pairs of marker and pattern. A text that matches the pattern contains the marker; a prefix is found fastest."""
+_FIRST_CHARACTERS = [
     *(
         re.escape(prefix) + ("[0-9a-f]{8}" if rest.startswith("[0-9a-f]") else "[A-Za-z0-9_+/=.$:,-]{8}")
         for prefixes, rest in _BY_PREFIX
         for prefix in prefixes
     ),
-    *(re.escape(mark) for mark, _ in _OTHERS),
+    *(re.escape(marker) for marker, _ in _WITHOUT_PREFIX),
 ]
-_ANY = compiled("|".join(_BEGINNINGS))
-"""The beginnings of all of them, looked for at once: most texts have none."""
-_MARKS = compiled("|".join(re.escape(mark) for mark, _ in _FORMS))
+_ANY_TOKEN = compiled("|".join(_FIRST_CHARACTERS))
+"""The first characters of all formats in one pattern. Most texts do not match."""
+_MARKERS = compiled("|".join(re.escape(marker) for marker, _ in _FORMATS))
 _BY_START = {
-    start: [(mark, pattern) for mark, pattern in _FORMS if mark.startswith(start)]
-    for start in dict.fromkeys(mark[:2] for mark, _ in _FORMS)
+    start: [(marker, pattern) for marker, pattern in _FORMATS if marker.startswith(start)]
+    for start in dict.fromkeys(marker[:2] for marker, _ in _FORMATS)
 }
 _HOOK = re.compile(
     r"(?:(?<=hooks\.slack\.com/services/)|(?<=hooks\.slack\.com/workflows/)|(?<=hooks\.slack\.com/triggers/)"
@@ -141,17 +141,17 @@ _HOOK = re.compile(
 )
 _HOOKS = ("hooks.slack.com", "/api/webhooks/", "webhook.office.com")
 
-MARKS = (*(beginning.lower() for beginning in _BEGINNINGS), *map(re.escape, _HOOKS))
-"""One of these patterns fits every text, in lower case, that `by_form` finds something in."""
+PREFILTER = (*(beginning.lower() for beginning in _FIRST_CHARACTERS), *map(re.escape, _HOOKS))
+"""Every text in which `by_format` finds something matches one of these patterns, in lower case."""
 
 
-def by_form(text: str) -> Iterator[Secret]:
-    """Tokens and keys whose form says whose they are."""
+def by_format(text: str) -> Iterator[Secret]:
+    """Find tokens and keys by their format."""
     data = text.encode("utf-8", "replace")
-    if _ANY.search(data):
-        for start in {match[0][:2] for match in _MARKS.finditer(data)}:
-            for mark, pattern in _BY_START[start.decode()]:
-                if mark in text:
+    if _ANY_TOKEN.search(data):
+        for start in {match[0][:2] for match in _MARKERS.finditer(data)}:
+            for marker, pattern in _BY_START[start.decode()]:
+                if marker in text:
                     for match in pattern.finditer(text):
                         yield Secret(match.start(), match.end(), match[0])
     if any(hook in text for hook in _HOOKS):
@@ -160,14 +160,14 @@ def by_form(text: str) -> Iterator[Secret]:
 
 
 PEM = "-----BEGIN "
-"""What is in each of its blocks."""
+"""How every PEM block begins."""
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{1,60}-----")
 _IN_STRING = re.compile(r"\\{1,15}[nr]")
 _STRING_END = re.compile(r"[\"'\n]")
 
 
 def pem_blocks(text: str) -> Iterator[Secret]:
-    """Keys and certificates (RFC 7468); one that is cut off reaches to the end of its string, or of the text."""
+    """Find keys and certificates (RFC 7468). A block without an end extends to the end of its string or of the text."""
     place = 0
     while (place := text.find(PEM, place)) >= 0:
         start = _PEM.match(text, place)

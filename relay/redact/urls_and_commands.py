@@ -1,11 +1,11 @@
-"""Secrets known by where they stand: in URLs and DSNs, on command lines, in tags whose name comes last."""
+"""Find secrets by their position: in URLs and DSNs, on command lines, in HTML tags and multipart forms."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from relay.redact.names import Names, is_secret
+from relay.redact.names import Names, is_secret_name
 from relay.redact.secret import Secret
 
 # --- URLs (RFC 3986, 3.2.1) and DSNs ----------------------------------------------------------------------------------
@@ -17,7 +17,7 @@ _OF_DATABASE = re.compile(
     r"|memcached|kafka|mqtts?|ldaps?|ftps?|sftp|ssh|smtps?|imaps?)(?:\+[\w.-]{1,30})?://"
     r"(?P<all>[^\s/@:\"'<>]{0,200}:(?!\d{1,5}(?:[/?\s]|\Z))(?P<password>[^\s\"'<>]{1,300}))@(?=[\w\[%(-])"
 )
-"""Where a password is often not encoded: it may hold a slash, and goes on to the last @."""
+"""DSNs of databases. Their passwords are often not encoded: they may contain a slash, and end at the last @."""
 _OTHER_DSN = re.compile(
     r"(?:jdbc:oracle:thin:[^\s/@]{1,60}/(?P<oracle>[^\s@]{1,200})@"
     r"|(?<![\w:])[\w.-]{1,60}:(?P<go>[^\s@\"']{1,200})@(?:tcp|unix)\()"
@@ -25,11 +25,11 @@ _OTHER_DSN = re.compile(
 _QUERY = re.compile(
     r"(?<=[?&])(?:code|key|sig|state|sid|auth|otp|jwt|hmac|SAMLResponse)=(?P<value>[^&#\s\"'<>]{8,4000})"
 )
-"""Short names that carry secrets in a URL (RFC 6749, 4.1.2; signed links) and are harmless elsewhere."""
+"""Short names whose value is a secret in a URL only (RFC 6749, 4.1.2; signed links)."""
 
 
 def in_urls(text: str) -> Iterator[Secret]:
-    """User names and passwords before the host, and what signs or unlocks a link."""
+    """Find user names and passwords before the host, and secret parameters of the query."""
     if "://" in text:
         for match in _USER_INFO.finditer(text):
             yield Secret(match.start(), match.end() - 1, match["password"] or match["user"])
@@ -44,8 +44,8 @@ def in_urls(text: str) -> Iterator[Secret]:
             yield Secret(*match.span("value"), match["value"])
 
 
-URL_MARKS = ("://", "@tcp\\(", "@unix\\(", "jdbc:oracle", r"[?&][a-z]{2,12}=")
-"""One of these patterns fits every text, in lower case, that `in_urls` finds something in."""
+URL_PREFILTER = ("://", "@tcp\\(", "@unix\\(", "jdbc:oracle", r"[?&][a-z]{2,12}=")
+"""Every text in which `in_urls` finds something matches one of these patterns, in lower case."""
 
 
 # --- Command lines ----------------------------------------------------------------------------------------------------
@@ -69,15 +69,15 @@ _COMMANDS = tuple(
         ("ldap", r"ldap\w{1,10}", rf"-w{_LINK}{_WORD}"),
     )
 )
-"""Programs whose short options take a password, by a word that few texts hold."""
+"""Programs with a short option that takes a password, by a word that few texts contain."""
 
 
-COMMAND_MARKS = tuple(word for word, _ in _COMMANDS)
-"""One of these is in every text that `on_command_lines` finds something in."""
+COMMAND_PREFILTER = tuple(word for word, _ in _COMMANDS)
+"""Every text in which `on_command_lines` finds something contains one of these."""
 
 
 def on_command_lines(text: str) -> Iterator[Secret]:
-    """Passwords given by a short option, in a line for the shell or a list of arguments."""
+    """Find passwords given by a short option, in a shell command or a list of arguments."""
     for word, pattern in _COMMANDS:
         if word in text:
             for match in pattern.finditer(text):
@@ -101,15 +101,15 @@ _FIELD = re.compile(
     rf"form-data; name=\\{{0,3}}\"(?P<name>[^\"\\\n]{{1,100}}+)\\{{0,3}}\"{_LINE_END}"
     rf"(?:Content-[^\n\\]{{1,200}}+{_LINE_END}){{0,3}}{_LINE_END}(?P<value>[^\n\\]{{1,4000}}+)"
 )
-"""A field of a form as `multipart/form-data` (RFC 7578), in lines or in a string."""
+"""A field of `multipart/form-data` (RFC 7578), with real line ends or escaped ones."""
 
 
-TAG_MARKS = ("value=", "name=", "key=", "id=")
-"""One of these is in every text, in lower case, that `in_tags` finds something in."""
+TAG_PREFILTER = ("value=", "name=", "key=", "id=")
+"""Every text in which `in_tags` finds something contains one of these, in lower case."""
 
 
 def in_tags(text: str, lower: str, names: Names) -> Iterator[Secret]:
-    """The value of a tag that names it afterwards (`<input value="…" name="password">`), inside of it, or of a form."""
+    """Find values of tags (`<input value="…" name="password">`), of named elements and of multipart form fields."""
     if "form-data; name=" in text:
         yield from _named(_FIELD, text, names)
     if "<" in text and "</" in text:
@@ -118,7 +118,7 @@ def in_tags(text: str, lower: str, names: Names) -> Iterator[Secret]:
         return
     for tag in _TAG.finditer(text):
         name, value = _TAG_NAME.search(tag[0]), _TAG_VALUE.search(tag[0])
-        if name and value and is_secret(name["name"].strip("[]"), names):
+        if name and value and is_secret_name(name["name"].strip("[]"), names):
             kind = value.lastgroup or "double"
             start, end = value.span(kind)
             yield Secret(tag.start() + start, tag.start() + end, value[kind])
@@ -126,5 +126,5 @@ def in_tags(text: str, lower: str, names: Names) -> Iterator[Secret]:
 
 def _named(pattern: re.Pattern[str], text: str, names: Names) -> Iterator[Secret]:
     for match in pattern.finditer(text):
-        if is_secret(match["name"].strip("[]"), names) and match["value"].strip():
+        if is_secret_name(match["name"].strip("[]"), names) and match["value"].strip():
             yield Secret(*match.span("value"), match["value"].strip())

@@ -1,4 +1,4 @@
-"""A value as programs write one: in quotes of any kind, escaped or not, over several lines, or bare."""
+"""Read a value in any notation: in quotes of any kind, escaped or not, over several lines, as a YAML block, or bare."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 from relay.redact.secret import MASK, MAX_VALUE, Secret
 
 MAX_LINES = 60
-"""Lines of one value in quotes or of a block."""
+"""Lines of one quoted value or of one block."""
 
 _VALUE = re.compile(
     rf"(?:[bBrRuUfFNE]{{0,2}}(?:\"\"\"(?P<triple>(?:[^\"\\]|\\.|\"(?!\"\")){{0,{MAX_VALUE}}})(?:\"\"\")?"
@@ -29,32 +29,33 @@ _CLOSING = {
     )
     for quote in "\"'"
 }
-"""The rest of a quoted value that goes on over lines: up to a quote that closes it, no blank line, no frame between."""
+"""The rest of a quoted value over several lines, up to the closing quote. No blank line and no frame may be between."""
 _ESCAPED_QUOTE = re.compile(
     rf"[^\"'\n\\]{{0,{MAX_VALUE}}}?(?P<slashes>\\{{0,31}})(?P<quote>[\"'])|[^\"'\n\\]{{1,{MAX_VALUE}}}|\\"
 )
 
 
 class Value(NamedTuple):
-    """What stands behind a label: the span that is masked, and where what belongs to it ends."""
+    """The value behind a label: the span from `start` to `stop` is its text."""
 
     start: int
     stop: int
     end: int
+    """The position behind the value, including its closing quote."""
     secrets: tuple[Secret, ...]
     bare: bool = False
-    """Whether it has no quotes."""
+    """Whether it is written without quotes."""
 
     @classmethod
     def of(cls, text: str, start: int, stop: int, *, end: int = 0, bare: bool = False) -> Value:
-        """A value whose whole text is the secret; one that was masked in part has nothing to look for elsewhere."""
+        """A value whose whole text is the secret. If it is partly masked already, no repeats are searched for."""
         word = text[start:stop]
-        echoes = ("",) if MASK in word else (word, *(word.split("\n") if "\n" in word else ()))
-        return cls(start, stop, max(stop, end), tuple(Secret(start, stop, echo.strip()) for echo in echoes), bare)
+        repeats = ("",) if MASK in word else (word, *(word.split("\n") if "\n" in word else ()))
+        return cls(start, stop, max(stop, end), tuple(Secret(start, stop, repeat.strip()) for repeat in repeats), bare)
 
 
 def value_at(text: str, start: int) -> Value | None:
-    """The value that begins at `start`, None where there is none or an empty one."""
+    """The value that begins at `start`; None if there is none or it is empty."""
     match = _VALUE.match(text, start)
     if match is None:
         return None
@@ -73,13 +74,13 @@ def value_at(text: str, start: int) -> Value | None:
 
 
 def _over_lines(text: str, stop: int, quote: str) -> tuple[int, int]:
-    """Where a value ends that its own line does not close, and where what belongs to it does."""
+    """`stop` and `end` of a quoted value whose first line has no closing quote."""
     match = _CLOSING[quote].match(text, stop) if text[stop : stop + 1] == "\n" else None
     return (match.end() - 1, match.end()) if match else (stop, stop)
 
 
 def _escaped(text: str, start: int, opening: str) -> Value | None:
-    """A value in JSON that is a string itself: up to a quote with as many backslashes as the one that opens it."""
+    """A value of JSON inside a JSON string: it ends at a quote with as many backslashes as the opening one."""
     place, most = start, start + MAX_VALUE
     while place < most and (match := _ESCAPED_QUOTE.match(text, place)):
         place = match.end()

@@ -15,41 +15,41 @@ from relay.errors import InUse
 from relay.ledger import Ledger, sqlite_url
 from relay.service.backup import BackupError, back_up, restore
 from relay.service.lock import hold_lock
-from tests.support.desk import Desk, mail
+from tests.support.ingest_bench import IngestBench, mail
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def bench(tmp_path: Path) -> Iterator[IngestBench]:
     """A ledger that has sorted three mails, and a spool in which five more wait."""
     folder = tmp_path / "data"
     ledger = Ledger.open(sqlite_url(folder / "ledger.db"))
-    found = Desk(folder, ledger)
+    found = IngestBench(folder, ledger)
     found.spool([mail(f"order {number} is lost") for number in range(3)])
-    found.sort_all()
+    found.ingest_all()
     found.spool([mail("the ledger is broken")] * 5)
     yield found
     ledger.close()
 
 
-def restored(file: Path, folder: Path) -> Desk:
+def restored(file: Path, folder: Path) -> IngestBench:
     restore(file, folder)
-    return Desk(folder, Ledger.open(sqlite_url(folder / "ledger.db")))
+    return IngestBench(folder, Ledger.open(sqlite_url(folder / "ledger.db")))
 
 
 def modes(folder: Path) -> set[int]:
     return {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_file()}
 
 
-def test_what_was_sorted_and_what_was_not_is_there_again_once(desk: Desk, tmp_path: Path):
-    (desk.folder / "parked").mkdir(mode=0o700)
-    (desk.folder / "parked" / "odd.eml").write_bytes(b"odd")
-    unsorted, size = back_up(desk.folder, desk.folder / "ledger.db", tmp_path / "backup")
+def test_what_was_sorted_and_what_was_not_is_there_again_once(bench: IngestBench, tmp_path: Path):
+    (bench.folder / "parked").mkdir(mode=0o700)
+    (bench.folder / "parked" / "odd.eml").write_bytes(b"odd")
+    unsorted, size = back_up(bench.folder, bench.folder / "ledger.db", tmp_path / "backup")
     assert (unsorted, size) == (5, (tmp_path / "backup").stat().st_size)
     assert (tmp_path / "backup").stat().st_mode & 0o777 == 0o600
     other = restored(tmp_path / "backup", tmp_path / "other")
     assert other.books() == {"received": 3, "pending": 3}
     other.spool([mail("one more")])
-    other.sort_all()
+    other.ingest_all()
 
     assert other.books() == {"received": 9, "pending": 9}
     assert (tmp_path / "other" / "parked" / "odd.eml").read_bytes() == b"odd"
@@ -58,52 +58,52 @@ def test_what_was_sorted_and_what_was_not_is_there_again_once(desk: Desk, tmp_pa
     other.ledger.close()
 
 
-def test_backup_leaves_nothing_behind_and_disturbs_nobody(desk: Desk, tmp_path: Path):
-    before = sorted(path.name for path in desk.folder.iterdir())
-    back_up(desk.folder, desk.folder / "ledger.db", tmp_path / "backup")
-    desk.sort_all()
+def test_backup_leaves_nothing_behind_and_disturbs_nobody(bench: IngestBench, tmp_path: Path):
+    before = sorted(path.name for path in bench.folder.iterdir())
+    back_up(bench.folder, bench.folder / "ledger.db", tmp_path / "backup")
+    bench.ingest_all()
 
-    assert desk.books() == {"received": 8, "pending": 8}
-    assert sorted(path.name for path in desk.folder.iterdir() if not path.name.startswith("ledger")) == [
+    assert bench.books() == {"received": 8, "pending": 8}
+    assert sorted(path.name for path in bench.folder.iterdir() if not path.name.startswith("ledger")) == [
         name for name in before if not name.startswith("ledger")
     ]
 
 
-def test_backups_made_while_mails_come_in_and_are_sorted_neither_lose_nor_repeat(desk: Desk, tmp_path: Path):
+def test_backups_made_while_mails_come_in_and_are_sorted_neither_lose_nor_repeat(bench: IngestBench, tmp_path: Path):
     """Each backup, restored and sorted to its end, holds at least what was accepted before it and nothing twice."""
-    desk.sort_all()
+    bench.ingest_all()
     accepted, stop = [8], threading.Event()
 
     def storm() -> None:
         while not stop.is_set():
-            desk.spool([mail(f"storm {accepted[0]}")] * 20)  # a new segment each time
+            bench.spool([mail(f"storm {accepted[0]}")] * 20)  # a new segment each time
             accepted[0] += 20
-            desk.sort_all()
+            bench.ingest_all()
 
     thread = threading.Thread(target=storm)
     thread.start()
     bounds = []
     for number in range(5):
         least = accepted[0]
-        back_up(desk.folder, desk.folder / "ledger.db", tmp_path / f"backup {number}")
+        back_up(bench.folder, bench.folder / "ledger.db", tmp_path / f"backup {number}")
         bounds.append((least, accepted[0] + 20))
     stop.set()
     thread.join()
     for number, (least, most) in enumerate(bounds):
         other = restored(tmp_path / f"backup {number}", tmp_path / f"other {number}")
         other.spool([])
-        other.sort_all()
+        other.ingest_all()
         received = other.books()["received"]
         other.ledger.close()
         assert least <= received <= most
         assert (received - 8) % 20 == 0
 
 
-def test_restore_wants_an_empty_place_and_no_relay(desk: Desk, tmp_path: Path):
-    back_up(desk.folder, desk.folder / "ledger.db", tmp_path / "backup")
+def test_restore_wants_an_empty_place_and_no_relay(bench: IngestBench, tmp_path: Path):
+    back_up(bench.folder, bench.folder / "ledger.db", tmp_path / "backup")
 
     with pytest.raises(BackupError, match="is not empty"):
-        restore(tmp_path / "backup", desk.folder)
+        restore(tmp_path / "backup", bench.folder)
     with hold_lock(tmp_path / "busy", "supervisor"), pytest.raises(InUse):
         restore(tmp_path / "backup", tmp_path / "busy")
 
@@ -122,8 +122,8 @@ def test_what_is_no_backup_of_ours_is_refused_and_leaves_nothing(tmp_path: Path,
     assert not (tmp_path / "escape").exists()
 
 
-def test_torn_backup_is_refused_and_leaves_nothing(desk: Desk, tmp_path: Path):
-    back_up(desk.folder, desk.folder / "ledger.db", tmp_path / "backup")
+def test_torn_backup_is_refused_and_leaves_nothing(bench: IngestBench, tmp_path: Path):
+    back_up(bench.folder, bench.folder / "ledger.db", tmp_path / "backup")
     os.truncate(tmp_path / "backup", 3000)
 
     with pytest.raises(BackupError, match="cannot be restored"):
@@ -131,11 +131,11 @@ def test_torn_backup_is_refused_and_leaves_nothing(desk: Desk, tmp_path: Path):
     assert [path.name for path in (tmp_path / "other").iterdir() if path.suffix != ".lock"] == []
 
 
-def test_backup_where_there_is_no_room_says_so_and_leaves_the_last_one(desk: Desk, tmp_path: Path):
+def test_backup_where_there_is_no_room_says_so_and_leaves_the_last_one(bench: IngestBench, tmp_path: Path):
     (tmp_path / "backup").write_text("the last one")
 
     with pytest.raises(BackupError, match="No such file or directory"):
-        back_up(desk.folder, desk.folder / "ledger.db", tmp_path / "nowhere" / "backup")
+        back_up(bench.folder, bench.folder / "ledger.db", tmp_path / "nowhere" / "backup")
     with pytest.raises(Exception, match="no ledger"):
-        back_up(desk.folder, desk.folder / "none.db", tmp_path / "backup")
+        back_up(bench.folder, bench.folder / "none.db", tmp_path / "backup")
     assert (tmp_path / "backup").read_text() == "the last one"

@@ -22,14 +22,14 @@ from relay.ledger import Ledger, Outcome
 from relay.model import Fingerprint, MessageState
 from relay.service.assembly import make_renderer
 from relay.spool import SpoolReader
-from tests.support.desk import Desk, mail
+from tests.support.ingest_bench import IngestBench, mail
 
 
 @dataclass
 class Bench:
-    """A desk and the commands on it."""
+    """A spool and a ledger, and the commands on it."""
 
-    desk: Desk
+    ingest: IngestBench
     config: Path
 
     def run(self, *arguments: str, stdin: str | None = None, config: bool = True) -> Result:
@@ -45,18 +45,18 @@ class Bench:
 
     def freeze(self) -> str:
         """Make a digest of what is pending; returns its id."""
-        digests = Digests(self.desk.ledger, make_renderer(self.desk.settings), self.desk.settings, "test")
+        digests = Digests(self.ingest.ledger, make_renderer(self.ingest.settings), self.ingest.settings, "test")
         assert digests.step(utc_now() + timedelta(seconds=11))
-        return self.desk.ledger.messages()[0].id
+        return self.ingest.ledger.messages()[0].id
 
     def kill_letter(self) -> str:
         """Make a dead letter; returns its id."""
         self.freeze()
         now = utc_now() + timedelta(seconds=12)
-        letter = self.desk.ledger.claim_message("test", now, timedelta(minutes=1))
+        letter = self.ingest.ledger.claim_message("test", now, timedelta(minutes=1))
         assert letter
         refused = Outcome(refused=frozenset(letter.recipients), tries=3, refusals=3, ambiguous=False)
-        assert self.desk.ledger.settle(letter, refused, now) is MessageState.DEAD
+        assert self.ingest.ledger.settle(letter, refused, now) is MessageState.DEAD
         return letter.id
 
 
@@ -67,10 +67,10 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     config = tmp_path / "relay.toml"
     config.write_text(f'[storage]\ndata_dir = "{tmp_path}/data"\n')
     ledger = Ledger.open(f"sqlite:///{tmp_path}/data/ledger.db")
-    desk = Desk(tmp_path / "data", ledger)
-    desk.spool([mail(f"order {number} of [bold]bob[/bold] is lost") for number in range(3)], at=utc_now())
-    desk.sort_all(utc_now())
-    yield Bench(desk, config)
+    ingest = IngestBench(tmp_path / "data", ledger)
+    ingest.spool([mail(f"order {number} of [bold]bob[/bold] is lost") for number in range(3)], at=utc_now())
+    ingest.ingest_all(utc_now())
+    yield Bench(ingest, config)
     ledger.close()
 
 
@@ -84,11 +84,11 @@ def test_status_shows_the_books_and_that_they_balance(bench):
 
 
 def test_status_counts_a_mail_once_that_is_sorted_while_it_looks(bench, monkeypatch):
-    bench.desk.spool([mail("one more"), mail("and another")], at=utc_now())
+    bench.ingest.spool([mail("one more"), mail("and another")], at=utc_now())
     real = SpoolReader.waiting
 
     def sorted_meanwhile(reader, position):
-        bench.desk.sort_all(utc_now())
+        bench.ingest.ingest_all(utc_now())
         return real(reader, position)
 
     monkeypatch.setattr(SpoolReader, "waiting", sorted_meanwhile)
@@ -165,8 +165,8 @@ def test_explain_of_two_says_whether_they_are_one_error(bench, tmp_path):
     as_json = bench.json("explain", "1", str(file))
 
     assert (two.exit_code, one.exit_code) == (0, 0)
-    assert two.output.startswith("Two errors: these differ: message.")
-    assert one.output.startswith("The same error: all that counts is equal.")
+    assert two.output.startswith("Two errors: they differ in: message.")
+    assert one.output.startswith("The same error: everything that counts is equal.")
     assert "order <number> of" in two.output
     assert (as_json["same"], len(set(as_json["keys"]))) == (False, 2)
     [message] = [aspect for aspect in as_json["aspects"] if aspect["name"] == "message"]
@@ -200,8 +200,8 @@ def test_fingerprint_answers_each_json_line(bench):
 
 
 def test_regroup_shows_what_a_rule_would_do_and_does_nothing(bench):
-    bench.desk.spool([mail("the printer burns"), mail("the printer is wet")])
-    bench.desk.sort_all()
+    bench.ingest.spool([mail("the printer burns"), mail("the printer is wet")])
+    bench.ingest.ingest_all()
     assert "Nothing would change" in bench.run("regroup", "--dry-run").output
     bench.config.write_text(
         bench.config.read_text() + '[[rule]]\nname = "Printer"\naction = "join"\nmessage = "*printer*"\n'
@@ -222,8 +222,8 @@ def test_regroup_shows_what_a_new_version_would_do(bench, monkeypatch):
     def second(report):
         return Fingerprint(version=2, key=report.message[:9], title=f"second: {report.message}")
 
-    bench.desk.spool([mail("the printer burns"), mail("the printer is wet")])
-    bench.desk.sort_all()
+    bench.ingest.spool([mail("the printer burns"), mail("the printer is wet")])
+    bench.ingest.ingest_all()
     monkeypatch.setattr("relay.grouping.versions.VERSIONS", Versions(current=second, number=2, former={1: fingerprint}))
 
     shown = " ".join(bench.run("regroup", "--dry-run").output.split())

@@ -22,7 +22,7 @@ from relay.ledger import Ledger
 from relay.service.assembly import make_renderer
 from relay.service.logs import configure
 from relay.web import Vitals, create_app
-from tests.support.desk import Desk, mail
+from tests.support.ingest_bench import IngestBench, mail
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LATER = datetime(2026, 3, 1, 12, 1, tzinfo=UTC)
@@ -68,35 +68,35 @@ OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u061c\u200e\u200f\u202a-
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
+def bench(tmp_path: Path) -> Iterator[IngestBench]:
     """The hostile mail, sorted and told."""
     ledger = Ledger.open(f"sqlite:///{tmp_path}/data/ledger.db")
-    desk = Desk(tmp_path / "data", ledger)
-    desk.settings = make_settings(tmp_path / "data", admins=["ops@example.org"], upstream={"host": "localhost"})
-    desk.spool([HOSTILE], at=NOW)
-    desk.sort_all(NOW)
-    assert Digests(ledger, make_renderer(desk.settings), desk.settings, "test").step(LATER)
-    yield desk
+    bench = IngestBench(tmp_path / "data", ledger)
+    bench.settings = make_settings(tmp_path / "data", admins=["ops@example.org"], upstream={"host": "localhost"})
+    bench.spool([HOSTILE], at=NOW)
+    bench.ingest_all(NOW)
+    assert Digests(ledger, make_renderer(bench.settings), bench.settings, "test").step(LATER)
+    yield bench
     ledger.close()
 
 
-def test_the_digest_has_our_headers_and_our_recipients_alone(desk):
-    [letter] = desk.ledger.messages()
-    digest = message_from_bytes(desk.ledger.raw(letter.id) or b"", policy=policy.default)
+def test_the_digest_has_our_headers_and_our_recipients_alone(bench):
+    [letter] = bench.ledger.messages()
+    digest = message_from_bytes(bench.ledger.raw(letter.id) or b"", policy=policy.default)
 
     assert digest.keys() == [
         "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "X-Error-Mail-Relay", "MIME-Version",
         "Content-Type",
     ]  # fmt: skip
     assert str(digest["To"]) == "ops@example.org"
-    claimed = desk.ledger.claim_message("test", LATER, timedelta(minutes=1))
+    claimed = bench.ledger.claim_message("test", LATER, timedelta(minutes=1))
     assert claimed is not None
     assert list(claimed.recipients) == ["ops@example.org"]
     assert "evil@" not in str(digest["Message-ID"])
 
 
-def test_the_digest_shows_what_would_be_obeyed(desk):
-    raw = desk.ledger.raw(desk.ledger.messages()[0].id) or b""
+def test_the_digest_shows_what_would_be_obeyed(bench):
+    raw = bench.ledger.raw(bench.ledger.messages()[0].id) or b""
     text, html = text_part(raw), html_part(raw)
 
     assert not OBEYED.search(text + html)
@@ -105,10 +105,10 @@ def test_the_digest_shows_what_would_be_obeyed(desk):
     assert "49" not in re.findall(r"7 \* 7|\b49\b", text)
 
 
-def test_the_pages_are_markup_of_ours_alone_and_can_run_nothing(desk):
+def test_the_pages_are_markup_of_ours_alone_and_can_run_nothing(bench):
     vitals = Vitals(turns={"sorting": 0.0}, longest_delivery=1.0, unsorted=0, receiver_seen_at=LATER, receiver={})
-    client = create_app(desk.ledger, desk.settings, lambda: vitals, lambda: LATER).test_client()
-    group, letter = desk.ledger.groups()[0], desk.ledger.messages()[0]
+    client = create_app(bench.ledger, bench.settings, lambda: vitals, lambda: LATER).test_client()
+    group, letter = bench.ledger.groups()[0], bench.ledger.messages()[0]
 
     for path in ("/", f"/errors/{group.id}", f"/letters/{letter.id}", f"/letters/{letter.id}/html"):
         page = client.get(path)
@@ -122,7 +122,7 @@ def test_the_pages_are_markup_of_ours_alone_and_can_run_nothing(desk):
 @pytest.mark.parametrize(
     "command", [["groups"], ["show", "1"], ["status"], ["plan"], ["explain", "1"], ["render"], ["outbox"]], ids=" ".join
 )
-def test_a_terminal_obeys_nothing_of_it(desk, tmp_path, command):
+def test_a_terminal_obeys_nothing_of_it(bench, tmp_path, command):
     """Neither its escapes, nor what Rich would take for markup."""
     config = tmp_path / "relay.toml"
     tables = f'[storage]\ndata_dir = "{tmp_path}/data"\n[upstream]\nhost = "localhost"\n'
@@ -134,14 +134,14 @@ def test_a_terminal_obeys_nothing_of_it(desk, tmp_path, command):
     assert not OBEYED.search(result.output), OBEYED.findall(result.output)
 
 
-def test_no_file_is_named_by_it(desk, tmp_path):
+def test_no_file_is_named_by_it(bench, tmp_path):
     names = {path.name for path in tmp_path.rglob("*")}
 
     assert not [name for name in names if "etc" in name or "script" in name or name == "x"]
     assert {path.name for path in tmp_path.iterdir()} == {"data"}
 
 
-def test_a_parked_mail_is_named_by_us_and_said_on_one_line(desk, tmp_path, monkeypatch):
+def test_a_parked_mail_is_named_by_us_and_said_on_one_line(bench, tmp_path, monkeypatch):
     """Its words are in no line of the log, not even as the exception's."""
 
     def broken(*_: object) -> None:
@@ -152,9 +152,9 @@ def test_a_parked_mail_is_named_by_us_and_said_on_one_line(desk, tmp_path, monke
     monkeypatch.setattr("sys.stderr", told)
     configure("json", "info")
     monkeypatch.setattr("relay.ingest.step.log", structlog.get_logger())
-    desk.spool([HOSTILE, mail("the next one")], at=NOW)
+    bench.spool([HOSTILE, mail("the next one")], at=NOW)
 
-    desk.sort_all(NOW)
+    bench.ingest_all(NOW)
 
     lines = told.getvalue().splitlines()
     assert all(json.loads(line)["level"] in ("error", "warning") for line in lines)

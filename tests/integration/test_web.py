@@ -16,7 +16,7 @@ from relay.errors import LedgerBusy
 from relay.ledger import Ledger
 from relay.service.assembly import make_renderer
 from relay.web import Vitals, create_app
-from tests.support.desk import Desk, mail
+from tests.support.ingest_bench import IngestBench, mail
 
 LATER = datetime(2026, 3, 1, 12, 1, tzinfo=UTC)
 HOSTILE = "<script>alert(1)</script> {{ 7 * 7 }} broke"
@@ -42,13 +42,13 @@ def browse(tmp_path: Path, ledger: Ledger) -> Callable[..., FlaskClient]:
 
 
 @pytest.fixture
-def one_digest(tmp_path: Path, ledger: Ledger) -> Desk:
+def one_digest(tmp_path: Path, ledger: Ledger) -> IngestBench:
     """One error with hostile words, told in one digest."""
-    desk = Desk(tmp_path, ledger)
-    desk.spool([mail(HOSTILE)] * 3)
-    desk.sort_all()
-    assert Digests(ledger, make_renderer(desk.settings), desk.settings, "test").step(LATER)
-    return desk
+    bench = IngestBench(tmp_path, ledger)
+    bench.spool([mail(HOSTILE)] * 3)
+    bench.ingest_all()
+    assert Digests(ledger, make_renderer(bench.settings), bench.settings, "test").step(LATER)
+    return bench
 
 
 def test_an_empty_relay_shows_an_empty_page(browse):

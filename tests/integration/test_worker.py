@@ -15,7 +15,7 @@ from relay.errors import InUse, LedgerDamaged
 from relay.ledger import Ledger, sqlite_url
 from relay.service.lock import hold_lock
 from relay.service.worker import WorkerRole
-from tests.support.desk import NOW, Desk, mail
+from tests.support.ingest_bench import NOW, IngestBench, mail
 
 
 def test_damage_met_while_it_works_is_shown_and_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -29,25 +29,25 @@ def test_damage_met_while_it_works_is_shown_and_waited_for(tmp_path: Path, monke
 
     monkeypatch.setattr(Ledger, "ingesting", ingesting)
     monkeypatch.setattr("relay.service.worker.LOOK_AGAIN", (0.01,))
-    desk = Desk(tmp_path, Ledger.open(sqlite_url(tmp_path / "ledger.db")))
+    bench = IngestBench(tmp_path, Ledger.open(sqlite_url(tmp_path / "ledger.db")))
     with socket.create_server(("127.0.0.1", 0)) as bound:
         duty = WorkerRole(make_settings(tmp_path), [bound])
         thread = threading.Thread(target=duty.run)
         thread.start()
-        desk.spool([mail()])
-        until(lambda: desk.ledger.books(NOW).received == 1)
+        bench.spool([mail()])
+        until(lambda: bench.ledger.books(NOW).received == 1)
         damaged.set()
-        desk.spool([mail()])
+        bench.spool([mail()])
         until(lambda: "is damaged (here)" in duty.pages.app.test_client().get("/readyz").text)
         until(lambda: is_free(tmp_path))
         with hold_lock(tmp_path, "worker"):
             assert duty.pages.app.test_client().get("/livez").status_code == 200
         damaged.clear()
-        until(lambda: desk.ledger.books(NOW).received == 2)
+        until(lambda: bench.ledger.books(NOW).received == 2)
         duty.stop()
         thread.join()
         duty.pages.close()
-    desk.ledger.close()
+    bench.ledger.close()
 
 
 def is_free(data_dir: Path) -> bool:

@@ -20,7 +20,7 @@ from relay.digest import Digests
 from relay.ledger import Ledger
 from relay.model import Entry
 from relay.service.assembly import make_renderer
-from tests.support.desk import NOW, Desk, mail
+from tests.support.ingest_bench import NOW, IngestBench, mail
 
 SECOND = timedelta(seconds=1)
 
@@ -62,31 +62,31 @@ def mails_of(orders: Iterable[int]) -> list[bytes]:
 
 
 @contextmanager
-def opened() -> Iterator[Desk]:
+def opened() -> Iterator[IngestBench]:
     with tempfile.TemporaryDirectory() as folder:
         ledger = Ledger.open(f"sqlite:///{folder}/ledger.db")
         try:
-            yield Desk(Path(folder), ledger)
+            yield IngestBench(Path(folder), ledger)
         finally:
             ledger.close()
 
 
-def digest_of(desk: Desk, at: datetime) -> tuple[list[Entry], str]:
+def digest_of(bench: IngestBench, at: datetime) -> tuple[list[Entry], str]:
     """Enqueue the due digest; return its entries and its text."""
-    assert Digests(desk.ledger, make_renderer(desk.settings), desk.settings, "test").step(at, caught_up=False)
-    message = desk.ledger.messages()[0]
-    return desk.ledger.entries_of(message.id), text_part(desk.ledger.raw(message.id) or b"")
+    assert Digests(bench.ledger, make_renderer(bench.settings), bench.settings, "test").step(at, caught_up=False)
+    message = bench.ledger.messages()[0]
+    return bench.ledger.entries_of(message.id), text_part(bench.ledger.raw(message.id) or b"")
 
 
 def test_one_failure_logged_by_the_app_and_by_flask_is_one_entry_with_both_places():
-    with opened() as desk:
-        desk.spool(mails_of(range(40)))
-        desk.sort_all()
-        entries, text = digest_of(desk, NOW + 11 * SECOND)
+    with opened() as bench:
+        bench.spool(mails_of(range(40)))
+        bench.ingest_all()
+        entries, text = digest_of(bench, NOW + 11 * SECOND)
 
-        assert sorted(group.mails for group in desk.ledger.groups()) == [40, 40]
-        assert desk.books() == {"received": 80, "pending": 80}
-        [message] = desk.ledger.messages()
+        assert sorted(group.mails for group in bench.ledger.groups()) == [40, 40]
+        assert bench.books() == {"received": 80, "pending": 80}
+        [message] = bench.ledger.messages()
         assert (message.mails, message.occurrences) == (80, 40)
         [head, echo] = sorted(entries, key=lambda entry: entry.echo_of or 0)
         assert (head.echo_of, echo.echo_of) == (None, head.group_id)
@@ -100,15 +100,15 @@ def test_one_failure_logged_by_the_app_and_by_flask_is_one_entry_with_both_place
 
 
 def test_the_second_digest_about_it_is_in_the_thread_of_the_first():
-    with opened() as desk:
-        desk.spool(mails_of([1]))
-        desk.sort_all()
-        digest_of(desk, NOW + 11 * SECOND)
-        [first] = desk.ledger.messages()
-        head = next(entry.group_id for entry in desk.ledger.entries_of(first.id) if entry.echo_of is None)
-        token = desk.ledger.lease("schedule", "test", NOW + 12 * SECOND, timedelta(hours=1))
+    with opened() as bench:
+        bench.spool(mails_of([1]))
+        bench.ingest_all()
+        digest_of(bench, NOW + 11 * SECOND)
+        [first] = bench.ledger.messages()
+        head = next(entry.group_id for entry in bench.ledger.entries_of(first.id) if entry.echo_of is None)
+        token = bench.ledger.lease("schedule", "test", NOW + 12 * SECOND, timedelta(hours=1))
 
-        with desk.ledger.digesting("schedule", token or 0) as tx:
+        with bench.ledger.digesting("schedule", token or 0) as tx:
             assert tx.first_message_id(head) == first.message_id
 
 
@@ -120,13 +120,13 @@ def test_the_order_of_the_mails_does_not_matter_and_every_mail_is_counted(
     """Also if some mails were lost: then there may be two entries, but the counts are still exact."""
     mails = mails_of(range(orders))
     mails = chance.sample(mails, max(len(mails) - lost, 1))
-    with opened() as desk:
-        desk.spool(mails)
-        desk.sort_all()
-        entries, _ = digest_of(desk, NOW + 11 * SECOND)
+    with opened() as bench:
+        bench.spool(mails)
+        bench.ingest_all()
+        entries, _ = digest_of(bench, NOW + 11 * SECOND)
 
         assert sum(entry.mails for entry in entries) == len(mails)
-        assert desk.books() == {"received": len(mails), "pending": len(mails)}
+        assert bench.books() == {"received": len(mails), "pending": len(mails)}
         if not lost:
             assert sorted(entry.echo_of is None for entry in entries) == [False, True]
             assert {entry.occurrences for entry in entries} == {orders}

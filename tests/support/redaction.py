@@ -1,4 +1,4 @@
-"""Texts with secrets and texts that only look alike, from tests/data/redact."""
+"""Texts with secrets, and similar texts without a secret, from tests/data/redact."""
 
 from collections.abc import Iterator
 
@@ -11,10 +11,10 @@ def _lines(name: str) -> Iterator[str]:
 
 
 def _unescaped(text: str, kind: str = "") -> str:
-    r"""`\n` as a line end; in JSON it stays what it is."""
+    r"""Replace `\n` by a line end, except in JSON, where it is an escape."""
     return text if "JSON" in kind else text.replace("\\n", "\n")
 
 
 SECRETS = {kind: _unescaped(text, kind) for kind, _, text in (line.partition(" ## ") for line in _lines("secrets.txt"))}
-"""By what they are: `{}` stands for the secret."""
+"""Texts by their kind. `{}` is the place of the secret."""
 PLAIN = [_unescaped(line) for line in _lines("plain.txt")]

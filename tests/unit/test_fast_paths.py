@@ -115,7 +115,7 @@ def test_every_case_with_a_secret_contains_a_mark():
 
     for case in CASES:
         lower = case.replace("\u0130", "I").lower()
-        assert not list(search._by_marks(case, lower, names)) or search._marks(names).search(lower.encode())
+        assert not list(search._run_finders(case, lower, names)) or search._prefilter(names).search(lower.encode())
 
 
 @settings(max_examples=300, deadline=None)
@@ -127,7 +127,7 @@ def test_every_text_with_a_secret_contains_a_mark(pieces, changed):
     text, names = changed(" ".join(pieces)), _DEFAULT._names
     lower = text.replace("\u0130", "I").lower()
 
-    assert not list(search._by_marks(text, lower, names)) or search._marks(names).search(lower.encode())
+    assert not list(search._run_finders(text, lower, names)) or search._prefilter(names).search(lower.encode())
 
 
 STACK = "".join(f'  File "/srv/a/b{number}.py", line {number}, in f\n    f(1)\n' for number in range(4))
@@ -153,27 +153,27 @@ TRACES = st.lists(
 @given(st.lists(st.one_of(st.sampled_from(NUMBERS), PIECES.map(" ".join), st.just("web")), max_size=3), TRACES)
 def test_fast_check_misses_no_secret(texts, trace):
     names = _DEFAULT._names
-    found = [secret for text in (*texts, trace) for secret in search.secrets(text, names)]
+    found = [secret for text in (*texts, trace) for secret in search.find_secrets(text, names)]
 
-    assert not (found and search.nothing_in(texts, trace, names))
+    assert not (found and search.has_no_secrets(texts, trace, names))
 
 
 @pytest.mark.parametrize("trace", ["", f"Traceback (most recent call last):\n{STACK}shop.Lost: 7", f"x\n  y\n{STACK}"])
 def test_fast_check_finds_nothing_in_usual_mails(trace):
-    assert search.nothing_in(
+    assert search.has_no_secrets(
         ["Shop failed", "Exception on /orders/1717 [GET]", "web", "2026-11-22 17:03:11,5"], trace, _DEFAULT._names
     )
 
 
 @pytest.mark.parametrize("card", NUMBERS[:-1])
 def test_fast_check_finds_card_numbers(card):
-    assert not search.nothing_in([f"paid with {card}"], "", _DEFAULT._names)
+    assert not search.has_no_secrets([f"paid with {card}"], "", _DEFAULT._names)
 
 
 @pytest.mark.parametrize("prefix", [prefix for prefixes, _ in redact.token_formats._BY_PREFIX for prefix in prefixes])
 def test_every_token_format_has_a_mark(prefix):
-    assert search._marks(_DEFAULT._names).search(f"{prefix}{'0123456789abcdef' * 4}".lower().encode())
+    assert search._prefilter(_DEFAULT._names).search(f"{prefix}{'0123456789abcdef' * 4}".lower().encode())
 
 
 def test_configured_names_have_a_mark():
-    assert search._marks(Names(["PIN (new)"])).search(b"the pin (new)=1234")
+    assert search._prefilter(Names(["PIN (new)"])).search(b"the pin (new)=1234")

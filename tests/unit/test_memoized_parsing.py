@@ -106,7 +106,7 @@ def test_number_of_memoized_results_is_bounded(function):
 
 
 def test_memoized_functions_are_found():
-    assert {traces.python._stack, redact.search._kept_short, template._memoized_key} <= set(MEMOIZED)
+    assert {traces.python._stack, redact.search._in_short_text, template._memoized_key} <= set(MEMOIZED)
 
 
 # --- Memory -----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The grouping on errors of programs that its rules were not developed with (tests/data/grouping)."""
+"""Accuracy of the grouping on errors that its rules were not developed with (tests/data/grouping)."""
 
 from collections import defaultdict
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.grouping import FILES, Scored
 
-APART = {
+SPLIT = {
     "own.jsonl": {"reminder.timeout"},
     "wide.jsonl": {
         "bakery.deliver", "choir.sing", "choir.sing.type", "choir.sing.msg", "choir.sing.func",
@@ -31,14 +31,14 @@ APART = {
         "postgres.pgbouncer.msg", "sssd", "sssd.msg",
     },
 }  # fmt: skip
-"""Errors that fall apart; the README beside the data says why no rule is made for them."""
+"""Errors that are split into several groups. The README beside the data says why no rule is made for them."""
 
-TOGETHER = {
+MERGED = {
     "further.jsonl": [
         {"nginx.limit", "nginx.limit.zone"}, {"php.magento", "php.magento.msg"}, {"tomcat", "tomcat.msg"},
     ],
 }  # fmt: skip
-"""Near misses that are taken for one."""
+"""Near misses that are grouped as one error."""
 
 LEAST = {
     "own.jsonl": (0.989, 0.983),
@@ -58,24 +58,24 @@ def test_there_are_a_hundred_mails_of_fifteen_programs(scored):
     assert len({mail["label"].partition(".")[0] for mail in scored.mails}) >= 15
 
 
-def test_errors_of_strange_programs_are_told_apart_and_put_together(scored):
+def test_errors_of_unknown_programs_are_grouped_with_the_required_accuracy(scored):
     f1, accuracy = LEAST[scored.name]
 
     assert scored.f1() >= f1
     assert scored.grouping_accuracy() >= accuracy
 
 
-def test_only_the_known_ones_fall_apart(scored):
+def test_only_the_listed_errors_are_split(scored):
     found = defaultdict(set)
     for mail in scored.mails:
         found[mail["label"]].add(scored.keys[mail["id"]])
 
-    assert {label for label, keys in found.items() if len(keys) > 1} == APART[scored.name]
+    assert {label for label, keys in found.items() if len(keys) > 1} == SPLIT[scored.name]
 
 
-def test_no_two_errors_share_a_fingerprint(scored):
+def test_only_the_listed_errors_share_a_fingerprint(scored):
     labels = defaultdict(set)
     for mail in scored.mails:
         labels[scored.keys[mail["id"]]].add(mail["label"])
 
-    assert [found for found in labels.values() if len(found) > 1] == TOGETHER.get(scored.name, [])
+    assert [found for found in labels.values() if len(found) > 1] == MERGED.get(scored.name, [])

@@ -1,4 +1,4 @@
-"""Two mails side by side: the answer is sort's, and the words say what decided it."""
+"""Comparing two mails: the answer is the one of ingest, and the text says what decides it."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def named(found: Comparison, name: str) -> Aspect:
     return next(aspect for aspect in found.aspects if aspect.name == name)
 
 
-# --- The answer is sort's ---------------------------------------------------------------------------------------------
+# --- The answer is the one of ingest ----------------------------------------------------------------------------------
 
 REPORTS = [
     *(sample(**fields) for pair in ONE_FAILURE.values() for fields in pair),
@@ -72,7 +72,7 @@ REPORTS = [
 ]
 
 
-def test_the_answer_for_every_pair_is_that_of_the_keys():
+def test_every_pair_is_the_same_error_if_the_keys_are_equal():
     answers = set()
     for one, other in combinations(REPORTS, 2):
         found = compared(one, other)
@@ -86,7 +86,7 @@ def test_the_answer_for_every_pair_is_that_of_the_keys():
 
 
 @given(st.text(max_size=80), st.text(max_size=80), st.booleans())
-def test_any_two_texts_are_compared(one: str, other: str, as_trace: bool):
+def test_any_two_texts_can_be_compared(one: str, other: str, as_trace: bool):
     first, second = (report(text, trace=f"{CHECKOUT}\n{text}" if as_trace else "") for text in (one, other))
     found = compared(first, second)
 
@@ -98,7 +98,7 @@ def test_any_two_texts_are_compared(one: str, other: str, as_trace: bool):
 # --- What it says -----------------------------------------------------------------------------------------------------
 
 
-def test_the_same_error_says_what_differs_and_does_not_count():
+def test_the_same_error_lists_differences_that_do_not_count():
     one = report("Order 1 failed", trace=CHECKOUT, host="web-1", time="12:00", location="/srv/shop/shop/web.py:3")
     later = (
         CHECKOUT.replace("line 42", "line 44")
@@ -107,7 +107,7 @@ def test_the_same_error_says_what_differs_and_does_not_count():
     )
     found = compared(one, report("Order 2 failed", trace=later, host="web-2", time="13:00", location="/srv/b.py:4"))
 
-    assert (found.same, found.why, found.hint) == (True, "all that counts is equal", "")
+    assert (found.same, found.why, found.hint) == (True, "everything that counts is equal", "")
     assert differing(found, counts=False) == ["location", "time", "host", "data", "message above the trace"]
     assert named(found, "data").one == ("number: 4", "text: 'SKU-17'")
     assert named(found, "calls").one == ("checkout (shop/web.py)", "reserve (shop/stock.py)")
@@ -120,19 +120,19 @@ def test_the_same_error_says_what_differs_and_does_not_count():
         (CHECKOUT.replace("in checkout", "in cart"), ["calls"]),
         (CHECKOUT.replace("only 4 left of", "gone:"), ["message"]),
         (trace(*FLASK, "shop/web.py:checkout", "shop/stock.py:reserve", raised=STOCK,
-               before=trace("shop/db.py:get", raised="KeyError: 1")), ["exception, 1 below"]),
+               before=trace("shop/db.py:get", raised="KeyError: 1")), ["exception at depth 1"]),
         ("", ["stack trace"]),
     ],
     ids=["type", "function", "message", "cause", "none at all"],
 )  # fmt: skip
-def test_two_errors_name_what_differs(trace_of_other, names):
+def test_two_errors_name_the_differences(trace_of_other, names):
     found = compared(report("it failed", trace=CHECKOUT), report("it failed", trace=trace_of_other))
 
-    assert found.why == f"these differ: {', '.join(names)}"
+    assert found.why == f"they differ in: {', '.join(names)}"
     assert differing(found) == names
 
 
-def test_without_a_trace_the_place_counts():
+def test_without_a_trace_the_location_counts():
     found = compared(
         report("it failed", location="/srv/shop/shop/a.py:1", function="f", logger="shop.a"),
         report("it failed", location="/srv/shop/shop/b.py:1", function="g", logger="shop.b"),
@@ -148,7 +148,7 @@ def test_one_fingerprint_in_two_apps_or_on_two_routes_is_two_errors():
     routes = compare(case(one), case(one, route="ops"))
 
     assert (apps.same, differing(apps)) == (False, ["app"])
-    assert apps.why == "the fingerprint is one, but errors of two apps are never put together"
+    assert apps.why == "the fingerprint is the same, but errors of two apps are never grouped together"
     assert (routes.same, differing(routes)) == (False, ["route"])
     assert "two routes" in routes.why
 
@@ -160,27 +160,29 @@ SPLIT = GroupingRule(name="Hosts", action=Action.SPLIT, by=SplitBy.HOST)
 IGNORE = GroupingRule(name="Bots", action=Action.IGNORE, message="*bot*")
 
 
-def test_a_rule_that_joins_is_what_decided():
+def test_a_join_rule_decides():
     found = compared(report("the printer burns"), report("the printer is wet"), JOIN)
 
     assert (found.same, found.hint) == (True, "")
-    assert found.why == "rule 'Printer': joined with all that it matches; without it they would be two"
+    assert found.why == (
+        "rule 'Printer': joined with everything that it matches; without this rule they would be two errors"
+    )
     assert differing(found) == ["message"]
 
 
-def test_a_rule_that_joins_one_of_them_alone_is_what_decided():
+def test_a_join_rule_that_matches_only_one_mail_decides():
     found = compared(report("the printer burns"), report("the disk is full"), JOIN)
 
-    assert (found.same, found.why) == (False, "rule 'Printer': joined with all that it matches")
+    assert (found.same, found.why) == (False, "rule 'Printer': joined with everything that it matches")
 
 
-def test_a_rule_that_splits_is_what_decided():
+def test_a_split_rule_decides():
     found = compared(report("it failed", host="web-1"), report("it failed", host="web-2"), SPLIT)
 
     assert not found.same
     assert found.why == (
         "rule 'Hosts': split by host, here 'web-1'; rule 'Hosts': split by host, here 'web-2'; "
-        "without it they would be one"
+        "without the rule they would be the same error"
     )
 
 
@@ -188,7 +190,7 @@ def test_a_rule_that_splits_is_what_decided():
     ("words", "why"),
     [(("bot", "man"), "the first"), (("man", "bot"), "the second"), (("bot", "bot"), "neither")],
 )
-def test_what_a_rule_ignores_is_no_error(words, why):
+def test_ignored_mails_are_not_the_same_error(words, why):
     first, second = (report(f"a {word} came") for word in words)
     found = compared(first, second, IGNORE)
 
@@ -197,7 +199,7 @@ def test_what_a_rule_ignores_is_no_error(words, why):
     assert "rule 'Bots': ignored" in found.why
 
 
-# --- How little it was ------------------------------------------------------------------------------------------------
+# --- The hint ---------------------------------------------------------------------------------------------------------
 
 
 def rule_of(hint: str) -> GroupingRule:
@@ -209,13 +211,13 @@ def rule_of(hint: str) -> GroupingRule:
 @pytest.mark.parametrize(
     ("one", "other", "words"),
     [
-        ("unknown sku QCZUFYRD in cart", "unknown sku PLMOKNIJ in cart", "'QCZUFYRD' here is 'PLMOKNIJ' there"),
-        ("3 orders of QCZ are lost, why", "1 order of PLM are lost, why", "'QCZ' here is 'PLM' there"),
-        ("sku [gone] at ALPHA", "sku [gone] at BETA", "'ALPHA' here is 'BETA' there"),
-        ("it failed twice", "it failed", "'twice' is in one of them alone"),
+        ("unknown sku QCZUFYRD in cart", "unknown sku PLMOKNIJ in cart", "'QCZUFYRD' / 'PLMOKNIJ'"),
+        ("3 orders of QCZ are lost, why", "1 order of PLM are lost, why", "'QCZ' / 'PLM'"),
+        ("sku [gone] at ALPHA", "sku [gone] at BETA", "'ALPHA' / 'BETA'"),
+        ("it failed twice", "it failed", "'twice' (in one of them only)"),
     ],
 )
-def test_few_words_that_keep_two_mails_apart_are_named_with_the_rule_that_joins_them(one, other, words):
+def test_the_hint_names_the_few_words_that_differ_and_a_rule_that_joins_the_errors(one, other, words):
     first, second = report(one), report(other)
     found = compared(first, second)
 
@@ -224,13 +226,13 @@ def test_few_words_that_keep_two_mails_apart_are_named_with_the_rule_that_joins_
     assert compared(first, second, rule_of(found.hint)).same
 
 
-def test_the_hint_holds_for_exceptions_too():
+def test_the_hint_works_for_exceptions():
     first, second = (
         report(trace=CHECKOUT.replace("only 4 left of", f"shelf {name} has none of")) for name in ("ABCD", "EFGH")
     )
     found = compared(first, second)
 
-    assert "'ABCD' here is 'EFGH' there" in found.hint
+    assert "'ABCD' / 'EFGH'" in found.hint
     assert compared(first, second, rule_of(found.hint)).same
 
 
@@ -241,7 +243,7 @@ def test_the_hint_holds_for_exceptions_too():
         (report("unknown sku ABCD"), report("unknown sku EFGH", logger="shop")),
         (report("a b c d e f g h"), report("a X c Y e Z g W")),
     ],
-    ids=["all else", "another place too", "many words"],
+    ids=["everything", "the logger too", "many words"],
 )
-def test_where_more_than_a_few_words_differ_there_is_no_hint(one, other):
+def test_there_is_no_hint_if_more_than_a_few_words_differ(one, other):
     assert compared(one, other).hint == ""

@@ -1,4 +1,4 @@
-"""Which mails report the same error: whatever is data, time or place of installation makes no difference."""
+"""Which mails report the same error: data, time and install folder make no difference."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def documented(
     )
 
 
-# --- Python's own differences -----------------------------------------------------------------------------------------
+# --- Differences between Python versions ------------------------------------------------------------------------------
 
 VERSIONS = ("3.6", "3.8", "3.9", "3.10", "3.11", "3.12")
 PRINTED = {version: printed(f"python-{version}.txt") for version in VERSIONS}
@@ -36,7 +36,7 @@ def test_every_version_of_python_gives_the_same_fingerprint(version, case):
     assert fingerprint_of(PRINTED[version][case]).key == fingerprint_of(NEWEST[case]).key
 
 
-def test_the_failures_of_one_program_are_told_apart():
+def test_different_failures_of_one_program_are_different_errors():
     different = [case for case in NEWEST if case != "larger group"]
 
     assert len({fingerprint_of(NEWEST[case]).key for case in different}) == len(different)
@@ -53,12 +53,12 @@ def test_missing_source_lines_make_no_difference():
 
 
 @pytest.mark.parametrize(("older", "newer"), REWORDED)
-def test_an_error_that_python_worded_anew_is_the_same_error(older, newer):
+def test_an_error_that_a_new_python_words_differently_is_the_same_error(older, newer):
     assert same_error(raised(older), raised(newer))
     assert not same_error(raised(older), raised("AttributeError: 'Cart' object has no attribute 'price'"))
 
 
-def test_what_an_app_asks_is_no_suggestion_of_python():
+def test_a_question_in_an_apps_message_is_not_taken_for_a_suggestion_of_python():
     assert not same_error(raised("ShopError: what did you order"), raised("ShopError: what did you pay"))
     assert not same_error(
         raised("AttributeError: can't set attribute"), raised("AttributeError: can't delete attribute")
@@ -95,14 +95,14 @@ def test_subject_app_sender_and_host_make_no_difference():
     assert fingerprint_of(TRACEBACK, "[web-1] 5 errors").key == fingerprint_of(TRACEBACK, "Other").key
 
 
-def test_what_real_handlers_send_of_one_error_is_one_error():
+def test_mails_of_different_handlers_about_one_error_are_the_same_error():
     mails = ["flask_documented.eml", "flask_default.eml"]
     keys = {fingerprint(redact(parse(record(stored(name)), ()))).key for name in mails}
 
     assert len(keys) == 1
 
 
-# --- What makes one ---------------------------------------------------------------------------------------------------
+# --- What makes a difference ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_what_real_handlers_send_of_one_error_is_one_error():
         ("in checkout", "in order"),
     ],
 )
-def test_type_wording_function_and_file_tell_errors_apart(old, new):
+def test_another_type_wording_function_or_file_is_another_error(old, new):
     assert old in TRACEBACK
     assert not same_error(TRACEBACK, TRACEBACK.replace(old, new))
 
@@ -126,8 +126,8 @@ def test_another_cause_is_another_error():
     assert not same_error(chain, chain.replace("ValueError: could not convert", "TypeError: could not convert"))
 
 
-def test_the_place_that_logs_never_merges_different_messages():
-    """Under Flask every unhandled error has the same Location."""
+def test_an_equal_location_never_merges_different_messages():
+    """With Flask, every unhandled error has the same Location."""
     assert not same_error(documented("Cart 5 is empty"), documented("Cart 5 is full"))
     assert not same_error(documented(TRACEBACK), documented(TRACEBACK.replace("ZeroDivisionError", "ValueError")))
 
@@ -136,7 +136,7 @@ def test_the_same_message_from_two_functions_is_two_errors():
     assert not same_error(documented("Cart 5 is empty"), documented("Cart 5 is empty", function="refill"))
 
 
-def test_records_that_are_all_data_are_told_apart_by_their_fields():
+def test_messages_of_data_only_are_distinguished_by_their_field_names():
     assert same_error("{'cart': 5, 'user': 'ada'}", "{'user': 'bo', 'cart': 7}")
     assert not same_error("{'cart': 5, 'user': 'ada'}", "{'parcel': 5, 'user': 'ada'}")
 
@@ -156,15 +156,15 @@ def test_records_that_are_all_data_are_told_apart_by_their_fields():
         ("", "x"),
     ],
 )
-def test_title_names_the_error_in_one_short_line(text, title):
+def test_the_title_names_the_error_in_one_short_line(text, title):
     assert fingerprint_of(text).title == title
 
 
-def test_an_empty_mail_has_a_title_too():
+def test_an_empty_mail_has_a_title():
     assert fingerprint_of("", subject="").title == "empty message"
 
 
-def test_steps_tell_in_words_how_the_key_came_about():
+def test_steps_explain_the_key():
     assert fingerprint_of(TRACEBACK.replace("division by zero", "cart 5")).steps == (
         "Python trace, 1 error in its chain",
         "exception type: ZeroDivisionError",
@@ -172,15 +172,15 @@ def test_steps_tell_in_words_how_the_key_came_about():
         "replaced as number: 5",
         "counts: checkout (harbour/shop.py)",
         "counts: discount (harbour/catalogue.py)",
-        "does not count: 1 frame of libraries or repeated",
+        "does not count: 1 frame (of libraries, or repeated)",
     )
     assert fingerprint_of(documented("Cart 5 is empty")).steps[:2] == (
-        "no stack trace: the message and the place that logged it count",
+        "no stack trace: the message and the location that logged it count",
         "logged by: shop/cart.py total",
     )
 
 
-def test_key_and_version():
+def test_a_key_has_32_hex_digits_and_a_version():
     found = fingerprint_of(TRACEBACK)
 
     assert found.version == VERSION == 1
@@ -219,7 +219,7 @@ def trace(stack, root, first_line, ident, *, carets):
 
 @settings(max_examples=100, deadline=None)
 @given(stacks, roots, roots, st.integers(1, 9_000), st.integers(1, 10**9), st.booleans())
-def test_line_shifts_ids_folders_clock_and_line_ends_never_change_it(stack, root, other_root, line, ident, carets):
+def test_line_numbers_ids_folders_time_and_line_ends_make_no_difference(stack, root, other_root, line, ident, carets):
     one = f"2026-11-22 17:03:19,532 ERROR shop: job 5\n{trace(stack, root, 10, 4711, carets=False)}"
     other = f"2027-01-01 00:00:00,001 ERROR shop: job {ident}\n{trace(stack, other_root, line, ident, carets=carets)}"
 
@@ -228,7 +228,7 @@ def test_line_shifts_ids_folders_clock_and_line_ends_never_change_it(stack, root
 
 @settings(max_examples=100, deadline=None)
 @given(stacks, roots, names)
-def test_another_raising_function_always_changes_it(stack, root, function):
+def test_another_raising_function_is_always_another_error(stack, root, function):
     changed = [*stack[:-1], (*stack[-1][:2], f"{function}_x")]
 
     assert not same_error(trace(stack, root, 10, 1, carets=True), trace(changed, root, 10, 1, carets=True))
@@ -236,7 +236,7 @@ def test_another_raising_function_always_changes_it(stack, root, function):
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=400), st.text(max_size=50))
-def test_any_text_gives_a_fingerprint(text, subject):
+def test_any_text_has_a_fingerprint(text, subject):
     found = fingerprint_of(text, subject)
 
     assert found == fingerprint_of(text, subject)

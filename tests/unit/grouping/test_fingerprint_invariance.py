@@ -1,4 +1,4 @@
-"""What must not matter does not, in any language: generated traces, told again as another release on another host."""
+"""Fingerprints do not depend on release, host or occurrence, in any language (generated traces)."""
 
 import json
 
@@ -30,7 +30,7 @@ names = st.from_regex(r"[a-z]{4,8}", fullmatch=True).filter(
     )
 )
 stacks = st.lists(st.tuples(names, names), min_size=1, max_size=6)
-"""Of each call the file and the function, the outermost first."""
+"""File and function of each call, outermost first."""
 roots = st.sampled_from(
     ["/srv/x/current", "/opt/x-1.2.3", "/home/ada/x/releases/20240101120000", "/usr/src/app", "/var/www/x"]
 )
@@ -120,15 +120,15 @@ def message(ident):
     return f"order {ident} of customer {ident * 3} is short"
 
 
-each_language = pytest.mark.parametrize("told", LANGUAGES, ids=lambda told: told.__name__)
+each_language = pytest.mark.parametrize("printed", LANGUAGES, ids=lambda printed: printed.__name__)
 
 
 @each_language
 @settings(max_examples=20, deadline=None)
 @given(stacks, roots, roots, lines, idents)
-def test_another_release_host_and_occurrence_is_the_same_error(told, stack, root, other_root, line, ident):
-    one = told(stack, root, 10, message(4711))
-    other = told(stack, other_root, line, message(ident))
+def test_another_release_host_and_occurrence_is_the_same_error(printed, stack, root, other_root, line, ident):
+    one = printed(stack, root, 10, message(4711))
+    other = printed(stack, other_root, line, message(ident))
 
     assert same_error(one, other)
     assert same_error(one, other.replace("\n", "\r\n"))
@@ -137,19 +137,19 @@ def test_another_release_host_and_occurrence_is_the_same_error(told, stack, root
 @each_language
 @settings(max_examples=10, deadline=None)
 @given(stacks, roots, lines)
-def test_another_function_type_or_wording_is_another_error(told, stack, root, line):
-    one = told(stack, root, line, message(7))
+def test_another_function_type_or_wording_is_another_error(printed, stack, root, line):
+    one = printed(stack, root, line, message(7))
 
-    assert not same_error(one, told([*stack[:-1], (stack[-1][0], f"{stack[-1][1]}Anew")], root, line, message(7)))
-    assert not same_error(one, told(stack, root, line, message(7), type_="GoneError"))
-    assert not same_error(one, told(stack, root, line, "nothing is known of order 7"))
+    assert not same_error(one, printed([*stack[:-1], (stack[-1][0], f"{stack[-1][1]}Anew")], root, line, message(7)))
+    assert not same_error(one, printed(stack, root, line, message(7), type_="GoneError"))
+    assert not same_error(one, printed(stack, root, line, "order 7 is unknown"))
 
 
 @each_language
 @settings(max_examples=10, deadline=None)
 @given(stacks, roots, st.sampled_from(MARGINS))
-def test_what_carried_the_lines_makes_no_difference(told, stack, root, margin):
-    one = f"Totals failed\nof all\n{told(stack, root, 10, message(7))}"
+def test_prefixes_of_syslog_and_containers_make_no_difference(printed, stack, root, margin):
+    one = f"Totals failed\nof all\n{printed(stack, root, 10, message(7))}"
     carried = "\n".join(margin.format(n=n % 60) + line for n, line in enumerate(one.split("\n")))
 
     assert same_error(one, carried)
@@ -158,24 +158,24 @@ def test_what_carried_the_lines_makes_no_difference(told, stack, root, margin):
 @each_language
 @settings(max_examples=10, deadline=None)
 @given(stacks, roots)
-def test_a_record_of_fields_is_the_same_error(told, stack, root):
-    trace = told(stack, root, 10, message(7))
+def test_a_json_record_is_the_same_error(printed, stack, root):
+    trace = printed(stack, root, 10, message(7))
 
     assert same_error(f"Totals failed\n{trace}", json.dumps({"level": "error", "msg": "Totals failed", "stack": trace}))
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.permutations(LANGUAGES), stacks)
-def test_what_came_before_makes_no_difference(order, stack):
-    texts = [told(stack, "/srv/x/current", 10, message(7)) for told in order]
+def test_earlier_mails_make_no_difference(order, stack):
+    texts = [printed(stack, "/srv/x/current", 10, message(7)) for printed in order]
 
     assert [fingerprint_of(text).key for text in texts] == [fingerprint_of(text).key for text in reversed(texts)][::-1]
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(LANGUAGES), stacks, st.data())
-def test_a_trace_that_is_cut_anywhere_has_a_fingerprint(told, stack, data):
-    text = told(stack, "/srv/x/current", 10, message(7))
+def test_a_trace_cut_at_any_place_has_a_fingerprint(printed, stack, data):
+    text = printed(stack, "/srv/x/current", 10, message(7))
     start = data.draw(st.integers(0, len(text)))
 
     assert fingerprint_of(text[start:]) == fingerprint_of(text[start:])

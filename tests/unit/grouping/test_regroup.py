@@ -1,4 +1,4 @@
-"""What a change of the version or of the rules would do to known errors."""
+"""The effect of a new version or of new rules on known errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from relay.config import make_settings
 from relay.grouping.fingerprint import VERSION, fingerprint
-from relay.grouping.regroup import Fate, Known, Move, moves
+from relay.grouping.regroup import Fate, KnownError, Move, moves
 from relay.grouping.rules import Rules
 from relay.grouping.versions import VERSIONS, Versions
 from relay.model import Fingerprint, Form, Group, Level, Report
@@ -22,8 +22,8 @@ def report(message: str, host: str = "") -> Report:
     return Report(form=Form.PLAIN, subject="Failed", sender="", app="shop", message=message, host=host)
 
 
-def known(number: int, *messages: str, route: str = "admins", version: int = VERSION) -> Known:
-    """A group of today's version with samples of these messages, the newest first."""
+def known(number: int, *messages: str, route: str = "admins", version: int = VERSION) -> KnownError:
+    """A group of the current version with samples of these messages, newest first."""
     samples = [report(message, host=f"web-{place}") for place, message in enumerate(messages)]
     found = fingerprint(samples[0]) if samples else Fingerprint(version=version, key="gone", title="gone")
     group = Group(
@@ -37,7 +37,7 @@ def known(number: int, *messages: str, route: str = "admins", version: int = VER
         first_seen=NOON,
         last_seen=NOON,
     )
-    return Known(group=group, samples=samples)
+    return KnownError(group=group, samples=samples)
 
 
 def second(key: Callable[[Report], str], former: dict[int, Callable[[Report], Fingerprint]] | None = None) -> Versions:
@@ -58,7 +58,7 @@ def fates(found: list[Move]) -> list[tuple[int, str, tuple[int, ...]]]:
     return [(move.group.id, move.fate.value, move.joins) for move in found]
 
 
-def test_where_nothing_changed_nothing_moves():
+def test_without_changes_no_group_moves():
     assert moves([known(1, "order 1 is lost"), known(2, "the disk is full")], NO_RULES, VERSIONS) == []
 
 
@@ -66,7 +66,7 @@ def test_an_error_without_a_sample_is_left_out():
     assert moves([known(1)], NO_RULES, VERSIONS) == []
 
 
-def test_a_new_version_carries_over_what_stays_one_error():
+def test_a_new_version_carries_over_an_error_that_stays_the_same():
     versions = second(lambda report: f"second {fingerprint(report).key}")
 
     [move] = moves([known(1, "order 2 is lost", "order 1 is lost")], NO_RULES, versions)
@@ -77,15 +77,15 @@ def test_a_new_version_carries_over_what_stays_one_error():
 @pytest.mark.parametrize(
     ("former", "version"),
     [({}, VERSION), ({VERSION: lambda _: Fingerprint(version=1, key="x", title="x")}, VERSION), (None, VERSION - 1)],
-    ids=["none is kept", "it says otherwise", "the group is older"],
+    ids=["no former version", "another key", "an older group"],
 )
-def test_what_no_kept_version_leads_to_begins_anew(former, version):
+def test_a_group_that_no_former_version_finds_is_replaced_by_a_new_one(former, version):
     versions = second(lambda report: f"second {fingerprint(report).key}", former)
 
     assert fates(moves([known(1, "order 1 is lost", version=version)], NO_RULES, versions)) == [(1, "a new group", ())]
 
 
-def test_errors_that_a_new_version_takes_for_one_are_joined():
+def test_errors_with_the_same_new_key_are_joined():
     found = moves([known(1, "order 1 is lost"), known(2, "the disk is full")], NO_RULES, second(lambda _: "one"))
 
     assert fates(found) == [(1, "joined", (2,)), (2, "joined", (1,))]
@@ -97,7 +97,7 @@ def test_errors_of_two_routes_are_never_joined():
     assert fates(moves(errors, NO_RULES, second(lambda _: "one"))) == [(1, "carried over", ()), (2, "carried over", ())]
 
 
-def test_an_error_whose_samples_fall_apart_is_split():
+def test_an_error_whose_samples_have_different_keys_is_split():
     [move] = moves([known(1, "order 2 is lost", "order 1 is lost")], NO_RULES, second(lambda report: report.message))
 
     assert (move.fate, move.parts) == (Fate.SPLIT, ("second: order 2 is lost", "second: order 1 is lost"))
@@ -124,13 +124,13 @@ def test_rules_join_split_and_ignore(tmp_path):
     assert [move.becomes for move in found] == ["Printer", "Printer", "the disk is full", "ignored"]
 
 
-def test_a_rule_that_gives_one_error_another_name_begins_it_anew(tmp_path):
+def test_an_error_with_a_new_key_from_a_rule_gets_a_new_group(tmp_path):
     table = rules(tmp_path, {"name": "Printer", "action": "join", "message": "*printer*"})
 
     assert fates(moves([known(1, "the printer burns")], table, VERSIONS)) == [(1, "a new group", ())]
 
 
-def test_what_a_rule_joined_before_stays_joined_under_a_new_version(tmp_path):
+def test_a_new_version_does_not_change_what_a_rule_has_joined(tmp_path):
     table = rules(tmp_path, {"name": "Printer", "action": "join", "message": "*printer*"})
     joined = known(1, "the printer burns")
     key = table.judge(joined.samples[0], fingerprint(joined.samples[0])).fingerprint.key

@@ -1,4 +1,4 @@
-"""Which route a report takes."""
+"""The route of a report."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def report(**fields):
         ({"message": "first line\ndatabase is locked"}, "", "admins"),
     ],
 )
-def test_the_first_route_whose_every_condition_holds_decides(tmp_path, fields, title, expected):
+def test_the_first_route_whose_conditions_all_match_decides(tmp_path, fields, title, expected):
     router = Router(make_settings(tmp_path, **TABLES).routes)
 
     assert router.route(report(**fields), title) == expected

@@ -1,4 +1,4 @@
-"""Which versions of the fingerprint are in use."""
+"""The versions of the fingerprint."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from relay.grouping.versions import VERSIONS, Versions
 from relay.parse.report import parse_text
 
 
-def test_the_version_in_use_is_the_one_its_fingerprints_carry():
+def test_fingerprints_have_the_number_of_the_current_version():
     assert VERSIONS.current(parse_text("Failed", "it broke")).version == VERSIONS.number
 
 
 @pytest.mark.parametrize(
     "former", [{1: fingerprint, 2: fingerprint, 3: fingerprint}, {4: fingerprint}, {5: fingerprint}]
 )
-def test_former_versions_are_few_and_below_the_one_in_use(former):
+def test_former_versions_are_at_most_two_and_below_the_current_one(former):
     with pytest.raises(ValueError, match="former version"):
         Versions(current=fingerprint, number=4, former=former)

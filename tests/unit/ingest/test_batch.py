@@ -9,7 +9,7 @@ from relay.ingest.batch import fingerprint_lines
 from relay.parse.report import parse_text
 
 
-def test_lines_in_lines_out():
+def test_each_line_gets_the_fingerprint_of_its_mail():
     lines = [json.dumps({"id": n, "subject": "x", "body": f"Cart {n} is empty"}) + "\n" for n in range(3)]
 
     answers = [json.loads(line) for line in fingerprint_lines([*lines, "\n"])]
@@ -19,6 +19,6 @@ def test_lines_in_lines_out():
 
 
 @pytest.mark.parametrize("line", ["{", "[]", "{}", '"x"', "[" * 100_000])
-def test_a_line_that_is_no_such_object_is_named_by_its_number(line):
+def test_an_invalid_line_raises_an_error_with_its_number(line):
     with pytest.raises(ValueError, match="line 2 is no JSON object with id, subject and body"):
         list(fingerprint_lines([json.dumps({"id": 1}), line]))

@@ -1,4 +1,4 @@
-"""Secrets are masked wherever they stand, names from code stay, and grouping does not change."""
+"""Secrets are masked everywhere in a report, names from code stay, and grouping does not change."""
 
 import pytest
 from hypothesis import given, settings
@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from relay.grouping.fingerprint import fingerprint
 from relay.parse.report import parse_text
 from relay.redact import MASK, redact
-from relay.redact.repeats import COMMON
+from relay.redact.repeats import COMMON_WORDS
 
 
 def masked(text, subject="x"):
@@ -51,7 +51,7 @@ SECRET = "kX9-vq27Lm"
         "token:{}",
     ],
 )
-def test_values_behind_telling_names_are_masked(text):
+def test_values_behind_secret_names_are_masked(text):
     report = masked(text.format(SECRET))
 
     assert SECRET not in report
@@ -75,11 +75,11 @@ def test_values_behind_telling_names_are_masked(text):
         "378282246310005",
     ],
 )
-def test_secrets_are_known_by_their_form(secret):
+def test_secrets_are_recognised_by_their_format(secret):
     assert masked(f"rejected {secret}, try again") == f"rejected {MASK}, try again"
 
 
-def test_a_pem_block_is_masked_also_where_it_is_cut_off():
+def test_a_pem_block_is_masked_even_if_it_is_cut_off():
     key = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIIGl\nabc=\n-----END EC PRIVATE KEY-----"
 
     assert masked(f"bad key {key}!") == f"bad key -----BEGIN EC PRIVATE KEY-----{MASK}-----END EC PRIVATE KEY-----!"
@@ -102,7 +102,7 @@ def test_a_pem_block_is_masked_also_where_it_is_cut_off():
         "session of ada has ended",
     ],
 )
-def test_what_is_no_secret_stays(text):
+def test_text_without_a_secret_is_unchanged(text):
     assert masked(text) == text
 
 
@@ -113,7 +113,7 @@ def test_a_value_masked_once_is_masked_everywhere_in_the_report():
     assert report.message == f"password={MASK}\n\ncannot connect with {MASK}x"
 
 
-def test_a_short_or_wordlike_value_does_not_take_other_words_with_it():
+def test_a_short_or_common_value_is_not_masked_inside_other_words():
     assert masked("password=abc, abcdef") == f"password={MASK}, abcdef"
     assert masked("password=orders and reorders of orders") == f"password={MASK} and reorders of {MASK}"
 
@@ -126,7 +126,7 @@ TRACE = """Traceback (most recent call last):
 ValueError: cannot log in with kX9-vq27Lm"""
 
 
-def test_in_source_lines_only_literals_are_secrets():
+def test_in_source_lines_only_literals_are_masked():
     report = masked(TRACE)
 
     assert 'login(user, password=password, token=request.form["token"], secret=get_secret())' in report
@@ -134,8 +134,8 @@ def test_in_source_lines_only_literals_are_secrets():
     assert SECRET not in report
 
 
-def test_names_from_code_stay_although_a_password_is_spelled_alike():
-    """Else whoever chooses a password could choose which error a mail is counted under."""
+def test_names_from_code_stay_when_a_password_is_equal():
+    """Otherwise a user's choice of password could change the error that a mail is counted under."""
     labels = "Message type: ERROR\nLocation: /srv/shop/checkout.py:5\nFunction: checkout\n"
     text = f"{labels}\nMessage:\n\npassword=checkout\n{TRACE}"
 
@@ -145,13 +145,13 @@ def test_names_from_code_stay_although_a_password_is_spelled_alike():
     assert (report.location, report.function) == ("/srv/shop/checkout.py:5", "checkout")
 
 
-def test_an_exceptions_type_stays_although_a_password_is_spelled_alike():
+def test_an_exception_type_stays_when_a_password_is_equal():
     report = redact(parse_text("x", f"password=ValueError\n{TRACE} and ValueError"))
 
     assert report.trace.endswith("\nValueError: cannot log in with kX9-vq27Lm and [masked]".replace(SECRET, MASK))
 
 
-def test_an_app_named_after_a_secret_is_masked_too():
+def test_a_secret_in_the_app_name_is_masked():
     assert redact(parse_text("password=abcdefgh", "x")).app == f"password={MASK}"
 
 
@@ -185,8 +185,8 @@ def test_masking_does_not_change_the_group(one, other):
 
 
 def is_a_password(text):
-    """No word that any mail has, and no ruler: those are masked where they are a value, and nowhere else."""
-    return text.lower() not in COMMON and any(char.isalnum() for char in text) and not text.isdigit()
+    """Not a common word, a ruler or a number: those are masked as a value, but not searched for elsewhere."""
+    return text.lower() not in COMMON_WORDS and any(char.isalnum() for char in text) and not text.isdigit()
 
 
 @settings(max_examples=100, deadline=None)
@@ -197,7 +197,7 @@ def is_a_password(text):
         max_size=40,
     ).filter(is_a_password)
 )
-def test_any_password_is_masked_and_leaves_the_group_alone(password):
+def test_any_password_is_masked_and_does_not_change_the_group(password):
     def mail(secret):
         return TRACE.replace("kX9-vq27Lm", secret) + f"\n\nform: {{'password': '{secret}'}}"
 
@@ -207,12 +207,12 @@ def test_any_password_is_masked_and_leaves_the_group_alone(password):
     assert key(mail(password)) == key(mail("kX9-vq27Lm"))
 
 
-# --- Anything at all --------------------------------------------------------------------------------------------------
+# --- Any text ---------------------------------------------------------------------------------------------------------
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.text(max_size=200), st.text(max_size=50))
-def test_any_text_is_redacted_twice_like_once(text, subject):
+def test_redacting_any_text_twice_changes_nothing_more(text, subject):
     once = redact(parse_text(subject, text))
 
     assert redact(once) == once
@@ -232,15 +232,15 @@ SPACED = (
 
 
 @pytest.mark.parametrize("unit", [*UNITS.split(), *SPACED])
-def test_a_megabyte_of_the_same_comes_to_an_end(unit):
+def test_redacting_a_repeated_megabyte_ends(unit):
     text = unit * (1_000_000 // len(unit))
 
     assert len(redact(parse_text("x", text)).message) <= len(text) + len(text) // len(unit) * len(MASK)
 
 
 @pytest.mark.parametrize("release", ["20260917114502", "4111111111111111"])
-def test_a_release_whose_number_looks_like_a_payment_card_names_its_folder(release):
-    """One moment in ten passes for a card's check digit, and a masked folder would make another error of it."""
+def test_a_release_folder_that_looks_like_a_payment_card_stays(release):
+    """One timestamp in ten has a valid check digit, and a masked folder would change the fingerprint."""
     trace = f'Traceback (most recent call last):\n  File "/srv/{release}/cart.py", line 5, in total\nValueError: '
 
     assert redact(parse_text("x", trace + "7")).trace == trace + "7"

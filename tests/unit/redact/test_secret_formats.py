@@ -1,4 +1,4 @@
-"""Each way in which programs write secrets, and each text that looks alike and holds none (tests/data/redact)."""
+"""Every notation in which programs write secrets, and similar texts without a secret (tests/data/redact)."""
 
 import dataclasses
 import json
@@ -15,21 +15,21 @@ from relay.model import Report
 from relay.parse.report import parse, parse_text
 from relay.redact import MASK, Redactor, redact
 from relay.redact.custom import MAX_MATCHES
-from relay.redact.keywords import MOST_LABELS
+from relay.redact.keywords import MAX_LABELS
 from tests.support.mails import raw, record
 from tests.support.redaction import PLAIN, SECRETS
 
 ONE, OTHER = "kX9-vq27Lm", "Zr4_88tbQmPq21"
 
 
-def said(report: Report) -> str:
-    """All that is kept of a report."""
+def stored_text(report: Report) -> str:
+    """All that the ledger stores of a report."""
     return json.dumps(dataclasses.asdict(report), default=str, ensure_ascii=False)
 
 
 @pytest.mark.parametrize("text", SECRETS.values(), ids=SECRETS)
-def test_a_secret_is_masked_however_it_is_written(text):
-    report = said(redact(parse_text("x", "It broke.\n" + text.replace("{}", ONE))))
+def test_a_secret_is_masked_in_every_notation(text):
+    report = stored_text(redact(parse_text("x", "It broke.\n" + text.replace("{}", ONE))))
 
     assert ONE not in report
     assert MASK in report
@@ -37,17 +37,17 @@ def test_a_secret_is_masked_however_it_is_written(text):
 
 
 @pytest.mark.parametrize("text", PLAIN)
-def test_a_text_without_a_secret_stays(text):
+def test_a_text_without_a_secret_is_unchanged(text):
     report = parse_text("x", text)
 
     assert redact(report) == report
 
 
-FORMS = {
+TOKENS = {
     "JWT": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl",
     "JWE": "eyJhbGciOiJkaXIifQ..ab12ab12ab12.cd34cd34cd34.ef56ef56".replace("..", ".aaaabbbb."),
     "AWS": "AKIA" + "IOSFODNN7EXAMPLE",
-    "AWS, for a while": "ASIA" + "IOSFODNN7EXAMPLE",
+    "AWS, temporary": "ASIA" + "IOSFODNN7EXAMPLE",
     "Google": "AIza" + "b3" * 17 + "c",
     "Google, OAuth": "ya29." + "a0Ab_9" * 6,
     "Google, client": "GOCSPX-" + "a1B2c3d4" * 3 + "e5F6",
@@ -88,7 +88,7 @@ FORMS = {
     "Slack, of a browser": "xoxd-" + "a1B2c3d4%2F" * 4,
     "Slack, refreshed": "xoxe.xoxp-1-" + "a1B2c3d4" * 5,
     "Stripe, organization": "sk_org_live_" + "4eC39HqLyjWDarjtT1zdp7dc",
-    "GitLab, runner of before": "GR1348941" + "x9Y8" * 5,
+    "GitLab, old runner": "GR1348941" + "x9Y8" * 5,
     "Google, refreshed": "1//0" + "a0Ab_9-x" * 7,
     "Heroku": "HRKU-" + "01234567-89ab-cdef-0123-456789abcdef",
     "Doppler": "dp.pt." + "a1B2c3d4e5F" * 3 + "g6H7i8J",
@@ -127,8 +127,8 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("secret", FORMS.values(), ids=FORMS)
-def test_a_secret_is_known_by_its_form(secret):
+@pytest.mark.parametrize("secret", TOKENS.values(), ids=TOKENS)
+def test_a_secret_is_recognised_by_its_format(secret):
     report = redact(parse_text(f"about {secret}", f"rejected {secret}, try again"))
 
     assert (report.subject, report.message) == (f"about {MASK}", f"rejected {MASK}, try again")
@@ -142,7 +142,7 @@ def test_a_secret_is_known_by_its_form(secret):
         "-----BEGIN PGP PRIVATE KEY BLOCK-----\nMIIEvQIBADANBg",
     ],
 )
-def test_a_pem_block_is_masked_whole_cut_off_or_in_a_string(text):
+def test_a_pem_block_is_masked_if_complete_cut_off_or_in_a_string(text):
     report = redact(parse_text("x", text))
 
     assert "MIIE" not in report.message
@@ -153,31 +153,31 @@ def test_a_pem_block_is_masked_whole_cut_off_or_in_a_string(text):
 
 
 def test_a_value_masked_once_is_masked_in_every_field_of_the_report():
-    """Names from code stay; of names of hosts and loggers those that can only be the secret go."""
+    """In names of hosts and loggers only distinctive values are masked. Names from code stay."""
     names = ("host", "logger", "release", "environment", "process", "thread", "template")
     fields: dict[str, Any] = dict.fromkeys(names, f"a {ONE}")
     fields["request"] = (("Request", f"GET /{ONE}"),)
     report = dataclasses.replace(parse_text(f"login with {ONE}", f"password={ONE}"), **fields)
 
-    assert ONE not in said(redact(report))
+    assert ONE not in stored_text(redact(report))
 
 
 @pytest.mark.parametrize("field", ["host", "logger", "release", "environment", "process"])
-def test_names_are_searched_themselves(field):
+def test_a_secret_in_a_name_field_is_masked(field):
     changed: dict[str, Any] = {field: f"password={ONE}"}
     report = dataclasses.replace(parse_text("x", "It broke."), **changed)
 
     assert getattr(redact(report), field) == f"password={MASK}"
 
 
-def test_a_logger_that_is_called_like_a_password_keeps_its_name():
+def test_a_logger_keeps_its_name_when_a_password_is_equal():
     report = dataclasses.replace(parse_text("x", "password=checkout"), logger="checkout")
 
     assert redact(report).logger == "checkout"
 
 
 @pytest.mark.parametrize("value", ["1", "abc", "root", "none", "test", "12345", "****", "======", "True"])
-def test_a_value_that_is_a_usual_word_is_not_looked_for_elsewhere(value):
+def test_a_value_that_is_a_common_word_is_not_searched_for_elsewhere(value):
     text = f"password='{value}'\nfound {value} of {value} in shop"
 
     assert redact(parse_text("x", text)).message.endswith(f"found {value} of {value} in shop")
@@ -194,13 +194,13 @@ def test_a_value_that_is_a_usual_word_is_not_looked_for_elsewhere(value):
         ("Cookie: a=1; sid=hunter2x77", "session hunter2x77"),
     ],
 )
-def test_a_value_is_found_elsewhere_however_it_is_encoded_there(written, elsewhere):
+def test_a_value_is_found_elsewhere_in_any_encoding(written, elsewhere):
     message = redact(parse_text("x", f"{written}\n{elsewhere}")).message
 
     assert message.rpartition("\n")[2].replace(MASK, "") in ("it is ", "GET /?x=", "session ")
 
 
-def test_what_the_clients_json_says_is_masked_with_the_texts_values_and_the_other_way_round():
+def test_secrets_of_the_text_are_masked_in_the_json_part_and_the_other_way_round():
     content = {"version": 1, "host": f"web-{ONE}", "release": f"token={OTHER}", "thread": OTHER}
     part = b"Content-Type: application/vnd.error-mail+json\r\n\r\n" + json.dumps(content).encode()
     text = f"Content-Type: text/plain\r\n\r\npassword={ONE}, {OTHER}".encode()
@@ -210,8 +210,8 @@ def test_what_the_clients_json_says_is_masked_with_the_texts_values_and_the_othe
     report = redact(parse(record(raw(head.decode(), body)), ()))
 
     assert report.host == f"web-{MASK}"
-    assert ONE not in said(report)
-    assert OTHER not in said(report)
+    assert ONE not in stored_text(report)
+    assert OTHER not in stored_text(report)
 
 
 SECRET_TEXTS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_~!-]{8,38}[A-Za-z0-9]", fullmatch=True).filter(
@@ -221,12 +221,12 @@ SECRET_TEXTS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_~!-]{8,38}[A-Za-z0-9]", ful
 
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from(sorted(kind for kind in SECRETS if " in it" not in kind)), SECRET_TEXTS)
-def test_any_secret_in_any_format_is_nowhere_in_what_is_kept(kind, secret):
+def test_any_secret_in_any_notation_is_not_stored(kind, secret):
     text = SECRETS[kind].replace("{}", secret)
 
     report = redact(parse_text(f"about {secret}", f"{text}\n\nrefused: {secret}. again {secret}"))
 
-    assert secret not in said(report)
+    assert secret not in stored_text(report)
     assert redact(report) == report
 
 
@@ -238,14 +238,14 @@ def key(text):
 
 
 @pytest.mark.parametrize("text", SECRETS.values(), ids=SECRETS)
-def test_the_secret_does_not_decide_which_error_it_is(text):
+def test_the_secret_does_not_change_the_fingerprint(text):
     keys = {key(text.replace("{}", secret)) for secret in (ONE, OTHER)}
 
     assert len(keys) == 1
 
 
 @pytest.mark.parametrize("text", SECRETS.values(), ids=SECRETS)
-def test_a_report_that_is_redacted_is_the_same_error_when_it_comes_again(text):
+def test_redacting_a_redacted_report_does_not_change_the_fingerprint(text):
     report = redact(parse_text("x", f"checkout failed\n{text.replace('{}', ONE)}"))
 
     assert fingerprint(redact(report)).key == fingerprint(report).key
@@ -259,7 +259,7 @@ def with_options(tmp_path, text, **options):
     return redactor.redact(parse_text("x", text)).message
 
 
-def test_own_names_and_patterns_are_masked(tmp_path):
+def test_configured_names_and_patterns_are_masked(tmp_path):
     text = "iban=DE89370400440532013000, Kunden_Nummer: 4711, customer KD-123456, staff P-77 of KD-1"
     options = {"names": ["iban", "kunden_nummer"], "patterns": [r"\bKD-\d{6}\b", r"staff (P-\d+)", "of (?P<secret>KD)"]}
 
@@ -268,36 +268,36 @@ def test_own_names_and_patterns_are_masked(tmp_path):
     assert message == f"iban={MASK}, Kunden_Nummer: {MASK}, customer {MASK}, staff {MASK} of {MASK}-1"
 
 
-def test_an_own_name_is_a_word(tmp_path):
+def test_a_configured_name_matches_at_the_start_of_a_word(tmp_path):
     assert with_options(tmp_path, "spin=left, pin=x7x7, my_pin=x8x8", names=["pin"]) == (
         f"spin=left, pin={MASK}, my_pin={MASK}"
     )
 
 
-def test_switched_off_nothing_is_masked(tmp_path):
+def test_nothing_is_masked_when_disabled(tmp_path):
     assert with_options(tmp_path, f"password={ONE}", enabled=False) == f"password={ONE}"
 
 
 @pytest.mark.parametrize("pattern", [r"(a)\1", "(?=a)b", "(", "a*", "", "((a{900}){900}){9}", "a" * 1_001])
-def test_a_pattern_that_could_hang_or_fits_everything_is_refused(tmp_path, pattern):
+def test_a_pattern_that_could_hang_or_matches_everything_is_refused(tmp_path, pattern):
     with pytest.raises(ValueError, match=r"redact\.patterns"):
         make_settings(tmp_path, redact={"patterns": [pattern]})
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(a|aa)+b", "(.*a){20}b", "a(?:.*b)?c"])
-def test_a_pattern_that_takes_others_for_ever_comes_to_an_end(tmp_path, pattern):
+def test_a_pattern_that_hangs_backtracking_engines_ends(tmp_path, pattern):
     text = "a" * 200_000 + "!"
 
     assert with_options(tmp_path, text, patterns=[pattern]) == text
 
 
-def test_behind_too_many_fits_all_is_masked(tmp_path):
+def test_after_too_many_matches_the_rest_is_masked(tmp_path):
     message = with_options(tmp_path, "KD-1 " * (MAX_MATCHES + 5) + "the end", patterns=[r"KD-\d"])
 
     assert message == f"{MASK} " * MAX_MATCHES + MASK
 
 
-def test_a_pattern_meets_what_is_no_unicode(tmp_path):
+def test_a_pattern_is_searched_in_text_with_lone_surrogates(tmp_path):
     report = dataclasses.replace(parse_text("x", "KD-1"), message="\ud800 é KD-1")
 
     assert Redactor(make_settings(tmp_path, redact={"patterns": ["KD-[0-9]"]}).redact).redact(report).message == (
@@ -305,7 +305,7 @@ def test_a_pattern_meets_what_is_no_unicode(tmp_path):
     )
 
 
-def test_nothing_of_a_secret_is_logged(caplog):
+def test_a_secret_is_never_logged(caplog):
     with caplog.at_level(logging.DEBUG):
         redact(parse_text(ONE, f"password={ONE}"))
 
@@ -313,15 +313,15 @@ def test_nothing_of_a_secret_is_logged(caplog):
 
 
 @pytest.mark.parametrize(
-    ("said_so", "rest"),
+    ("text", "rest"),
     [
         ("passphrase: correct horse battery staple", ""),
         ("ssh_passphrase = correct-horse battery staple clip, user ada", ", user ada"),
         ("wrong passphrase: correct horse battery staple was refused", " was refused"),
     ],
 )
-def test_a_passphrase_of_bare_words_is_masked_up_to_what_is_said_of_it(said_so, rest):
-    message = redact(parse_text("x", said_so)).message
+def test_a_passphrase_of_bare_words_is_masked_up_to_the_next_word_of_prose(text, rest):
+    message = redact(parse_text("x", text)).message
 
     assert message.endswith(MASK + rest)
     assert not {"correct", "horse", "battery", "staple"} & set(message.replace("-", " ").split())
@@ -331,8 +331,8 @@ def test_a_passphrase_of_bare_words_is_masked_up_to_what_is_said_of_it(said_so, 
     "end", [").", ").\nIt broke", ").\n\n[SQL: INSERT INTO a VALUES (%s)]", ").\\n')", ")"], ids=range(5)
 )
 @pytest.mark.parametrize("row", ["7, ada, {}, null", "(a), b), {}, 2026-01-01 00:00:00", '{}, "a, (b"', "7, a\nb, {}"])
-def test_a_row_that_a_database_quotes_is_masked_whole(row, end):
-    """Nothing says which of its columns is a secret."""
+def test_a_row_quoted_by_a_database_is_masked_completely(row, end):
+    """The error does not name the columns, so any value may be a secret."""
     message = redact(parse_text("x", f"DETAIL:  Failing row contains ({row.replace('{}', ONE)}{end}")).message
 
     assert message.replace("\n\n", "\n").startswith(f"DETAIL:  Failing row contains ({MASK})")
@@ -341,19 +341,19 @@ def test_a_row_that_a_database_quotes_is_masked_whole(row, end):
 
 @pytest.mark.parametrize("field", ["location", "module", "function", "time"])
 def test_a_secret_in_a_field_of_the_documented_format_is_masked(field):
-    """Whoever writes a formatter may put anything there; a name from code stays even where it is a secret elsewhere."""
-    said_of_it: dict[str, Any] = {field: f"login(password={ONE!r})"}
+    """A custom formatter may write anything there. A name from code stays, even if it is a secret elsewhere."""
+    secret: dict[str, Any] = {field: f"login(password={ONE!r})"}
     code: dict[str, Any] = {field: "/srv/shop/checkout.py9:7"}
     report = parse_text("x", "password=shop/checkout.py9")
 
-    assert ONE not in said(redact(dataclasses.replace(report, **said_of_it)))
+    assert ONE not in stored_text(redact(dataclasses.replace(report, **secret)))
     assert getattr(redact(dataclasses.replace(report, **code)), field) == code[field]
 
 
-def test_behind_thousands_of_secrets_the_rest_is_masked():
-    """Looking at each would take longer than any mail may."""
-    message = redact(parse_text("x", "".join(f"password=a{n}b\n" for n in range(MOST_LABELS + 10)) + ONE)).message
+def test_after_thousands_of_secrets_the_rest_is_masked():
+    """Searching for each of them would exceed the time limit of a mail."""
+    message = redact(parse_text("x", "".join(f"password=a{n}b\n" for n in range(MAX_LABELS + 10)) + ONE)).message
 
-    assert message.count(MASK) <= MOST_LABELS + 1
+    assert message.count(MASK) <= MAX_LABELS + 1
     assert ONE not in message
     assert "a7b" not in message

@@ -29,7 +29,7 @@ def of_our_client(record: int, count: int = 1, message: str = "the ledger is bro
     return mail(message, X_Error_Mail_Client="1", X_Error_Mail_Record=f"{record:032x}", X_Error_Mail_Count=str(count))
 
 
-class Desk:
+class IngestBench:
     """A spool, a ledger and as many workers, one after another, as a test wants to kill."""
 
     def __init__(self, folder: Path, ledger: Ledger, **tables) -> None:
@@ -57,7 +57,7 @@ class Desk:
         spool, parked = self.folder / "spool", self.folder / "parked"
         return Ingest(SpoolReader(spool), PoisonGuard(spool), self.ledger, self.settings, parked, self.versions)
 
-    def sort_all(self, now: datetime = NOW) -> None:
+    def ingest_all(self, now: datetime = NOW) -> None:
         worker = self.worker()
         while worker.step(now):
             pass
