@@ -100,10 +100,10 @@ class _Span(click.ParamType[timedelta]):
     name = "duration"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        from relay.config.values import duration
+        from relay.config.values import parse_duration
 
         try:
-            return duration(value)
+            return parse_duration(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
 
