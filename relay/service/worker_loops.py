@@ -116,14 +116,14 @@ class Worker:
         seen_at, counters = _receiver_counters(self._data_dir)
         now = time.monotonic()
         return Vitals(
-            turns={name: now - at for name, at in self._last_run.items()},
+            idle_seconds={name: now - at for name, at in self._last_run.items()},
             longest_delivery=self._target.longest.total_seconds(),
-            unsorted=self._count_backlog(),
+            backlog=self._count_backlog(),
             receiver_seen_at=seen_at,
-            receiver=counters,
-            troubles={_PARTS[name]: text for name, failure in self._failures.items() if (text := failure.lasting)},
+            receiver_counters=counters,
+            failures={_PARTS[name]: text for name, failure in self._failures.items() if (text := failure.lasting)},
             damaged=(len(self._reader.damage), sum(self._reader.damage.values())),
-            free=_free_bytes(self._data_dir),
+            free_bytes=_free_bytes(self._data_dir),
         )
 
     def _count_backlog(self) -> int:

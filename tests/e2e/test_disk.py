@@ -98,7 +98,7 @@ def test_full_disk_counts_mails_then_answers_452_and_recovers_by_itself(disk: Pa
         ballast.unlink()
         wait_for(lambda: send(relay.smtp_port) == [250], "mails to be accepted again")
         wait_for(all_ingested(relay, codes.count(250) + 1), "everything to be ingested")
-        wait_for_readyz(relay, "disk", "has room")
+        wait_for_readyz(relay, "disk", "has free space")
 
 
 @pytest.mark.parametrize("full", ["spool", "ledger"])

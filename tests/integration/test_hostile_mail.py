@@ -106,7 +106,9 @@ def test_the_digest_shows_what_would_be_obeyed(desk):
 
 
 def test_the_pages_are_markup_of_ours_alone_and_can_run_nothing(desk):
-    vitals = Vitals(turns={"sorting": 0.0}, longest_delivery=1.0, unsorted=0, receiver_seen_at=LATER, receiver={})
+    vitals = Vitals(
+        idle_seconds={"sorting": 0.0}, longest_delivery=1.0, backlog=0, receiver_seen_at=LATER, receiver_counters={}
+    )
     client = create_app(desk.ledger, desk.settings, lambda: vitals, lambda: LATER).test_client()
     group, letter = desk.ledger.groups()[0], desk.ledger.letters()[0]
 
