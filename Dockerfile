@@ -1,4 +1,4 @@
-# The relay with everything it needs; state in one volume, no root, nothing to write outside of it.
+# The relay with its dependencies. It runs without root and writes only to one volume, which holds the state.
 
 FROM python:3.13-slim AS build
 WORKDIR /src

@@ -1,3 +1,3 @@
-"""The error-mail relay: takes error mails at once, loses none, and sends their admins digests with exact counts."""
+"""The error-mail relay: accepts every error mail at once, loses none, and sends digests with exact counts."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Lets `python -m relay` be the `relay` command."""
+"""Make `python -m relay` run the `relay` command."""
 
 from relay.cli import main
 

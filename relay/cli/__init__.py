@@ -1,4 +1,6 @@
-"""The command line: `relay COMMAND`. Exit codes: 0 fine, 1 the answer is no, 2 wrong usage or configuration.
+"""The command line: `relay COMMAND`.
+
+Exit codes: 0 success, 1 the answer is no or the command failed, 2 wrong usage or configuration.
 
     serve          serve, receive, work
     health         health
@@ -14,7 +16,7 @@
     backup         backup, restore, repair
     hash_password  hash-password
 
-A command's module is imported when it is called: the whole stack takes over a second.
+A command's module is imported when the command is called, because importing all of them takes over a second.
 """
 
 from __future__ import annotations
@@ -53,8 +55,8 @@ _COMMANDS = {
 }
 
 
-class _Lazy(click.Group):
-    """Finds a command in its module, and gives the relay's own failures their exit code."""
+class _LazyGroup(click.Group):
+    """Imports a command's module on demand, and turns a RelayError into its message and exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -74,10 +76,10 @@ class _Lazy(click.Group):
             ctx.exit(2 if isinstance(error, ConfigError) else 1)
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, package_name="error-mail-relay", message="%(version)s")
 def main() -> None:
-    """Take error mails at once, lose none, and send the admins digests with exact counts."""
+    """Accept every error mail at once, lose none, and send the admins digests with exact counts."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`check`: what is wrong in the configuration, the templates and the data directory, and where."""
+"""`check`: check the configuration, the mail templates and the data directory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.options import config_option, loaded
+from relay.cli.options import config_option, load_config
 
 if TYPE_CHECKING:
     from relay.config import Loaded, Settings
@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 @config_option
 @click.pass_context
 def check(ctx: click.Context, config: Path | None) -> None:
-    """Check the configuration, the templates and the data directory; say what is wrong and where."""
-    found = loaded(config)
-    problems = [*_bad_templates(found.settings), *_bad_folder(found.settings.storage.data_dir)]
+    """Check the configuration.
+
+    The mail templates and the data directory are checked too. Prints what is wrong and where.
+    """
+    found = load_config(config)
+    problems = [*_template_problems(found.settings), *_data_dir_problems(found.settings.storage.data_dir)]
     for problem in problems:
         click.echo(problem, err=True)
     if problems:
@@ -29,7 +32,7 @@ def check(ctx: click.Context, config: Path | None) -> None:
     click.echo("\n".join(_summary(found)))
 
 
-def _bad_templates(settings: Settings) -> list[str]:
+def _template_problems(settings: Settings) -> list[str]:
     from relay.clock import utc_now
     from relay.compose.example import example_digest
     from relay.errors import TemplateError
@@ -37,15 +40,15 @@ def _bad_templates(settings: Settings) -> list[str]:
 
     try:
         renderer = make_renderer(settings)
-        tried = renderer.digest(example_digest(utc_now(), settings.routes[-1].recipients))
+        rendered = renderer.digest(example_digest(utc_now(), settings.routes[-1].recipients))
     except TemplateError as error:
         return [f"templates: {error}"]
-    return [f"templates: {fault}" for fault in tried.faults]
+    return [f"templates: {fault}" for fault in rendered.faults]
 
 
-def _bad_folder(folder: Path) -> list[str]:
-    """Try whether state can be written; an absent folder is judged by the nearest one that exists."""
-    nearest = next(place for place in (folder, *folder.parents) if place.exists())
+def _data_dir_problems(folder: Path) -> list[str]:
+    """Check that the data directory can be written; if it is missing, check the nearest parent that exists."""
+    nearest = next(each for each in (folder, *folder.parents) if each.exists())
     if not nearest.is_dir():
         return [f"[storage] data_dir: {nearest} is no folder"]
     try:
@@ -58,17 +61,17 @@ def _bad_folder(folder: Path) -> list[str]:
 def _summary(found: Loaded) -> list[str]:
     settings = found.settings
     upstream = settings.upstream
-    where = (
+    target = (
         f"{upstream.host}:{upstream.port} ({upstream.security})"
         if upstream.host
         else "a local mailbox (no upstream is set)"
     )
     lines = [
-        f"fine: {found.file or 'defaults and environment'}",
-        f"  takes mail on   {settings.smtp.listen}",
+        f"valid: {found.file or 'defaults and environment'}",
+        f"  accepts mail on {settings.smtp.listen}",
         f"  pages on        http://{settings.http.listen}/",
-        f"  state in        {settings.storage.data_dir}",
-        f"  sends through   {where}",
+        f"  data directory  {settings.storage.data_dir}",
+        f"  sends through   {target}",
         f"  from            {settings.sender_address}",
     ]
     return lines + [f"  route {route.name:<10}{', '.join(route.recipients)}" for route in settings.routes]

@@ -1,4 +1,4 @@
-"""`explain`, `fingerprint`, `regroup`: why are these the same error, and what would be?"""
+"""`explain`, `fingerprint`, `regroup`: why mails are the same error, and what today's rules would change."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from relay.cli.options import config_option, json_option, open_ledger, settings_of
-from relay.cli.output import print_json, table
+from relay.cli.output import print_json, print_table
 from relay.text import plain
 
 _ALL = 1_000_000
-_MOST_LINES = 12
-"""Of one side of a comparison."""
+_MAX_LINES = 12
+"""Lines of one side of a comparison."""
 
 if TYPE_CHECKING:
     from relay.config import Settings
@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 @click.argument("other", metavar="[FILE|ID]", required=False)
 @click.pass_context
 def explain(ctx: click.Context, config: Path | None, what: str, other: str | None, *, as_json: bool) -> None:
-    """Say how the fingerprint of a mail (a file, `-` for standard input) or of a known error (its ID) came about.
+    """Explain the fingerprint of a mail or error.
 
-    Of two: say whether they are the same error, and why or why not.
+    FILE is a mail (`-` for standard input), ID a known error. With two of them: say whether they are the same error,
+    and why.
     """
     if what == other == "-":
         raise click.UsageError("only one of the two can come from standard input")
@@ -45,14 +46,14 @@ def explain(ctx: click.Context, config: Path | None, what: str, other: str | Non
     if as_json:
         print_json({"fingerprint": found, "report": report})
         return
-    told = f"{found.title}\n{found.key} (version {found.version})\n\nRead as {report.form}, from {report.app}."
-    click.echo(plain(told))
+    text = f"{found.title}\n{found.key} (version {found.version})\n\nRead as {report.form}, from {report.app}."
+    click.echo(plain(text))
     for number, step in enumerate(found.steps, 1):
         click.echo(plain(f"{number:>3}. {step}"))
 
 
 def _case(ctx: click.Context, settings: Settings, what: str) -> Case:
-    """One mail all the way to its group; exit code 1 where there is none."""
+    """Take one mail or known error through fingerprint, rules and routes; exit with code 1 if there is no such mail."""
     from relay.grouping.compare import Case
     from relay.grouping.fingerprint import fingerprint as fingerprint_of
     from relay.grouping.routing import Router
@@ -68,25 +69,25 @@ def _case(ctx: click.Context, settings: Settings, what: str) -> Case:
     return Case(report=report, found=found, judged=judged, route=route)
 
 
-def _compare(what: str, other: str, one: Case, its: Case, *, as_json: bool) -> None:
+def _compare(what: str, other: str, one: Case, two: Case, *, as_json: bool) -> None:
     from relay.grouping.compare import compare
 
-    found = compare(one, its)
+    found = compare(one, two)
     if as_json:
-        keys = [case.judged.fingerprint.key for case in (one, its)]
+        keys = [case.judged.fingerprint.key for case in (one, two)]
         print_json({"same": found.same, "why": found.why, "hint": found.hint, "keys": keys, "aspects": found.aspects})
         return
     click.echo(f"{'The same error' if found.same else 'Two errors'}: {found.why}.")
     if found.hint:
-        click.echo(f"Nearly one: {found.hint}.")
-    for counts, heading in ((True, "What counts"), (False, "Differs, and does not count")):
+        click.echo(f"Nearly the same: {found.hint}.")
+    for counts, heading in ((True, "What counts"), (False, "Differs, but does not count")):
         if rows := [_side_by_side(aspect) for aspect in found.aspects if aspect.counts is counts]:
             click.echo()
-            table(heading, "", Path(what).name, Path(other).name, rows=rows)
+            print_table(heading, "", Path(what).name, Path(other).name, rows=rows)
 
 
 def _side_by_side(aspect: Aspect) -> tuple[str, str, str, str]:
-    one, other = ("\n".join(each[:_MOST_LINES]) or "–" for each in (aspect.one, aspect.other))
+    one, other = ("\n".join(each[:_MAX_LINES]) or "–" for each in (aspect.one, aspect.other))
     return (aspect.name, "=" if aspect.same else "≠", one, other)
 
 
@@ -116,7 +117,10 @@ def _parsed(settings: Settings, raw: bytes) -> Report:
 
 @click.command()
 def fingerprint() -> None:
-    """Read JSON lines {id, subject, body} and print {id, fingerprint} for each: for measuring the grouping."""
+    """Print the fingerprints of many mails.
+
+    Reads JSON lines {id, subject, body} and prints {id, fingerprint} for each, to measure the grouping.
+    """
     from relay.ingest.batch import fingerprint_lines
 
     for line in fingerprint_lines(sys.stdin):
@@ -131,10 +135,13 @@ def fingerprint() -> None:
     is_flag=True,
     required=True,
     expose_value=False,
-    help="The only way: errors get their new group as their next mails come.",
+    help="Required: regroup changes nothing. An error gets its new group with its next mail.",
 )
 def regroup(config: Path | None, *, as_json: bool) -> None:
-    """Show what the rules and the fingerprint of today would make of the errors that are known, by their samples."""
+    """Show how today's rules would group known errors.
+
+    The samples of each known error go through today's fingerprint and rules. Nothing is changed.
+    """
     from relay.grouping.regroup import Fate
     from relay.grouping.versions import VERSIONS
 
@@ -143,12 +150,12 @@ def regroup(config: Path | None, *, as_json: bool) -> None:
         print_json([_as_json(move) for move in found])
         return
     carried = sum(move.fate is Fate.CARRIED for move in found)
-    told = [move for move in found if move.fate is not Fate.CARRIED]
+    changes = [move for move in found if move.fate is not Fate.CARRIED]
     if carried:
-        click.echo(f"Carried over to version {VERSIONS.number} of the fingerprint as they are: {carried:,}.")
-    if told:
-        rows = [(move.group.id, move.group.title, move.fate, move.becomes, _besides(move)) for move in told]
-        table("ID#", "error", "would be", "as", "with", rows=rows)
+        click.echo(f"Carried over unchanged to version {VERSIONS.number} of the fingerprint: {carried:,}.")
+    if changes:
+        rows = [(move.group.id, move.group.title, move.fate, move.becomes, _others(move)) for move in changes]
+        print_table("ID#", "error", "would be", "as", "with", rows=rows)
     elif not carried:
         click.echo("Nothing would change: every error keeps its group.")
 
@@ -166,9 +173,9 @@ def _moves(settings: Settings) -> list[Move]:
     return moves(known, Rules(settings.rule), VERSIONS)
 
 
-def _besides(move: Move) -> str:
-    others = [f"ID {number}" for number in move.joins]
-    return ", ".join([*others, *move.parts])
+def _others(move: Move) -> str:
+    joined = [f"ID {number}" for number in move.joins]
+    return ", ".join([*joined, *move.parts])
 
 
 def _as_json(move: Move) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`hash-password`: what to write for `smtp.password`, so that nobody who reads it learns the password."""
+"""`hash-password`: print the hash of a password, to be set as `smtp.password` instead of the password itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import click
 
 @click.command("hash-password")
 def hash_password() -> None:
-    """Ask for a password (or read it from standard input) and print its hash, to be set as smtp.password."""
+    """Print the hash of a password, for smtp.password.
+
+    Asks for the password, or reads it from standard input.
+    """
     from relay.receive.passwords import make_hash
 
     if sys.stdin.isatty():

@@ -1,4 +1,4 @@
-"""`health`: whether receiver and worker are well; with `--ready`, whether mail really gets out."""
+"""`health`: check that the receiver and the worker respond; with `--ready`, that digests are delivered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.options import config_option, loaded
+from relay.cli.options import config_option, load_config
 
 if TYPE_CHECKING:
     from relay.config import Listen
@@ -19,21 +19,25 @@ if TYPE_CHECKING:
 
 @click.command()
 @config_option
-@click.option("--ready", is_flag=True, help="Also ask whether mail really gets out (/readyz).")
-@click.option("--timeout", default=5.0, show_default=True, help="Seconds each question may take.")
+@click.option("--ready", is_flag=True, help="Also check that digests are delivered (/readyz).")
+@click.option("--timeout", default=5.0, show_default=True, help="Seconds for each check.")
 @click.pass_context
 def health(ctx: click.Context, config: Path | None, *, ready: bool, timeout: float) -> None:
-    """Ask the running relay how it is: does the receiver greet, does the worker live?"""
-    settings = loaded(config).settings
-    answers = [_greeting(settings.smtp.listen, timeout), _page(settings.http.listen, "/livez", timeout)]
+    """Check the running relay.
+
+    The receiver must send its SMTP greeting, and the worker must be alive.
+    """
+    settings = load_config(config).settings
+    checks = [_greeting(settings.smtp.listen, timeout), _page(settings.http.listen, "/livez", timeout)]
     if ready:
-        answers.append(_page(settings.http.listen, "/readyz", timeout))
-    for _, words in answers:
-        click.echo(words)
-    ctx.exit(0 if all(fine for fine, _ in answers) else 1)
+        checks.append(_page(settings.http.listen, "/readyz", timeout))
+    for _, text in checks:
+        click.echo(text)
+    ctx.exit(0 if all(ok for ok, _ in checks) else 1)
 
 
 def _reachable(listen: Listen) -> str:
+    """Return the address to connect to: the loopback for a server that listens on every address."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)  # noqa: S104 -- compared, not bound
 
 
@@ -52,8 +56,8 @@ def _page(listen: Listen, path: str, timeout: float) -> tuple[bool, str]:
     url = f"http://{f'[{host}]' if ':' in host else host}:{listen.port}{path}"
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=timeout) as answer:
-            return True, f"worker: {path}: {answer.read(2000).decode('utf-8', 'replace').strip()}"
+        with opener.open(url, timeout=timeout) as response:
+            return True, f"worker: {path}: {response.read(2000).decode('utf-8', 'replace').strip()}"
     except urllib.error.HTTPError as error:
         return False, f"worker: {path}: {error.read(2000).decode('utf-8', 'replace').strip()}"
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What several commands take: `--config`, `--json`, and the ledger that the configuration names."""
+"""Options and helpers that several commands share: `--config`, `--json`, the settings, the ledger."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ config_option: Callable[[F], F] = click.option(
 json_option: Callable[[F], F] = click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
 
 
-def loaded(config: Path | None) -> Loaded:
+def load_config(config: Path | None) -> Loaded:
     """Read the configuration and print its warnings to standard error. Raises ConfigError."""
     from relay.config import load
 
@@ -35,11 +35,11 @@ def loaded(config: Path | None) -> Loaded:
 
 def settings_of(config: Path | None) -> Settings:
     """Read the configuration. Raises ConfigError."""
-    return loaded(config).settings
+    return load_config(config).settings
 
 
 def open_ledger(settings: Settings) -> Ledger:
-    """Open the ledger that the configuration names, until the command ends. Raises LedgerError."""
+    """Open the configured ledger; it is closed when the command ends. Raises LedgerError, DataDirError."""
     from relay.ledger import Ledger
     from relay.service.lock import make_private_folder
 

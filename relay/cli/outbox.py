@@ -1,35 +1,31 @@
-"""`outbox`: the messages that wait, and dead letters: list them, try them again, drop them."""
+"""`outbox list|retry|drop`: list the messages in the outbox, retry a dead letter, drop one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from relay.cli.options import config_option, json_option, open_ledger, settings_of
-from relay.cli.output import print_json, shown, table
+from relay.cli.output import format_time, print_json, print_table
 from relay.clock import utc_now
 from relay.ledger import Ledger
 from relay.model import MessageState
 
-if TYPE_CHECKING:
-    pass
-
 
 @click.group()
 def outbox() -> None:
-    """Look at the letters on their way and at dead ones."""
+    """List messages; retry or drop dead letters."""
 
 
 @outbox.command("list")
 @config_option
 @json_option
 @click.option("--limit", default=50, show_default=True)
-def list_letters(config: Path | None, *, as_json: bool, limit: int) -> None:
-    """List the letters, the newest first."""
+def list_messages(config: Path | None, *, as_json: bool, limit: int) -> None:
+    """List the messages, the newest first."""
     settings = settings_of(config)
     found = open_ledger(settings).messages(limit=limit)
     if as_json:
@@ -37,40 +33,40 @@ def list_letters(config: Path | None, *, as_json: bool, limit: int) -> None:
         return
     zone = settings.time.tz
     rows = [
-        (letter.id[:8], letter.state, shown(letter.created_at, zone), letter.mails, letter.subject) for letter in found
+        (message.id[:8], message.state, format_time(message.created_at, zone), message.mails, message.subject)
+        for message in found
     ]
-    table("ID", "state", "made", "mails#", "subject", rows=rows)
+    print_table("ID", "state", "created", "mails#", "subject", rows=rows)
 
 
 @outbox.command("retry")
 @config_option
-@click.argument("letter_id", metavar="ID")
+@click.argument("message_id", metavar="ID")
 @click.pass_context
-def retry(ctx: click.Context, config: Path | None, letter_id: str) -> None:
-    """Try a dead letter again (the first digits of its ID are enough)."""
-    _treat(ctx, config, letter_id, Ledger.retry, "queued again")
+def retry(ctx: click.Context, config: Path | None, message_id: str) -> None:
+    """Send a dead letter again. The first characters of its ID are enough."""
+    _change_dead_letter(ctx, config, message_id, Ledger.retry, "queued again")
 
 
 @outbox.command("drop")
 @config_option
-@click.argument("letter_id", metavar="ID")
+@click.argument("message_id", metavar="ID")
 @click.pass_context
-def drop(ctx: click.Context, config: Path | None, letter_id: str) -> None:
-    """Let a dead letter go; its mails stay booked as undelivered."""
-    _treat(ctx, config, letter_id, Ledger.drop, "dropped")
+def drop(ctx: click.Context, config: Path | None, message_id: str) -> None:
+    """Drop a dead letter; its mails stay counted as undelivered."""
+    _change_dead_letter(ctx, config, message_id, Ledger.drop, "dropped")
 
 
-def _treat(
-    ctx: click.Context, config: Path | None, start: str, act: Callable[[Ledger, str, datetime], bool], done: str
+def _change_dead_letter(
+    ctx: click.Context, config: Path | None, start: str, change: Callable[[Ledger, str, datetime], bool], done: str
 ) -> None:
-    """Do something about the one dead letter whose ID begins with `start`; exit code 1 where there is none."""
+    """Apply `change` to the dead letter whose ID starts with `start` and print `done`; exit 1 if there is not one."""
     ledger = open_ledger(settings_of(config))
-    ids = [
-        letter.id for letter in ledger.messages(state=MessageState.DEAD, limit=10_000) if letter.id.startswith(start)
-    ]
-    if len(ids) == 1 and act(ledger, ids[0], utc_now()):
+    dead = ledger.letters(state=MessageState.DEAD, limit=10_000)
+    ids = [message.id for message in dead if message.id.startswith(start)]
+    if len(ids) == 1 and change(ledger, ids[0], utc_now()):
         click.echo(done)
         return
-    several = "several dead letters begin so: give more digits" if len(ids) > 1 else "there is no such dead letter"
-    click.echo(several, err=True)
+    several = "the ID of several dead letters starts with this: give more of it"
+    click.echo(several if len(ids) > 1 else "there is no such dead letter", err=True)
     ctx.exit(1)

@@ -1,4 +1,7 @@
-"""How commands print: moments, tables, JSON. Texts from mails are made harmless to a terminal."""
+"""Output of the commands: times, tables, JSON.
+
+Guarantee: text from mails cannot send control sequences to the terminal.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,16 @@ if TYPE_CHECKING:
     from relay.model import Group
 
 
-def shown(moment: datetime | None, zone: ZoneInfo) -> str:
-    """Give a moment for people, to the second, in `zone`; "–" where there is none."""
-    return humanize.moment(moment, zone) if moment else "–"
+def format_time(time: datetime | None, zone: ZoneInfo) -> str:
+    """Format a time in `zone`, to the second; "–" for None."""
+    return humanize.moment(time, zone) if time else "–"
 
 
-def table(*columns: str, rows: list[tuple[Any, ...]]) -> None:
-    """Print a table that fits the terminal; texts from mails are neither markup nor commands to it."""
+def print_table(*columns: str, rows: list[tuple[Any, ...]]) -> None:
+    """Print a table that fits the terminal. A column whose name ends in `#` is aligned to the right.
+
+    Text from mails is printed as it is: no markup, no control sequences.
+    """
     grid = Table(box=None, pad_edge=False)
     for column in columns:
         grid.add_column(column, overflow="fold", justify="right" if column.endswith("#") else "left")
@@ -36,17 +42,17 @@ def table(*columns: str, rows: list[tuple[Any, ...]]) -> None:
     Console(highlight=False, soft_wrap=False).print(grid)
 
 
-def name_of(group: Group) -> str:
-    """The title of an error with its app: `ZeroDivisionError in checkout [shop]`."""
+def title_with_app(group: Group) -> str:
+    """Return the title of an error with its app: `ZeroDivisionError in checkout [shop]`."""
     return f"{group.title} [{group.app}]"
 
 
 def print_json(value: Any) -> None:
-    """Print nouns of `model` (or lists and dicts of them) as JSON, moments in ISO 8601."""
-    click.echo(json.dumps(value, default=_plain, ensure_ascii=False, indent=2))
+    """Print values of `relay.model`, or lists and dicts of them, as JSON: times in ISO 8601, durations in seconds."""
+    click.echo(json.dumps(value, default=_jsonable, ensure_ascii=False, indent=2))
 
 
-def _plain(value: Any) -> Any:
+def _jsonable(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, datetime):

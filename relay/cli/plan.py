@@ -1,4 +1,4 @@
-"""`plan`: what would be reported when, and why, if no mail came any more. Nothing is changed or sent."""
+"""`plan`: show what would be reported when, and why, if no more mail came in. Nothing is changed or sent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from relay.cli.options import config_option, json_option, open_ledger, settings_of
-from relay.cli.output import name_of, print_json, shown, table
+from relay.cli.output import format_time, print_json, print_table, title_with_app
 from relay.clock import utc_now
 
 if TYPE_CHECKING:
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 @config_option
 @json_option
 def plan(config: Path | None, *, as_json: bool) -> None:
-    """Say what would be told when, and why, if nothing more came in."""
+    """Show what would be reported when.
+
+    Prints why, too. The plan assumes that no more mail comes in. Nothing is changed or sent.
+    """
     from relay.ledger import GroupOrder
     from relay.schedule.route import plan as forecasts
 
@@ -35,7 +38,7 @@ def plan(config: Path | None, *, as_json: bool) -> None:
     if as_json:
         print_json(found)
     elif not found:
-        click.echo("Nothing is due: no error is waiting to be told.")
+        click.echo("Nothing is due: no error has anything to report.")
     else:
-        rows = [(shown(f.at, zone), f.group.route, f.words, name_of(f.group)) for f in found]
-        table("when", "route", "why", "error", rows=rows)
+        rows = [(format_time(f.at, zone), f.group.route, f.words, title_with_app(f.group)) for f in found]
+        print_table("when", "route", "why", "error", rows=rows)

@@ -1,4 +1,4 @@
-"""`render`: the digests that would be sent now, to look at. Nothing is changed or sent."""
+"""`render`: print the digests that would be sent now. Nothing is changed or sent."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from relay.clock import utc_now
 
 @click.command()
 @config_option
-@click.option("--html", is_flag=True, help="The HTML part instead of the text.")
-@click.option("--raw", is_flag=True, help="The whole mail as it would go out.")
+@click.option("--html", is_flag=True, help="Print the HTML part instead of the text.")
+@click.option("--raw", is_flag=True, help="Print the whole mail as it would be sent.")
 def render(config: Path | None, *, html: bool, raw: bool) -> None:
-    """Render the digests that the pending errors would make now (or a made-up one); nothing is sent or changed."""
+    """Print the digests that would be sent now.
+
+    Prints an example if nothing is pending. Nothing is changed or sent.
+    """
     from relay.compose.example import example_digest
     from relay.compose.message import html_part, text_part
     from relay.digest.preview import preview
@@ -25,7 +28,7 @@ def render(config: Path | None, *, html: bool, raw: bool) -> None:
     renderer, now = make_renderer(settings), utc_now()
     found = preview(open_ledger(settings), renderer, settings, now)
     if not found:
-        click.echo("Nothing is pending; this is a made-up digest.\n", err=True)
+        click.echo("Nothing is pending; this is an example digest.\n", err=True)
         found = [renderer.digest(example_digest(now, settings.routes[-1].recipients))]
     for fault in (fault for mail in found for fault in mail.faults):
         click.echo(f"warning: {fault}", err=True)

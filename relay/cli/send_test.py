@@ -1,4 +1,4 @@
-"""`send-test`: a test mail to all recipients through the upstream, and its reply."""
+"""`send-test`: send a test mail to all recipients through the upstream and print its replies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from relay.clock import utc_now
 @config_option
 @click.pass_context
 def send_test(ctx: click.Context, config: Path | None) -> None:
-    """Send a test mail to all recipients through the upstream, now, and say what it answered."""
+    """Send a test mail to all recipients.
+
+    It goes through the upstream at once. Prints the upstream's reply for each recipient.
+    """
     from relay.deliver import open_target
     from relay.model import Verdict
     from relay.service.assembly import make_renderer
@@ -34,7 +37,7 @@ def send_test(ctx: click.Context, config: Path | None) -> None:
     attempt = target.deliver(mail.raw, sender=settings.sender_address, recipients=recipients, before_data=lambda: None)
     if attempt.failure:
         click.echo(f"{target}: {attempt.failure}: {attempt.detail}", err=True)
-    for address, answer in attempt.replies.items():
-        click.echo(f"{address}: {answer.verdict} {answer.code or ''} {answer.text}")
-    taken = all(answer.verdict is Verdict.ACCEPTED for answer in attempt.replies.values())
-    ctx.exit(0 if taken and not attempt.failure else 1)
+    for address, reply in attempt.replies.items():
+        click.echo(f"{address}: {reply.verdict} {reply.code or ''} {reply.text}")
+    accepted = all(reply.verdict is Verdict.ACCEPTED for reply in attempt.replies.values())
+    ctx.exit(0 if accepted and not attempt.failure else 1)

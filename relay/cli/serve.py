@@ -1,4 +1,7 @@
-"""`serve`, `receive`, `work`: the processes. Imports next to nothing: mail is to be taken as soon as can be."""
+"""`serve`, `receive`, `work`: start the processes.
+
+This module imports almost nothing, so that mail is accepted as early as possible.
+"""
 
 from __future__ import annotations
 
@@ -6,34 +9,37 @@ from pathlib import Path
 
 import click
 
-from relay.cli.options import config_option, loaded
+from relay.cli.options import config_option, load_config
 
 
 @click.command()
 @config_option
 def serve(config: Path | None) -> None:
-    """Run the relay: hold the sockets, keep a receiver and a worker running."""
-    from relay.service.child_process import Process
+    """Run the relay: a receiver and a worker.
 
-    with Process("receiver") as receiver:  # it loads its program while the configuration is read
+    This process holds the sockets and restarts a child that dies or hangs.
+    """
+    from relay.service.child_process import ChildProcess
+
+    with ChildProcess("receiver") as receiver:  # loads its program while the configuration is read
         from relay.service.serve import run_serve
 
-        run_serve(loaded(config), config, receiver)
+        run_serve(load_config(config), config, receiver)
 
 
 @click.command()
 @config_option
 def receive(config: Path | None) -> None:
-    """Run the receiver alone: take mail into the spool."""
+    """Run the receiver alone. It accepts mail into the spool."""
     from relay.service.serve import run_receiver
 
-    run_receiver(loaded(config).settings)
+    run_receiver(load_config(config).settings)
 
 
 @click.command()
 @config_option
 def work(config: Path | None) -> None:
-    """Run the worker alone: sort the spool, send digests, show the pages."""
+    """Run the worker alone. It ingests the spool, sends digests and serves the pages."""
     from relay.service.worker import run_alone
 
-    run_alone(loaded(config).settings)
+    run_alone(load_config(config).settings)

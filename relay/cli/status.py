@@ -1,4 +1,4 @@
-"""`status`: the books, the spool, the outbox and the upstream on one screen. Nothing is changed or sent."""
+"""`status`: show the books, the spool, the outbox and the upstream. Nothing is changed or sent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from relay.cli.options import config_option, json_option, open_ledger, settings_of
-from relay.cli.output import print_json, shown
+from relay.cli.output import format_time, print_json
 from relay.clock import utc_now
 from relay.outbox.advice import describe_delays, upstream_health
 
@@ -22,15 +22,21 @@ if TYPE_CHECKING:
     from relay.spool import SpoolReader
 
 
-_LOOKS = 20
-"""How often the books are asked for at most until no batch is sorted meanwhile: a look takes far less than a batch."""
+_MAX_READS = 20
+"""How often at most the books are read until no batch is ingested meanwhile. A read takes far less than a batch."""
+_LABELS = {
+    "spooled_unsorted": "spooled, not ingested",
+    "letters_open": "messages open",
+    "letters_dead": "dead letters",
+}
+"""What the text output calls a value, where it is not the JSON key."""
 
 
 @click.command()
 @config_option
 @json_option
 def status(config: Path | None, *, as_json: bool) -> None:
-    """Show the books, the spool, the outbox and the upstream in one screen."""
+    """Show books, spool, outbox and upstream."""
     settings = settings_of(config)
     ledger = open_ledger(settings)
     found = _status(settings, ledger)
@@ -38,7 +44,7 @@ def status(config: Path | None, *, as_json: bool) -> None:
         print_json(found)
         return
     for name, value in found.items():
-        click.echo(f"{name.replace('_', ' '):<22}{_words(value, settings)}")
+        click.echo(f"{_LABELS.get(name, name.replace('_', ' ')):<22}{_format(value, settings)}")
 
 
 def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
@@ -47,7 +53,7 @@ def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
 
     reader = SpoolReader(DataDir(settings.storage.data_dir).spool)
     now = utc_now()
-    books, unsorted = _counted(ledger, reader, now)
+    books, backlog = _read_books(ledger, reader, now)
     upstream, tally = ledger.upstream(), ledger.tally()
     name = f"{settings.upstream.host}:{settings.upstream.port}" if settings.upstream.host else ""
     found = upstream_health(upstream, name=name, next_message_at=ledger.next_try_at(), now=now, zone=settings.time.tz)
@@ -60,7 +66,7 @@ def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
         "parked": books.parked,
         "undelivered": books.undelivered,
         "balanced": books.balanced,
-        "spooled_unsorted": unsorted,
+        "spooled_unsorted": backlog,
         "disk_free_mib": shutil.disk_usage(settings.storage.data_dir).free >> 20,
         "errors": tally.groups,
         "errors_pending": tally.groups_pending,
@@ -73,22 +79,22 @@ def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
     }
 
 
-def _counted(ledger: Ledger, reader: SpoolReader, now: datetime) -> tuple[Books, int]:
-    """The books, and how many mails stand in the spool behind them.
+def _read_books(ledger: Ledger, reader: SpoolReader, now: datetime) -> tuple[Books, int]:
+    """Return the books, and the number of mails in the spool that are not in them yet.
 
-    Where the worker went on in between, both are asked for again: what it sorted would be in neither, or in both.
+    If the worker ingests a batch in between, both are read again: its mails would be counted twice, or not at all.
     """
-    for _ in range(_LOOKS):
+    for _ in range(_MAX_READS):
         cursor = ledger.cursor(reader.spool_id)
-        books, unsorted = ledger.books(now), reader.waiting(cursor) if reader.spool_id else 0
+        books, backlog = ledger.books(now), reader.waiting(cursor) if reader.spool_id else 0
         if ledger.cursor(reader.spool_id) == cursor:
             break
-    return books, unsorted
+    return books, backlog
 
 
-def _words(value: Any, settings: Settings) -> str:
+def _format(value: Any, settings: Settings) -> str:
     if isinstance(value, bool):
         return "yes" if value else "NO: please report this"
     if isinstance(value, int):
         return f"{value:,}"
-    return value if isinstance(value, str) else shown(value, settings.time.tz)
+    return value if isinstance(value, str) else format_time(value, settings.time.tz)

@@ -1,16 +1,16 @@
-"""Every setting, its type and default: `relay.toml`, then the environment over it.
+"""The configuration: every setting with its type and default, read from `relay.toml` and the environment.
 
-    values     durations, sizes, addresses and their like, as people write them
+    values     parsers for durations, sizes, addresses, networks and patterns
     section    what all tables share
-    server     the tables of what runs: [smtp], [http], [storage], [log]
-    sorting    of what a mail is taken for: [[app]], [[rule]], [redact]
-    telling    of who is told what and when: [[route]], [timing], [budget], [digest], [time]
-    upstream   of the mail server that takes the digests
-    settings   all of them, and what must hold between them
-    load       where the values come from, and what is said when they are wrong
+    server     the tables [smtp], [http], [storage], [log]
+    grouping   the tables [[app]], [[rule]], [redact]
+    digests    the tables [[route]], [timing], [budget], [digest], [time]
+    upstream   the table [upstream]
+    settings   all tables together, and the checks across them
+    load       reads the file and the environment, and turns errors into sentences
 
-Guarantee: a `Settings` that exists is usable as it stands; nobody checks it again. Secrets
-are `SecretStr` and print as asterisks. Imports of ours: `model` and `errors` alone.
+Guarantee: a `Settings` object is valid, and nothing checks it again. Secrets are `SecretStr` and print as asterisks.
+Of the relay it imports only `relay.model` and the modules below it.
 """
 
 from relay.config.digests import Zone

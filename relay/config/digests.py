@@ -1,7 +1,6 @@
-"""The tables of who is told what, when, and how much of it.
+"""The tables `[[route]]`, `[timing]`, `[budget]`, `[digest]` and `[time]`: who gets which digests, when, and how large.
 
-Each default's reason stands in docs/configuration.md; DESIGN's table of timings is the
-source of `[timing]`, `[budget]` and `[digest]`.
+docs/configuration.md gives the reason for each default. The defaults themselves are those of `relay.model`.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _TIMING, _BUDGET, _LIMITS = Timing(), Budget(), DigestLimits()
 
 
 class TimingSection(Section):
-    """`[timing]`: when an error is reported. A route may override any of it."""
+    """`[timing]`: when an error is reported. A route may override any of these settings."""
 
     first_wait: Duration = _TIMING.first_wait
     interval: Duration = _TIMING.interval
@@ -59,7 +58,7 @@ class TimingSection(Section):
 
 
 class BudgetSection(Section):
-    """`[budget]`: how many mails one recipient gets at most."""
+    """`[budget]`: the most mails that one recipient gets."""
 
     per_hour: Annotated[int, Field(ge=1)] = _BUDGET.per_hour
     burst: Annotated[int, Field(ge=2)] = _BUDGET.burst
@@ -67,7 +66,7 @@ class BudgetSection(Section):
 
 
 class DigestSection(Section):
-    """`[digest]`: how large one mail may become."""
+    """`[digest]`: how large one digest may become."""
 
     max_size: Annotated[Size, Field(ge=10_000)] = _LIMITS.max_size
     full_errors: Annotated[int, Field(ge=1)] = _LIMITS.full_errors
@@ -75,7 +74,7 @@ class DigestSection(Section):
 
 
 class RouteSection(Section):
-    """`[[route]]`: the first whose every condition holds decides; texts are shell globs, without regard to case."""
+    """`[[route]]`: the first route whose conditions all hold gets the error; texts are case-insensitive shell globs."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
     recipients: Annotated[MailAddresses, Field(min_length=1)]
@@ -89,11 +88,11 @@ class RouteSection(Section):
 
 
 class Zone(Section):
-    """`[time]`: how moments are shown."""
+    """`[time]`: the time zone of what people read."""
 
     zone: ZoneName = "UTC"
 
     @property
     def tz(self) -> ZoneInfo:
-        """The zone in which mails, pages and the CLI show moments."""
+        """The time zone of the times in mails, pages and command output."""
         return ZoneInfo(self.zone)

@@ -1,4 +1,4 @@
-"""The tables of what a mail is taken for: whose it is, which error it is, what of it is masked."""
+"""The tables `[[app]]`, `[[rule]]` and `[redact]`: the app of a mail, its error, and what is masked in it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from relay.config.section import Section
-from relay.config.values import Patterns, Words
+from relay.config.values import Names, Patterns
 from relay.model import Action, SplitBy
 
 
 class AppSection(Section):
-    """`[[app]]`: names the app behind the mails from a sender and with a subject (shell globs)."""
+    """`[[app]]`: the name of the app whose mails have this sender and subject (shell globs)."""
 
     name: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[\w .-]*$")]
     sender: str = "*"
@@ -20,7 +20,7 @@ class AppSection(Section):
 
 
 class RuleSection(Section):
-    """`[[rule]]`: says of the mails it matches (shell globs) that they are one error, several, or none."""
+    """`[[rule]]`: joins the matching mails (shell globs) into one error, splits them into several, or ignores them."""
 
     name: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[\w .-]*$")]
     action: Action
@@ -39,8 +39,8 @@ class RuleSection(Section):
 
 
 class RedactSection(Section):
-    """`[redact]`: what is masked before anything of a mail is kept or sent."""
+    """`[redact]`: what is masked in a mail before anything of it is stored or sent."""
 
     enabled: bool = True
-    names: Words = ()
+    names: Names = ()
     patterns: Patterns = ()

@@ -1,8 +1,8 @@
-"""Where the values come from, and what is said when they are wrong: one sentence for each thing, with its place.
+"""Load the configuration from file and environment; report each error in one sentence with its place.
 
-Order: defaults, then the TOML file, then the environment (`RELAY_UPSTREAM__HOST`; an empty
-variable counts as unset, because compose files pass such on). Written without
-pydantic-settings on purpose: each complaint names the line or the variable it is about.
+Order: defaults, then the TOML file, then the environment (`RELAY_UPSTREAM__HOST`). An empty variable counts as unset,
+because compose files pass empty ones on. It does not use pydantic-settings, because each error names the line or the
+variable that it is about.
 """
 
 from __future__ import annotations
@@ -24,24 +24,25 @@ PREFIX = "RELAY_"
 CONFIG_VARIABLE = "RELAY_CONFIG"
 CONFIG_FILES = (Path("relay.toml"), Path("/etc/error-mail-relay/relay.toml"))
 
-Path_ = tuple[str | int, ...]
+Location = tuple[str | int, ...]
+"""Where pydantic found an error: names of tables and settings, and indexes of lists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """A usable configuration, the file it came from (None: defaults and environment alone), and what to warn of."""
+    """A valid configuration, the file it came from (None: defaults and environment only), and its warnings."""
 
     settings: Settings
     file: Path | None
     warnings: tuple[str, ...]
     tables: dict[str, Any] = field(repr=False)
-    """What the settings were made of, as `relay.toml` would hold it: `Settings.model_validate` gives them again."""
+    """The tables that the settings were built from, as `relay.toml` would hold them, for `Settings.model_validate`."""
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Loaded:
-    """Read the configuration from `path` (else `RELAY_CONFIG`, else the usual places) and the environment.
+    """Read the configuration from `path` (else `RELAY_CONFIG`, else CONFIG_FILES) and the environment.
 
-    Raises ConfigError with every problem found; no sentence of it quotes a secret.
+    Raises ConfigError with one sentence for every problem; no sentence quotes a secret.
     """
     environ = os.environ if environ is None else environ
     file = _find(path, environ)
@@ -64,7 +65,7 @@ def _find(path: Path | None, environ: Mapping[str, str]) -> Path | None:
 
 
 def _read(file: Path) -> tuple[dict[str, Any], str]:
-    import tomllib  # noqa: PLC0415 -- mail waits for what is imported here, and not all have a file
+    import tomllib  # noqa: PLC0415 -- mail waits for these imports, and not every relay has a file
 
     try:
         text = file.read_text("utf-8")
@@ -73,14 +74,14 @@ def _read(file: Path) -> tuple[dict[str, Any], str]:
         raise ConfigError((f"{file}: this is not UTF-8 text (byte {error.start})",)) from error
     except RecursionError as error:
         raise ConfigError((f"{file}: this is nested too deep",)) from error
-    except ValueError as error:  # TOMLDecodeError, and what the library lets through of endless numbers
+    except ValueError as error:  # TOMLDecodeError, or a number with too many digits
         raise ConfigError((f"{file}: this is not TOML: {error}",)) from error
     except OSError as error:
         raise ConfigError((f"{file}: cannot be read: {error.strerror}",)) from error
 
 
 def known_keys(model: type[BaseModel] = Settings, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Yield the path of every setting, e.g. ("upstream", "host"); a list of tables as its name alone."""
+    """Yield the path of every setting, e.g. ("upstream", "host"); for a list of tables only its name."""
     for name, setting in model.model_fields.items():
         if section := section_of(setting):
             yield from known_keys(section, (*above, name))
@@ -109,19 +110,20 @@ def _merge(source: dict[str, Any], variables: Mapping[str, str]) -> dict[str, An
         if isinstance(place, dict):
             place[key] = value
             if f"{key}_file" in place and f"{dotted}_file" not in variables:
-                del place[f"{key}_file"]  # the environment wins over the file's twin as well
+                del place[f"{key}_file"]  # the environment wins over a `_file` setting in the file, too
     return merged
 
 
 @dataclass(frozen=True, slots=True)
 class _Places:
-    """Tells where a setting was written."""
+    """Finds where a setting was written: the variable, or the file and line."""
 
     file: Path | None
     text: str
     variables: Mapping[tuple[str, ...], str]
 
-    def of(self, loc: Path_) -> str:
+    def of(self, loc: Location) -> str:
+        """Return the place of a setting, as the beginning of an error sentence."""
         names = tuple(part for part in loc if isinstance(part, str))
         for length in range(len(names), 0, -1):
             if names[:length] in self.variables:
@@ -132,8 +134,8 @@ class _Places:
         line = self._line(loc)
         return f"{self.file}{f':{line}' if line else ''}{f': {shown}' if shown else ''}"
 
-    def _line(self, loc: Path_) -> int | None:
-        """The line of the key, or of its table; None where it was not written (a default, an inline table)."""
+    def _line(self, loc: Location) -> int | None:
+        """Return the line of the key, or of its table; None if neither is written (a default, an inline table)."""
         table = [part for part in loc if isinstance(part, str)]
         index = next((part for part in loc if isinstance(part, int)), 0)
         inside, seen, header = not table[1:], -1, None
@@ -148,7 +150,7 @@ class _Places:
         return header
 
 
-def _toml_name(loc: Path_) -> str:
+def _toml_name(loc: Location) -> str:
     names = [str(part) if isinstance(part, str) else f"#{part + 1}" for part in loc]
     if len(names) == 1:
         top = Settings.model_fields.get(names[0])
@@ -160,7 +162,7 @@ def _toml_name(loc: Path_) -> str:
     return f"[{names[0]}] {' '.join(names[1:])}" if names else ""
 
 
-_WORDS = {
+_MESSAGES = {
     "missing": "is missing",
     "int_parsing": "must be a whole number",
     "int_type": "must be a whole number",
@@ -182,7 +184,8 @@ _BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less tha
 
 
 def _sentence(error: Mapping[str, Any], places: _Places) -> str:
-    loc: Path_ = tuple(error["loc"])
+    """Return one sentence for an error of pydantic: its place, and what would be right."""
+    loc: Location = tuple(error["loc"])
     where, kind, context = places.of(loc), error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
         return f"{where}: there is no such setting{_nearest(loc)}"
@@ -190,15 +193,16 @@ def _sentence(error: Mapping[str, Any], places: _Places) -> str:
         return f"{where}: {context['error']}"
     if kind in {"literal_error", "enum"}:
         return f"{where}: must be one of {context['expected']}"
-    if kind in _WORDS:
-        return f"{where}: {_WORDS[kind]}"
-    for bound, words in _BOUNDS.items():
+    if kind in _MESSAGES:
+        return f"{where}: {_MESSAGES[kind]}"
+    for bound, text in _BOUNDS.items():
         if bound in context:
-            return f"{where}: must be {words} {context[bound]}"
+            return f"{where}: must be {text} {context[bound]}"
     return f"{where}: {error['msg'][0].lower()}{error['msg'][1:]}"
 
 
-def _nearest(loc: Path_) -> str:
+def _nearest(loc: Location) -> str:
+    """Return a hint for an unknown setting: a similar name, the table it belongs in, or the known names."""
     model: type[BaseModel] = Settings
     for part in loc[:-1]:
         if isinstance(part, str):
@@ -213,14 +217,14 @@ def _nearest(loc: Path_) -> str:
 
 
 def _did_you_mean(wrong: str, known: Iterable[str]) -> str:
-    import difflib  # noqa: PLC0415 -- for mistakes alone; mail waits for what is imported above
+    import difflib  # noqa: PLC0415 -- only mistakes need it, and mail waits for the imports above
 
     near = difflib.get_close_matches(wrong, list(known), 1)
     return f"; did you mean {near[0]}?" if near else ""
 
 
 def _shadowed(settings: Settings) -> Iterator[str]:
-    """Warn of routes that can never be reached because an earlier one takes everything."""
+    """Yield a warning if a route takes every error, so that the routes after it are never reached."""
     conditions = ("app", "logger", "environment", "pattern")
     for index, route in enumerate(settings.route):
         if (

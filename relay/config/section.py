@@ -1,4 +1,4 @@
-"""What all tables of the configuration share: strictness, secrets in files of their own, and the values they become."""
+"""The base of all configuration tables: no unknown keys, secrets from files, conversion to `relay.model` values."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pydantic.fields import FieldInfo
 
 
 class Section(BaseModel):
-    """A table: closed to unknown keys, never changed once read; errors never quote what was written."""
+    """A table: it rejects unknown keys, is frozen, and its errors never quote the value that was written."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltBy:
-    """In `Annotated[Timing, BuiltBy(TimingSection)]`: the section checks the table, then a `Timing` is made of it."""
+    """`Annotated[Timing, BuiltBy(TimingSection)]`: the section validates the table, and a `Timing` is built from it."""
 
     section: type[Section]
 
     def __get_pydantic_core_schema__(self, source: type[Any], handler: GetCoreSchemaHandler) -> Any:
-        """Validate by the section, and call `source` with its fields (pydantic, "Custom types")."""
+        """Validate with the section, then call `source` with its fields (pydantic, "Custom types")."""
         names = tuple(self.section.model_fields)
 
         def build(section: Section) -> Any:
@@ -34,12 +34,12 @@ class BuiltBy:
 
 
 def section_of(setting: FieldInfo) -> type[Section] | None:
-    """The section of a setting that is a table; None for all others, and for a list of tables."""
+    """Return the section of a setting that is a table; None for other settings and for a list of tables."""
     return _section((setting.annotation, *setting.metadata))
 
 
 def section_in(setting: FieldInfo) -> type[Section] | None:
-    """The section of a setting that is a table or a list of tables; None for all others."""
+    """Return the section of a setting that is a table or a list of tables; None for other settings."""
     items = [part for kind in get_args(setting.annotation) for part in (kind, *getattr(kind, "__metadata__", ()))]
     return section_of(setting) or _section(items)
 
@@ -54,7 +54,7 @@ def _section(parts: Any) -> type[Section] | None:
 
 
 def with_secret(table: Any, name: str) -> Any:
-    """Put the text of the file `name`_file into a raw table as `name`. Raises ValueError where both are set."""
+    """Return the raw table with the text of the file `name`_file as `name`. Raises ValueError if both are set."""
     file = table.get(f"{name}_file") if isinstance(table, Mapping) else None
     if not isinstance(file, str | Path) or not str(file):
         return table

@@ -1,6 +1,6 @@
-"""The tables of what runs: where it listens, who may come, where state is kept, how it logs.
+"""The tables `[smtp]`, `[http]`, `[storage]` and `[log]`: where the relay listens, who may connect, state, log.
 
-Each default's reason stands in docs/configuration.md.
+docs/configuration.md gives the reason for each default.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from relay.errors import ConfigError
 
 
 def _state_dir() -> Path:
-    """Where state goes by default: the XDG base directory for it. Raises ConfigError where the user has no home."""
+    """Return the default data directory, under the XDG state directory. Raises ConfigError if the user has no home."""
     base = os.environ.get("XDG_STATE_HOME", "")
     if base.startswith("/"):
         return Path(base) / "error-mail-relay"
     try:
         return Path.home() / ".local" / "state" / "error-mail-relay"
-    except RuntimeError as error:  # no HOME, and a user that the system does not know, as in a container
+    except RuntimeError as error:  # no HOME, and a user unknown to the system, as in a container
         sentence = "[storage] data_dir: this user has no home directory; name a folder, also as RELAY_STORAGE__DATA_DIR"
         raise ConfigError((sentence,)) from error
 
@@ -71,12 +71,12 @@ class Smtp(Section):
 
     @property
     def beyond_loopback(self) -> bool:
-        """Whether clients on other machines may send."""
+        """Whether clients on other machines may connect."""
         return any(name != "loopback" for name in self.clients) and not self.listen.loopback
 
 
 class Http(Section):
-    """`[http]`: the health pages, the metrics and the dashboard."""
+    """`[http]`: the health checks, the metrics and the dashboard."""
 
     listen: ListenAddress = Listen("127.0.0.1", 8026)
     password: SecretStr | None = None
@@ -89,7 +89,7 @@ class Http(Section):
 
 
 class Storage(Section):
-    """`[storage]`: the state on disk and how long it is kept."""
+    """`[storage]`: the state on disk, and how long it is kept."""
 
     data_dir: Annotated[Path, AfterValidator(Path.absolute)] = Field(default_factory=_state_dir)
     ledger: SecretStr | None = None
@@ -112,7 +112,7 @@ class Storage(Section):
 
     @property
     def ledger_url(self) -> str:
-        """The SQLAlchemy URL of the ledger; it may hold a password."""
+        """The SQLAlchemy URL of the ledger; it may contain a password."""
         url = self.ledger.get_secret_value() if self.ledger else f"sqlite:///{DataDir(self.data_dir).ledger}"
         return url.replace("postgresql://", "postgresql+psycopg://", 1)
 

@@ -1,4 +1,4 @@
-"""The whole configuration: all tables, and what must hold between them."""
+"""The whole configuration: all tables, and the checks across them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from relay.config.grouping import AppSection, RedactSection, RuleSection
 from relay.config.section import BuiltBy, Section
 from relay.config.server import Http, Log, Smtp, Storage
 from relay.config.upstream import Upstream
-from relay.config.values import Listen, MailAddress, MailAddresses, listing
+from relay.config.values import Listen, MailAddress, MailAddresses, parse_list
 from relay.model import AppRule, Budget, DigestLimits, GroupingRule, Redaction, Route, Timing
 
 
 class Settings(Section):
-    """The whole configuration, checked."""
+    """The whole configuration, validated."""
 
     admins: MailAddresses = ()
     sender: MailAddress | None = None
@@ -31,9 +31,9 @@ class Settings(Section):
     timing: Annotated[Timing, BuiltBy(TimingSection)] = Timing()
     budget: Annotated[Budget, BuiltBy(BudgetSection)] = Budget()
     digest: Annotated[DigestLimits, BuiltBy(DigestSection)] = DigestLimits()
-    route: Annotated[tuple[Annotated[Route, BuiltBy(RouteSection)], ...], BeforeValidator(listing)] = ()
-    app: Annotated[tuple[Annotated[AppRule, BuiltBy(AppSection)], ...], BeforeValidator(listing)] = ()
-    rule: Annotated[tuple[Annotated[GroupingRule, BuiltBy(RuleSection)], ...], BeforeValidator(listing)] = ()
+    route: Annotated[tuple[Annotated[Route, BuiltBy(RouteSection)], ...], BeforeValidator(parse_list)] = ()
+    app: Annotated[tuple[Annotated[AppRule, BuiltBy(AppSection)], ...], BeforeValidator(parse_list)] = ()
+    rule: Annotated[tuple[Annotated[GroupingRule, BuiltBy(RuleSection)], ...], BeforeValidator(parse_list)] = ()
     redact: Annotated[Redaction, BuiltBy(RedactSection)] = Redaction()
     time: Zone = Zone()
     log: Log = Log()
@@ -41,9 +41,9 @@ class Settings(Section):
     @model_validator(mode="before")
     @classmethod
     def _inherit_timing(cls, data: Any) -> Any:
-        """Let a route's `timing` name only what it changes."""
+        """Fill what a route's `timing` leaves out from `[timing]`."""
         base = data.get("timing") if isinstance(data, Mapping) else None
-        routes = listing(data.get("route")) if isinstance(data, Mapping) else None
+        routes = parse_list(data.get("route")) if isinstance(data, Mapping) else None
         if not isinstance(base, Mapping) or not isinstance(routes, list | tuple):
             return data
         merged = [
@@ -84,7 +84,7 @@ class Settings(Section):
 
     @property
     def sender_address(self) -> str:
-        """Who the digests are from: `sender`, else the upstream's user where that is an address, else this host."""
+        """The From address of digests: `sender`, else the upstream's user if an address, else one at this host."""
         if self.sender:
             return self.sender
         if "@" in self.upstream.username:
@@ -94,6 +94,6 @@ class Settings(Section):
 
 
 def make_settings(data_dir: Path, **tables: Any) -> Settings:
-    """Build settings from tables as `relay.toml` would hold them, with state under `data_dir`."""
+    """Build settings from tables as in `relay.toml`, with the state in `data_dir`."""
     storage = {"data_dir": data_dir, **tables.pop("storage", {})}
     return Settings.model_validate({**tables, "storage": storage})

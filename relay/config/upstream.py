@@ -1,6 +1,6 @@
-"""The table of the mail server that takes the digests: how it is reached, and how long it is tried.
+"""The table `[upstream]`: the mail server that accepts the digests, and how long delivery is retried.
 
-Each default's reason stands in docs/configuration.md.
+docs/configuration.md gives the reason for each default.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _DEFAULT_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 
 
 class Upstream(Section):
-    """`[upstream]`: the mail server that takes the digests. Without `host` they go to a local mailbox."""
+    """`[upstream]`: the mail server that accepts the digests. Without `host` they go to a local mailbox."""
 
     host: str = ""
     security: Literal["starttls", "tls", "none"] = "starttls"
@@ -59,12 +59,12 @@ class Upstream(Section):
 
     @property
     def retry_policy(self) -> RetryPolicy:
-        """When a message is tried again."""
+        """The pauses between the attempts to deliver a message, and when to give up."""
         return RetryPolicy(pauses=self.retry, give_up_after=self.give_up_after)
 
 
 def _check_certificates(file: Path) -> None:
-    import ssl  # noqa: PLC0415 -- few have such a file, and mail waits for what is imported above
+    import ssl  # noqa: PLC0415 -- few relays have such a file, and mail waits for the imports above
 
     try:
         ssl.create_default_context(cafile=str(file))

@@ -1,6 +1,6 @@
-"""How people write durations, sizes, addresses and listeners, and what is said when they miswrite them.
+"""Parsers and checks for configuration values: durations, sizes, lists, addresses, networks, patterns.
 
-Each parser raises ValueError with one sentence that tells what would be right.
+Each one raises ValueError with one sentence that says what would be right.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _ADDRESS = re.compile(r"[^\s@<>,;:\"\\()\[\]\x00-\x1f\x7f]{1,64}@[^\s@<>,;:\"\\(
 _LONGEST = timedelta(days=3660)
 
 
-def duration(value: Any) -> timedelta:
-    """Read `10s`, `5m`, `4h`, `14d` or a run of them (`1h30m`)."""
+def parse_duration(value: Any) -> timedelta:
+    """Parse `10s`, `5m`, `4h`, `14d` or several in a row (`1h30m`)."""
     if isinstance(value, timedelta):
         return value
     text = value.strip().lower() if isinstance(value, str) else ""
@@ -36,8 +36,8 @@ def duration(value: Any) -> timedelta:
     return total
 
 
-def size(value: Any) -> int:
-    """Read bytes as a number, or with a unit: `90KB`, `32MiB`."""
+def parse_size(value: Any) -> int:
+    """Parse a size in bytes: a number, or a text with a unit (`90KB`, `32MiB`)."""
     found = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     if found:
         return int(found[1]) * _SCALE[(found[2] or "").lower()]
@@ -46,8 +46,8 @@ def size(value: Any) -> int:
     raise ValueError(f"{value!r} is no size: write bytes as a number, or with a unit, such as 90KB or 32MiB")
 
 
-def listing(value: Any) -> Any:
-    """Read a list that the environment holds as one text: JSON when it begins with `[`, else comma-separated."""
+def parse_list(value: Any) -> Any:
+    """Parse a list that a variable holds as one text: JSON if it starts with `[`, else comma-separated."""
     if not isinstance(value, str):
         return value
     if value.lstrip().startswith("["):
@@ -58,15 +58,15 @@ def listing(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
-def address(value: str) -> str:
-    """Check a bare mail address (RFC 5321's Mailbox without quoted strings and literals)."""
+def check_address(value: str) -> str:
+    """Check a bare mail address (`Mailbox` of RFC 5321, without quoted strings and address literals)."""
     if not _ADDRESS.fullmatch(value):
         raise ValueError(f"{value!r} is no mail address: write it bare, such as yourname@example.com")
     return value
 
 
-def zone(value: str) -> str:
-    """Check the name of a time zone (IANA)."""
+def check_zone(value: str) -> str:
+    """Check the IANA name of a time zone."""
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
@@ -75,14 +75,14 @@ def zone(value: str) -> str:
 
 
 class Listen(NamedTuple):
-    """Where a server listens. `host` without brackets."""
+    """An address to listen on; `host` has no brackets."""
 
     host: str
     port: int
 
     @classmethod
     def parse(cls, text: str) -> Listen:
-        """Read `host:port`, with brackets around an IPv6 host."""
+        """Parse `host:port`, with brackets around an IPv6 host."""
         host, colon, port = text.rpartition(":")
         bare = host.removeprefix("[").removesuffix("]")
         if not colon or not bare or not port.isdecimal() or int(port) > 65535 or (":" in bare and bare == host):
@@ -90,7 +90,7 @@ class Listen(NamedTuple):
         return cls(bare, int(port))
 
     def __str__(self) -> str:
-        """Give `host:port` again."""
+        """Return `host:port`, as `parse` reads it."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     @property
@@ -103,10 +103,10 @@ class Listen(NamedTuple):
 
 
 NETWORK_WORDS = ("loopback", "attached", "any")
-"""This machine; the networks that it has an address in; everybody."""
+"""This machine; the networks in which it has an address; every client."""
 
 
-def network(value: str) -> str:
+def check_network(value: str) -> str:
     """Check a network (`10.0.0.0/8`, `fd00::/8`), an address, or one of NETWORK_WORDS."""
     if value not in NETWORK_WORDS:
         try:
@@ -117,9 +117,9 @@ def network(value: str) -> str:
     return value
 
 
-def pattern(value: str) -> str:
-    """Check a regular expression that can be searched for in linear time."""
-    from relay.safe_regex import MAX_PATTERN, compiled  # noqa: PLC0415 - few configurations have one: its library is not loaded for all
+def check_pattern(value: str) -> str:
+    """Check a regular expression that RE2 can search in linear time."""
+    from relay.safe_regex import MAX_PATTERN, compiled  # noqa: PLC0415 -- few configurations have one, so its library is loaded on demand
 
     if len(value) > MAX_PATTERN:
         raise ValueError(f"a pattern has at most {MAX_PATTERN} characters: this one has {len(value)}")
@@ -134,13 +134,13 @@ def _listen(value: Any) -> Any:
     return Listen.parse(value) if isinstance(value, str) else value
 
 
-Duration = Annotated[timedelta, BeforeValidator(duration)]
-Durations = Annotated[tuple[Duration, ...], BeforeValidator(listing)]
-Size = Annotated[int, BeforeValidator(size)]
-MailAddress = Annotated[str, AfterValidator(address)]
-MailAddresses = Annotated[tuple[MailAddress, ...], BeforeValidator(listing)]
-ZoneName = Annotated[str, AfterValidator(zone)]
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Durations = Annotated[tuple[Duration, ...], BeforeValidator(parse_list)]
+Size = Annotated[int, BeforeValidator(parse_size)]
+MailAddress = Annotated[str, AfterValidator(check_address)]
+MailAddresses = Annotated[tuple[MailAddress, ...], BeforeValidator(parse_list)]
+ZoneName = Annotated[str, AfterValidator(check_zone)]
 ListenAddress = Annotated[Listen, BeforeValidator(_listen)]
-Patterns = Annotated[tuple[Annotated[str, AfterValidator(pattern)], ...], BeforeValidator(listing)]
-Words = Annotated[tuple[Annotated[str, StringConstraints(pattern=r"^[\w.-]{3,60}$")], ...], BeforeValidator(listing)]
-NetworkNames = Annotated[tuple[Annotated[str, AfterValidator(network)], ...], BeforeValidator(listing)]
+Patterns = Annotated[tuple[Annotated[str, AfterValidator(check_pattern)], ...], BeforeValidator(parse_list)]
+Names = Annotated[tuple[Annotated[str, StringConstraints(pattern=r"^[\w.-]{3,60}$")], ...], BeforeValidator(parse_list)]
+NetworkNames = Annotated[tuple[Annotated[str, AfterValidator(check_network)], ...], BeforeValidator(parse_list)]

@@ -1,14 +1,15 @@
-"""`relay backup` and `relay restore`: all state in one file, of one moment, while the relay works (CLI → service).
+"""`relay backup` and `relay restore`: all state in one file, consistent, while the relay runs (CLI → service).
 
-A tar file with
+The file is a tar archive with
 
-    spool/        the segments that hold what the ledger of the backup has not sorted, and its id
-    ledger.db     a snapshot (SQLite's online backup); of PostgreSQL nothing: that is pg_dump's
+    spool/        the segments with the mails that the ledger of the backup has not ingested, and the spool's id
+    ledger.db     a snapshot (SQLite's online backup); absent with PostgreSQL, which pg_dump backs up
     parked/ mailbox/
 
-Guarantee: together they are of one moment. The segments are linked before the ledger is copied, so that none is removed
-meanwhile, and looked through once more afterwards: what the copy has not sorted is there, and nothing it has sorted
-lies behind the end of the spool. So no mail is lost by a restore, and none is counted twice.
+Guarantee: spool and ledger are consistent with each other. The segments are hard-linked before the ledger is copied, so
+that none of them is lost meanwhile, and once more afterwards. So every mail that the snapshot has not ingested is in
+the backup, and the snapshot's cursor is never beyond the end of the spool. A restore loses no mail and counts none
+twice.
 """
 
 from __future__ import annotations
@@ -30,39 +31,42 @@ from relay.ledger import Ledger, sqlite_url
 from relay.service.lock import hold_lock, make_private_folder
 from relay.spool import RESERVES, SpoolReader
 
-_NOT_KEPT = ("claim", *RESERVES, "new")
-"""Files of the spool that are this run's alone."""
+_EXCLUDED = ("claim", *RESERVES, "new")
+"""Files of the spool that belong to the running processes and are not backed up."""
 
 
 class BackupError(RelayError):
-    """A backup cannot be made or put back; the text says why and what to do."""
+    """A backup cannot be written or restored; the text says why and what to do."""
 
 
 def back_up(data_dir: Path, ledger_file: Path | None, file: Path) -> tuple[int, int]:
-    """Write a backup of `data_dir` to `file` (0600, there when it is whole).
+    """Write a backup of `data_dir` to `file` (mode 0600); `file` appears only when the backup is complete.
 
-    Returns how many unsorted mails are in it, and its bytes. `ledger_file` is None where the ledger is PostgreSQL's.
-    Raises BackupError, LedgerError.
+    Returns the number of mails in it that are not ingested yet, and its size in bytes. `ledger_file` is None when the
+    ledger is in PostgreSQL. Raises BackupError, LedgerError.
     """
     draft = file.with_name(f".{file.name}.new")
     try:
         with tempfile.TemporaryDirectory(prefix=working_prefix("backup"), dir=data_dir) as folder:
             stage = Path(folder)
-            unsorted = _stage(data_dir, ledger_file, stage)
+            backlog = _stage(data_dir, ledger_file, stage)
             with os.fdopen(os.open(draft, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as out:
                 _pack(stage, data_dir, out)
                 out.flush()
                 os.fsync(out.fileno())
             draft.rename(file)
     except OSError as error:
-        raise BackupError(f"no backup can be made in {file}: {error.strerror}") from error
+        raise BackupError(f"the backup {file} cannot be written: {error.strerror}") from error
     finally:
         draft.unlink(missing_ok=True)
-    return unsorted, file.stat().st_size
+    return backlog, file.stat().st_size
 
 
 def _stage(data_dir: Path, ledger_file: Path | None, stage: Path) -> int:
-    """Take what may change while it is read: the segments as links, the ledger as a snapshot. Returns mails to sort."""
+    """Collect the state that changes while it is read: segments as hard links, the ledger as a snapshot.
+
+    Returns the number of mails that the snapshot has not ingested.
+    """
     spool, staged = data_dir / SPOOL, stage / SPOOL
     staged.mkdir(mode=0o700)
     _link(spool, staged)
@@ -80,19 +84,19 @@ def _stage(data_dir: Path, ledger_file: Path | None, stage: Path) -> int:
 
 
 def _link(spool: Path, stage: Path) -> None:
-    """Take the spool's files as they are now; links to segments see what is still written to them."""
+    """Stage the spool's files as they are now; a hard-linked segment also shows what is still appended to it."""
     for path in sorted(spool.glob("*")) if spool.exists() else ():
-        there = stage / path.name
-        if path.suffix == ".segment" and not there.exists():
-            with contextlib.suppress(FileNotFoundError):  # sorted and removed meanwhile
-                os.link(path, there)
-        elif path.suffix != ".segment" and path.name not in _NOT_KEPT:
-            shutil.copyfile(path, there)  # the mark: after the segments it speaks of
+        target = stage / path.name
+        if path.suffix == ".segment" and not target.exists():
+            with contextlib.suppress(FileNotFoundError):  # ingested and removed meanwhile
+                os.link(path, target)
+        elif path.suffix != ".segment" and path.name not in _EXCLUDED:
+            shutil.copyfile(path, target)  # such as `synced`: after the segments whose end it records
 
 
 def _snapshot(ledger_file: Path, copy: Path) -> None:
     if not ledger_file.exists():
-        raise LedgerError(f"there is no ledger {ledger_file} yet; the relay makes it when it starts")
+        raise LedgerError(f"there is no ledger {ledger_file} yet; the relay creates it when it starts")
     os.close(os.open(copy, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     try:
         with closing(sqlite3.connect(ledger_file, timeout=30)) as source, closing(sqlite3.connect(copy)) as target:
@@ -120,41 +124,46 @@ def _files(stage: Path, data_dir: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def restore(file: Path, data_dir: Path) -> list[str]:
-    """Put the backup `file` into `data_dir`, which must be empty; returns the top names in it. Raises BackupError."""
+    """Restore the backup `file` into `data_dir`, which must be empty.
+
+    Returns the top-level names of what was restored. Raises BackupError; InUse when the relay runs there.
+    """
     make_private_folder(data_dir)
     with hold_lock(data_dir, "supervisor"), hold_lock(data_dir, "worker"), hold_lock(data_dir, "receiver"):
-        there = sorted(path.name for path in data_dir.iterdir() if path.suffix != ".lock")
-        if there:
-            held = ", ".join(there[:5])
-            raise BackupError(f"{data_dir} is not empty ({held}): move away what is there, then restore")
+        existing = sorted(path.name for path in data_dir.iterdir() if path.suffix != ".lock")
+        if existing:
+            raise BackupError(f"{data_dir} is not empty ({', '.join(existing[:5])}): move its files away, then restore")
         try:
             with tempfile.TemporaryDirectory(prefix=working_prefix("restore"), dir=data_dir) as folder:
-                return _put_back(file, Path(folder), data_dir)
+                return _restore_files(file, Path(folder), data_dir)
         except (OSError, tarfile.TarError) as error:
             raise BackupError(f"{file} cannot be restored: {error}") from error
 
 
-def _put_back(file: Path, stage: Path, data_dir: Path) -> list[str]:
-    """Unpack all of it before anything takes its place, the ledger last: a relay that finds none begins a new one."""
+def _restore_files(file: Path, stage: Path, data_dir: Path) -> list[str]:
+    """Unpack everything, then move it into place, the ledger last.
+
+    A relay that finds no ledger creates a new one. So an interrupted restore never shows a ledger without its spool.
+    """
     with tarfile.open(file) as tar:
         names = _unpack(tar, stage)
     if LEDGER in names:
         Ledger.open(sqlite_url(stage / LEDGER), verify=True).close()
     for name in sorted(names, key=lambda name: name == LEDGER):
         (stage / name).rename(data_dir / name)
-    os.sync()  # every name of it
+    os.sync()  # makes the renames durable
     return sorted(names)
 
 
 def _unpack(tar: tarfile.TarFile, stage: Path) -> set[str]:
-    """Write each file of a backup, for its owner alone; whatever else a tar file may hold is refused."""
+    """Write each file of a backup with mode 0600; refuse links, devices, unknown names and paths out of `stage`."""
     names = set()
     for member in tar:
         path = PurePosixPath(member.name)
         known = path.parts[0] in FOLDERS if len(path.parts) > 1 else member.name == LEDGER
         source = tar.extractfile(member) if member.isreg() else None
         if not known or ".." in path.parts or source is None:
-            raise BackupError(f"this is no backup of the relay: {member.name!r} is in it")
+            raise BackupError(f"this is not a backup of the relay: it contains {member.name!r}")
         target = stage / path
         for folder in reversed(path.parents[:-1]):
             (stage / folder).mkdir(mode=0o700, exist_ok=True)

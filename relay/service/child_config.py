@@ -1,6 +1,6 @@
-"""What the children are told to work by (supervisor → children).
+"""The configuration that each child of `relay serve` gets, as plain JSON (supervisor → children).
 
-Imports next to nothing: mail is taken while the supervisor loads the rest of itself.
+This module imports almost nothing: it runs before mail can be accepted.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from relay.config import Settings
 
 
-def receiver_order(settings: Settings, *, tls_sockets: int = 0) -> dict[str, object]:
-    """Everything the receiver needs, as plain JSON: it imports nothing that could read a configuration.
+def receiver_config(settings: Settings, *, tls_sockets: int = 0) -> dict[str, object]:
+    """Return everything the receiver needs as plain values, so that it need not import the configuration's library.
 
-    `tls_sockets`: on so many of its sockets, the last ones, TLS begins with the first byte.
+    `tls_sockets`: the number of its sockets, counted from the last, on which TLS begins with the first byte.
     """
     smtp = settings.smtp
     return {
@@ -45,6 +45,6 @@ def receiver_order(settings: Settings, *, tls_sockets: int = 0) -> dict[str, obj
     }
 
 
-def worker_order(tables: Mapping[str, Any]) -> dict[str, object]:
-    """What the worker needs: the configuration as tables."""
+def worker_config(tables: Mapping[str, Any]) -> dict[str, object]:
+    """Return what the worker needs: the tables of the configuration, for `Settings.model_validate`."""
     return {"tables": dict(tables)}

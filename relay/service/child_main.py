@@ -1,7 +1,7 @@
-"""How the supervisor starts a role: `python -m relay.service.child_main receiver`.
+"""The entry point of a child process: `python -m relay.service.child_main ROLE` (`receiver` or `worker`).
 
-It loads the role's program, which takes a while, before it has its order, and ends at once where
-the supervisor goes meanwhile.
+The child loads the program of its role, which takes a while, before its configuration arrives. It ends at once if the
+supervisor dies meanwhile.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ from relay.service import child_protocol
 
 
 def main(role: str) -> int:
-    """Be that role; return the exit code."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; until the role heeds it the supervisor does
+    """Run the role until it ends; return the exit code."""
+    # Ctrl-C reaches every process of the terminal. Until the role handles SIGINT itself, the supervisor does.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     supervisor = child_protocol.SupervisorLink()
-    gc.disable()  # a program that is being loaded has no garbage; looking for it takes a tenth of the time
+    # Loading a program creates no garbage, and looking for it takes a tenth of the start-up time.
+    gc.disable()
     module = importlib.import_module(f"relay.service.{role}")
-    gc.freeze()  # nor will it ever become any
+    gc.freeze()  # the loaded modules live as long as the process
     gc.enable()
-    order, bound = supervisor.first()
-    code: int = module.be_child(order, bound, supervisor)
+    config, bound = supervisor.first_config()
+    code: int = module.run_child(config, bound, supervisor)
     return code
 
 

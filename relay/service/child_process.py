@@ -1,7 +1,8 @@
-"""A child's process as the supervisor holds it: started, told its order, ended.
+"""The supervisor's handle on one child process: start it, send its configuration, signal it, wait for its end.
 
-Its standard input is a socket. The order goes there when it is known, and with it the listening sockets (SCM_RIGHTS,
-unix(7)): so a role loads its program while the supervisor still reads the configuration. Needs next to nothing itself.
+The child's standard input is a socket, the control socket. The supervisor sends the configuration over it, and with the
+first one the listening sockets (SCM_RIGHTS, unix(7)). So a role loads its program while the supervisor still reads the
+configuration. This module imports almost nothing: it runs before mail can be accepted.
 """
 
 from __future__ import annotations
@@ -16,55 +17,58 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import IO, Any, Self
 
-PATIENCE = 5.0
-"""Seconds for a child to read what it is told; one that does not is hung, and killed for its silence."""
-_FRUGAL = {"MALLOC_ARENA_MAX": "1"}
-"""mallopt(3): one heap for all threads, which one lock of Python's serves anyway; each would keep what it once took."""
+SEND_TIMEOUT = 5.0
+"""Seconds for a child to read a configuration. One that does not read it hangs; missing heartbeats get it killed."""
+_SINGLE_ARENA = {"MALLOC_ARENA_MAX": "1"}
+"""mallopt(3): one heap for all threads. Python's global lock serialises them anyway, and each heap keeps memory."""
 
 
-class Process:
-    """One process of a role, from its start on; it waits for its order."""
+class ChildProcess:
+    """One process of a role. It loads its program and then waits for its configuration."""
 
     def __init__(self, role: str) -> None:
-        """Start it. Raises OSError."""
-        self._line, theirs = socket.socketpair()
-        self._line.settimeout(PATIENCE)
+        """Start the process. Raises OSError."""
+        self._control, theirs = socket.socketpair()
+        self._control.settimeout(SEND_TIMEOUT)
         with theirs:
             command = (sys.executable, "-m", "relay.service.child_main", role)
             self._process: subprocess.Popen[bytes] = subprocess.Popen(
-                command, stdin=theirs.fileno(), stdout=subprocess.PIPE, env={**_FRUGAL, **os.environ}
+                command, stdin=theirs.fileno(), stdout=subprocess.PIPE, env={**_SINGLE_ARENA, **os.environ}
             )
 
     def __enter__(self) -> Self:
-        """Hand it out: its end is that of the block, at the latest."""
+        """Return the process; it ends with the block at the latest."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._line.close()  # which is the end, also of one that was told nothing yet
+        self._control.close()  # ends the child, also one that never got a configuration
         self.wait()
-        self.signs.close()
+        self.output.close()
 
-    def tell(self, order: Mapping[str, Any], sockets: Sequence[socket.socket] = ()) -> None:
-        """Give it an order, the first time with the sockets that it is to listen on."""
-        text = json.dumps(order).encode() + b"\n"
-        with contextlib.suppress(OSError):  # it has ended, or will be: who watches it finds out
-            sent = socket.send_fds(self._line, [text], [each.fileno() for each in sockets]) if sockets else 0
-            self._line.sendall(text[sent:])
+    def send_config(self, config: Mapping[str, Any], sockets: Sequence[socket.socket] = ()) -> None:
+        """Send a configuration; the first one goes with the sockets that the child listens on.
+
+        A child that has ended, or does not read, is no error here: the supervisor notices it by its missing heartbeats.
+        """
+        text = json.dumps(config).encode() + b"\n"
+        with contextlib.suppress(OSError):
+            sent = socket.send_fds(self._control, [text], [each.fileno() for each in sockets]) if sockets else 0
+            self._control.sendall(text[sent:])
 
     @property
-    def signs(self) -> IO[bytes]:
-        """What it writes: its signs of life."""
+    def output(self) -> IO[bytes]:
+        """The child's standard output: its heartbeats and its replies to a new configuration."""
         assert self._process.stdout  # noqa: S101 -- asked for where it was started
         return self._process.stdout
 
     @property
     def pid(self) -> int:
-        """Its number."""
+        """The process id."""
         return self._process.pid
 
     @property
     def returncode(self) -> int | None:
-        """How it ended, None while it runs."""
+        """The exit code (negative: the signal that ended it); None while it runs."""
         return self._process.poll()
 
     def signal(self, number: int) -> None:
@@ -72,10 +76,10 @@ class Process:
         self._process.send_signal(number)
 
     def kill(self) -> None:
-        """End it on the spot."""
+        """Send SIGKILL."""
         self.signal(signal.SIGKILL)
 
     def wait(self) -> None:
         """Block until it has ended."""
         self._process.wait()
-        self._line.close()
+        self._control.close()

@@ -1,9 +1,9 @@
-"""One process for each role and data directory, and what a child is told when it starts.
+"""The child's side of the supervisor protocol: configurations in, heartbeats out.
 
-A child of the supervisor reads one line of JSON from its standard input (its order, with the sockets it is to listen
-on) and afterwards other orders that are to take its place, and the end of it, which means that the supervisor is gone;
-it writes a byte to its standard output now and then, which means that it is well, and another one for each order it was
-given while it ran. Nothing secret stands in an argument list that way.
+A child reads configurations from its standard input, one line of JSON each. The first one comes with the sockets that
+the child listens on; each later one replaces the one before. End of input means that the supervisor is gone. The child
+writes one byte to its standard output regularly as a heartbeat, and one byte as the reply to each later configuration.
+So no secret appears in an argument list.
 """
 
 from __future__ import annotations
@@ -21,95 +21,96 @@ from typing import Any
 
 from relay.errors import ConfigError, TemplateError
 
-UNUSABLE = (ConfigError, TemplateError)
-"""What a child cannot work with however often it is started."""
-USAGE = 2
-"""The exit code of a child that cannot work with the configuration it was given."""
-WELL, TAKEN, REFUSED = b".", b"+", b"-"
-"""What a child writes: a sign of life; a new order is at work; it cannot be, and the old one still is."""
-BEAT = 0.5
-"""Seconds between two signs of life."""
-MOST_SOCKETS = 253
-"""The most that can be handed to one child (the kernel's SCM_MAX_FD)."""
+CONFIG_ERRORS = (ConfigError, TemplateError)
+"""Errors that a restart with the same configuration cannot cure."""
+EXIT_CONFIG = 2
+"""The exit code of a child that cannot run with its configuration."""
+HEARTBEAT, CONFIG_APPLIED, CONFIG_REJECTED = b".", b"+", b"-"
+"""The bytes a child writes: it is alive; a new configuration is in use; it cannot be used, and the old one stays."""
+HEARTBEAT_INTERVAL = 0.5
+"""Seconds between two heartbeats."""
+MAX_SOCKETS = 253
+"""The most sockets that can be passed to one child (the kernel's SCM_MAX_FD)."""
+NO_RELOAD = "SIGHUP changes nothing here: restart this process, or run `relay serve`, which reloads its configuration"
+"""The log message of a role that runs without a supervisor and gets SIGHUP."""
 
 
-ALONE = "SIGHUP changes nothing here: restart this process, or run `relay serve`, which takes a new configuration"
-"""What a role that runs alone says to it."""
+def ignore_hangup(log: Callable[[str], object]) -> None:
+    """Make a role without a supervisor survive SIGHUP and `log` why nothing changes.
 
-
-def decline_hangup(say: Callable[[str], object]) -> None:
-    """Have a role that runs alone stay at SIGHUP and `say` why nothing changes; at a terminal that is the end."""
+    In a terminal SIGHUP still ends the process: there it means that the terminal was closed.
+    """
     if not sys.stderr.isatty():
-        signal.signal(signal.SIGHUP, lambda *_: say(ALONE))
+        signal.signal(signal.SIGHUP, lambda *_: log(NO_RELOAD))
 
 
 class SupervisorLink:
-    """What the supervisor says, and that it is gone: then, until told otherwise, this process ends at once."""
+    """The child's end of the control socket: configurations, and the notice that the supervisor is gone."""
 
     def __init__(self) -> None:
-        """Listen from a thread of its own."""
-        self.act: Callable[[], object] = lambda: os._exit(0)
-        """What is done when it is gone; a role that has opened something sets its own orderly stop."""
+        """Start to listen, in a thread of its own."""
+        self.on_supervisor_exit: Callable[[], object] = lambda: os._exit(0)
+        """Called when the supervisor is gone. By default the process ends at once; a running role stops in order."""
         self._first: SimpleQueue[tuple[dict[str, Any], list[socket.socket]]] = SimpleQueue()
         self._bound: list[socket.socket] = []
-        self._begun = False
-        self._heed: Callable[[dict[str, Any]], None] | None = None
+        self._has_first = False
+        self._handler: Callable[[dict[str, Any]], None] | None = None
         self._waiting: dict[str, Any] | None = None
         self._lock = threading.Lock()
         threading.Thread(target=self._listen, name="lifeline", daemon=True).start()
 
-    def first(self) -> tuple[dict[str, Any], list[socket.socket]]:
-        """Wait for the order to begin with; return it and the listening sockets that came with it."""
+    def first_config(self) -> tuple[dict[str, Any], list[socket.socket]]:
+        """Wait for the first configuration; return it and the listening sockets that came with it."""
         return self._first.get()
 
-    def on_order(self, take: Callable[[dict[str, Any]], None]) -> None:
-        """Call `take`, from a thread, with each later order; one that came too early is given to it at once."""
+    def on_config(self, handler: Callable[[dict[str, Any]], None]) -> None:
+        """Call `handler`, from another thread, with each later configuration; at once with one that is already here."""
         with self._lock:
-            self._heed, waiting = take, self._waiting
+            self._handler, waiting = handler, self._waiting
         if waiting is not None:
-            take(waiting)
+            handler(waiting)
 
     def _listen(self) -> None:
-        line = socket.socket(fileno=os.dup(0))
+        control = socket.socket(fileno=os.dup(0))
         text = b""
         with contextlib.suppress(OSError):
             while True:
-                more, numbers, _, _ = socket.recv_fds(line, 65536, MOST_SOCKETS)
-                self._bound += [_own(number) for number in numbers]
+                more, numbers, _, _ = socket.recv_fds(control, 65536, MAX_SOCKETS)
+                self._bound += [_adopt(number) for number in numbers]
                 if not more:
                     break
                 *lines, text = (text + more).split(b"\n")
                 for each in lines:
-                    self._give(json.loads(each))
-        self.act()
+                    self._dispatch(json.loads(each))
+        self.on_supervisor_exit()
 
-    def _give(self, order: dict[str, Any]) -> None:
-        if not self._begun:
-            self._begun = True
-            self._first.put((order, self._bound))
+    def _dispatch(self, config: dict[str, Any]) -> None:
+        if not self._has_first:
+            self._has_first = True
+            self._first.put((config, self._bound))
             return
         with self._lock:
-            take = self._heed
-            self._waiting = order
-        if take is not None:
-            take(order)
+            handler = self._handler
+            self._waiting = config
+        if handler is not None:
+            handler(config)
 
 
-def _own(number: int) -> socket.socket:
-    """Take a socket that was handed over, for this process alone."""
+def _adopt(number: int) -> socket.socket:
+    """Make a socket of a received file descriptor; no process that this one starts inherits it."""
     os.set_inheritable(number, False)  # noqa: FBT003 -- its own signature
     return socket.socket(fileno=number)
 
 
-def start_heartbeat(well: Callable[[], bool]) -> Callable[[], None]:
-    """Write a sign of life to standard output every BEAT seconds for as long as `well()`; return what stops it."""
+def start_heartbeat(healthy: Callable[[], bool]) -> Callable[[], None]:
+    """Write a heartbeat to standard output every HEARTBEAT_INTERVAL seconds while `healthy()`; return what stops it."""
     stopped = threading.Event()
 
     def run() -> None:
         with contextlib.suppress(OSError):
-            while not stopped.wait(BEAT):
-                if well():
-                    os.write(1, WELL)
+            while not stopped.wait(HEARTBEAT_INTERVAL):
+                if healthy():
+                    os.write(1, HEARTBEAT)
 
     threading.Thread(target=run, name="heartbeat", daemon=True).start()
     return stopped.set

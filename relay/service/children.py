@@ -1,4 +1,7 @@
-"""The children of `relay serve` and what they are told, put together; supervised to the end (serve → supervisor)."""
+"""The children of `relay serve`: builds the receiver and the worker and runs the supervisor over them.
+
+`serve` hands over the sockets and the receiver's process, which already accepts mail.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ import structlog
 
 from relay.config import Listen, Loaded, Settings
 from relay.service import logs
-from relay.service.child_config import receiver_order, worker_order
-from relay.service.child_process import Process
-from relay.service.reload import Reload
+from relay.service.child_config import receiver_config, worker_config
+from relay.service.child_process import ChildProcess
+from relay.service.reload import ConfigReloader
 from relay.service.supervisor import Child, supervise
 
 log = structlog.get_logger()
@@ -30,33 +33,33 @@ class Listeners:
     http: list[socket.socket]
 
 
-def supervise_children(loaded: Loaded, config: Path | None, listeners: Listeners, receiver: Process) -> None:
-    """Keep a receiver and a worker running until a signal; `receiver` runs already. Raises Unstartable."""
+def supervise_children(loaded: Loaded, config: Path | None, listeners: Listeners, receiver: ChildProcess) -> None:
+    """Keep a receiver and a worker running until a signal; `receiver` already runs. Raises ChildCannotStart."""
     settings = loaded.settings
     logs.configure(settings.log.format, settings.log.level)
 
     def ready() -> None:
-        smtp = _names(listeners.smtp + listeners.smtps)
-        log.info("listening", smtp=smtp, http=_names(listeners.http), data=str(settings.storage.data_dir))
+        smtp = _addresses(listeners.smtp + listeners.smtps)
+        log.info("listening", smtp=smtp, http=_addresses(listeners.http), data=str(settings.storage.data_dir))
 
     children = [_receiver(settings, listeners, receiver), _worker(loaded, listeners.http)]
-    terminal = sys.stderr.isatty()  # whose closing sends SIGHUP too, and means the end
-    reread = None if terminal else Reload(loaded, config, tls_sockets=len(listeners.smtps))
-    asyncio.run(supervise(children, ready, reread))
+    terminal = sys.stderr.isatty()  # closing a terminal sends SIGHUP too, and there it means the end
+    reload = None if terminal else ConfigReloader(loaded, config, tls_sockets=len(listeners.smtps))
+    asyncio.run(supervise(children, ready, reload))
     log.info("stopped")
 
 
-def _names(bound: list[socket.socket]) -> str:
+def _addresses(bound: list[socket.socket]) -> str:
     return ", ".join(str(Listen(*sock.getsockname()[:2])) for sock in bound)
 
 
-def _receiver(settings: Settings, listeners: Listeners, begun: Process) -> Child:
+def _receiver(settings: Settings, listeners: Listeners, started: ChildProcess) -> Child:
     return Child(
         name="receiver",
-        order=receiver_order(settings, tls_sockets=len(listeners.smtps)),
+        config=receiver_config(settings, tls_sockets=len(listeners.smtps)),
         sockets=[*listeners.smtp, *listeners.smtps],
-        begun=begun,
-        changes=True,
+        started=started,
+        reloads_in_place=True,
         pauses=(0.0, 0.1, 0.5, 1.0),
     )
 
@@ -64,7 +67,7 @@ def _receiver(settings: Settings, listeners: Listeners, begun: Process) -> Child
 def _worker(loaded: Loaded, bound: list[socket.socket]) -> Child:
     return Child(
         name="worker",
-        order=worker_order(loaded.tables),
+        config=worker_config(loaded.tables),
         sockets=bound,
         pauses=(0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0),
     )

@@ -1,4 +1,4 @@
-"""The networks that the configuration names by a word, as the receiver needs them."""
+"""Resolve the words `loopback`, `attached` and `any` in `smtp.clients` and `smtp.proxies` to networks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _WORDS = {"loopback": ("127.0.0.0/8", "::1/128"), "any": ("0.0.0.0/0", "::/0")}
 
 
 def resolve(names: Iterable[str]) -> list[str]:
-    """Return networks for `names`, which are networks or words (see `config.values.NETWORK_WORDS`), in order."""
+    """Return the networks of `names` in order; a name is a network or a word (`config.values.NETWORK_WORDS`)."""
     found: list[str] = []
     for name in names:
         found += attached() if name == "attached" else _WORDS.get(name, (name,))
@@ -21,7 +21,10 @@ def resolve(names: Iterable[str]) -> list[str]:
 
 
 def attached(routes: Path = _ROUTES) -> list[str]:
-    """Return the IPv4 networks that this machine (or container) has an address in, by the kernel's table (proc(5))."""
+    """Return the IPv4 networks in which this machine or container has an address.
+
+    They are the directly connected ones in the kernel's routing table (proc(5)); none if it cannot be read.
+    """
     try:
         lines = routes.read_text("ascii").splitlines()[1:]
     except OSError:
@@ -37,5 +40,5 @@ def _direct(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _dotted(text: str) -> str:
-    """Write an address of the table: hex, in the byte order of the machine."""
+    """Convert an address of the routing table, hexadecimal in the machine's byte order, to dotted form."""
     return socket.inet_ntoa(struct.pack("=I", int(text, 16)))

@@ -1,8 +1,7 @@
-"""The relay's own log: one line an event on standard error, as text or JSON.
+"""The relay's own log: one line per event on standard error, as text or JSON.
 
-No mail content and no secret goes there: tracebacks are plain, since local variables would
-hold both. What comes from outside is a value of its own in the line and cannot begin
-another one.
+Guarantee: no mail content and no secret is logged. Tracebacks show no local variables, which could hold both. Text from
+outside is a value of its own in the line, so it cannot start a forged line.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import structlog
 
 
 def configure(style: str, level: str) -> None:
-    """Log to standard error in `style` (`text` or `json`), with what libraries say at WARNING and worse."""
+    """Log to standard error in `style` (`text` or `json`) from `level` on; libraries log from WARNING on."""
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -1,7 +1,7 @@
-"""The receiver's process: takes mail into the spool. Started by the supervisor, or alone by `relay receive`.
+"""The receiver's process: accepts mail into the spool. Started by the supervisor, or alone by `relay receive`.
 
-It gets all it needs as plain JSON and imports neither the configuration's library nor
-anything of the worker: it must be there at once, and small.
+It gets its configuration as plain JSON and imports neither the configuration's library nor anything of the worker, so
+that it starts fast and stays small.
 """
 
 from __future__ import annotations
@@ -30,16 +30,19 @@ log = logging.getLogger(__name__)
 
 
 def run(
-    order: Mapping[str, Any], bound: Sequence[socket.socket], supervisor: child_protocol.SupervisorLink | None
+    config: Mapping[str, Any], bound: Sequence[socket.socket], supervisor: child_protocol.SupervisorLink | None
 ) -> None:
-    """Be the receiver until a signal (or until the supervisor is gone). Raises RelayError."""
-    data_dir = DataDir(Path(order["data_dir"]))
+    """Run the receiver until a signal, or until the supervisor is gone.
+
+    `config` is as `receiver_config` makes it, `bound` the listening sockets. Raises RelayError.
+    """
+    data_dir = DataDir(Path(config["data_dir"]))
     with lock.hold_lock(data_dir.root, "receiver"):
-        uvloop.run(_receive(order, data_dir, bound, supervisor))
+        uvloop.run(_receive(config, data_dir, bound, supervisor))
 
 
 async def _receive(
-    order: Mapping[str, Any],
+    config: Mapping[str, Any],
     data_dir: DataDir,
     bound: Sequence[socket.socket],
     supervisor: child_protocol.SupervisorLink | None,
@@ -50,60 +53,60 @@ async def _receive(
     writer = SpoolWriter.open(data_dir.spool)
     with contextlib.ExitStack() as stack:
         if supervisor:
-            supervisor.act = lambda: loop.call_soon_threadsafe(stop.set)
-            stack.callback(child_protocol.start_heartbeat(_answers(loop)))
-        plain = len(bound) - order["tls_sockets"]
-        receiver = Receiver(writer, Limits(**order["limits"]), Access(**order["access"]))
+            supervisor.on_supervisor_exit = lambda: loop.call_soon_threadsafe(stop.set)
+            stack.callback(child_protocol.start_heartbeat(_loop_is_responsive(loop)))
+        plain = len(bound) - config["tls_sockets"]
+        receiver = Receiver(writer, Limits(**config["limits"]), Access(**config["access"]))
         await receiver.start(bound[:plain], bound[plain:])
         if supervisor:
-            supervisor.on_order(_changer(receiver, loop))
+            supervisor.on_config(_config_handler(receiver, loop))
         await receiver.run(stop, data_dir.receiver_counters)
     await writer.close()
 
 
-def _changer(receiver: Receiver, loop: asyncio.AbstractEventLoop) -> Callable[[dict[str, Any]], None]:
-    """Return what changes the receiver as a new order says, in the loop, and tells the supervisor whether it could."""
+def _config_handler(receiver: Receiver, loop: asyncio.AbstractEventLoop) -> Callable[[dict[str, Any]], None]:
+    """Return a handler that applies a new configuration in the loop and reports to the supervisor whether it could."""
 
-    def change(order: Mapping[str, Any]) -> None:
+    def change(config: Mapping[str, Any]) -> None:
         try:
-            receiver.change(Limits(**order["limits"]), Access(**order["access"]))
+            receiver.change(Limits(**config["limits"]), Access(**config["access"]))
         except ConfigError as error:
-            log.warning("the receiver goes on as before: %s", error)
-            os.write(1, child_protocol.REFUSED)
+            log.warning("the receiver keeps its old configuration: %s", error)
+            os.write(1, child_protocol.CONFIG_REJECTED)
         else:
-            os.write(1, child_protocol.TAKEN)
+            os.write(1, child_protocol.CONFIG_APPLIED)
 
-    def take(order: dict[str, Any]) -> None:
-        loop.call_soon_threadsafe(change, order)
+    def handle(config: dict[str, Any]) -> None:
+        loop.call_soon_threadsafe(change, config)
 
-    return take
+    return handle
 
 
-def _answers(loop: asyncio.AbstractEventLoop) -> Callable[[], bool]:
-    """Return a question that is answered with yes for as long as the loop turned since it was last asked."""
-    turned = threading.Event()
-    turned.set()
+def _loop_is_responsive(loop: asyncio.AbstractEventLoop) -> Callable[[], bool]:
+    """Return a function that tells whether the loop has run since the function was last called."""
+    ran = threading.Event()
+    ran.set()
 
-    def well() -> bool:
-        was = turned.is_set()
-        turned.clear()
+    def responsive() -> bool:
+        result = ran.is_set()
+        ran.clear()
         with contextlib.suppress(RuntimeError):  # the loop is closed: the process is about to end
-            loop.call_soon_threadsafe(turned.set)
-        return was
+            loop.call_soon_threadsafe(ran.set)
+        return result
 
-    return well
+    return responsive
 
 
-def be_child(
-    order: Mapping[str, Any], bound: Sequence[socket.socket], supervisor: child_protocol.SupervisorLink
+def run_child(
+    config: Mapping[str, Any], bound: Sequence[socket.socket], supervisor: child_protocol.SupervisorLink
 ) -> int:
-    """Be the supervisor's child; return the exit code."""
+    """Run the receiver as a child of the supervisor; return the exit code."""
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s [%(levelname)s] receiver: %(message)s"
     )
     try:
-        run(order, bound, supervisor)
+        run(config, bound, supervisor)
     except RelayError as error:
-        log.critical("the receiver cannot work: %s", error)
-        return child_protocol.USAGE if isinstance(error, child_protocol.UNUSABLE) else 1
+        log.critical("the receiver cannot run: %s", error)
+        return child_protocol.EXIT_CONFIG if isinstance(error, child_protocol.CONFIG_ERRORS) else 1
     return 0

@@ -1,8 +1,8 @@
-"""Plays old mails through the whole of the relay in their own time, into a ledger that is thrown away afterwards.
+"""Replay old mails through the whole relay in simulated time, into a ledger that is deleted afterwards.
 
-For `relay replay MBOX`: what would have been sent, and when? Everything is real but the
-clock and the ends: mails come from the mailbox file at the moment of their Date header,
-and every digest is taken at once.
+For `relay replay MBOX`: which digests would have been sent, and when? Ingest, schedule and rendering are the real ones.
+Three parts are simulated: the clock; the spool, which is a mailbox file whose mails arrive at the time of their Date
+header; and the upstream, which accepts every digest at once.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ from relay.service.assembly import make_renderer
 from relay.spool import PoisonGuard
 
 TICK = timedelta(seconds=10)
-"""How often is looked at what is due but not yet allowed."""
-AFTERWARDS = timedelta(days=1)
-"""How long the last mail is followed, for closing totals and what was held back."""
+"""The pause between two attempts at a digest that is due but not yet allowed."""
+RUN_ON = timedelta(days=1)
+"""How long the replay goes on after the last mail, for closing totals and deferred digests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """What would have been sent: the letters, oldest first, and where every mail is at the end."""
+    """What would have been sent: the messages, oldest first, and the books at the end."""
 
-    letters: tuple[StoredMessage, ...]
+    messages: tuple[StoredMessage, ...]
     books: Books
 
 
 def read_mbox(path: Path) -> list[Record]:
-    """Read a mailbox file into records in the order of their dates; a mail without one came with the one before it.
+    """Read a mailbox file into records, ordered by their dates (UTC).
 
-    Raises FileNotFoundError.
+    A mail without a usable date gets the date of the mail before it. Raises FileNotFoundError.
     """
     mails, last = [], datetime(2000, 1, 1, tzinfo=UTC)
     with closing(mailbox.mbox(path, create=False)) as box:
@@ -75,24 +75,24 @@ def _date(text: str) -> datetime | None:
 
 
 def replay(records: Sequence[Record], settings: Settings, progress: Callable[[int], None]) -> Replayed:
-    """Play the records in their own time; `progress` is told how many were sorted so far."""
-    with _throwaway() as folder, _ledger_in(folder) as ledger:
-        source = _Source(records)
-        target = _Taker()
-        sort = Ingest(source, PoisonGuard(folder), ledger, settings, DataDir(folder).quarantine)
+    """Replay the records in simulated time; `progress` is called with the number of mails ingested so far."""
+    with _temporary_folder() as folder, _ledger_in(folder) as ledger:
+        source = _MailboxSpool(records)
+        target = _AcceptingUpstream()
+        ingest = Ingest(source, PoisonGuard(folder), ledger, settings, DataDir(folder).quarantine)
         digests = Digests(ledger, make_renderer(settings), settings, "replay")
         outbox = Outbox(ledger, target, settings, "replay", lambda: 0.0)
-        for now in source.moments(ledger):
-            while sort.step(now):
-                progress(sort.ingested_to)
+        for now in source.times(ledger):
+            while ingest.step(now):
+                progress(ingest.ingested_to)
             while digests.step(now) | outbox.step(now):
                 pass
-        letters = tuple(reversed(ledger.messages(limit=1_000_000)))
-        return Replayed(letters=letters, books=ledger.books(source.now))
+        messages = tuple(reversed(ledger.messages(limit=1_000_000)))
+        return Replayed(messages=messages, books=ledger.books(source.now))
 
 
 @contextmanager
-def _throwaway() -> Iterator[Path]:
+def _temporary_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="error-mail-relay-replay-") as folder:
         yield Path(folder)
 
@@ -106,8 +106,8 @@ def _ledger_in(folder: Path) -> Iterator[Ledger]:
         ledger.close()
 
 
-class _Source:
-    """Stands in for the spool: gives the mails whose moment has come."""
+class _MailboxSpool:
+    """Stands in for the spool: returns the mails that have arrived at the simulated time."""
 
     spool_id = "0" * 32
 
@@ -115,12 +115,12 @@ class _Source:
         self._records = records
         self.now = records[0].received_at if records else datetime(2000, 1, 1, tzinfo=UTC)
 
-    def moments(self, ledger: Ledger) -> Iterator[datetime]:
-        """Give each moment at which something may happen, up to AFTERWARDS behind the last mail."""
+    def times(self, ledger: Ledger) -> Iterator[datetime]:
+        """Yield each time at which something may happen, up to RUN_ON after the last mail."""
         arrivals = iter([record.received_at for record in self._records])
         last = self._records[-1].received_at if self._records else self.now
         upcoming = next(arrivals, None)
-        while self.now <= last + AFTERWARDS:
+        while self.now <= last + RUN_ON:
             yield self.now
             while upcoming is not None and upcoming <= self.now:
                 upcoming = next(arrivals, None)
@@ -132,29 +132,29 @@ class _Source:
             self.now = max(soonest, self.now + timedelta(seconds=1))
 
     def read(self, position: int, *, limit: int = 500, limit_bytes: int = 0) -> list[Record]:
-        """The records from `position` on that have come by now."""
+        """Return the records from `position` on that have arrived."""
         batch = self._records[position : position + limit]
         return [record for record in batch if record.received_at <= self.now]
 
     def end(self) -> int:
-        """Behind the last record."""
+        """Return the position after the last record."""
         return len(self._records)
 
     def release(self, position: int) -> None:
-        """Nothing is let go of."""
+        """Do nothing: the records stay in memory."""
 
 
-class _Taker:
-    """Stands in for the upstream: takes every letter."""
+class _AcceptingUpstream:
+    """Stands in for the upstream: accepts every message at once."""
 
     max_duration = timedelta(seconds=1)
 
     def deliver(
         self, raw: bytes, *, sender: str, recipients: Sequence[str], before_data: Callable[[], None]
     ) -> Attempt:
-        """Take it."""
-        taken = RecipientReply(verdict=Verdict.ACCEPTED, code=250, text="")
-        return Attempt(replies=dict.fromkeys(recipients, taken))
+        """Accept the message for all recipients."""
+        accepted = RecipientReply(verdict=Verdict.ACCEPTED, code=250, text="")
+        return Attempt(replies=dict.fromkeys(recipients, accepted))
 
     def abort(self) -> None:
-        """Nothing ever takes long."""
+        """Do nothing: no delivery takes long."""

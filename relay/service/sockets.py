@@ -16,22 +16,21 @@ if TYPE_CHECKING:
     from relay.config.server import Smtp
 
 BACKLOG = 1024
-"""As many as may come in one burst, see `relay/receive/server.py`."""
+"""Connections that may wait in one burst; see `relay/receive/server.py`."""
 
 _FIRST_INHERITED = 3
 
 
 class CannotListen(RelayError):
-    """An address cannot be listened on; the text says why and what to do."""
+    """The relay cannot listen on an address; the text says why and what to do."""
 
 
-def bind(listen: Listen, *, patience: float = 0.0) -> socket.socket:
-    """Return a listening socket on `listen`; while the port is taken, try again for `patience` seconds.
+def bind(listen: Listen, *, retry_for: float = 0.0) -> socket.socket:
+    """Return a listening socket on `listen`; retry for `retry_for` seconds while the port is in use.
 
-    A relay that was killed leaves its children a moment to end, and they hold the port for that long.
-    Raises CannotListen.
+    The children of a relay that was killed hold the port until they end. Raises CannotListen.
     """
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + retry_for
     while True:
         try:
             return _bound(listen)
@@ -63,18 +62,19 @@ def _advice(error: OSError) -> str:
     if isinstance(error, PermissionError):
         return "ports below 1024 need root, CAP_NET_BIND_SERVICE or a systemd socket (docs/operations.md)"
     if isinstance(error, socket.gaierror):
-        return "the host name is not known here"
+        return "this host name cannot be resolved"
     if error.errno == errno.EADDRINUSE:
-        return "another program has the port, or another relay runs"
+        return "another program uses the port, or another relay is running"
     if error.errno == errno.EADDRNOTAVAIL:
         return "this machine has no such address"
     return str(error.strerror)
 
 
 def inherited(environ: Mapping[str, str]) -> dict[str, list[socket.socket]]:
-    """Return the sockets a service manager handed down, by name: `http` or `smtps` where it is named so, else `smtp`.
+    """Return the sockets that the service manager passed to this process, by name.
 
-    None are there unless `LISTEN_PID` is this very process.
+    A socket named `http` or `smtps` keeps its name; every other one is `smtp`. The result is empty unless `LISTEN_PID`
+    is this process.
     """
     if environ.get("LISTEN_PID") != str(os.getpid()):
         return {}
@@ -89,12 +89,12 @@ def inherited(environ: Mapping[str, str]) -> dict[str, list[socket.socket]]:
 
 
 def implicit_tls(
-    handed: Mapping[str, list[socket.socket]], smtp: Smtp, *, patience: float = 0.0
+    passed: Mapping[str, list[socket.socket]], smtp: Smtp, *, retry_for: float = 0.0
 ) -> list[socket.socket]:
-    """Return the sockets on which TLS begins with the first byte: handed down, or bound as `smtp.listen_tls` says.
+    """Return the sockets on which TLS begins with the first byte: those `passed` as `smtps`, else `smtp.listen_tls`.
 
-    None are where nothing asks for them. Raises CannotListen.
+    The result is empty if neither is set. Raises CannotListen.
     """
-    if "smtps" in handed:
-        return handed["smtps"]
-    return [bind(smtp.listen_tls, patience=patience)] if smtp.listen_tls else []
+    if "smtps" in passed:
+        return passed["smtps"]
+    return [bind(smtp.listen_tls, retry_for=retry_for)] if smtp.listen_tls else []

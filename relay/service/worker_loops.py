@@ -1,8 +1,10 @@
-"""The worker's two threads and the steps they take, again and again.
+"""The worker's two threads, and the steps that each repeats.
 
-So that a slow upstream never keeps mail from being sorted there are two: `sorting` (sort, then digest, then
-housekeeping, each turn reading the clock once) and `delivery` (outbox). What passes by itself (a ledger that is locked
-or out of room, a spool that cannot be read) is waited for and named; anything else ends both threads.
+Thread `sorting` runs ingest, digest and housekeeping and reads the clock once per iteration. Thread `delivery` runs the
+outbox. They are apart so that a slow upstream never delays ingest. `/livez` and `/readyz` use these two names.
+
+A failure that may pass (a ledger that is locked or has no space, a spool that cannot be read) is logged, shown by
+`/readyz` and retried. Any other failure ends both threads.
 """
 
 from __future__ import annotations
@@ -35,154 +37,158 @@ from relay.web import Vitals
 
 log = structlog.get_logger()
 
-TURN = 0.1
-"""Seconds between two looks where there was nothing to do."""
-LONGEST_MAIL = 4.0
-"""Seconds one mail may be looked at before the worker stops giving signs of life."""
-BUSY_PAUSE = 1.0
-"""Seconds to wait while the ledger is locked or out of reach, or the spool cannot be read."""
-LASTING = 5.0
-"""Seconds after which what stands in the way is a trouble to be shown, not a moment's."""
-LOG_EVERY = 60.0
-"""Seconds between two lines about the same trouble."""
+IDLE_PAUSE = 0.1
+"""Seconds until the next iteration when there was nothing to do."""
+MAX_MAIL_SECONDS = 4.0
+"""Seconds that one mail may take; after that the worker sends no more heartbeats, and the supervisor kills it."""
+RETRY_PAUSE = 1.0
+"""Seconds to wait while the ledger is locked or unreachable, or the spool cannot be read."""
+SHOWN_AFTER = 5.0
+"""Seconds after which `/readyz` shows a failure; a shorter one is normal."""
+LOG_INTERVAL = 60.0
+"""Seconds between two log lines about the same failure."""
 
 
 class FailureLog:
-    """What stands in one part's way, told when it begins, once a minute while it lasts, and when it is over."""
+    """Logs the failure of one part: when it begins, once a minute while it lasts, and when it is over."""
 
     def __init__(self, part: str) -> None:
         self._part = part
         self._since: float | None = None
-        self._told_at = 0.0
-        self._words = ""
+        self._logged_at = 0.0
+        self._text = ""
 
-    def met(self, error: RelayError | OSError) -> None:
-        """It is there (still)."""
+    def failed(self, error: RelayError | OSError) -> None:
+        """Record that the last attempt failed with `error`."""
         now = time.monotonic()
-        if self._since is None or now - self._told_at >= LOG_EVERY:
-            log.warning("there is trouble; trying again", part=self._part, why=str(error), every=f"{BUSY_PAUSE:g}s")
-            self._told_at = now
-        self._since, self._words = self._since or now, str(error)
+        if self._since is None or now - self._logged_at >= LOG_INTERVAL:
+            log.warning("storage fails; trying again", part=self._part, why=str(error), every=f"{RETRY_PAUSE:g}s")
+            self._logged_at = now
+        self._since, self._text = self._since or now, str(error)
 
-    def over(self) -> None:
-        """All went well."""
+    def succeeded(self) -> None:
+        """Record that the last attempt succeeded."""
         if self._since is not None:
-            log.info("the trouble is over", part=self._part, after=f"{time.monotonic() - self._since:.0f}s")
+            log.info("storage works again", part=self._part, after=f"{time.monotonic() - self._since:.0f}s")
         self._since = None
 
     @property
     def lasting(self) -> str:
-        """What it is, in words, once it has lasted; else ""."""
+        """The text of a failure that has lasted for SHOWN_AFTER seconds; "" if there is none."""
         since = self._since
-        return self._words if since is not None and time.monotonic() - since >= LASTING else ""
+        return self._text if since is not None and time.monotonic() - since >= SHOWN_AFTER else ""
 
 
 _PARTS = {"sorting": "ledger", "delivery": "ledger", "spool": "spool"}
-"""What each trouble is about: those of the threads are the ledger's."""
+"""The part that each failure log is about: a failure of a thread is one of the ledger."""
 
 
 class Worker:
     """All steps of one worker on one data directory and one ledger."""
 
     def __init__(self, settings: Settings, ledger: Ledger, name: str) -> None:
-        """Put the steps together; `name` is this worker's own, over restarts. Raises TemplateError."""
+        """Build the steps; `name` is this worker's name, the same after restarts. Raises TemplateError."""
         data_dir = DataDir(settings.storage.data_dir)
         self._data_dir = data_dir
         self._reader = SpoolReader(data_dir.spool)
         self._target = open_target(settings)
-        self._sort = Ingest(self._reader, PoisonGuard(data_dir.spool), ledger, settings, data_dir.quarantine)
+        self._ingest = Ingest(self._reader, PoisonGuard(data_dir.spool), ledger, settings, data_dir.quarantine)
         self._digests = Digests(ledger, make_renderer(settings), settings, name)
         self._outbox = Outbox(ledger, self._target, settings, name, lambda: random.uniform(-1, 1))  # noqa: S311 -- jitter
         self._housekeeping = Housekeeping(ledger, self._reader, settings)
         self._stop = threading.Event()
-        self._troubles = {name: FailureLog(part) for name, part in _PARTS.items()}
-        self._backlog = SpoolReader(data_dir.spool)  # remembers what it counted; the pages' threads ask it in turn
-        self._counting = threading.Lock()
-        self._waiting = 0
+        self._failures = {name: FailureLog(part) for name, part in _PARTS.items()}
+        # A reader of its own counts the backlog: it remembers what it counted, and only one page may use it at a time.
+        self._backlog_reader = SpoolReader(data_dir.spool)
+        self._backlog_lock = threading.Lock()
+        self._backlog = 0
         self.failure: BaseException | None = None
-        """What ended a thread, None while nothing has."""
-        self._turned = dict.fromkeys(("sorting", "delivery"), time.monotonic())
+        """The error that ended a thread; None while both run."""
+        self._last_run = dict.fromkeys(("sorting", "delivery"), time.monotonic())
 
-    def well(self) -> bool:
-        """Whether no mail has been looked at for too long."""
-        since = self._sort.busy_since
-        return since is None or time.monotonic() - since < LONGEST_MAIL
+    def healthy(self) -> bool:
+        """Whether the worker is not stuck on one mail."""
+        since = self._ingest.busy_since
+        return since is None or time.monotonic() - since < MAX_MAIL_SECONDS
 
     def vitals(self) -> Vitals:
-        """What the pages tell of this process and of the receiver."""
-        seen_at, counters = _published(self._data_dir)
+        """Return what the pages show about this process and the receiver."""
+        seen_at, counters = _receiver_counters(self._data_dir)
         now = time.monotonic()
         return Vitals(
-            turns={name: now - at for name, at in self._turned.items()},
+            idle_seconds={name: now - at for name, at in self._last_run.items()},
             longest_delivery=self._target.max_duration.total_seconds(),
-            unsorted=self._unsorted(),
+            backlog=self._count_backlog(),
             receiver_seen_at=seen_at,
-            receiver=counters,
-            troubles={_PARTS[name]: words for name, trouble in self._troubles.items() if (words := trouble.lasting)},
+            receiver_counters=counters,
+            failures={_PARTS[name]: text for name, failure in self._failures.items() if (text := failure.lasting)},
             damaged=(len(self._reader.damage), sum(self._reader.damage.values())),
-            free=_free(self._data_dir),
+            free_bytes=_free_bytes(self._data_dir),
         )
 
-    def _unsorted(self) -> int:
-        """How many mails wait in the spool; what it was when that could last be read."""
-        with self._counting, contextlib.suppress(SpoolError):
-            self._waiting = self._backlog.waiting(self._sort.ingested_to)
-        return self._waiting
+    def _count_backlog(self) -> int:
+        """Return the number of mails that wait in the spool; the last known one if the spool cannot be read."""
+        with self._backlog_lock, contextlib.suppress(SpoolError):
+            self._backlog = self._backlog_reader.waiting(self._ingest.ingested_to)
+        return self._backlog
 
     def stop(self) -> None:
-        """Let both threads end after the step at hand; a delivery that has not reached its final dot is broken off."""
+        """Let both threads end after the running step; abort a delivery that has not reached its final dot."""
         self._stop.set()
         self._target.abort()
 
     def run(self) -> bool:
-        """Work until `stop()`; return False where a thread died of something."""
-        turns = {"sorting": self._sorting_turn, "delivery": lambda: self._outbox.step(utc_now())}
-        threads = [threading.Thread(target=self._loop, args=turn, name=turn[0]) for turn in turns.items()]
+        """Work until `stop()`; return False if a thread failed."""
+        steps = {"sorting": self._sorting_steps, "delivery": lambda: self._outbox.step(utc_now())}
+        threads = [threading.Thread(target=self._loop, args=each, name=each[0]) for each in steps.items()]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         return self.failure is None
 
-    def _sorting_turn(self) -> bool:
+    def _sorting_steps(self) -> bool:
         now = utc_now()
-        busy, caught_up = self._sorted(now)
+        busy, caught_up = self._ingest_batch(now)
         busy |= self._digests.step(now, caught_up=caught_up)
         return busy | self._housekeeping.step(now)
 
-    def _sorted(self, now: datetime) -> tuple[bool, bool]:
-        """Sort a batch; what waits to be told does not wait for a spool that cannot be read."""
-        try:
-            busy = self._sort.step(now)
-        except SpoolError as error:
-            self._troubles["spool"].met(error)
-            return False, False
-        self._troubles["spool"].over()
-        return busy, self._sort.caught_up
+    def _ingest_batch(self, now: datetime) -> tuple[bool, bool]:
+        """Ingest a batch; return whether there was one, and whether the spool is ingested to its end.
 
-    def _loop(self, name: str, turn: Callable[[], bool]) -> None:
+        A spool that cannot be read is no error here: digests of what is pending go on.
+        """
+        try:
+            busy = self._ingest.step(now)
+        except SpoolError as error:
+            self._failures["spool"].failed(error)
+            return False, False
+        self._failures["spool"].succeeded()
+        return busy, self._ingest.caught_up
+
+    def _loop(self, name: str, steps: Callable[[], bool]) -> None:
         try:
             while not self._stop.is_set():
-                self._stop.wait(self._pause_after(name, turn))
-                self._turned[name] = time.monotonic()
+                self._stop.wait(self._pause_after(name, steps))
+                self._last_run[name] = time.monotonic()
         except BaseException as error:
-            log.critical("the worker cannot go on", thread=name, exc_info=not isinstance(error, RelayError))
+            log.critical("the worker stops: a thread failed", thread=name, exc_info=not isinstance(error, RelayError))
             self.failure = error
             self.stop()
 
-    def _pause_after(self, name: str, turn: Callable[[], bool]) -> float:
-        """Do one turn; return how long to wait before the next, in seconds."""
+    def _pause_after(self, name: str, steps: Callable[[], bool]) -> float:
+        """Run the steps once; return the seconds to wait before the next time."""
         try:
-            busy = turn()
+            busy = steps()
         except (LedgerBusy, OSError) as error:
-            self._troubles[name].met(error)
-            return BUSY_PAUSE
-        self._troubles[name].over()
-        return 0.0 if busy else TURN
+            self._failures[name].failed(error)
+            return RETRY_PAUSE
+        self._failures[name].succeeded()
+        return 0.0 if busy else IDLE_PAUSE
 
 
-def _free(data_dir: DataDir) -> int | None:
-    """Bytes that the relay may still write beside the spool."""
+def _free_bytes(data_dir: DataDir) -> int | None:
+    """Return the bytes that the relay may still write to the disk of the data directory; None if unknown."""
     try:
         found = os.statvfs(data_dir.root)
     except OSError:
@@ -190,21 +196,22 @@ def _free(data_dir: DataDir) -> int | None:
     return found.f_bavail * found.f_frsize
 
 
-def _published(data_dir: DataDir) -> tuple[datetime | None, dict[str, float]]:
-    """What the receiver published of itself, and when; nothing where it never did."""
+def _receiver_counters(data_dir: DataDir) -> tuple[datetime | None, dict[str, float]]:
+    """Return when the receiver last published its counters, and the counters; None and {} if it never did."""
     try:
         text = data_dir.receiver_counters.read_text("utf-8")
         at = datetime.fromtimestamp(data_dir.receiver_counters.stat().st_mtime, utc_now().tzinfo)
-        return at, dict(_numbers("", json.loads(text)))
+        return at, dict(_flatten("", json.loads(text)))
     except (OSError, ValueError):
         return None, {}
 
 
-def _numbers(prefix: str, values: dict[str, Any]) -> list[tuple[str, float]]:
+def _flatten(prefix: str, values: dict[str, Any]) -> list[tuple[str, float]]:
+    """Return the numbers in nested tables, each under the names of its tables joined by `_`."""
     found: list[tuple[str, float]] = []
     for name, value in values.items():
         if isinstance(value, dict):
-            found += _numbers(f"{prefix}{name}_", value)
+            found += _flatten(f"{prefix}{name}_", value)
         elif name != "pid" and isinstance(value, int | float):
             found.append((prefix + name, value))
     return found

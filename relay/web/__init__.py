@@ -1,13 +1,13 @@
-"""The faces over HTTP, inside the worker: `/livez`, `/readyz`, `/metrics` and the dashboard.
+"""The HTTP interface of the worker: `/livez`, `/readyz`, `/metrics` and the dashboard.
 
-    health    is it alive, does mail really get out: judged from values
-    metrics   the numbers for Prometheus
+    health    judges from values whether the worker is alive and digests are delivered
+    metrics   the metrics for Prometheus
     app       the pages
-    waiting   the pages of a worker that cannot work yet
-    server    waitress on a socket that was handed down
+    waiting   the pages of a worker that waits for its ledger or spool
+    server    waitress on an inherited socket
 
-Guarantee: it only reads (the ledger's readers never make a writer wait), shows mail content
-as escaped text alone, and no page can stop the worker.
+Guarantee: it only reads, and a reader of the ledger never blocks a writer. Mail content is shown as escaped text, or as
+the HTML part of a digest in a sandbox. No page can stop the worker.
 """
 
 from relay.web.app import create_app

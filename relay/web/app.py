@@ -1,4 +1,4 @@
-"""The pages: health and metrics for machines, the dashboard for people. Nothing here changes anything."""
+"""The Flask app: health checks and metrics for programs, the dashboard for people. No page changes anything."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ HEADERS = {
 
 
 def create_app(ledger: Ledger, settings: Settings, vitals: Callable[[], Vitals], now: Callable[[], datetime]) -> Flask:
-    """Build the app over an open ledger. `vitals` and `now` are asked anew for each request."""
+    """Build the app over an open ledger. `vitals` and `now` are called for each request."""
     app = Flask("relay.web", template_folder=str(templates_dir() / "web"), static_folder=None)
-    app.extensions["relay"] = _Desk(ledger, settings, vitals, now)
-    app.jinja_env.filters["moment"] = _moment_in(settings)
+    app.extensions["relay"] = _Context(ledger, settings, vitals, now)
+    app.jinja_env.filters["moment"] = _time_filter(settings)
     app.jinja_env.filters["bars"] = _bars
     app.before_request(_ask_for_password)
     app.after_request(_with_headers)
@@ -42,8 +42,8 @@ def create_app(ledger: Ledger, settings: Settings, vitals: Callable[[], Vitals],
     return app
 
 
-class _Desk:
-    """What every page needs at hand."""
+class _Context:
+    """What the pages read from: the ledger, the settings, the state of the processes, the clock."""
 
     def __init__(
         self, ledger: Ledger, settings: Settings, vitals: Callable[[], Vitals], now: Callable[[], datetime]
@@ -52,6 +52,7 @@ class _Desk:
         self.metrics = Metrics(ledger, vitals, now)
 
     def readiness(self) -> tuple[Check, ...]:
+        """Return the checks of `/readyz`."""
         ledger, now = self.ledger, self.now()
         host = self.settings.upstream.host
         vitals = self.vitals()
@@ -60,81 +61,81 @@ class _Desk:
             delayed = ledger.delayed()
         except LedgerError as error:
             return without_ledger(vitals, str(error), now)
-        return ready(vitals, upstream, tally, host=host, now=now, next_message_at=due, delayed=delayed)
+        return ready(vitals, upstream, tally, host=host, now=now, next_try_at=due, delayed=delayed)
 
 
-def _desk() -> _Desk:
-    desk: _Desk = current_app.extensions["relay"]
-    return desk
+def _context() -> _Context:
+    context: _Context = current_app.extensions["relay"]
+    return context
 
 
-# --- For machines -----------------------------------------------------------------------------------------------------
+# --- For programs -----------------------------------------------------------------------------------------------------
 
 
 def livez() -> tuple[Response, int]:
-    """Answer 200 while the worker's threads turn, else 503 (then a restart helps)."""
-    return _verdict(alive(_desk().vitals()))
+    """Answer 200 while the worker's threads run, else 503; then a restart helps."""
+    return _checks_response(alive(_context().vitals()))
 
 
 def readyz() -> tuple[Response, int]:
-    """Answer 200 while mail really gets out, else 503; docs/operations.md explains each answer."""
-    return _verdict(_desk().readiness())
+    """Answer 200 while digests are delivered, else 503; docs/operations.md explains each answer."""
+    return _checks_response(_context().readiness())
 
 
 def metrics() -> Response:
-    """Answer the numbers in Prometheus' text format."""
-    return Response(_desk().metrics.text(), content_type=TYPE)
+    """Return the metrics in the text format of Prometheus."""
+    return Response(_context().metrics.text(), content_type=TYPE)
 
 
-def _verdict(checks: Iterable[Check]) -> tuple[Response, int]:
+def _checks_response(checks: Iterable[Check]) -> tuple[Response, int]:
     found = list(checks)
-    fine = all(check.ok for check in found)
-    return jsonify(ok=fine, **{check.name: check.words for check in found}), 200 if fine else 503
+    ok = all(check.ok for check in found)
+    return jsonify(ok=ok, **{check.name: check.text for check in found}), 200 if ok else 503
 
 
 # --- For people -------------------------------------------------------------------------------------------------------
 
 
 def overview() -> str:
-    """Show the state, the books, the errors seen last and the newest letters."""
-    desk = _desk()
+    """Show the checks, the books, the errors seen last and the newest digests."""
+    context = _context()
     return _page(
         "overview.html",
-        checks=desk.readiness(),
-        books=desk.ledger.books(desk.now()),
-        groups=desk.ledger.groups(limit=50),
-        letters=desk.ledger.messages(limit=20),
-        local=not desk.settings.upstream.host,
+        checks=context.readiness(),
+        books=context.ledger.books(context.now()),
+        groups=context.ledger.groups(limit=50),
+        messages=context.ledger.messages(limit=20),
+        local=not context.settings.upstream.host,
     )
 
 
 def error(group_id: int) -> str:
-    """Show one error with its course over a day and its newest sample."""
-    desk = _desk()
-    group = desk.ledger.group(group_id) or abort(404)
-    now = desk.now()
-    course = desk.ledger.timeline(group_id, now - timedelta(days=1), now)
-    return _page("error.html", group=group, samples=desk.ledger.samples_of(group_id), course=course)
+    """Show one error with its timeline over the last day and its newest sample."""
+    context = _context()
+    group = context.ledger.group(group_id) or abort(404)
+    now = context.now()
+    timeline = context.ledger.timeline(group_id, now - timedelta(days=1), now)
+    return _page("error.html", group=group, samples=context.ledger.samples_of(group_id), timeline=timeline)
 
 
-def letter(letter_id: str) -> str:
-    """Show one letter: who got it, and what it says."""
-    desk = _desk()
-    found = desk.ledger.message(letter_id) or abort(404)
-    raw = desk.ledger.raw(letter_id)
-    return _page("letter.html", letter=found, text=text_part(raw) if raw else "")
+def message(message_id: str) -> str:
+    """Show one message of the outbox: its recipients with the upstream's replies, and its text."""
+    context = _context()
+    found = context.ledger.message(message_id) or abort(404)
+    raw = context.ledger.raw(message_id)
+    return _page("message.html", message=found, text=text_part(raw) if raw else "")
 
 
-def letter_html(letter_id: str) -> Response:
-    """Show the HTML part of a letter, for the frame in its page: no script, nothing from elsewhere."""
-    raw = _desk().ledger.raw(letter_id) or abort(404)
-    answer = Response(html_part(raw), content_type="text/html; charset=utf-8")
-    answer.headers["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
-    return answer
+def message_html(message_id: str) -> Response:
+    """Return the HTML part of a message, for the frame in its page: no scripts, no remote content."""
+    raw = _context().ledger.raw(message_id) or abort(404)
+    response = Response(html_part(raw), content_type="text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+    return response
 
 
-def _page(template: str, **facts: Any) -> str:
-    return render_template(template, now=_desk().now(), **facts)
+def _page(template: str, **values: Any) -> str:
+    return render_template(template, now=_context().now(), **values)
 
 
 _PAGES: dict[str, Callable[..., Any]] = {
@@ -143,8 +144,8 @@ _PAGES: dict[str, Callable[..., Any]] = {
     "/metrics": metrics,
     "/": overview,
     "/errors/<int:group_id>": error,
-    "/letters/<letter_id>": letter,
-    "/letters/<letter_id>/html": letter_html,
+    "/letters/<message_id>": message,
+    "/letters/<message_id>/html": message_html,
 }
 
 
@@ -152,34 +153,34 @@ _PAGES: dict[str, Callable[..., Any]] = {
 
 
 def _ask_for_password() -> Response | None:
-    password = _desk().settings.http.password
+    password = _context().settings.http.password
     if password is None or request.endpoint in OPEN_PAGES:
         return None
     given = (request.authorization.password if request.authorization else None) or ""
     if hmac.compare_digest(given.encode(), password.get_secret_value().encode()):
         return None
     challenge = {"WWW-Authenticate": 'Basic realm="error-mail relay", charset="UTF-8"'}
-    return Response("The password is needed; any user name will do.\n", 401, challenge, content_type="text/plain")
+    return Response("A password is required; any user name is accepted.\n", 401, challenge, content_type="text/plain")
 
 
 def _ledger_unreadable(error: Exception) -> Response:
     return Response(f"{error}\n", 503, content_type="text/plain; charset=utf-8")
 
 
-def _with_headers(answer: Response) -> Response:
+def _with_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
-        answer.headers.setdefault(name, value)
-    return answer
+        response.headers.setdefault(name, value)
+    return response
 
 
-def _moment_in(settings: Settings) -> Callable[[datetime | None], str]:
+def _time_filter(settings: Settings) -> Callable[[datetime | None], str]:
     zone = settings.time.tz
     return lambda at: at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z") if at else "–"
 
 
-def _bars(course: Timeline | None) -> list[int]:
-    """Turn a course into heights of 0..100."""
-    if course is None or not course.counts:
+def _bars(timeline: Timeline | None) -> list[int]:
+    """Return the counts of a timeline as heights of 0 to 100 percent."""
+    if timeline is None or not timeline.counts:
         return []
-    highest = max(course.counts) or 1
-    return [round(100 * count / highest) for count in course.counts]
+    highest = max(timeline.counts) or 1
+    return [round(100 * count / highest) for count in timeline.counts]

@@ -1,6 +1,6 @@
-"""Judges from values whether the relay is alive and whether mail really gets out.
+"""Judge from values whether the worker is alive (`/livez`) and whether digests are delivered (`/readyz`).
 
-Each verdict is in words that an administrator can act on; docs/operations.md explains every answer.
+Each check comes with one sentence that an administrator can act on; docs/operations.md explains every sentence.
 """
 
 from __future__ import annotations
@@ -13,54 +13,55 @@ from relay.ledger import Tally
 from relay.model import Delayed, UpstreamState
 from relay.outbox.advice import describe_delays, upstream_health
 
-STUCK = 60.0
-"""Seconds without a turn after which a thread of the worker is taken for stuck."""
-RECEIVER_SILENT = timedelta(seconds=30)
-"""A receiver that has published nothing for so long is taken for gone."""
-LEAST_ROOM = 4 * 2**20
-"""Bytes that the spool wants for a segment and its reserve; with less it may have to count mails instead."""
-MAKE_ROOM = "mails may only be counted; make room on the disk of storage.data_dir"
+STUCK_AFTER = 60.0
+"""Seconds without an iteration after which a thread of the worker counts as stuck."""
+RECEIVER_TIMEOUT = timedelta(seconds=30)
+"""How long a receiver may publish no counters before it counts as gone."""
+MIN_FREE_BYTES = 4 * 2**20
+"""Bytes that the spool needs for a segment and its reserve; with less it may count mails without storing them."""
+DISK_ADVICE = "mails may be counted but not stored; free space on the disk of storage.data_dir"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
-    """What the worker's process knows of itself and of the receiver at one moment."""
+    """The state of the worker's process and of the receiver at one time."""
 
-    turns: Mapping[str, float]
-    """Seconds since each thread's last turn, by its name. A delivery under way may take `longest_delivery`."""
+    idle_seconds: Mapping[str, float]
+    """Seconds since the last iteration of each thread, by its name (`sorting`, `delivery`)."""
     longest_delivery: float
-    unsorted: int
-    """Mails in the spool that are not sorted yet."""
+    """Seconds that one delivery may take."""
+    backlog: int
+    """Mails in the spool that are not ingested yet."""
     receiver_seen_at: datetime | None
-    """When the receiver last published its counters; None where it never did."""
-    receiver: Mapping[str, float]
-    """Those counters."""
-    troubles: Mapping[str, str] = field(default_factory=dict)
-    """What stands in the worker's way at this moment, in words, by the part it is about (`ledger`, `spool`)."""
+    """When the receiver last published its counters; None if it never did."""
+    receiver_counters: Mapping[str, float]
+    """The counters that it published."""
+    failures: Mapping[str, str] = field(default_factory=dict)
+    """The failures that block the worker now, as sentences, by part (`ledger`, `spool`)."""
     damaged: tuple[int, int] = (0, 0)
-    """Stretches of the spool that could not be read back, and their bytes."""
-    free: int | None = None
-    """Bytes free on the disk of the data directory; None where that cannot be told."""
+    """The number of regions of the spool that could not be read, and their size in bytes."""
+    free_bytes: int | None = None
+    """Free bytes on the disk of the data directory; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One verdict."""
+    """The verdict on one part, with a sentence."""
 
     name: str
     ok: bool
-    words: str
+    text: str
 
 
 def alive(vitals: Vitals) -> tuple[Check, ...]:
-    """Judge the worker's threads: one that does not turn any more is dead."""
-    return tuple(_turning(name, seconds, vitals) for name, seconds in vitals.turns.items())
+    """Judge the worker's threads: one that no longer iterates is stuck."""
+    return tuple(_thread(name, seconds, vitals) for name, seconds in vitals.idle_seconds.items())
 
 
-def _turning(name: str, seconds: float, vitals: Vitals) -> Check:
-    limit = STUCK + (vitals.longest_delivery if name == "delivery" else 0)
+def _thread(name: str, seconds: float, vitals: Vitals) -> Check:
+    limit = STUCK_AFTER + (vitals.longest_delivery if name == "delivery" else 0)
     ok = seconds < limit
-    return Check(name=name, ok=ok, words="works" if ok else f"has done nothing for {seconds:.0f} s: restart the relay")
+    return Check(name=name, ok=ok, text="works" if ok else f"has done nothing for {seconds:.0f} s: restart the relay")
 
 
 def ready(
@@ -70,59 +71,59 @@ def ready(
     *,
     host: str,
     now: datetime,
-    next_message_at: datetime | None = None,
+    next_try_at: datetime | None = None,
     delayed: Sequence[Delayed] = (),
 ) -> tuple[Check, ...]:
-    """Judge everything between an app's mail and the admins' inbox.
+    """Judge every part between an app's mail and the admins' inbox.
 
-    `host` is the upstream's, "" for the mailbox; `next_message_at` is when a letter is to be tried, None for no letter;
-    `delayed` are those whom one has not reached though it was tried.
+    `host` is the upstream's, "" for the local mailbox. `next_try_at` is when the next message is due, None if there is
+    none. `delayed` are the recipients whom a message has not reached although it was tried.
     """
-    found = upstream_health(upstream, name=host, next_message_at=next_message_at, now=now)
+    found = finding(upstream, name=host, next_letter_at=next_try_at, now=now)
     return (
         *alive(vitals),
         _receiver(vitals, now),
         *storage(vitals),
-        Check(name="upstream", ok=found.ok, words=found.sentence),
+        Check(name="upstream", ok=found.ok, text=found.sentence),
         _outbox(tally, delayed),
     )
 
 
-def without_ledger(vitals: Vitals, words: str, now: datetime) -> tuple[Check, ...]:
-    """Judge what can be judged while the ledger cannot be read; `words` say why."""
+def without_ledger(vitals: Vitals, reason: str, now: datetime) -> tuple[Check, ...]:
+    """Judge what can be judged while the ledger cannot be read; `reason` says why."""
     others = (check for check in storage(vitals) if check.name != "ledger")
-    return (*alive(vitals), _receiver(vitals, now), *others, Check(name="ledger", ok=False, words=words))
+    return (*alive(vitals), _receiver(vitals, now), *others, Check(name="ledger", ok=False, text=reason))
 
 
 def _receiver(vitals: Vitals, now: datetime) -> Check:
     seen = vitals.receiver_seen_at
     if seen is None:
-        return Check(name="receiver", ok=False, words="has not started yet: no mail is taken")
-    if now - seen > RECEIVER_SILENT:
-        return Check(name="receiver", ok=False, words=f"gives no sign of life since {seen:%Y-%m-%d %H:%M:%S} UTC")
-    return Check(name="receiver", ok=True, words="takes mail")
+        return Check(name="receiver", ok=False, text="has not started yet: no mail is accepted")
+    if now - seen > RECEIVER_TIMEOUT:
+        return Check(name="receiver", ok=False, text=f"has been silent since {seen:%Y-%m-%d %H:%M:%S} UTC")
+    return Check(name="receiver", ok=True, text="accepts mail")
 
 
 def storage(vitals: Vitals) -> tuple[Check, ...]:
-    """Judge the disk, and whatever else stands in the worker's way."""
-    return (_disk(vitals), *(Check(name=name, ok=False, words=words) for name, words in vitals.troubles.items()))
+    """Judge the disk, and report the failures that block the worker."""
+    return (_disk(vitals), *(Check(name=name, ok=False, text=text) for name, text in vitals.failures.items()))
 
 
 def _disk(vitals: Vitals) -> Check:
-    """Judge the room that is left; what the spool could not give back is told with it, and past help."""
-    if vitals.free is not None and vitals.free < LEAST_ROOM:
-        return Check(name="disk", ok=False, words=f"is full ({vitals.free / 2**20:.1f} MiB left): {MAKE_ROOM}")
-    stretches, size = vitals.damaged
-    if stretches:
-        words = f"{stretches} stretches of the spool ({size:,} bytes) were damaged: the mails that stood there are lost"
-        return Check(name="disk", ok=True, words=words)
-    return Check(name="disk", ok=True, words="has room")
+    """Judge the free space. Damage in the spool is reported but is no reason for 503: nothing can repair it."""
+    if vitals.free_bytes is not None and vitals.free_bytes < MIN_FREE_BYTES:
+        return Check(name="disk", ok=False, text=f"is full ({vitals.free_bytes / 2**20:.1f} MiB left): {DISK_ADVICE}")
+    regions, size = vitals.damaged
+    if regions:
+        text = f"{regions} regions of the spool ({size:,} bytes) were damaged: the mails in them are lost"
+        return Check(name="disk", ok=True, text=text)
+    return Check(name="disk", ok=True, text="has free space")
 
 
 def _outbox(tally: Tally, delayed: Sequence[Delayed]) -> Check:
-    words = [f"{tally.messages_open} under way"]
+    parts = [f"{tally.messages_open} open"]
     if delayed:
-        words.append(describe_delays(delayed))
+        parts.append(describe_delays(delayed))
     if tally.messages_dead:
-        words.append(f"{tally.messages_dead} dead: see `relay outbox list`, then `relay outbox retry ID` or `drop ID`")
-    return Check(name="outbox", ok=True, words="; ".join(words))
+        parts.append(f"{tally.messages_dead} dead: see `relay outbox list`, then `relay outbox retry ID` or `drop ID`")
+    return Check(name="outbox", ok=True, text="; ".join(parts))

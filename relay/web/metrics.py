@@ -1,4 +1,4 @@
-"""The numbers for Prometheus: the books, the outbox, the upstream, the receiver's own counters."""
+"""The metrics for Prometheus: the books, the outbox, the upstream, the receiver's own counters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class _Collector:
-    """Reads everything anew at each scrape."""
+    """Reads everything at each scrape."""
 
     def __init__(self, ledger: Ledger, vitals: Callable[[], Vitals], now: Callable[[], datetime]) -> None:
         self._ledger, self._vitals, self._now = ledger, vitals, now
@@ -23,13 +23,13 @@ class _Collector:
     def collect(self) -> Iterator[Metric]:
         yield from self._books()
         yield from self._state()
-        for name, value in sorted(self._vitals().receiver.items()):
+        for name, value in sorted(self._vitals().receiver_counters.items()):
             family = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
             yield family(f"relay_receiver_{name.removesuffix('_total')}", f"The receiver's {name}.", value=value)
 
     def _books(self) -> Iterator[Metric]:
         books = self._ledger.books(self._now())
-        yield CounterMetricFamily("relay_mails_received", "Mails sorted into the ledger.", value=books.received)
+        yield CounterMetricFamily("relay_mails_received", "Mails ingested into the ledger.", value=books.received)
         family = GaugeMetricFamily("relay_mails", "Where the received mails are.", labels=["place"])
         for place in ("reported", "pending", "muted", "ignored", "parked", "undelivered"):
             family.add_metric([place], getattr(books, place))
@@ -38,22 +38,20 @@ class _Collector:
 
     def _state(self) -> Iterator[Metric]:
         tally, upstream, vitals = self._ledger.tally(), self._ledger.upstream(), self._vitals()
-        yield GaugeMetricFamily("relay_errors", "Errors known.", value=tally.groups)
+        yield GaugeMetricFamily("relay_errors", "Known errors.", value=tally.groups)
+        yield GaugeMetricFamily("relay_errors_pending", "Errors with pending mails.", value=tally.groups_pending)
+        messages = GaugeMetricFamily("relay_letters", "Messages in the outbox.", labels=["state"])
+        messages.add_metric(["open"], tally.letters_open)
+        messages.add_metric(["dead"], tally.letters_dead)
+        yield messages
+        yield GaugeMetricFamily("relay_upstream_failures", "Consecutive upstream failures.", value=upstream.failures)
         yield GaugeMetricFamily(
-            "relay_errors_pending", "Errors with mails that no digest holds.", value=tally.groups_pending
-        )
-        letters = GaugeMetricFamily("relay_letters", "Letters in the outbox.", labels=["state"])
-        letters.add_metric(["open"], tally.messages_open)
-        letters.add_metric(["dead"], tally.messages_dead)
-        yield letters
-        yield GaugeMetricFamily("relay_upstream_failures", "Failures in a row.", value=upstream.failures)
-        yield GaugeMetricFamily(
-            "relay_spool_unsorted_mails", "Mails in the spool not sorted yet.", value=vitals.unsorted
+            "relay_spool_unsorted_mails", "Mails in the spool that are not ingested yet.", value=vitals.backlog
         )
 
 
 class Metrics:
-    """Renders the page."""
+    """Renders the page `/metrics`."""
 
     def __init__(self, ledger: Ledger, vitals: Callable[[], Vitals], now: Callable[[], datetime]) -> None:
         """Read from `ledger` and `vitals` at each call of `text`."""
@@ -61,5 +59,5 @@ class Metrics:
         self._registry.register(_Collector(ledger, vitals, now))
 
     def text(self) -> bytes:
-        """Return the page in Prometheus' text format."""
+        """Return the metrics in the text format of Prometheus."""
         return generate_latest(self._registry)

@@ -1,19 +1,19 @@
-"""The pages of a worker that cannot work yet: alive, not ready, and why in one sentence."""
+"""The pages of a worker that waits: alive, not ready, and the reason in one sentence."""
 
 from __future__ import annotations
 
 from flask import Flask, Response, jsonify
 
 
-def create_waiting_app(part: str, words: str) -> Flask:
-    """Build the app of a worker that waits for `part` (such as `ledger`), of which `words` say what is wrong."""
+def create_waiting_app(part: str, reason: str) -> Flask:
+    """Build the app of a worker that waits for `part` (such as `ledger`); `reason` says what is wrong with it."""
     app = Flask("relay.web.waiting", static_folder=None)
 
     def livez() -> Response:
-        return jsonify(ok=True, worker="waits; a restart does not help")
+        return jsonify(ok=True, worker="is waiting; a restart does not help")
 
     def anything(**_place: str) -> tuple[Response, int]:
-        return jsonify(ok=False, **{part: words}), 503
+        return jsonify(ok=False, **{part: reason}), 503
 
     app.add_url_rule("/livez", view_func=livez)
     app.add_url_rule("/", view_func=anything)

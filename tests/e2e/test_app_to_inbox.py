@@ -160,7 +160,7 @@ def test_it_is_ready_and_says_so(make_relay: Callable[..., Relay], upstream: Ups
 
         assert '"ok":true' in relay.get("/livez")
         assert "relay_books_balanced 1.0" in relay.get("/metrics")
-        assert "All is well." in relay.get("/")
+        assert "All checks pass." in relay.get("/")
 
 
 def test_stops_within_eight_seconds_of_sigterm(make_relay: Callable[..., Relay]):

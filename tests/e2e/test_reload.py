@@ -1,4 +1,4 @@
-"""SIGHUP: a new configuration is at work without a connection or a pending digest lost; a bad one is refused."""
+"""SIGHUP: a new configuration is used without losing a connection or a mail; a bad one is rejected."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pytest
 
 from relay.config import load
 from relay.service import sockets
-from relay.service.child_config import worker_order
+from relay.service.child_config import worker_config
 from relay.service.supervisor import Child
 from tests.support.processes import Relay, send_mail, wait_for
 
 pytestmark = pytest.mark.e2e
-REFUSED = "the new configuration is refused, the old one stays"
+REJECTED = "the new configuration is rejected; the old one stays in use"
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def relay(tmp_path: Path) -> Relay:
 
 
 def reload(relay: Relay, **tables: object) -> None:
-    """Write another configuration and tell the relay to read it."""
+    """Write another configuration and send SIGHUP."""
     Relay(relay.folder, **tables)
     assert relay.process
     os.kill(relay.process.pid, signal.SIGHUP)
@@ -40,8 +40,8 @@ def announced_size(port: int) -> int:
         return int(client.esmtp_features["size"])
 
 
-def test_new_configuration_is_at_work_and_nothing_is_lost(relay: Relay):
-    """With a client in the middle of its mail; and what only a restart can change is named, and stays."""
+def test_new_configuration_is_used_and_nothing_is_lost(relay: Relay):
+    """A client is in the middle of its mail. Settings that only a restart changes are named and keep their values."""
     with relay:
         wait_for(lambda: relay.child("worker"), "the worker")
         receiver, worker = relay.child("receiver"), relay.child("worker")
@@ -53,23 +53,23 @@ def test_new_configuration_is_at_work_and_nothing_is_lost(relay: Relay):
         client.docmd("DATA")
         elsewhere = {"data_dir": relay.folder / "elsewhere"}
         reload(relay, smtp={"max_size": "2MiB", "listen": "127.0.0.1:9"}, storage=elsewhere)
-        wait_for(lambda: relay.last_event("configuration read anew"), "the configuration to be read")
-        wait_for(lambda: announced_size(relay.smtp_port) == 2 << 20, "the receiver to go by it")
+        wait_for(lambda: relay.last_event("configuration reloaded"), "the configuration to be reloaded")
+        wait_for(lambda: announced_size(relay.smtp_port) == 2 << 20, "the receiver to use it")
         client.send(b"Subject: App Failed\r\n\r\nbegun before, ended after\r\n.\r\n")
         assert client.getreply()[0] == 250
         client.quit()
-        wait_for(lambda: relay.child("worker") != worker, "another worker")
-        Relay(relay.folder)  # `status` looks where the relay still works
-        wait_for(lambda: relay.status()["received"] == 2, "both mails to be sorted")
+        wait_for(lambda: relay.child("worker") != worker, "a new worker")
+        Relay(relay.folder)  # `status` reads the data directory that the relay still uses
+        wait_for(lambda: relay.status()["received"] == 2, "both mails to be ingested")
 
         assert relay.child("receiver") == receiver
-        named = relay.last_event("these settings stay as they were until a restart")
+        named = relay.last_event("only a restart changes these settings; they keep their old values")
         assert named is not None
         assert named["settings"] == ["storage.data_dir", "smtp.listen"]
         assert not (relay.folder / "elsewhere" / "ledger.db").exists()
 
 
-def test_what_is_not_usable_is_refused_in_words_and_the_old_one_stays(relay: Relay):
+def test_unusable_configuration_is_rejected_with_reasons_and_the_old_one_stays(relay: Relay):
     templates = relay.folder / "templates"
     templates.mkdir()
     (templates / "digest.body.txt").write_text("fine\n{% nonsense %}\n")
@@ -77,10 +77,10 @@ def test_what_is_not_usable_is_refused_in_words_and_the_old_one_stays(relay: Rel
         wait_for(lambda: relay.child("worker"), "the worker")
         children = relay.child("receiver"), relay.child("worker")
         reload(relay, smtp={"max_sise": "2MiB"})
-        first = wait_for(lambda: relay.last_event(REFUSED), "the refusal")
+        first = wait_for(lambda: relay.last_event(REJECTED), "the rejection")
         reload(relay, templates=templates)
-        wait_for(lambda: relay.last_event(REFUSED) != first, "the second refusal")
-        second = relay.last_event(REFUSED)
+        wait_for(lambda: relay.last_event(REJECTED) != first, "the second rejection")
+        second = relay.last_event(REJECTED)
 
         assert "max_sise: there is no such setting; did you mean max_size?" in first["problems"][0]
         assert second is not None
@@ -89,25 +89,25 @@ def test_what_is_not_usable_is_refused_in_words_and_the_old_one_stays(relay: Rel
         assert (relay.child("receiver"), relay.child("worker")) == children
 
 
-async def test_child_that_cannot_begin_with_its_new_order_goes_back_to_the_old_one(relay: Relay):
-    """What `relay check` did not find, because it came a moment later."""
+async def test_child_that_cannot_start_with_its_new_configuration_gets_the_old_one_back(relay: Relay):
+    """A fault that `relay check` did not find, because it appeared after the check."""
     (relay.folder / "digest.body.txt").write_text("{% nonsense %}\n")
     found = load(relay.config)
-    good = worker_order(found.tables)
-    bad = worker_order({**found.tables, "templates": str(relay.folder)})
+    good = worker_config(found.tables)
+    bad = worker_config({**found.tables, "templates": str(relay.folder)})
     with sockets.bind(found.settings.http.listen) as bound:
-        child = Child(name="worker", order=good, sockets=[bound], pauses=(0.1,))
+        child = Child(name="worker", config=good, sockets=[bound], pauses=(0.1,))
         stop = asyncio.Event()
-        life = asyncio.create_task(child.keep_running(stop))
-        await _until(lambda: child.lived)
-        child.change(bad)
-        assert child.order == bad
-        await _until(lambda: child.order == good)
-        child.lived = False
-        await _until(lambda: child.lived)
+        running = asyncio.create_task(child.keep_running(stop))
+        await _until(lambda: child.ever_alive)
+        child.reconfigure(bad)
+        assert child.config == bad
+        await _until(lambda: child.config == good)
+        child.ever_alive = False
+        await _until(lambda: child.ever_alive)
         stop.set()
         child.signal(signal.SIGTERM)
-        await life
+        await running
 
 
 async def _until(condition) -> None:
@@ -116,7 +116,7 @@ async def _until(condition) -> None:
             await asyncio.sleep(0.05)
 
 
-def test_relay_in_a_terminal_ends_with_it(relay: Relay):
+def test_relay_in_a_terminal_ends_on_sighup(relay: Relay):
     leader, follower = os.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "relay", "serve", "--config", str(relay.config)],
@@ -137,18 +137,19 @@ def test_relay_in_a_terminal_ends_with_it(relay: Relay):
 
 
 @pytest.mark.parametrize("role", ["receive", "work"])
-def test_a_role_that_runs_alone_says_that_it_does_not_reread_and_goes_on(tmp_path: Path, role: str):
+def test_role_without_supervisor_logs_that_sighup_changes_nothing_and_goes_on(tmp_path: Path, role: str):
     relay = Relay(tmp_path / "relay")
     with (tmp_path / "log").open("ab") as log:
         process = subprocess.Popen([sys.executable, "-m", "relay", role, "--config", str(relay.config)], stderr=log)
     lock = relay.data / f"{'receiver' if role == 'receive' else 'worker'}.lock"
     try:
-        wait_for(lambda: lock.exists() and lock.read_text() == str(process.pid), "it to work")
+        wait_for(lambda: lock.exists() and lock.read_text() == str(process.pid), "the role to hold its lock")
         for _ in range(2):
             (tmp_path / "log").write_bytes(b"")
             process.send_signal(signal.SIGHUP)
             wait_for(
-                lambda: "SIGHUP changes nothing here" in (tmp_path / "log").read_text("utf-8", "replace"), "its word"
+                lambda: "SIGHUP changes nothing here" in (tmp_path / "log").read_text("utf-8", "replace"),
+                "the log line",
             )
         process.terminate()
 

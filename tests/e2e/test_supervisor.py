@@ -1,4 +1,4 @@
-"""The processes: what is replaced, what is refused, what ends when."""
+"""The processes of `relay serve`: restarts, refused starts, orderly stops."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def relay(tmp_path: Path) -> Relay:
 
 
 def gone(process: int) -> bool:
-    """Whether a process has ended (a zombie that nobody waits for counts as ended)."""
+    """Return whether a process has ended; a zombie counts as ended."""
     try:
         return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
         return True
 
 
-def test_a_client_waits_in_the_backlog_while_the_receiver_is_replaced(relay: Relay):
+def test_client_waits_in_the_backlog_while_the_receiver_restarts(relay: Relay):
     with relay:
         wait_for(lambda: relay.child("receiver"), "the receiver")
         send_mail(relay.smtp_port)
@@ -40,12 +40,12 @@ def test_a_client_waits_in_the_backlog_while_the_receiver_is_replaced(relay: Rel
             relay.kill("receiver")
             send_mail(relay.smtp_port)
 
-        wait_for(lambda: relay.status()["received"] == 6, "all mails to be sorted")
+        wait_for(lambda: relay.status()["received"] == 6, "all mails to be ingested")
 
 
-def test_a_worker_that_hangs_is_killed_and_replaced(relay: Relay):
+def test_worker_that_hangs_is_killed_and_replaced(relay: Relay):
     with relay:
-        wait_for(lambda: relay.run("health").returncode == 0, "the relay to be well")
+        wait_for(lambda: relay.run("health").returncode == 0, "the relay to be healthy")
         hung = relay.child("worker")
         os.kill(hung, signal.SIGSTOP)
 
@@ -56,14 +56,14 @@ def test_a_worker_that_hangs_is_killed_and_replaced(relay: Relay):
 @pytest.mark.parametrize("role", ["receiver", "worker"])
 def test_no_child_outlives_its_supervisor(relay: Relay, role: str):
     with relay:
-        wait_for(lambda: relay.run("health").returncode == 0, "the relay to be well")
+        wait_for(lambda: relay.run("health").returncode == 0, "the relay to be healthy")
         child = relay.child(role)
         relay.kill("supervisor")
 
         wait_for(lambda: gone(child), f"the {role} to end", 10)
 
 
-def test_a_second_relay_on_the_same_data_is_refused(relay: Relay):
+def test_second_relay_on_the_same_data_directory_is_refused(relay: Relay):
     with relay:
         second = subprocess.run(
             [sys.executable, "-m", "relay", "serve", "--config", str(relay.config)],
@@ -77,7 +77,7 @@ def test_a_second_relay_on_the_same_data_is_refused(relay: Relay):
         assert "is in use: another supervisor runs there" in second.stderr
 
 
-def test_a_template_that_does_not_compile_stops_the_start_and_is_named(tmp_path: Path):
+def test_template_that_does_not_compile_stops_the_start_and_is_named(tmp_path: Path):
     templates = tmp_path / "templates"
     templates.mkdir()
     (templates / "digest.body.txt").write_text("fine\n{% nonsense %}\n")
@@ -95,14 +95,14 @@ def test_a_template_that_does_not_compile_stops_the_start_and_is_named(tmp_path:
     assert "digest.body.txt" in ended.stderr
 
 
-def test_a_second_signal_stops_it_at_once(relay: Relay):
+def test_second_signal_stops_the_relay_at_once(relay: Relay):
     with relay:
-        wait_for(lambda: relay.run("health").returncode == 0, "the relay to be well")
+        wait_for(lambda: relay.run("health").returncode == 0, "the relay to be healthy")
         client = smtplib.SMTP("127.0.0.1", relay.smtp_port, timeout=30)
         client.ehlo()
         client.mail("app@example.com")
         client.rcpt("a@example.com")
-        client.docmd("DATA")  # a transaction under way: a first signal alone would wait for it
+        client.docmd("DATA")  # an open transaction: a first signal alone would wait for it
         assert relay.process
         relay.process.terminate()
         wait_for(lambda: relay.last_event("stopping"), "the relay to begin to stop")
@@ -112,7 +112,7 @@ def test_a_second_signal_stops_it_at_once(relay: Relay):
         client.close()
 
 
-HAND_DOWN = """
+PASS_SOCKET = """
 import os, sys
 os.dup2(int(sys.argv[1]), 3)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="smtp")
@@ -120,19 +120,19 @@ os.execv(sys.executable, [sys.executable, "-m", "relay", "serve", "--config", sy
 """
 
 
-def test_it_takes_the_sockets_that_a_service_manager_hands_down(relay: Relay):
+def test_relay_uses_the_sockets_that_a_service_manager_passes(relay: Relay):
     with socket.create_server(("127.0.0.1", 0)) as listening, relay.log_file.open("wb") as log:
         number = listening.fileno()
-        command = [sys.executable, "-c", HAND_DOWN, str(number), str(relay.config)]
+        command = [sys.executable, "-c", PASS_SOCKET, str(number), str(relay.config)]
         relay.process = subprocess.Popen(command, stderr=log, pass_fds=[number])
         try:
             send_mail(listening.getsockname()[1])
-            wait_for(lambda: relay.status()["received"] == 1, "the mail to be sorted")
+            wait_for(lambda: relay.status()["received"] == 1, "the mail to be ingested")
         finally:
             assert relay.stop() == 0
 
 
-def test_receiver_and_worker_run_alone_too(relay: Relay):
+def test_receiver_and_worker_run_without_a_supervisor(relay: Relay):
     def start(command: str, port: int) -> Callable[[], int]:
         environ = {**os.environ, "RELAY_SMTP__LISTEN": f"127.0.0.1:{port}"}
         process = subprocess.Popen(
@@ -158,6 +158,6 @@ def test_receiver_and_worker_run_alone_too(relay: Relay):
             return False
         return True
 
-    wait_for(sent, "the receiver to take a mail")
-    wait_for(lambda: relay.status()["received"] == 1, "the worker to sort it")
+    wait_for(sent, "the receiver to accept a mail")
+    wait_for(lambda: relay.status()["received"] == 1, "the worker to ingest it")
     assert (stop_receiver(), stop_worker()) == (0, 0)

@@ -1,4 +1,4 @@
-"""A backup holds what the ledger knows and what it has not sorted, of one moment, and goes back into an empty place."""
+"""A backup holds the ledger and the mails it has not ingested, consistently, and is restored into an empty folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.ingest_bench import IngestBench, mail
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[IngestBench]:
-    """A ledger that has sorted three mails, and a spool in which five more wait."""
+    """A ledger that has ingested three mails, and a spool in which five more wait."""
     folder = tmp_path / "data"
     ledger = Ledger.open(sqlite_url(folder / "ledger.db"))
     found = IngestBench(folder, ledger)
@@ -40,11 +40,11 @@ def modes(folder: Path) -> set[int]:
     return {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_file()}
 
 
-def test_what_was_sorted_and_what_was_not_is_there_again_once(bench: IngestBench, tmp_path: Path):
+def test_restore_brings_back_ingested_and_waiting_mails_once(bench: IngestBench, tmp_path: Path):
     (bench.folder / "parked").mkdir(mode=0o700)
     (bench.folder / "parked" / "odd.eml").write_bytes(b"odd")
-    unsorted, size = back_up(bench.folder, bench.folder / "ledger.db", tmp_path / "backup")
-    assert (unsorted, size) == (5, (tmp_path / "backup").stat().st_size)
+    backlog, size = back_up(bench.folder, bench.folder / "ledger.db", tmp_path / "backup")
+    assert (backlog, size) == (5, (tmp_path / "backup").stat().st_size)
     assert (tmp_path / "backup").stat().st_mode & 0o777 == 0o600
     other = restored(tmp_path / "backup", tmp_path / "other")
     assert other.books() == {"received": 3, "pending": 3}
@@ -58,7 +58,7 @@ def test_what_was_sorted_and_what_was_not_is_there_again_once(bench: IngestBench
     other.ledger.close()
 
 
-def test_backup_leaves_nothing_behind_and_disturbs_nobody(bench: IngestBench, tmp_path: Path):
+def test_backup_leaves_no_files_behind_and_the_worker_goes_on(bench: IngestBench, tmp_path: Path):
     before = sorted(path.name for path in bench.folder.iterdir())
     back_up(bench.folder, bench.folder / "ledger.db", tmp_path / "backup")
     bench.ingest_all()
@@ -69,8 +69,8 @@ def test_backup_leaves_nothing_behind_and_disturbs_nobody(bench: IngestBench, tm
     ]
 
 
-def test_backups_made_while_mails_come_in_and_are_sorted_neither_lose_nor_repeat(bench: IngestBench, tmp_path: Path):
-    """Each backup, restored and sorted to its end, holds at least what was accepted before it and nothing twice."""
+def test_backup_during_intake_and_ingest_loses_no_mail_and_repeats_none(bench: IngestBench, tmp_path: Path):
+    """Each backup, restored and ingested, holds at least the mails accepted before it, and none twice."""
     bench.ingest_all()
     accepted, stop = [8], threading.Event()
 
@@ -99,7 +99,7 @@ def test_backups_made_while_mails_come_in_and_are_sorted_neither_lose_nor_repeat
         assert (received - 8) % 20 == 0
 
 
-def test_restore_wants_an_empty_place_and_no_relay(bench: IngestBench, tmp_path: Path):
+def test_restore_needs_an_empty_folder_and_no_running_relay(bench: IngestBench, tmp_path: Path):
     back_up(bench.folder, bench.folder / "ledger.db", tmp_path / "backup")
 
     with pytest.raises(BackupError, match="is not empty"):
@@ -109,20 +109,20 @@ def test_restore_wants_an_empty_place_and_no_relay(bench: IngestBench, tmp_path:
 
 
 @pytest.mark.parametrize("name", ["../escape", "spool/../../escape", "/etc/escape", "other", "spool/link"])
-def test_what_is_no_backup_of_ours_is_refused_and_leaves_nothing(tmp_path: Path, name: str):
+def test_foreign_tar_file_is_refused_and_leaves_no_files(tmp_path: Path, name: str):
     with tarfile.open(tmp_path / "evil", "w") as tar:
         info = tarfile.TarInfo(name)
         if name.endswith("link"):
             info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
         tar.addfile(info, io.BytesIO())
 
-    with pytest.raises(BackupError, match="no backup of the relay"):
+    with pytest.raises(BackupError, match="not a backup of the relay"):
         restore(tmp_path / "evil", tmp_path / "data")
     assert [path.name for path in (tmp_path / "data").iterdir() if path.suffix != ".lock"] == []
     assert not (tmp_path / "escape").exists()
 
 
-def test_torn_backup_is_refused_and_leaves_nothing(bench: IngestBench, tmp_path: Path):
+def test_truncated_backup_is_refused_and_leaves_no_files(bench: IngestBench, tmp_path: Path):
     back_up(bench.folder, bench.folder / "ledger.db", tmp_path / "backup")
     os.truncate(tmp_path / "backup", 3000)
 
@@ -131,7 +131,7 @@ def test_torn_backup_is_refused_and_leaves_nothing(bench: IngestBench, tmp_path:
     assert [path.name for path in (tmp_path / "other").iterdir() if path.suffix != ".lock"] == []
 
 
-def test_backup_where_there_is_no_room_says_so_and_leaves_the_last_one(bench: IngestBench, tmp_path: Path):
+def test_backup_that_cannot_be_written_says_why_and_keeps_the_last_one(bench: IngestBench, tmp_path: Path):
     (tmp_path / "backup").write_text("the last one")
 
     with pytest.raises(BackupError, match="No such file or directory"):

@@ -1,4 +1,4 @@
-"""How the supervisor and a child's process hear of each other: from the first moment on, whoever goes first."""
+"""The control socket between supervisor and child: configuration, sockets, and the end of either process."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import time
 from pathlib import Path
 
 from relay.receive import LOOPBACK
-from relay.service.child_process import Process
+from relay.service.child_process import ChildProcess
 
 KILLED = """
 import os, signal, socket
-from relay.service.child_process import Process
+from relay.service.child_process import ChildProcess
 
 bound = socket.create_server(("127.0.0.1", 0))
 print(bound.getsockname()[1], flush=True)
-process = Process("worker")
-process.tell({"tables": {}}, [bound])
+process = ChildProcess("worker")
+process.send_config({"tables": {}}, [bound])
 os.kill(os.getpid(), signal.SIGKILL)
 """
-"""A supervisor that is killed while its child still loads its program, the sockets in its hands."""
+"""A supervisor that is killed while its child, which already has the sockets, still loads its program."""
 
 
-def order(folder: Path) -> dict[str, object]:
+def config(folder: Path) -> dict[str, object]:
     limits = {"hostname": "relay", "max_size": 1 << 20, "idle_timeout": 60, "session_timeout": 60}
     access = {"clients": list(LOOPBACK), "proxies": [], "username": "", "password": None, "auth_in_clear": False}
     return {
@@ -35,30 +35,30 @@ def order(folder: Path) -> dict[str, object]:
     }
 
 
-def test_child_that_is_told_nothing_ends_with_its_supervisor():
-    with Process("receiver") as child:
+def test_child_without_a_configuration_ends_with_its_supervisor():
+    with ChildProcess("receiver") as child:
         assert child.returncode is None
 
     assert child.returncode == 0
 
 
-def test_child_takes_the_sockets_that_come_with_its_order_and_ends_with_its_supervisor(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as bound, Process("receiver") as child:
-        child.tell(order(tmp_path), [bound])
+def test_child_listens_on_the_sockets_it_is_sent_and_ends_with_its_supervisor(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as bound, ChildProcess("receiver") as child:
+        child.send_config(config(tmp_path), [bound])
         with socket.create_connection(bound.getsockname(), timeout=60) as client:
             assert client.recv(100).startswith(b"220")
 
     assert child.returncode == 0
 
 
-def test_large_order_arrives_whole(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as bound, Process("receiver") as child:
-        child.tell({**order(tmp_path), "unused": "x" * (1 << 20)}, [bound])
+def test_large_configuration_arrives_complete(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as bound, ChildProcess("receiver") as child:
+        child.send_config({**config(tmp_path), "unused": "x" * (1 << 20)}, [bound])
         with socket.create_connection(bound.getsockname(), timeout=60) as client:
             assert client.recv(100).startswith(b"220")
 
 
-def test_child_whose_supervisor_is_killed_while_it_loads_lets_go_of_the_sockets():
+def test_child_closes_the_sockets_when_its_supervisor_is_killed_while_it_loads():
     done = subprocess.run([sys.executable, "-c", KILLED], capture_output=True, text=True, check=False, timeout=60)
     port = int(done.stdout)
 
@@ -68,4 +68,4 @@ def test_child_whose_supervisor_is_killed_while_it_loads_lets_go_of_the_sockets(
             if client.connect_ex(("127.0.0.1", port)):
                 return
         time.sleep(0.05)
-    raise AssertionError("a process that nobody watches still holds the port")
+    raise AssertionError("a child without a supervisor still holds the port")

@@ -1,4 +1,4 @@
-"""Every command on a real ledger: what it prints, and its exit code (0 fine, 1 the answer is no, 2 wrong usage)."""
+"""Every command on a real ledger: its output and its exit code (0 success, 1 the answer is no, 2 wrong usage)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.support.ingest_bench import IngestBench, mail
 
 @dataclass
 class Bench:
-    """A spool and a ledger, and the commands on it."""
+    """A ledger with mails, and the commands on it."""
 
     ingest: IngestBench
     config: Path
@@ -43,26 +43,26 @@ class Bench:
         assert result.exit_code == 0, result.output
         return json.loads(result.stdout)
 
-    def freeze(self) -> str:
-        """Make a digest of what is pending; returns its id."""
+    def enqueue_digest(self) -> str:
+        """Compose a digest of what is pending; return its id."""
         digests = Digests(self.ingest.ledger, make_renderer(self.ingest.settings), self.ingest.settings, "test")
         assert digests.step(utc_now() + timedelta(seconds=11))
         return self.ingest.ledger.messages()[0].id
 
-    def kill_letter(self) -> str:
-        """Make a dead letter; returns its id."""
-        self.freeze()
+    def create_dead_letter(self) -> str:
+        """Create a dead letter; return its id."""
+        self.enqueue_digest()
         now = utc_now() + timedelta(seconds=12)
-        letter = self.ingest.ledger.claim_message("test", now, timedelta(minutes=1))
-        assert letter
-        refused = Outcome(refused=frozenset(letter.recipients), tries=3, refusals=3, ambiguous=False)
-        assert self.ingest.ledger.settle(letter, refused, now) is MessageState.DEAD
-        return letter.id
+        message = self.ingest.ledger.claim_message("test", now, timedelta(minutes=1))
+        assert message
+        refused = Outcome(refused=frozenset(message.recipients), tries=3, refusals=3, ambiguous=False)
+        assert self.ingest.ledger.settle(message, refused, now) is MessageState.DEAD
+        return message.id
 
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    """Three mails of one error, sorted and pending."""
+    """Three mails of one error, ingested and pending."""
     monkeypatch.chdir(tmp_path)
     config = tmp_path / "relay.toml"
     config.write_text(f'[storage]\ndata_dir = "{tmp_path}/data"\n')
@@ -83,21 +83,21 @@ def test_status_shows_the_books_and_that_they_balance(bench):
     assert (found["received"], found["pending"], found["balanced"]) == (3, 3, True)
 
 
-def test_status_counts_a_mail_once_that_is_sorted_while_it_looks(bench, monkeypatch):
+def test_status_counts_a_mail_once_that_is_ingested_while_it_reads(bench, monkeypatch):
     bench.ingest.spool([mail("one more"), mail("and another")], at=utc_now())
     real = SpoolReader.waiting
 
-    def sorted_meanwhile(reader, position):
+    def ingested_meanwhile(reader, position):
         bench.ingest.ingest_all(utc_now())
         return real(reader, position)
 
-    monkeypatch.setattr(SpoolReader, "waiting", sorted_meanwhile)
+    monkeypatch.setattr(SpoolReader, "waiting", ingested_meanwhile)
     found = bench.json("status")
 
     assert (found["received"], found["spooled_unsorted"]) == (5, 0)
 
 
-def test_groups_lists_errors_as_their_mails_word_them(bench):
+def test_groups_lists_errors_by_the_text_of_their_mails(bench):
     shown = bench.run("groups").output
     [group] = bench.json("groups")
 
@@ -106,7 +106,7 @@ def test_groups_lists_errors_as_their_mails_word_them(bench):
     assert bench.json("groups", "--search", "nothing of the kind") == []
 
 
-def test_show_tells_of_one_error_with_its_sample(bench):
+def test_show_prints_one_error_with_its_sample(bench):
     shown = bench.run("show", "1")
 
     assert shown.exit_code == 0
@@ -114,11 +114,11 @@ def test_show_tells_of_one_error_with_its_sample(bench):
     assert bench.json("show", "1")["group"]["mails"] == 3
 
 
-def test_show_of_an_unknown_error_is_a_no(bench):
+def test_show_of_an_unknown_error_exits_with_1(bench):
     assert bench.run("show", "99").exit_code == 1
 
 
-def test_plan_says_when_and_why(bench):
+def test_plan_prints_when_and_why(bench):
     [forecast] = bench.json("plan")
 
     assert forecast["reason"] == "new"
@@ -126,7 +126,7 @@ def test_plan_says_when_and_why(bench):
 
 
 def test_plan_of_nothing_says_so(bench):
-    bench.freeze()
+    bench.enqueue_digest()
 
     assert "Nothing is due" in bench.run("plan").output
 
@@ -141,7 +141,7 @@ def test_render_shows_the_digest_and_changes_nothing(bench):
     assert bench.json("status")["pending"] == 3
 
 
-def test_explain_a_file_standard_input_and_a_known_error(bench, tmp_path):
+def test_explain_takes_a_file_standard_input_or_a_known_error(bench, tmp_path):
     file = tmp_path / "mail.eml"
     file.write_bytes(mail("order 7 of alice is lost"))
 
@@ -156,7 +156,7 @@ def test_explain_a_file_standard_input_and_a_known_error(bench, tmp_path):
 
 
 def test_explain_of_two_says_whether_they_are_one_error(bench, tmp_path):
-    """A known error and a file, and a file and standard input; the exit code is no answer."""
+    """A known error and a file; a file and standard input. The exit code is 0 for both answers."""
     file = tmp_path / "other.eml"
     file.write_bytes(mail("the printer burns"))
 
@@ -181,7 +181,7 @@ def test_explain_of_two_names_the_rule_that_decided(bench, tmp_path):
     assert "The same error: rule 'All one': joined" in bench.run("explain", "1", str(file)).output
 
 
-def test_explain_of_two_needs_both(bench, tmp_path):
+def test_explain_of_two_fails_if_one_is_missing(bench, tmp_path):
     file = tmp_path / "other.eml"
     file.write_bytes(mail("the printer burns"))
 
@@ -190,7 +190,7 @@ def test_explain_of_two_needs_both(bench, tmp_path):
     assert bench.run("explain", "-", "-", stdin="").exit_code == 2
 
 
-def test_fingerprint_answers_each_json_line(bench):
+def test_fingerprint_prints_one_line_for_each_json_line(bench):
     lines = "".join(json.dumps({"id": f"m{n}", "subject": "s", "body": f"order {n} is lost"}) + "\n" for n in range(3))
 
     answers = [json.loads(line) for line in bench.run("fingerprint", stdin=lines, config=False).stdout.splitlines()]
@@ -199,7 +199,7 @@ def test_fingerprint_answers_each_json_line(bench):
     assert len({answer["fingerprint"] for answer in answers}) == 1
 
 
-def test_regroup_shows_what_a_rule_would_do_and_does_nothing(bench):
+def test_regroup_shows_what_a_rule_would_do_and_changes_nothing(bench):
     bench.ingest.spool([mail("the printer burns"), mail("the printer is wet")])
     bench.ingest.ingest_all()
     assert "Nothing would change" in bench.run("regroup", "--dry-run").output
@@ -217,7 +217,7 @@ def test_regroup_shows_what_a_rule_would_do_and_does_nothing(bench):
 
 
 def test_regroup_shows_what_a_new_version_would_do(bench, monkeypatch):
-    """Errors that stay what they are are only counted; those that become one are listed."""
+    """Errors that do not change are only counted; errors that would be joined are listed."""
 
     def second(report):
         return Fingerprint(version=2, key=report.message[:9], title=f"second: {report.message}")
@@ -238,20 +238,20 @@ def test_regroup_shows_what_a_new_version_would_do(bench, monkeypatch):
     assert bench.json("groups")[0]["version"] == 1
 
 
-def test_regroup_only_counts_what_is_carried_over(bench, monkeypatch):
+def test_regroup_only_counts_errors_that_are_carried_over(bench, monkeypatch):
     def second(report):
         return Fingerprint(version=2, key=f"second {fingerprint(report).key}", title="order")
 
     monkeypatch.setattr("relay.grouping.versions.VERSIONS", Versions(current=second, number=2, former={1: fingerprint}))
 
-    assert bench.run("regroup", "--dry-run").output == "Carried over to version 2 of the fingerprint as they are: 1.\n"
+    assert bench.run("regroup", "--dry-run").output == "Carried over unchanged to version 2 of the fingerprint: 1.\n"
 
 
 def test_regroup_without_dry_run_is_wrong_usage(bench):
     assert bench.run("regroup").exit_code == 2
 
 
-def test_explain_tells_of_rules(bench):
+def test_explain_names_the_rule_that_matched(bench):
     bench.config.write_text(bench.config.read_text() + '[[rule]]\nname = "All one"\naction = "join"\n')
 
     assert "rule 'All one': joined" in bench.run("explain", "1").output
@@ -275,21 +275,21 @@ def test_mute_for_no_duration_is_wrong_usage(bench):
 
 
 def test_outbox_lists_retries_and_drops(bench):
-    letter = bench.kill_letter()
+    dead = bench.create_dead_letter()
 
     assert [found["state"] for found in bench.json("outbox", "list")] == ["dead"]
-    assert letter[:8] in bench.run("outbox", "list").output
-    assert bench.run("outbox", "retry", letter[:8]).exit_code == 0
+    assert dead[:8] in bench.run("outbox", "list").output
+    assert bench.run("outbox", "retry", dead[:8]).exit_code == 0
     assert [found["state"] for found in bench.json("outbox", "list")] == ["open"]
-    assert bench.run("outbox", "drop", letter[:8]).exit_code == 1  # it is not dead any more
+    assert bench.run("outbox", "drop", dead[:8]).exit_code == 1  # it is not dead any more
 
 
 def test_outbox_drop_keeps_its_mails_booked_as_undelivered(bench):
-    letter = bench.kill_letter()
+    dead = bench.create_dead_letter()
 
-    assert bench.run("outbox", "drop", letter).exit_code == 0
+    assert bench.run("outbox", "drop", dead).exit_code == 0
     assert bench.json("status")["undelivered"] == 3
-    assert bench.run("outbox", "retry", letter).exit_code == 1
+    assert bench.run("outbox", "retry", dead).exit_code == 1
 
 
 def test_send_test_delivers_a_notice(bench, tmp_path):
@@ -299,7 +299,7 @@ def test_send_test_delivers_a_notice(bench, tmp_path):
     assert len(list((tmp_path / "data" / "mailbox" / "new").iterdir())) == 1
 
 
-def test_send_test_says_what_is_wrong_with_the_upstream(bench):
+def test_send_test_prints_what_is_wrong_with_the_upstream(bench):
     bench.config.write_text(
         bench.config.read_text() + '[upstream]\nhost = "127.0.0.1"\nport = 1\nsecurity = "none"\ntimeout = "1s"\n'
     )
@@ -311,7 +311,7 @@ def test_send_test_says_what_is_wrong_with_the_upstream(bench):
     assert "unreachable" in result.output
 
 
-def test_replay_tells_what_would_have_been_sent(bench, tmp_path):
+def test_replay_lists_what_would_have_been_sent(bench, tmp_path):
     box = mailbox.mbox(tmp_path / "old.mbox")
     for second in range(40):
         dated = mail(f"order {second} is lost", Date=f"Sun, 01 Mar 2026 12:00:{second:02} +0000")
@@ -322,13 +322,13 @@ def test_replay_tells_what_would_have_been_sent(bench, tmp_path):
 
     assert found["books"]["received"] == 40
     assert found["books"]["pending"] == 0
-    assert sum(letter["mails"] for letter in found["letters"]) == 40
+    assert sum(message["mails"] for message in found["letters"]) == 40
     assert 1 <= len(found["letters"]) <= 3
 
 
-def test_health_of_a_relay_that_does_not_run_is_a_no(bench):
+def test_health_of_a_relay_that_does_not_run_exits_with_1(bench):
     with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # nobody else can have the port, and nobody listens on it
+        unused.bind(("127.0.0.1", 0))  # no other program can use the port, and none listens on it
         listen = f'listen = "127.0.0.1:{unused.getsockname()[1]}"\n'
         bench.config.write_text(f"{bench.config.read_text()}[smtp]\n{listen}[http]\n{listen}")
 
@@ -338,14 +338,14 @@ def test_health_of_a_relay_that_does_not_run_is_a_no(bench):
     assert "no greeting" in result.output
 
 
-def test_check_of_a_good_configuration_sums_it_up(bench):
+def test_check_of_a_valid_configuration_prints_a_summary(bench):
     result = bench.run("check")
 
     assert result.exit_code == 0
     assert "a local mailbox (no upstream is set)" in result.output
 
 
-def test_check_of_a_bad_configuration_says_what_and_where(bench):
+def test_check_of_an_invalid_configuration_says_what_and_where(bench):
     bench.config.write_text('[timing]\nintervall = "5m"\n')
 
     result = bench.run("check")
@@ -379,12 +379,12 @@ def test_check_finds_a_template_that_fails_on_a_digest(bench, tmp_path):
     assert "digest.body.txt" in result.output
 
 
-def test_render_with_nothing_pending_shows_a_made_up_digest(bench):
-    bench.freeze()
+def test_render_with_nothing_pending_prints_an_example_digest(bench):
+    bench.enqueue_digest()
 
     result = bench.run("render")
 
-    assert "this is a made-up digest" in result.output
+    assert "this is an example digest" in result.output
     assert "Message type:       ERROR" in result.output
 
 
@@ -399,7 +399,7 @@ def test_check_finds_a_data_directory_that_is_a_file(bench, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["status", "groups", "plan", "serve"])
-def test_every_command_refuses_a_bad_configuration_with_2(bench, command):
+def test_every_command_exits_with_2_on_an_invalid_configuration(bench, command):
     bench.config.write_text("admins = 7\n")
 
     assert bench.run(command).exit_code == 2

@@ -106,7 +106,9 @@ def test_the_digest_shows_what_would_be_obeyed(bench):
 
 
 def test_the_pages_are_markup_of_ours_alone_and_can_run_nothing(bench):
-    vitals = Vitals(turns={"sorting": 0.0}, longest_delivery=1.0, unsorted=0, receiver_seen_at=LATER, receiver={})
+    vitals = Vitals(
+        idle_seconds={"sorting": 0.0}, longest_delivery=1.0, backlog=0, receiver_seen_at=LATER, receiver_counters={}
+    )
     client = create_app(bench.ledger, bench.settings, lambda: vitals, lambda: LATER).test_client()
     group, letter = bench.ledger.groups()[0], bench.ledger.messages()[0]
 

@@ -1,4 +1,4 @@
-"""The lock on the data directory, and whom its files belong to."""
+"""The locks on the data directory, and the modes of its files."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from relay.errors import InUse
-from relay.service.lock import NoState, hold_lock, make_private_folder
+from relay.service.lock import DataDirError, hold_lock, make_private_folder
 
 
-def test_a_role_is_held_once_and_let_go_of_at_the_end(tmp_path: Path):
+def test_role_is_locked_once_and_released_at_the_end(tmp_path: Path):
     with (
         hold_lock(tmp_path, "worker"),
         pytest.raises(InUse, match=f"process {os.getpid()}"),
@@ -22,19 +22,19 @@ def test_a_role_is_held_once_and_let_go_of_at_the_end(tmp_path: Path):
         assert (tmp_path / "worker.lock").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_folder_that_cannot_be_made_is_said_with_what_to_do(tmp_path: Path):
+def test_folder_that_cannot_be_created_is_an_error_with_advice(tmp_path: Path):
     (tmp_path / "file").touch()
 
-    with pytest.raises(NoState, match=r"Not a directory; set storage\.data_dir"):
+    with pytest.raises(DataDirError, match=r"Not a directory; set storage\.data_dir"):
         make_private_folder(tmp_path / "file" / "data")
 
 
-def test_a_lock_that_cannot_be_written_is_said_so(tmp_path: Path):
+def test_lock_file_that_cannot_be_written_is_an_error_with_advice(tmp_path: Path):
     (tmp_path / "worker.lock").mkdir()
 
-    with pytest.raises(NoState, match="it must belong to this user"), hold_lock(tmp_path, "worker"):
+    with pytest.raises(DataDirError, match="it must belong to this user"), hold_lock(tmp_path, "worker"):
         pass
 
 
-def test_the_data_directory_is_for_us_alone(tmp_path: Path):
+def test_data_directory_is_readable_by_its_owner_only(tmp_path: Path):
     assert make_private_folder(tmp_path / "a" / "data").stat().st_mode & 0o777 == 0o700

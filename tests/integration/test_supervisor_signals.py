@@ -1,4 +1,4 @@
-"""The supervisor heeds signals from the moment on which it says that it is ready."""
+"""The supervisor handles signals as soon as it reports that it is ready."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from relay.service.supervisor import Child, supervise
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_sent_at_the_word_ready_stops_it_in_good_order(number: signal.Signals):
-    """Else who waits for `listening` in the log and stops the relay then finds it killed, not stopped."""
-    child = Child(name="no-such-role", order={}, sockets=[], pauses=(30.0,))
+def test_signal_sent_when_ready_stops_the_supervisor_in_order(number: signal.Signals):
+    """A program that waits for `listening` in the log and then sends SIGTERM must see a stop in order, not a kill."""
+    child = Child(name="no-such-role", config={}, sockets=[], pauses=(30.0,))
 
     asyncio.run(asyncio.wait_for(supervise([child], lambda: os.kill(os.getpid(), number)), 30))
 

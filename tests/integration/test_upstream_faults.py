@@ -206,7 +206,7 @@ class Bench:
                 pass
 
     def readyz(self) -> tuple[bool, str]:
-        vitals = Vitals(turns={}, longest_delivery=1.0, unsorted=0, receiver_seen_at=NOON, receiver={})
+        vitals = Vitals(idle_seconds={}, longest_delivery=1.0, backlog=0, receiver_seen_at=NOON, receiver_counters={})
         client = create_app(self.ledger, self.settings, lambda: vitals, lambda: NOON + MINUTE / 2).test_client()
         assert "<script>" not in client.get("/").text
         message = self.ledger.messages()[0]

@@ -1,4 +1,4 @@
-"""The pages over a real ledger."""
+"""The dashboard, health checks and metrics over a real ledger."""
 
 from __future__ import annotations
 
@@ -33,7 +33,11 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def browse(tmp_path: Path, ledger: Ledger) -> Callable[..., FlaskClient]:
     def make(**tables) -> FlaskClient:
         vitals = Vitals(
-            turns={"sorting": 0.0}, longest_delivery=1.0, unsorted=2, receiver_seen_at=LATER, receiver={"mails": 3}
+            idle_seconds={"sorting": 0.0},
+            longest_delivery=1.0,
+            backlog=2,
+            receiver_seen_at=LATER,
+            receiver_counters={"mails": 3},
         )
         settings = make_settings(tmp_path, **tables)
         return create_app(ledger, settings, lambda: vitals, lambda: LATER).test_client()
@@ -43,7 +47,7 @@ def browse(tmp_path: Path, ledger: Ledger) -> Callable[..., FlaskClient]:
 
 @pytest.fixture
 def one_digest(tmp_path: Path, ledger: Ledger) -> IngestBench:
-    """One error with hostile words, told in one digest."""
+    """One error with hostile text, reported in one digest."""
     bench = IngestBench(tmp_path, ledger)
     bench.spool([mail(HOSTILE)] * 3)
     bench.ingest_all()
@@ -51,14 +55,14 @@ def one_digest(tmp_path: Path, ledger: Ledger) -> IngestBench:
     return bench
 
 
-def test_an_empty_relay_shows_an_empty_page(browse):
+def test_empty_ledger_shows_an_empty_page(browse):
     page = browse().get("/")
 
     assert page.status_code == 200
-    assert "No error has come in yet." in page.text
+    assert "No error has been received yet." in page.text
 
 
-def test_while_the_ledger_cannot_be_read_every_page_says_so(browse, ledger, monkeypatch):
+def test_every_page_says_so_while_the_ledger_cannot_be_read(browse, ledger, monkeypatch):
     def unreadable(*_args, **_kwargs):
         raise LedgerBusy("the ledger is locked or cannot be written: disk I/O error")
 
@@ -70,15 +74,15 @@ def test_while_the_ledger_cannot_be_read_every_page_says_so(browse, ledger, monk
     assert client.get("/livez").status_code == 200
     assert (ready.status_code, page.status_code, metrics.status_code) == (503, 503, 503)
     assert ready.json["ledger"].endswith("disk I/O error")
-    assert ready.json["receiver"] == "takes mail"
+    assert ready.json["receiver"] == "accepts mail"
     assert "disk I/O error" in page.text
 
 
-def test_the_pages_show_errors_and_digests_and_escape_what_mails_say(browse, one_digest):
+def test_pages_show_errors_and_digests_and_escape_the_text_of_mails(browse, one_digest):
     client = browse()
-    group, letter = one_digest.ledger.groups()[0], one_digest.ledger.messages()[0]
+    group, digest = one_digest.ledger.groups()[0], one_digest.ledger.messages()[0]
 
-    pages = [client.get(path) for path in ("/", f"/errors/{group.id}", f"/letters/{letter.id}")]
+    pages = [client.get(path) for path in ("/", f"/errors/{group.id}", f"/letters/{digest.id}")]
 
     assert [page.status_code for page in pages] == [200, 200, 200]
     assert not any("<script>" in page.text for page in pages)
@@ -86,7 +90,7 @@ def test_the_pages_show_errors_and_digests_and_escape_what_mails_say(browse, one
     assert all("default-src 'none'" in page.headers["Content-Security-Policy"] for page in pages)
 
 
-def test_the_mails_html_is_shown_in_a_sandbox(browse, one_digest):
+def test_html_of_a_digest_is_shown_in_a_sandbox(browse, one_digest):
     page = browse().get(f"/letters/{one_digest.ledger.messages()[0].id}/html")
 
     assert page.status_code == 200
@@ -95,11 +99,11 @@ def test_the_mails_html_is_shown_in_a_sandbox(browse, one_digest):
 
 
 @pytest.mark.parametrize("path", ["/errors/99", "/letters/nothing", "/letters/nothing/html", "/elsewhere"])
-def test_what_is_not_there_is_404(browse, path):
+def test_unknown_page_is_404(browse, path):
     assert browse().get(path).status_code == 404
 
 
-def test_the_metrics_hold_the_books_and_the_receivers_counters(browse, one_digest):
+def test_metrics_hold_the_books_and_the_counters_of_the_receiver(browse, one_digest):
     text = browse().get("/metrics").text
 
     assert "relay_mails_received_total 3.0" in text
@@ -108,7 +112,7 @@ def test_the_metrics_hold_the_books_and_the_receivers_counters(browse, one_diges
     assert "relay_spool_unsorted_mails 2.0" in text
 
 
-def test_with_a_password_the_dashboard_asks_for_it_and_the_plain_pages_do_not(browse):
+def test_password_protects_the_dashboard_but_not_health_and_metrics(browse):
     client = browse(http={"password": "open sesame"})
     right = base64.b64encode(b"anybody:open sesame").decode()
     wrong = base64.b64encode(b"anybody:open barley").decode()
@@ -119,9 +123,9 @@ def test_with_a_password_the_dashboard_asks_for_it_and_the_plain_pages_do_not(br
     assert [client.get(path).status_code for path in ("/livez", "/readyz", "/metrics")] == [200, 200, 200]
 
 
-def test_nothing_can_be_posted(browse):
+def test_post_is_not_allowed(browse):
     assert browse().post("/").status_code == 405
 
 
-def test_now_is_what_the_caller_says(browse):
+def test_page_shows_the_time_that_the_caller_passes(browse):
     assert "2026-03-01 12:01:00 UTC" in browse().get("/").text

@@ -1,4 +1,4 @@
-"""The worker beside a ledger that turns out to be damaged while it works."""
+"""The worker when its ledger is found damaged while it runs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from relay.service.worker import WorkerRole
 from tests.support.ingest_bench import NOW, IngestBench, mail
 
 
-def test_damage_met_while_it_works_is_shown_and_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """The worker's process stays, lets go of its lock, and works again once the ledger does."""
+def test_worker_waits_while_the_ledger_is_damaged_and_then_works_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The worker's process stays alive, shows why it waits, releases its lock, and works after the repair."""
     real, damaged = Ledger.ingesting, threading.Event()
 
     def ingesting(ledger: Ledger, spool_id: str, position: int):
@@ -28,30 +28,30 @@ def test_damage_met_while_it_works_is_shown_and_waited_for(tmp_path: Path, monke
         return real(ledger, spool_id, position)
 
     monkeypatch.setattr(Ledger, "ingesting", ingesting)
-    monkeypatch.setattr("relay.service.worker.LOOK_AGAIN", (0.01,))
+    monkeypatch.setattr("relay.service.worker.RETRY_PAUSES", (0.01,))
     bench = IngestBench(tmp_path, Ledger.open(sqlite_url(tmp_path / "ledger.db")))
     with socket.create_server(("127.0.0.1", 0)) as bound:
-        duty = WorkerRole(make_settings(tmp_path), [bound])
-        thread = threading.Thread(target=duty.run)
+        role = WorkerRole(make_settings(tmp_path), [bound])
+        thread = threading.Thread(target=role.run)
         thread.start()
         bench.spool([mail()])
         until(lambda: bench.ledger.books(NOW).received == 1)
         damaged.set()
         bench.spool([mail()])
-        until(lambda: "is damaged (here)" in duty.pages.app.test_client().get("/readyz").text)
+        until(lambda: "is damaged (here)" in role.pages.app.test_client().get("/readyz").text)
         until(lambda: is_free(tmp_path))
         with hold_lock(tmp_path, "worker"):
-            assert duty.pages.app.test_client().get("/livez").status_code == 200
+            assert role.pages.app.test_client().get("/livez").status_code == 200
         damaged.clear()
         until(lambda: bench.ledger.books(NOW).received == 2)
-        duty.stop()
+        role.stop()
         thread.join()
-        duty.pages.close()
+        role.pages.close()
     bench.ledger.close()
 
 
 def is_free(data_dir: Path) -> bool:
-    """Whether no worker holds the data directory."""
+    """Return whether no worker holds its lock on the data directory."""
     try:
         with hold_lock(data_dir, "worker"):
             return True

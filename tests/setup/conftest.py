@@ -1,11 +1,11 @@
-"""What the tests of the set-up share: their mark, machines to set up on, and a reason where no index answers."""
+"""Fixtures of the set-up tests: their mark, machines to set up on, and a skip if no package index answers."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.setup.index import silence, write_higher_versions
+from tests.setup.index import unreachable, write_higher_versions
 from tests.setup.locks import LOCKS, pins
 from tests.setup.surroundings import Interpreter, Machine, remove
 
@@ -20,22 +20,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def an_index() -> None:
-    """Skips the test where no package index answers."""
-    if reason := silence():
+    """Skip the test if no package index answers."""
+    if reason := unreachable():
         pytest.skip(f"no package index answers here: {reason}")
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator:
-    """Makes machines; what was set up on them is removed with the test."""
-    made: list[Machine] = []
+    """Create machines; their set-ups are removed after the test."""
+    created: list[Machine] = []
 
-    def make(*pythons: Interpreter) -> Machine:
-        made.append(Machine(tmp_path / f"machine {len(made)}", *pythons))
-        return made[-1]
+    def create(*pythons: Interpreter) -> Machine:
+        created.append(Machine(tmp_path / f"machine {len(created)}", *pythons))
+        return created[-1]
 
-    yield make
-    remove(each.checkout for each in made)
+    yield create
+    remove(each.checkout for each in created)
 
 
 @pytest.fixture

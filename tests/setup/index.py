@@ -1,4 +1,4 @@
-"""What a package index serves: whether one answers here, and one that has a higher version of everything."""
+"""Package indexes for the tests: whether a real one answers here, and a local one with higher versions of all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HIGHER = "999"
 
 
 def write_higher_versions(folder: Path, names: Iterable[str]) -> Path:
-    """Write a wheel of version 999 for every name; returns the folder, to be used with PIP_FIND_LINKS."""
+    """Write a wheel of version 999 for every name; return the folder, for PIP_FIND_LINKS."""
     folder.mkdir(parents=True)
     for name in names:
         info = f"{name.replace('-', '_')}-{HIGHER}"
@@ -28,9 +28,9 @@ def write_higher_versions(folder: Path, names: Iterable[str]) -> Path:
 
 
 def download(wanted: Iterable[Pin], folder: Path, *options: str) -> str:
-    """Fetch wheels by their hashes; returns the last line of what is wrong, nothing where all is well."""
-    with TemporaryDirectory() as room:
-        lock = Path(room) / "wanted.lock"
+    """Download wheels and check their hashes; return the last line of the error, empty on success."""
+    with TemporaryDirectory() as folder_of_lock:
+        lock = Path(folder_of_lock) / "wanted.lock"
         lock.write_text("".join(f"{pin.without_marker()}\n" for pin in wanted))
         command = ["-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:"]
         done = subprocess.run(
@@ -44,8 +44,8 @@ def download(wanted: Iterable[Pin], folder: Path, *options: str) -> str:
 
 
 @functools.cache
-def silence() -> str:
-    """Why no index can be used here; nothing where one answers."""
+def unreachable() -> str:
+    """Return why no package index can be used here; empty if one answers."""
     small = [pin for pin in pins("requirements-dev.lock") if pin.name == "iniconfig"]
     with TemporaryDirectory() as folder:
         return download(small, Path(folder), "--retries", "0", "--timeout", "15")

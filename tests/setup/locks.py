@@ -1,4 +1,4 @@
-"""The locks as pip reads them: what each pins, for which environment, by which hashes."""
+"""The lock files as pip reads them: the pins of each, their environments and hashes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.support.paths import ROOT
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 LOCKS = sorted(path.name for path in ROOT.glob("*.lock"))
-SERVED = re.findall(r"Python :: (3\.\d+)", "\n".join(PROJECT["classifiers"]))
-"""The Python versions that the project names, such as "3.11"."""
+SUPPORTED = re.findall(r"Python :: (3\.\d+)", "\n".join(PROJECT["classifiers"]))
+"""The Python versions that the project supports, such as "3.11"."""
 
 
 @dataclass(frozen=True)
@@ -33,34 +33,34 @@ class Pin:
         return canonicalize_name(self.requirement.name)
 
     def applies(self, environment: Mapping[str, str]) -> bool:
-        """Whether pip installs it there."""
+        """Return whether pip installs it in that environment."""
         return self.requirement.marker is None or self.requirement.marker.evaluate(dict(environment))
 
     def without_marker(self) -> str:
-        """Its line for another lock, with which pip takes it in any environment."""
+        """Return its line without the marker, so that pip installs it in any environment."""
         return " ".join([f"{self.requirement.name}=={self.version}", *(f"--hash={value}" for value in self.hashes)])
 
 
 def pins(lock: str) -> list[Pin]:
-    """Every line of a lock, which is a file in the root of the checkout."""
-    return parsed((ROOT / lock).read_text())
+    """Return every pin of a lock, which is a file in the root of the checkout."""
+    return parse((ROOT / lock).read_text())
 
 
-def parsed(text: str) -> list[Pin]:
+def parse(text: str) -> list[Pin]:
     lines = re.sub(r"\\\n", " ", re.sub(r"(?m)^\s*#.*$", "", text)).splitlines()
     return [_pin(line) for line in lines if line.strip()]
 
 
 def _pin(line: str) -> Pin:
-    words, *hashes = line.split("--hash=")
-    requirement = Requirement(words.strip())
+    specifier, *hashes = line.split("--hash=")
+    requirement = Requirement(specifier.strip())
     [exact] = requirement.specifier
     assert exact.operator == "==", line
     return Pin(requirement, exact.version, tuple(map(str.strip, hashes)))
 
 
 def chosen(lines: Iterable[Pin], environment: Mapping[str, str]) -> dict[str, Pin]:
-    """What pip installs there, by name."""
+    """Return the pins that pip installs in that environment, by name."""
     found: dict[str, Pin] = {}
     for pin in lines:
         if pin.applies(environment):
@@ -70,7 +70,7 @@ def chosen(lines: Iterable[Pin], environment: Mapping[str, str]) -> dict[str, Pi
 
 
 def environment(python: str, micro: str = "0") -> dict[str, str]:
-    """What markers see under a Python version on this machine."""
+    """Return the marker environment of a Python version on this machine."""
     return {
         **{name: str(value) for name, value in default_environment().items()},
         "python_version": python,
@@ -80,8 +80,8 @@ def environment(python: str, micro: str = "0") -> dict[str, str]:
     }
 
 
-def asked_for(lock: str) -> list[Requirement]:
-    """What the lock was made from: the extras or the group of pyproject.toml that `make lock` names for it."""
+def requested_by(lock: str) -> list[Requirement]:
+    """Return what the lock is made from: the extras or the group of pyproject.toml that `make lock` names for it."""
     [recipe] = re.findall(rf"^\t\$\(LOCK\) (.*) -o {re.escape(lock)}$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     texts = [text for group in re.findall(r"--group (\S+)", recipe) for text in PYPROJECT["dependency-groups"][group]]
     return [Requirement(text) for text in texts] + _extras(re.findall(r"--extra (\S+)", recipe))

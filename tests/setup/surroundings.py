@@ -1,4 +1,4 @@
-"""A machine that has little: a copy of the checkout, a Python, a handful of tools, and no home."""
+"""A minimal machine for set-up tests: a copy of the checkout, a Python, a few tools, and no home directory."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.setup.locks import SERVED
+from tests.setup.locks import SUPPORTED
 from tests.support.paths import ROOT
 
 TOOLS = ("cat", "id", "make", "pwd", "sh", "touch")
-"""All that a set-up needs besides Python."""
-NEVER_COPIED = (".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "*.egg-info", "build", "dist", "state")
-PATIENCE = 600
+"""Everything that a set-up needs besides Python."""
+NOT_COPIED = (".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "*.egg-info", "build", "dist", "state")
+TIMEOUT = 600
 """Seconds for a set-up."""
 
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python of this machine that the locks serve."""
+    """A Python of this machine that the locks support."""
 
     path: str
     version: str
     """Such as "3.11"."""
     pip: str
-    """The version of the pip that it brings."""
+    """The version of the pip that comes with it."""
 
     def __str__(self) -> str:
         return f"Python {self.version}, pip {self.pip}"
 
 
-_QUESTION = """
+_DESCRIBE = """
 import ensurepip, os, sys, venv
 print("%d.%d" % sys.version_info[:2], ensurepip.version(), os.path.realpath(sys.executable))
 """
@@ -44,7 +44,7 @@ print("%d.%d" % sys.version_info[:2], ensurepip.version(), os.path.realpath(sys.
 
 @functools.cache
 def interpreters() -> list[Interpreter]:
-    """One for each Python version and pip that this machine has; that of the tests is among them."""
+    """Return one interpreter for each Python version and pip on this machine, including the one that runs the tests."""
     folders = [
         Path(sys.base_prefix) / "bin",
         *map(Path, os.environ.get("PATH", "").split(os.pathsep)),
@@ -52,9 +52,9 @@ def interpreters() -> list[Interpreter]:
     ]
     folders += sorted(Path(os.environ.get("PYENV_ROOT", "/nowhere")).glob("versions/*/bin"))
     found: dict[str, Interpreter] = {}
-    for path in (folder / f"python{version}" for folder in folders for version in SERVED):
+    for path in (folder / f"python{version}" for folder in folders for version in SUPPORTED):
         if path.exists():
-            answer = subprocess.run([path, "-I", "-c", _QUESTION], capture_output=True, text=True, check=False)
+            answer = subprocess.run([path, "-I", "-c", _DESCRIBE], capture_output=True, text=True, check=False)
             if answer.returncode == 0:
                 version, pip, real = answer.stdout.strip().split(maxsplit=2)  # `path` may be a script that finds it
                 each = Interpreter(real, version, pip)
@@ -63,7 +63,7 @@ def interpreters() -> list[Interpreter]:
 
 
 class Machine:
-    """A folder with a copy of the checkout in it, under a name with a blank and a letter outside of ASCII."""
+    """A folder with a copy of the checkout, in a path with a space and a letter outside of ASCII."""
 
     def __init__(self, folder: Path, *pythons: Interpreter) -> None:
         self.checkout = folder / "a clöne"
@@ -73,10 +73,10 @@ class Machine:
             self.link(tool, shutil.which(tool) or "")
         for each in pythons:
             self.link(f"python{each.version}", each.path)
-        shutil.copytree(ROOT, self.checkout, ignore=shutil.ignore_patterns(*NEVER_COPIED))
+        shutil.copytree(ROOT, self.checkout, ignore=shutil.ignore_patterns(*NOT_COPIED))
         self.python = self.checkout / ".venv" / "bin" / "python"
         self.environ = {
-            **_way_to_the_index(),
+            **_index_settings(),
             "PATH": str(self.bin),
             "HOME": "/dev/null",
         }  # where even root cannot write
@@ -90,7 +90,7 @@ class Machine:
         (self.bin / name).chmod(0o755)
 
     def run(self, *command: object, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Run a command in the checkout; its errors stand among what it prints, as in a terminal."""
+        """Run a command in the checkout; its error output is part of stdout, as in a terminal."""
         return subprocess.run(
             list(map(str, command)),
             cwd=self.checkout,
@@ -100,21 +100,21 @@ class Machine:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
         )
 
     def make(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
         return self.run(self.bin / "make", *words, **environ)
 
 
-def last_words(done: subprocess.CompletedProcess[str]) -> str:
-    """The last line that is not make's own."""
+def last_line(done: subprocess.CompletedProcess[str]) -> str:
+    """Return the last line of the output that is not make's own."""
     lines = [line for line in done.stdout.splitlines() if not re.match(r"make(\[\d+\])?: |\s*$", line)]
     return lines[-1] if lines else ""
 
 
-def _way_to_the_index() -> dict[str, str]:
-    """This machine's own settings for reaching a package index."""
+def _index_settings() -> dict[str, str]:
+    """Return this machine's environment variables for reaching a package index."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -123,11 +123,11 @@ def _way_to_the_index() -> dict[str, str]:
 
 
 def with_links(folder: Path) -> str:
-    """The value of PIP_FIND_LINKS by which pip looks into `folder` besides what it looks into anyhow."""
+    """Return a value of PIP_FIND_LINKS that adds `folder` to the present one."""
     return " ".join(filter(None, (str(folder), os.environ.get("PIP_FIND_LINKS"))))
 
 
 def remove(folders: Iterable[Path]) -> None:
-    """At once: each set-up takes hundreds of megabytes, and pytest keeps what it made for three runs."""
+    """Remove folders at once: a set-up takes hundreds of megabytes, and pytest keeps temporary files for three runs."""
     for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)

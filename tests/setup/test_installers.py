@@ -1,4 +1,4 @@
-"""No line of the Makefile, the scripts, the Dockerfile or the documents has an installer resolve anything."""
+"""No command in the Makefile, the scripts, the Dockerfile or the docs lets an installer resolve versions."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ INSTALLER = re.compile(r"\bpip3?(?: -\S+(?: [^\s-]\S*)?)* (?:install|wheel|downl
 
 
 def installers(text: str) -> Iterator[str]:
-    """Each call of pip that may fetch something, with the lines that it goes on over; comments are none."""
+    """Yield each call of pip that may download something, with its continuation lines; comments are skipped."""
     for line in re.sub(r"\\\n", " ", text).splitlines():
         if not line.lstrip().startswith("# "):
             yield from (match[0].strip() for match in INSTALLER.finditer(line))
 
 
 def resolves(command: str) -> bool:
-    """Whether the index has a say in what is installed: only a lock's hashes, or no index at all, leave it none."""
+    """Return whether the index decides what is installed; only the hashes of a lock, or no index at all, prevent it."""
     words = set(command.split())
     reads_a_file = words & {"-r", "--requirement"} or ".lock" in command
     return not {"--no-deps", "--require-hashes" if reads_a_file else "--no-index"} <= words
@@ -38,10 +38,10 @@ def resolves(command: str) -> bool:
         ("pip wheel . && echo done", ["pip wheel ."]),
         ("Take `pip install flask`.", ["pip install flask"]),
         ("python -m pip --quiet install --no-index --no-deps --no-build-isolation -e .", []),
-        ("# These would have pip install elsewhere.", []),
+        ("# These variables would make pip install elsewhere.", []),
     ],
 )
-def test_a_command_that_would_resolve_is_found(line, found):
+def test_command_that_would_resolve_is_found(line, found):
     commands = [command for command in installers(line) if resolves(command)]
 
     assert commands == found if found is not None else len(commands) == 1
@@ -56,7 +56,7 @@ def test_no_command_resolves(file):
         assert '"--no-deps", "--require-hashes"' in text
 
 
-def test_commands_are_looked_at_where_they_are():
+def test_the_files_with_commands_are_among_the_checked_ones():
     looked_at = {str(file.relative_to(ROOT)) for file in FILES if any(installers(file.read_text()))}
 
     assert {".ci/install", "Dockerfile", "docs/operations.md"} <= looked_at

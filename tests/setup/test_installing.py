@@ -1,4 +1,4 @@
-"""`make setup` under every Python of this machine installs what the lock says, whatever the index serves."""
+"""`make setup` with every Python of this machine installs what the lock pins, whatever the index serves."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tests.setup.locks import PROJECT, chosen, pins
 from tests.setup.surroundings import Machine, interpreters, with_links
 from tests.support.paths import ROOT
 
-BROUGHT = {"pip", "setuptools"}
-"""What a new virtual environment has by itself; setuptools with Python 3.11 alone."""
-WHAT_IS_THERE = """
+PREINSTALLED = {"pip", "setuptools"}
+"""The packages of a new virtual environment; setuptools only with Python 3.11."""
+LIST_INSTALLED = """
 import json, importlib.metadata, packaging.markers
 found = {each.metadata["Name"]: each.version for each in importlib.metadata.distributions()}
 print(json.dumps([dict(packaging.markers.default_environment()), found]))
@@ -27,19 +27,19 @@ MAILS = ROOT / "tests" / "data" / "grouping" / "further.jsonl"
 
 
 def set_up(machine: Machine, **environ: str) -> str:
-    """Set up and look at what is there: exactly what the lock says for this Python. Returns pip's version."""
+    """Set up, check that exactly the locked packages for this Python are installed, and return pip's version."""
     done = machine.make("setup", **environ)
     assert done.returncode == 0, done.stdout
 
-    marks, there = json.loads(machine.run(machine.python, "-I", "-c", WHAT_IS_THERE).stdout)
-    found: dict[str, str] = {canonicalize_name(name): version for name, version in there.items()}
-    locked = {name: pin.version for name, pin in chosen(pins("requirements-dev.lock"), marks).items()}
-    assert {name: found[name] for name in found.keys() - BROUGHT - {PROJECT["name"]}} == locked
+    markers, installed = json.loads(machine.run(machine.python, "-I", "-c", LIST_INSTALLED).stdout)
+    found: dict[str, str] = {canonicalize_name(name): version for name, version in installed.items()}
+    locked = {name: pin.version for name, pin in chosen(pins("requirements-dev.lock"), markers).items()}
+    assert {name: found[name] for name in found.keys() - PREINSTALLED - {PROJECT["name"]}} == locked
     return found["pip"]
 
 
-def astray(folder: Path) -> dict[str, str]:
-    """A user's own settings with which pip would install elsewhere, or believe that all is there."""
+def misleading_settings(folder: Path) -> dict[str, str]:
+    """Return a user's settings that make pip install elsewhere, or make it think that a package is installed."""
     coverage = folder / f"coverage-{HIGHER}.dist-info"
     coverage.mkdir(parents=True)
     (coverage / "METADATA").write_text(f"Metadata-Version: 2.1\nName: coverage\nVersion: {HIGHER}\n")
@@ -47,7 +47,7 @@ def astray(folder: Path) -> dict[str, str]:
 
 
 def fingerprints(machine: Machine, python: object) -> str:
-    """What the checkout makes of the labelled mails under that Python."""
+    """Return the fingerprints of the labelled mails with that Python."""
     mails = [json.loads(line) for line in MAILS.read_text().splitlines()]
     lines = [json.dumps({"id": each["id"], "subject": each["subject"], "body": each["text"]}) for each in mails]
     (machine.checkout / "mails.jsonl").write_text("\n".join(lines))
@@ -57,19 +57,19 @@ def fingerprints(machine: Machine, python: object) -> str:
 
 
 @pytest.mark.parametrize("python", interpreters(), ids=str)
-def test_setup_takes_the_locked_versions_where_the_index_has_higher_ones(
+def test_setup_installs_the_locked_versions_when_the_index_has_higher_ones(
     python, machine, higher_versions, an_index, tmp_path
 ):
-    """The machine has that Python alone, with the pip that it brings; the relay then does the same as here."""
+    """The machine has only that Python and its own pip. The relay then gives the same fingerprints as here."""
     bare = machine(python)
 
-    pip = set_up(bare, PIP_FIND_LINKS=with_links(higher_versions), **astray(tmp_path / "astray"))
+    pip = set_up(bare, PIP_FIND_LINKS=with_links(higher_versions), **misleading_settings(tmp_path / "elsewhere"))
 
     assert pip == python.pip
     assert fingerprints(bare, bare.python) == fingerprints(bare, sys.executable)
 
 
-def test_setup_takes_the_locked_versions_with_the_newest_pip(machine, higher_versions, an_index):
+def test_setup_installs_the_locked_versions_with_the_newest_pip(machine, higher_versions, an_index):
     python = interpreters()[-1]
     (higher_versions / f"pip-{HIGHER}-py3-none-any.whl").unlink()
 
@@ -78,14 +78,14 @@ def test_setup_takes_the_locked_versions_with_the_newest_pip(machine, higher_ver
     assert Version(pip) > max(Version(each.pip) for each in interpreters())
 
 
-def test_the_index_with_higher_versions_is_one_that_pip_would_take_from(higher_versions, tmp_path):
-    """Else the tests above would prove nothing."""
-    options = ["--quiet", "--no-index", "--find-links", str(higher_versions), "--dest", str(tmp_path / "taken")]
+def test_pip_would_install_the_higher_versions_of_that_index(higher_versions, tmp_path):
+    """Otherwise the tests above would prove nothing."""
+    options = ["--quiet", "--no-index", "--find-links", str(higher_versions), "--dest", str(tmp_path / "downloaded")]
     subprocess.run(
         [sys.executable, "-m", "pip", "download", *options, "coverage>=7", "zope-event"], check=True, timeout=60
     )
 
-    assert {path.name.partition("-py3")[0] for path in (tmp_path / "taken").iterdir()} == {
+    assert {path.name.partition("-py3")[0] for path in (tmp_path / "downloaded").iterdir()} == {
         f"coverage-{HIGHER}",
         f"zope_event-{HIGHER}",
     }

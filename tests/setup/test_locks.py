@@ -1,4 +1,4 @@
-"""Each lock is complete: whatever a locked package requires, the same lock pins, for every Python that it serves."""
+"""Each lock is complete: it pins every requirement of every locked package, for every supported Python."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from tests.setup.index import download, silence
-from tests.setup.locks import LOCKS, SERVED, Pin, asked_for, chosen, environment, parsed, pins
+from tests.setup.index import download, unreachable
+from tests.setup.locks import LOCKS, SUPPORTED, Pin, chosen, environment, parse, pins, requested_by
 from tests.support.paths import ROOT
 
-ENVIRONMENTS = [environment(python, micro) for python in SERVED for micro in ("0", "99")]
-"""The first release of each Python, and one that is later than any."""
+ENVIRONMENTS = [environment(python, micro) for python in SUPPORTED for micro in ("0", "99")]
+"""For each Python its first release, and one later than any real one."""
 
 
 def unmet(
@@ -25,25 +25,25 @@ def unmet(
     required: Mapping[str, Iterable[Requirement]],
     env: Mapping[str, str],
 ) -> Iterator[str]:
-    """What `locked` leaves open of `asked`, and of what each locked package requires, in that environment.
+    """Yield what `locked` does not satisfy of `asked` and of the requirements of each locked package, in `env`.
 
-    A line of a lock names each extra that is asked of its package; so its own extras are all that count.
+    A line of a lock names every extra that is requested of its package, so only those extras count.
     """
     wanted = [("pyproject.toml", {""}, requirement) for requirement in asked]
     for name, pin in locked.items():
         wanted += [(name, {"", *pin.requirement.extras}, requirement) for requirement in required.get(name, ())]
-    for who, extras, requirement in wanted:
+    for source, extras, requirement in wanted:
         marker = requirement.marker
         if marker is None or any(marker.evaluate({**env, "extra": extra}) for extra in extras):
             met = locked.get(canonicalize_name(requirement.name))
             if met is None or not requirement.specifier.contains(met.version, prereleases=True):
-                yield f"{who} requires {requirement}; locked is {met.version if met else 'none'}"
+                yield f"{source} requires {requirement}; locked is {met.version if met else 'none'}"
             elif not requirement.extras <= met.requirement.extras:
-                yield f"{who} requires {requirement}; the lock's line has no such extra"
+                yield f"{source} requires {requirement}; the lock's line has no such extra"
 
 
-def test_a_lock_that_lost_an_extra_or_a_package_is_found():
-    """The first is what made the set-up fail once: pip asked the index for `coverage[toml]` and took the newest."""
+def test_lock_without_an_extra_or_a_package_is_found():
+    """The first case once broke the set-up: pip looked for `coverage[toml]` on the index and installed the newest."""
     env = environment("3.11")
     asked = [Requirement("pytest-cov>=7")]
     required = {
@@ -56,7 +56,7 @@ def test_a_lock_that_lost_an_extra_or_a_package_is_found():
     }
 
     def found(text: str) -> list[str]:
-        return list(unmet(asked, chosen(parsed(text), env), required, env))
+        return list(unmet(asked, chosen(parse(text), env), required, env))
 
     assert found("pytest-cov==7.0\ncoverage[toml]==7.11\npluggy==1.5\n") == []
     assert found("pytest-cov==7.0\ncoverage==7.11\npluggy==1.1\n") == [
@@ -70,11 +70,11 @@ def test_a_lock_that_lost_an_extra_or_a_package_is_found():
 
 
 def metadata(wanted: Iterable[Pin], folder: Path) -> dict[tuple[str, str], Distribution]:
-    """What is installed here of `wanted`, or fetched if it has the lock's hash, by name and version."""
+    """Return the metadata of `wanted`, installed here or downloaded with the hash of the lock, by name and version."""
     here = by_version(distributions())
     missing = {(pin.name, pin.version): pin for pin in wanted if (pin.name, pin.version) not in here}
-    if missing and not silence():
-        assert download(missing.values(), folder, "--python-version", SERVED[-1]) == ""
+    if missing and not unreachable():
+        assert download(missing.values(), folder, "--python-version", SUPPORTED[-1]) == ""
         here |= by_version(distributions(path=[str(wheel) for wheel in folder.glob("*.whl")]))
     return here
 
@@ -83,7 +83,7 @@ def by_version(found: Iterable[Distribution]) -> dict[tuple[str, str], Distribut
     return {(canonicalize_name(each.name), each.version): each for each in found}
 
 
-def test_every_requirement_of_every_locked_package_is_met_by_its_lock(tmp_path):
+def test_every_requirement_of_every_locked_package_is_pinned_by_its_lock(tmp_path):
     cases = [(lock, env, chosen(pins(lock), env)) for lock in LOCKS for env in ENVIRONMENTS]
     wanted = {(pin.name, pin.version): pin for _, _, locked in cases for pin in locked.values()}
     known = metadata(wanted.values(), tmp_path)
@@ -93,7 +93,7 @@ def test_every_requirement_of_every_locked_package_is_met_by_its_lock(tmp_path):
         place = f"{lock}, Python {env['python_full_version']}"
         there = {name: known[key] for name, pin in locked.items() if (key := (name, pin.version)) in known}
         required = {name: list(map(Requirement, each.requires or ())) for name, each in there.items()}
-        found += [f"{place}: {each}" for each in unmet(asked_for(lock), locked, required, env)]
+        found += [f"{place}: {each}" for each in unmet(requested_by(lock), locked, required, env)]
         for name, each in there.items():
             served = each.metadata["Requires-Python"] if "Requires-Python" in each.metadata else ""  # noqa: SIM401 -- no `get`
             if not SpecifierSet(served).contains(env["python_full_version"]):
@@ -105,8 +105,8 @@ def test_every_requirement_of_every_locked_package_is_met_by_its_lock(tmp_path):
 
 
 @pytest.mark.parametrize("env", ENVIRONMENTS, ids=lambda env: env["python_full_version"])
-def test_a_package_has_one_version_in_all_locks(env):
-    """So that what `make audit` and `make fuzz` add changes nothing that is there."""
+def test_package_has_one_version_in_all_locks(env):
+    """So what `make audit` and `make fuzz` install changes no installed package."""
     versions: dict[str, set[str]] = {}
     for lock in LOCKS:
         for name, pin in chosen(pins(lock), env).items():
@@ -116,10 +116,10 @@ def test_a_package_has_one_version_in_all_locks(env):
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_make_lock_makes_every_lock_with_hashes_and_extras(lock):
+def test_make_lock_writes_every_lock_with_hashes_and_extras(lock):
     makefile = (ROOT / "Makefile").read_text().replace("\\\n", "")
     [command] = [line for line in makefile.splitlines() if line.startswith("LOCK ")]
 
-    assert asked_for(lock)
-    for option in ("--universal", f"--python-version {SERVED[0]}", "--generate-hashes", "--no-strip-extras"):
+    assert requested_by(lock)
+    for option in ("--universal", f"--python-version {SUPPORTED[0]}", "--generate-hashes", "--no-strip-extras"):
         assert f" {option} " in f"{command} "

@@ -1,4 +1,4 @@
-"""What the configuration understands, and what it says when it does not."""
+"""Loading the configuration: what it accepts, and the sentence for each error."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize("file", BROKEN, ids=lambda file: file.stem)
-def test_a_broken_configuration_is_told_what_where_and_what_would_be_right(file, monkeypatch):
+def test_error_says_what_is_wrong_where_and_what_would_be_right(file, monkeypatch):
     monkeypatch.chdir(file.parent)
 
     with pytest.raises(ConfigError) as caught:
@@ -35,7 +35,7 @@ def test_there_are_at_least_fifteen_kinds_of_broken_configuration():
     assert len(BROKEN) >= 15
 
 
-def test_defaults_are_those_of_the_design(tmp_path):
+def test_defaults_are_the_documented_ones(tmp_path):
     settings = make_settings(tmp_path)
 
     assert settings.smtp.listen == Listen("127.0.0.1", 2525)
@@ -47,8 +47,8 @@ def test_defaults_are_those_of_the_design(tmp_path):
     assert settings.storage.ledger_url == f"sqlite:///{tmp_path}/ledger.db"
 
 
-def test_a_user_without_a_home_is_asked_for_a_folder(monkeypatch, tmp_path):
-    """A container may run under a number that its list of users lacks."""
+def test_user_without_home_must_name_a_folder(monkeypatch, tmp_path):
+    """A container may run under a user id that is not in its passwd file."""
     for name in ("HOME", "XDG_STATE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
@@ -82,19 +82,19 @@ def test_an_empty_variable_counts_as_unset():
     assert load(None, environ).settings.upstream.host == ""
 
 
-def test_an_unknown_variable_is_a_warning_that_names_the_nearest():
+def test_unknown_variable_is_a_warning_that_names_the_nearest_setting():
     loaded = load(None, {"RELAY_UPSTREM__HOST": "x", "RELAY_PORT_25_TCP": "tcp://10.0.0.1:25"})
 
     assert "did you mean RELAY_UPSTREAM__HOST?" in loaded.warnings[0]
     assert len(loaded.warnings) == 2
 
 
-def test_a_complaint_about_a_variable_names_it():
+def test_error_about_a_variable_names_it():
     with pytest.raises(ConfigError, match=r"^RELAY_TIMING__INTERVAL: 'soon' is no duration"):
         load(None, {"RELAY_TIMING__INTERVAL": "soon"})
 
 
-def test_a_secret_is_read_from_its_file_twin(tmp_path):
+def test_secret_is_read_from_the_file_of_its_file_setting(tmp_path):
     secret = tmp_path / "password"
     secret.write_text("open sesame\n")
     environ = {
@@ -111,7 +111,7 @@ def test_a_secret_is_read_from_its_file_twin(tmp_path):
     assert "open sesame" not in repr(settings)
 
 
-def test_the_environments_secret_wins_over_the_files_twin(tmp_path):
+def test_secret_in_the_environment_wins_over_a_file_setting_in_the_file(tmp_path):
     file = write(
         tmp_path,
         'admins = ["a@example.com"]\n[upstream]\nhost = "m.example.com"\nusername = "u"\npassword_file = "/none"\n',
@@ -136,7 +136,7 @@ def test_a_route_overrides_only_the_timing_it_names(tmp_path):
     assert (admins.name, admins.timing.interval) == ("admins", timedelta(minutes=5))
 
 
-def test_a_route_behind_one_that_takes_everything_is_warned_of(tmp_path):
+def test_route_after_one_that_takes_everything_is_a_warning(tmp_path):
     file = write(
         tmp_path,
         '[[route]]\nname = "all"\nrecipients = ["a@example.com"]\n'
@@ -151,7 +151,7 @@ def test_a_named_file_that_is_missing_is_an_error(tmp_path):
         load(tmp_path / "relay.toml", {})
 
 
-def test_postgresql_urls_get_the_driver_we_ship(tmp_path):
+def test_postgresql_url_gets_the_installed_driver(tmp_path):
     settings = make_settings(tmp_path, storage={"ledger": "postgresql://u:secret@db/relay"})
 
     assert settings.storage.ledger_url == "postgresql+psycopg://u:secret@db/relay"
@@ -162,13 +162,13 @@ def test_postgresql_urls_get_the_driver_we_ship(tmp_path):
     ("text", "listen"),
     [("127.0.0.1:25", ("127.0.0.1", 25)), ("[::1]:2525", ("::1", 2525)), ("localhost:0", ("localhost", 0))],
 )
-def test_listen_addresses(text, listen):
+def test_listen_address_is_parsed_and_printed_unchanged(text, listen):
     assert Listen.parse(text) == listen
     assert str(Listen.parse(text)) == text
     assert Listen.parse(text).loopback
 
 
 @pytest.mark.parametrize("text", ["::1:25", "25", ":25", "host:", "host:99999", "host:http", "host:²"])
-def test_what_is_no_listen_address(text):
+def test_invalid_listen_address_is_an_error(text):
     with pytest.raises(ValueError, match="write host:port"):
         Listen.parse(text)
