@@ -1,8 +1,9 @@
-"""The half of the error-mail relay that lives in an app: standard library only, nothing happens on import.
+"""Client for the error-mail relay, to use in an app: standard library only, no side effects on import.
 
     from app_client import ErrorMailHandler, mail_formatter
 
-For Flask, `app_client.flask.ErrorMail` does the set-up; it is the one module here that imports Flask.
+For Flask, `app_client.flask.ErrorMail` does the set-up. Flask is imported only by that module, its commands
+(`flask_cli`) and the demo.
 """
 
 from app_client.formatting.formatters import (

@@ -1,7 +1,7 @@
-"""Debug mode as it should be: with the right debugger where an app is written, and never where it is deployed.
+"""Set-up of debug mode: the right debugger during development, and a guard against debug mode in production.
 
-Comes between an app's creation and its serving. Its guarantee: unless forced, an app in debug mode serves nobody but
-this machine, because Flask's debugger lets whoever reaches it run any code. Knows Flask apps by their shape alone.
+Used after an app is created and before it serves. Guarantee: unless forced, an app in debug mode serves only clients on
+this machine, because Flask's debugger lets every client run any code. Does not import Flask: see the protocol `App`.
 """
 
 import logging
@@ -17,20 +17,20 @@ from app_client.config_file import load_config
 from app_client.delivery.mailhost import is_loopback
 
 EXTERNAL = ("DEBUG_WITH_EXTERNAL", "DEBUG_WITH_APTANA")
-"""Keys of `app.config` which say, when true, that an external debugger (debugpy, PyCharm, pdb) is to catch errors."""
+"""Keys of `app.config`; if one is true, an external debugger (debugpy, PyCharm, pdb) catches errors."""
 
 _GUARD = "debug_guard"
 _SERVERS = {"gunicorn", "waitress", "waitress-serve", "uwsgi", "hypercorn", "uvicorn", "granian", "daphne", "mod_wsgi"}
 _REFUSED = (
-    "Debug mode is refused {where}: whoever gets there could run any code on this machine. "
-    "Set DEBUG to false, serve 127.0.0.1 alone or, if nobody else can get there, pass force=True"
+    "Debug mode is refused {where}: anyone who can connect could run any code on this machine. "
+    "Set DEBUG to false, serve on 127.0.0.1 only or, if nobody else can connect, pass force=True"
 )
 
 WSGI = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class App(Protocol):
-    """What is needed of a `flask.Flask`."""
+    """The parts of a `flask.Flask` that this module uses."""
 
     wsgi_app: Any
     debug: bool
@@ -38,26 +38,26 @@ class App(Protocol):
 
     @property
     def config(self) -> Any:
-        """The app's keys and values."""
+        """The configuration of the app."""
 
     @property
     def logger(self) -> logging.Logger:
-        """The app's own."""
+        """The logger of the app."""
 
     def run(self, host: str | None = None, port: int | None = None, **options: Any) -> None:
-        """Serve for development."""
+        """Run the development server."""
 
 
 class DebugRefused(RuntimeError):
-    """Debug mode where others could use it."""
+    """Debug mode would be reachable from other machines."""
 
 
 def configure(app: App, path: str | PathLike[str], *, force: bool = False) -> None:
-    """Take the configuration from a file (see `load_config`) and guard the app against debug mode on a production host.
+    """Load the configuration from a file (see `load_config`) and guard the app against debug mode in production.
 
-    Raises ConfigProblem for the file, and DebugRefused when debug mode is on and a WSGI server, or `flask run` with a
-    public address, is loading the app; a server that shows only later gets 503 for every request. With `force` there is
-    no guard, only a warning in the log.
+    Raises ConfigProblem for an invalid file. Raises DebugRefused if debug mode is on and a WSGI server, or `flask run`
+    with a public address, loads the app. A server that can be detected only during a request gets 503 for every
+    request. With `force` there is no guard, only a warning in the log.
     """
     app.config.from_mapping(load_config(path))
     where = _wsgi_server() or _flask_run()
@@ -68,12 +68,12 @@ def configure(app: App, path: str | PathLike[str], *, force: bool = False) -> No
 
 
 def run_options(app: App, host: str | None = None, *, force: bool = False, **options: Any) -> dict[str, Any]:
-    """What to give `app.run`, `host` among it: `debug` as the app has it, `use_debugger` and `use_reloader` to match.
+    """Return the arguments for `app.run`: `host`, `debug` as the app has it, `use_debugger` and `use_reloader`.
 
-    With an external debugger these two are off and exceptions leave `app.run` itself (`passthrough_errors`, one
-    thread), so that the debugger sees them; an error nobody catches then ends the server. The caller's `options` come
-    first.
-    Raises DebugRefused for debug mode, or the debugger alone, on a public address or under a WSGI server.
+    The last two are on in debug mode. With an external debugger they are off, and exceptions leave `app.run` itself
+    (`passthrough_errors`, one thread), so that the debugger sees them. An uncaught error then ends the server.
+    `options` override these values.
+    Raises DebugRefused for debug mode, or for the debugger alone, on a public address or under a WSGI server.
     """
     debug = bool(options.get("debug", app.debug))
     chosen: dict[str, Any] = {"host": host, "debug": debug, "use_debugger": debug, "use_reloader": debug}
@@ -88,30 +88,30 @@ def run_options(app: App, host: str | None = None, *, force: bool = False, **opt
 
 
 def run(app: App, host: str | None = None, port: int | None = None, *, force: bool = False, **options: Any) -> None:
-    """`app.run` with `run_options`."""
+    """Call `app.run` with `run_options`."""
     app.run(port=port, **run_options(app, host, force=force, **options))
 
 
 def is_external(config: Mapping[str, Any]) -> bool:
-    """True when one of the keys in `EXTERNAL` is."""
+    """Return True if one of the keys in `EXTERNAL` is true."""
     return any(config.get(key) is True for key in EXTERNAL)
 
 
 class _Guard:
-    """WSGI middleware: answers 503 while its app is in debug mode and the server one that others may reach."""
+    """WSGI middleware: answers 503 while the app is in debug mode on a server that other machines can reach."""
 
     def __init__(self, app: App) -> None:
         self._app = app
         self._inner: WSGI = app.wsgi_app
-        self._said = False
+        self._logged = False
         self.forced = False
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         where = _served_by(environ) if self._app.debug and not self.forced else ""
         if not where:
             return self._inner(environ, start_response)
-        if not self._said:
-            self._said = True
+        if not self._logged:
+            self._logged = True
             self._app.logger.critical(_REFUSED.format(where=where))
         start_response("503 Service Unavailable", [("Content-Type", "text/plain; charset=utf-8")])
         return [b"Debug mode is refused here; the log of the app says why.\n"]
@@ -128,25 +128,25 @@ def _refuse(app: App, where: str, *, force: bool) -> None:
         raise DebugRefused(text)
     if _GUARD in app.extensions:
         app.extensions[_GUARD].forced = True
-    app.logger.warning("Debug mode is forced %s: whoever gets there can run any code on this machine", where)
+    app.logger.warning("Debug mode is forced %s: anyone who can connect can run any code on this machine", where)
 
 
 def _served_by(environ: Mapping[str, Any]) -> str:
-    """Where a request came in, if not at Werkzeug's server on this machine's loopback or in a test (PEP 3333)."""
+    """Return where the request came in; "" for Werkzeug's server on the loopback and for a test client (PEP 3333)."""
     server = environ.get("SERVER_SOFTWARE", "")
     if not server.startswith("Werkzeug/"):
         return f"under {server.partition('/')[0]}" if server else ""
-    bound = str(environ.get("SERVER_NAME", ""))  # Werkzeug gives the number it is bound to, a test client a name
+    bound = str(environ.get("SERVER_NAME", ""))  # an IP address from Werkzeug, a host name from a test client
     numeric = ":" in bound or bound.replace(".", "").isdigit()
     return f"on {bound}" if numeric and not is_loopback(bound) else ""
 
 
 def _wsgi_server() -> str:
-    """Says under what, when a production server runs this process, as far as can be told before the first request."""
+    """Return "under NAME" if a production server runs this process, as far as this is visible before a request."""
     main = sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
     names = {PurePath(sys.argv[0]).stem if sys.argv else "", (spec.name if spec else "").partition(".")[0]}
-    names |= {name for name in ("uwsgi", "mod_wsgi") if name in sys.modules}  # made by these servers alone
+    names |= {name for name in ("uwsgi", "mod_wsgi") if name in sys.modules}  # modules that only these servers provide
     names.add(os.environ.get("SERVER_SOFTWARE", "").partition("/")[0])  # gunicorn sets it
     return next((f"under {name}" for name in sorted(names & _SERVERS)), "")
 
@@ -161,14 +161,14 @@ def _flask_run_debugger() -> bool:
 
 
 def _flask_run_parameters() -> Mapping[str, Any]:
-    """The options of the `flask run` that is loading the app, if one is."""
+    """Return the options of the `flask run` that loads the app, or {}."""
     click = sys.modules.get("click")
     context = click.get_current_context(silent=True) if click else None
     return context.params if context and context.info_name == "run" else {}
 
 
 def _is_public(host: str) -> bool:
-    """False when only this machine gets there; True also for a name nobody knows."""
+    """Return False if only this machine can connect to `host`; True also for an unknown host name."""
     if is_loopback(host) or host.startswith("unix://"):
         return False
     try:

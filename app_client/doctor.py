@@ -1,8 +1,9 @@
-"""What Flask's guide tells one to check by hand under the deployed user, checked: one finding for each.
+"""Checks of the set-up: user, debug mode, log files, fallback folder, and the connection to the relay.
 
-Called by hand, off the way of any report. Its guarantee: it changes nothing that the app's own set-up would not, and
-sends nothing but the test error when asked for. Source: "When in Doubt, Run Manually" in Flask's guide "Debugging
-Application Errors". Knows neither Flask nor a command line.
+Run by hand, outside the flow of a report; `flask_cli` is the command. These are the checks that Flask's guide
+"Debugging Application Errors" (section "When in Doubt, Run Manually") describes. Guarantee: the checks change nothing
+that the set-up of the app would not change, and send nothing but a test error, on request. Knows neither Flask nor a
+command line.
 """
 
 import getpass
@@ -15,101 +16,101 @@ from dataclasses import dataclass
 from logging.handlers import BaseRotatingHandler, SMTPHandler
 from pathlib import Path
 
-from app_client.delivery.connection import Access, describe
-from app_client.delivery.fallback import MAX_BYTES, Fallback, is_open_to_all
+from app_client.delivery.connection import ConnectionSettings, describe
+from app_client.delivery.fallback import MAX_BYTES, Fallback, is_world_writable
 from app_client.handler import ErrorMailHandler
 
 _MEBI = 1024 * 1024
-_SCARCE = 8 * _MEBI  # bytes free that count as none
+_MIN_FREE = 8 * _MEBI  # bytes; a file system with less than this counts as full
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """The answer to one question."""
+    """The result of one check."""
 
     name: str
     ok: bool
     text: str
 
     def __str__(self) -> str:
-        """A line, whatever stands in a path or in what a server said."""
+        """Return one printable line, even if a path or a server's reply contains control characters."""
         text = "".join(character if character.isprintable() else " " for character in self.text)
         return f"{'ok' if self.ok else 'FAIL':<5} {self.name}: {text}"
 
 
 class TestError(Exception):
-    """Raised to be mailed."""
+    """The test error that the doctor mails."""
 
-    __test__ = False  # no test for pytest
+    __test__ = False  # pytest must not collect it
 
 
-def examine_user(expected: str | None) -> Finding:
-    """Who this process is; not ok when `expected` names somebody else."""
-    name, whole = _user()
+def check_user(expected: str | None) -> Finding:
+    """Report the user of this process; not ok when `expected` names another user."""
+    name, text = _user()
     ok = expected in (None, name)
     if not ok:
-        whole += f"; the app is deployed as {expected}: ask again as that user"
+        text += f"; the app is deployed as {expected}: run the doctor again as that user"
     elif name == "root" and expected is None:
-        whole += "; root may do everything: ask as the user the app is deployed under"
-    return Finding(name="user", ok=ok, text=f"{whole}; in {Path.cwd()}")
+        text += "; root may do everything: run the doctor as the user that runs the deployed app"
+    return Finding(name="user", ok=ok, text=f"{text}; in {Path.cwd()}")
 
 
-def examine_debug(*, debug: bool, testing: bool) -> Finding:
-    """Ok when neither is on."""
+def check_debug(*, debug: bool, testing: bool) -> Finding:
+    """Ok when both modes are off."""
     on = " and ".join(name for name, value in (("debug", debug), ("testing", testing)) if value)
     if on:
-        return Finding(name="debug", ok=False, text=f"{on} mode is on: errors are not mailed, and strangers see them")
+        return Finding(name="debug", ok=False, text=f"{on} mode is on: errors are not mailed, and visitors see them")
     return Finding(name="debug", ok=True, text="off")
 
 
-def examine_files(handlers: Iterable[logging.Handler]) -> list[Finding]:
-    """One finding for each file of these handlers: may it be written, and rotated where its handler does so."""
+def check_files(handlers: Iterable[logging.Handler]) -> list[Finding]:
+    """Return one finding per log file: whether it can be written and, if its handler rotates files, renamed."""
     found: dict[str, Finding] = {}
     for handler in handlers:
         if isinstance(handler, logging.FileHandler):
-            trouble = _trouble_with(Path(handler.baseFilename), rotates=isinstance(handler, BaseRotatingHandler))
-            finding = Finding(name="file", ok=not trouble, text=trouble or f"{handler.baseFilename} can be written")
+            problem = _file_problem(Path(handler.baseFilename), rotates=isinstance(handler, BaseRotatingHandler))
+            finding = Finding(name="file", ok=not problem, text=problem or f"{handler.baseFilename} can be written")
             earlier = found.get(handler.baseFilename)
             if earlier is None or earlier.ok:
                 found[handler.baseFilename] = finding
     return list(found.values())
 
 
-def examine_fallback(folder: Path) -> Finding:
-    """May mails wait there, how many do, and is there room for more; a folder that is not there yet is not made."""
+def check_fallback(folder: Path) -> Finding:
+    """Check that the fallback folder can be used and has space, and count its mails. Never creates the folder."""
     name, _ = _user()
     try:
         place = next(place for place in (folder, *folder.parents) if place.exists())
-        trouble = _trouble_with_folder(folder, place, name)
+        problem = _folder_problem(folder, place, name)
         free = shutil.disk_usage(place).free
-        if not trouble and free < _SCARCE:
-            trouble = f"can hold no more: its file system has {free / _MEBI:.1f} MiB left"
-        waiting = _waiting(folder)
+        if not problem and free < _MIN_FREE:
+            problem = f"is full: its file system has {free / _MEBI:.1f} MiB left"
+        waiting = _waiting_mails(folder)
     except OSError as error:
         return Finding(name="fallback", ok=False, text=f"{folder} cannot be used: {error.strerror}")
-    return Finding(name="fallback", ok=not trouble, text=f"{folder} {trouble or 'can be written'}{waiting}")
+    return Finding(name="fallback", ok=not problem, text=f"{folder} {problem or 'can be written'}{waiting}")
 
 
-def examine_relay(handler: ErrorMailHandler) -> Finding:
-    """Connects as the handler would, up to the login; sends no mail."""
-    access = _access(handler)
+def check_relay(handler: ErrorMailHandler) -> Finding:
+    """Connect and log in as the handler does; sends no mail."""
+    settings = _connection_settings(handler)
     try:
-        smtp = access.open()
-    except (OSError, ValueError) as trouble:
-        said = describe(trouble) if isinstance(trouble, OSError) else str(trouble)
-        return Finding(name="relay", ok=False, text=f"{access} does not answer as it should: {said}")
+        smtp = settings.open()
+    except (OSError, ValueError) as error:
+        reason = describe(error) if isinstance(error, OSError) else str(error)
+        return Finding(name="relay", ok=False, text=f"{settings} cannot be used: {reason}")
     try:
         greeting = (smtp.ehlo_resp or smtp.helo_resp or b"").decode("ascii", "replace").partition("\n")[0][:200]
-        return Finding(name="relay", ok=True, text=f"{access} answers: {greeting}")
+        return Finding(name="relay", ok=True, text=f"{settings} answers: {greeting}")
     finally:
         smtp.close()
 
 
 def send_test(handler: ErrorMailHandler, logger: str) -> Finding:
-    """Sends a real exception the way of every other one, and waits for the relay's answer."""
+    """Send a real exception through the handler and wait for the relay's reply."""
     name, _ = _user()
     try:
-        raise TestError(f"a test by {name}: nothing is wrong")  # noqa: TRY301 - a traceback is wanted
+        raise TestError(f"a test by {name}: nothing is wrong")  # noqa: TRY301 - the mail needs a traceback
     except TestError:
         record = logging.getLogger(logger).makeRecord(
             logger, logging.ERROR, __file__, 0, "Test of the error mails", (), sys.exc_info(), "send_test"
@@ -117,13 +118,14 @@ def send_test(handler: ErrorMailHandler, logger: str) -> Finding:
     handler.handle(record)
     handler.flush()
     if handler.dropped or handler.pending:
-        how = "refused or could not be made" if handler.dropped else "not taken in time"
-        return Finding(name="test", ok=False, text=f"the test error was {how}")
-    return Finding(name="test", ok=True, text=f"the relay took a test error for {', '.join(handler.toaddrs)}")
+        refused = "the relay refused the test error, or it could not be formatted"
+        late = "the relay did not accept the test error in time"
+        return Finding(name="test", ok=False, text=refused if handler.dropped else late)
+    return Finding(name="test", ok=True, text=f"the relay accepted a test error for {', '.join(handler.toaddrs)}")
 
 
 def _user() -> tuple[str, str]:
-    """The name, and all there is to say of it."""
+    """Return the user name, and a text with name, uid and groups."""
     if sys.platform == "win32":
         name = getpass.getuser()
         return name, name
@@ -138,36 +140,37 @@ def _user() -> tuple[str, str]:
     return name, f"{name} ({uid}) in the groups {groups}"
 
 
-def _trouble_with(file: Path, *, rotates: bool) -> str:
-    """What hinders this user, or nothing. A file that is not there yet is not made, only looked for a place for."""
+def _file_problem(file: Path, *, rotates: bool) -> str:
+    """Return why this user cannot write the file, or "". For a missing file, checks the folder; creates nothing."""
     name, _ = _user()
     try:
         os.close(os.open(file, os.O_WRONLY | os.O_APPEND))
     except FileNotFoundError:
         if not file.parent.is_dir():
             return f"{file} cannot be written: its folder does not exist"
-        rotates = True  # what it takes to make a file is what it takes to rename one
-    except OSError as trouble:
-        return f"{file} cannot be written by {name}: {trouble.strerror}{_owner(file)}"
+        rotates = True  # creating a file needs the same rights as renaming one
+    except OSError as error:
+        return f"{file} cannot be written by {name}: {error.strerror}{_owner(file)}"
     if rotates and not os.access(file.parent, os.W_OK | os.X_OK):
-        return f"{file} cannot be made or rotated: {file.parent} is closed to {name}{_owner(file.parent)}"
+        return f"{file} cannot be created or rotated: {name} may not write to {file.parent}{_owner(file.parent)}"
     return ""
 
 
-def _trouble_with_folder(folder: Path, place: Path, name: str) -> str:
-    """`place` is the folder, or the nearest above it that there is."""
+def _folder_problem(folder: Path, place: Path, name: str) -> str:
+    """Return why the folder cannot be used, or "". `place` is the folder, or its nearest parent that exists."""
     if not place.is_dir():
-        return f"cannot be used: {place} is no folder"
+        return f"cannot be used: {place} is not a folder"
     if not os.access(place, os.R_OK | os.W_OK | os.X_OK if place == folder else os.W_OK | os.X_OK):
-        return f"cannot be used: {place} is closed to {name}{_owner(place)}"
+        rights = "read and write" if place == folder else "write to"
+        return f"cannot be used: {name} may not {rights} {place}{_owner(place)}"
     if place != folder:
         return ""
-    if is_open_to_all(folder):
-        return f"is not used, because anybody may write to it{_owner(folder)}"
-    return "can hold no more: it holds as much as it may" if Fallback(folder).survey().is_full else ""
+    if is_world_writable(folder):
+        return f"is not used, because every user may write to it{_owner(folder)}"
+    return "is full: it has reached its limit of files or bytes" if Fallback(folder).survey().is_full else ""
 
 
-def _waiting(folder: Path) -> str:
+def _waiting_mails(folder: Path) -> str:
     if not folder.is_dir() or not os.access(folder, os.R_OK | os.X_OK):
         return ""
     held = Fallback(folder).survey()
@@ -177,13 +180,13 @@ def _waiting(folder: Path) -> str:
 
 def _owner(path: Path) -> str:
     try:
-        return f"; it belongs to {path.owner()}, mode {path.stat().st_mode & 0o7777:04o}"
+        return f"; its owner is {path.owner()}, its mode {path.stat().st_mode & 0o7777:04o}"
     except (OSError, KeyError, NotImplementedError):
         return ""
 
 
-def _access(handler: SMTPHandler) -> Access:
-    return Access(
+def _connection_settings(handler: SMTPHandler) -> ConnectionSettings:
+    return ConnectionSettings(
         host=handler.mailhost,
         port=handler.mailport or 25,
         local_name="localhost",

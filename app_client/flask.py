@@ -1,25 +1,25 @@
-"""Flask's side: reads `app.config` and puts an `ErrorMailHandler` in place, and log files if they are asked for.
+"""Flask extension `ErrorMail`: attaches an `ErrorMailHandler`, and optional log files, as `app.config` says.
 
     app.config["ADMINS"] = ["yourname@example.com"]
     ErrorMail(app)
 
-Keys of `app.config`, all optional but the first:
+Keys of `app.config` with their defaults; only ADMINS is required:
 
-    ADMINS                    list of addresses, or one
-    ERROR_MAIL_HOST           the relay: "host", "host:port" or a pair; "127.0.0.1", which means port 25
-    ERROR_MAIL_SENDER         "server-error@" and this host's name
-    ERROR_MAIL_SUBJECT        the app's name and "Failed"
+    ADMINS                    the recipients: a list of addresses, or one address
+    ERROR_MAIL_HOST           the relay: "host", "host:port" or a pair. Default "127.0.0.1", port 25
+    ERROR_MAIL_SENDER         the sender. Default "server-error@" and the name of this host
+    ERROR_MAIL_SUBJECT        the subject. Default the name of the app and "Failed"
     ERROR_MAIL_CREDENTIALS    pair of user name and password
-    ERROR_MAIL_SECURE         as `secure` of the stock handler; () for STARTTLS, which needs credentials
-    ERROR_MAIL_LEVEL          "ERROR", as name or number
-    ERROR_MAIL_LOGGERS        names of other libraries' loggers to listen to as well, "sqlalchemy" say
-    ERROR_MAIL_ENVIRONMENT    told to the relay: "production", "staging"
-    ERROR_MAIL_RELEASE        told to the relay
-    ERROR_MAIL_FALLBACK       a folder where mails wait when the relay is away for long
-    ERROR_MAIL_REQUEST        False; True puts a block about the request at the head of the mail
-    ERROR_LOG_...             files and syslog, see `app_client.logfiles.config`
+    ERROR_MAIL_SECURE         as `secure` of the standard handler; () for STARTTLS, which needs credentials
+    ERROR_MAIL_LEVEL          lowest level that is mailed, as name or number. Default "ERROR"
+    ERROR_MAIL_LOGGERS        names of further loggers, of other libraries: for example "sqlalchemy"
+    ERROR_MAIL_ENVIRONMENT    sent to the relay: "production", "staging"
+    ERROR_MAIL_RELEASE        sent to the relay
+    ERROR_MAIL_FALLBACK       a folder where mails wait when the relay is unavailable for long
+    ERROR_MAIL_REQUEST        True puts a block about the request at the head of the mail. Default False
+    ERROR_LOG_...             log files and syslog, see `app_client.logfiles.config`
 
-Several apps in one process do not mix: what is logged while an app serves a request is that app's alone.
+Several apps in one process are kept apart: a record that is logged while an app serves a request belongs to that app.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ from flask import Flask, current_app, g, has_app_context, has_request_context, r
 
 from app_client.delivery.mailhost import split_mailhost
 from app_client.delivery.message import addresses
-from app_client.flask_cli import NAME, commands, is_asked
+from app_client.flask_cli import NAME, commands, is_command_running
 from app_client.formatting.formatters import mail_formatter
 from app_client.formatting.request import RequestFacts
 from app_client.handler import ErrorMailHandler
@@ -42,25 +42,25 @@ from app_client.logfiles.config import handlers_of
 from app_client.loggers import Attachment, attach
 
 KEY = "error_mail"
-"""Where in `app.extensions` the app's handler stands."""
+"""Key of the app's mail handler in `app.extensions`."""
 LOG_KEY = "error_log"
-"""Where in `app.extensions` the list of the handlers stands that the `ERROR_LOG_...` keys asked for."""
+"""Key of the list of handlers for the `ERROR_LOG_...` settings in `app.extensions`."""
 
 
 class ErrorMail:
-    """The extension; holds nothing of any app, so that one may serve an application factory."""
+    """The extension. It holds no state of an app, so one instance may serve an application factory."""
 
     def __init__(self, app: Flask | None = None, *, even_in_debug: bool = False) -> None:
-        """Set up `app`, if given. Without `even_in_debug`, nothing is mailed in debug or testing mode."""
+        """Set up `app`, if given. Nothing is mailed in debug or testing mode, unless `even_in_debug` is true."""
         self._even_in_debug = even_in_debug
         if app is not None:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Attach the handlers that `app.config` describes; an app that has them already keeps those.
+        """Attach the handlers that `app.config` describes. A second call for the same app changes nothing.
 
-        Raises ValueError, naming the key, when the configuration cannot work. Puts `flask error-mail doctor` on the
-        app's command line in any case; it says what is wrong in place of the error.
+        Registers the command `flask error-mail doctor` in any case. Raises ValueError, which names the key, when the
+        configuration cannot work; while that command runs, nothing is raised and the command reports the error.
         """
         if NAME not in app.cli.commands:
             app.cli.add_command(commands(_handler, _log_handlers, debug=app.debug))
@@ -69,7 +69,7 @@ class ErrorMail:
         try:
             self._set_up(app)
         except ValueError:
-            if not is_asked():
+            if not is_command_running():
                 raise
 
     def _set_up(self, app: Flask) -> None:
@@ -81,22 +81,22 @@ class ErrorMail:
         loggers = [app.logger, *map(logging.getLogger, [names] if isinstance(names, str) else names)]
         attachment = attach([mail, *files], loggers)
         app.extensions[KEY], app.extensions[LOG_KEY] = mail, files
-        # Loggers live as long as the process: they must let go of an app that is gone.
+        # Loggers live as long as the process, so they must not keep an app alive.
         weakref.finalize(app, _release, attachment, files).atexit = False
 
 
 def request_facts() -> RequestFacts | None:
-    """What is known of the request that Flask is serving; None when it serves none. Never raises.
+    """Return the facts of the request that Flask serves, or None outside of a request. Never raises.
 
-    The request's id is `g.request_id`, else the header `X-Request-ID`, else the server's `REQUEST_ID`.
+    The request id is `g.request_id`, else the header `X-Request-ID`, else `REQUEST_ID` of the server.
     """
     if not has_request_context():
         return None
-    return RequestFacts(**{name: _told(fact) for name, fact in _FACTS.items()})
+    return RequestFacts(**{name: _fact_text(fact) for name, fact in _FACTS.items()})
 
 
-def _told(fact: Callable[[], object]) -> str:
-    """A fact as text; "" where the request is too broken to tell it (a Host header that is none, say)."""
+def _fact_text(fact: Callable[[], object]) -> str:
+    """Return a fact as text; "" where the request is too malformed to read it (an invalid Host header, for example)."""
     with contextlib.suppress(Exception):
         return str(fact() or "")
     return ""
@@ -107,13 +107,13 @@ def _request_id() -> object:
 
 
 def _user_id() -> object:
-    """Flask-Login's user id. The session has it as text; the user object might ask a database that is in trouble."""
+    """Return the user id of Flask-Login, from the session: loading the user could query a database that is failing."""
     if not hasattr(current_app, "login_manager"):
         return None
     with contextlib.suppress(Exception):
         if user_id := session.get("_user_id"):
             return user_id
-    user = g.get("_login_user")  # of a request with a token of its own, if the app has asked for its user
+    user = g.get("_login_user")  # set for a request with a token, once the app has loaded the user
     return user.get_id() if user is not None else None
 
 
@@ -129,10 +129,11 @@ _FACTS: dict[str, Callable[[], object]] = {
 
 
 class _OwnRecords(logging.Filter):
-    """Lets through what belongs to one app, and that only in production.
+    """Filter that passes the records of one app, in production only.
 
-    Apps of the same name share a logger, and any apps may listen to the same library. A record logged while an app is
-    active belongs to that app; one logged outside of any belongs to the first that asks, so that it is mailed once.
+    Apps with the same name share a logger, and several apps may listen to the same library. A record that is logged in
+    the context of an app belongs to that app. Outside of any context it belongs to the first filter that sees it, so it
+    is mailed once.
     """
 
     def __init__(self, app: Flask, *, even_in_debug: bool) -> None:
@@ -145,7 +146,7 @@ class _OwnRecords(logging.Filter):
         if app is None or not (self._even_in_debug or _in_production(app)):
             return False
         if has_app_context():
-            return bool(current_app == app)  # the proxy compares what it stands for
+            return bool(current_app == app)  # the proxy compares the app that it refers to
         return bool(record.__dict__.setdefault("_error_mail_app", id(app)) == id(app))
 
 
@@ -160,7 +161,9 @@ def _log_handlers(app: Flask) -> list[logging.Handler]:
 def _handler(app: Flask) -> ErrorMailHandler:
     config = app.config
     if not config.get("ADMINS"):
-        raise ValueError('app.config["ADMINS"] is not set: list there who gets the error mails, before ErrorMail(app)')
+        raise ValueError(
+            'app.config["ADMINS"] is not set: list the recipients of the error mails there, before ErrorMail(app)'
+        )
     handler = ErrorMailHandler(
         _checked(app, "ERROR_MAIL_HOST", "127.0.0.1", split_mailhost),
         _checked(app, "ERROR_MAIL_SENDER", f"server-error@{socket.gethostname()}", _addresses),
@@ -173,8 +176,8 @@ def _handler(app: Flask) -> ErrorMailHandler:
         release=config.get("ERROR_MAIL_RELEASE", ""),
         package=app.import_name.partition(".")[0],
         facts=request_facts,
-        # What waits there is not the doctor's to send.
-        fallback=None if is_asked() else _checked(app, "ERROR_MAIL_FALLBACK", None, _path),
+        # The doctor must not send the mails that wait in the folder.
+        fallback=None if is_command_running() else _checked(app, "ERROR_MAIL_FALLBACK", None, _path),
     )
     handler.setLevel(_checked(app, "ERROR_MAIL_LEVEL", logging.ERROR, logging.Handler().setLevel))
     handler.setFormatter(mail_formatter(facts=request_facts if config.get("ERROR_MAIL_REQUEST") else None))
@@ -182,7 +185,7 @@ def _handler(app: Flask) -> ErrorMailHandler:
 
 
 def _checked(app: Flask, key: str, default: object, check: Callable[[Any], object]) -> Any:
-    """The key's value, once `check` has not raised ValueError or TypeError."""
+    """Return the value of `key`. Raises ValueError, which names the key, if `check` rejects the value."""
     value = app.config.get(key, default)
     try:
         check(value)

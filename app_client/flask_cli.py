@@ -1,7 +1,7 @@
-"""The command line's face of the client: `flask error-mail doctor`.
+"""The command `flask error-mail doctor`: runs the checks of `app_client.doctor` for a Flask app.
 
-`ErrorMail` registers it on an app's `cli`; Flask brings click. Holds nothing of any app, and is there in debug mode and
-with a configuration that cannot work as well: to find this out is what it is for.
+`ErrorMail` registers it on `app.cli`; Flask installs click. It holds no state of an app. It is available in debug mode
+and with an invalid configuration too, because it exists to diagnose these.
 """
 
 import contextlib
@@ -17,11 +17,11 @@ from flask.cli import AppGroup
 
 from app_client.doctor import (
     Finding,
-    examine_debug,
-    examine_fallback,
-    examine_files,
-    examine_relay,
-    examine_user,
+    check_debug,
+    check_fallback,
+    check_files,
+    check_relay,
+    check_user,
     send_test,
 )
 from app_client.handler import ErrorMailHandler
@@ -32,21 +32,21 @@ MakeFiles = Callable[[Flask], list[logging.Handler]]
 
 
 def commands(make_mail: MakeMail, make_files: MakeFiles, *, debug: bool) -> click.Group:
-    """The group; it makes an app's handlers with these two, which raise ValueError for what cannot work.
+    """Return the command group. `make_mail` and `make_files` create the handlers of an app; they raise ValueError.
 
-    `debug` is the app's own mode: before it runs a command, `flask` sets it anew, by FLASK_DEBUG alone.
+    `debug` is the mode that the app has set itself: before it runs a command, `flask` resets it from FLASK_DEBUG.
     """
     group = AppGroup(NAME, help="Error mails.")
 
     @group.command("doctor")
     @click.option("--send-test", "sending", is_flag=True, help="Send a test error to the ADMINS.")
-    @click.option("--user", metavar="NAME", help="Whom the app is deployed under; fails for anybody else.")
+    @click.option("--user", metavar="NAME", help="The user that runs the deployed app; fails for any other user.")
     def doctor(*, sending: bool, user: str | None) -> None:
-        """Check, as the user the app is deployed under, what error mails need. Exits with 1 when something fails."""
+        """Check all that error mails need. Run it as the user that runs the app. Exits with 1 if a check fails."""
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001 - documented
         findings = [
-            examine_user(user),
-            examine_debug(debug=debug or app.debug, testing=app.testing),
+            check_user(user),
+            check_debug(debug=debug or app.debug, testing=app.testing),
             *_files(app, make_files),
             *_mail(app, make_mail, sending=sending),
             *_fallback(app),
@@ -58,17 +58,17 @@ def commands(make_mail: MakeMail, make_files: MakeFiles, *, debug: bool) -> clic
     return group
 
 
-def is_asked() -> bool:
-    """True while `flask` loads an app for one of these commands: what is wrong with it is theirs to say."""
+def is_command_running() -> bool:
+    """Return True while `flask` loads an app for one of these commands, which reports configuration errors itself."""
     return click.get_current_context(silent=True) is not None and NAME in sys.argv
 
 
 def _files(app: Flask, make_files: MakeFiles) -> list[Finding]:
-    """Of the handlers in place, whoever made them; and of those that `app.config` asks for where none are yet."""
+    """Check the handlers that are attached, by the app or by `ErrorMail`, and those that `app.config` asks for."""
     names = app.config.get("ERROR_MAIL_LOGGERS") or ()
     names = [names] if isinstance(names, str) else names
     loggers = [app.logger, logging.getLogger(), *map(logging.getLogger, names)]
-    found = examine_files([handler for logger in loggers for handler in logger.handlers])
+    found = check_files([handler for logger in loggers for handler in logger.handlers])
     try:
         made = make_files(app)
     except ValueError as problem:
@@ -76,8 +76,8 @@ def _files(app: Flask, make_files: MakeFiles) -> list[Finding]:
     with contextlib.ExitStack() as stack:
         for handler in made:
             stack.callback(handler.close)
-        found += [finding for finding in examine_files(made) if finding not in found]
-    return found or [Finding(name="file", ok=True, text="no log file is set up")]
+        found += [finding for finding in check_files(made) if finding not in found]
+    return found or [Finding(name="file", ok=True, text="no log file is configured")]
 
 
 def _fallback(app: Flask) -> list[Finding]:
@@ -85,7 +85,7 @@ def _fallback(app: Flask) -> list[Finding]:
     if not folder:
         return []
     try:
-        return [examine_fallback(Path(os.fspath(folder)).absolute())]
+        return [check_fallback(Path(os.fspath(folder)).absolute())]
     except TypeError as problem:
         return [Finding(name="fallback", ok=False, text=f'app.config["ERROR_MAIL_FALLBACK"]: {problem}')]
 
@@ -96,10 +96,10 @@ def _mail(app: Flask, make_mail: MakeMail, *, sending: bool) -> list[Finding]:
     except ValueError as problem:
         return [Finding(name="mail", ok=False, text=str(problem))]
     with contextlib.closing(handler):
-        relay = examine_relay(handler)
+        relay = check_relay(handler)
         found = [Finding(name="mail", ok=True, text=f"to {', '.join(handler.toaddrs)}"), relay]
         if sending and relay.ok:
             found.append(send_test(handler, app.logger.name))
         elif sending:
-            found.append(Finding(name="test", ok=False, text="not sent: the relay does not answer"))
+            found.append(Finding(name="test", ok=False, text="not sent: the relay cannot be used"))
     return found

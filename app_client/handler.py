@@ -1,7 +1,7 @@
-"""The handler that an app puts in place of `logging.handlers.SMTPHandler`: same constructor, no waiting.
+"""`ErrorMailHandler`: a non-blocking replacement for `logging.handlers.SMTPHandler` with the same constructor.
 
-First on the way of a report: `emit` formats the record where it was logged and hands it to this process's `Sender`.
-Its guarantee: it neither blocks nor raises, whatever the relay does, and each record is either mailed or counted as
+First step of the flow: `emit` formats the record in the thread that logged it and passes it to this process's `Sender`.
+Guarantee: `emit` neither blocks nor raises, whatever the relay does. Each record is either mailed, or counted as
 dropped in a later mail.
 """
 
@@ -20,34 +20,41 @@ from app_client.capture.report import Report, kind_of
 from app_client.capture.situations import situation_of
 from app_client.capture.snapshot import snapshot
 from app_client.capture.text import text_of
-from app_client.delivery.connection import Access, Connection
+from app_client.delivery.connection import Connection, ConnectionSettings
 from app_client.delivery.courier import Courier
 from app_client.delivery.fallback import Fallback
 from app_client.delivery.mailhost import Mailhost, split_mailhost
 from app_client.delivery.message import Origin, addresses
-from app_client.delivery.queue import Backlog
+from app_client.delivery.queue import ReportQueue
 from app_client.delivery.sender import Sender
 from app_client.delivery.tls import Secure
 from app_client.formatting.request import FactSource
 
 
 class ErrorMailHandler(SMTPHandler):
-    """Sends each record to the relay as a mail, from a thread of its own.
+    """Sends each record to the relay as a mail, from a separate thread.
 
-    In a storm, equal records (same logger, place and exception) that wait to be sent become one mail with a count. What
-    cannot be queued or delivered is counted, and the next mail says so. Safe with threads and with servers that fork.
+    Equal records (same logger, location and exception) that wait in the queue become one mail with a count. Records
+    that cannot be queued or delivered are counted, and the next mail reports the count. Safe with threads and with
+    servers that fork.
 
-    The arguments are the stock handler's, and more by keyword. `mailhost` may also be "host:port"; `secure` may also
-    be, or hold, an `ssl.SSLContext`. `app`, `environment` and `release` tell the relay whose errors these are,
-    `package` which code is the app's own if that is installed as a package, and `facts` what is known of the request
-    in hand. At most `queue_size` mails and about `queue_bytes` bytes wait in memory. In seconds: `timeout` for each
-    step with the relay, `idle_timeout` until the connection is closed when there is nothing to send, `exit_timeout`
-    to deliver what waits when the handler is flushed or closed or the interpreter ends. `fallback` is a folder for
-    mails when the relay is away for long or at the end: any process that has the same folder for the same relay
-    sends them later. Raises ValueError for what cannot work.
+    The positional arguments are those of the standard handler. `mailhost` may also be "host:port"; `secure` may also
+    be, or contain, an `ssl.SSLContext`. Keyword arguments:
+
+    - `app`, `environment`, `release`: the origin of the errors, for the relay;
+    - `package`: the app's top package, where the app itself is installed as a package;
+    - `facts`: a function that returns the facts of the current request;
+    - `queue_size`, `queue_bytes`: limits of the queue in memory, in mails and in (approximate) bytes;
+    - `timeout`: seconds for each SMTP step;
+    - `idle_timeout`: seconds without a mail until the connection is closed;
+    - `exit_timeout`: seconds to deliver queued mails on flush, on close and when the interpreter ends;
+    - `fallback`: a folder for mails that cannot be delivered for long, or not before the exit. Any process with the
+      same folder and the same relay sends them later.
+
+    Raises ValueError for arguments that cannot work.
     """
 
-    def __init__(  # noqa: PLR0913 - the first seven are the stock handler's, in its order
+    def __init__(  # noqa: PLR0913 - the first seven are those of the standard handler, in its order
         self,
         mailhost: Mailhost,
         fromaddr: str,
@@ -71,18 +78,18 @@ class ErrorMailHandler(SMTPHandler):
         host, port = split_mailhost(mailhost)
         recipients = [toaddrs] if isinstance(toaddrs, str) else list(toaddrs)
         if not recipients:
-            raise ValueError("toaddrs is empty: nobody would get the error mails")
+            raise ValueError("toaddrs is empty: nobody would receive the error mails")
         addresses((fromaddr, *recipients))
         if min(timeout, queue_size, queue_bytes) <= 0:
             raise ValueError("timeout, queue_size and queue_bytes must be greater than 0")
         super().__init__(host, fromaddr, recipients, subject, credentials, timeout=timeout)
         self.mailport = port
-        self.secure = secure  # type: ignore[assignment]  # a context as well, unlike the stock handler's
+        self.secure = secure  # type: ignore[assignment]  # may be a context, unlike in the standard handler
         self._origin = Origin(app=app, environment=environment, release=release, package=package, host=gethostname())
         self._facts = facts
         self._queue_limits = (queue_size, queue_bytes)
         self._idle_timeout, self._exit_timeout = idle_timeout, exit_timeout
-        self._senders: dict[int, Sender] = {}  # by process id: at most our own and, in a fresh child, the parent's
+        self._senders: dict[int, Sender] = {}  # by process id: ours and, right after a fork, the parent's
         self._emitting = threading.local()
         self._fallback = Path(fallback).absolute() if fallback else None
         if self._fallback and self._fallback.is_dir():
@@ -90,18 +97,18 @@ class ErrorMailHandler(SMTPHandler):
 
     @property
     def pending(self) -> int:
-        """Records of this process that wait in memory for the relay's 250."""
+        """Number of records of this process that wait in memory for the relay's 250."""
         return self._sender().pending
 
     @property
     def dropped(self) -> int:
-        """Records of this process that had to be dropped, as far as no mail has told of them yet."""
+        """Number of dropped records of this process that no accepted mail has reported yet."""
         return self._sender().dropped
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Format the record here and now and queue it; once only, however many loggers it propagates through.
+        """Format the record and queue it. A record that propagates through several loggers is queued once.
 
-        When an equal one waits already, this one is only counted: its text would not be sent.
+        If an equal record waits in the queue, this record is counted and not formatted: its text would not be sent.
         """
         seen = record.__dict__.setdefault("_error_mail_seen", set())
         if id(self) in seen:
@@ -109,14 +116,15 @@ class ErrorMailHandler(SMTPHandler):
         seen.add(id(self))
         sender = self._sender()
         if sender.is_own_thread() or getattr(self._emitting, "now", False):
-            sender.drop()  # logged while a record was being mailed or formatted: counted, or it might go round for ever
+            # Logged while this handler formats or sends a record: mailing it could cause an endless loop.
+            sender.drop()
             return
         self._emitting.now = True
         try:
             kind = kind_of(record)
-            if not sender.fold(kind):
+            if not sender.count_repeat(kind):
                 sender.post(self._report(record, kind))
-        except Exception:  # noqa: BLE001 - formatting runs the app's own code, and logging must not raise
+        except Exception:  # noqa: BLE001 - formatting runs code of the app, and logging must not raise
             sender.drop()
             with contextlib.suppress(Exception):
                 self.handleError(record)
@@ -124,11 +132,14 @@ class ErrorMailHandler(SMTPHandler):
             self._emitting.now = False
 
     def flush(self, timeout: float | None = None) -> None:
-        """Wait until the relay has answered for all records so far, at most `timeout` (or `exit_timeout`) seconds."""
+        """Wait until the relay has answered for all queued records, at most `timeout` (or `exit_timeout`) seconds."""
         self._sender().drain(self._exit_timeout if timeout is None else timeout)
 
     def close(self) -> None:
-        """Deliver what waits within `exit_timeout`, drop the rest, hang up. Records that come later are still sent."""
+        """Deliver queued records within `exit_timeout` seconds, store or drop the rest, and disconnect.
+
+        Records that are logged later are still sent.
+        """
         self._sender().close(self._exit_timeout)
         super().close()
 
@@ -151,10 +162,10 @@ class ErrorMailHandler(SMTPHandler):
         )
 
     def _sender(self) -> Sender:
-        """This process's own sender. A forked child starts afresh: what waits in its parent is the parent's to send.
+        """Return the sender of this process. A forked child gets a new, empty one: its parent sends the old queue.
 
-        Told by the process id, because a server written in C may fork without Python's fork hooks; without a lock,
-        because a thread of the parent might have held it.
+        A fork is detected by the process id, because a server written in C may fork without Python's fork hooks. No
+        lock is taken here: at the time of the fork, a thread of the parent might have held it.
         """
         pid = os.getpid()
         sender = self._senders.get(pid)
@@ -162,13 +173,13 @@ class ErrorMailHandler(SMTPHandler):
             sender = self._senders.setdefault(pid, self._new_sender())
             for parent in [other for other in tuple(self._senders) if other != pid]:
                 if (stale := self._senders.pop(parent, None)) is not None:
-                    stale.forget()
+                    stale.release_after_fork()
             self._drain_with_multiprocessing()
         return sender
 
     def _new_sender(self) -> Sender:
         queue_size, queue_bytes = self._queue_limits
-        access = Access(
+        settings = ConnectionSettings(
             host=self.mailhost,
             port=self.mailport or SMTP_PORT,
             local_name=self._origin.domain,
@@ -177,14 +188,14 @@ class ErrorMailHandler(SMTPHandler):
             secure=self.secure,
         )
         return Sender(
-            backlog=Backlog(max_entries=queue_size, max_bytes=queue_bytes),
-            courier=Courier(Connection(access), self._origin),
+            queue=ReportQueue(max_entries=queue_size, max_bytes=queue_bytes),
+            courier=Courier(Connection(settings), self._origin),
             idle_timeout=self._idle_timeout,
             fallback=Fallback(self._fallback) if self._fallback else None,
         )
 
     def _drain_with_multiprocessing(self) -> None:
-        """Flush at the end of a `multiprocessing` child, which leaves without the interpreter's exit hooks."""
+        """Flush at the end of a `multiprocessing` child, which ends without the interpreter's exit hooks."""
         util = sys.modules.get("multiprocessing.util")
         process = sys.modules.get("multiprocessing.process")
         if util is not None and process is not None and process.parent_process() is not None:
@@ -192,7 +203,7 @@ class ErrorMailHandler(SMTPHandler):
 
 
 def _situation(record: logging.LogRecord) -> tuple[str, str]:
-    """A hint alone: where an exception of the app's own makes trouble even here, the mail goes without it."""
+    """Return situation and reason; ("", "") without an exception, or if a class of the app raises on inspection."""
     with contextlib.suppress(Exception):
         if record.exc_info and record.exc_info[1] is not None:
             return situation_of(record.exc_info[1]) or ("", "")

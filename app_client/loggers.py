@@ -1,11 +1,11 @@
-"""Listening to other libraries: handlers on several loggers at once, each record once, and all of it undone at will.
+"""Attach handlers to several loggers at once, for example to those of other libraries, and detach them again.
 
     attachment = attach([mail_handler, file_handler], [app.logger, getLogger("sqlalchemy"), getLogger("otherlibrary")])
     ...
     attachment.detach()
 
-Guarantee: a handler gets a record once, however the loggers propagate to each other, now or later; and no record of
-this package or of the relay, whose mails about failing to mail would go round for ever.
+Guarantees: a handler gets each record once, however the loggers propagate to each other, now or later. It gets no
+record of this package or of the relay, because a mail about a failed mail would cause an endless loop.
 """
 
 import itertools
@@ -17,21 +17,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_HOMES = {name: f"{Path(__file__).parent.parent / name}{os.sep}" for name in ("app_client", "relay")}
-"""Both are installed side by side."""
+_PACKAGE_FOLDERS = {name: f"{Path(__file__).parent.parent / name}{os.sep}" for name in ("app_client", "relay")}
+"""The folders of both packages, which are installed side by side."""
 _numbers = itertools.count()
 
 
 class Attachment:
-    """What one `attach` has added, and nothing that was there before; undone by `detach` or as a context manager."""
+    """The handlers that one `attach` has added; removed by `detach` or at the end of a `with` block.
+
+    A handler that was on a logger before is not part of it and stays.
+    """
 
     def __init__(self) -> None:
         self._filters: list[tuple[logging.Handler, logging.Filter]] = []
         self._places: list[tuple[logging.Logger, logging.Handler]] = []
 
     def add(self, handler: logging.Handler, loggers: Iterable[logging.Logger]) -> None:
-        """Put the handler on the loggers; where it is already, it stays when this is undone."""
-        once = _OnceAndForeign()
+        """Add the handler to the loggers that do not have it."""
+        once = _OnceAndNotOurs()
         handler.addFilter(once)
         self._filters.append((handler, once))
         for logger in loggers:
@@ -40,7 +43,7 @@ class Attachment:
                 self._places.append((logger, handler))
 
     def detach(self) -> None:
-        """Take the handlers off again; they are not closed. A second call does nothing."""
+        """Remove the handlers, without closing them. A second call does nothing."""
         while self._places:
             logger, handler = self._places.pop()
             logger.removeHandler(handler)
@@ -57,8 +60,8 @@ class Attachment:
         self.detach()
 
 
-class _OnceAndForeign(logging.Filter):
-    """Lets a record through to its handler for the first time only, and none of our own."""
+class _OnceAndNotOurs(logging.Filter):
+    """Filter that passes a record to its handler once, and never a record of our own packages."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,19 +70,19 @@ class _OnceAndForeign(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         if is_ours(record):
             return False
-        # With the process id: a record may come here, mark and all, from a child that has numbered its own filters.
-        mark = (os.getpid(), self._number)
+        # The key has the process id: a record may come from a child process, whose filters have the same numbers.
+        key = (os.getpid(), self._number)
         seen: set[tuple[int, int]] = record.__dict__.setdefault("_error_mail_passed", set())
-        if mark in seen:
+        if key in seen:
             return False
-        seen.add(mark)
+        seen.add(key)
         return True
 
 
 def attach(
     handlers: logging.Handler | Iterable[logging.Handler], loggers: logging.Logger | Iterable[logging.Logger]
 ) -> Attachment:
-    """Put every handler on every logger, the root logger included if it is among them; returns what undoes it."""
+    """Add every handler to every logger (the root logger is allowed); returns the `Attachment` to detach them."""
     places = [loggers] if isinstance(loggers, logging.Logger) else list(loggers)
     attachment = Attachment()
     for handler in [handlers] if isinstance(handlers, logging.Handler) else handlers:
@@ -88,15 +91,15 @@ def attach(
 
 
 def is_ours(record: logging.LogRecord) -> bool:
-    """True for what this package or the relay has logged.
+    """Return True for a record that this package or the relay has logged.
 
-    The names alone will not do, because an app may well have a package named "relay": it must be the one installed
-    beside this package that logged, or that a logger is named after.
+    The name of the logger is not enough, because an app may have its own package named "relay". The code that logged,
+    or the package with the logger's name, must be the one that is installed beside this package.
     """
-    if any(record.pathname.startswith(home) for home in _HOMES.values()):
+    if any(record.pathname.startswith(home) for home in _PACKAGE_FOLDERS.values()):
         return True
     package = record.name.partition(".")[0]
-    if record.name == "mail.log":  # aiosmtpd's, with which the relay takes mails
+    if record.name == "mail.log":  # the logger of aiosmtpd, the relay's SMTP library
         return "relay.receive" in sys.modules
-    origin = getattr(sys.modules.get(package), "__file__", None) if package in _HOMES else None
-    return origin is not None and origin.startswith(_HOMES[package])
+    origin = getattr(sys.modules.get(package), "__file__", None) if package in _PACKAGE_FOLDERS else None
+    return origin is not None and origin.startswith(_PACKAGE_FOLDERS[package])

@@ -1,10 +1,10 @@
-"""What is recorded at the moment of an error: the exception, its frames, the machine's state, the situation it shows.
+"""Capture of a log record in the thread that logged it: everything that may change or disappear later.
 
-    report      the record as plain values, with its chain of exceptions
-    frames      which frame of a traceback is the app's own
-    snapshot    disk, memory and load at that moment
-    situations  which of the guide's seven situations it looks like
-    text        a text for every object, whatever its `str` does
+    report      the record as plain values, and the key for equal errors
+    text        the formatted text of the record; the traceback may be formatted later
+    snapshot    the data for the JSON part of the mail: exceptions, frames, argument types, request
+    situations  which of the seven situations of Flask's guide an exception shows
+    frames      whether a frame belongs to the app, the standard library or a package
 
-Nothing here raises: what cannot be read is left out.
+Errors of the app's own classes are caught here: a value that cannot be read is left out.
 """

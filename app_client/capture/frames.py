@@ -1,6 +1,6 @@
-"""Whose code the frames of an exception are: the app's own, the standard library's or an installed package's.
+"""Classify the frames of an exception: code of the app, the standard library or an installed package.
 
-Asked by whoever reads an exception where it was logged. Only the frames' file names tell, nothing is looked up on disk.
+Used where an exception is logged. Only the file name of a frame decides; the disk is not read.
 """
 
 import os
@@ -9,15 +9,15 @@ import traceback
 from collections import deque
 from typing import NamedTuple
 
-_FRAMES = 200  # innermost frames of each
+_MAX_FRAMES = 200  # innermost frames of an exception
 _INSTALLED = re.compile(r"[\\/](?:site|dist)-packages[\\/]")
 _SEPARATOR = re.compile(r"[\\/]+")
 _STANDARD_LIBRARY = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120 -- frames name their files as text
 _SCRIPT = re.compile(r"[\\/](?:bin|Scripts)[\\/][^\\/.]+$")
 
 
-class Place(NamedTuple):
-    """A frame. `package` is `app` for the app's own code, `std` for the standard library and generated code."""
+class CodeLocation(NamedTuple):
+    """The location of code. `package` is `app` for the app, and `std` for the standard library and generated code."""
 
     package: str
     file: str
@@ -25,31 +25,31 @@ class Place(NamedTuple):
 
     @property
     def tail(self) -> str:
-        """The file with its last folder, as the relay writes it."""
+        """The file name with its folder, in the format of the relay."""
         return "/".join(f"{self.package}/{self.file}".split("/")[-2:])
 
     @property
     def foreign(self) -> bool:
-        """Whether it is a package of others."""
+        """True for code of an installed package."""
         return self.package not in ("app", "std")
 
     def __str__(self) -> str:
         return f"{self.package} {self.file} {self.function}"
 
 
-def places_of(error: BaseException) -> list[Place]:
-    """The places of its traceback, outermost first; of a deep one the innermost."""
-    frames = deque((frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)), maxlen=_FRAMES)
-    return [place_of(code.co_filename, code.co_name) for code in frames]
+def code_locations(error: BaseException) -> list[CodeLocation]:
+    """Return the locations of the traceback, outermost first; of a deep traceback the innermost ones."""
+    frames = deque((frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)), maxlen=_MAX_FRAMES)
+    return [code_location(code.co_filename, code.co_name) for code in frames]
 
 
-def place_of(path: str, function: str) -> Place:
-    """The place of one frame, by its file as code names it."""
+def code_location(path: str, function: str) -> CodeLocation:
+    """Return the location of one frame; `path` is its file as the code object names it."""
     if found := _INSTALLED.search(path):
         package, *rest = _SEPARATOR.split(path[found.end() :])
-        return Place(package.removesuffix(".py"), "/".join(rest) or package, function)
+        return CodeLocation(package.removesuffix(".py"), "/".join(rest) or package, function)
     if path.startswith("<") or _SCRIPT.search(path):
-        return Place("std", path, function)
+        return CodeLocation("std", path, function)
     if path.startswith(_STANDARD_LIBRARY):
-        return Place("std", path[len(_STANDARD_LIBRARY) :].replace("\\", "/"), function)
-    return Place("app", path, function)
+        return CodeLocation("std", path[len(_STANDARD_LIBRARY) :].replace("\\", "/"), function)
+    return CodeLocation("app", path, function)

@@ -1,8 +1,7 @@
-"""What one log record has to say, taken from it in the thread that logged it.
+"""`Report`: one log record as plain values, taken in the thread that logged it.
 
-A record may hold objects that are alive only during the request, so a `Report` holds nothing but text and numbers and
-may be kept and sent later, by another thread. Its `kind` tells which reports are equal: those may be folded into one
-mail.
+A record may refer to objects that exist only during the request. A `Report` holds only texts, numbers and code, so
+another thread can send it later. Reports with the same `kind` are equal errors and may share one mail.
 """
 
 import logging
@@ -13,14 +12,14 @@ from dataclasses import dataclass
 from itertools import islice
 
 from app_client.capture.snapshot import Snapshot
-from app_client.formatting.traceback import LATER, Trace
+from app_client.formatting.traceback import TRACE_PLACEHOLDER, Trace
 
 HEAD, TAIL = 192 * 1024, 64 * 1024
-"""What is kept of an overlong text, in characters: the exception itself stands at the end."""
+"""Characters of an overlong text that are retained at each end. The exception itself is at the end."""
 
-_SHOWN = 12  # exceptions of a traceback that tell kinds apart
-_FRAMES = 40  # frames of each, the innermost ones
-_PHRASE = 300  # characters of a message
+_MAX_EXCEPTIONS = 12  # exceptions of a traceback that are part of the kind
+_MAX_FRAMES = 40  # innermost frames of each exception that are part of the kind
+_MAX_MESSAGE = 300  # characters of a message that are part of the kind
 _NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d+")
 
 
@@ -32,34 +31,34 @@ class Report:
     recipients: tuple[str, ...]
     subject: str
     text: str
-    """The formatted record, at most `HEAD + TAIL` characters and a marker; with a `trace`, `LATER` stands for that."""
+    """The formatted record, at most `HEAD + TAIL` characters and a marker; `TRACE_PLACEHOLDER` in place of `trace`."""
     created: float
     """Seconds since the epoch, as in the record."""
     logger: str
     level: str
     kind: int
-    """Equal for equal errors, see `kind_of`; valid in this process only."""
+    """The same for equal errors, see `kind_of`. Valid in this process only."""
     situation: str = ""
-    """Which of the seven situations it looks like, as `situations` names them; "" where there is no sign."""
+    """One of the seven situations, as `situations` names them; "" if none applies."""
     situation_reason: str = ""
     snapshot: Snapshot | None = None
-    """What the mail's JSON part is made of; None for a mail without one."""
+    """The data for the JSON part of the mail; None for a mail without one."""
     trace: Trace | None = None
 
     @property
     def weight(self) -> int:
-        """Roughly the bytes of memory that it takes."""
+        """Approximate size in memory, in bytes."""
         trace = self.trace.weight if self.trace else 0
         snapshot = self.snapshot.weight if self.snapshot else 0
         return 2048 + sys.getsizeof(self.text) + sys.getsizeof(self.subject) + trace + snapshot
 
-    def written(self) -> str:
-        """The text, its traceback written out: not to be called where anybody waits."""
-        return shorten(self.text.replace(LATER, self.trace.text())) if self.trace else self.text
+    def full_text(self) -> str:
+        """Return the text with the formatted traceback. Slow: only for the sending thread."""
+        return shorten(self.text.replace(TRACE_PLACEHOLDER, self.trace.text())) if self.trace else self.text
 
 
 def shorten(text: str) -> str:
-    """The text itself, or its head and tail with a marker between them that the relay knows when it reads traces."""
+    """Return the text, or its head and tail around a marker, which the relay recognises inside a traceback."""
     missing = len(text) - HEAD - TAIL
     if missing <= 0:
         return text
@@ -67,45 +66,45 @@ def shorten(text: str) -> str:
 
 
 def kind_of(record: logging.LogRecord) -> int:
-    """A hash of what a record has in common with all others of the same error.
+    """Return a hash that is the same for all records of one error.
 
-    That is its logger, level and place; with an exception also all that its traceback shows, the chain and what groups
-    hold, each with its type, its message and the lines it came through; without one the message. Numbers are levelled,
-    so that "order 17" and "order 18" are the same.
+    It covers logger, level and location. With an exception it also covers the whole traceback: the chain and the
+    members of groups, each with type, message and lines. Without an exception it covers the message. Numbers are
+    replaced, so "order 17" and "order 18" are equal.
     """
     place = (record.name, record.levelno, record.pathname, record.lineno)
     exception = record.exc_info[1] if record.exc_info else None
     if exception is not None:
-        return hash((*place, *map(_trait, islice(_shown(exception), _SHOWN))))
-    return hash((*place, _levelled(_message(record)), _levelled((record.exc_text or "")[-_PHRASE:])))
+        return hash((*place, *map(_exception_key, islice(_exceptions_shown(exception), _MAX_EXCEPTIONS))))
+    return hash((*place, _without_numbers(_message(record)), _without_numbers((record.exc_text or "")[-_MAX_MESSAGE:])))
 
 
 def chain(exception: BaseException) -> Iterator[BaseException]:
-    """The exception and those it came from, as a traceback shows them; a ring of causes ends at the caller's limit."""
+    """Yield the exception, then its causes and contexts as a traceback shows them. Endless for a cycle of causes."""
     link: BaseException | None = exception
     while link is not None:
         yield link
-        link = _origin(link)
+        link = _cause_or_context(link)
 
 
-def _origin(exception: BaseException) -> BaseException | None:
+def _cause_or_context(exception: BaseException) -> BaseException | None:
     if exception.__cause__ is not None or exception.__suppress_context__:
         return exception.__cause__
     return exception.__context__
 
 
-def _shown(exception: BaseException) -> Iterator[BaseException]:
-    """All that a traceback shows, nearest first; a ring of causes ends at the caller's limit."""
+def _exceptions_shown(exception: BaseException) -> Iterator[BaseException]:
+    """Yield all exceptions that a traceback shows, nearest first. Endless for a cycle of causes."""
     found = [exception]
     for each in found:
         yield each
-        if (origin := _origin(each)) is not None:
+        if (origin := _cause_or_context(each)) is not None:
             found.append(origin)
         if isinstance(each, BaseExceptionGroup):
-            found += each.exceptions[:_SHOWN]
+            found += each.exceptions[:_MAX_EXCEPTIONS]
 
 
-def _trait(exception: BaseException) -> Hashable:
+def _exception_key(exception: BaseException) -> Hashable:
     frames = []
     link = exception.__traceback__
     while link is not None:
@@ -113,17 +112,17 @@ def _trait(exception: BaseException) -> Hashable:
         link = link.tb_next
     try:
         message = str(exception)
-    except Exception:  # noqa: BLE001 - the app's own class may fail at anything; its type must do then
+    except Exception:  # noqa: BLE001 - a class of the app may raise here; then the type has to suffice
         message = ""
-    return (type(exception).__module__, type(exception).__qualname__, _levelled(message), *frames[-_FRAMES:])
+    return (type(exception).__module__, type(exception).__qualname__, _without_numbers(message), *frames[-_MAX_FRAMES:])
 
 
 def _message(record: logging.LogRecord) -> str:
     try:
         return record.getMessage()
-    except Exception:  # noqa: BLE001 - the app's formatter may do without this message
+    except Exception:  # noqa: BLE001 - a formatter of the app may not need this message
         return str(record.msg)
 
 
-def _levelled(message: str) -> str:
-    return _NUMBER.sub("0", message[:_PHRASE])
+def _without_numbers(message: str) -> str:
+    return _NUMBER.sub("0", message[:_MAX_MESSAGE])

@@ -1,12 +1,12 @@
-"""Which of the seven situations of Flask's guide an exception shows: a hint for the mail's headers, with its reason.
+"""Detect which of the seven situations of Flask's guide an exception shows: a hint with a reason, for mail headers.
 
     client gone · database overloaded · file system full · disk broken · backend overloaded · bug in a library ·
     network down
 
-Called by the handler in the thread that logged. The exception and those it came from are asked, newest first: by
-errno and HTTP status, by type (known by module and name; nothing is imported) and by the texts of databases. One of
-the built-in programming errors ends the search. Where nothing is shown, nothing is said: the relay, which reads the
-same from the text, is asked next. The reason quotes fixed phrases and names from code, never data of the app's.
+Called by the handler in the thread that logged. It examines the exception and its causes, newest first: errno and HTTP
+status, type (by module and name; nothing is imported) and the error texts of databases. A built-in programming error
+ends the search. Without a result the mail has no header, and the relay decides from the text. The reason consists of
+fixed phrases and names from code. It never contains data of the app.
 """
 
 import errno
@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from itertools import islice
 
-from app_client.capture.frames import places_of
+from app_client.capture.frames import code_locations
 from app_client.capture.report import chain
 
 CLIENT_GONE, DATABASE, FULL = "client gone", "database overloaded", "file system full"
@@ -67,8 +67,8 @@ _DATABASES = """
     sqlite3 pysqlite3 psycopg psycopg2 psycopg_pool asyncpg pymysql MySQLdb mysql mariadb aiomysql sqlalchemy django
     peewee oracledb cx_Oracle pyodbc
 """
-_DRIVER = re.compile(r"(?:\([\w.]{1,80}\) )?(?:<class '[\w.]{1,80}'>: )?")  # SQLAlchemy's, before the driver's words
-_WORDS = tuple(
+_DRIVER = re.compile(r"(?:\([\w.]{1,80}\) )?(?:<class '[\w.]{1,80}'>: )?")  # SQLAlchemy's prefix of a driver's text
+_BY_TEXT = tuple(
     (frozenset(packages.split()), situation, re.compile(pattern))
     for packages, situation, pattern in (
         ("requests urllib3", BACKEND, r"too many (?:429|50[234]) error responses|Read timed out"),
@@ -93,7 +93,7 @@ _WORDS = tuple(
             _DATABASES,
             DATABASE,
             (
-                r"(?:^|FATAL:\s{1,4})(?P<words>sorry, too many clients already|remaining connection slots are reserved"
+                r"(?:^|FATAL:\s{1,4})(?P<phrase>sorry, too many clients already|remaining connection slots are reserved"
                 r"|too many connections for (?:role|database)|query_wait_timeout|no more connections allowed)"
             ),
         ),
@@ -111,7 +111,7 @@ _WORDS = tuple(
             NETWORK,
             (
                 r"connection to server at .{1,200} failed: "
-                r"(?P<words>Connection refused|Network is unreachable|No route to host|Connection timed out"
+                r"(?P<phrase>Connection refused|Network is unreachable|No route to host|Connection timed out"
                 r"|timeout expired)"
                 r"|^could not connect to server: Connection refused"
                 r"|could not translate host name|^failed to resolve host|^connection timeout expired"
@@ -124,9 +124,9 @@ _WORDS = tuple(
         ),
     )
 )
-"""What exceptions of these packages say: PostgreSQL's and SQLite's texts, MySQL's and Oracle's numbers."""
+"""Packages, situation, and a pattern for error texts: texts of PostgreSQL and SQLite, codes of MySQL and Oracle."""
 
-_ACCIDENTS: Mapping[type[BaseException], re.Pattern[str] | None] = {
+_PROGRAMMING_ERRORS: Mapping[type[BaseException], re.Pattern[str] | None] = {
     **dict.fromkeys(
         (
             ArithmeticError, BufferError, FileExistsError, FileNotFoundError, FloatingPointError, ImportError,
@@ -144,7 +144,10 @@ _ACCIDENTS: Mapping[type[BaseException], re.Pattern[str] | None] = {
         r"|'\w{1,80}' object is not (?:subscriptable|iterable)|can only concatenate|'\S{1,3}' not supported between"
     ),
 }  # fmt: skip
-"""Python's own programming errors, and what they say where nobody raised them on purpose; None: cannot be told."""
+"""Python's programming errors, and the texts with which the interpreter raises them.
+
+None: the text does not show whether the interpreter or a `raise` statement raised it.
+"""
 
 _TRANSPORT = re.compile(r"^std (?:socket|ssl|selectors)\.py |^gevent _(?:socket|ssl|hub)|^eventlet (?:greenio|green)/")
 _READS = re.compile(r"^std (?:socket|ssl)\.py (?:readinto|read|recv|recv_into)$|^gevent _(?:socket|ssl)")
@@ -155,26 +158,33 @@ _SERVERS = re.compile(
     r"|^std (?:wsgiref/handlers|http/server|socketserver)\.py"
 )
 _NO_FILES = re.compile(r"inotify|watchdog|watchfiles|synchronize|\bpty|pexpect|getpass|serial|termios|fcntl")
-"""Watches, semaphores and terminals fail with the numbers of files and disks."""
+"""Code of file watches, semaphores and terminals, which fail with the same errno values as files and disks."""
 
 
 def situation_of(exception: BaseException) -> tuple[str, str] | None:
-    """The situation that an exception shows and by what, such as `OperationalError: database is locked`; or None."""
+    """Return the situation of an exception and a reason such as `OperationalError: database is locked`, or None."""
     for link in islice(chain(exception), _CHAIN):
-        if type(link) in _ACCIDENTS or type(link).__name__ == "JSONDecodeError":
+        if type(link) in _PROGRAMMING_ERRORS or type(link).__name__ == "JSONDecodeError":
             return _library_bug(link)
-        seen = _Seen(link)
-        if found := _by_status(seen) or _by_number(seen) or _by_place(seen) or _by_type(seen) or _by_words(seen):
+        evidence = _Evidence(link)
+        found = (
+            _by_status(evidence)
+            or _by_number(evidence)
+            or _by_location(evidence)
+            or _by_type(evidence)
+            or _by_text(evidence)
+        )
+        if found:
             situation, phrase = found
             name = type(link).__name__
             return situation, (f"{name}: {phrase}" if phrase else name)[:_REASON]
-        if isinstance(link, OSError) and seen.text.startswith("[Errno"):
-            return None  # trouble of its own, and none of the seven
+        if isinstance(link, OSError) and evidence.text.startswith("[Errno"):
+            return None  # an operating system error that is none of the seven situations
     return None
 
 
-class _Seen:
-    """What an exception shows of itself, looked up once."""
+class _Evidence:
+    """The properties of an exception that decide the situation, computed once."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
@@ -182,75 +192,77 @@ class _Seen:
         self.names = [(kind.__module__.partition(".")[0], kind.__name__) for kind in kinds]
         self.packages = {package for package, _ in self.names}
         self.text = _DRIVER.sub("", _first_line(error), count=1)
-        self.places = places_of(error)
-        self.innermost = str(self.places[-1]) if self.places else ""
-        self.user = next((place for place in map(str, reversed(self.places)) if not _TRANSPORT.match(place)), "")
+        self.locations = code_locations(error)
+        self.innermost = str(self.locations[-1]) if self.locations else ""
+        outwards = map(str, reversed(self.locations))
+        self.caller = next((location for location in outwards if not _TRANSPORT.match(location)), "")
+        """The innermost frame that is not part of the socket layer."""
 
 
 Found = tuple[str, str] | None
-"""A situation and the words that told it."""
+"""A situation and the phrase that shows it."""
 
 
-def _by_status(seen: _Seen) -> Found:
-    if seen.packages.isdisjoint(_HTTP_CLIENTS):
+def _by_status(evidence: _Evidence) -> Found:
+    if evidence.packages.isdisjoint(_HTTP_CLIENTS):
         return None
-    for holder in (seen.error, getattr(seen.error, "response", None)):
+    for holder in (evidence.error, getattr(evidence.error, "response", None)):
         for name in ("code", "status", "status_code"):
             if (status := getattr(holder, name, None)) in _OVERLOADED:
                 return BACKEND, f"HTTP {int(status)}"
     return None
 
 
-def _by_number(seen: _Seen) -> Found:
-    error = seen.error
+def _by_number(evidence: _Evidence) -> Found:
+    error = evidence.error
     if not isinstance(error, OSError) or not isinstance(error.errno, int):
         return None
     official = os.strerror(error.errno)
-    if ("socket", "gaierror") in seen.names:
-        words = _NO_NAME.search(str(error.strerror))
-        return (NETWORK, f"[Errno {error.errno}] {words[0]}") if words else None
+    if ("socket", "gaierror") in evidence.names:
+        phrase = _NO_NAME.search(str(error.strerror))
+        return (NETWORK, f"[Errno {error.errno}] {phrase[0]}") if phrase else None
     situation = _NUMBERS.get(error.errno)
-    if situation in (FULL, BROKEN) and (error.strerror != official or _NO_FILES.search(seen.innermost)):
+    if situation in (FULL, BROKEN) and (error.strerror != official or _NO_FILES.search(evidence.innermost)):
         return None
     return (situation, f"[Errno {error.errno}] {official}") if situation else None
 
 
-def _by_place(seen: _Seen) -> Found:
-    """Connections: who was at the other end, and was it there at all?"""
-    if isinstance(seen.error, BrokenPipeError | ConnectionResetError | ConnectionAbortedError):
-        return (CLIENT_GONE, seen.text.partition(":")[0][:60]) if _SERVERS.match(seen.user) else None
-    if isinstance(seen.error, TimeoutError) and seen.text in ("timed out", "The read operation timed out"):
-        if _CONNECTS.match(seen.innermost):
-            return NETWORK, seen.text
-        if _READS.match(seen.innermost) and not _SERVERS.match(seen.user):
-            return BACKEND, seen.text
+def _by_location(evidence: _Evidence) -> Found:
+    """Classify failed connections by the code that used them: a server, or a client of a backend."""
+    if isinstance(evidence.error, BrokenPipeError | ConnectionResetError | ConnectionAbortedError):
+        return (CLIENT_GONE, evidence.text.partition(":")[0][:60]) if _SERVERS.match(evidence.caller) else None
+    if isinstance(evidence.error, TimeoutError) and evidence.text in ("timed out", "The read operation timed out"):
+        if _CONNECTS.match(evidence.innermost):
+            return NETWORK, evidence.text
+        if _READS.match(evidence.innermost) and not _SERVERS.match(evidence.caller):
+            return BACKEND, evidence.text
     return None
 
 
-def _by_type(seen: _Seen) -> Found:
-    situations = (_BY_TYPE.get(f"{package}.{name}") for package, name in seen.names)
+def _by_type(evidence: _Evidence) -> Found:
+    situations = (_BY_TYPE.get(f"{package}.{name}") for package, name in evidence.names)
     return next(((situation, "") for situation in situations if situation), None)
 
 
-def _by_words(seen: _Seen) -> Found:
-    for packages, situation, pattern in _WORDS:
-        if not seen.packages.isdisjoint(packages) and (match := pattern.search(seen.text)):
-            return situation, match.groupdict().get("words") or match[0].strip(" :")
+def _by_text(evidence: _Evidence) -> Found:
+    for packages, situation, pattern in _BY_TEXT:
+        if not evidence.packages.isdisjoint(packages) and (match := pattern.search(evidence.text)):
+            return situation, match.groupdict().get("phrase") or match[0].strip(" :")
     return None
 
 
 def _library_bug(error: BaseException) -> Found:
-    """A programming error that arose in a package of others, not at the hand of the app.
+    """Return LIBRARY for a programming error inside an installed package that the app did not cause.
 
-    An error raised on purpose tells of its caller's mistake, and so does one of a lookup that the app began,
-    `table["x"]`. Where the app itself may be installed as a package, nothing is said.
+    An error that is raised on purpose reports a mistake of the caller. So does an error in a lookup that the app began,
+    such as `table["x"]`. Returns None where the app itself may be installed as a package.
     """
-    accident = _ACCIDENTS.get(type(error))
-    places = places_of(error)
-    own = [number for number, place in enumerate(places) if place.package == "app"]
-    if not own or accident is None or not accident.match(_first_line(error)):
+    interpreter_text = _PROGRAMMING_ERRORS.get(type(error))
+    locations = code_locations(error)
+    own = [number for number, location in enumerate(locations) if location.package == "app"]
+    if not own or interpreter_text is None or not interpreter_text.match(_first_line(error)):
         return None
-    innermost, entered = places[-1], places[min(own[-1] + 1, len(places) - 1)].function
+    innermost, entered = locations[-1], locations[min(own[-1] + 1, len(locations) - 1)].function
     if not innermost.foreign or entered.startswith("__") or innermost.function.startswith("__get"):
         return None
     return LIBRARY, f"{type(error).__name__} in {innermost.function} ({innermost.tail})"[:_REASON]
@@ -259,5 +271,5 @@ def _library_bug(error: BaseException) -> Found:
 def _first_line(error: BaseException) -> str:
     try:
         return str(error)[:_TEXT].partition("\n")[0]
-    except Exception:  # noqa: BLE001 - the app's own class may fail at anything
+    except Exception:  # noqa: BLE001 - a class of the app may raise here
         return ""

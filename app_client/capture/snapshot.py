@@ -1,8 +1,8 @@
-"""What a program wants to know of a record, taken in the thread that logged it; `enclosure` writes it out later.
+"""`Snapshot`: the data for the JSON part of a mail, taken in the thread that logged; `json_part` formats it later.
 
-Taken is what dies with the request: the facts of the request, the texts of the exceptions, which code was on the stack.
-Of arguments only their types are. Guarantee: nothing of the app's is held but text, numbers and code, neither frames
-nor values; and it is bounded, however deep a stack and however long a chain.
+It holds what does not outlive the request: facts of the request, texts of the exceptions, and the code on the stack. Of
+arguments it holds only the types. Guarantees: it refers to texts, numbers and code only, never to frames or values of
+the app. It is bounded, for any depth of the stack and any length of the chain.
 """
 
 import logging
@@ -19,17 +19,17 @@ from app_client.formatting.request import FactSource
 
 MAX_ERRORS = 8
 MAX_OUTER, MAX_INNER = 10, 30
-"""Frames of each error: those of the way in, and those where it happened."""
+"""Frames of each exception: the outermost and the innermost ones."""
 MAX_ARGUMENTS = 20
 MAX_TEXT = 1001
-"""Characters of a text, of which one tells that there were more."""
-_MAX_CHAIN = 1000  # errors of a chain that are counted
+"""Characters of a text: one more than is written, so that a truncated text is recognised."""
+_MAX_CHAIN = 1000  # exceptions of a chain that are counted
 
-_FRAME = 100  # bytes of memory that a frame takes
+_FRAME = 100  # bytes of memory of a frame
 
 
 class Frame(NamedTuple):
-    """One call."""
+    """One frame of a traceback."""
 
     code: CodeType
     line: int
@@ -44,48 +44,48 @@ class Failure:
     type: str
     message: str
     link: str
-    """`cause` or `context`: what it is to the one before; "" for the one that was logged."""
+    """`cause` or `context` of the exception before; "" for the logged exception."""
     members: int
-    """Exceptions inside, of a group."""
+    """Number of exceptions in a group."""
     frames: tuple[Frame, ...]
-    """The outermost and the innermost calls, at most `MAX_OUTER` and `MAX_INNER`."""
+    """The outermost and the innermost frames, at most `MAX_OUTER` and `MAX_INNER`."""
     left_out: int
-    """Frames between these."""
+    """Number of frames between these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """One record."""
+    """The data of one record."""
 
     template: str
-    """The message before its arguments were put in; "" where it is no text."""
+    """The message without its arguments; "" if it is not a text."""
     arguments: tuple[str, ...] | Mapping[str, str]
-    """The types of its arguments, by name where they have names."""
+    """The types of the arguments; by name for named arguments."""
     failures: tuple[Failure, ...]
-    """The exception that was logged, then what it came from."""
+    """The logged exception, then its causes and contexts."""
     failures_left_out: int
     arguments_left_out: int
     location: str
     module: str
     function: str
     process: tuple[int, str]
-    """Its number and name."""
+    """Process id and name."""
     thread: str
     request: Mapping[str, str]
 
     @property
     def weight(self) -> int:
-        """Roughly the bytes of memory that it takes."""
+        """Approximate size in memory, in bytes."""
         frames = sum(len(each.frames) for each in self.failures)
         texts = [self.template, *self.request.values(), *(each.message for each in self.failures)]
         return 1024 + _FRAME * frames + 500 * len(self.failures) + sum(map(sys.getsizeof, texts))
 
 
 def snapshot(record: logging.LogRecord, facts: FactSource | None) -> Snapshot | None:
-    """Take it; None where the app's own classes will not have it: the mail goes without."""
+    """Return the snapshot; None if a class of the app raises, so that the mail has no JSON part."""
     try:
         return _snapshot(record, facts)
-    except Exception:  # noqa: BLE001 - an argument or an exception of the app's own may fail at anything
+    except Exception:  # noqa: BLE001 - an argument or an exception of the app may raise on any access
         return None
 
 
@@ -120,7 +120,7 @@ def _types(arguments: object) -> tuple[str, ...] | dict[str, str]:
 
 
 def _name(kind: type) -> str:
-    """`str`, `shop.cart.Item`."""
+    """Return the qualified name of a type: `str`, `shop.cart.Item`."""
     module = kind.__module__
     return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
 
@@ -140,7 +140,7 @@ def _failure(link: str, error: BaseException) -> Failure:
 
 
 def _chain(exception: BaseException) -> Iterator[tuple[str, BaseException]]:
-    """As a traceback shows it; a ring ends where it closes."""
+    """Yield link and exception, as a traceback shows the chain. A cycle is left at its first repeated exception."""
     seen = set()
     link, error = "", exception
     while id(error) not in seen:
@@ -153,21 +153,21 @@ def _chain(exception: BaseException) -> Iterator[tuple[str, BaseException]]:
 
 
 def _message(error: BaseException) -> str:
-    """Its text; of a SyntaxError what a traceback shows, which is without the place."""
+    """Return the text of an exception; of a SyntaxError without the location, as in a traceback."""
     text: Callable[[], object] = (lambda: error.msg) if isinstance(error, SyntaxError) else lambda: error
     try:
         return str(text())[:MAX_TEXT]
-    except Exception:  # noqa: BLE001 - the app's own class may fail at anything
+    except Exception:  # noqa: BLE001 - a class of the app may raise here
         return ""
 
 
 def _frames(trace: TracebackType | None) -> tuple[tuple[Frame, ...], int]:
-    """Those at both ends, and how many there are between."""
+    """Return the frames at both ends of the traceback, and the number of frames between them."""
     walk = traceback.walk_tb(trace)
     outer = list(islice(walk, MAX_OUTER))
     inner: deque[tuple[FrameType, int]] = deque(maxlen=MAX_INNER)
     rest = 0
-    for rest, each in enumerate(walk, 1):  # noqa: B007 - counted on the way
+    for rest, each in enumerate(walk, 1):  # noqa: B007 - `rest` is used after the loop
         inner.append(each)
     return tuple(_frame(*each) for each in (*outer, *inner)), rest - len(inner)
 

@@ -1,16 +1,16 @@
-"""From a record to the relay: a queue that never makes the app wait, and a thread that sends.
+"""Delivery of reports to the relay: a bounded queue in memory, and a thread that sends over SMTP.
 
-    message     the mail of one record
-    json_part   the record in machine-readable form, beside the text
-    queue       what waits to be sent, bounded; equal records are counted
+    queue       the bounded queue of reports; equal reports share one entry with a count
     sender      the thread that sends
-    courier     one try of one message
-    connection  the SMTP connection, kept open while it is used
+    backoff     how long the thread pauses between two attempts
+    courier     one attempt to send one mail, and messages on stderr
+    message     a report as a mail
+    json_part   the JSON part of that mail
+    connection  the SMTP connection, which stays open between mails
     tls         the TLS context of that connection
-    mailhost    host and port, as the standard handler takes them
-    backoff     how long the thread waits after a failure
-    fallback    the file that takes what the relay does not
-    forking     what a forked process does with the thread and the connection
+    mailhost    parses the `mailhost` argument: host and port
+    fallback    the folder for mails while the relay is unavailable
+    forking     detects a process that forks its workers later (uWSGI)
 
-The app never waits, and never gets an exception from here.
+Guarantee: the app neither waits for this package nor gets an exception from it.
 """

@@ -1,58 +1,59 @@
-"""When the sending thread goes on: at once, after a rest, or after a pause because the relay did not take a mail.
+"""Backoff of the sending thread: when the next attempt is due, and when a mail is given up.
 
-Knows neither threads nor mails, and is told the time; `Sender` asks it under its lock.
+The next attempt is due at once, after a short rest, or, after a failure, after a pause that grows with each failure.
+Pure state without threads and mails: the time is an argument, and `Sender` calls it under its lock.
 """
 
 from app_client.delivery.connection import Outcome
 
 PAUSES = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0)
-"""Seconds before each further try; a relay that restarts is back within the first few."""
+"""Seconds before each further attempt. A relay that restarts is back within the first few."""
 REST = 0.1
 """Seconds between two rounds of mails."""
 AWAY = 10.0
-"""Seconds after which a relay is away for long."""
-_HURRY = 0.25  # the longest pause while somebody waits for the backlog to drain
-_DEFERRALS = 30  # a mail answered 4xx so often is given up: it must not hold up all others for ever
+"""Seconds of failures after which mails move to the fallback folder."""
+_MAX_DRAIN_PAUSE = 0.25  # seconds; the longest pause while a caller waits for the queue to drain
+_MAX_DEFERRALS = 30  # 4xx replies until a mail is given up, so that it does not block all others for ever
 
 
-class Pace:
-    """All times are seconds of one monotonic clock."""
+class Backoff:
+    """The state of the attempts. All times are seconds of one monotonic clock."""
 
     def __init__(self) -> None:
         self.due = 0.0
-        """When the next try may be."""
+        """Time of the next attempt."""
         self.failures = 0
-        """Tries in vain since a mail was last settled."""
+        """Failed attempts since a mail was last settled (accepted or refused)."""
         self._failing_since = 0.0
-        self._deferrals = 0  # failures that were an answer
-        self._hurry_until = 0.0
+        self._deferrals = 0  # failed attempts with a 4xx reply
+        self._drain_until = 0.0
 
-    def hurry(self, until: float) -> None:
-        """Somebody waits: try at once, and with short pauses until then."""
-        self._hurry_until = max(self._hurry_until, until)
+    def start_drain(self, until: float) -> None:
+        """A caller waits until `until`: the next attempt is due at once, and pauses are short until then."""
+        self._drain_until = max(self._drain_until, until)
         self.due = 0.0
 
-    def is_hurried(self, now: float) -> bool:
-        """True while somebody waits."""
-        return now < self._hurry_until
+    def is_draining(self, now: float) -> bool:
+        """Return True while a caller waits for the queue to drain."""
+        return now < self._drain_until
 
     def is_away(self, now: float) -> bool:
-        """True when the relay has taken nothing for long."""
+        """Return True if all attempts of the last `AWAY` seconds have failed."""
         return self.failures > 0 and now - self._failing_since >= AWAY
 
-    def judge(self, outcome: Outcome) -> Outcome:
-        """What an answer means for the mail: one that is deferred too often is refused."""
+    def limit_deferrals(self, outcome: Outcome) -> Outcome:
+        """Return the outcome, but REFUSED for a mail that has been deferred too often."""
         self._deferrals += outcome is Outcome.DEFERRED
-        return Outcome.REFUSED if self._deferrals >= _DEFERRALS else outcome
+        return Outcome.REFUSED if self._deferrals >= _MAX_DEFERRALS else outcome
 
     def settled(self, now: float, *, rest: bool) -> None:
-        """A mail is settled: go on at once, or after a rest if the round is over and nobody waits."""
+        """A mail is settled: the next attempt is due at once, or after a rest if `rest` is set and no caller waits."""
         self.failures = self._deferrals = 0
-        self.due = now + REST if rest and not self.is_hurried(now) else 0.0
+        self.due = now + REST if rest and not self.is_draining(now) else 0.0
 
     def failed(self, now: float) -> None:
-        """A try was in vain: pause, the longer the more of them there were."""
+        """An attempt has failed: pause, longer with each consecutive failure."""
         self._failing_since = self._failing_since if self.failures else now
         self.failures += 1
         pause = PAUSES[min(self.failures, len(PAUSES)) - 1]
-        self.due = now + (min(pause, _HURRY) if self.is_hurried(now) else pause)
+        self.due = now + (min(pause, _MAX_DRAIN_PAUSE) if self.is_draining(now) else pause)

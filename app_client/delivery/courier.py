@@ -1,6 +1,6 @@
-"""Takes mails to the relay, one after the other, and says on stderr how that goes; for the sending thread.
+"""One attempt to send one mail, and the client's messages about failures on stderr.
 
-Guarantee: whatever happens to a mail on the way is a `Reply`, never an exception.
+Used by the sending thread. Guarantee: every result of an attempt is a `Reply`, never an exception.
 """
 
 import contextlib
@@ -9,43 +9,43 @@ import sys
 from collections.abc import Callable
 
 from app_client.delivery.connection import Connection, Outcome, Reply
-from app_client.delivery.fallback import OutboxMessage
+from app_client.delivery.fallback import Mail
 from app_client.delivery.message import Origin, compose, envelope
-from app_client.delivery.queue import Parcel
+from app_client.delivery.queue import QueuedMail
 
 
 class Courier:
-    """One process's."""
+    """Sends the mails of one process."""
 
     def __init__(self, connection: Connection, origin: Origin) -> None:
         self.connection = connection
         self._origin = origin
-        self._said: set[str] = set()
+        self._reported: set[str] = set()
 
-    def letter(self, parcel: Parcel) -> OutboxMessage:
-        """The parcel as a mail; raises ValueError for an address that is none."""
-        sender, recipients = envelope(parcel.report)
-        return OutboxMessage(sender=sender, recipients=recipients, content=compose(parcel, self._origin))
+    def mail_of(self, queued: QueuedMail) -> Mail:
+        """Return the queued report as a mail; raises ValueError for an invalid address."""
+        sender, recipients = envelope(queued.report)
+        return Mail(sender=sender, recipients=recipients, content=compose(queued, self._origin))
 
-    def carry(self, write: Callable[[], OutboxMessage]) -> Reply:
-        """Try once to send what `write` returns; where it raises, ValueError means that it always will."""
+    def deliver(self, make_mail: Callable[[], Mail]) -> Reply:
+        """Send the mail that `make_mail` returns, once. A ValueError is a permanent failure, other errors temporary."""
         try:
-            letter = write()
-            return self.connection.send(letter.sender, letter.recipients, letter.content)
-        except Exception as trouble:  # noqa: BLE001 - whatever it is, the thread must go on
-            self.connection.break_off()
-            lasting = isinstance(trouble, ValueError)
-            return Reply(outcome=Outcome.REFUSED if lasting else Outcome.DEFERRED, detail=type(trouble).__name__)
+            mail = make_mail()
+            return self.connection.send(mail.sender, mail.recipients, mail.content)
+        except Exception as error:  # noqa: BLE001 - the thread must survive every error
+            self.connection.abort()
+            permanent = isinstance(error, ValueError)
+            return Reply(outcome=Outcome.REFUSED if permanent else Outcome.DEFERRED, detail=type(error).__name__)
 
-    def say(self, remark: str, detail: str) -> None:
-        """One line on stderr, as `logging` does for its own troubles, and it may block as well.
+    def report_problem(self, problem: str, detail: str) -> None:
+        """Write one line to stderr, as `logging` does for its own errors; like there, the write may block.
 
-        Not the same twice, until an empty remark says that all is well again.
+        The same problem is written once, until an empty `problem` reports success.
         """
-        if not remark:
-            self._said.clear()
-        elif remark not in self._said:
+        if not problem:
+            self._reported.clear()
+        elif problem not in self._reported:
             if logging.raiseExceptions and sys.stderr is not None:
                 with contextlib.suppress(OSError, ValueError):
-                    sys.stderr.write(f"error mail to {self.connection.access}: {remark} ({detail})\n")
-            self._said.add(remark)
+                    sys.stderr.write(f"error mail to {self.connection.settings}: {problem} ({detail})\n")
+            self._reported.add(problem)

@@ -1,7 +1,7 @@
-"""What may be given as `mailhost`, and what it means.
+"""Parse the `mailhost` argument of a handler: host and port of the relay.
 
-Read once, when a handler is made, so that a slip of the pen shows at start-up and not as mails that never come: the
-stock handler takes "host:2525" for the name of a host and connects to its port 25.
+Called once, when a handler is created, so that a typing error fails at start-up instead of causing lost mails. The
+standard handler takes "host:2525" for the name of a host and connects to port 25.
 """
 
 import ipaddress
@@ -10,9 +10,9 @@ Mailhost = str | tuple[str, int]
 
 
 def split_mailhost(mailhost: Mailhost) -> tuple[str, int | None]:
-    """Host and port of "host", "host:2525", "::1", "[::1]", "[::1]:2525" or a pair; None where no port is given.
+    """Return host and port of "host", "host:2525", "::1", "[::1]", "[::1]:2525" or a pair; the port may be None.
 
-    Raises ValueError, in words for whoever set it, when it is none of these.
+    Raises ValueError, with the given value in its text, for anything else.
     """
     if isinstance(mailhost, str):
         host, port = _split(mailhost)
@@ -33,7 +33,7 @@ def split_mailhost(mailhost: Mailhost) -> tuple[str, int | None]:
 
 
 def is_loopback(host: str) -> bool:
-    """True when what is sent to this host cannot leave the machine."""
+    """Return True if a connection to `host` cannot leave this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,10 +1,9 @@
-"""What waits to be sent: bounded in number and in bytes, equal reports folded, everything counted.
+"""The queue of reports to send: bounded in entries and bytes; equal reports share one entry; everything is counted.
 
-Sits between the handler, which adds, and the sender, which takes the oldest entry *in hand* until the relay has
-answered for it. Its guarantee: occurrences added = accepted + pending + dropped, whatever happens. To hold it across a
-missed reply, an entry in hand is frozen (id, count, number of dropped): a repetition says the very same, and equal
-reports that come meanwhile open a new entry. Knows neither threads nor sockets; whoever shares it between threads
-locks.
+The handler adds reports. The sender takes the oldest entry, which is then *in flight* until the relay has answered.
+Guarantee: errors added = accepted + pending + dropped, in every case. To hold this when a reply gets lost, the entry in
+flight does not change (id, count, number of dropped errors): a repeated mail is identical, and equal reports that come
+meanwhile open a new entry. Knows neither threads nor sockets: callers that share a queue between threads must lock.
 """
 
 import uuid
@@ -14,20 +13,20 @@ from dataclasses import dataclass
 from app_client.capture.report import Report
 
 MAX_COUNT = 1_000_000
-"""The most occurrences (or dropped ones) that one mail may stand for; the relay bounds it likewise."""
+"""The largest count (of errors or of dropped errors) in one mail; the relay has the same limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
-    """What is sent as one mail, the same on every try."""
+class QueuedMail:
+    """The content of one mail, the same on every attempt."""
 
     record_id: str
-    """32 lower-case hex digits; the relay recognises a repetition by it for 24 hours."""
+    """32 lower-case hex digits; the relay recognises a repeated mail by it for 24 hours."""
     report: Report
-    """The first of the equal reports: its text is the mail's."""
+    """The first of the equal reports, whose text the mail contains."""
     count: int
     dropped: int
-    """Occurrences that had to be dropped before, not told in an accepted mail yet."""
+    """Errors that were dropped before and that no accepted mail has reported yet."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,39 +35,39 @@ class _Entry:
     count: int = 1
 
 
-class Backlog:
-    """The queue of one process."""
+class ReportQueue:
+    """The queue of one process. All counts are numbers of errors, unless they say entries."""
 
     def __init__(self, *, max_entries: int, max_bytes: int) -> None:
         self.pending = 0
-        """Occurrences added and neither accepted nor dropped."""
+        """Errors that are neither accepted nor dropped."""
         self.dropped = 0
-        """Occurrences dropped and not yet told in an accepted mail."""
+        """Dropped errors that no accepted mail has reported yet."""
         self.opened = 0
-        """Entries ever opened; they are settled in this order."""
+        """Number of entries ever opened; they are settled in this order."""
         self.settled = 0
-        """Entries ever settled: accepted, refused or abandoned."""
+        """Number of entries ever settled: accepted, refused or dropped."""
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._bytes = 0
         self._waiting: deque[_Entry] = deque()
-        self._foldable: dict[int, _Entry] = {}
-        self._in_hand: Parcel | None = None
+        self._by_kind: dict[int, _Entry] = {}
+        self._in_flight: QueuedMail | None = None
 
     def add(self, report: Report) -> bool:
-        """Fold the report into an equal one that waits, else queue it; False when there is no room: it is dropped."""
-        if self.fold(report.kind):
+        """Count the report as a repeat of a queued one, or queue it. Without room it is dropped: returns False."""
+        if self.count_repeat(report.kind):
             return True
-        if not self._has_room_for(report):
+        if not self._fits(report):
             self.dropped += 1
             return False
         self._open(report)
         self.pending += 1
         return True
 
-    def fold(self, kind: int) -> bool:
-        """Count one more of a kind that waits; False when none does: then a report of it is needed."""
-        entry = self._foldable.get(kind)
+    def count_repeat(self, kind: int) -> bool:
+        """Count one more error of a queued kind; False if no entry of this kind waits, so that a report is needed."""
+        entry = self._by_kind.get(kind)
         if entry is None or entry.count >= MAX_COUNT:
             return False
         entry.count += 1
@@ -77,78 +76,78 @@ class Backlog:
 
     @property
     def is_empty(self) -> bool:
-        """True when all that was ever opened is settled."""
+        """True if all entries are settled."""
         return self.opened == self.settled
 
     @property
     def is_full(self) -> bool:
-        """True when nothing but equal reports can be added."""
+        """True if only repeats of queued reports can be added."""
         return self.opened - self.settled >= self._max_entries or self._bytes >= self._max_bytes
 
     @property
-    def is_crowded(self) -> bool:
-        """True when less than half of the room is left."""
+    def is_half_full(self) -> bool:
+        """True if more than half of the entries or bytes are used."""
         return 2 * (self.opened - self.settled) > self._max_entries or 2 * self._bytes > self._max_bytes
 
     def drop(self, number: int = 1) -> None:
-        """Count occurrences that never got as far as a report, or were lost after they had left."""
+        """Count errors as dropped that are not in this queue: without a report, or lost from the fallback folder."""
         self.dropped += number
 
     def waiting(self) -> list[Report]:
-        """The reports of all entries that are not in hand, in their order."""
+        """Return the reports of all entries that are not in flight, in order."""
         return [entry.report for entry in self._waiting]
 
-    def take(self) -> Parcel | None:
-        """The parcel in hand, the same until it is settled; None when nothing waits."""
-        if self._in_hand is None and self._waiting:
+    def take(self) -> QueuedMail | None:
+        """Return the mail in flight, the same one until it is settled; None if the queue is empty."""
+        if self._in_flight is None and self._waiting:
             entry = self._waiting.popleft()
-            if self._foldable.get(entry.report.kind) is entry:
-                del self._foldable[entry.report.kind]
-            self._in_hand = Parcel(
+            if self._by_kind.get(entry.report.kind) is entry:
+                del self._by_kind[entry.report.kind]
+            self._in_flight = QueuedMail(
                 record_id=uuid.uuid4().hex,
                 report=entry.report,
                 count=entry.count,
                 dropped=min(self.dropped, MAX_COUNT),
             )
-        return self._in_hand
+        return self._in_flight
 
-    def accept(self, parcel: Parcel) -> None:
-        """The relay or the fallback folder has it: settled, and what it tells of dropped ones is told."""
-        if self._settle(parcel):
-            self.dropped -= parcel.dropped
+    def accept(self, queued: QueuedMail) -> None:
+        """The relay or the fallback folder has the mail: the entry and the dropped errors in it are settled."""
+        if self._settle(queued):
+            self.dropped -= queued.dropped
 
-    def refuse(self, parcel: Parcel) -> None:
-        """The relay will never have it: settled, its occurrences are dropped."""
-        if self._settle(parcel):
-            self.dropped += parcel.count
+    def refuse(self, queued: QueuedMail) -> None:
+        """The relay has refused the mail permanently: the entry is settled, its errors are dropped."""
+        if self._settle(queued):
+            self.dropped += queued.count
 
-    def abandon(self) -> int:
-        """Drop all that is pending and return how many occurrences that were."""
+    def drop_all(self) -> int:
+        """Drop all pending errors; returns their number."""
         lost, self.pending = self.pending, 0
         self.dropped += lost
         self.settled = self.opened
         self._waiting.clear()
-        self._foldable.clear()
-        self._in_hand = None
+        self._by_kind.clear()
+        self._in_flight = None
         self._bytes = 0
         return lost
 
-    def _has_room_for(self, report: Report) -> bool:
+    def _fits(self, report: Report) -> bool:
         return self.opened - self.settled < self._max_entries and self._bytes + report.weight <= self._max_bytes
 
     def _open(self, report: Report) -> None:
         entry = _Entry(report=report)
         self._waiting.append(entry)
-        self._foldable[report.kind] = entry
+        self._by_kind[report.kind] = entry
         self._bytes += report.weight
         self.opened += 1
 
-    def _settle(self, parcel: Parcel) -> bool:
-        """False for a parcel no longer in hand: it was abandoned while a try was under way, and is counted already."""
-        if self._in_hand is not parcel:
+    def _settle(self, queued: QueuedMail) -> bool:
+        """Settle the mail in flight. False for another mail, which `drop_all` has counted during its attempt."""
+        if self._in_flight is not queued:
             return False
-        self._in_hand = None
-        self.pending -= parcel.count
+        self._in_flight = None
+        self.pending -= queued.count
         self.settled += 1
-        self._bytes -= parcel.report.weight
+        self._bytes -= queued.report.weight
         return True

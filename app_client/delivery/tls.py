@@ -1,4 +1,4 @@
-"""What `secure` means: the stock handler's tuple of key and certificate file, or an `ssl.SSLContext` of one's own."""
+"""The TLS context for STARTTLS, from the `secure` argument: key and certificate files, or an `ssl.SSLContext`."""
 
 import ssl
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ Secure = ssl.SSLContext | Sequence[str | ssl.SSLContext | None]
 
 
 def tls_context(secure: Secure, *, checked: bool) -> ssl.SSLContext:
-    """The context for STARTTLS: the one that `secure` is or holds, else a new one with its key and certificate file.
+    """Return the context that `secure` is or contains, else a new one with its key and certificate file.
 
-    `checked` says whether a new one checks the relay's certificate. The stock handler never does; ours does except on
-    the loopback, where no wire can be tapped and for which hardly anybody makes certificates. Raises OSError for files
-    that cannot be read or are none.
+    `checked` says whether a new context verifies the relay's certificate. The standard handler never verifies it; ours
+    does, except on the loopback, where nobody can intercept the connection and certificates are rare. Raises OSError
+    for files that cannot be read or are invalid.
     """
     parts = [secure] if isinstance(secure, ssl.SSLContext) else list(secure)
     for part in parts:

@@ -1,8 +1,8 @@
-"""`python -m app_client.demo`: a small shop that fails in the guide's seven ways, and its visitors.
+"""`python -m app_client.demo`: a small Flask shop that fails in the seven ways of Flask's guide.
 
-    shop          the Flask app, with the guide's recipe word for word
-    surroundings  what the shop depends on: a locked database, a full disk, a slow service
-    visits        who comes, and what makes the shop fail
+    shop          the Flask app, with the recipe of the guide word for word
+    dependencies  what the shop depends on, all failing: a locked database, a full disk, a slow service
+    visits        the requests that make the shop fail
 
-It listens on and sends to this machine only.
+It listens on this machine only, and sends to this machine unless `--host` says otherwise.
 """

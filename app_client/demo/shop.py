@@ -1,7 +1,7 @@
-"""A small shop that mails its errors just as Flask's guide shows, and fails in each of the guide's seven ways.
+"""A small Flask shop that mails its errors with the recipe of Flask's guide, and fails in each of its seven ways.
 
-Read `mail_errors` first: the guide's recipe, word for word, with the standard library's own SMTPHandler. The shop's
-code is sound, too; what it depends on is not, see `surroundings`. Its visitors come from `visits`.
+Read `mail_errors` first: the recipe of the guide, word for word, with the standard library's SMTPHandler. The code of
+the shop has no bug; its dependencies fail, see `dependencies`. The requests come from `visits`.
 """
 
 import sqlite3
@@ -11,7 +11,7 @@ from contextlib import closing
 
 from flask import Blueprint, Flask, current_app, render_template_string, request
 
-# Not through a proxy that the environment may name: all of this is on one machine.
+# Without the proxy that the environment may configure: all services are on this machine.
 fetch = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
 
 
@@ -19,7 +19,7 @@ shop = Blueprint("shop", __name__)
 
 
 def create_app(config: Mapping[str, object]) -> Flask:
-    """The shop; `config` says where its database and the other things are that it depends on."""
+    """Return the shop; `config` contains its database, files and services."""
     app = Flask("yourapplication")
     app.config.from_mapping(config)
     mail_errors(app)
@@ -27,7 +27,7 @@ def create_app(config: Mapping[str, object]) -> Flask:
     return app
 
 
-# ruff: noqa: N806, PLC0415, Q000, Q001 - the recipe stands here as it is documented
+# ruff: noqa: N806, PLC0415, Q000, Q001 - this is the documented recipe, unchanged
 # fmt: off
 def mail_errors(app: Flask) -> None:
     """The documented recipe."""
@@ -56,27 +56,27 @@ Message:
 
 @shop.get("/")
 def index() -> tuple[str, dict[str, str]]:
-    """What there is to try."""
+    """List the routes to try."""
     rules = [f"{', '.join(sorted(rule.methods or ())):20} {rule.rule}" for rule in current_app.url_map.iter_rules()]
     return "\n".join(rules), {"Content-Type": "text/plain"}
 
 
 @shop.put("/photos/<name>")
 def upload_photo(name: str) -> str:
-    """Client gone: it hangs up in the midst of its upload."""
+    """Client gone: the client disconnects during its upload."""
     return f"{name}: {len(request.get_data())} bytes"
 
 
 @shop.app_errorhandler(400)
 def note_bad_request(error: Exception) -> tuple[str, int]:
-    """Flask itself does not log what it blames on the client."""
-    current_app.logger.error("Request %s %s came to nothing", request.method, request.path, exc_info=error)
+    """Log the error: Flask itself does not log errors of the client."""
+    current_app.logger.error("Request %s %s was incomplete", request.method, request.path, exc_info=error)
     return "bad request", 400
 
 
 @shop.post("/orders/<int:order>")
 def place_order(order: int) -> str:
-    """Database overloaded: somebody else holds the lock for too long."""
+    """Database overloaded: another connection holds the lock for too long."""
     row = (order, request.args["customer"], request.args["amount"])
     with closing(sqlite3.connect(current_app.config["DATABASE"], timeout=0.02)) as database, database:
         database.execute("INSERT INTO orders VALUES (?, ?, ?)", row)
@@ -102,14 +102,14 @@ def show_photo(name: str) -> str:
 
 @shop.get("/rates/<currency>")
 def convert(currency: str) -> str:
-    """Backend overloaded: it answers 503, or not in time."""
+    """Backend overloaded: it answers 503, or too late."""
     with fetch(f"{current_app.config['RATES']}/{currency}", timeout=0.1) as answer:
         return str(float(request.args["amount"]) * float(answer.read()))
 
 
 @shop.get("/orders")
 def list_orders() -> str:
-    """Bug in a library: Jinja divides by the number of columns without a look at it."""
+    """Bug in a library: Jinja divides by the number of columns without a check for 0."""
     template = "{% for column in orders | slice(columns) %}{{ column }}{% endfor %}"
     return render_template_string(template, orders=range(9), columns=int(request.args["columns"]))
 

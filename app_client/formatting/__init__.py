@@ -1,11 +1,9 @@
-"""How a record is written: the documented mail and file formats, one line, JSON; secrets are masked.
+"""Formatters for log records: the documented mail and file formats, and JSON; secrets are masked.
 
-    formatters      the formatters that apps use
-    json_formatter  one JSON object a line
-    one_line        a record on one line
-    request         the request being served
-    traceback       the traceback, with source lines where they can be read
-    masking         masks what is secret by its name
-
-A formatter never raises: a record that cannot be formatted is written as far as it can be.
+formatters      formatters for mails and log files
+json_formatter  one JSON object per line
+one_line        escapes characters that could end or disguise a line
+request         the facts of the current request
+traceback       a traceback that is formatted later
+masking         masks values with secret names
 """

@@ -1,11 +1,11 @@
-"""The documented formats, and formatters that keep their promises: of an error mail and of a line in a log file.
+"""The documented formats of error mails and log files, and the formatters for them.
 
-They come first in the way of a record: what a formatter makes of it is what the mail or the file says. The relay reads
-the mail format back field by field, so its labels and their alignment are a promise. Source of both: Flask's guide
-"Logging Application Errors".
+First step of the flow: the text of a mail or of a log line is the output of a formatter. The relay parses the mail
+format field by field, so its labels and their alignment must not change. Source of both formats: Flask's guide "Logging
+Application Errors".
 
-All are subclasses of `logging.Formatter` and made to be subclassed: a `format()`, `formatTime()` or `formatException()`
-of one's own is called for each record, also where another handler has formatted the same record before.
+All formatters are subclasses of `logging.Formatter` and can be subclassed. An overridden `format()`, `formatTime()` or
+`formatException()` is called for each record, even if another handler has formatted the same record before.
 """
 
 import copy
@@ -18,7 +18,7 @@ from typing import Any, Literal
 from app_client.formatting.masking import is_secret, masked
 from app_client.formatting.one_line import one_line
 from app_client.formatting.request import NAMES, FactSource, RequestFacts
-from app_client.formatting.traceback import LATER
+from app_client.formatting.traceback import TRACE_PLACEHOLDER
 
 MAIL_FORMAT = """
 Message type:       %(levelname)s
@@ -43,18 +43,24 @@ _LABELS = {
     "user_id": "User",
 }
 _INDENT = "    "
-_STOCK = set(vars(LogRecord("", 0, "", 0, "", None, None))) | {"message", "asctime", "taskName", "request_facts"}
+_STANDARD_ATTRIBUTES = {
+    *vars(LogRecord("", 0, "", 0, "", None, None)),
+    "message",
+    "asctime",
+    "taskName",
+    "request_facts",
+}
 Style = Literal["%", "{", "$"]
 
 
 class ErrorFormatter(Formatter):
-    """The stock formatter with facts of the request and ISO 8601 times.
+    """The standard formatter, plus facts of the request, ISO 8601 times and masking of secrets.
 
     With `facts`, a format may use `%(method)s`, `%(url)s`, `%(endpoint)s`, `%(remote_addr)s`, `%(user_agent)s`,
-    `%(request_id)s` and `%(user_id)s`; each is "-" where it is not known or there is no request. What the record itself
-    brings under such a name (`extra=`) goes before; what it brings under a name like "password" is masked. With
-    `iso_time`, times read `2024-05-01T12:00:00.123+02:00`, in UTC if `converter` is `time.gmtime`; a `datefmt` goes
-    before. The other arguments are the stock formatter's.
+    `%(request_id)s` and `%(user_id)s`. Each is "-" if it is unknown or there is no request. A field of the record with
+    the same name (`extra=`) takes precedence. Fields with names like "password" are masked. With `iso_time`, times look
+    like `2024-05-01T12:00:00.123+02:00`, in UTC if `converter` is `time.gmtime`; a `datefmt` takes precedence. The
+    other arguments are those of the standard formatter.
     """
 
     def __init__(
@@ -62,7 +68,7 @@ class ErrorFormatter(Formatter):
         fmt: str | None = None,
         datefmt: str | None = None,
         style: Style = "%",
-        validate: bool = True,  # noqa: FBT001, FBT002 - the stock formatter's
+        validate: bool = True,  # noqa: FBT001, FBT002 - as in the standard formatter
         *,
         defaults: Mapping[str, Any] | None = None,
         facts: FactSource | None = None,
@@ -73,45 +79,45 @@ class ErrorFormatter(Formatter):
         self._iso_time = iso_time
 
     def format(self, record: LogRecord) -> str:
-        """The record as text; the record itself is left as it is, and so is what others keep in it."""
+        """Return the record as text. The record itself is not changed."""
         own = copy.copy(record)
-        if own.exc_info and own.exc_text is not LATER:
-            own.exc_text = None  # another formatter's, which stock formatters take over from each other
+        if own.exc_info and own.exc_text is not TRACE_PLACEHOLDER:
+            own.exc_text = None  # cached by another formatter; standard formatters reuse it, this one does not
         facts = self._facts() if self._facts else None
-        own.__dict__ = self.added(facts) | own.__dict__ if facts else own.__dict__
+        own.__dict__ = self.request_fields(facts) | own.__dict__ if facts else own.__dict__
         self._mask(own)
         return super().format(own)
 
     def _mask(self, record: LogRecord) -> None:
-        """Mask secrets among what was given by `extra=`, as far as it can be shown, and among named arguments."""
+        """Mask secrets in named arguments, and in the `extra=` fields that the format shows."""
         if type(record.args) is dict:
             record.args = {name: masked(name, value) for name, value in record.args.items()}
         for name in tuple(filter(is_extra, vars(record))):
             if is_secret(name) or name in str(self._fmt):
                 setattr(record, name, masked(name, getattr(record, name)))
 
-    def added(self, facts: RequestFacts) -> dict[str, Any]:
-        """What the format may use because there is a request."""
+    def request_fields(self, facts: RequestFacts) -> dict[str, Any]:
+        """Return the fields that the format may use because there is a request."""
         return dict(facts.known())
 
-    def formatTime(self, record: LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - the stock name
-        """The record's time in `datefmt`, else in ISO 8601 if that was asked for, else as the stock formatter does."""
+    def formatTime(self, record: LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - the standard name
+        """Return the time of the record: in `datefmt`, else in ISO 8601 if `iso_time`, else in the standard format."""
         if datefmt or not self._iso_time:
             return super().formatTime(record, datefmt)
-        moment = datetime.fromtimestamp(record.created, UTC)
-        return (moment if self.converter is time.gmtime else moment.astimezone()).isoformat(timespec="milliseconds")
+        created = datetime.fromtimestamp(record.created, UTC)
+        return (created if self.converter is time.gmtime else created.astimezone()).isoformat(timespec="milliseconds")
 
 
 def is_extra(name: str) -> bool:
-    """True for what a record does not have by itself."""
-    return name not in _STOCK and not name.startswith("_")
+    """Return True for a field that was added to a record, as by `extra=`."""
+    return name not in _STANDARD_ATTRIBUTES and not name.startswith("_")
 
 
 class MailFormatter(ErrorFormatter):
-    """The documented mail format; with `facts` it begins with a block about the request, when there is one.
+    """The documented mail format. With `facts`, and during a request, it starts with a block about the request.
 
-    That block stands first because the relay takes what stands before the documented labels for a preface: the same
-    error is the same error with and without it.
+    The block comes first because the relay treats text before the documented labels as a preface, which does not change
+    the fingerprint of the error.
     """
 
     def __init__(
@@ -120,31 +126,32 @@ class MailFormatter(ErrorFormatter):
         preface = {"request_block": ""} | dict(defaults or {})
         super().__init__(fmt or "%(request_block)s" + MAIL_FORMAT, *args, defaults=preface, **options)
 
-    def added(self, facts: RequestFacts) -> dict[str, Any]:
-        """The facts, and all of them as a block of lines for the head of the mail."""
+    def request_fields(self, facts: RequestFacts) -> dict[str, Any]:
+        """Return the facts, and a block of lines with all of them for the head of the mail."""
         known = facts.known()
-        told = {name: known.get(name, "") for name in _LABELS} | {"url": f"{facts.method} {facts.url}".strip()}
-        lines = [f"{_LABELS[name] + ':':<20}{value}\n" for name, value in told.items() if value]
+        values = {name: known.get(name, "") for name in _LABELS} | {"url": f"{facts.method} {facts.url}".strip()}
+        lines = [f"{_LABELS[name] + ':':<20}{value}\n" for name, value in values.items() if value]
         return known | {"request_block": "\n" + "".join(lines) if lines else ""}
 
 
 class FileFormatter(ErrorFormatter):
-    r"""The documented file format, safe from forgery: only a record of its own begins in the first column.
+    r"""The documented file format, protected against forged lines: only a record starts in the first column.
 
-    A newline in a message becomes `\n`, and so on for all that could end or disguise a line; the lines of a traceback
-    are indented. With `single`, tracebacks too go into that one line (for syslog, where each line is a record).
+    A newline in a message becomes `\n`; other characters that could end or disguise a line are escaped too. The lines
+    of a traceback are indented. With `single`, a traceback is part of the one line, for syslog, where each line is a
+    record.
     """
 
     def __init__(self, fmt: str | None = None, *args: Any, single: bool = False, **options: Any) -> None:
         super().__init__(fmt or FILE_FORMAT, *args, **options)
         self._single = single
 
-    def formatMessage(self, record: LogRecord) -> str:  # noqa: N802 - the stock name
-        """The record without its traceback, in one line."""
+    def formatMessage(self, record: LogRecord) -> str:  # noqa: N802 - the standard name
+        """Return the record without its traceback, on one line."""
         return one_line(super().formatMessage(record))
 
     def format(self, record: LogRecord) -> str:
-        """One line, and an indented one for each line of a traceback."""
+        """Return one line, followed by an indented line for each line of the traceback."""
         text = super().format(record)
         if self._single:
             return one_line(text)
@@ -153,10 +160,10 @@ class FileFormatter(ErrorFormatter):
 
 
 def mail_formatter(*, facts: FactSource | None = None, iso_time: bool = False) -> MailFormatter:
-    """A new formatter for mail handlers; like every `logging.Formatter` it appends the traceback by itself."""
+    """Return a new formatter for mail handlers. Like every `logging.Formatter` it appends the traceback."""
     return MailFormatter(facts=facts, iso_time=iso_time)
 
 
 def file_formatter(*, facts: FactSource | None = None, iso_time: bool = False) -> FileFormatter:
-    """A new formatter for file handlers, meant for level WARNING."""
+    """Return a new formatter for file handlers (at level WARNING, as the guide recommends)."""
     return FileFormatter(facts=facts, iso_time=iso_time)

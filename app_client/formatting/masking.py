@@ -1,13 +1,13 @@
-"""Secrets stay in the app: what stands under a name like "password" is replaced before it is logged or mailed.
+"""Mask secrets by name: a value with a name like "password" is replaced before it is logged or mailed.
 
-Told by the name alone; the relay masks again, by name and by shape, for those apps that do not use this package.
+Only the name decides here. The relay masks again, by name and by token format, also for apps without this package.
 """
 
 import re
 
 
 class _Mask(str):
-    """Stands in place of a number as well: `%(pin)d` must not fail for it."""
+    """The mask. It can be formatted as a number too, because `%(pin)d` must not fail."""
 
     __slots__ = ()
 
@@ -29,23 +29,23 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _QUERY_ONLY = {"code", "key", "sig", "state"}
-"""Short names that carry secrets in a URL (RFC 6749 section 4.1.2; signed links) and are harmless elsewhere."""
+"""Short names that are secret in a URL only (RFC 6749 section 4.1.2; signed links)."""
 _PAIR = re.compile(r"(?P<start>[?&;#])(?P<name>[^=&;#]*)=[^&;#]*")
 _USER_INFO = re.compile(r"(?<=://)[^/?#@]*@")
 _ASSIGNED = re.compile(
     r"(?<![\w-])(?P<name>[\w-]{1,60})(?P<link>=|[\"'] ?: ?|(?<=ookie): |(?<=uthorization): (?:\w{1,20} (?=\S))?)"
     r"(?P<value>\"[^\"\n]*\"?|'[^'\n]*'?|[^\s,;&\"'(){}\[\]]+)"
 )
-"""A name and its value, in a text: `name=value`, `'name': 'value'`, or one of two headers."""
+"""A name and its value in a text: `name=value`, `'name': 'value'`, or one of the headers Cookie and Authorization."""
 
 
 def is_secret(name: str) -> bool:
-    """True for the name of a field, header or variable that is expected to hold a secret."""
+    """Return True for the name of a field, header or variable that usually holds a secret."""
     return _SECRET.search(name) is not None
 
 
 def masked(name: str, value: object, depth: int = 3) -> object:
-    """The value, masked if its name is that of a secret; dictionaries and lists are looked through, `depth` deep."""
+    """Return the value, masked if its name is that of a secret. Searches `depth` levels of dictionaries and lists."""
     if is_secret(name):
         return MASK
     if depth and type(value) is dict:
@@ -56,12 +56,12 @@ def masked(name: str, value: object, depth: int = 3) -> object:
 
 
 def mask_text(text: str) -> str:
-    """The text without what is assigned to secret names in it: `password=…`, `'token': '…'`, `Cookie: …`."""
+    """Return the text with masked values of secret names: `password=…`, `'token': '…'`, `Cookie: …`."""
     return _ASSIGNED.sub(_mask_assigned, text)
 
 
 def mask_url(url: str) -> str:
-    """The URL without the values of secret query fields, and without user name and password before its host."""
+    """Return the URL with masked values of secret query fields, and masked user name and password."""
     return _PAIR.sub(_mask_pair, _USER_INFO.sub(f"{MASK}@", url))
 
 

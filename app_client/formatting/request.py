@@ -1,7 +1,7 @@
-"""What is told of the request in which something was logged; knows no web framework.
+"""`RequestFacts`: what a log record shows of the current request. Independent of any web framework.
 
-The seam between formatters and frameworks is a `FactSource`: a function without arguments that returns the facts of
-the request being served right now, or None when there is none. `app_client.flask.request_facts` is Flask's.
+A `FactSource` connects formatters with a framework: a function without arguments that returns the facts of the current
+request, or None outside of a request. `app_client.flask.request_facts` is the one for Flask.
 """
 
 from collections.abc import Callable
@@ -10,12 +10,12 @@ from dataclasses import dataclass, fields
 from app_client.formatting.masking import mask_url
 from app_client.formatting.one_line import one_line
 
-_LIMIT = 2000  # characters of a value: URLs and user agents are the client's to choose
+_LIMIT = 2000  # characters of a value: the client controls URL and user agent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFacts:
-    """Each is text in one line, at most 2000 characters, "" where it is not known; the URL's secrets are masked."""
+    """Facts of one request: one line each, at most 2000 characters, "" if unknown. Secrets in the URL are masked."""
 
     method: str = ""
     url: str = ""
@@ -28,15 +28,15 @@ class RequestFacts:
     def __post_init__(self) -> None:
         for name in NAMES:
             value = getattr(self, name)
-            told = mask_url(value) if name == "url" else value
-            object.__setattr__(self, name, one_line(told[:_LIMIT]))
+            text = mask_url(value) if name == "url" else value
+            object.__setattr__(self, name, one_line(text[:_LIMIT]))
 
     def known(self) -> dict[str, str]:
-        """Name and value of all that is known."""
+        """Return names and values of all known facts."""
         return {name: value for name in NAMES if (value := getattr(self, name))}
 
 
 NAMES = tuple(field.name for field in fields(RequestFacts))
-"""The facts' names, which a format may use: `%(url)s`."""
+"""The names of the facts, which a format may use: `%(url)s`."""
 
 FactSource = Callable[[], RequestFacts | None]

@@ -1,9 +1,7 @@
-"""Log files, syslog and the Windows event log, as Flask's guide shows them.
+"""Log files, syslog and the Windows event log, as in Flask's guide.
 
-    handlers  makes the handlers: plain, rotating, timed, watched, syslog, Windows event log
-    rotation  rotation that several processes survive
-    syslog    syslog over a socket that may go away
-    config    the configuration keys `ERROR_LOG_…`
-
-A handler that cannot be made says which setting is wrong.
+handlers  functions that create handlers: plain, rotating, timed and watched files, syslog, Windows event log
+rotation  file handlers that rotate a file which several processes write
+syslog    the syslog handler, which reconnects
+config    handlers from the configuration keys `ERROR_LOG_…`
 """

@@ -1,17 +1,17 @@
-"""The keys of an app's configuration that put its records into files, syslog or the Windows event log.
+"""Create log handlers from an app's configuration: files, syslog and the Windows event log.
 
     ERROR_LOG_FILE        path of a log file
-    ERROR_LOG_ROTATE      None; "size", "time", or "watched" if logrotate moves it
-    ERROR_LOG_MAX_BYTES   10485760: where "size" rotates
-    ERROR_LOG_WHEN        "midnight": when "time" rotates, as in the stock handler
-    ERROR_LOG_KEEP        how many old files stay; 5 by size, 14 by time
-    ERROR_LOG_SYSLOG      "local" for this system's socket, or its path, "udp://host:514", "tcp://host:601"
+    ERROR_LOG_ROTATE      "size", "time", or "watched" for logrotate. Default None: no rotation
+    ERROR_LOG_MAX_BYTES   size of the file at which "size" rotates. Default 10485760
+    ERROR_LOG_WHEN        when "time" rotates, as in the standard handler. Default "midnight"
+    ERROR_LOG_KEEP        number of old files that are retained. Default 5 for "size", 14 for "time"
+    ERROR_LOG_SYSLOG      "local" for the socket of this system, or a path, "udp://host:514", "tcp://host:601"
     ERROR_LOG_EVENTS      the name of the source in the Windows event log
-    ERROR_LOG_LEVEL       "WARNING", as name or number
-    ERROR_LOG_FORMAT      the documented one; "json", or a format of one's own, `%(url)s` and the like included
-    ERROR_LOG_ISO_TIME    False; True for ISO 8601 times with the zone (in JSON always)
+    ERROR_LOG_LEVEL       lowest level that is logged, as name or number. Default "WARNING"
+    ERROR_LOG_FORMAT      "json", or a format, which may use `%(url)s` and so on. Default: the documented format
+    ERROR_LOG_ISO_TIME    True for ISO 8601 times with the zone. Default False; JSON always has them
 
-Each is optional; without the first, ERROR_LOG_SYSLOG and ERROR_LOG_EVENTS there is no handler.
+All keys are optional. There is a handler for each of ERROR_LOG_FILE, ERROR_LOG_SYSLOG and ERROR_LOG_EVENTS that is set.
 """
 
 import functools
@@ -28,9 +28,9 @@ Config = Mapping[str, Any]
 
 
 def handlers_of(config: Config, *, name: str, facts: FactSource) -> list[logging.Handler]:
-    """The handlers that `config` asks for, open and ready; `name` is the app's, `facts` tells of its requests.
+    """Return the configured handlers, opened. `name` is the name of the app, `facts` the source of request facts.
 
-    Raises ValueError that names the key when one of them cannot work; then none is left open.
+    Raises ValueError, which names the key, if a handler cannot work; then no handler stays open.
     """
     made: list[logging.Handler] = []
     try:

@@ -1,8 +1,8 @@
-"""File handlers for a file that several processes write, as the workers of a server do.
+"""Rotating file handlers for a file that several processes write, such as the workers of a server.
 
-The stock rotating handlers know nothing of each other: the second worker renames the fresh file once more, or throws
-yesterday's away. Guarantee of these: one process at a time rotates, the others follow to the new file, no line is lost
-on the way; and none of them ever raises in the app or waits for another process.
+The standard rotating handlers do not coordinate: a second worker renames the new file again, or deletes yesterday's.
+Guarantees: one process at a time rotates, the others switch to the new file, and no line is lost. A handler never
+raises in the app and never waits for another process.
 """
 
 import contextlib
@@ -18,28 +18,28 @@ from typing import TextIO
 
 try:
     import fcntl
-except ImportError:  # Windows, where a file that another process has open cannot be renamed anyway
+except ImportError:  # Windows, where a file that another process has opened cannot be renamed anyway
     fcntl = None  # type: ignore[assignment]
 
 
 class WatchedFile(WatchedFileHandler):
-    """The stock handler, which opens a file anew that logrotate has moved away; a failure to do so is no exception."""
+    """The standard handler, which reopens a file that logrotate has renamed; a failure does not raise in the app."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the record to the file that has the name now."""
+        """Write the record to the file that has the configured name now."""
         try:
             super().emit(record)
-        except Exception:  # noqa: BLE001 - the stock one lets errors of opening through to the app
+        except Exception:  # noqa: BLE001 - the standard handler lets errors of opening propagate to the app
             self.handleError(record)
 
 
 class _SharedFile(BaseRotatingHandler):
-    """What both ways of rotating have in common."""
+    """The common part of rotation by size and by time."""
 
-    _complained = False
+    _warned = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the record, to the new file if another process has rotated."""
+        """Write the record; to the new file, if another process has rotated."""
         try:
             self._follow()
         except OSError:
@@ -47,32 +47,32 @@ class _SharedFile(BaseRotatingHandler):
         else:
             super().emit(record)
 
-    def doRollover(self) -> None:  # noqa: N802 - the stock name
-        """Rotate, unless another process does or has just done so; where that fails the old file goes on growing."""
-        with _turn_in(Path(self.baseFilename).parent) as ours:
+    def doRollover(self) -> None:  # noqa: N802 - the standard name
+        """Rotate, unless another process rotates or has just rotated. If it fails, the old file keeps growing."""
+        with _rotation_lock(Path(self.baseFilename).parent) as ours:
             if ours and not self._follow():
                 try:
-                    super().doRollover()  # type: ignore[misc]  # of the class that stands behind this one
-                except OSError as trouble:
-                    self._go_on(trouble)
+                    super().doRollover()  # type: ignore[misc]  # of the next class in the MRO
+                except OSError as error:
+                    self._keep_writing(error)
 
     def _follow(self) -> bool:
-        """Open the file that has the name now; False if that is the one we have."""
+        """Switch to the file that has the configured name now; False if it is the open one."""
         if self.stream is None or not _moved(self.stream, self.baseFilename):
             return False
         self.stream.close()
-        self.stream = None  # stays so if the next line fails; then `emit` opens it
+        self.stream = None  # if the next line fails, `emit` opens the file
         self.stream = self._open()
         return True
 
-    def _go_on(self, trouble: OSError) -> None:
-        """The stock handlers would lose this record and all others until somebody comes."""
+    def _keep_writing(self, error: OSError) -> None:
+        """Reopen the old file after a failed rotation; the standard handlers would lose all further records."""
         if self.stream is None:
             self.stream = self._open()
-        if not self._complained and logging.raiseExceptions and sys.stderr is not None:
-            self._complained = True
+        if not self._warned and logging.raiseExceptions and sys.stderr is not None:
+            self._warned = True
             with contextlib.suppress(OSError, ValueError):
-                sys.stderr.write(f"{self.baseFilename} cannot be rotated and goes on growing ({trouble.strerror})\n")
+                sys.stderr.write(f"{self.baseFilename} cannot be rotated and keeps growing ({error.strerror})\n")
 
 
 class SizedFile(_SharedFile, RotatingFileHandler):
@@ -83,7 +83,7 @@ class TimedFile(_SharedFile, TimedRotatingFileHandler):
     """Rotates by time, once for all processes."""
 
     def rotation_filename(self, default_name: str) -> str:
-        """The old file's name; OSError where that is a folder, which the stock handler takes for an old file."""
+        """Return the name of the old file; OSError for a folder, which the standard handler takes for an old file."""
         name = super().rotation_filename(default_name)
         if Path(name).is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
@@ -91,7 +91,7 @@ class TimedFile(_SharedFile, TimedRotatingFileHandler):
 
     def _follow(self) -> bool:
         followed = super()._follow()
-        if followed:  # whoever moved it, did so because it was time
+        if followed:  # another process has rotated because it was time, so the next interval starts now
             self.rolloverAt = self.computeRollover(int(time.time()))
         return followed
 
@@ -105,10 +105,10 @@ def _moved(stream: TextIO, name: str) -> bool:
 
 
 @contextlib.contextmanager
-def _turn_in(folder: Path) -> Iterator[bool]:
-    """Hold the right to rename files in the folder; yields False, at once, when another process has it.
+def _rotation_lock(folder: Path) -> Iterator[bool]:
+    """Hold the lock for renaming files in the folder; yields False, at once, if another process holds it.
 
-    The lock is on the folder itself: it leaves no file behind, and ends with its holder however that ends.
+    The lock is on the folder itself, so no lock file is left behind. It ends with the process that holds it.
     """
     descriptor = -1
     try:
@@ -116,8 +116,8 @@ def _turn_in(folder: Path) -> Iterator[bool]:
             descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         ours = True
-    except OSError as trouble:
-        ours = not isinstance(trouble, BlockingIOError)  # no locks to be had here: then as the stock handlers do
+    except OSError as error:
+        ours = not isinstance(error, BlockingIOError)  # without lock support, rotate as the standard handlers do
     try:
         yield ours
     finally:

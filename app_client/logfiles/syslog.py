@@ -1,9 +1,9 @@
-"""Syslog over the local socket, UDP or TCP, for records of one line.
+"""Syslog handler over the local socket, UDP or TCP; each record is one line.
 
-The stock handler says nothing of a socket that is not there, ends messages over TCP in a way that most servers do not
-understand, never connects again, and may wait for ever for a server that hangs. Guarantee of this one: it connects at
-set-up or raises; later it connects again by itself, waits a second at most (and not again for a while), and reports
-what it cannot deliver as `logging` does, without raising.
+The standard handler does not report a missing socket, terminates TCP messages in a way that most servers do not
+support, never reconnects, and may wait for ever for a server that hangs. Guarantees of this handler: it connects at
+set-up, or raises. Later it reconnects by itself. It waits at most one second, and after a timeout does not try again
+for a while. It reports undelivered records as `logging` does, without raising.
 """
 
 import errno
@@ -22,13 +22,13 @@ from urllib.parse import urlsplit
 
 _PORT = {"udp": 514, "tcp": 601}
 """RFC 5426 section 3.3, RFC 6587 section 5."""
-_LIMIT = 8000  # bytes of a message: rsyslog cuts at 8 KiB
+_LIMIT = 8000  # bytes of a message: rsyslog truncates at 8 KiB
 _LOCAL = ("/dev/log", "/var/run/syslog", "/var/run/log")
 _TIMEOUT = 1.0  # seconds for connecting, and for sending a message
 
 
 class Transport(Enum):
-    """How messages travel."""
+    """The transport of messages."""
 
     LOCAL = "local"
     UDP = "udp"
@@ -36,8 +36,8 @@ class Transport(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where a syslog server listens."""
+class SyslogAddress:
+    """The address of a syslog server."""
 
     transport: Transport
     host: str
@@ -48,14 +48,14 @@ class Place:
         return self.host if self.port is None else f"{self.transport.value}://{self.host}:{self.port}"
 
 
-def place_of(address: str) -> Place:
-    """What `address` means: a path, "udp://host:514", "tcp://host:601", or "" for this system's own socket.
+def parse_address(address: str) -> SyslogAddress:
+    """Parse a path, "udp://host:514", "tcp://host:601", or "" for the socket of this system.
 
     Raises ValueError for anything else.
     """
     if not address or address.startswith("/"):
         local = address or next((path for path in _LOCAL if Path(path).is_socket()), _LOCAL[0])
-        return Place(transport=Transport.LOCAL, host=local)
+        return SyslogAddress(transport=Transport.LOCAL, host=local)
     try:
         parts = urlsplit(address)
         port = parts.port or _PORT[parts.scheme]
@@ -63,48 +63,48 @@ def place_of(address: str) -> Place:
         parts, port = None, 0
     if parts is None or not parts.hostname or parts.path.strip("/"):
         raise ValueError(f'a syslog address is a path, "udp://host:514" or "tcp://host:601", not {address!r}')
-    return Place(transport=Transport(parts.scheme), host=parts.hostname, port=port)
+    return SyslogAddress(transport=Transport(parts.scheme), host=parts.hostname, port=port)
 
 
-def describe(trouble: OSError) -> str:
-    """What a failure to connect means, and what to do."""
-    if isinstance(trouble, socket.gaierror):
-        return "this host name is not known. Check its spelling and the name server"
+def describe(error: OSError) -> str:
+    """Explain a failed connection and say what to do."""
+    if isinstance(error, socket.gaierror):
+        return "the host name is unknown. Check its spelling and the name server"
     reasons = {
         errno.ENOENT: "there is no such socket. Start rsyslog or journald, or in a container mount the host's socket",
-        errno.ECONNREFUSED: "nobody listens. Start the server, or check the port",
-        errno.ENOTSOCK: "that is no socket",
+        errno.ECONNREFUSED: "no server listens there. Start the server, or check the port",
+        errno.ENOTSOCK: "it is not a socket",
         errno.EACCES: "this user may not write to it",
     }
-    return reasons.get(trouble.errno or 0, str(trouble) or type(trouble).__name__)
+    return reasons.get(error.errno or 0, str(error) or type(error).__name__)
 
 
 class SyslogHandler(SocketHandler):
-    """Sends each record as one message. Raises OSError if there is nobody to send to, ValueError for a facility."""
+    """Sends each record as one message. Raises OSError if it cannot connect, ValueError for an unknown facility."""
 
-    def __init__(self, place: Place, *, ident: str = "", facility: str = "user") -> None:
+    def __init__(self, address: SyslogAddress, *, ident: str = "", facility: str = "user") -> None:
         if facility not in SysLogHandler.facility_names:
-            raise ValueError(f"no syslog facility: {facility!r}")
-        super().__init__(place.host, place.port)
-        self._place = place
+            raise ValueError(f"unknown syslog facility: {facility!r}")
+        super().__init__(address.host, address.port)
+        self._address = address
         self._facility = SysLogHandler.facility_names[facility]
         self._tag = re.sub(r"[^\w.-]+", "-", ident) + ": " if ident else ""
         self._owner = os.getpid()
-        self._end = b"\n" if place.transport is Transport.TCP else b""
+        self._end = b"\n" if address.transport is Transport.TCP else b""
         self.retryPeriod = self.retryStart
         self.sock = self.makeSocket()
 
-    def makeSocket(self, timeout: float = _TIMEOUT) -> socket.socket:  # noqa: N802 - the stock name
-        """A connected socket; raises OSError."""
+    def makeSocket(self, timeout: float = _TIMEOUT) -> socket.socket:  # noqa: N802 - the standard name
+        """Return a connected socket; `timeout` in seconds. Raises OSError."""
         self._owner = os.getpid()
-        if self._place.transport is Transport.LOCAL:
+        if self._address.transport is Transport.LOCAL:
             return self._local_socket(timeout)
-        if self._place.transport is Transport.TCP:
-            return socket.create_connection((self._place.host, self._place.port or 0), timeout)
-        return _datagram_socket(self._place, timeout)
+        if self._address.transport is Transport.TCP:
+            return socket.create_connection((self._address.host, self._address.port or 0), timeout)
+        return _datagram_socket(self._address, timeout)
 
-    def makePickle(self, record: logging.LogRecord) -> bytes:  # noqa: N802 - the stock name
-        """The message: RFC 3164's priority and tag, then the formatted record, at most about 8000 bytes."""
+    def makePickle(self, record: logging.LogRecord) -> bytes:  # noqa: N802 - the standard name
+        """Return the message: priority and tag (RFC 3164), then the formatted record, about 8000 bytes at most."""
         names = SysLogHandler.priority_map
         severity = SysLogHandler.priority_names[names.get(record.levelname, "warning")]
         text = (self._tag + self.format(record)).encode("utf-8", "backslashreplace")
@@ -113,30 +113,30 @@ class SyslogHandler(SocketHandler):
         return b"<%d>%s%s" % (self._facility << 3 | severity, text.replace(b"\n", b"\\n"), self._end)
 
     def send(self, message: Any) -> None:
-        """Send the bytes, on a new connection if the old one is gone; raises ConnectionError if that cannot be."""
-        if self._owner != os.getpid() or self._is_hung_up():
-            self._hang_up()
+        """Send the bytes, over a new connection if the old one is closed; raises ConnectionError on failure."""
+        if self._owner != os.getpid() or self._is_closed_by_peer():
+            self._disconnect()
         for _ in range(2):
             if self.sock is None:
                 self.createSocket()
             if self.sock is None or self._sent(self.sock, message):
                 break
         if self.sock is None:
-            raise ConnectionError(f"syslog at {self._place} takes nothing at the moment")
+            raise ConnectionError(f"syslog at {self._address} accepts no messages at the moment")
 
     def _sent(self, connection: socket.socket, message: Any) -> bool:
-        """True if there is no more to try."""
+        """Send once. Returns False if another attempt on a new connection makes sense."""
         try:
             connection.sendall(message)
-        except OSError as trouble:
-            self._hang_up()
-            if isinstance(trouble, TimeoutError):  # it hangs: no request shall wait for it again soon
+        except OSError as error:
+            self._disconnect()
+            if isinstance(error, TimeoutError):  # the server hangs: the next requests must not wait for it
                 self.retryTime = time.time() + self.retryMax
-            return isinstance(trouble, TimeoutError)
+            return isinstance(error, TimeoutError)
         return True
 
-    def _is_hung_up(self) -> bool:
-        """True if the other end has closed the stream: the first message after that would vanish without an error."""
+    def _is_closed_by_peer(self) -> bool:
+        """Return True if the server has closed the stream: the next message would get lost without an error."""
         if self.sock is None or self.sock.type is not socket.SOCK_STREAM:
             return False
         self.sock.settimeout(0)
@@ -149,23 +149,23 @@ class SyslogHandler(SocketHandler):
         finally:
             self.sock.settimeout(_TIMEOUT)
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         if self.sock is not None:
             self.sock.close()
             self.sock = None
 
     def _local_socket(self, timeout: float) -> socket.socket:
-        """A datagram socket, or a stream where the server wants that; there a NUL ends a message."""
-        if not stat.S_ISSOCK(os.stat(self._place.host).st_mode):  # noqa: PTH116 - a path as text, as sockets take it
+        """Return a datagram socket, or a stream socket if the server requires it; there a NUL ends each message."""
+        if not stat.S_ISSOCK(os.stat(self._address.host).st_mode):  # noqa: PTH116 - `connect` takes a text too
             raise OSError(errno.ENOTSOCK, os.strerror(errno.ENOTSOCK))
         for kind, end in ((socket.SOCK_DGRAM, b""), (socket.SOCK_STREAM, b"\0")):
             connection = socket.socket(socket.AF_UNIX, kind)
             connection.settimeout(timeout)
             try:
-                connection.connect(self._place.host)
-            except OSError as trouble:
+                connection.connect(self._address.host)
+            except OSError as error:
                 connection.close()
-                if trouble.errno != errno.EPROTOTYPE:
+                if error.errno != errno.EPROTOTYPE:
                     raise
             else:
                 self._end = end
@@ -173,13 +173,13 @@ class SyslogHandler(SocketHandler):
         raise OSError(errno.EPROTOTYPE, os.strerror(errno.EPROTOTYPE))
 
 
-def _datagram_socket(place: Place, timeout: float) -> socket.socket:
-    """Connected, so that the system reports a refusal with the next message."""
-    family, kind, protocol, _, address = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_DGRAM)[0]
+def _datagram_socket(address: SyslogAddress, timeout: float) -> socket.socket:
+    """Return a connected UDP socket. Because it is connected, the system reports a refusal with the next message."""
+    family, kind, protocol, _, peer = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_DGRAM)[0]
     connection = socket.socket(family, kind, protocol)
     try:
         connection.settimeout(timeout)
-        connection.connect(address)
+        connection.connect(peer)
     except OSError:
         connection.close()
         raise

@@ -1,4 +1,4 @@
-"""Loggers and servers of one test, gone when it ends."""
+"""Fixtures for the tests of the client: handlers, loggers and SMTP servers, removed at the end of the test."""
 
 import itertools
 import logging
@@ -23,7 +23,7 @@ def sink() -> Iterator[Sink]:
 
 @pytest.fixture
 def make_handler() -> Iterator[Callable[..., ErrorMailHandler]]:
-    """Handlers with the documented arguments; what is left in them when the test ends is thrown away."""
+    """Create handlers with the documented arguments; their queues are discarded at the end of the test."""
     handlers = []
 
     def make(mailhost, **options) -> ErrorMailHandler:
@@ -42,7 +42,7 @@ def make_handler() -> Iterator[Callable[..., ErrorMailHandler]]:
 
 @pytest.fixture
 def make_logger() -> Iterator[Callable[..., logging.Logger]]:
-    """Loggers nobody else has, each with the handlers it is given."""
+    """Create loggers with unique names and the given handlers."""
     loggers = []
 
     def make(*handlers: logging.Handler, name: str = "") -> logging.Logger:
@@ -65,8 +65,8 @@ def authority() -> trustme.CA:
 
 
 @pytest.fixture
-def guarded_sink(authority: trustme.CA) -> Iterator[Sink]:
-    """Wants STARTTLS and a login."""
+def login_sink(authority: trustme.CA) -> Iterator[Sink]:
+    """An SMTP server that requires STARTTLS and a login."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
     server = Sink(

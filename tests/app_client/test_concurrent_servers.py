@@ -1,4 +1,4 @@
-"""Servers of one process that do many things at once: threads of waitress, greenlets of gevent, tasks of asyncio."""
+"""The client in concurrent servers: threads of waitress, greenlets of gevent, tasks of asyncio."""
 
 import concurrent.futures
 import http.client
@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.client_programs import run
 from tests.support.paths import ROOT
-from tests.support.smtp_sinks import PATIENCE, Unruly, hang, texts, wait_until
+from tests.support.smtp_sinks import TIMEOUT, MisbehavingServer, hang, texts, wait_until
 
 REQUESTS = 40
 APP = """
@@ -41,7 +41,7 @@ import logging, signal, sys, waitress
 from yourapplication import app
 logging.getLogger("waitress").setLevel(logging.INFO)
 logging.basicConfig(level=logging.INFO)
-signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background job begins without
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job of a shell ignores SIGINT
 server = waitress.create_server(app, listen="127.0.0.1:0", threads=4)
 print("Listening at: http://127.0.0.1:%s" % server.effective_port, file=sys.stderr, flush=True)
 server.run()
@@ -58,7 +58,7 @@ each_server = pytest.mark.parametrize("name", SERVERS)
 
 @contextmanager
 def serving(name: str, folder: Path, mailhost: tuple[str, int]) -> Iterator[int]:
-    """The port of a server with the app; stopped as its service manager would."""
+    """Yield the port of a server with the app; the server is stopped by a signal, as a service manager does."""
     for package in ("gunicorn", "gevent", "waitress"):
         if package in f"{name} {SERVERS[name]}":
             pytest.importorskip(package, reason=f"{package} is not installed")
@@ -73,28 +73,28 @@ def serving(name: str, folder: Path, mailhost: tuple[str, int]) -> Iterator[int]
             yield int(port)
         finally:
             server.send_signal(signal.SIGINT if name == "waitress" else signal.SIGTERM)
-            server.wait(PATIENCE)
+            server.wait(TIMEOUT)
 
 
-def ask(port: int, path: str) -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+def request(port: int, path: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     connection.request("GET", path)
     status = connection.getresponse().status
     connection.close()
     return status
 
 
-def ask_at_once(port: int) -> list[int]:
+def send_requests(port: int) -> list[int]:
     paths = [f"/order-{'abcd'[number % 4]}" for number in range(REQUESTS)]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        return list(pool.map(lambda path: ask(port, path), paths))
+        return list(pool.map(lambda path: request(port, path), paths))
 
 
 @each_server
 def test_every_error_of_many_requests_at_once_is_counted_once(name, tmp_path, sink):
-    """Those of the last moment too: the server is told to stop at once."""
+    """Including the last errors: the server is stopped at once."""
     with serving(name, tmp_path, sink.mailhost) as port:
-        statuses = ask_at_once(port)
+        statuses = send_requests(port)
 
     assert statuses == [500] * REQUESTS
     assert sink.occurrences == REQUESTS
@@ -106,15 +106,15 @@ def test_every_error_of_many_requests_at_once_is_counted_once(name, tmp_path, si
 
 @each_server
 def test_requests_are_answered_while_the_relay_hangs(name, tmp_path):
-    """With a timeout of five seconds a request that waited for the relay would hold up all others for minutes."""
-    with Unruly(hang) as relay, serving(name, tmp_path, relay.mailhost) as port:
-        assert ask_at_once(port) == [500] * REQUESTS
-        assert ask(port, "/pid/x") == 200
+    """The timeout is five seconds: if requests waited for the relay, this would take minutes."""
+    with MisbehavingServer(hang) as relay, serving(name, tmp_path, relay.mailhost) as port:
+        assert send_requests(port) == [500] * REQUESTS
+        assert request(port, "/pid/x") == 200
         wait_until(lambda: relay.connections)
 
 
-def test_tasks_of_an_event_loop_log_without_holding_it_up(sink):
-    """As in Quart: the loop goes on ticking, and all is delivered when it ends."""
+def test_tasks_of_an_event_loop_log_without_blocking_it(sink):
+    """As in Quart: the event loop continues, and all errors are delivered when it ends."""
     script = """
         import asyncio
         async def request(name):
@@ -136,7 +136,7 @@ def test_tasks_of_an_event_loop_log_without_holding_it_up(sink):
     assert len(texts(sink)) >= 4
 
 
-def test_an_event_loop_goes_on_while_the_relay_hangs():
+def test_an_event_loop_continues_while_the_relay_hangs():
     script = """
         import asyncio
         async def main():
@@ -146,11 +146,11 @@ def test_an_event_loop_goes_on_while_the_relay_hangs():
             print(handler.pending)
         asyncio.run(main())
     """
-    with Unruly(hang) as relay:
+    with MisbehavingServer(hang) as relay:
         done = run(textwrap.dedent(script), relay.mailhost, exit_timeout=0.2)
 
     assert done.stdout == "200\n"
-    assert "which are dropped (200)" in done.stderr
+    assert "dropped (200)" in done.stderr
 
 
 def test_greenlets_of_a_patched_process_share_one_connection(sink):
@@ -169,7 +169,7 @@ def test_greenlets_of_a_patched_process_share_one_connection(sink):
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script), "{}:{}".format(*sink.mailhost)],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=3 * PATIENCE,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=3 * TIMEOUT,
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr

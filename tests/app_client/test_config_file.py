@@ -1,4 +1,4 @@
-"""Configuration files: what the guide shows is read, what is not certain is refused with its place and no value."""
+"""Configuration files: the format of the guide is parsed; ambiguous values are refused with their line, not shown."""
 
 import json
 
@@ -66,7 +66,7 @@ def test_values_of_yaml(write, written, expected):
     assert load_config(write(f"FLASK:\n  KEY: {written}\n")) == {"KEY": expected}
 
 
-def test_blocks_of_other_programs_are_passed_over(write):
+def test_blocks_of_other_programs_are_skipped(write):
     text = "celery:\n  - x\n  nested: {a: 1}\nversion: 2\nFLASK:\n  A: 1\n\n  # more\n  B: 2\nlogs: [a]\n"
 
     assert load_config(write(text)) == {"A": 1, "B": 2}
@@ -75,18 +75,18 @@ def test_blocks_of_other_programs_are_passed_over(write):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("FLASK:\n  KEY: yes-secret\n  KEY: 1", "line 3: a second KEY"),
-        ("FLASK:\n  A: 1\nFLASK:\n  A: 2", "line 3: a second FLASK"),
-        ("FLASK:\n  A: 1\n   B: 2", "line 3: indented unlike the first key"),
+        ("FLASK:\n  KEY: yes-secret\n  KEY: 1", "line 3: KEY occurs twice"),
+        ("FLASK:\n  A: 1\nFLASK:\n  A: 2", "line 3: FLASK occurs twice"),
+        ("FLASK:\n  A: 1\n   B: 2", "line 3: the indentation differs from that of the first key"),
         ("FLASK:\n\tA: 1", "line 2: neither the name of a block"),
-        ("FLASK:\n  A:\n    B: 1", "line 3: indented unlike the first key"),
+        ("FLASK:\n  A:\n    B: 1", "line 3: the indentation differs from that of the first key"),
         ("FLASK:\n  A:\n  - 1", "line 3: not of the form `KEY: value`"),
         ("FLASK:\n  A:1", "line 2: not of the form `KEY: value`"),
         ("FLASK: {A: 1}", "line 1: FLASK is followed by a value"),
-        ("other: 'a\nFLASK:\n  A: 1'", "line 1: a value that may run on"),
-        ("other: [\nFLASK:\n  A: 1]", "line 1: a value that may run on"),
+        ("other: 'a\nFLASK:\n  A: 1'", "line 1: a value that may continue"),
+        ("other: [\nFLASK:\n  A: 1]", "line 1: a value that may continue"),
         ("[a]", "line 1: neither the name of a block"),
-        ("FLASK:\n  ON: 1", "line 2: ON is no name in every YAML"),
+        ("FLASK:\n  ON: 1", "line 2: some YAML readers do not take ON for a name"),
         *[
             (f"FLASK:\n  A: {value}", "line 2: A: put the value in quotes")
             for value in (
@@ -100,14 +100,14 @@ def test_blocks_of_other_programs_are_passed_over(write):
         ('FLASK:\n  A: "secret" more', "line 2: A: the quotes are not closed"),
         ('FLASK:\n  A: "secret\\x41"', "line 2: A: in double quotes a backslash"),
         ('FLASK:\n  A: "\\ud83d\\ude00"', "line 2: A: write characters beyond"),
-        ("FLASK:\n  A: [secret, [b]]", "line 2: A: a list is [value, value]"),
-        ("FLASK:\n  A: [secret,]", "line 2: A: a list is [value, value]"),
-        ("FLASK:\n  A: [secret,", "line 2: A: a list ends with ]"),
+        ("FLASK:\n  A: [secret, [b]]", "line 2: A: a list must be [value, value]"),
+        ("FLASK:\n  A: [secret,]", "line 2: A: a list must be [value, value]"),
+        ("FLASK:\n  A: [secret,", "line 2: A: a list must end with ]"),
         ("FLASK:\n  A: secret\x0bB: 1", "line 2: not of the form"),
         ("FLASK:\n  A: secret\u2028  B: 1", "line 2: not of the form"),
     ],
 )  # fmt: skip
-def test_what_yaml_readers_may_read_otherwise_is_refused_with_its_line(write, text, words):
+def test_yaml_that_readers_parse_differently_is_refused_with_its_line(write, text, words):
     path = write(text)
 
     with pytest.raises(ConfigProblem) as refusal:
@@ -127,18 +127,18 @@ def test_what_yaml_readers_may_read_otherwise_is_refused_with_its_line(write, te
         ("config.yaml", "OTHER:\n  A: 1", ': no block "FLASK"'),
         ("config.toml", "FLASK = 1", ': no block "FLASK"'),
         ("config.json", "[1]", ': no block "FLASK"'),
-        ("config.toml", "[FLASK]\nA = secret", ": no TOML: Invalid value (at line 2, column 5)"),
-        ("config.json", '{"FLASK": {"A": secret}}', ": no JSON: Expecting value: line 1 column 17"),
-        ("config.json", "[" * 100_000, ": no JSON: "),
-        ("config.json", '{"FLASK": {"A": ' + "1" * 5000 + "}}", ": no JSON: "),
-        ("config.yaml", "FLASK:\n  debug: secret", ": FLASK: 'debug': Flask reads upper-case keys alone; write DEBUG"),
+        ("config.toml", "[FLASK]\nA = secret", ": invalid TOML: Invalid value (at line 2, column 5)"),
+        ("config.json", '{"FLASK": {"A": secret}}', ": invalid JSON: Expecting value: line 1 column 17"),
+        ("config.json", "[" * 100_000, ": invalid JSON: "),
+        ("config.json", '{"FLASK": {"A": ' + "1" * 5000 + "}}", ": invalid JSON: "),
+        ("config.yaml", "FLASK:\n  debug: secret", ": FLASK: 'debug': Flask reads only upper-case keys; write DEBUG"),
         ("config.yaml", "FLASK:\n  DEBUG: 'false'", ": FLASK: DEBUG: must be true or false, without quotes"),
         ("config.json", '{"FLASK": {"DEBUG_WITH_EXTERNAL": 1}}', ": FLASK: DEBUG_WITH_EXTERNAL: must be true or false"),
         ("config.yaml", b"FLASK:\n  A: \xff", ": not UTF-8"),
         ("config.yaml", "#" * (1024 * 1024 + 1), ": over 1 MiB"),
     ],
 )
-def test_a_file_that_cannot_serve_is_refused_in_clear_words(write, name, text, words):
+def test_an_invalid_file_is_refused_with_the_reason(write, name, text, words):
     path = write(text, name)
 
     with pytest.raises(ConfigProblem) as refusal:
@@ -148,13 +148,13 @@ def test_a_file_that_cannot_serve_is_refused_in_clear_words(write, name, text, w
     assert "secret" not in str(refusal.value)
 
 
-def test_a_file_that_is_not_there_is_named_with_the_folder_it_was_looked_for_in(tmp_path, monkeypatch):
+def test_a_missing_file_is_reported_with_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     with pytest.raises(ConfigProblem, match=rf"^config\.yaml: cannot be read from {tmp_path}: No such file"):
         load_config("config.yaml")
 
 
-def test_a_long_list_takes_no_longer_than_its_length(write):
-    """A megabyte of items is read; were each step to copy the rest, this would take minutes."""
+def test_time_to_parse_a_list_grows_linearly(write):
+    """A list of one megabyte. If each step copied the rest of it, this would take minutes."""
     assert len(load_config(write("FLASK:\n  A: [" + "a," * 500_000 + "a]"))["A"]) == 500_001

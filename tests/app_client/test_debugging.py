@@ -1,4 +1,4 @@
-"""Debug mode with Flask's own server and real WSGI servers: who catches an exception, and where it is refused."""
+"""Debug mode with Flask's server and real WSGI servers: who catches an exception, and where debug mode is refused."""
 
 import http.client
 import os
@@ -15,7 +15,7 @@ from flask import Flask
 
 from app_client.debugging import DebugRefused, configure, run_options
 from tests.support.paths import ROOT
-from tests.support.smtp_sinks import PATIENCE, wait_until
+from tests.support.smtp_sinks import TIMEOUT, wait_until
 
 EXTERNAL = {"use_debugger": False, "use_reloader": False, "passthrough_errors": True, "threaded": False}
 BUILT_IN = {"use_debugger": True, "use_reloader": True}
@@ -41,7 +41,7 @@ def app() -> Flask:
 
 @pytest.fixture
 def folder(tmp_path):
-    """Holds an app and a configuration: of the guide, but for what `change` says."""
+    """A folder with an app and the configuration of the guide."""
     (tmp_path / "shop.py").write_text(textwrap.dedent(FACTORY))
     (tmp_path / "config.yaml").write_text("FLASK:\n    DEBUG: True\n    DEBUG_WITH_APTANA: True\n")
     return tmp_path
@@ -49,16 +49,16 @@ def folder(tmp_path):
 
 @pytest.fixture
 def start(folder) -> Iterator[Callable[..., subprocess.Popen]]:
-    """Python with these arguments in the folder, its complaints in the file `complaints`; ended with the test."""
+    """Start Python with these arguments in the folder, its output in the file `output`; killed after the test."""
     processes = []
 
     def start(*arguments: str, **environment: str) -> subprocess.Popen:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("FLASK_", "WERKZEUG_"))}
         kept |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **environment}
-        with (folder / "complaints").open("w") as complaints:
+        with (folder / "output").open("w") as output:
             process = subprocess.Popen(
-                [sys.executable, *arguments], cwd=folder, env=kept, stderr=complaints, stdin=subprocess.DEVNULL,
-                stdout=complaints, text=True, start_new_session=True,
+                [sys.executable, *arguments], cwd=folder, env=kept, stderr=output, stdin=subprocess.DEVNULL,
+                stdout=output, text=True, start_new_session=True,
             )  # fmt: skip
         processes.append(process)
         return process
@@ -70,24 +70,24 @@ def start(folder) -> Iterator[Callable[..., subprocess.Popen]]:
         process.wait()
 
 
-def complaints(folder: Path) -> str:
-    return (folder / "complaints").read_text()
+def output(folder: Path) -> str:
+    return (folder / "output").read_text()
 
 
 def port_of(process: subprocess.Popen, folder: Path) -> int:
     found: list[str] = []
 
     def is_known() -> bool:
-        found[:] = re.findall(r"http://127\.0\.0\.1:(\d+)", complaints(folder))
+        found[:] = re.findall(r"http://127\.0\.0\.1:(\d+)", output(folder))
         return bool(found) or process.poll() is not None
 
     wait_until(is_known)
-    assert found, complaints(folder)
+    assert found, output(folder)
     return int(found[0])
 
 
 def get(port: int, path: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     connection.request("GET", path)
     response = connection.getresponse()
     try:
@@ -113,7 +113,7 @@ def test_options_follow_the_configuration(app, config, expected):
     assert run_options(app) == {"host": None, **expected}
 
 
-def test_options_given_come_first(app):
+def test_given_options_take_precedence(app):
     app.config.update(DEBUG=True, DEBUG_WITH_EXTERNAL=True)
 
     assert run_options(app, threaded=True, ssl_context="adhoc")["threaded"] is True
@@ -121,7 +121,7 @@ def test_options_given_come_first(app):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost", "unix:///run/shop.sock", None])
-def test_debug_mode_is_for_this_machine(app, host):
+def test_debug_mode_is_allowed_on_this_machine(app, host):
     app.debug = True
 
     assert run_options(app, host)["debug"]
@@ -131,7 +131,7 @@ def test_debug_mode_is_for_this_machine(app, host):
 @pytest.mark.parametrize(
     "options", [{"debug": True}, {"use_debugger": True}, {"debug": True, "use_debugger": False}], ids=str
 )
-def test_debug_mode_is_refused_where_others_get_there(app, host, options):
+def test_debug_mode_is_refused_on_a_public_address(app, host, options):
     with pytest.raises(DebugRefused, match=rf"^Debug mode is refused on {re.escape(host)}: .*force=True"):
         run_options(app, host, **options)
 
@@ -139,7 +139,7 @@ def test_debug_mode_is_refused_where_others_get_there(app, host, options):
     assert run_options(app, host, force=True, **options).items() >= options.items()
 
 
-def test_the_server_name_is_where_flask_listens_by_default(app):
+def test_without_a_host_the_server_name_counts(app):
     app.config.update(DEBUG=True, SERVER_NAME="192.0.2.1:80")
 
     with pytest.raises(DebugRefused, match=r"on 192\.0\.2\.1"):
@@ -147,7 +147,7 @@ def test_the_server_name_is_where_flask_listens_by_default(app):
     assert run_options(app, "127.0.0.1")["debug"]
 
 
-def test_a_test_client_is_let_in(folder, app):
+def test_a_test_client_is_served_in_debug_mode(folder, app):
     configure(app, folder / "config.yaml")
     app.add_url_rule("/", view_func=lambda: "well")
 
@@ -163,8 +163,8 @@ def test_configuring_twice_guards_once(folder, app):
     assert app.wsgi_app is guard
 
 
-def test_with_an_external_debugger_the_exception_leaves_app_run_itself(folder, start):
-    """Where pdb, or any debugger that stops at uncaught exceptions, finds it."""
+def test_with_an_external_debugger_the_exception_leaves_app_run(folder, start):
+    """There pdb, and every debugger that stops at uncaught exceptions, sees it."""
     process = start(
         "-c", "import shop\ntry:\n shop.run(shop.create_app(), port=0)\nexcept KeyError as e: print('got', e)"
     )
@@ -172,25 +172,25 @@ def test_with_an_external_debugger_the_exception_leaves_app_run_itself(folder, s
     with pytest.raises((http.client.HTTPException, OSError)):
         get(port_of(process, folder), "/fail")
 
-    assert process.wait(PATIENCE) == 0
-    assert "got 'order'" in complaints(folder)
-    assert "Debugger is active" not in complaints(folder)
-    assert "Restarting with" not in complaints(folder)
+    assert process.wait(TIMEOUT) == 0
+    assert "got 'order'" in output(folder)
+    assert "Debugger is active" not in output(folder)
+    assert "Restarting with" not in output(folder)
 
 
-def test_pdb_has_the_exception_of_a_request_for_its_post_mortem(folder, start):
+def test_pdb_shows_the_exception_of_a_request_post_mortem(folder, start):
     (folder / "main.py").write_text("import shop\nshop.run(shop.create_app('config.yaml'), port=0)\n")
     process = start("-m", "pdb", "-c", "continue", "main.py")
 
     with pytest.raises((http.client.HTTPException, OSError)):
         get(port_of(process, folder), "/fail")
 
-    process.wait(PATIENCE)
-    assert "Uncaught exception. Entering post mortem debugging" in complaints(folder)
-    assert 'lambda: {}["order"]' in complaints(folder)
+    process.wait(TIMEOUT)
+    assert "Uncaught exception. Entering post mortem debugging" in output(folder)
+    assert 'lambda: {}["order"]' in output(folder)
 
 
-def test_with_threads_the_exception_ends_its_thread_and_the_server_goes_on(folder, start):
+def test_with_threads_the_exception_ends_only_its_thread(folder, start):
     process = start("-c", "import shop; shop.run(shop.create_app(), port=0, threaded=True)")
     port = port_of(process, folder)
 
@@ -198,11 +198,11 @@ def test_with_threads_the_exception_ends_its_thread_and_the_server_goes_on(folde
         get(port, "/fail")
 
     assert get(port, "/") == (200, "well")
-    wait_until(lambda: "KeyError: 'order'" in complaints(folder))
-    assert "Exception in thread" in complaints(folder)
+    wait_until(lambda: "KeyError: 'order'" in output(folder))
+    assert "Exception in thread" in output(folder)
 
 
-def test_without_one_the_built_in_debugger_answers(folder, start):
+def test_without_an_external_debugger_the_built_in_one_answers(folder, start):
     (folder / "config.yaml").write_text("FLASK:\n    DEBUG: True\n")
     process = start("-c", "import shop; shop.run(shop.create_app(), port=0, use_reloader=False)")
 
@@ -211,7 +211,7 @@ def test_without_one_the_built_in_debugger_answers(folder, start):
     assert (status, "Werkzeug Debugger" in page) == (500, True)
 
 
-def test_in_production_the_error_page_says_nothing(folder, start):
+def test_in_production_the_error_page_shows_no_details(folder, start):
     (folder / "config.yaml").write_text("FLASK:\n    DEBUG: False\n    DEBUG_WITH_EXTERNAL: True\n")
     process = start("-c", "import shop; shop.run(shop.create_app(), '0.0.0.0', port=0)")
 
@@ -222,14 +222,14 @@ def test_in_production_the_error_page_says_nothing(folder, start):
     assert "order" not in page
 
 
-def test_a_forced_run_serves_in_spite_of_the_guard(folder, start):
+def test_force_disables_the_guard(folder, start):
     process = start("-c", "import shop; shop.run(shop.create_app(), '0.0.0.0', port=0, force=True)")
 
     assert get(port_of(process, folder), "/") == (200, "well")
-    assert "Debug mode is forced on 0.0.0.0" in complaints(folder)
+    assert "Debug mode is forced on 0.0.0.0" in output(folder)
 
 
-def test_app_run_past_ours_meets_the_guard(folder, start):
+def test_app_run_without_run_options_is_guarded(folder, start):
     process = start(
         "-c", "import shop; shop.create_app().run('0.0.0.0', port=0, use_debugger=False, use_reloader=False)"
     )
@@ -237,23 +237,23 @@ def test_app_run_past_ours_meets_the_guard(folder, start):
     status, page = get(port_of(process, folder), "/fail")
 
     assert (status, page) == (503, "Debug mode is refused here; the log of the app says why.\n")
-    assert "Debug mode is refused on 0.0.0.0" in complaints(folder)
+    assert "Debug mode is refused on 0.0.0.0" in output(folder)
 
 
 @pytest.mark.parametrize("options", [["run", "--host", "0.0.0.0"], ["run", "--debug", "-h", "0.0.0.0"]])
 def test_flask_run_with_a_public_address_is_refused(folder, start, options):
     process = start("-m", "flask", "--app", "shop", *options, "--port", "0")
 
-    assert process.wait(PATIENCE) == 1
-    assert "Debug mode is refused on 0.0.0.0" in complaints(folder)
+    assert process.wait(TIMEOUT) == 1
+    assert "Debug mode is refused on 0.0.0.0" in output(folder)
 
 
-def test_flask_run_refuses_its_debugger_even_for_an_app_that_is_not_in_debug_mode(folder, start):
+def test_flask_run_with_the_debugger_is_refused_without_debug_mode_too(folder, start):
     (folder / "config.yaml").write_text("FLASK:\n    DEBUG: False\n")
     process = start("-m", "flask", "--app", "shop", "run", "--debugger", "--host", "0.0.0.0", "--port", "0")
 
-    assert process.wait(PATIENCE) == 1
-    assert "Debug mode is refused on 0.0.0.0" in complaints(folder)
+    assert process.wait(TIMEOUT) == 1
+    assert "Debug mode is refused on 0.0.0.0" in output(folder)
 
 
 def test_flask_run_on_this_machine_serves(folder, start):
@@ -262,15 +262,15 @@ def test_flask_run_on_this_machine_serves(folder, start):
     assert get(port_of(process, folder), "/") == (200, "well")
 
 
-def test_gunicorn_does_not_come_up_with_an_app_in_debug_mode(folder, start):
+def test_gunicorn_refuses_to_start_an_app_in_debug_mode(folder, start):
     process = start("-m", "gunicorn", "--bind", "127.0.0.1:0", "shop:create_app()")
 
-    assert process.wait(PATIENCE) != 0
-    assert "Debug mode is refused under gunicorn" in complaints(folder)
+    assert process.wait(TIMEOUT) != 0
+    assert "Debug mode is refused under gunicorn" in output(folder)
 
 
-def test_waitress_serves_503_to_whoever_asks(folder, start):
-    """Called from code, it cannot be told from anything else before the first request."""
+def test_waitress_started_from_code_answers_503_in_debug_mode(folder, start):
+    """When it is called from code, waitress cannot be detected before the first request."""
     script = """
         import shop, waitress
         server = waitress.create_server(shop.create_app(), listen="127.0.0.1:0")
@@ -282,7 +282,7 @@ def test_waitress_serves_503_to_whoever_asks(folder, start):
     port = port_of(process, folder)
     assert get(port, "/fail")[0] == 503
     assert get(port, "/")[0] == 503
-    assert complaints(folder).count("Debug mode is refused under waitress") == 1
+    assert output(folder).count("Debug mode is refused under waitress") == 1
 
 
 def test_waitress_serves_an_app_that_is_not_in_debug_mode(folder, start):
@@ -292,21 +292,21 @@ def test_waitress_serves_an_app_that_is_not_in_debug_mode(folder, start):
     assert get(port_of(process, folder), "/") == (200, "well")
 
 
-def test_waitress_by_its_own_command_is_refused_at_once(folder, start):
+def test_waitress_started_by_its_command_is_refused_at_once(folder, start):
     process = start("-m", "waitress", "--listen", "127.0.0.1:0", "--call", "shop:create_app")
 
-    assert process.wait(PATIENCE) != 0
-    assert "Debug mode is refused under waitress" in complaints(folder)
+    assert process.wait(TIMEOUT) != 0
+    assert "Debug mode is refused under waitress" in output(folder)
 
 
 def example(kind: str) -> str:
-    """The one block of this kind in the documentation's section."""
+    """Return the only code block of this kind in the section of the documentation."""
     section = (ROOT / "docs" / "app-client.md").read_text().partition("\n## Debugging\n")[2].partition("\n## ")[0]
     [code] = re.findall(rf"^```{kind}\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     return code
 
 
-def test_the_documented_app_hands_its_exceptions_to_the_debugger(folder, start):
+def test_the_documented_app_passes_its_exceptions_to_the_debugger(folder, start):
     (folder / "config.yaml").write_text(example("yaml"))
     code = example("python").replace(
         "    ErrorMail(app)\n", '    ErrorMail(app)\n    app.add_url_rule("/fail", view_func=lambda: 1 / 0)\n'
@@ -317,12 +317,12 @@ def test_the_documented_app_hands_its_exceptions_to_the_debugger(folder, start):
     with pytest.raises((http.client.HTTPException, OSError)):
         get(port_of(process, folder), "/fail")
 
-    assert process.wait(PATIENCE) == 1
-    assert complaints(folder).endswith("ZeroDivisionError: division by zero\n")
+    assert process.wait(TIMEOUT) == 1
+    assert output(folder).endswith("ZeroDivisionError: division by zero\n")
 
 
 @pytest.mark.parametrize("kind", ["yaml", "toml", "json"])
-def test_the_documented_files_ask_for_an_external_debugger(app, folder, kind):
+def test_the_documented_files_select_an_external_debugger(app, folder, kind):
     path = folder / f"documented.{kind}"
     path.write_text(example(kind))
 

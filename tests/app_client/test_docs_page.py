@@ -1,6 +1,6 @@
-"""Each example of docs/app-client.md is cut out of the page and run; then an app fails, and what the page says happens.
+"""Run each example of docs/app-client.md, let an app fail, and check the result that the page describes.
 
-Only the places differ: the relay's port, the folder of the logs and the syslog's addresses are the test's own.
+Only addresses differ: the port of the relay, the folder of the logs and the addresses of syslog are those of the test.
 """
 
 import json
@@ -19,11 +19,11 @@ from tests.support.smtp_sinks import wait_until
 
 PAGE = DOCS / "app-client.md"
 ELSEWHERE = {"The seven situations", "Debugging"}
-"""Sections whose examples have tests of their own."""
+"""Sections whose examples are tested elsewhere."""
 
 
 def snippets() -> dict[str, str]:
-    """The page's Python by heading and number in its section."""
+    """Return the Python examples of the page, by heading and number within the section."""
     found = {}
     for section in re.split(r"^#+ ", PAGE.read_text(), flags=re.MULTILINE)[1:]:
         heading = section.partition("\n")[0]
@@ -33,8 +33,8 @@ def snippets() -> dict[str, str]:
     return found
 
 
-class Place:
-    """What the examples expect to be there: an app, a relay, a folder for logs, a syslog."""
+class Environment:
+    """The environment of the examples: an app, a relay, a folder for logs, and syslog servers."""
 
     def __init__(self, folder: Path, sink) -> None:
         self.folder, self.sink = folder, sink
@@ -52,7 +52,7 @@ class Place:
         self.syslogs[2].listen()
 
     def run(self, code: str) -> dict:
-        """Run an example; returns its names. Its `app` fails at /fail."""
+        """Run an example; returns its variables. Its `app` fails at /fail."""
         udp, tcp = (server.getsockname()[1] for server in self.syslogs[1:])
         for documented, here in {
             "2525": str(self.sink.port),
@@ -86,8 +86,8 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path, sink):
-    made = Place(tmp_path, sink)
+def environment(tmp_path, sink):
+    made = Environment(tmp_path, sink)
     yield made
     for server in made.syslogs:
         server.close()
@@ -97,110 +97,110 @@ def place(tmp_path, sink):
             handler.close()
 
 
-def the_three_lines(place: Place, names: dict) -> None:
-    place.fail(names["app"])
-    assert place.mail().startswith("\nMessage type:       ERROR\n")
-    assert place.mail().rstrip().endswith("KeyError: 'order'")
+def the_three_lines(environment: Environment, names: dict) -> None:
+    environment.fail(names["app"])
+    assert environment.mail().startswith("\nMessage type:       ERROR\n")
+    assert environment.mail().rstrip().endswith("KeyError: 'order'")
 
 
-def the_recipe(place: Place, names: dict) -> None:
-    place.fail(names["app"])
-    assert place.mail().startswith("Exception on /fail [GET]\n")
-    assert "X-Error-Mail-Client" not in place.sink.mails[0].message
+def the_recipe(environment: Environment, names: dict) -> None:
+    environment.fail(names["app"])
+    assert environment.mail().startswith("Exception on /fail [GET]\n")
+    assert "X-Error-Mail-Client" not in environment.sink.mails[0].message
 
 
-def one_import_changed(place: Place, names: dict) -> None:
-    the_three_lines(place, names)
+def one_import_changed(environment: Environment, names: dict) -> None:
+    the_three_lines(environment, names)
     assert [type(each) for each in names["app"].logger.handlers].count(ErrorMailHandler) == 1
 
 
-def a_factory(place: Place, names: dict) -> None:
-    place.fail(names["app"])
-    assert [mail.message["Subject"] for mail in place.sink.mails] == ["shop failed"]
+def a_factory(environment: Environment, names: dict) -> None:
+    environment.fail(names["app"])
+    assert [mail.message["Subject"] for mail in environment.sink.mails] == ["shop failed"]
     names["other"].testing = True
     names["other"].logger.error("in a test")
     names["other"].extensions[KEY].flush()
-    assert len(place.sink.mails) == 1
+    assert len(environment.sink.mails) == 1
 
 
-def files(place: Place, names: dict) -> None:
-    place.fail(names["app"])
+def files(environment: Environment, names: dict) -> None:
+    environment.fail(names["app"])
     for name in ("all", "by-size", "by-day", "for-logrotate"):
-        first, second, *_ = place.file(f"{name}.log")
+        first, second, *_ = environment.file(f"{name}.log")
         assert re.fullmatch(r"[\d-]+ [\d:,]+ WARNING: watch out \[in .*:\d+\]", first)
         assert " ERROR: Exception on /fail [GET] [in " in second
 
 
-def a_refusal(place: Place, names: dict) -> None:
-    assert "no-such-folder does not exist: create it, and let " in str(names["told"])
+def a_refusal(environment: Environment, names: dict) -> None:
+    assert "no-such-folder does not exist: create it, and let " in str(names["output"])
 
 
-def syslogs(place: Place, names: dict) -> None:
-    place.fail(names["app"])
-    connection, _ = place.syslogs[2].accept()
+def syslogs(environment: Environment, names: dict) -> None:
+    environment.fail(names["app"])
+    connection, _ = environment.syslogs[2].accept()
     with connection:
-        for server in (*place.syslogs[:2], connection):
+        for server in (*environment.syslogs[:2], connection):
             assert server.recv(9000).startswith(b"<12>yourapplication: ")
 
 
-def files_by_configuration(place: Place, names: dict) -> None:
-    place.fail(names["app"])
-    assert "KeyError" in place.mail()
-    assert " WARNING: watch out [in " in place.file("app.log")[0]
-    assert b" WARNING: watch out [in " in place.syslogs[1].recv(9000)
+def files_by_configuration(environment: Environment, names: dict) -> None:
+    environment.fail(names["app"])
+    assert "KeyError" in environment.mail()
+    assert " WARNING: watch out [in " in environment.file("app.log")[0]
+    assert b" WARNING: watch out [in " in environment.syslogs[1].recv(9000)
 
 
-def a_format_with_the_request(place: Place, names: dict) -> None:
-    place.fail(names["app"])
-    outside, inside, *_ = place.file("requests.log")
+def a_format_with_the_request(environment: Environment, names: dict) -> None:
+    environment.fail(names["app"])
+    outside, inside, *_ = environment.file("requests.log")
     assert re.fullmatch(r"\S+T\S+[+-]\d\d:\d\d WARNING: watch out \[- - -, user -\]", outside)
     assert inside.endswith("ERROR: Exception on /fail [GET] [127.0.0.1 GET http://localhost/fail, user -]")
 
 
-def json_lines(place: Place, names: dict) -> None:
-    place.fail(names["app"])
-    outside, inside = map(json.loads, place.file("app.jsonl"))
+def json_lines(environment: Environment, names: dict) -> None:
+    environment.fail(names["app"])
+    outside, inside = map(json.loads, environment.file("app.jsonl"))
     assert "request" not in outside
     assert inside["request"]["url"] == "http://localhost/fail"
 
 
-def a_subclass(place: Place, names: dict) -> None:
-    place.fail(names["app"])
-    assert place.file("brief.log")[2:] == ["    KeyError: 'order'"]
+def a_subclass(environment: Environment, names: dict) -> None:
+    environment.fail(names["app"])
+    assert environment.file("brief.log")[2:] == ["    KeyError: 'order'"]
 
 
-def a_fallback_folder(place: Place, names: dict) -> None:
-    port = place.sink.port
-    place.sink.stop()
+def a_fallback_folder(environment: Environment, names: dict) -> None:
+    port = environment.sink.port
+    environment.sink.stop()
     names["mail_handler"]._exit_timeout = 0.2
-    place.fail(names["app"])
+    environment.fail(names["app"])
     names["mail_handler"].close()
-    assert len(list((place.folder / "error-mails").glob("*.mail"))) == 1
-    place.sink.start()
-    assert place.sink.port == port
+    assert len(list((environment.folder / "error-mails").glob("*.mail"))) == 1
+    environment.sink.start()
+    assert environment.sink.port == port
     again = ErrorMailHandler(
-        place.sink.mailhost, "a@example.com", "b@example.com", "x", fallback=place.folder / "error-mails"
+        environment.sink.mailhost, "a@example.com", "b@example.com", "x", fallback=environment.folder / "error-mails"
     )
-    wait_until(lambda: place.sink.mails)
+    wait_until(lambda: environment.sink.mails)
     again.close()
-    assert "KeyError: 'order'" in place.mail()
+    assert "KeyError: 'order'" in environment.mail()
 
 
-def other_libraries(place: Place, names: dict) -> None:
+def other_libraries(environment: Environment, names: dict) -> None:
     names["mail_handler"].flush()
-    assert place.mail() == "from a library\n"
-    assert len(place.file("libraries.log")) == 1
+    assert environment.mail() == "from a library\n"
+    assert len(environment.file("libraries.log")) == 1
     assert not [each for each in logging.getLogger("otherlibrary").handlers if each is names["mail_handler"]]
     for name in ("mail_handler", "file_handler"):
         names[name].close()
 
 
-def facts_of_ones_own(place: Place, names: dict) -> None:
-    place.fail(names["app"])
+def facts_of_ones_own(environment: Environment, names: dict) -> None:
+    environment.fail(names["app"])
     names["mail_handler"].close()
-    [mail] = place.sink.mails
-    assert mail.enclosed["request"] == {"method": "JOB", "url": "queue://mails/17", "user_id": "42"}
-    assert mail.enclosed["exceptions"][0]["type"] == "KeyError"
+    [mail] = environment.sink.mails
+    assert mail.json_part["request"] == {"method": "JOB", "url": "queue://mails/17", "user_id": "42"}
+    assert mail.json_part["exceptions"][0]["type"] == "KeyError"
 
 
 CHECKS = {
@@ -221,11 +221,11 @@ CHECKS = {
 }
 
 
-def test_every_example_is_run():
+def test_every_example_has_a_check():
     assert list(snippets()) == list(CHECKS)
 
 
-def test_the_page_leads_with_the_three_lines():
+def test_the_page_starts_with_the_three_lines():
     assert PAGE.read_text().startswith(
         "# In your app\n\n```python\n"
         "from app_client.flask import ErrorMail\n"
@@ -235,10 +235,10 @@ def test_the_page_leads_with_the_three_lines():
 
 
 @pytest.mark.parametrize("name", CHECKS)
-def test_example(name, place, capsys):
-    names = place.run(snippets()[name])
-    names["told"] = capsys.readouterr().out
-    CHECKS[name](place, names)
+def test_example(name, environment, capsys):
+    names = environment.run(snippets()[name])
+    names["output"] = capsys.readouterr().out
+    CHECKS[name](environment, names)
 
 
 def test_every_key_of_the_configuration_is_documented():

@@ -1,4 +1,4 @@
-"""`flask error-mail doctor` as it is called: in a process of its own, with a real SMTP server and real files."""
+"""`flask error-mail doctor` in a separate process, with a real SMTP server and real files."""
 
 import logging
 import os
@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from app_client.delivery.fallback import Fallback, OutboxMessage
-from app_client.doctor import Finding, examine_fallback
+from app_client.delivery.fallback import Fallback, Mail
+from app_client.doctor import Finding, check_fallback
 from app_client.flask import ErrorMail
 from tests.support.disks import mount_tmpfs
 from tests.support.paths import ROOT
-from tests.support.smtp_sinks import PATIENCE, Sink, Unruly, closed_port, converse
+from tests.support.smtp_sinks import TIMEOUT, MisbehavingServer, Sink, answer_lines, closed_port
 
 NOBODY = 65534
 
@@ -44,7 +44,7 @@ user = int(sys.argv.pop(1))
 os.setgroups([]); os.setgid(user); os.setuid(user)
 flask.cli.main()
 """
-"""As another user, who may be kept from the interpreter's own files: it is loaded before."""
+"""Runs as another user. Imports come first, because that user may not be able to read the interpreter's files."""
 
 needs_root = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become another user"
@@ -53,7 +53,7 @@ needs_root = pytest.mark.skipif(
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """One that any user may enter, as none of pytest's is."""
+    """A temporary folder that every user may enter, unlike those of pytest."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         yield Path(name)
@@ -61,7 +61,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def doctor(folder, sink) -> Callable[..., subprocess.CompletedProcess]:
-    """Calls it for an app with these settings; `user` is who calls."""
+    """Return a function that runs the doctor for an app with the given settings, as the given user."""
 
     def call(
         *options: str, user: int | None = None, app_debug: bool = False, **settings
@@ -75,18 +75,18 @@ def doctor(folder, sink) -> Callable[..., subprocess.CompletedProcess]:
         return subprocess.run(
             [sys.executable, *flask, "--app", "shop", *(["--debug"] if app_debug else []),
              "error-mail", "doctor", *options],
-            cwd="/", env=kept, capture_output=True, text=True, check=False, timeout=3 * PATIENCE,
+            cwd="/", env=kept, capture_output=True, text=True, check=False, timeout=3 * TIMEOUT,
         )  # fmt: skip
 
     return call
 
 
 def lines(done: subprocess.CompletedProcess) -> dict[str, str]:
-    """By name, each with its verdict."""
+    """Return the lines of the output by the name of the check."""
     return {line.split(":")[0].split()[1]: line for line in done.stdout.splitlines()}
 
 
-def test_all_is_well(doctor, sink, folder):
+def test_all_checks_pass(doctor, sink, folder):
     done = doctor(ERROR_LOG_FILE=str(folder / "shop.log"))
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -98,15 +98,15 @@ def test_all_is_well(doctor, sink, folder):
     assert lines(done)["mail"] == "ok    mail: to yourname@example.com"
     assert lines(done)["relay"] == f"ok    relay: 127.0.0.1 port {sink.port} answers: sink.test"
     assert done.stdout.count("\n") == 5
-    assert not sink.tried
+    assert not sink.attempted
 
 
-def test_a_test_error_goes_the_way_of_every_other(doctor, sink):
+def test_a_test_error_is_sent_like_any_other_error(doctor, sink):
     done = doctor("--send-test")
     [mail] = sink.mails
 
     assert done.returncode == 0
-    assert lines(done)["test"] == "ok    test: the relay took a test error for yourname@example.com"
+    assert lines(done)["test"] == "ok    test: the relay accepted a test error for yourname@example.com"
     assert mail.message["X-Error-Mail-App"] == "yourapplication"
     assert "Test of the error mails\nTraceback (most recent call last):\n" in mail.text
     assert mail.text.rstrip().endswith("nothing is wrong")
@@ -118,25 +118,25 @@ def test_a_test_error_that_is_refused_fails(doctor):
     refusing.stop()
 
     assert done.returncode == 1
-    assert lines(done)["test"] == "FAIL  test: the test error was refused or could not be made"
+    assert lines(done)["test"] == "FAIL  test: the relay refused the test error, or it could not be formatted"
     assert "554 5.7.1 not from here" in done.stderr
 
 
-def test_a_relay_that_is_not_there(doctor):
+def test_a_missing_relay_fails(doctor):
     port = closed_port()
     done = doctor("--send-test", ERROR_MAIL_HOST=f"127.0.0.1:{port}")
 
     assert done.returncode == 1
-    assert lines(done)["relay"].startswith(f"FAIL  relay: 127.0.0.1 port {port} does not answer as it should: ")
+    assert lines(done)["relay"].startswith(f"FAIL  relay: 127.0.0.1 port {port} cannot be used: ")
     assert "Connection refused" in lines(done)["relay"]
-    assert lines(done)["test"] == "FAIL  test: not sent: the relay does not answer"
+    assert lines(done)["test"] == "FAIL  test: not sent: the relay cannot be used"
 
 
-def test_something_else_than_a_relay(doctor):
+def test_a_server_that_is_no_relay_fails(doctor):
     def web_server(connection) -> None:
-        list(converse(connection, b"HTTP/1.0 400 Bad\r\n\x1b[2J\r\n\r\n"))
+        list(answer_lines(connection, b"HTTP/1.0 400 Bad\r\n\x1b[2J\r\n\r\n"))
 
-    with Unruly(web_server) as other:
+    with MisbehavingServer(web_server) as other:
         done = doctor(ERROR_MAIL_HOST=other.mailhost)
 
     assert done.returncode == 1
@@ -144,9 +144,9 @@ def test_something_else_than_a_relay(doctor):
     assert "\x1b" not in done.stdout
 
 
-def test_a_login_that_fails_keeps_the_password(doctor, guarded_sink):
+def test_a_failed_login_does_not_print_the_password(doctor, login_sink):
     done = doctor(
-        ERROR_MAIL_HOST=guarded_sink.mailhost, ERROR_MAIL_CREDENTIALS=("app", "a-wrong-password"), ERROR_MAIL_SECURE=()
+        ERROR_MAIL_HOST=login_sink.mailhost, ERROR_MAIL_CREDENTIALS=("app", "a-wrong-password"), ERROR_MAIL_SECURE=()
     )
 
     assert done.returncode == 1
@@ -154,9 +154,9 @@ def test_a_login_that_fails_keeps_the_password(doctor, guarded_sink):
     assert "a-wrong-password" not in done.stdout + done.stderr
 
 
-def test_a_login_that_works(doctor, guarded_sink):
+def test_a_successful_login_passes(doctor, login_sink):
     done = doctor(
-        ERROR_MAIL_HOST=guarded_sink.mailhost, ERROR_MAIL_CREDENTIALS=("app", "the-password"), ERROR_MAIL_SECURE=()
+        ERROR_MAIL_HOST=login_sink.mailhost, ERROR_MAIL_CREDENTIALS=("app", "the-password"), ERROR_MAIL_SECURE=()
     )
 
     assert done.returncode == 0
@@ -165,7 +165,7 @@ def test_a_login_that_works(doctor, guarded_sink):
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ({"ADMINS": []}, 'FAIL  mail: app.config["ADMINS"] is not set: list there who gets the error mails'),
+        ({"ADMINS": []}, 'FAIL  mail: app.config["ADMINS"] is not set: list the recipients of the error mails there'),
         ({"ADMINS": "nobody"}, "ok    mail: to nobody"),
         ({"ERROR_MAIL_HOST": "relay:smtp"}, 'FAIL  mail: app.config["ERROR_MAIL_HOST"]: the port'),
         (
@@ -178,8 +178,8 @@ def test_a_login_that_works(doctor, guarded_sink):
     ],
     ids=str,
 )
-def test_each_trouble_has_its_line(doctor, settings, line):
-    """With settings that keep the app from coming up at all, too."""
+def test_each_problem_has_its_line(doctor, settings, line):
+    """Also with settings for which the set-up of the app fails."""
     done = doctor(**settings)
 
     assert line in done.stdout
@@ -188,8 +188,8 @@ def test_each_trouble_has_its_line(doctor, settings, line):
     assert "Traceback" not in done.stderr
 
 
-def test_a_fallback_folder_is_looked_at_and_left_as_it_is(doctor, sink, folder):
-    """Even with the relay there to take what waits, and `--send-test`: it is not the doctor's to send."""
+def test_a_fallback_folder_is_checked_and_not_changed(doctor, sink, folder):
+    """Even with a working relay and `--send-test` the doctor sends none of the waiting mails."""
     waiting = fallback_of(folder, 3, 7)
     before = sorted(path.name for path in waiting.iterdir())
 
@@ -204,15 +204,15 @@ def test_a_fallback_folder_is_looked_at_and_left_as_it_is(doctor, sink, folder):
 
 
 def fallback_of(folder: Path, *counts: int) -> Path:
-    """A folder in which mails wait that stand for so many errors each."""
+    """Create a fallback folder with one mail for each count."""
     place = folder / "error-mails"
     for count in counts:
-        letter = OutboxMessage(sender="a@example.com", recipients=["b@example.com"], content=b"Subject: x\r\n\r\nx\r\n")
-        Fallback(place).store(letter, created=0.0, record_id=uuid.uuid4().hex, count=count)
+        mail = Mail(sender="a@example.com", recipients=["b@example.com"], content=b"Subject: x\r\n\r\nx\r\n")
+        Fallback(place).store(mail, created=0.0, record_id=uuid.uuid4().hex, count=count)
     return place
 
 
-def test_a_fallback_folder_that_is_not_there_is_not_made(doctor, folder):
+def test_a_missing_fallback_folder_is_not_created(doctor, folder):
     done = doctor(ERROR_MAIL_FALLBACK=str(folder / "new" / "error-mails"))
 
     assert done.returncode == 0
@@ -220,45 +220,45 @@ def test_a_fallback_folder_that_is_not_there_is_not_made(doctor, folder):
     assert not (folder / "new").exists()
 
 
-def test_without_a_fallback_folder_nothing_is_said_of_one(doctor):
+def test_without_a_fallback_folder_there_is_no_line(doctor):
     assert "fallback" not in doctor().stdout
 
 
 @pytest.mark.parametrize(
-    ("trouble", "told"),
+    ("problem", "expected"),
     [
-        ("file", "cannot be used: {place} is no folder"),
-        ("below a file", "cannot be used: {parent} is no folder"),
-        ("open to all", "is not used, because anybody may write to it{owner}"),
+        ("file", "cannot be used: {place} is not a folder"),
+        ("below a file", "cannot be used: {parent} is not a folder"),
+        ("open to all", "is not used, because every user may write to it{owner}"),
         ("number", 'app.config["ERROR_MAIL_FALLBACK"]: expected str, bytes or os.PathLike object, not int'),
     ],
 )
-def test_a_fallback_folder_that_cannot_be_used_has_its_line(doctor, folder, trouble, told):
+def test_an_unusable_fallback_folder_fails(doctor, folder, problem, expected):
     place = folder / "error-mails"
-    if trouble == "open to all":
+    if problem == "open to all":
         place.mkdir()
         place.chmod(0o777)
     else:
         place.write_text("no folder")
-    setting = {"number": 17, "below a file": str(place / "below")}.get(trouble, str(place))
+    setting = {"number": 17, "below a file": str(place / "below")}.get(problem, str(place))
 
     done = doctor(ERROR_MAIL_FALLBACK=setting)
 
     assert done.returncode == 1
     assert "FAIL  fallback: " in done.stdout or "FAIL  mail: " in done.stdout
-    owner = "; it belongs to " if known_to_the_system() else ""
-    assert told.format(place=place, parent=place, owner=owner) in done.stdout
+    owner = "; its owner is " if known_to_the_system() else ""
+    assert expected.format(place=place, parent=place, owner=owner) in done.stdout
 
 
 def known_to_the_system():
-    """Whether this user has a name, which in a container not everybody has."""
+    """Return True if this user has a name; in a container some users have none."""
     try:
         return bool(pwd.getpwuid(os.geteuid()))
     except KeyError:
         return False
 
 
-def test_a_wrong_fallback_folder_keeps_the_app_from_coming_up():
+def test_an_invalid_fallback_folder_is_refused_at_set_up():
     app = Flask("shop")
     app.config.update(ADMINS="yourname@example.com", ERROR_MAIL_FALLBACK=17)
 
@@ -266,19 +266,19 @@ def test_a_wrong_fallback_folder_keeps_the_app_from_coming_up():
         ErrorMail(app)
 
 
-def test_a_fallback_folder_that_is_full_has_its_line(folder, monkeypatch):
+def test_a_full_fallback_folder_fails(folder, monkeypatch):
     place = fallback_of(folder, 1, 1)
     monkeypatch.setattr(Fallback.__init__, "__kwdefaults__", {"max_files": 2, "max_bytes": 10_000})
 
-    finding = examine_fallback(place)
+    finding = check_fallback(place)
 
     assert not finding.ok
-    assert "can hold no more: it holds as much as it may; mails waiting: 2, for 2 errors, " in finding.text
+    assert "is full: it has reached its limit of files or bytes; mails waiting: 2, for 2 errors, " in finding.text
 
 
 @needs_root
-def test_a_fallback_folder_of_another_user_is_not_the_deployed_users(doctor, folder):
-    """Made under one's own user, by a first try by hand."""
+def test_a_fallback_folder_of_another_user_fails(doctor, folder):
+    """For example, a folder that an administrator created by a manual test."""
     waiting = fallback_of(folder, 1)
 
     done = doctor(ERROR_MAIL_FALLBACK=str(waiting), user=NOBODY)
@@ -286,33 +286,34 @@ def test_a_fallback_folder_of_another_user_is_not_the_deployed_users(doctor, fol
 
     assert (done.returncode, fresh.returncode) == (1, 1)
     assert lines(done)["fallback"] == (
-        f"FAIL  fallback: {waiting} cannot be used: {waiting} is closed to nobody; it belongs to root, mode 0700"
+        f"FAIL  fallback: {waiting} cannot be used: nobody may not read and write {waiting}; "
+        "its owner is root, its mode 0700"
     )
-    assert f"{folder} is closed to nobody; it belongs to root, mode 0755" in lines(fresh)["fallback"]
+    assert f"nobody may not write to {folder}; its owner is root, its mode 0755" in lines(fresh)["fallback"]
 
 
 @needs_root
-def test_a_fallback_folder_on_a_full_or_read_only_disk_has_its_line(folder):
+def test_a_fallback_folder_on_a_full_or_read_only_disk_fails(folder):
     mount_tmpfs(folder, "size=64k,mode=0755")
     try:
         place = fallback_of(folder, 1)
-        full = examine_fallback(place)
+        full = check_fallback(place)
         subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
-        read_only = examine_fallback(place)
+        read_only = check_fallback(place)
     finally:
         subprocess.run(["umount", str(folder)], check=True)
 
     assert not full.ok
-    assert "can hold no more: its file system has 0.1 MiB left; mails waiting: 1, for 1 errors, " in full.text
+    assert "is full: its file system has 0.1 MiB left; mails waiting: 1, for 1 errors, " in full.text
     assert not read_only.ok
-    assert f"{place} cannot be used: {place} is closed to root" in read_only.text
+    assert f"{place} cannot be used: root may not read and write {place}" in read_only.text
 
 
-def test_debug_by_the_command_line_counts(doctor):
+def test_debug_mode_of_the_command_line_fails(doctor):
     assert "FAIL  debug: debug mode is on" in doctor(app_debug=True).stdout
 
 
-def test_other_commands_still_fail_for_a_wrong_configuration(doctor, folder):
+def test_other_commands_fail_with_an_invalid_configuration(doctor, folder):
     doctor(ADMINS=[])
     done = subprocess.run(
         [sys.executable, "-m", "flask", "--app", "shop", "routes"],
@@ -325,8 +326,8 @@ def test_other_commands_still_fail_for_a_wrong_configuration(doctor, folder):
 
 
 @needs_root
-def test_a_file_of_roots_is_not_the_deployed_users(doctor, folder):
-    """The guide's own case: under one's own user all is well, under the deployed one nothing is written."""
+def test_a_log_file_of_root_fails_for_the_deployed_user(doctor, folder):
+    """The case of the guide: it works for the developer, but the deployed user cannot write the file."""
     log = folder / "shop.log"
     log.touch(mode=0o644)
 
@@ -335,11 +336,11 @@ def test_a_file_of_roots_is_not_the_deployed_users(doctor, folder):
 
     assert done.returncode == 1, done.stderr
     assert "FAIL  file: " in done.stdout
-    assert f"{log} cannot be written by nobody: Permission denied; it belongs to root, mode 0644" in done.stdout
+    assert f"{log} cannot be written by nobody: Permission denied; its owner is root, its mode 0644" in done.stdout
 
 
 @needs_root
-def test_the_documented_answer_is_what_it_says(doctor, sink, folder):
+def test_the_documented_output_is_the_real_one(doctor, sink, folder):
     log = folder / "yourapplication.log"
     log.touch(mode=0o644)
     page = (ROOT / "docs" / "app-client.md").read_text()
@@ -351,16 +352,18 @@ def test_the_documented_answer_is_what_it_says(doctor, sink, folder):
     (place / "padding").write_bytes(bytes(100_000))
     done = doctor("--send-test", BY_HAND=str(log), ERROR_MAIL_FALLBACK=str(place), user=NOBODY)
 
-    said = done.stdout.replace(str(place), "/var/lib/yourapplication/error-mails")
-    said = said.replace(str(log), "/var/log/yourapplication.log").replace(f"port {sink.port}", "port 2525")
-    said = (
-        re.sub("nobody|nogroup", "www-data", said).replace(str(NOBODY), "33").replace("sink.test", "relay.example.com")
+    output = done.stdout.replace(str(place), "/var/lib/yourapplication/error-mails")
+    output = output.replace(str(log), "/var/log/yourapplication.log").replace(f"port {sink.port}", "port 2525")
+    output = (
+        re.sub("nobody|nogroup", "www-data", output)
+        .replace(str(NOBODY), "33")
+        .replace("sink.test", "relay.example.com")
     )
-    assert said.replace("; in /\n", "; in /srv/yourapplication\n") == "".join(documented)
+    assert output.replace("; in /\n", "; in /srv/yourapplication\n") == "".join(documented)
 
 
 @needs_root
-def test_a_folder_closed_to_the_deployed_user_cannot_hold_rotated_files(doctor, folder):
+def test_rotation_fails_in_a_folder_that_the_deployed_user_may_not_write_to(doctor, folder):
     log = folder / "shop.log"
     log.touch()
     log.chmod(0o666)
@@ -370,25 +373,25 @@ def test_a_folder_closed_to_the_deployed_user_cannot_hold_rotated_files(doctor, 
 
     for each in (done, fresh):
         assert each.returncode == 1, each.stderr
-        assert f"{folder} is closed to nobody; it belongs to root" in each.stdout
+        assert f"nobody may not write to {folder}; its owner is root" in each.stdout
     assert not (folder / "fresh.log").exists()
 
 
 @needs_root
-def test_the_user_it_is_asked_for_must_be_the_one_who_asks(doctor):
+def test_option_user_fails_for_another_user(doctor):
     right, wrong = doctor("--user", "nobody", user=NOBODY), doctor("--user", "nobody")
 
     assert right.returncode == 0, right.stdout + right.stderr
     assert lines(right)["user"] == "ok    user: nobody (65534) in the groups nogroup (65534); in /"
     assert wrong.returncode == 1
-    assert "the app is deployed as nobody: ask again as that user" in lines(wrong)["user"]
+    assert "the app is deployed as nobody: run the doctor again as that user" in lines(wrong)["user"]
 
 
 def test_a_finding_is_one_line():
     assert str(Finding(name="file", ok=True, text="a\nok   user: root\x1b[0m")) == "ok    file: a ok   user: root [0m"
 
 
-def test_every_app_has_the_command_of_its_own():
+def test_every_app_has_its_own_command():
     apps = [Flask("shop"), Flask("forum")]
     extension = ErrorMail()
     for app in apps:

@@ -1,4 +1,4 @@
-"""Real processes: what happens when an interpreter ends, forks, or serves under gunicorn."""
+"""The client in real processes: exit of the interpreter, forks, multiprocessing and gunicorn."""
 
 import http.client
 import os
@@ -13,11 +13,11 @@ import pytest
 
 from tests.support.client_programs import PRELUDE, first_line, run, start
 from tests.support.paths import ROOT
-from tests.support.smtp_sinks import PATIENCE, Sink, Unruly, closed_port, hang, texts, wait_until
+from tests.support.smtp_sinks import TIMEOUT, MisbehavingServer, Sink, closed_port, hang, texts, wait_until
 
 
 def test_import_has_no_side_effects():
-    """No Flask, nothing but the standard library, no thread, no handler, no hook."""
+    """No module outside of the standard library, no thread, no handler, no exit hook."""
     script = """
         import sys, threading, logging, atexit
         before, hooks = set(sys.modules), atexit._ncallbacks()
@@ -39,8 +39,8 @@ def test_import_has_no_side_effects():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_sending_imports_nothing(guarded_sink):
-    """A fork while the thread imports would leave the child half a module: all there is to import is so before."""
+def test_sending_imports_no_module(login_sink):
+    """A fork during an import of the thread would leave a half-imported module in the child."""
     script = """
         import ssl
         logger.removeHandler(handler)
@@ -60,15 +60,15 @@ def test_sending_imports_nothing(guarded_sink):
         handler.close()
         print(sorted(set(sys.modules) - before))
     """
-    done = run(script, guarded_sink.mailhost)
+    done = run(script, login_sink.mailhost)
 
     assert (done.stdout, done.stderr) == ("[]\n", "")
-    assert len(guarded_sink.mails) == 4
-    assert "~~~^^^" in guarded_sink.mails[3].text
+    assert len(login_sink.mails) == 4
+    assert "~~~^^^" in login_sink.mails[3].text
 
 
 @pytest.mark.parametrize("ending", ["", "sys.exit(0)", "raise SystemExit"], ids=["end", "exit", "raise"])
-def test_what_waits_is_delivered_before_the_interpreter_ends(sink, ending):
+def test_queued_errors_are_delivered_before_the_interpreter_ends(sink, ending):
     done = run(f"for word in ('one', 'two', 'three'): logger.error(word)\n{ending}", sink.mailhost)
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -76,7 +76,7 @@ def test_what_waits_is_delivered_before_the_interpreter_ends(sink, ending):
 
 
 def test_an_error_logged_at_exit_is_delivered(sink):
-    """When newer Pythons no longer start threads."""
+    """At that time newer Python versions start no more threads."""
     done = run("import atexit; atexit.register(logger.error, 'late')", sink.mailhost)
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -99,32 +99,32 @@ def test_an_error_that_ends_the_app_is_delivered(sink):
     assert "KeyError: 'order'" in sink.mails[0].text
 
 
-def test_a_relay_that_comes_back_during_exit_gets_it_all():
+def test_a_relay_that_comes_back_during_the_exit_gets_all_errors():
     relay = Sink().start()
     relay.stop()
     with start("logger.error('one'); logger.error('two'); print('over', flush=True)", relay.mailhost) as process:
         first_line(process)
         relay.start()
-        _, complaints = process.communicate(timeout=2 * PATIENCE)
+        _, errors = process.communicate(timeout=2 * TIMEOUT)
     relay.stop()
 
-    assert process.returncode == 0, complaints
+    assert process.returncode == 0, errors
     assert texts(relay) == ["one", "two"]
 
 
 @pytest.mark.parametrize("relay", ["hanging", "absent"])
-def test_the_interpreter_ends_in_time_whatever_the_relay_does(relay):
-    """And says on stderr what is lost."""
-    with Unruly(hang) as hanging:
+def test_the_interpreter_ends_in_time_without_a_working_relay(relay):
+    """The number of lost errors is reported on stderr."""
+    with MisbehavingServer(hang) as hanging:
         mailhost = hanging.mailhost if relay == "hanging" else ("127.0.0.1", closed_port())
         done = run("for _ in range(3): logger.error('one')", mailhost, exit_timeout=0.3)
 
     assert done.returncode == 0
-    assert "closed before the relay took the last ones, which are dropped (3)\n" in done.stderr
+    assert "closed before the relay accepted the last errors; dropped (3)\n" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_forked_child_sends_its_own_and_the_parent_goes_on(sink):
+def test_parent_and_forked_child_send_their_own_errors(sink):
     done = run(
         """
         logger.error("parent before")
@@ -143,9 +143,9 @@ def test_a_forked_child_sends_its_own_and_the_parent_goes_on(sink):
     assert connection["parent before"] == connection["parent after"] != connection["child"]
 
 
-def test_what_waits_at_a_fork_is_sent_by_the_parent_alone():
+def test_errors_queued_at_a_fork_are_sent_by_the_parent_only():
     gate = threading.Event()
-    relay = Sink(answer=lambda _mail: "250 OK" if gate.wait(PATIENCE) else "451").start()
+    relay = Sink(answer=lambda _mail: "250 OK" if gate.wait(TIMEOUT) else "451").start()
     script = """
         for word in ("one", "two", "three"): logger.error(word)
         child = os.fork()
@@ -159,23 +159,23 @@ def test_what_waits_at_a_fork_is_sent_by_the_parent_alone():
     with start(script, relay.mailhost) as process:
         assert first_line(process) == "forked\n"
         gate.set()
-        _, complaints = process.communicate(timeout=2 * PATIENCE)
+        _, errors = process.communicate(timeout=2 * TIMEOUT)
     relay.stop()
 
-    assert process.returncode == 0, complaints
+    assert process.returncode == 0, errors
     assert texts(relay) == ["child", "one", "three", "two"]
-    assert len(relay.tried) == 4
+    assert len(relay.attempted) == 4
 
 
-def test_a_server_that_forks_without_a_word_to_python(sink):
-    """As a server written in C does: none of Python's hooks runs, and the worker leaves without the exit hooks.
+def test_a_fork_without_fork_hooks_is_detected(sink):
+    """A server written in C forks without Python's fork hooks, and its workers end without exit hooks.
 
-    Only while no other thread runs: CPython itself does not survive it else.
+    Supported only while no other thread runs: otherwise CPython itself fails.
     """
     done = run(
         """
         import ctypes
-        libc = ctypes.PyDLL(None)  # which keeps the interpreter's lock over the call
+        libc = ctypes.PyDLL(None)  # keeps the interpreter lock during the call
         assert handler.pending == 0
         for number in range(2):
             if libc.fork() == 0:
@@ -210,11 +210,11 @@ UWSGI = """
         os._exit(0)
     os.wait()
 """
-"""What uWSGI shows of itself in its master, and then in a worker."""
+"""Simulates uWSGI's Python module in the master, then in a worker."""
 
 
-def test_in_uwsgis_master_no_thread_is_started_and_errors_are_delivered_all_the_same(sink):
-    """A thread that runs there when the workers are forked may leave them without the interpreter's lock, for good."""
+def test_in_the_uwsgi_master_errors_are_delivered_without_a_thread(sink):
+    """A thread in the master could hold the interpreter lock during the fork; the workers would hang for ever."""
     done = run(UWSGI, sink.mailhost)
 
     assert (done.returncode, done.stdout) == (0, "1 0 0\n2\n"), done.stderr
@@ -222,8 +222,8 @@ def test_in_uwsgis_master_no_thread_is_started_and_errors_are_delivered_all_the_
     assert len({mail.connection for mail in sink.mails}) == 2
 
 
-def test_in_uwsgis_master_errors_wait_when_the_relay_is_away():
-    """Until the master ends, or logs again."""
+def test_in_the_uwsgi_master_errors_wait_for_an_unavailable_relay():
+    """They are sent when the master logs the next error, or ends."""
     relay = Sink().start()
     relay.stop()
     script = """
@@ -239,22 +239,22 @@ def test_in_uwsgis_master_errors_wait_when_the_relay_is_away():
         assert first_line(process) == "1 1\n"
         relay.start()
         assert process.stdin is not None
-        output, complaints = process.communicate("go on\n", timeout=3 * PATIENCE)
+        output, errors = process.communicate("go on\n", timeout=3 * TIMEOUT)
     relay.stop()
 
-    assert (process.returncode, output) == (0, "1 0\n"), complaints
+    assert (process.returncode, output) == (0, "1 0\n"), errors
     assert texts(relay) == ["one", "two"]
 
 
-def test_a_module_that_only_has_uwsgis_name_changes_nothing(sink):
+def test_another_module_named_uwsgi_has_no_effect(sink):
     done = run("import types; sys.modules['uwsgi'] = types.ModuleType('uwsgi'); logger.error('one')", sink.mailhost)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert texts(sink) == ["one"]
 
 
-def test_forks_in_the_midst_of_a_storm_lose_nothing_and_hang_nobody(sink):
-    """Threads of the parent hold any lock there is at the moment of a fork."""
+def test_forks_during_a_storm_lose_no_error_and_do_not_hang(sink):
+    """At a fork, threads of the parent may hold any lock."""
     done = run(
         """
         import itertools
@@ -291,7 +291,7 @@ def test_forks_in_the_midst_of_a_storm_lose_nothing_and_hang_nobody(sink):
 
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_a_multiprocessing_child_delivers_before_it_ends(sink, tmp_path, method):
-    """It leaves without the interpreter's exit hooks."""
+    """It ends without the exit hooks of the interpreter."""
     script = tmp_path / "jobs.py"
     script.write_text(
         PRELUDE
@@ -310,12 +310,12 @@ def test_a_multiprocessing_child_delivers_before_it_ends(sink, tmp_path, method)
         """)
     )
     done = subprocess.run(
-        [sys.executable, script, "{}:{}".format(*sink.mailhost), str(PATIENCE)],
+        [sys.executable, script, "{}:{}".format(*sink.mailhost), str(TIMEOUT)],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
-        timeout=3 * PATIENCE,
+        timeout=3 * TIMEOUT,
     )
 
     assert done.returncode == 0, done.stderr
@@ -341,7 +341,7 @@ def fail(name):
 @pytest.mark.parametrize("preload", [True, False], ids=["preload", "no preload"])
 @pytest.mark.parametrize("worker", ["sync", "gthread", "gevent"])
 def test_under_gunicorn_every_worker_mails(sink, tmp_path, preload, worker):
-    """With preload, the handler's thread runs already when the workers are forked."""
+    """With preload, the sending thread already runs when the workers are forked."""
     pytest.importorskip("gunicorn", reason="gunicorn is not installed")
     if worker == "gevent":
         pytest.importorskip("gevent", reason="gevent is not installed")
@@ -357,26 +357,26 @@ def test_under_gunicorn_every_worker_mails(sink, tmp_path, preload, worker):
         try:
             wait_until(lambda: log.read_text().count("Booting worker") == 2)
             [port] = re.findall(r"Listening at: http://127\.0\.0\.1:(\d+)", log.read_text())
-            asked = fail_in_each_worker(sink, int(port))
+            requests = fail_in_each_worker(sink, int(port))
         finally:
             server.send_signal(signal.SIGTERM)
-            server.wait(PATIENCE)
+            server.wait(TIMEOUT)
     raised = [mail for mail in sink.mails if "LookupError" in mail.text]
     loaded = [mail for mail in sink.mails if "while loading" in mail.text]
 
-    assert sum(mail.count for mail in raised) == asked
+    assert sum(mail.count for mail in raised) == requests
     assert sum(mail.count for mail in loaded) == (1 if preload else 2)
     assert all(mail.message["X-Error-Mail-App"] == "yourapplication" for mail in sink.mails)
-    assert len(sink.mails) == len(sink.tried)
+    assert len(sink.mails) == len(sink.attempted)
 
 
 def fail_in_each_worker(sink: Sink, port: int) -> int:
-    """Ask until mails of both workers have come; returns how many requests that took."""
-    for asked in range(1, 200):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    """Send requests until both workers have mailed; returns the number of requests."""
+    for requests in range(1, 200):
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
         connection.request("GET", "/order")
         assert connection.getresponse().status == 500
         connection.close()
         if len({pid for mail in list(sink.mails) for pid in re.findall(r"order in (\d+)", mail.text)}) == 2:
-            return asked
+            return requests
     raise AssertionError("only one worker ever answered")

@@ -1,4 +1,4 @@
-"""The Flask glue on real apps: who gets which error, and when none is sent."""
+"""`ErrorMail` with real Flask apps: which handler gets which error, and when nothing is sent."""
 
 import gc
 import logging
@@ -15,7 +15,7 @@ from tests.support.smtp_sinks import Sink
 
 @pytest.fixture
 def make_app(sink):
-    """Apps that fail at /fail; their loggers are as before when the test ends."""
+    """Create apps that fail at /fail; their handlers are removed at the end of the test."""
     apps = []
 
     def make(name="yourapplication", **config) -> Flask:
@@ -85,14 +85,14 @@ def test_configuration_is_read_from_the_app(make_app, sink):
     assert "on fire" in mail.text
 
 
-def test_credentials_are_used(make_app, guarded_sink):
+def test_credentials_are_used(make_app, login_sink):
     app = make_app(ERROR_MAIL_CREDENTIALS=("app", "the-password"), ERROR_MAIL_SECURE=())
-    app.config["ERROR_MAIL_HOST"] = "{}:{}".format(*guarded_sink.mailhost)
+    app.config["ERROR_MAIL_HOST"] = "{}:{}".format(*login_sink.mailhost)
     ErrorMail(app)
 
     fail(app)
 
-    assert guarded_sink.mails[0].user == b"app"
+    assert login_sink.mails[0].user == b"app"
 
 
 def test_works_with_an_application_factory(make_app, sink):
@@ -107,7 +107,7 @@ def test_works_with_an_application_factory(make_app, sink):
     assert [mail.message["X-Error-Mail-App"] for mail in sink.mails] == ["shop", "forum"]
 
 
-def test_calling_it_twice_changes_nothing(make_app, sink):
+def test_a_second_set_up_changes_nothing(make_app, sink):
     app = make_app()
     extension = ErrorMail(app)
     extension.init_app(app)
@@ -120,27 +120,27 @@ def test_calling_it_twice_changes_nothing(make_app, sink):
 
 
 @pytest.mark.parametrize("mode", ["DEBUG", "TESTING"])
-def test_nothing_is_done_in_debug_or_testing(make_app, sink, mode):
+def test_nothing_is_set_up_in_debug_or_testing_mode(make_app, sink, mode):
     app = make_app(**{mode: True}, PROPAGATE_EXCEPTIONS=False)
     app.config["ADMINS"] = None
     ErrorMail(app)
 
     fail(app)
 
-    assert not sink.tried
+    assert not sink.attempted
     assert KEY not in app.extensions
     assert not [handler for handler in app.logger.handlers if isinstance(handler, ErrorMailHandler)]
 
 
 @pytest.mark.parametrize("mode", ["debug", "testing"])
-def test_nothing_is_mailed_once_debug_or_testing_is_switched_on(make_app, sink, mode):
-    """As `app.run(debug=True)` does, after the set-up."""
+def test_nothing_is_mailed_after_debug_or_testing_is_switched_on(make_app, sink, mode):
+    """`app.run(debug=True)` switches it on after the set-up."""
     app = make_app(PROPAGATE_EXCEPTIONS=False)
     ErrorMail(app)
     setattr(app, mode, True)
 
     fail(app)
-    assert not sink.tried
+    assert not sink.attempted
     setattr(app, mode, False)
     fail(app)
 
@@ -148,7 +148,7 @@ def test_nothing_is_mailed_once_debug_or_testing_is_switched_on(make_app, sink, 
 
 
 @pytest.mark.parametrize("mode", ["DEBUG", "TESTING"])
-def test_debug_and_testing_mail_when_told_to(make_app, sink, mode):
+def test_even_in_debug_mails_in_debug_and_testing_mode(make_app, sink, mode):
     app = make_app(**{mode: True}, PROPAGATE_EXCEPTIONS=False)
     ErrorMail(app, even_in_debug=True)
 
@@ -157,8 +157,8 @@ def test_debug_and_testing_mail_when_told_to(make_app, sink, mode):
     assert len(sink.mails) == 1
 
 
-def test_apps_of_the_same_name_do_not_mix(make_app, sink):
-    """They share one logger."""
+def test_apps_with_the_same_name_are_kept_apart(make_app, sink):
+    """They share a logger."""
     other_sink = Sink().start()
     first, second = make_app(), make_app()
     second.config["ERROR_MAIL_HOST"] = other_sink.mailhost
@@ -179,7 +179,7 @@ def test_apps_of_the_same_name_do_not_mix(make_app, sink):
     assert sum("outside" in mail.text for mail in sink.mails + other_sink.mails) == 1
 
 
-def test_other_libraries_are_listened_to_and_belong_to_the_app_that_called_them(make_app, sink):
+def test_records_of_libraries_belong_to_the_app_that_called_them(make_app, sink):
     apps = [make_app(name, ERROR_MAIL_LOGGERS=["otherlibrary", "thirdlibrary"]) for name in ("shop", "forum")]
     for app in apps:
         ErrorMail(app)
@@ -191,7 +191,7 @@ def test_other_libraries_are_listened_to_and_belong_to_the_app_that_called_them(
     assert {mail.message["X-Error-Mail-Logger"] for mail in sink.mails} == {"otherlibrary"}
 
 
-def test_a_logger_and_its_parent_may_both_be_named(make_app, sink):
+def test_a_logger_and_its_parent_may_both_be_configured(make_app, sink):
     app = make_app(ERROR_MAIL_LOGGERS=["otherlibrary", "otherlibrary.pool", "yourapplication"])
     ErrorMail(app)
 
@@ -202,7 +202,7 @@ def test_a_logger_and_its_parent_may_both_be_named(make_app, sink):
     assert sink.occurrences == 1
 
 
-def test_an_app_that_is_gone_leaves_nothing_behind(make_app):
+def test_a_deleted_app_leaves_no_handler_behind(make_app):
     app = Flask("ephemeral")
     app.config.update(ADMINS="yourname@example.com", ERROR_MAIL_LOGGERS="otherlibrary")
     ErrorMail(app)
@@ -217,8 +217,8 @@ def test_an_app_that_is_gone_leaves_nothing_behind(make_app):
     assert not [each for each in logging.getLogger("ephemeral").handlers if isinstance(each, ErrorMailHandler)]
 
 
-def test_a_request_does_not_wait_for_a_relay_that_is_away(make_app, sink):
-    """An answer that waited for the relay would never come: nobody gives it back here."""
+def test_a_request_does_not_wait_for_an_unavailable_relay(make_app, sink):
+    """If the request waited for the relay, it would never end: no relay listens here."""
     sink.stop()
     app = make_app()
     ErrorMail(app)
@@ -246,7 +246,7 @@ def test_a_request_does_not_wait_for_a_relay_that_is_away(make_app, sink):
     ],
     ids=str,
 )
-def test_a_wrong_configuration_is_refused_in_clear_words(make_app, config, words):
+def test_an_invalid_configuration_is_refused_with_its_key(make_app, config, words):
     app = make_app()
     app.config.update(config)
 

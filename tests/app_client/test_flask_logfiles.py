@@ -1,4 +1,4 @@
-"""What a Flask app's configuration makes of log files and of facts about requests."""
+"""Log files and request facts of a Flask app, set up by its configuration."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ from app_client.flask import KEY, LOG_KEY, ErrorMail, request_facts
 
 @pytest.fixture
 def make_app(sink):
-    """Apps that fail at /fail; their handlers are gone when the test ends."""
+    """Create apps that fail at /fail; their handlers are removed at the end of the test."""
     apps = []
 
     def make(name="yourapplication", **config) -> Flask:
@@ -33,10 +33,10 @@ def make_app(sink):
 
 
 def facts() -> RequestFacts:
-    """Those of the request, which there is."""
-    told = request_facts()
-    assert told is not None
-    return told
+    """Return the facts of the current request, which must exist."""
+    found = request_facts()
+    assert found is not None
+    return found
 
 
 def fail(app: Flask, path: str = "/fail/17", **request) -> None:
@@ -76,10 +76,10 @@ def test_json_lines_with_the_request(make_app, tmp_path):
 
     app.logger.warning("too small")
     fail(app, "/fail/17?token=s3cret", headers={"User-Agent": "curl/8", "X-Request-ID": "r-1"})
-    [told] = map(json.loads, (tmp_path / "app.log").read_text().splitlines())
+    [found] = map(json.loads, (tmp_path / "app.log").read_text().splitlines())
 
-    assert told["exception"].endswith("KeyError: '17'")
-    assert told["request"] == {
+    assert found["exception"].endswith("KeyError: '17'")
+    assert found["request"] == {
         "method": "GET",
         "url": "http://localhost/fail/17?token=[masked]",
         "endpoint": "orders",
@@ -89,7 +89,7 @@ def test_json_lines_with_the_request(make_app, tmp_path):
     }
 
 
-def test_a_format_of_ones_own_may_name_the_request(make_app, tmp_path):
+def test_a_custom_format_may_use_the_request(make_app, tmp_path):
     app = make_app(ERROR_LOG_FILE=tmp_path / "app.log", ERROR_LOG_FORMAT="%(url)s %(message)s", ERROR_LOG_ISO_TIME=True)
     ErrorMail(app)
 
@@ -101,7 +101,7 @@ def test_a_format_of_ones_own_may_name_the_request(make_app, tmp_path):
     assert lines[-1] == "- outside"
 
 
-def test_other_libraries_go_into_the_file_once(make_app, tmp_path):
+def test_records_of_libraries_are_written_once(make_app, tmp_path):
     app = make_app(ERROR_LOG_FILE=tmp_path / "app.log", ERROR_MAIL_LOGGERS=["otherlibrary", "otherlibrary.pool"])
     ErrorMail(app)
 
@@ -112,8 +112,8 @@ def test_other_libraries_go_into_the_file_once(make_app, tmp_path):
     assert (tmp_path / "app.log").read_text().count("pool is empty") == 1
 
 
-def test_files_of_two_apps_do_not_mix(make_app, tmp_path):
-    """They are of the same name and share a logger."""
+def test_files_of_two_apps_are_kept_apart(make_app, tmp_path):
+    """The apps have the same name and share a logger."""
     apps = [make_app(ERROR_LOG_FILE=tmp_path / name) for name in ("a.log", "b.log")]
     for app in apps:
         ErrorMail(app)
@@ -126,7 +126,7 @@ def test_files_of_two_apps_do_not_mix(make_app, tmp_path):
 
 
 @pytest.mark.parametrize("mode", ["debug", "testing"])
-def test_no_file_is_written_in_debug_or_testing(make_app, tmp_path, mode):
+def test_no_file_is_written_in_debug_or_testing_mode(make_app, tmp_path, mode):
     app = make_app(ERROR_LOG_FILE=tmp_path / "before.log")
     ErrorMail(app)
     setattr(app, mode, True)
@@ -150,11 +150,11 @@ def test_no_file_is_written_in_debug_or_testing(make_app, tmp_path, mode):
         ({"ERROR_LOG_LEVEL": "LOUD"}, 'app.config["ERROR_LOG_LEVEL"]: Unknown level'),
         ({"ERROR_LOG_SYSLOG": "logs"}, 'app.config["ERROR_LOG_SYSLOG"]: a syslog address is'),
         ({"ERROR_LOG_SYSLOG": "/nowhere"}, 'app.config["ERROR_LOG_SYSLOG"]: no syslog at /nowhere: there is no such'),
-        ({"ERROR_LOG_EVENTS": "shop"}, 'app.config["ERROR_LOG_EVENTS"]: the Windows event log is on Windows only'),
+        ({"ERROR_LOG_EVENTS": "shop"}, 'app.config["ERROR_LOG_EVENTS"]: the Windows event log exists on Windows only'),
     ],
     ids=str,
 )
-def test_a_wrong_configuration_is_refused_and_nothing_is_left_behind(make_app, tmp_path, config, words):
+def test_an_invalid_configuration_is_refused_and_leaves_no_handler(make_app, tmp_path, config, words):
     app = make_app(**{"ERROR_LOG_FILE": tmp_path / "app.log"} | config)
 
     with pytest.raises(ValueError, match="ERROR_LOG") as refusal:
@@ -165,7 +165,7 @@ def test_a_wrong_configuration_is_refused_and_nothing_is_left_behind(make_app, t
     assert not [each for each in app.logger.handlers if isinstance(each, logging.FileHandler)]
 
 
-def test_the_mail_tells_of_the_request_when_told_to(make_app, sink):
+def test_the_mail_shows_the_request_if_configured(make_app, sink):
     app = make_app(ERROR_MAIL_REQUEST=True)
     ErrorMail(app)
 
@@ -179,7 +179,7 @@ def test_the_mail_tells_of_the_request_when_told_to(make_app, sink):
     assert outside.startswith("\nMessage type:       ERROR\n")
 
 
-def test_the_user_is_flask_logins(make_app):
+def test_the_user_id_comes_from_flask_login(make_app):
     app = make_app()
     logins = flask_login.LoginManager(app)
     asked = []
@@ -209,7 +209,7 @@ def test_the_user_is_flask_logins(make_app):
     assert asked == [], "the user's database may be what is in trouble"
 
 
-def test_the_user_of_a_token_is_known_once_the_app_has_asked(make_app):
+def test_the_user_of_a_token_is_known_after_the_app_has_loaded_it(make_app):
     app = make_app()
     logins = flask_login.LoginManager(app)
 
@@ -226,20 +226,20 @@ def test_the_user_of_a_token_is_known_once_the_app_has_asked(make_app):
         assert facts().user_id == "robot"
 
 
-def test_facts_of_a_request_that_is_hardly_one():
+def test_a_malformed_request_gives_the_readable_facts():
     app = Flask("yourapplication")
     app.config["TRUSTED_HOSTS"] = ["shop.example"]
 
     with app.test_request_context("/a\nb", headers={"Host": "evil.example", "User-Agent": "\x1b[31m"}) as context:
         context.request.trusted_hosts = ["shop.example"]
-        told = facts()
+        found = facts()
 
-    assert told.url == ""
-    assert told.method == "GET"
-    assert told.user_agent == r"\x1b[31m"
+    assert found.url == ""
+    assert found.method == "GET"
+    assert found.user_agent == r"\x1b[31m"
 
 
-def test_the_apps_own_request_id_comes_first():
+def test_the_request_id_of_the_app_takes_precedence():
     app = Flask("yourapplication")
     with app.test_request_context(headers={"X-Request-ID": "theirs"}, environ_base={"REQUEST_ID": "the server's"}):
         assert facts().request_id == "theirs"

@@ -1,4 +1,4 @@
-"""The handler as an app sees it, against servers that work."""
+"""`ErrorMailHandler` from the view of an app, with working SMTP servers."""
 
 import inspect
 import logging
@@ -14,7 +14,7 @@ from app_client import ErrorMailHandler, mail_formatter
 from tests.support.smtp_sinks import Sink, wait_until
 
 
-def test_constructor_is_the_stock_handlers():
+def test_constructor_starts_with_the_arguments_of_the_standard_handler():
     stock = list(inspect.signature(logging.handlers.SMTPHandler).parameters.values())
     ours = list(inspect.signature(ErrorMailHandler).parameters.values())
 
@@ -22,7 +22,7 @@ def test_constructor_is_the_stock_handlers():
     assert {each.kind for each in ours[len(stock) :]} == {inspect.Parameter.KEYWORD_ONLY}
 
 
-def test_attributes_are_the_stock_handlers():
+def test_attributes_are_those_of_the_standard_handler():
     arguments = (("127.0.0.1", 2525), "a@example.com", "b@example.com", "Failed", ("user", "secret"), (), 3.0)
     names = ["mailhost", "mailport", "username", "password", "fromaddr", "toaddrs", "subject", "secure", "timeout"]
     stock, ours = logging.handlers.SMTPHandler(*arguments), ErrorMailHandler(*arguments)
@@ -30,8 +30,8 @@ def test_attributes_are_the_stock_handlers():
     assert [getattr(stock, name) for name in names] == [getattr(ours, name) for name in names]
 
 
-def test_a_change_of_one_import_is_enough(sink, make_logger):
-    """The mail reads the same as the stock handler's, whichever of both sent it."""
+def test_replacing_the_standard_handler_gives_the_same_mail(sink, make_logger):
+    """Text, headers and envelope are the same for both handlers."""
     arguments = (sink.mailhost, "server-error@example.com", ["yourname@example.com"], "YourApplication Failed")
     handlers = [logging.handlers.SMTPHandler(*arguments), ErrorMailHandler(*arguments)]
     for handler in handlers:
@@ -85,13 +85,13 @@ def test_subject_may_depend_on_the_record(sink, make_handler, make_logger):
 def test_record_is_formatted_in_the_thread_that_logs(sink, make_handler, make_logger):
     formatted_in = []
 
-    class Noting(logging.Formatter):
+    class Recording(logging.Formatter):
         def format(self, record):
             formatted_in.append(threading.current_thread())
             return super().format(record)
 
     handler = make_handler(sink.mailhost)
-    handler.setFormatter(Noting())
+    handler.setFormatter(Recording())
 
     make_logger(handler).error("here")
     sink.wait_for(1)
@@ -111,7 +111,7 @@ def test_mails_share_one_connection(sink, make_handler, make_logger):
     assert len({mail.connection for mail in sink.mails}) == 1
 
 
-def test_idle_connection_and_thread_end_and_come_back(sink, make_handler, make_logger):
+def test_idle_connection_and_thread_end_and_restart(sink, make_handler, make_logger):
     handler = make_handler(sink.mailhost, idle_timeout=0.01)
     logger = make_logger(handler)
 
@@ -135,8 +135,8 @@ def test_nothing_starts_before_the_first_record(sink, make_handler):
     assert not sink.connections
 
 
-def test_equal_errors_of_a_storm_share_a_mail_and_every_one_is_counted(make_handler, make_logger):
-    """While the first mail is under way the others gather; different errors stay apart."""
+def test_equal_errors_of_a_storm_share_a_mail_and_are_all_counted(make_handler, make_logger):
+    """While the first mail is in flight, equal errors share an entry; different errors do not."""
     gate = threading.Event()
     sink = Sink(answer=lambda _mail: "250 OK" if gate.wait(20) else "451").start()
     handler = make_handler(sink.mailhost)
@@ -152,7 +152,7 @@ def test_equal_errors_of_a_storm_share_a_mail_and_every_one_is_counted(make_hand
     for order in range(500):
         fail(order)
         logger.error("stock of %s is wrong", "apples")
-    wait_until(lambda: sink.tried)
+    wait_until(lambda: sink.attempted)
     gate.set()
     handler.flush(20)
     sink.stop()
@@ -164,23 +164,23 @@ def test_equal_errors_of_a_storm_share_a_mail_and_every_one_is_counted(make_hand
     assert sum(mail.dropped for mail in sink.mails) == 0
 
 
-def test_what_is_only_counted_is_not_formatted(make_handler, make_logger):
-    """In a storm, formatting tracebacks is what costs the requests most."""
+def test_a_counted_repeat_is_not_formatted(make_handler, make_logger):
+    """In a storm, formatting tracebacks is the largest cost for requests."""
     gate = threading.Event()
     sink = Sink(answer=lambda _mail: "250 OK" if gate.wait(20) else "451").start()
     formatted = []
 
-    class Noting(logging.Formatter):
+    class Recording(logging.Formatter):
         def format(self, record):
             formatted.append(record)
             return super().format(record)
 
     handler = make_handler(sink.mailhost)
-    handler.setFormatter(Noting())
+    handler.setFormatter(Recording())
     logger = make_logger(handler)
 
     logger.error("the first")
-    wait_until(lambda: sink.tried)
+    wait_until(lambda: sink.attempted)
     for _ in range(100):
         logger.error("the storm")
     gate.set()
@@ -191,7 +191,7 @@ def test_what_is_only_counted_is_not_formatted(make_handler, make_logger):
     assert len(formatted) == 2
 
 
-def test_threads_log_at_once_and_nothing_is_lost(sink, make_handler, make_logger):
+def test_errors_of_concurrent_threads_are_all_delivered(sink, make_handler, make_logger):
     handler = make_handler(sink.mailhost)
     logger = make_logger(handler)
 
@@ -199,7 +199,7 @@ def test_threads_log_at_once_and_nothing_is_lost(sink, make_handler, make_logger
         for number in range(50):
             logger.error("%s failed %s", name, "x" * number)
 
-    threads = [threading.Thread(target=work, args=(f"worker-{letter}",)) for letter in "abcdefgh"]
+    threads = [threading.Thread(target=work, args=(f"worker-{character}",)) for character in "abcdefgh"]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -258,7 +258,7 @@ def test_works_from_dict_config(sink):
     assert "Message type:       ERROR\n" in mail.text
 
 
-def test_records_after_close_are_sent_all_the_same(sink, make_handler, make_logger):
+def test_records_after_close_are_still_sent(sink, make_handler, make_logger):
     handler = make_handler(sink.mailhost)
     logger = make_logger(handler)
 
@@ -271,49 +271,49 @@ def test_records_after_close_are_sent_all_the_same(sink, make_handler, make_logg
     assert sink.wait_for(2)[1].text == "after\n"
 
 
-def test_logs_in_over_starttls_as_the_stock_handler_does(guarded_sink, make_handler, make_logger):
-    handler = make_handler(guarded_sink.mailhost, credentials=("app", "the-password"), secure=())
+def test_logs_in_over_starttls_like_the_standard_handler(login_sink, make_handler, make_logger):
+    handler = make_handler(login_sink.mailhost, credentials=("app", "the-password"), secure=())
     make_logger(handler).error("hush")
 
-    assert guarded_sink.wait_for(1)[0].user == b"app"
+    assert login_sink.wait_for(1)[0].user == b"app"
 
 
 @pytest.mark.parametrize(
     "wrap", [lambda context: context, lambda context: (None, None, context)], ids=["bare", "in a tuple"]
 )
-def test_secure_takes_a_context(guarded_sink, authority, make_handler, make_logger, wrap):
+def test_secure_accepts_a_context(login_sink, authority, make_handler, make_logger, wrap):
     context = ssl.create_default_context()
     authority.configure_trust(context)
-    handler = make_handler(guarded_sink.mailhost, credentials=("app", "the-password"), secure=wrap(context))
+    handler = make_handler(login_sink.mailhost, credentials=("app", "the-password"), secure=wrap(context))
     make_logger(handler).error("hush")
 
-    assert guarded_sink.wait_for(1)[0].user == b"app"
+    assert login_sink.wait_for(1)[0].user == b"app"
 
 
-def test_a_certificate_that_does_not_check_out_gets_no_password(guarded_sink, make_handler, make_logger, capsys):
-    """The default context trusts no authority made in a test."""
+def test_an_untrusted_certificate_gets_no_password(login_sink, make_handler, make_logger, capsys):
+    """The default context does not trust the certificate authority of the test."""
     context = ssl.create_default_context()
-    handler = make_handler(guarded_sink.mailhost, credentials=("app", "the-password"), secure=context)
+    handler = make_handler(login_sink.mailhost, credentials=("app", "the-password"), secure=context)
     make_logger(handler).error("hush")
 
     wait_until(lambda: "CERTIFICATE_VERIFY_FAILED" in capsys.readouterr().err)
 
     assert handler.pending == 1
-    assert not guarded_sink.tried
+    assert not login_sink.attempted
 
 
-def test_a_refused_login_is_told_without_the_password_and_tried_again(guarded_sink, make_handler, make_logger, capsys):
-    handler = make_handler(guarded_sink.mailhost, credentials=("app", "a-wrong-password"), secure=())
+def test_a_refused_login_is_reported_without_the_password_and_retried(login_sink, make_handler, make_logger, capsys):
+    handler = make_handler(login_sink.mailhost, credentials=("app", "a-wrong-password"), secure=())
     make_logger(handler).error("hush")
-    told = ""
+    reported = ""
 
-    def is_told():
-        nonlocal told
-        told += capsys.readouterr().err
-        return "535" in told
+    def is_reported():
+        nonlocal reported
+        reported += capsys.readouterr().err
+        return "535" in reported
 
-    wait_until(is_told)
+    wait_until(is_reported)
 
-    assert "a-wrong-password" not in told
+    assert "a-wrong-password" not in reported
     assert handler.pending == 1
     assert handler.dropped == 0

@@ -1,4 +1,4 @@
-"""Handlers on several loggers at once: each record once, undone without a trace, and no loops."""
+"""`attach`: handlers on several loggers get each record once, can be detached, and cause no loops."""
 
 import logging
 import logging.handlers
@@ -13,8 +13,8 @@ import relay.spool.segments
 from app_client import ErrorMailHandler, attach
 
 
-class Kept(logging.handlers.BufferingHandler):
-    """Keeps the messages of all that reaches it."""
+class CollectingHandler(logging.handlers.BufferingHandler):
+    """Collects the messages of all records that it gets."""
 
     def __init__(self) -> None:
         super().__init__(10**6)
@@ -26,7 +26,7 @@ class Kept(logging.handlers.BufferingHandler):
 
 @pytest.fixture
 def loggers(make_logger):
-    """A parent, its child and grandchild, and a stranger."""
+    """A logger, its child and grandchild, and an unrelated logger."""
     parent = make_logger()
     return [parent, parent.getChild("pool"), parent.getChild("pool.queue"), make_logger()]
 
@@ -35,18 +35,22 @@ def loggers(make_logger):
 def no_handler_stays(loggers):
     yield
     for logger in loggers:
-        assert not [handler for handler in logger.handlers if isinstance(handler, Kept | logging.handlers.SMTPHandler)]
+        assert not [
+            handler
+            for handler in logger.handlers
+            if isinstance(handler, CollectingHandler | logging.handlers.SMTPHandler)
+        ]
 
 
-def test_a_record_comes_once_however_loggers_propagate(loggers):
-    """With handlers of any class, the stock one included; a mail is mailed once."""
-    kept = Kept()
-    with attach([kept], loggers):
+def test_a_handler_gets_a_record_once_however_loggers_propagate(loggers):
+    """Also with a handler of another class."""
+    collector = CollectingHandler()
+    with attach([collector], loggers):
         for logger in loggers:
             logger.error("once")
             logger.error("again")
 
-    assert kept.messages == ["once", "again"] * 4
+    assert collector.messages == ["once", "again"] * 4
 
 
 def test_a_record_is_mailed_once(loggers, sink, make_handler):
@@ -60,58 +64,58 @@ def test_a_record_is_mailed_once(loggers, sink, make_handler):
 
 
 def test_each_handler_gets_the_record(loggers):
-    handlers = [Kept(), Kept()]
+    handlers = [CollectingHandler(), CollectingHandler()]
     with attach(handlers, loggers):
         loggers[2].error("once each")
 
-    assert [kept.messages for kept in handlers] == [["once each"]] * 2
+    assert [collector.messages for collector in handlers] == [["once each"]] * 2
 
 
-def test_one_handler_and_one_logger_will_do(loggers):
-    kept = Kept()
-    with attach(kept, loggers[0]):
+def test_a_single_handler_and_logger_are_accepted(loggers):
+    collector = CollectingHandler()
+    with attach(collector, loggers[0]):
         loggers[0].error("once")
 
-    assert kept.messages == ["once"]
+    assert collector.messages == ["once"]
 
 
-def test_a_later_change_of_propagation_doubles_nothing(loggers):
-    kept = Kept()
+def test_a_later_change_of_propagation_causes_no_duplicate(loggers):
+    collector = CollectingHandler()
     loggers[1].propagate = False
-    with attach([kept], loggers):
+    with attach([collector], loggers):
         loggers[1].propagate = True
         loggers[1].error("once")
 
-    assert kept.messages == ["once"]
+    assert collector.messages == ["once"]
 
 
-def test_it_can_be_undone(loggers):
-    kept = Kept()
-    attachment = attach([kept], loggers)
+def test_handlers_can_be_detached(loggers):
+    collector = CollectingHandler()
+    attachment = attach([collector], loggers)
 
     attachment.detach()
     attachment.detach()
     loggers[0].error("unheard")
 
-    assert kept.messages == []
-    assert kept.filters == []
+    assert collector.messages == []
+    assert collector.filters == []
 
 
-def test_what_was_there_before_stays(loggers):
-    kept = Kept()
-    loggers[0].addHandler(kept)
+def test_a_handler_that_was_there_before_stays(loggers):
+    collector = CollectingHandler()
+    loggers[0].addHandler(collector)
 
-    attach([kept], loggers).detach()
+    attach([collector], loggers).detach()
     loggers[1].error("heard by the parent's handler")
-    loggers[0].removeHandler(kept)
+    loggers[0].removeHandler(collector)
 
-    assert kept.messages == ["heard by the parent's handler"]
+    assert collector.messages == ["heard by the parent's handler"]
 
 
-def test_two_attachments_of_one_handler_end_apart(loggers):
-    kept = Kept()
-    first = attach([kept], loggers[:2])
-    second = attach([kept], loggers[1:])
+def test_two_attachments_of_one_handler_end_separately(loggers):
+    collector = CollectingHandler()
+    first = attach([collector], loggers[:2])
+    second = attach([collector], loggers[1:])
 
     loggers[1].error("once")
     first.detach()
@@ -119,58 +123,58 @@ def test_two_attachments_of_one_handler_end_apart(loggers):
     loggers[2].error("twice attached before, once now")
     second.detach()
 
-    assert kept.messages == ["once", "twice attached before, once now"]
+    assert collector.messages == ["once", "twice attached before, once now"]
 
 
-def test_a_level_below_is_left_to_the_loggers_and_handlers(loggers):
-    kept = Kept()
-    kept.setLevel(logging.ERROR)
-    with attach([kept], loggers):
+def test_levels_of_handlers_apply(loggers):
+    collector = CollectingHandler()
+    collector.setLevel(logging.ERROR)
+    with attach([collector], loggers):
         loggers[0].warning("too small")
         loggers[0].error("an error")
 
-    assert kept.messages == ["an error"]
+    assert collector.messages == ["an error"]
 
 
-def test_a_record_from_another_process_is_no_repetition(loggers, monkeypatch):
-    """It brings the marks of filters there, which are numbered as ours are."""
-    kept = Kept()
-    with attach([kept], loggers), monkeypatch.context() as elsewhere:
+def test_a_record_from_another_process_is_not_a_repeat(loggers, monkeypatch):
+    """The record contains keys of the filters in that process, which have the same numbers."""
+    collector = CollectingHandler()
+    with attach([collector], loggers), monkeypatch.context() as elsewhere:
         elsewhere.setattr("os.getpid", lambda: -1)
         loggers[0].error("from a child")
-        [record] = kept.buffer
+        [record] = collector.buffer
         elsewhere.undo()
         loggers[0].handle(logging.makeLogRecord(pickle.loads(pickle.dumps(record.__dict__))))
 
-    assert kept.messages == ["from a child"] * 2
+    assert collector.messages == ["from a child"] * 2
 
 
-def test_what_the_relay_and_the_client_log_goes_nowhere(make_logger, caplog):
-    """A relay whose handler mails to itself would never come to rest."""
-    kept = Kept()
+def test_records_of_relay_and_client_are_ignored(make_logger, caplog):
+    """Otherwise a relay that mails its own errors to itself would never stop."""
+    collector = CollectingHandler()
     root = logging.getLogger()
-    with attach([kept], [root]):
+    with attach([collector], [root]):
         relay.spool.segments._log.error("the disk is full")
         logging.getLogger("relay.web").error("the dashboard failed")
         logging.getLogger("app_client.anything").error("the client failed")
         logging.getLogger("relayed").error("no name of ours")
 
-    assert kept.messages == ["no name of ours"]
+    assert collector.messages == ["no name of ours"]
 
 
 def test_an_app_may_have_a_package_named_relay(make_logger, monkeypatch):
     theirs = types.ModuleType("relay")
     theirs.__file__ = "/app/relay/__init__.py"
     monkeypatch.setitem(sys.modules, "relay", theirs)
-    kept = Kept()
-    with attach([kept], [make_logger(name="relay.graphql")]):
+    collector = CollectingHandler()
+    with attach([collector], [make_logger(name="relay.graphql")]):
         logging.getLogger("relay.graphql").error("their own")
 
-    assert kept.messages == ["their own"]
+    assert collector.messages == ["their own"]
 
 
-def test_a_process_that_takes_mails_and_sends_them_does_not_loop(sink, make_handler, caplog):
-    """As the relay would, at DEBUG on the root logger: each mail it takes makes records in its library."""
+def test_a_process_that_receives_and_sends_mails_does_not_loop(sink, make_handler, caplog):
+    """As in the relay with DEBUG on the root logger: its SMTP library logs records for each mail."""
     assert "relay.receive" in sys.modules
     handler: ErrorMailHandler = make_handler(sink.mailhost)
     root = logging.getLogger()

@@ -1,7 +1,7 @@
-"""One error is one error: from the stock handler with the documented format, and from ours with its JSON part.
+"""An error has the same fingerprint from the standard handler and from `ErrorMailHandler` with its JSON part.
 
-Both handlers get the very same record, made by really raising, and send it to a real server; the relay's own code reads
-what arrives. Only the mail's way differs, so the fingerprint must not.
+Both handlers get the same record, with a really raised exception, and send it to a real server. The code of the relay
+parses the received mails. Only the way of sending differs, so the fingerprint must not differ.
 """
 
 import logging
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from app_client import MAIL_FORMAT, MailFormatter, mail_formatter
 from app_client.delivery.message import compose
-from app_client.delivery.queue import Parcel
+from app_client.delivery.queue import QueuedMail
 from app_client.handler import ErrorMailHandler
 from relay.grouping.fingerprint import fingerprint
 from relay.model import Form, Report
@@ -29,8 +29,8 @@ from tests.support.smtp_sinks import Sink
 Raiser = Callable[[], object]
 
 
-class Told:
-    """A record's two mails, as the relay understands them."""
+class MailPair:
+    """The two mails of one record, as the relay parses them."""
 
     def __init__(self, stock: bytes, ours: bytes) -> None:
         self.stock, self.ours = (redact(read_by_relay(content)) for content in (stock, ours))
@@ -51,33 +51,33 @@ def handlers(mailhost: tuple[str, int]) -> tuple[SMTPHandler, ErrorMailHandler]:
 
 
 @pytest.fixture(scope="module")
-def sent() -> Iterator[Callable[[logging.LogRecord], Told]]:
-    """Sends a record by both handlers over a real connection each."""
+def sent() -> Iterator[Callable[[logging.LogRecord], MailPair]]:
+    """Return a function that sends a record through both handlers, over real connections."""
     sink = Sink().start()
     stock, ours = handlers(sink.mailhost)
 
-    def send(record: logging.LogRecord) -> Told:
+    def send(record: logging.LogRecord) -> MailPair:
         before = len(sink.mails)
         stock.handle(record)
         ours.handle(record)
         ours.flush(20)
         first, second = sink.wait_for(before + 2)[before:]
-        return Told(first.content, second.content)
+        return MailPair(first.content, second.content)
 
     yield send
     ours.close()
     sink.stop()
 
 
-def composed(record: logging.LogRecord) -> Told:
-    """The same without the connections, for the many; the stock mail is made as the stock handler makes it."""
+def composed(record: logging.LogRecord) -> MailPair:
+    """Compose both mails without a connection, for generated tests; the standard mail as `SMTPHandler` composes it."""
     stock, ours = handlers(("127.0.0.1", 9))
     report = ours._report(record, 1)
-    parcel = Parcel(record_id="0123456789abcdef" * 2, report=report, count=1, dropped=0)
+    queued = QueuedMail(record_id="0123456789abcdef" * 2, report=report, count=1, dropped=0)
     mail = EmailMessage(SMTP)
     mail["From"], mail["Subject"] = "server-error@example.com", "YourApplication Failed"
     mail.set_content(stock.format(record))
-    return Told(mail.as_bytes(), compose(parcel, ours._origin))
+    return MailPair(mail.as_bytes(), compose(queued, ours._origin))
 
 
 def record(message: object, *arguments: object, raiser: Raiser | None = None, **changes: object) -> logging.LogRecord:
@@ -98,9 +98,9 @@ def record(message: object, *arguments: object, raiser: Raiser | None = None, **
 
 
 def app_code(source: str, path: str = "/srv/shop/cart.py") -> dict[str, Callable[..., object]]:
-    """The functions of `source`, as if it stood in that file."""
+    """Return the functions of `source`, compiled as if it were that file."""
     names: dict[str, Callable[..., object]] = {"__name__": "shop.cart"}  # type: ignore[dict-item]
-    exec(compile(textwrap.dedent(source), path, "exec"), names)  # frames of any file are to be had only so
+    exec(compile(textwrap.dedent(source), path, "exec"), names)  # the only way to get frames of any file
     return names
 
 
@@ -192,7 +192,7 @@ def test_an_exception_is_the_same_error(sent, name):
     ids=range(11),
 )
 def test_a_message_without_an_exception_is_the_same_error(sent, message, arguments):
-    """Wherever its data shows itself by its form."""
+    """If the relay recognises the data in it by its format."""
     sent(record(message, *arguments)).assert_same()
 
 
@@ -201,23 +201,23 @@ def test_an_exception_that_was_never_raised_is_the_same_error(sent):
 
 
 def test_the_text_of_an_exception_from_another_process_is_the_same_error(sent):
-    """As after a QueueHandler, which leaves only the text."""
+    """As after a QueueHandler, which keeps only the text."""
     text = 'Traceback (most recent call last):\n  File "/srv/shop/a.py", line 3, in f\nKeyError: 1'
     sent(record("failed", exc_text=text)).assert_same()
 
 
-def test_secrets_do_not_tell_the_two_apart(sent):
+def test_secrets_do_not_change_the_fingerprint(sent):
     secret = app_code("def fail(): raise ValueError('login with password=hunter2hunter2 failed')")["fail"]
-    told = sent(record("token=%s", "hunter2hunter2", raiser=secret))
+    pair = sent(record("token=%s", "hunter2hunter2", raiser=secret))
 
-    told.assert_same()
-    assert "hunter2" not in repr(told.ours)
+    pair.assert_same()
+    assert "hunter2" not in repr(pair.ours)
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(data=st.data())
 def test_generated_errors_are_the_same(data):
-    """Programs made up of calls, handlers and raises, with any texts in them."""
+    """Programs of generated calls, exception handlers and raises, with arbitrary texts."""
     text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
     steps = data.draw(st.lists(st.sampled_from(["call", "cause", "context", "none", "group", "note"]), max_size=5))
     kinds = [data.draw(st.sampled_from(["ValueError", "KeyError", "OSError", "Own", "UnicodeError"])) for _ in range(6)]
@@ -256,17 +256,17 @@ def test_generated_messages_with_data_are_the_same(values):
 # --- Where the JSON part knows better ---------------------------------------------------------------------------------
 
 
-def test_words_that_the_app_says_to_be_data_do_not_tell_errors_apart():
-    told = [composed(record("no such customer: %s", name)) for name in ("anna", "benedict", "17")]
+def test_texts_given_as_arguments_do_not_change_the_fingerprint():
+    pairs = [composed(record("no such customer: %s", name)) for name in ("anna", "benedict", "17")]
 
-    assert len({fingerprint(each.ours).key for each in told}) == 1
-    assert len({fingerprint(each.stock).key for each in told}) == 3
-    assert fingerprint(told[0].ours).title == "no such customer: <value>"
-    assert fingerprint(told[2].ours).key == fingerprint(told[2].stock).key
+    assert len({fingerprint(each.ours).key for each in pairs}) == 1
+    assert len({fingerprint(each.stock).key for each in pairs}) == 3
+    assert fingerprint(pairs[0].ours).title == "no such customer: <value>"
+    assert fingerprint(pairs[2].ours).key == fingerprint(pairs[2].stock).key
 
 
 class Brief(MailFormatter):
-    def formatException(self, ei):  # noqa: N802 - the stock name
+    def formatException(self, ei):  # noqa: N802 - the standard name
         return f"{ei[0].__name__}: {ei[1]}"
 
 
@@ -274,14 +274,14 @@ BEYOND = ("group", "nested", "syntax", "ring", "long", "odd")
 
 
 @pytest.mark.parametrize("name", [name for name in RAISERS if name not in BEYOND])
-def test_a_formatter_that_leaves_out_the_trace_does_not_change_the_error(name):
-    """The lines of source are all that is missing; groups need the text, and so do errors beyond the JSON's bounds."""
+def test_a_formatter_that_omits_the_trace_does_not_change_the_fingerprint(name):
+    """Only the source lines are missing. Groups, and errors beyond the limits of the JSON, need the text."""
     failed = record("failed", raiser=RAISERS[name])
     _, handler = handlers(("127.0.0.1", 9))
     handler.setFormatter(Brief())
     report = handler._report(failed, 1)
-    parcel = Parcel(record_id="0" * 32, report=report, count=1, dropped=0)
-    brief: Report = redact(read_by_relay(compose(parcel, handler._origin)))
+    queued = QueuedMail(record_id="0" * 32, report=report, count=1, dropped=0)
+    brief: Report = redact(read_by_relay(compose(queued, handler._origin)))
     whole = composed(failed).ours
 
     assert "Traceback" not in brief.message

@@ -1,4 +1,4 @@
-"""Client and relay together: what the one writes the other reads, and the count survives kills."""
+"""Client and relay together: the relay parses what the client sends, and the counts are exact in spite of kills."""
 
 import html
 import itertools
@@ -18,31 +18,31 @@ from tests.support.processes import Relay, wait_for
 
 
 @pytest.mark.parametrize("formatter", [mail_formatter(), logging.Formatter()], ids=["mail format", "bare"])
-@pytest.mark.parametrize("letter", ["plain", "größer", "日本語"])
-def test_relay_reads_what_the_client_writes(sink, make_handler, make_logger, formatter, letter):
-    handler = make_handler(sink.mailhost, app=f"shop {letter}", environment="production", release="7")
+@pytest.mark.parametrize("word", ["plain", "größer", "日本語"])
+def test_relay_reads_what_the_client_writes(sink, make_handler, make_logger, formatter, word):
+    handler = make_handler(sink.mailhost, app=f"shop {word}", environment="production", release="7")
     handler.setFormatter(formatter)
     logger = make_logger(handler)
 
-    logger.error("%d", letter)  # cannot be formatted: dropped
+    logger.error("%d", word)  # cannot be formatted: dropped
     try:
-        dict[str, int]()[letter]
+        dict[str, int]()[word]
     except KeyError:
-        logger.critical("no such order: %s", letter, exc_info=True)
+        logger.critical("no such order: %s", word, exc_info=True)
     [mail] = sink.wait_for(1)
     report = read_by_relay(mail.content)
 
     assert report.form is Form.CLIENT
-    assert (report.app, report.environment, report.release) == (f"shop {letter}", "production", "7")
+    assert (report.app, report.environment, report.release) == (f"shop {word}", "production", "7")
     assert (report.level, report.logger) == (Level.CRITICAL, logger.name)
     assert (report.record_id, report.count, report.dropped) == (mail.record_id, 1, 1)
-    assert report.message == f"no such order: {letter}"
-    assert report.trace.endswith(f"KeyError: '{letter}'")
+    assert report.message == f"no such order: {word}"
+    assert report.trace.endswith(f"KeyError: '{word}'")
     assert report.subject == "YourApplication Failed"
 
 
 def test_relay_reads_the_count_of_a_storm(sink, make_handler, make_logger):
-    """And the trace at the end of an overlong text, whose middle is left out."""
+    """Also the trace at the end of an overlong text without its middle."""
     handler = make_handler(sink.mailhost)
     logger = make_logger(handler)
 
@@ -62,9 +62,9 @@ def test_relay_reads_the_count_of_a_storm(sink, make_handler, make_logger):
 
 
 @pytest.mark.e2e
-def test_every_error_is_counted_once_while_the_relay_is_killed_again_and_again(tmp_path, make_logger):
-    """Supervisor and receiver go in the midst of the storm, so that replies are missed."""
-    places = ["".join(letters) for letters in itertools.product("abcdef", repeat=2)]
+def test_every_error_is_counted_once_while_the_relay_is_killed_repeatedly(tmp_path, make_logger):
+    """Supervisor and receiver are killed during the storm, so replies get lost."""
+    places = ["".join(characters) for characters in itertools.product("abcdef", repeat=2)]
     with Relay(tmp_path / "relay", admins=["yourname@example.com"]) as relay:
         handler = ErrorMailHandler(
             ("127.0.0.1", relay.smtp_port), "a@example.com", "b@example.com", "Failed", queue_size=5000
@@ -98,9 +98,9 @@ def counted_by(relay: Relay) -> int:
 
 
 @pytest.mark.e2e
-def test_what_is_known_of_the_request_gets_to_the_admins_without_its_secrets(tmp_path, make_logger):
-    """From a Flask app over the real relay into its ledger, a digest, `relay show` and the dashboard."""
-    by_form = "ghp_" + "a1B2" * 9  # known for a secret by its form alone, and by the relay alone
+def test_request_facts_reach_the_recipients_without_secrets(tmp_path, make_logger):
+    """From a Flask app through the real relay to the digest, `relay show` and the dashboard."""
+    by_form = "ghp_" + "a1B2" * 9  # only the relay recognises this secret, by its token format
     timing = {"first_wait": "0s", "interval": "1s"}
     with Relay(tmp_path / "relay", admins=["yourname@example.com"], timing=timing) as relay:
         app = Flask("shop")

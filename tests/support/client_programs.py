@@ -1,11 +1,11 @@
-"""Programs that log to the client's handler, each in an interpreter of its own."""
+"""Run programs that log to the client's handler, each in a separate interpreter."""
 
 import subprocess
 import sys
 import textwrap
 
 from tests.support.paths import ROOT
-from tests.support.smtp_sinks import PATIENCE
+from tests.support.smtp_sinks import TIMEOUT
 
 PRELUDE = """
 import logging, os, sys, threading
@@ -18,7 +18,7 @@ logger.addHandler(handler)
 """
 
 
-def start(script: str, mailhost: tuple[str, int], exit_timeout: float = PATIENCE) -> subprocess.Popen:
+def start(script: str, mailhost: tuple[str, int], exit_timeout: float = TIMEOUT) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-c", PRELUDE + textwrap.dedent(script), "{}:{}".format(*mailhost), str(exit_timeout)],
         cwd=ROOT,
@@ -29,13 +29,13 @@ def start(script: str, mailhost: tuple[str, int], exit_timeout: float = PATIENCE
     )
 
 
-def run(script: str, mailhost: tuple[str, int], exit_timeout: float = PATIENCE) -> subprocess.CompletedProcess:
+def run(script: str, mailhost: tuple[str, int], exit_timeout: float = TIMEOUT) -> subprocess.CompletedProcess:
     with start(script, mailhost, exit_timeout) as process:
         try:
-            output, complaints = process.communicate(timeout=3 * PATIENCE)
+            output, errors = process.communicate(timeout=3 * TIMEOUT)
         finally:
             process.kill()
-    return subprocess.CompletedProcess(process.args, process.returncode, output, complaints)
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
 def first_line(process: subprocess.Popen) -> str:

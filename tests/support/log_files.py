@@ -1,4 +1,4 @@
-"""The four kinds of file handlers, and what a log file in the documented format says."""
+"""The four kinds of file handlers, and a parser of log files in the documented format."""
 
 import re
 from pathlib import Path

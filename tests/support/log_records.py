@@ -1,4 +1,4 @@
-"""Log records for the tests of formatters: an error of a shop, the facts of its request, a forged line."""
+"""Sample log records for the tests of formatters: an error of a shop, its request facts, a forged line."""
 
 import logging
 
@@ -27,6 +27,6 @@ FORGERY = "no\n2024-05-01 12:00:00,000 CRITICAL: forged\r\x1b[1A\u2028forged too
 
 def raised(error: BaseException):
     try:
-        raise error  # noqa: TRY301 - to get its traceback
-    except BaseException as caught:  # noqa: BLE001 - the test's own
+        raise error  # noqa: TRY301 - creates a traceback
+    except BaseException as caught:  # noqa: BLE001 - raised by the test
         return type(caught), caught, caught.__traceback__

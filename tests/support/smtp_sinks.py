@@ -1,4 +1,4 @@
-"""Real servers on port 0 of 127.0.0.1 for the handler to meet: one that works as a relay does, one that misbehaves."""
+"""Real SMTP servers on port 0 of 127.0.0.1: one that works like a relay, and one that misbehaves."""
 
 import asyncio
 import contextlib
@@ -18,11 +18,11 @@ from typing import Any, Self
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 
-PATIENCE = 20.0
-"""Seconds until a test gives up on what must happen; never how long it takes when all is well."""
+TIMEOUT = 20.0
+"""Seconds until a test fails that waits for an event. A test that passes does not wait this long."""
 
 
-def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = TIMEOUT) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
@@ -30,13 +30,13 @@ def wait_until(condition: Callable[[], object], seconds: float = PATIENCE) -> No
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """A mail that got its 250, or an answer of the test's choice."""
+class ReceivedMail:
+    """A mail that the server received, with any reply."""
 
     content: bytes
     envelope: Envelope
     connection: object
-    """The other end's address: the same for all mails of a connection."""
+    """The address of the client: the same for all mails of one connection."""
     user: bytes | None
 
     @property
@@ -63,26 +63,28 @@ class Taken:
         return text if body["Content-Transfer-Encoding"] == "base64" else text.removesuffix("\n") + "\n"
 
     @property
-    def enclosed(self) -> Any:
-        """What the JSON part says."""
+    def json_part(self) -> Any:
+        """The content of the JSON part."""
         [part] = self.message.iter_attachments()
         assert part.get_content_type() == "application/vnd.error-mail+json"
         return json.loads(part.get_content())
 
 
 class Sink:
-    """An SMTP server that keeps what it takes; it can be stopped in the midst of things and started on its old port."""
+    """An SMTP server that collects mails. It can be stopped at any time and restarted on the same port."""
 
-    def __init__(self, answer: Callable[[Taken], str] | None = None, *, host: str = "127.0.0.1", **options) -> None:
-        self.tried: list[Taken] = []
-        """Every mail that came as far as its final dot."""
-        self.mails: list[Taken] = []
-        """Those answered with 250."""
+    def __init__(
+        self, answer: Callable[[ReceivedMail], str] | None = None, *, host: str = "127.0.0.1", **options
+    ) -> None:
+        self.attempted: list[ReceivedMail] = []
+        """All mails that were received up to the final dot."""
+        self.mails: list[ReceivedMail] = []
+        """The mails that were answered with 250."""
         self.host, self.port = host, 0
         self._answer = answer or (lambda _mail: "250 OK")
         self._options = options
         self.connections: dict[SMTP, asyncio.Transport] = {}
-        """Those that are open."""
+        """The open connections."""
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -93,7 +95,7 @@ class Sink:
     def occurrences(self) -> int:
         return sum(mail.count for mail in self.mails)
 
-    def wait_for(self, number: int) -> list[Taken]:
+    def wait_for(self, number: int) -> list[ReceivedMail]:
         wait_until(lambda: len(self.mails) >= number)
         return self.mails
 
@@ -101,28 +103,28 @@ class Sink:
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
         self._thread.start()
-        assert ready.wait(PATIENCE)
+        assert ready.wait(TIMEOUT)
         return self
 
     def stop(self) -> None:
-        """Cut all connections and be gone."""
+        """Abort all connections and stop."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._stopped.set)
-            self._thread.join(PATIENCE)
+            self._thread.join(TIMEOUT)
             self._loop = None
 
-    async def take(self, session: Session, envelope: Envelope) -> str:
+    async def receive(self, session: Session, envelope: Envelope) -> str:
         user = getattr(session.auth_data, "login", None)
         content = envelope.original_content or b""
-        mail = Taken(content=content, envelope=envelope, connection=session.peer, user=user)
-        self.tried.append(mail)
+        mail = ReceivedMail(content=content, envelope=envelope, connection=session.peer, user=user)
+        self.attempted.append(mail)
         answer = await asyncio.to_thread(self._answer, mail)
         if answer.startswith("250"):
             self.mails.append(mail)
         return answer
 
     def _run(self, ready: threading.Event) -> None:
-        # `select` can be closed again and again without a word; a child of a fork shares nothing with it.
+        # A select-based loop, unlike one with epoll, shares no state with a forked child.
         with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
             runner.run(self._serve(ready))
 
@@ -135,7 +137,7 @@ class Sink:
         ready.set()
         await self._stopped.wait()
         server.close()
-        for _ in range(10):  # turns of the loop in which a connection just accepted gets as far as `connections`
+        for _ in range(10):  # iterations of the loop until a connection just accepted is in `connections`
             await asyncio.sleep(0)
         while self.connections:
             for transport in list(self.connections.values()):
@@ -144,13 +146,13 @@ class Sink:
 
 
 class _Hooks:
-    """What aiosmtpd calls; apart from `Sink`, because it looks at every attribute for each connection."""
+    """The hooks for aiosmtpd. Separate from `Sink`, because aiosmtpd inspects all attributes for each connection."""
 
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
 
-    async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - its name
-        return await self.sink.take(session, envelope)
+    async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - the name that aiosmtpd calls
+        return await self.sink.receive(session, envelope)
 
 
 class _Server(SMTP):
@@ -163,8 +165,8 @@ class _Server(SMTP):
         super().connection_lost(error)
 
 
-class Unruly:
-    """A TCP server whose behaviour is a function of the connection's file; one connection at a time is enough."""
+class MisbehavingServer:
+    """A TCP server that handles each connection with the given function."""
 
     def __init__(self, behave: Callable[[socket.socket], None]) -> None:
         self.connections = 0
@@ -189,11 +191,11 @@ class Unruly:
     def __exit__(self, *_exc: object) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join(PATIENCE)
+        self._thread.join(TIMEOUT)
 
 
-def converse(connection: socket.socket, *replies: bytes) -> Iterator[bytes]:
-    """Greet with the first reply, then give one reply to each line that comes; yields these lines."""
+def answer_lines(connection: socket.socket, *replies: bytes) -> Iterator[bytes]:
+    """Send the first reply as greeting, then one reply for each received line; yields these lines."""
     lines = connection.makefile("rb")
     connection.sendall(replies[0])
     for reply in replies[1:]:
@@ -201,9 +203,9 @@ def converse(connection: socket.socket, *replies: bytes) -> Iterator[bytes]:
         connection.sendall(reply)
 
 
-def take_mail_and(connection: socket.socket, finish: Callable[[bytes], None]) -> None:
-    """A whole conversation up to the final dot; `finish` gets the mail's bytes and decides how it ends."""
-    for _line in converse(connection, b"220 x\r\n", b"250 x\r\n", b"250 OK\r\n", b"250 OK\r\n", b"354 go\r\n"):
+def receive_mail_then(connection: socket.socket, finish: Callable[[bytes], None]) -> None:
+    """Run a whole SMTP session up to the final dot; `finish` gets the content of the mail and ends the session."""
+    for _line in answer_lines(connection, b"220 x\r\n", b"250 x\r\n", b"250 OK\r\n", b"250 OK\r\n", b"354 go\r\n"):
         pass
     lines = connection.makefile("rb")
     content = b"".join(iter(lines.readline, b".\r\n"))
@@ -211,7 +213,7 @@ def take_mail_and(connection: socket.socket, finish: Callable[[bytes], None]) ->
 
 
 def closed_port() -> int:
-    """A port of 127.0.0.1 where nobody listens: it is bound, and stays so for as long as the process lives."""
+    """Return a port of 127.0.0.1 where nothing listens. It stays bound until the process ends."""
     holder = socket.socket()
     holder.bind(("127.0.0.1", 0))
     _holders.append(holder)
@@ -227,10 +229,10 @@ def accept_login(_server, _session, _envelope, _mechanism, data) -> AuthResult:
 
 
 def hang(connection: socket.socket) -> None:
-    """Behaviour of a server that accepts and never answers."""
+    """Accept the connection and never answer."""
     connection.recv(1)
 
 
 def texts(sink: Sink) -> list[str]:
-    """The texts of all mails that came, sorted."""
+    """Return the sorted texts of all mails."""
     return sorted(mail.text.strip() for mail in sink.mails)

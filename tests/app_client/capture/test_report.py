@@ -1,4 +1,4 @@
-"""Which records are the same error, and what is kept of an overlong text."""
+"""The kind of a record, which is the same for equal errors, and the shortening of overlong texts."""
 
 import logging
 import sys
@@ -16,7 +16,7 @@ def record_of(message, *arguments, error=None, line=1, name="yourapplication", l
 def caught(fail, *arguments):
     try:
         fail(*arguments)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is what the test is about
+    except Exception as error:  # noqa: BLE001 - the subject of the test
         return error
     raise AssertionError("did not fail")
 
@@ -36,7 +36,7 @@ def chained(order):
         raise RuntimeError("no shipping today") from error
 
 
-def test_numbers_do_not_tell_errors_apart():
+def test_numbers_do_not_change_the_kind():
     assert kind_of(record_of("order %d at 0x%x", 17, 255)) == kind_of(record_of("order %d at 0x%x", 1800, 0))
 
 
@@ -51,12 +51,12 @@ def test_numbers_do_not_tell_errors_apart():
     ],
     ids=["logger", "level", "line", "message", "exception"],
 )
-def test_logger_level_place_message_and_exception_tell_errors_apart(other):
+def test_logger_level_location_message_and_exception_change_the_kind(other):
     assert kind_of(record_of("cannot ship")) != kind_of(other)
 
 
 def test_with_an_exception_the_message_does_not_matter():
-    """Flask puts the request's path there."""
+    """In Flask it contains the path of the request."""
     first, second = (record_of(f"Exception on /{name} [GET]", error=caught(ship, 1)) for name in ("anna", "ben"))
 
     assert kind_of(first) == kind_of(second)
@@ -67,12 +67,12 @@ def test_with_an_exception_the_message_does_not_matter():
     [caught(bill, 1), caught(ship, "one"), caught(ship, []), caught(chained, 1)],
     ids=["place", "message", "type", "chain"],
 )
-def test_type_message_lines_and_chain_tell_exceptions_apart(other):
+def test_type_message_lines_and_chain_change_the_kind(other):
     assert kind_of(record_of("x", error=caught(ship, 1))) != kind_of(record_of("x", error=other))
 
 
-def test_the_way_to_the_same_line_tells_exceptions_apart():
-    """As with a database library, where every error is raised in the same place."""
+def test_the_call_path_to_the_same_line_changes_the_kind():
+    """As in a database library, which raises every error on the same line."""
 
     def here():
         ship(1)
@@ -83,8 +83,8 @@ def test_the_way_to_the_same_line_tells_exceptions_apart():
     assert kind_of(record_of("x", error=caught(here))) != kind_of(record_of("x", error=caught(there)))
 
 
-def test_what_a_group_holds_tells_exceptions_apart():
-    """As with a task group, which always says the same of itself."""
+def test_members_of_a_group_change_the_kind():
+    """As with a task group, whose own text is always the same."""
 
     def fail(*members):
         raise ExceptionGroup("unhandled errors in a TaskGroup", members)
@@ -104,14 +104,14 @@ def test_what_a_group_holds_tells_exceptions_apart():
     assert kind_of(record_of("x", error=groups[0])) == kind_of(record_of("x", error=caught(fail, caught(ship, 2))))
 
 
-def test_a_group_of_very_many_has_a_kind():
-    """Of a crowd the first ones tell it."""
+def test_only_the_first_members_of_a_large_group_count():
+    """The further ones are ignored."""
     crowds = [ExceptionGroup("a crowd", [ValueError(number) for number in range(10_000 + more)]) for more in (0, 1)]
 
     assert kind_of(record_of("x", error=crowds[0])) == kind_of(record_of("x", error=crowds[1]))
 
 
-def test_causes_tell_exceptions_apart():
+def test_causes_change_the_kind():
     def because(cause):
         raise RuntimeError("failed") from cause
 
@@ -125,15 +125,15 @@ class Unprintable(Exception):
         raise RuntimeError("no text today")
 
 
-def test_an_exception_without_a_text_has_a_kind_all_the_same():
+def test_an_exception_without_a_text_has_a_kind():
     assert kind_of(record_of("x", error=Unprintable())) == kind_of(record_of("y", error=Unprintable()))
 
 
-def test_a_record_that_cannot_be_put_together_has_a_kind_all_the_same():
+def test_a_record_that_cannot_be_formatted_has_a_kind():
     assert kind_of(record_of("%d", "one")) == kind_of(record_of("%d", "two"))
 
 
-def test_a_ring_of_causes_ends():
+def test_a_cycle_of_causes_ends():
     first, second = KeyError("a"), KeyError("b")
     first.__cause__, second.__cause__ = second, first
 
@@ -147,27 +147,27 @@ def test_a_traceback_as_deep_as_python_allows_has_a_kind():
     assert kind_of(record_of("x", error=caught(dive))) == kind_of(record_of("x", error=caught(dive)))
 
 
-def test_exception_text_from_another_process_tells_errors_apart():
-    """As after a QueueHandler, which leaves only the text."""
+def test_exception_text_from_another_process_changes_the_kind():
+    """As after a QueueHandler, which keeps only the text."""
     first, second = record_of("failed"), record_of("failed")
     first.exc_text, second.exc_text = "Traceback\nKeyError: 'a'", "Traceback\nTypeError: None"
 
     assert kind_of(first) != kind_of(second)
 
 
-def test_exc_info_without_an_exception_is_none():
+def test_exc_info_without_an_exception_is_ignored():
     record = record_of("x")
     record.exc_info = sys.exc_info()
 
     assert kind_of(record) == kind_of(record_of("x"))
 
 
-def test_a_short_text_is_kept_whole():
+def test_a_short_text_is_unchanged():
     assert shorten("x" * (HEAD + TAIL)) == "x" * (HEAD + TAIL)
 
 
-def test_of_an_overlong_text_head_and_tail_are_kept():
-    """The exception stands at the end."""
+def test_an_overlong_text_keeps_head_and_tail():
+    """The exception is at the end."""
     text = "\nMessage type: ERROR\n" + "x" * 1_000_000 + "\nKeyError: 17"
 
     short = shorten(text)

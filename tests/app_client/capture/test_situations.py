@@ -1,4 +1,4 @@
-"""Which of the seven situations an exception itself shows; it agrees with what the relay reads in the text."""
+"""Situations of exceptions: the client finds the same situation as the relay does in the text."""
 
 import asyncio
 import builtins
@@ -24,8 +24,8 @@ from jinja2 import Environment, StrictUndefined
 from sqlalchemy.pool import NullPool, QueuePool
 
 from app_client.capture.situations import situation_of
+from app_client.demo.dependencies import failing_dependencies
 from app_client.demo.shop import create_app
-from app_client.demo.surroundings import surroundings
 from app_client.demo.visits import KINDS, Visitors, available_kinds, served
 from relay.parse.situations import situation as read_situation
 from relay.traces import find
@@ -33,7 +33,7 @@ from tests.support.mails import read_by_relay
 from tests.support.situations import MATCHING, MISLEADING, At, Case, Raised, printed
 from tests.support.smtp_sinks import closed_port, wait_until
 
-STDLIB = os.path.dirname(os.__file__)  # noqa: PTH120 - as frames name it
+STDLIB = os.path.dirname(os.__file__)  # noqa: PTH120 - the spelling of frames
 
 
 def _fail(error):
@@ -45,14 +45,14 @@ def _pass_on(error):
 
 
 def framed(at: At, inner: FunctionType | None) -> FunctionType:
-    """A function whose frame says that it stands at `at`; it calls `inner`, or raises."""
+    """Return a function whose frame has the location `at`; it calls `inner`, or raises."""
     code = (_pass_on if inner else _fail).__code__
     code = code.replace(co_filename=at.file.replace("STDLIB", STDLIB), co_name=at.function)
     return FunctionType(code, {"inner": inner})
 
 
 def made(raised: Raised) -> BaseException:
-    """The exception: of the built-in class itself, else of one with that name, module and bases."""
+    """Create the exception, of a built-in class or of a new class with that name, module and bases."""
     module, _, name = raised.kind.rpartition(".")
     kind = getattr(builtins, name, None) if not module else None
     if kind is None:
@@ -63,7 +63,7 @@ def made(raised: Raised) -> BaseException:
 
 
 def exception_of(case: Case) -> BaseException:
-    """The chain of `case`, raised through its frames; each while the one before it was handled."""
+    """Raise the chain of `case` through its frames; each exception is raised while the previous one is handled."""
     before = None
     for raised in case.chain:
         error = made(raised)
@@ -73,7 +73,7 @@ def exception_of(case: Case) -> BaseException:
         try:
             assert function is not None
             function(error)
-        except BaseException as caught:  # noqa: BLE001 - SystemExit is among them
+        except BaseException as caught:  # noqa: BLE001 - SystemExit is one of them
             frames = caught.__traceback__
             error = caught.with_traceback(frames and frames.tb_next)  # without this frame
         error.__context__ = before
@@ -83,16 +83,16 @@ def exception_of(case: Case) -> BaseException:
 
 
 @pytest.mark.parametrize("case", MATCHING, ids=str)
-def test_situation_is_told_by_the_exception_as_by_its_text(case):
-    told, read = situation_of(exception_of(case)), read_situation(find(printed(case.chain)), "")
+def test_exception_and_its_text_show_the_same_situation(case):
+    found, read = situation_of(exception_of(case)), read_situation(find(printed(case.chain)), "")
 
-    assert told is not None
+    assert found is not None
     assert read is not None
-    assert told[0] == read[0] == case.label
+    assert found[0] == read[0] == case.label
 
 
 @pytest.mark.parametrize("case", MISLEADING, ids=str)
-def test_what_only_looks_like_a_situation_is_none(case):
+def test_misleading_exceptions_show_no_situation(case):
     assert situation_of(exception_of(case)) is None
 
 
@@ -107,11 +107,11 @@ def test_reason_is_a_phrase_and_never_the_whole_message():
     ["x" * 1_000_000, "(" * 1_000_000, "FATAL: " * 100_000, "a.b" * 300_000],
     ids=["word", "(", "FATAL", "dots"],
 )
-def test_huge_message_is_survived(message):
+def test_a_huge_message_is_handled(message):
     assert situation_of(sqlite3.OperationalError(message)) is None
 
 
-def test_exception_that_fails_at_everything_is_mailed_without_a_hint(sink, make_handler, make_logger):
+def test_an_exception_that_raises_on_inspection_is_mailed_without_a_situation(sink, make_handler, make_logger):
     class HostileError(Exception):
         def __str__(self):
             raise RuntimeError
@@ -132,7 +132,7 @@ def test_exception_that_fails_at_everything_is_mailed_without_a_hint(sink, make_
     assert handler.dropped == 0
 
 
-def test_ring_of_causes_ends():
+def test_a_cycle_of_causes_ends():
     first, second = RuntimeError("a"), RuntimeError("b")
     first.__cause__, second.__cause__ = second, first
 
@@ -140,7 +140,7 @@ def test_ring_of_causes_ends():
 
 
 @pytest.mark.skipif(not hasattr(errno, "EDQUOT"), reason="this system has no quotas")
-def test_situation_and_reason_go_out_as_headers(sink, make_handler, make_logger):
+def test_situation_and_reason_are_sent_as_headers(sink, make_handler, make_logger):
     logger = make_logger(make_handler(sink.mailhost))
 
     logger.error("no room", exc_info=OSError(errno.EDQUOT, os.strerror(errno.EDQUOT), "/srv/a\nX-Forged: 1"))
@@ -226,26 +226,26 @@ def undefined_in_template(_, __):
         (undefined_in_template, None),
     ],
 )
-def test_real_exception_is_labelled_alike_by_both(tmp_path, fail, label):
+def test_client_and_relay_label_real_exceptions_alike(tmp_path, fail, label):
     with pytest.raises(Exception) as raised:
         fail(tmp_path, closed_port())
     text = "".join(traceback.format_exception(raised.value))
-    told, read = situation_of(raised.value), read_situation(find(text), "")
+    found, read = situation_of(raised.value), read_situation(find(text), "")
 
-    assert (told and told[0]) == (read and read[0].value) == label
-    assert (told and told[1].partition(":")[0]) == (read and read[1].partition(":")[0])
+    assert (found and found[0]) == (read and read[0].value) == label
+    assert (found and found[1].partition(":")[0]) == (read and read[1].partition(":")[0])
 
 
 # --- The demo's seven failures, for real ------------------------------------------------------------------------------
 
 
 @pytest.mark.skipif(len(available_kinds()) < len(KINDS), reason="two of the seven kinds need Linux")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the shop leaves its 503s unclosed
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the shop leaves 503 responses open
 @pytest.mark.parametrize("ours", [False, True], ids=["stock handler", "ErrorMailHandler"])
 def test_each_failure_of_the_demo_arrives_with_its_label(sink, make_handler, ours):
-    """Backend overloaded comes thrice, since every third time the service does not answer at all."""
+    """Three mails are "backend overloaded", because the service does not answer every third request."""
     kinds = [*KINDS, "backend overloaded", "backend overloaded"]
-    with surroundings() as config:
+    with failing_dependencies() as config:
         app = create_app(config)
         stock = next(each for each in app.logger.handlers if isinstance(each, SMTPHandler))
         stock.mailhost, stock.mailport = sink.mailhost
@@ -256,18 +256,18 @@ def test_each_failure_of_the_demo_arrives_with_its_label(sink, make_handler, our
             app.logger.addHandler(handler)
         try:
             with served(app) as address:
-                told = [label_of_next_mail(sink, Visitors(address, random.Random(7)), kind) for kind in kinds]
+                found = [label_of_next_mail(sink, Visitors(address, random.Random(7)), kind) for kind in kinds]
         finally:
             logging.getLogger(app.name).handlers.clear()
-            gc.collect()  # here, where the shop's open sockets are expected
+            gc.collect()  # collects the shop's open sockets here, where their warnings are ignored
 
-    assert [label for label, _, _ in told] == kinds
-    assert all(reason for _, reason, _ in told)
-    assert [header is not None for _, _, header in told] == [ours] * len(kinds)
+    assert [label for label, _, _ in found] == kinds
+    assert all(reason for _, reason, _ in found)
+    assert [header is not None for _, _, header in found] == [ours] * len(kinds)
 
 
 def label_of_next_mail(sink, visitors, kind):
-    """What the relay reads of the mail about a visit of this kind, and what the client's header says."""
+    """Cause an error of this kind; returns situation and reason as the relay reads them, and the client's header."""
     before = len(sink.mails)
     visitors.visit(kind)
     wait_until(lambda: len(sink.mails) > before)

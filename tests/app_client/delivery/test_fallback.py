@@ -1,4 +1,4 @@
-"""The folder where mails wait for a relay that is away for long: nothing in it is lost, doubled or read by others."""
+"""The fallback folder: no mail in it is lost, sent twice or readable by other users."""
 
 import errno
 import itertools
@@ -19,12 +19,12 @@ import pytest
 
 from app_client import ErrorMailHandler
 from app_client.delivery import backoff
-from app_client.delivery.fallback import Fallback, OutboxMessage
+from app_client.delivery.fallback import Fallback, Mail
 from tests.support.disks import mount_tmpfs
 from tests.support.paths import ROOT
-from tests.support.smtp_sinks import PATIENCE, Sink, closed_port, wait_until
+from tests.support.smtp_sinks import TIMEOUT, Sink, closed_port, wait_until
 
-LETTER = OutboxMessage(sender="a@example.com", recipients=["b@example.com"], content=b"Subject: Failed\r\n\r\ntext\r\n")
+MAIL = Mail(sender="a@example.com", recipients=["b@example.com"], content=b"Subject: Failed\r\n\r\ntext\r\n")
 
 
 @pytest.fixture
@@ -33,14 +33,14 @@ def folder(tmp_path) -> Path:
 
 
 @pytest.fixture
-def soon(monkeypatch):
-    """A relay is away for long from the first failure on."""
+def first_failure_counts(monkeypatch):
+    """The first failure counts as a long outage."""
     monkeypatch.setattr(backoff, "AWAY", 0.0)
 
 
 def store(fallback: Fallback, *, created: float = 0.0, count: int = 1) -> str:
     record_id = uuid.uuid4().hex
-    fallback.store(LETTER, created=created, record_id=record_id, count=count)
+    fallback.store(MAIL, created=created, record_id=record_id, count=count)
     return record_id
 
 
@@ -48,7 +48,7 @@ def mails(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.mail"))
 
 
-def test_what_is_stored_is_claimed_oldest_first_and_once(folder):
+def test_stored_mails_are_claimed_once_and_oldest_first(folder):
     ours, theirs = Fallback(folder), Fallback(folder)
     for created in (3.0, 1.0, 2.0):
         store(ours, created=created, count=int(created))
@@ -56,11 +56,11 @@ def test_what_is_stored_is_claimed_oldest_first_and_once(folder):
     taken = [ours.claim(), theirs.claim(), ours.claim()]
 
     assert [stored.count for stored in taken if stored] == [1, 2, 3]
-    assert [stored.read() for stored in taken if stored] == [LETTER] * 3
+    assert [stored.read() for stored in taken if stored] == [MAIL] * 3
     assert ours.claim() is theirs.claim() is None
 
 
-def test_a_released_mail_can_be_claimed_again_and_a_removed_one_not(folder):
+def test_a_released_mail_can_be_claimed_again_but_a_removed_one_cannot(folder):
     fallback = Fallback(folder)
     store(fallback)
     first = fallback.claim()
@@ -75,7 +75,7 @@ def test_a_released_mail_can_be_claimed_again_and_a_removed_one_not(folder):
     assert not any(folder.iterdir())
 
 
-def test_what_a_dead_process_had_claimed_is_taken_over_after_a_while(folder, monkeypatch):
+def test_the_claim_of_a_dead_process_expires(folder, monkeypatch):
     store(Fallback(folder))
     assert Fallback(folder).claim()
     assert Fallback(folder).claim() is None
@@ -86,7 +86,7 @@ def test_what_a_dead_process_had_claimed_is_taken_over_after_a_while(folder, mon
     assert Fallback(folder).claim()
 
 
-def test_only_this_user_can_read_it(folder):
+def test_only_this_user_can_read_the_folder(folder):
     previous = os.umask(0)
     try:
         store(Fallback(folder))
@@ -97,22 +97,22 @@ def test_only_this_user_can_read_it(folder):
     assert stat.S_IMODE(mails(folder)[0].stat().st_mode) == 0o600
 
 
-def test_a_folder_that_anybody_may_write_to_is_not_used(folder):
+def test_a_world_writable_folder_is_not_used(folder):
     folder.mkdir()
     folder.chmod(0o777)
 
-    with pytest.raises(PermissionError, match="anybody may write"):
+    with pytest.raises(PermissionError, match="every user may write"):
         store(Fallback(folder))
 
 
 @pytest.mark.parametrize("bounds", [{"max_files": 3}, {"max_bytes": 350}])
-def test_it_takes_no_more_than_it_may(folder, bounds):
-    """What another process stored counts as well."""
+def test_a_folder_at_its_limit_refuses_mails(folder, bounds):
+    """Mails of other processes count too."""
     for _ in range(3):
         store(Fallback(folder, **bounds))
     before = mails(folder)
 
-    with pytest.raises(OSError, match="as much as it may") as refusal:
+    with pytest.raises(OSError, match="reached its limit") as refusal:
         store(Fallback(folder, **bounds))
 
     assert refusal.value.errno == errno.ENOSPC
@@ -123,7 +123,7 @@ def test_it_takes_no_more_than_it_may(folder, bounds):
     "content",
     [b"", b"\n", b"[]\n", b"nonsense", b"{}\nx", b"\xff\xfe\n", b'{"sender": 1, "recipients": [], "size": 0}\n'],
 )
-def test_what_is_no_whole_mail_is_a_value_error(folder, content):
+def test_reading_an_incomplete_mail_raises_value_error(folder, content):
     fallback = Fallback(folder)
     store(fallback)
     mails(folder)[0].write_bytes(content)
@@ -134,7 +134,7 @@ def test_what_is_no_whole_mail_is_a_value_error(folder, content):
         stored.read()
 
 
-def test_names_that_are_not_ours_are_left_alone(folder):
+def test_files_with_foreign_names_are_ignored(folder):
     folder.mkdir()
     names = {"notes.txt", "x.mail", ".hidden", "1-a-1.nonsense.claimed", "1-a-1.x-y.claimed"}
     for name in names:
@@ -145,8 +145,8 @@ def test_names_that_are_not_ours_are_left_alone(folder):
 
 
 @pytest.mark.parametrize("kind", ["link", "pipe"])
-def test_what_is_no_file_is_not_read(folder, kind):
-    """Nor waited for."""
+def test_links_and_pipes_are_not_read(folder, kind):
+    """A read from the pipe would block."""
     fallback = Fallback(folder)
     store(fallback)
     [path] = mails(folder)
@@ -162,7 +162,7 @@ def test_what_is_no_file_is_not_read(folder, kind):
         stored.read()
 
 
-def test_two_processes_never_hold_the_same_mail(folder):
+def test_a_mail_is_never_claimed_twice_at_a_time(folder):
     for number in range(200):
         store(Fallback(folder), created=number)
     taken: list[str] = []
@@ -181,12 +181,14 @@ def test_two_processes_never_hold_the_same_mail(folder):
     assert len(taken) == len(set(taken)) == 200
 
 
-def test_errors_wait_in_the_folder_and_are_sent_when_the_relay_is_back(soon, folder, sink, make_handler, make_logger):
+def test_errors_wait_in_the_folder_and_are_sent_when_the_relay_is_back(
+    first_failure_counts, folder, sink, make_handler, make_logger
+):
     handler = make_handler(sink.mailhost, fallback=folder)
     logger = make_logger(handler)
     sink.stop()
-    for letter in "abcabc":
-        logger.error("error %s", letter)
+    for character in "abcabc":
+        logger.error("error %s", character)
     wait_until(lambda: handler.pending == 0)
     stored = mails(folder)
 
@@ -197,28 +199,28 @@ def test_errors_wait_in_the_folder_and_are_sent_when_the_relay_is_back(soon, fol
     assert stored
     assert handler.dropped == 0
     assert {mail.text for mail in sink.mails} == {"error a\n", "error b\n", "error c\n"}
-    assert len({mail.record_id for mail in sink.mails}) == len(sink.tried)
+    assert len({mail.record_id for mail in sink.mails}) == len(sink.attempted)
 
 
-def test_a_short_absence_leaves_nothing_in_the_folder(folder, sink, make_handler, make_logger):
+def test_a_short_outage_does_not_use_the_folder(folder, sink, make_handler, make_logger):
     handler = make_handler(sink.mailhost, fallback=folder)
     sink.stop()
     make_logger(handler).error("early")
-    wait_until(lambda: handler._sender()._pace.failures >= 3)
+    wait_until(lambda: handler._sender()._backoff.failures >= 3)
     sink.start()
-    handler.flush(PATIENCE)
+    handler.flush(TIMEOUT)
 
     assert not folder.exists()
     assert sink.occurrences == 1
 
 
-@pytest.mark.parametrize("trouble", ["a file in its place", "no permission", "full"])
-def test_without_room_in_the_folder_errors_wait_in_memory(
-    soon, trouble, folder, sink, make_handler, make_logger, capsys, monkeypatch
+@pytest.mark.parametrize("problem", ["a file in its place", "no permission", "full"])
+def test_errors_wait_in_memory_if_the_folder_cannot_store_them(
+    first_failure_counts, problem, folder, sink, make_handler, make_logger, capsys, monkeypatch
 ):
-    if trouble == "a file in its place":
+    if problem == "a file in its place":
         folder.write_text("no folder")
-    elif trouble == "no permission":
+    elif problem == "no permission":
         folder.mkdir(mode=0o777)
         folder.chmod(0o777)
     else:
@@ -227,20 +229,20 @@ def test_without_room_in_the_folder_errors_wait_in_memory(
     handler = make_handler(sink.mailhost, fallback=folder)
     logger = make_logger(handler)
     sink.stop()
-    for letter in "abc":
-        logger.error("error %s", letter)
-    wait_until(lambda: handler._sender()._pace.failures >= 3)
+    for character in "abc":
+        logger.error("error %s", character)
+    wait_until(lambda: handler._sender()._backoff.failures >= 3)
     assert (handler.pending, handler.dropped) == (3, 0)
     sink.start()
-    handler.flush(PATIENCE)
+    handler.flush(TIMEOUT)
 
     assert sink.occurrences == 3
-    assert "the fallback folder does not take it" in capsys.readouterr().err
+    assert "the fallback folder cannot store the mail" in capsys.readouterr().err
 
 
 @pytest.fixture
 def small_disk(tmp_path) -> Iterator[Path]:
-    """A file system of 128 KiB, to be filled."""
+    """A file system of 128 KiB."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount_tmpfs(disk, "size=128k,mode=0755")
@@ -248,7 +250,7 @@ def small_disk(tmp_path) -> Iterator[Path]:
     subprocess.run(["umount", str(disk)], check=True)
 
 
-WORDS = ["".join(letters) for letters in itertools.product("abcdefgh", repeat=4)]
+WORDS = ["".join(characters) for characters in itertools.product("abcdefgh", repeat=4)]
 
 
 def log_different(logger: logging.Logger, words: list[str]) -> None:
@@ -256,13 +258,13 @@ def log_different(logger: logging.Logger, words: list[str]) -> None:
         logger.error("error %s %s", word, "x" * 1000)
 
 
-def is_refused(handler: ErrorMailHandler) -> bool:
-    """Whether the folder did not take a mail."""
-    return "the fallback folder does not take it" in handler._sender()._courier._said
+def could_not_store(handler: ErrorMailHandler) -> bool:
+    """Return True once the folder could not store a mail."""
+    return "the fallback folder cannot store the mail" in handler._sender()._courier._reported
 
 
-def test_a_full_disk_is_survived_and_every_error_counted(soon, small_disk, sink, make_handler, make_logger):
-    """More errors than fit on it and into memory; each is sent, or told as dropped."""
+def test_all_errors_are_counted_if_the_disk_is_full(first_failure_counts, small_disk, sink, make_handler, make_logger):
+    """More errors than fit on the disk and into memory: each is sent, or reported as dropped."""
     folder = small_disk / "fallback"
     handler = make_handler(sink.mailhost, fallback=folder, queue_size=20)
     logger = make_logger(handler)
@@ -271,7 +273,7 @@ def test_a_full_disk_is_survived_and_every_error_counted(soon, small_disk, sink,
 
     def is_full() -> bool:
         log_different(logger, [next(words)])
-        return is_refused(handler)
+        return could_not_store(handler)
 
     wait_until(is_full)
     log_different(logger, more := list(itertools.islice(words, 50)))
@@ -281,23 +283,23 @@ def test_a_full_disk_is_survived_and_every_error_counted(soon, small_disk, sink,
     assert handler.dropped >= 30
     assert not list(folder.glob("*.new"))
     sink.start()
-    handler.flush(PATIENCE)
+    handler.flush(TIMEOUT)
     wait_until(lambda: not any(folder.iterdir()))
     logger.error("last")
-    handler.flush(PATIENCE)
+    handler.flush(TIMEOUT)
 
     assert handler.pending == handler.dropped == 0
     by_id = {mail.record_id: mail for mail in sink.mails}
     assert sum(mail.count + mail.dropped for mail in by_id.values()) == logged + 1
 
 
-def test_the_folder_is_used_again_as_soon_as_there_is_room(soon, small_disk, make_handler, make_logger):
+def test_the_folder_is_used_again_once_the_disk_has_space(first_failure_counts, small_disk, make_handler, make_logger):
     folder, filler = small_disk / "fallback", small_disk / "filler"
     with filler.open("wb") as file, pytest.raises(OSError, match="No space left"):
         file.write(bytes(1024 * 1024))
     handler = make_handler(("127.0.0.1", closed_port()), fallback=folder)
     log_different(make_logger(handler), WORDS[:5])
-    wait_until(lambda: is_refused(handler))
+    wait_until(lambda: could_not_store(handler))
     assert (handler.pending, handler.dropped) == (5, 0)
 
     filler.unlink()
@@ -307,18 +309,20 @@ def test_the_folder_is_used_again_as_soon_as_there_is_room(soon, small_disk, mak
     assert handler.dropped == 0
 
 
-def test_a_disk_that_turned_read_only_is_survived(soon, small_disk, sink, make_handler, make_logger):
-    """What was stored before cannot be claimed, either; it is sent when the disk is well again."""
+def test_errors_are_delivered_although_the_disk_is_read_only(
+    first_failure_counts, small_disk, sink, make_handler, make_logger
+):
+    """A mail stored before cannot be claimed either; it is sent when the disk is writable again."""
     folder = small_disk / "fallback"
     store(Fallback(folder), count=3)
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     handler = make_handler(sink.mailhost, fallback=folder)
     sink.stop()
     log_different(make_logger(handler), WORDS[:5])
-    wait_until(lambda: is_refused(handler))
+    wait_until(lambda: could_not_store(handler))
     assert (handler.pending, handler.dropped) == (5, 0)
     sink.start()
-    handler.flush(PATIENCE)
+    handler.flush(TIMEOUT)
     assert sink.occurrences == 5
 
     subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
@@ -328,8 +332,8 @@ def test_a_disk_that_turned_read_only_is_survived(soon, small_disk, sink, make_h
     assert [mail.content for mail in sink.mails].count(b"Subject: Failed\r\n\r\ntext\r\n") == 1
 
 
-def test_a_mail_cut_off_in_the_midst_of_writing_leaves_nothing_behind(folder):
-    """As by a quota."""
+def test_a_failed_write_leaves_no_file_behind(folder):
+    """As with a quota."""
     fallback = Fallback(folder)
     folder.mkdir()
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -345,7 +349,7 @@ def test_a_mail_cut_off_in_the_midst_of_writing_leaves_nothing_behind(folder):
     assert len(mails(folder)) == 1
 
 
-def test_a_broken_file_is_counted_as_dropped_and_does_not_hold_up_the_others(folder, sink, make_handler, make_logger):
+def test_a_damaged_file_is_counted_as_dropped_and_does_not_block_others(folder, sink, make_handler, make_logger):
     store(Fallback(folder), created=1.0, count=7)
     store(Fallback(folder), created=2.0)
     mails(folder)[0].write_bytes(b"torn")
@@ -360,7 +364,7 @@ def test_a_broken_file_is_counted_as_dropped_and_does_not_hold_up_the_others(fol
     assert [mail.dropped for mail in sink.mails if "next" in mail.text] == [7]
 
 
-def test_a_mail_of_the_folder_that_is_refused_for_good_is_dropped(folder, make_handler):
+def test_a_stored_mail_that_is_refused_permanently_is_dropped(folder, make_handler):
     relay = Sink(answer=lambda _mail: "554 never").start()
     store(Fallback(folder), count=5)
 
@@ -370,8 +374,8 @@ def test_a_mail_of_the_folder_that_is_refused_for_good_is_dropped(folder, make_h
     relay.stop()
 
 
-def test_a_crowded_memory_moves_at_once(folder, make_handler, make_logger):
-    """Long before the relay is away for long, and before anything has to be dropped."""
+def test_mails_move_to_the_folder_when_half_of_the_memory_is_used(folder, make_handler, make_logger):
+    """Without waiting for a long outage, and before errors are dropped."""
     handler = make_handler(("127.0.0.1", closed_port()), fallback=folder, queue_size=20)
     logger = make_logger(handler)
 
@@ -383,7 +387,7 @@ def test_a_crowded_memory_moves_at_once(folder, make_handler, make_logger):
     assert len(mails(folder)) == 15
 
 
-def test_a_flask_app_names_the_folder_in_its_configuration(soon, folder, sink):
+def test_a_flask_app_configures_the_folder(first_failure_counts, folder, sink):
     flask = pytest.importorskip("flask", reason="Flask is not installed")
     from app_client.flask import KEY, ErrorMail
 
@@ -401,12 +405,12 @@ def test_a_flask_app_names_the_folder_in_its_configuration(soon, folder, sink):
     assert folder.exists()
 
 
-def test_a_storm_while_the_relay_comes_and_goes_is_counted_exactly(soon, folder, make_handler, make_logger):
-    """Through memory and through the folder, from two handlers that share it; by record id no error counts twice."""
+def test_a_storm_during_repeated_outages_is_counted_exactly(first_failure_counts, folder, make_handler, make_logger):
+    """Through memory and through the folder, with two handlers that share it. No error counts twice, by record id."""
     relay = Sink().start()
     handlers = [make_handler(relay.mailhost, fallback=folder, queue_size=50) for _ in range(2)]
     loggers = [make_logger(handler) for handler in handlers]
-    words = ["".join(letters) for letters in itertools.product("abcdef", repeat=3)]
+    words = ["".join(characters) for characters in itertools.product("abcdef", repeat=3)]
     for number, word in enumerate(words):
         loggers[number % 2].error("failed at %s", word)
         if number % 60 == 20:
@@ -418,11 +422,11 @@ def test_a_storm_while_the_relay_comes_and_goes_is_counted_exactly(soon, folder,
     relay.stop()
     relay.start()
     for handler in handlers:
-        handler.flush(PATIENCE)
+        handler.flush(TIMEOUT)
     wait_until(lambda: not folder.exists() or not any(folder.iterdir()))
-    for handler, logger in zip(handlers, loggers, strict=True):  # its mail tells of what had to be dropped
+    for handler, logger in zip(handlers, loggers, strict=True):  # this mail reports the dropped errors
         logger.error("last")
-        handler.flush(PATIENCE)
+        handler.flush(TIMEOUT)
     by_id = {mail.record_id: mail for mail in relay.mails}
     relay.stop()
 
@@ -442,24 +446,22 @@ SCRIPT = """
 """
 
 
-def test_what_waits_survives_the_process_and_is_sent_by_the_next_one_without_an_error_of_its_own(
-    folder, sink, make_handler
-):
-    """Three processes at a time end while the relay is away; two handlers send what they left."""
+def test_stored_mails_survive_their_process_and_a_later_process_sends_them(folder, sink, make_handler):
+    """Three processes end at the same time while the relay is unavailable; two later handlers send their mails."""
     sink.stop()
     command = [sys.executable, "-c", textwrap.dedent(SCRIPT), "{}:{}".format(*sink.mailhost), str(folder)]
     processes = [
         subprocess.Popen([*command, name], cwd=ROOT, stderr=subprocess.PIPE, text=True)
         for name in ("anna", "ben", "cleo")
     ]
-    complaints = [process.communicate(timeout=3 * PATIENCE)[1] for process in processes]
+    outputs = [process.communicate(timeout=3 * TIMEOUT)[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0]
-    assert not any("dropped" in complaint for complaint in complaints), complaints
+    assert not any("dropped" in output for output in outputs), outputs
 
     sink.start()
     handlers = [make_handler(sink.mailhost, fallback=folder) for _ in range(2)]
     wait_until(lambda: not any(folder.iterdir()))
 
     assert sink.occurrences == 9
-    assert len({mail.record_id for mail in sink.mails}) == len(sink.tried)
+    assert len({mail.record_id for mail in sink.mails}) == len(sink.attempted)
     assert [handler.dropped for handler in handlers] == [0, 0]

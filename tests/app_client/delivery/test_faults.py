@@ -1,4 +1,4 @@
-"""What the relay may do to the handler: nothing of it reaches the app, and the counts stay right."""
+"""Faults of the relay: they do not affect the app, and the counts stay exact."""
 
 import itertools
 import logging
@@ -12,7 +12,15 @@ import time
 import pytest
 
 from app_client.delivery import backoff, courier, message
-from tests.support.smtp_sinks import Sink, Unruly, closed_port, converse, hang, take_mail_and, wait_until
+from tests.support.smtp_sinks import (
+    MisbehavingServer,
+    Sink,
+    answer_lines,
+    closed_port,
+    hang,
+    receive_mail_then,
+    wait_until,
+)
 
 
 def reset(connection: socket.socket) -> None:
@@ -20,48 +28,48 @@ def reset(connection: socket.socket) -> None:
     connection.close()
 
 
-def talk_nonsense(connection: socket.socket) -> None:
+def send_garbage(connection: socket.socket) -> None:
     connection.sendall(b"\x00\xff nonsense\r\n" * 3)
 
 
-def turn_away(connection: socket.socket) -> None:
-    list(converse(connection, b"554 no service here\r\n", b"221 bye\r\n"))
+def refuse_service(connection: socket.socket) -> None:
+    list(answer_lines(connection, b"554 no service here\r\n", b"221 bye\r\n"))
 
 
-def refuse_to_greet(connection: socket.socket) -> None:
-    list(converse(connection, b"220 x\r\n", b"500 what?\r\n", b"500 what?\r\n"))
+def refuse_ehlo(connection: socket.socket) -> None:
+    list(answer_lines(connection, b"220 x\r\n", b"500 what?\r\n", b"500 what?\r\n"))
 
 
-def break_off_after_rcpt(connection: socket.socket) -> None:
-    list(converse(connection, b"220 x\r\n", b"250 x\r\n", b"250 OK\r\n"))
+def disconnect_after_rcpt(connection: socket.socket) -> None:
+    list(answer_lines(connection, b"220 x\r\n", b"250 x\r\n", b"250 OK\r\n"))
 
 
-BEHAVIOURS = [hang, reset, talk_nonsense, turn_away, refuse_to_greet, break_off_after_rcpt]
+BEHAVIOURS = [hang, reset, send_garbage, refuse_service, refuse_ehlo, disconnect_after_rcpt]
 
 
 @pytest.mark.parametrize("behave", BEHAVIOURS)
-def test_an_unruly_relay_is_tried_again_and_the_app_sees_nothing_of_it(behave, make_handler, make_logger, capsys):
-    with Unruly(behave) as relay:
+def test_a_misbehaving_relay_is_retried_without_an_effect_on_the_app(behave, make_handler, make_logger, capsys):
+    with MisbehavingServer(behave) as relay:
         handler = make_handler(relay.mailhost, timeout=0.2)
         make_logger(handler).error("an error")
         wait_until(lambda: relay.connections >= 3)
 
         assert handler.pending == 1
         assert handler.dropped == 0
-    assert capsys.readouterr().err.count("trying on") == 1
+    assert capsys.readouterr().err.count("will retry") == 1
 
 
 @pytest.mark.parametrize("behave", BEHAVIOURS)
-def test_logging_does_not_wait_for_an_unruly_relay(behave, make_handler, make_logger):
-    """A thread that waits for the relay would be here for many times its timeout."""
-    with Unruly(behave) as relay:
+def test_logging_does_not_wait_for_a_misbehaving_relay(behave, make_handler, make_logger):
+    """If logging waited for the relay, this would take many times the timeout."""
+    with MisbehavingServer(behave) as relay:
         handler = make_handler(relay.mailhost, timeout=60)
         logger = make_logger(handler)
         done = threading.Event()
 
         def log():
-            for letter in itertools.chain.from_iterable(itertools.repeat("abcdefgh", 50)):
-                logger.error("error %s", letter)
+            for character in itertools.chain.from_iterable(itertools.repeat("abcdefgh", 50)):
+                logger.error("error %s", character)
             done.set()
 
         threading.Thread(target=log, daemon=True).start()
@@ -70,21 +78,21 @@ def test_logging_does_not_wait_for_an_unruly_relay(behave, make_handler, make_lo
         assert handler.pending + handler.dropped == 400
 
 
-def test_a_relay_that_answers_drop_by_drop_gets_the_mail(make_handler, make_logger):
+def test_a_relay_that_answers_byte_by_byte_gets_the_mail(make_handler, make_logger):
     contents: list[bytes] = []
 
-    class Dribbling(socket.socket):
+    class SlowSocket(socket.socket):
         def sendall(self, reply, _flags=0):
             for number in range(len(reply)):
                 super().sendall(reply[number : number + 1])
                 time.sleep(0.002)
 
     def behave(connection):
-        with Dribbling(fileno=connection.detach()) as slow:
-            take_mail_and(slow, contents.append)
+        with SlowSocket(fileno=connection.detach()) as slow:
+            receive_mail_then(slow, contents.append)
             slow.sendall(b"250 at last\r\n")
 
-    with Unruly(behave) as relay:
+    with MisbehavingServer(behave) as relay:
         handler = make_handler(relay.mailhost)
         make_logger(handler).error("patience")
         handler.flush(20)
@@ -93,8 +101,8 @@ def test_a_relay_that_answers_drop_by_drop_gets_the_mail(make_handler, make_logg
     assert len(contents) == 1
 
 
-def test_logging_does_not_wait_while_nobody_reads_stderr(make_handler, make_logger, monkeypatch):
-    """The thread's own remarks may get stuck; only that thread then does."""
+def test_logging_does_not_wait_for_a_blocked_stderr(make_handler, make_logger, monkeypatch):
+    """The sending thread may block when it reports a problem; the app must not."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     while True:
@@ -110,10 +118,10 @@ def test_logging_does_not_wait_while_nobody_reads_stderr(make_handler, make_logg
 
     for number in range(100):
         logger.error("error %s", "x" * number)
-        time.sleep(0.001)  # lets the other thread come to its remark
+        time.sleep(0.001)  # so that the other thread reaches its report
     pending = handler.pending
     os.close(reader)  # wakes the writer with an error
-    wait_until(lambda: handler._sender()._courier._said)
+    wait_until(lambda: handler._sender()._courier._reported)
     monkeypatch.undo()
 
     assert pending == 100
@@ -121,23 +129,21 @@ def test_logging_does_not_wait_while_nobody_reads_stderr(make_handler, make_logg
         stuck.close()
 
 
-def test_errors_wait_for_a_relay_that_is_away(sink, make_handler, make_logger):
+def test_errors_wait_for_an_unavailable_relay(sink, make_handler, make_logger):
     handler = make_handler(sink.mailhost)
     logger = make_logger(handler)
     sink.stop()
 
     logger.error("early")
-    wait_until(lambda: handler._sender()._pace.failures >= 2)
+    wait_until(lambda: handler._sender()._backoff.failures >= 2)
     sink.start()
     handler.flush(20)
 
     assert [mail.text for mail in sink.mails] == ["early\n"]
 
 
-def test_a_traceback_shows_the_source_of_its_time_although_the_relay_comes_later(
-    sink, make_handler, make_logger, tmp_path
-):
-    """A deployment may replace the files meanwhile."""
+def test_a_traceback_shows_the_source_at_the_time_of_the_error(sink, make_handler, make_logger, tmp_path):
+    """A deployment may replace the files before the relay is back."""
     handler = make_handler(sink.mailhost)
     logger = make_logger(handler)
     sink.stop()
@@ -148,7 +154,7 @@ def test_a_traceback_shows_the_source_of_its_time_although_the_relay_comes_later
         exec(compile(source.read_text(), str(source), "exec"), {})
     except KeyError:
         logger.exception("failed")
-    wait_until(lambda: all(report.trace is None or report.trace.is_written for report in waiting(handler)))
+    wait_until(lambda: all(report.trace is None or report.trace.is_formatted for report in waiting(handler)))
     source.write_text("# all is new\n" * 9)
     sink.start()
     handler.flush(20)
@@ -158,15 +164,15 @@ def test_a_traceback_shows_the_source_of_its_time_although_the_relay_comes_later
 
 
 def waiting(handler):
-    return handler._sender()._backlog.waiting()
+    return handler._sender()._queue.waiting()
 
 
-def test_a_relay_that_restarts_in_a_storm_gets_every_error_once(make_handler, make_logger):
-    """Cut in the midst of conversations, again and again: by record id nothing is lost and nothing doubled."""
+def test_a_relay_that_restarts_during_a_storm_gets_every_error_once(make_handler, make_logger):
+    """SMTP sessions are cut repeatedly. By record id no error is lost or counted twice."""
     relay = Sink().start()
     handler = make_handler(relay.mailhost, queue_size=10_000)
     logger = make_logger(handler)
-    words = ["".join(letters) for letters in itertools.product("abcdefgh", repeat=3)]
+    words = ["".join(characters) for characters in itertools.product("abcdefgh", repeat=3)]
 
     for number, word in enumerate(words):
         logger.error("failed at %s", word)
@@ -183,16 +189,16 @@ def test_a_relay_that_restarts_in_a_storm_gets_every_error_once(make_handler, ma
     assert sorted(mail.text for mail in by_id.values()) == sorted(f"failed at {word}\n" for word in words)
 
 
-def test_a_mail_whose_250_was_missed_comes_again_the_very_same(make_handler, make_logger):
-    """Same record id, same count, same bytes, although equal errors came meanwhile."""
+def test_a_mail_without_a_reply_is_repeated_unchanged(make_handler, make_logger):
+    """Same record id, count and bytes, although equal errors have come meanwhile."""
     contents = []
     go_on = threading.Event()
 
     def finish(content):
         contents.append(content)
-        go_on.wait(20)  # and then no reply: the connection ends here
+        go_on.wait(20)  # then the connection ends without a reply
 
-    with Unruly(lambda connection: take_mail_and(connection, finish)) as relay:
+    with MisbehavingServer(lambda connection: receive_mail_then(connection, finish)) as relay:
         handler = make_handler(relay.mailhost)
         logger = make_logger(handler)
         for _ in range(3):
@@ -206,7 +212,7 @@ def test_a_mail_whose_250_was_missed_comes_again_the_very_same(make_handler, mak
         assert handler.pending == 3
 
 
-def test_a_mail_refused_for_good_is_dropped_and_the_next_one_says_so(make_handler, make_logger, capsys):
+def test_a_permanently_refused_mail_is_dropped_and_reported_by_the_next(make_handler, make_logger, capsys):
     relay = Sink(answer=lambda mail: "554 never" if "unwanted" in mail.text else "250 OK").start()
     handler = make_handler(relay.mailhost)
     logger = make_logger(handler)
@@ -220,13 +226,13 @@ def test_a_mail_refused_for_good_is_dropped_and_the_next_one_says_so(make_handle
     handler.flush()
     relay.stop()
 
-    assert len(relay.tried) == 3
+    assert len(relay.attempted) == 3
     assert [(mail.text, mail.dropped) for mail in relay.mails] == [("welcome\n", 1), ("another\n", 0)]
     assert "554 never" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("answer", ["452 no space", "451 surprise", "421 closing", "530 who are you?"])
-def test_a_mail_refused_for_now_is_tried_again(answer, make_handler, make_logger):
+def test_a_temporarily_refused_mail_is_retried(answer, make_handler, make_logger):
     answers = iter([answer, answer])
     relay = Sink(answer=lambda _mail: next(answers, "250 OK")).start()
     handler = make_handler(relay.mailhost)
@@ -235,12 +241,12 @@ def test_a_mail_refused_for_now_is_tried_again(answer, make_handler, make_logger
     handler.flush(20)
     relay.stop()
 
-    assert len(relay.tried) == 3
-    assert len({mail.record_id for mail in relay.tried}) == 1
+    assert len(relay.attempted) == 3
+    assert len({mail.record_id for mail in relay.attempted}) == 1
     assert handler.dropped == 0
 
 
-def test_a_mail_deferred_for_ever_does_not_hold_up_the_others(make_handler, make_logger, monkeypatch):
+def test_a_mail_that_is_always_deferred_does_not_block_others(make_handler, make_logger, monkeypatch):
     monkeypatch.setattr(backoff, "PAUSES", (0.001,))
     relay = Sink(answer=lambda mail: "451 surprise" if "poison" in mail.text else "250 OK").start()
     handler = make_handler(relay.mailhost)
@@ -255,17 +261,17 @@ def test_a_mail_deferred_for_ever_does_not_hold_up_the_others(make_handler, make
     assert mail.dropped == 1
 
 
-def test_what_does_not_fit_is_counted_and_told_by_the_next_mail(make_handler, make_logger):
-    """Room for three mails; the one under way is one of them. Equal errors need no room."""
+def test_errors_that_do_not_fit_are_reported_by_the_next_mail(make_handler, make_logger):
+    """The limit is three mails, including the one in flight. Equal errors need no space."""
     gate = threading.Event()
     relay = Sink(answer=lambda _mail: "250 OK" if gate.wait(20) else "451").start()
     handler = make_handler(relay.mailhost, queue_size=3)
     logger = make_logger(handler)
 
     logger.error("first")
-    wait_until(lambda: relay.tried)
-    for letter in "abcdefgh":
-        logger.error("error %s", letter)
+    wait_until(lambda: relay.attempted)
+    for character in "abcdefgh":
+        logger.error("error %s", character)
     logger.error("error %s", "x")
     assert (handler.pending, handler.dropped) == (3, 7)
     gate.set()
@@ -279,7 +285,7 @@ def test_what_does_not_fit_is_counted_and_told_by_the_next_mail(make_handler, ma
     assert handler.dropped == 0
 
 
-def test_dropped_ones_are_told_again_when_the_mail_that_told_them_is_lost(make_handler, make_logger):
+def test_dropped_errors_are_reported_again_when_their_mail_is_refused(make_handler, make_logger):
     answers = iter(["250 OK", "554 not this one"])
     gate = threading.Event()
     relay = Sink(answer=lambda _mail: next(answers, "250 OK") if gate.wait(20) else "451").start()
@@ -287,24 +293,24 @@ def test_dropped_ones_are_told_again_when_the_mail_that_told_them_is_lost(make_h
     logger = make_logger(handler)
 
     logger.error("first")
-    wait_until(lambda: relay.tried)
-    for letter in "abcde":
-        logger.error("error %s", letter)
+    wait_until(lambda: relay.attempted)
+    for character in "abcde":
+        logger.error("error %s", character)
     gate.set()
     handler.flush(20)
     logger.error("last")
     handler.flush(20)
     relay.stop()
 
-    assert [(mail.text, mail.dropped) for mail in relay.tried] == [("first\n", 0), ("error a\n", 4), ("last\n", 5)]
+    assert [(mail.text, mail.dropped) for mail in relay.attempted] == [("first\n", 0), ("error a\n", 4), ("last\n", 5)]
 
 
 def test_memory_is_bounded_by_bytes_too(make_handler, make_logger):
     handler = make_handler(("127.0.0.1", closed_port()), queue_size=1000, queue_bytes=1_000_000)
     logger = make_logger(handler)
 
-    for letter in itertools.islice(itertools.product("abcdefgh", repeat=3), 100):
-        logger.error("error %s %s", letter, "x" * 100_000)
+    for character in itertools.islice(itertools.product("abcdefgh", repeat=3), 100):
+        logger.error("error %s %s", character, "x" * 100_000)
 
     assert 5 <= handler.pending <= 10
     assert handler.pending + handler.dropped == 100
@@ -333,8 +339,8 @@ def test_a_record_that_cannot_be_formatted_is_counted_and_never_raises(
     assert "--- Logging error ---" in capsys.readouterr().err
 
 
-def test_nothing_is_raised_even_when_stderr_is_closed(sink, make_handler, make_logger, monkeypatch):
-    with open(os.devnull, "w") as closed:  # noqa: PTH123 - a file to be closed
+def test_nothing_is_raised_if_stderr_is_closed(sink, make_handler, make_logger, monkeypatch):
+    with open(os.devnull, "w") as closed:  # noqa: PTH123 - a closed file is needed
         pass
     monkeypatch.setattr("sys.stderr", closed)
     handler = make_handler(sink.mailhost)
@@ -344,14 +350,14 @@ def test_nothing_is_raised_even_when_stderr_is_closed(sink, make_handler, make_l
     assert handler.dropped == 1
 
 
-def test_a_formatter_that_logs_errors_does_not_go_round_for_ever(sink, make_handler, make_logger):
-    class Chatty(logging.Formatter):
+def test_a_formatter_that_logs_errors_causes_no_loop(sink, make_handler, make_logger):
+    class LoggingFormatter(logging.Formatter):
         def format(self, record):
             logger.error("while formatting")
             return super().format(record)
 
     handler = make_handler(sink.mailhost)
-    handler.setFormatter(Chatty())
+    handler.setFormatter(LoggingFormatter())
     logger = make_logger(handler)
 
     logger.error("outer")
@@ -362,16 +368,16 @@ def test_a_formatter_that_logs_errors_does_not_go_round_for_ever(sink, make_hand
     assert sink.mails[0].dropped + handler.dropped == 1
 
 
-def test_what_the_sending_thread_logs_does_not_go_round_for_ever(sink, make_handler, make_logger, monkeypatch):
-    """As with an instrumented socket library that logs errors of its own on every mail."""
+def test_an_error_logged_while_sending_causes_no_loop(sink, make_handler, make_logger, monkeypatch):
+    """As with an instrumented socket library that logs errors for every mail."""
 
-    def chatty(*arguments):
+    def logging_compose(*arguments):
         logger.error("while sending")
         return message.compose(*arguments)
 
     handler = make_handler(sink.mailhost)
     logger = make_logger(handler)
-    monkeypatch.setattr(courier, "compose", chatty)
+    monkeypatch.setattr(courier, "compose", logging_compose)
 
     logger.error("outer")
     handler.flush()
@@ -380,7 +386,7 @@ def test_what_the_sending_thread_logs_does_not_go_round_for_ever(sink, make_hand
     assert handler.dropped == 1
 
 
-def test_a_signal_handler_may_log_in_the_midst_of_logging(sink, make_handler, make_logger):
+def test_a_signal_handler_may_log_during_logging(sink, make_handler, make_logger):
     handler = make_handler(sink.mailhost)
     logger = make_logger(handler)
     fired = itertools.count()
@@ -393,13 +399,13 @@ def test_a_signal_handler_may_log_in_the_midst_of_logging(sink, make_handler, ma
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, previous)
     handler.flush(20)
-    told = sink.occurrences + sum(mail.dropped for mail in sink.mails) + handler.dropped
+    counted = sink.occurrences + sum(mail.dropped for mail in sink.mails) + handler.dropped
 
-    assert told == 300 + next(fired)
+    assert counted == 300 + next(fired)
 
 
-def test_flush_waits_no_longer_than_it_is_told(make_handler, make_logger):
-    with Unruly(hang) as relay:
+def test_flush_waits_no_longer_than_its_timeout(make_handler, make_logger):
+    with MisbehavingServer(hang) as relay:
         handler = make_handler(relay.mailhost, timeout=60)
         make_logger(handler).error("stuck")
         started = time.monotonic()
@@ -410,8 +416,8 @@ def test_flush_waits_no_longer_than_it_is_told(make_handler, make_logger):
         assert handler.pending == 1
 
 
-def test_flush_is_for_what_was_logged_before(make_handler, make_logger):
-    """It returns although others go on logging."""
+def test_flush_does_not_wait_for_later_records(make_handler, make_logger):
+    """It returns although other threads continue to log."""
     relay = Sink().start()
     handler = make_handler(relay.mailhost)
     logger = make_logger(handler)
@@ -436,8 +442,8 @@ def test_flush_is_for_what_was_logged_before(make_handler, make_logger):
         relay.stop()
 
 
-def test_close_gives_up_in_time_and_says_what_is_lost(make_handler, make_logger, capsys):
-    with Unruly(hang) as relay:
+def test_close_ends_in_time_and_reports_the_number_of_lost_errors(make_handler, make_logger, capsys):
+    with MisbehavingServer(hang) as relay:
         handler = make_handler(relay.mailhost, timeout=60, exit_timeout=0.1)
         logger = make_logger(handler)
         for _ in range(3):
@@ -448,21 +454,21 @@ def test_close_gives_up_in_time_and_says_what_is_lost(make_handler, make_logger,
 
         assert handler.pending == 0
         assert handler.dropped == 3
-    assert "the last ones, which are dropped (3)\n" in capsys.readouterr().err
+    assert "the last errors; dropped (3)\n" in capsys.readouterr().err
 
 
 def test_flush_and_close_share_one_limit(make_handler, make_logger, monkeypatch):
-    """As `logging.shutdown` calls them at the interpreter's exit."""
+    """`logging.shutdown` calls both at the exit of the interpreter."""
     handler = make_handler(("127.0.0.1", closed_port()), exit_timeout=0.5)
     make_logger(handler).error("nobody there")
     drain = handler._sender().drain
     limits = []
 
-    def noting(limit):
+    def recording(limit):
         limits.append(limit)
         return drain(limit)
 
-    monkeypatch.setattr(handler._sender(), "drain", noting)
+    monkeypatch.setattr(handler._sender(), "drain", recording)
 
     handler.flush()
     handler.close()
@@ -471,8 +477,8 @@ def test_flush_and_close_share_one_limit(make_handler, make_logger, monkeypatch)
     assert limits[1] <= 0
 
 
-def test_without_any_more_threads_flush_delivers_by_itself(sink, make_handler, make_logger, monkeypatch):
-    """As in an interpreter that is about to end, which starts none."""
+def test_flush_delivers_in_its_own_thread_if_no_thread_can_start(sink, make_handler, make_logger, monkeypatch):
+    """As in an interpreter that is about to end."""
     start = threading.Thread.start
 
     def refuse(thread):
@@ -492,7 +498,7 @@ def test_without_any_more_threads_flush_delivers_by_itself(sink, make_handler, m
     assert [mail.text for mail in sink.mails] == ["one\n", "two\n"]
 
 
-def test_each_trouble_is_told_once_until_all_is_well_again(make_handler, make_logger, capsys):
+def test_each_problem_is_reported_once_until_a_mail_is_accepted(make_handler, make_logger, capsys):
     answers = iter(["451 a", "554 b", "451 a", "554 b", "250 OK", "451 a", "250 OK"])
     relay = Sink(answer=lambda _mail: next(answers)).start()
     handler = make_handler(relay.mailhost)
@@ -506,8 +512,8 @@ def test_each_trouble_is_told_once_until_all_is_well_again(make_handler, make_lo
     assert capsys.readouterr().err.splitlines() == [
         f"error mail to 127.0.0.1 port {relay.port}: {remark}"
         for remark in (
-            "not possible at the moment, trying on (SMTPDataError: 451 a)",
-            "a mail was refused and is dropped (SMTPDataError: 554 b)",
-            "not possible at the moment, trying on (SMTPDataError: 451 a)",
+            "cannot deliver at the moment, will retry (SMTPDataError: 451 a)",
+            "the relay refused a mail, which is dropped (SMTPDataError: 554 b)",
+            "cannot deliver at the moment, will retry (SMTPDataError: 451 a)",
         )
     ]

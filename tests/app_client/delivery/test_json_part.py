@@ -1,4 +1,4 @@
-"""The JSON part of a mail: what it says, what it never says, and how large it gets."""
+"""The JSON part of a mail: its content, what it never contains, and its size."""
 
 import gc
 import json
@@ -29,13 +29,13 @@ def record(message: object = "no stock", *arguments: object, error: BaseExceptio
     info = None
     if error is not None:
         try:
-            raise error  # noqa: TRY301 - to get its traceback
-        except BaseException:  # noqa: BLE001 - the test's own
+            raise error  # noqa: TRY301 - creates a traceback
+        except BaseException:  # noqa: BLE001 - raised by the test
             info = sys.exc_info()
     return logging.LogRecord("shop", logging.ERROR, "/app/views.py", 42, message, arguments, info, "checkout")
 
 
-def told(of: logging.LogRecord, facts=None, package: str = ""):
+def json_of(of: logging.LogRecord, facts=None, package: str = ""):
     taken = snapshot(of, facts)
     assert taken is not None
     text = write(taken, ORIGIN, package)
@@ -48,15 +48,15 @@ class PaymentError(Exception):
     pass
 
 
-def test_it_says_all_that_was_promised():
+def test_json_part_contains_all_documented_fields():
     error = PaymentError("cannot pay")
     error.__cause__ = record(error=KeyError("order")).exc_info[1]  # type: ignore[index]
     failed = record("order %s of %d failed", "17", 18, error=error)
-    said = told(failed, lambda: FACTS)
-    last, cause = said.pop("exceptions")
+    part = json_of(failed, lambda: FACTS)
+    last, cause = part.pop("exceptions")
     [frame] = last.pop("frames")
 
-    assert said == {
+    assert part == {
         "version": VERSION,
         "app": "shop", "environment": "production", "release": "7", "host": "web-1", "logger": "shop", "level": "ERROR",
         "location": "/app/views.py:42", "module": "views", "function": "checkout",
@@ -76,28 +76,30 @@ def test_it_says_all_that_was_promised():
     assert Path(__file__).read_text().splitlines()[frame["line"] - 1].strip().startswith("raise error")
 
 
-def test_arguments_are_told_by_their_types_alone():
+def test_only_the_types_of_arguments_are_sent():
     class Customer:
         def __repr__(self):
             return "hunter2"
 
-    said = told(record("%s %s %r %s", Customer(), "hunter2", ["hunter2"], None))
-    named = told(record("%(who)s %(password)s", {"who": "hunter2", "password": "hunter2"}))
+    part = json_of(record("%s %s %r %s", Customer(), "hunter2", ["hunter2"], None))
+    named = json_of(record("%(who)s %(password)s", {"who": "hunter2", "password": "hunter2"}))
 
-    assert said["message"]["arguments"][1:] == ["str", "list", "NoneType"]
-    assert said["message"]["arguments"][0].endswith(".Customer")
+    assert part["message"]["arguments"][1:] == ["str", "list", "NoneType"]
+    assert part["message"]["arguments"][0].endswith(".Customer")
     assert named["message"] == {"template": "%(who)s %(password)s", "arguments": {"who": "str", "password": "str"}}
-    assert "hunter2" not in json.dumps([said, named])
+    assert "hunter2" not in json.dumps([part, named])
 
 
-def test_secrets_by_their_name_are_masked_in_every_text():
-    said = told(record("f-string with password=hunter2", error=ValueError("{'api_key': 'hunter2', 'author': 'anna'}")))
+def test_values_with_secret_names_are_masked_in_every_text():
+    part = json_of(
+        record("f-string with password=hunter2", error=ValueError("{'api_key': 'hunter2', 'author': 'anna'}"))
+    )
 
-    assert "hunter2" not in json.dumps(said)
-    assert "anna" in said["exceptions"][0]["message"]
+    assert "hunter2" not in json.dumps(part)
+    assert "anna" in part["exceptions"][0]["message"]
 
 
-def test_frames_of_libraries_are_not_the_apps(monkeypatch):
+def test_frames_of_libraries_are_not_in_app(monkeypatch):
     def fail_in(path: str, module: str) -> ValueError:
         names: dict[str, object] = {"__name__": module}
         exec(compile("def fail(): raise ValueError('x')", path, "exec"), names)
@@ -111,7 +113,7 @@ def test_frames_of_libraries_are_not_the_apps(monkeypatch):
         failed = record()
         error = fail_in(path, module)
         failed.exc_info = (ValueError, error, error.__traceback__)
-        return told(failed, package=package)["exceptions"][0]["frames"][0]["in_app"]
+        return json_of(failed, package=package)["exceptions"][0]["frames"][0]["in_app"]
 
     installed = "/venv/lib/python3.11/site-packages"
     assert is_own("/srv/shop/views.py", "shop.views")
@@ -122,7 +124,7 @@ def test_frames_of_libraries_are_not_the_apps(monkeypatch):
     assert not is_own(f"{installed}/shopping/views.py", "shopping.views", "shop")
 
 
-def test_of_a_deep_stack_both_ends_are_told_and_the_rest_is_counted():
+def test_a_deep_stack_keeps_both_ends_and_counts_the_rest():
     def dive(depth: int) -> None:
         if depth:
             dive(depth - 1)
@@ -133,29 +135,29 @@ def test_of_a_deep_stack_both_ends_are_told_and_the_rest_is_counted():
     except ValueError as error:
         failed = record()
         failed.exc_info = (ValueError, error, error.__traceback__)
-    said = told(failed)["exceptions"][0]
+    part = json_of(failed)["exceptions"][0]
 
-    assert said["frames"][0]["function"] == "test_of_a_deep_stack_both_ends_are_told_and_the_rest_is_counted"
-    assert len(said["frames"]) + said["left_out"] == 202
-    assert 0 < said["after"] < len(said["frames"]) <= MAX_OUTER + MAX_INNER
+    assert part["frames"][0]["function"] == "test_a_deep_stack_keeps_both_ends_and_counts_the_rest"
+    assert len(part["frames"]) + part["left_out"] == 202
+    assert 0 < part["after"] < len(part["frames"]) <= MAX_OUTER + MAX_INNER
 
 
-def test_what_is_cut_is_marked_and_what_is_left_out_is_counted():
+def test_truncated_texts_are_marked_and_omitted_items_counted():
     error = ValueError("z" * 5000)
     for _ in range(30):
         error, error.__cause__ = ValueError("z" * 5000), error
-    said = told(record("x" * 5000, *range(100), error=error), lambda: RequestFacts(user_agent="y" * 5000))
-    texts = [said["message"]["template"], said["request"]["user_agent"], said["exceptions"][0]["message"]]
+    part = json_of(record("x" * 5000, *range(100), error=error), lambda: RequestFacts(user_agent="y" * 5000))
+    texts = [part["message"]["template"], part["request"]["user_agent"], part["exceptions"][0]["message"]]
 
     assert all(text.endswith("…") for text in texts)
-    assert said["message"]["arguments"] == ["int"] * 20
-    assert said["left_out"] == {"exceptions": 31 - len(said["exceptions"]), "arguments": 80}
+    assert part["message"]["arguments"] == ["int"] * 20
+    assert part["left_out"] == {"exceptions": 31 - len(part["exceptions"]), "arguments": 80}
 
 
-def test_a_group_tells_how_many_it_holds():
-    said = told(record(error=ExceptionGroup("several", [ValueError(), KeyError()])))
+def test_a_group_has_the_number_of_its_members():
+    part = json_of(record(error=ExceptionGroup("several", [ValueError(), KeyError()])))
 
-    assert said["exceptions"][0]["members"] == 2
+    assert part["exceptions"][0]["members"] == 2
 
 
 TEXT = st.text(max_size=3000)
@@ -168,7 +170,7 @@ TEXT = st.text(max_size=3000)
     facts=st.builds(RequestFacts, url=TEXT, user_agent=TEXT, user_id=TEXT, endpoint=TEXT),
     length=st.integers(0, 12),
 )
-def test_whatever_a_record_holds_it_is_json_in_bounds(message, arguments, text, facts, length):
+def test_any_record_gives_json_within_its_limits(message, arguments, text, facts, length):
     error: BaseException = ValueError(text)
     for _ in range(length):
         error, cause = RuntimeError(text), error
@@ -176,13 +178,13 @@ def test_whatever_a_record_holds_it_is_json_in_bounds(message, arguments, text, 
     failed = record(message, *arguments, error=error)
     failed.processName, failed.threadName, failed.module = text, text, text
 
-    assert told(failed, lambda: facts)["version"] == VERSION
+    assert json_of(failed, lambda: facts)["version"] == VERSION
 
 
 @pytest.mark.parametrize("attribute", ["process", "processName", "threadName", "module", "funcName", "lineno", "args"])
 @pytest.mark.parametrize("value", [None, 17, -1, 10**5000, "text", object(), {"a": 1}, (1,)], ids=range(8))
-def test_a_record_with_odd_attributes_gives_one_or_none(attribute, value):
-    """As records from elsewhere may have; never an error."""
+def test_a_record_with_unusual_attributes_raises_no_error(attribute, value):
+    """Records from other sources may have them."""
     odd = record()
     setattr(odd, attribute, value)
     taken = snapshot(odd, None)
@@ -190,7 +192,7 @@ def test_a_record_with_odd_attributes_gives_one_or_none(attribute, value):
     assert taken is None or json.loads(write(taken, ORIGIN))["version"] == VERSION
 
 
-def test_facts_that_fail_cost_the_json_part_and_not_the_mail(sink, make_handler, make_logger):
+def test_failing_facts_remove_the_json_part_but_not_the_mail(sink, make_handler, make_logger):
     def facts() -> RequestFacts:
         raise RuntimeError("no request today")
 
@@ -202,7 +204,7 @@ def test_facts_that_fail_cost_the_json_part_and_not_the_mail(sink, make_handler,
     assert list(mail.message.iter_attachments()) == []
 
 
-def test_nothing_of_the_apps_is_held():
+def test_a_snapshot_keeps_no_object_of_the_app_alive():
     class Cart:
         pass
 
@@ -225,7 +227,7 @@ def test_nothing_of_the_apps_is_held():
     assert gone() is None
 
 
-def test_it_weighs_what_it_holds():
+def test_weight_grows_with_the_texts():
     deep = snapshot(record("x" * 900, error=ValueError("y" * 900)), None)
     bare = snapshot(record("x"), None)
 
@@ -234,15 +236,15 @@ def test_it_weighs_what_it_holds():
     assert deep.weight > bare.weight + 1800
 
 
-def test_it_comes_with_the_mail(sink, make_handler, make_logger):
+def test_json_part_is_sent_with_the_mail(sink, make_handler, make_logger):
     handler: ErrorMailHandler = make_handler(sink.mailhost, app="shop", release="7", facts=lambda: FACTS)
     logger = make_logger(handler)
     logger.error("order %d failed", 17, exc_info=PaymentError("größer"))
     [mail] = sink.wait_for(1)
 
     assert "PaymentError: größer" in mail.text
-    assert mail.enclosed["request"]["url"].endswith("token=[masked]")
-    assert mail.enclosed["exceptions"][0]["message"] == "größer"
-    assert mail.enclosed["message"] == {"template": "order %d failed", "arguments": ["int"]}
-    assert (mail.enclosed["app"], mail.enclosed["release"]) == ("shop", "7")
+    assert mail.json_part["request"]["url"].endswith("token=[masked]")
+    assert mail.json_part["exceptions"][0]["message"] == "größer"
+    assert mail.json_part["message"] == {"template": "order %d failed", "arguments": ["int"]}
+    assert (mail.json_part["app"], mail.json_part["release"]) == ("shop", "7")
     assert max(map(len, mail.content.split(b"\r\n"))) <= 998

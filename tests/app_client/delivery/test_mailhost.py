@@ -1,4 +1,4 @@
-"""What may be given as mailhost: what works is understood, what cannot work is refused at once and in clear words."""
+"""The argument `mailhost`: valid values are parsed, invalid ones are refused at once with a clear text."""
 
 import re
 import socket
@@ -31,7 +31,7 @@ from tests.support.smtp_sinks import Sink
     ],
     ids=str,
 )
-def test_understood(mailhost, expected):
+def test_valid_mailhosts_are_parsed(mailhost, expected):
     assert split_mailhost(mailhost) == expected
 
 
@@ -44,7 +44,7 @@ def test_understood(mailhost, expected):
     ],
     ids=repr,
 )  # fmt: skip
-def test_refused_in_words_that_show_what_was_given(mailhost):
+def test_an_invalid_mailhost_is_refused_with_its_value(mailhost):
     with pytest.raises(ValueError, match="mailhost") as refusal:
         split_mailhost(mailhost)
 
@@ -52,17 +52,17 @@ def test_refused_in_words_that_show_what_was_given(mailhost):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost", "LOCALHOST"])
-def test_loopback(host):
+def test_loopback_hosts(host):
     assert is_loopback(host)
 
 
 @pytest.mark.parametrize("host", ["10.0.0.1", "relay", "localhost.example.com", "::2", "0.0.0.0"])
-def test_not_loopback(host):
+def test_other_hosts_are_not_loopback(host):
     assert not is_loopback(host)
 
 
 def test_host_and_port_in_one_string_reach_the_relay(sink: Sink, make_handler, make_logger):
-    """The stock handler looks for a host of that name."""
+    """The standard handler would take the whole text for a host name."""
     make_logger(make_handler(f"127.0.0.1:{sink.port}")).error("found")
 
     assert sink.wait_for(1)[0].text == "found\n"
@@ -94,7 +94,7 @@ def test_a_relay_on_ipv6_is_reached(make_handler, make_logger):
     ],
     ids=str,
 )
-def test_what_cannot_work_is_refused_at_set_up(changes, words):
+def test_invalid_arguments_are_refused_at_set_up(changes, words):
     arguments = {"mailhost": "127.0.0.1", "fromaddr": "a@b", "toaddrs": "c@d", "subject": "Failed"} | changes
 
     with pytest.raises(ValueError, match=re.escape(words)):

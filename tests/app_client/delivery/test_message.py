@@ -1,4 +1,4 @@
-"""The mail's form: readable by any mail program, and nothing in it can pass itself off as a header."""
+"""Composed mails: valid for any mail program, and no value can add a header."""
 
 import dataclasses
 import email
@@ -10,7 +10,7 @@ import pytest
 
 from app_client.capture.report import Report
 from app_client.delivery.message import Origin, addresses, compose, envelope
-from app_client.delivery.queue import Parcel
+from app_client.delivery.queue import QueuedMail
 
 ORIGIN = Origin(app="shop", environment="production", release="7", host="web_1.example.com")
 
@@ -27,17 +27,17 @@ REPORT = Report(
 )
 
 
-def parcel(*, count: int = 1, dropped: int = 0, **changes) -> Parcel:
+def queued(*, count: int = 1, dropped: int = 0, **changes) -> QueuedMail:
     report = dataclasses.replace(REPORT, **changes)
-    return Parcel(record_id="0123456789abcdef" * 2, report=report, count=count, dropped=dropped)
+    return QueuedMail(record_id="0123456789abcdef" * 2, report=report, count=count, dropped=dropped)
 
 
 def parsed(content: bytes):
     return email.message_from_bytes(content, policy=email.policy.default)
 
 
-def test_headers_are_those_of_an_ordinary_mail():
-    message = parsed(compose(parcel(), ORIGIN))
+def test_mail_has_the_standard_headers():
+    message = parsed(compose(queued(), ORIGIN))
 
     assert message["From"] == "server-error@example.com"
     assert message["To"] == "yourname@example.com"
@@ -48,19 +48,19 @@ def test_headers_are_those_of_an_ordinary_mail():
     assert not message.defects
 
 
-def test_the_same_parcel_gives_the_same_bytes():
-    assert compose(parcel(), ORIGIN) == compose(parcel(), ORIGIN)
+def test_the_same_queued_mail_gives_the_same_bytes():
+    assert compose(queued(), ORIGIN) == compose(queued(), ORIGIN)
 
 
-def test_counts_are_told():
-    message = parsed(compose(parcel(count=1_000_000, dropped=17), ORIGIN))
+def test_counts_are_in_headers():
+    message = parsed(compose(queued(count=1_000_000, dropped=17), ORIGIN))
 
     assert message["X-Error-Mail-Count"] == "1000000"
     assert message["X-Error-Mail-Dropped"] == "17"
 
 
-def test_what_is_empty_is_left_out():
-    message = parsed(compose(parcel(), Origin(app="", environment="", release="", host="web")))
+def test_empty_headers_are_left_out():
+    message = parsed(compose(queued(), Origin(app="", environment="", release="", host="web")))
 
     assert {name for name in message if name.startswith("X-Error-Mail-")} == {
         "X-Error-Mail-Client", "X-Error-Mail-Record", "X-Error-Mail-Count",
@@ -90,12 +90,12 @@ INJECTIONS = [
 @pytest.mark.parametrize("value", INJECTIONS, ids=range(len(INJECTIONS)))
 @pytest.mark.parametrize("place", ["subject", "logger", "level", "app", "release", "host"])
 def test_no_value_can_add_a_header(place, value):
-    """The reader's own decoding included: encoded words stay the text they were."""
+    """Also after the reader has decoded the headers: encoded words in a value stay text."""
     if place in ("subject", "logger", "level"):
-        content = compose(parcel(**{place: value}), ORIGIN)
+        content = compose(queued(**{place: value}), ORIGIN)
     else:
         content = compose(
-            parcel(), Origin(**{"app": "", "environment": "", "release": "", "host": "web", place: value})
+            queued(), Origin(**{"app": "", "environment": "", "release": "", "host": "web", place: value})
         )
     head, _, body = content.partition(b"\r\n\r\n")
 
@@ -110,12 +110,12 @@ def test_no_value_can_add_a_header(place, value):
 @pytest.mark.parametrize(
     "subject", ["größer als 3", "日本語" * 60, "=?utf-8?q?x?=", "a" * 500, "two  spaces", "100 % sure"]
 )
-def test_subject_arrives_as_it_was_given(subject):
-    assert parsed(compose(parcel(subject=subject), ORIGIN))["Subject"] == subject
+def test_subject_arrives_unchanged(subject):
+    assert parsed(compose(queued(subject=subject), ORIGIN))["Subject"] == subject
 
 
-def test_text_headers_are_cut_at_200_characters():
-    message = parsed(compose(parcel(logger="ü" * 300), ORIGIN))
+def test_text_headers_are_truncated_at_200_characters():
+    message = parsed(compose(queued(logger="ü" * 300), ORIGIN))
 
     assert message["X-Error-Mail-Logger"] == "ü" * 200
 
@@ -149,9 +149,9 @@ def test_text_headers_are_cut_at_200_characters():
         "escape",
     ],
 )
-def test_text_arrives_as_it_was_given(text, expected):
-    """But for line ends, and characters that no mail can carry."""
-    content = compose(parcel(text=text), ORIGIN)
+def test_text_arrives_unchanged(text, expected):
+    """Except for line ends, and characters that a mail cannot contain."""
+    content = compose(queued(text=text), ORIGIN)
 
     assert content.isascii()
     assert b"\0" not in content
@@ -160,8 +160,8 @@ def test_text_arrives_as_it_was_given(text, expected):
     assert parsed(content).get_content().replace("\r\n", "\n") == expected
 
 
-def test_names_beside_addresses_may_be_in_any_script():
-    report = parcel(sender="Jörg Müller <joerg@example.com>", recipients=('"Ä, Ö" <a@example.com>', "b@example.com"))
+def test_display_names_may_use_any_script():
+    report = queued(sender="Jörg Müller <joerg@example.com>", recipients=('"Ä, Ö" <a@example.com>', "b@example.com"))
     message = parsed(compose(report, ORIGIN))
 
     assert message["From"].addresses[0].addr_spec == "joerg@example.com"
@@ -172,18 +172,18 @@ def test_names_beside_addresses_may_be_in_any_script():
 
 def test_many_recipients_do_not_make_a_long_line():
     recipients = tuple(f"administrator-number-{number}@example.com" for number in range(200))
-    content = compose(parcel(recipients=recipients), ORIGIN)
+    content = compose(queued(recipients=recipients), ORIGIN)
 
     assert max(map(len, content.split(b"\r\n"))) <= 998
     assert [each.addr_spec for each in parsed(content)["To"].addresses] == list(recipients)
 
 
 @pytest.mark.parametrize("text", ["a@b", "root", "Name <a@b>", "a@b, c@d"])
-def test_addresses_of_all_usual_forms_are_taken(text):
+def test_usual_forms_of_addresses_are_accepted(text):
     assert addresses((text,))
 
 
 @pytest.mark.parametrize("text", ["", " ", "Name <>", "a@b\nBcc: c@d", "jörg@example.com", "a@exämple.com", "a@b\0"])
-def test_what_is_no_address_is_refused(text):
+def test_an_invalid_address_is_refused(text):
     with pytest.raises(ValueError, match="mail address"):
         addresses((text,))

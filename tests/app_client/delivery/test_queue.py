@@ -1,4 +1,4 @@
-"""Bounds, folding and above all the count, whatever the relay answers."""
+"""The queue: its limits, equal reports, and exact counts for any replies of the relay."""
 
 import pytest
 from hypothesis import given, settings
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from app_client.capture.report import Report
 from app_client.delivery import queue
-from app_client.delivery.queue import Backlog, Parcel
+from app_client.delivery.queue import QueuedMail, ReportQueue
 
 
 def report(kind: int = 1, text: str = "") -> Report:
@@ -16,121 +16,121 @@ def report(kind: int = 1, text: str = "") -> Report:
     )  # fmt: skip
 
 
-def in_hand(waiting: Backlog) -> Parcel:
-    parcel = waiting.take()
-    assert parcel is not None
-    return parcel
+def next_mail(reports: ReportQueue) -> QueuedMail:
+    queued = reports.take()
+    assert queued is not None
+    return queued
 
 
-def roomy() -> Backlog:
-    return Backlog(max_entries=100, max_bytes=10_000_000)
+def large_queue() -> ReportQueue:
+    return ReportQueue(max_entries=100, max_bytes=10_000_000)
 
 
-def test_equal_reports_that_wait_become_one_parcel_with_the_first_ones_text():
-    waiting = roomy()
+def test_equal_waiting_reports_become_one_mail_with_the_text_of_the_first():
+    reports = large_queue()
 
     for text in ("first", "second", "third"):
-        waiting.add(report(text=text))
-    parcel = in_hand(waiting)
+        reports.add(report(text=text))
+    queued = next_mail(reports)
 
-    assert (parcel.count, parcel.report.text) == (3, "first")
+    assert (queued.count, queued.report.text) == (3, "first")
 
 
-def test_order_is_that_of_the_first_of_each_kind():
-    waiting = roomy()
+def test_order_is_that_of_the_first_report_of_each_kind():
+    reports = large_queue()
     for kind in (1, 2, 1, 3, 2):
-        waiting.add(report(kind))
+        reports.add(report(kind))
 
     taken = []
-    while parcel := waiting.take():
-        taken.append((parcel.report.kind, parcel.count))
-        waiting.accept(parcel)
+    while queued := reports.take():
+        taken.append((queued.report.kind, queued.count))
+        reports.accept(queued)
 
     assert taken == [(1, 2), (2, 2), (3, 1)]
 
 
-def test_parcel_in_hand_stays_the_same_while_equal_reports_come():
-    """They open a new entry: a repetition must say what the first try said."""
-    waiting = roomy()
-    waiting.add(report())
-    first = in_hand(waiting)
+def test_mail_in_flight_does_not_change_when_equal_reports_come():
+    """They open a new entry, because a repeated mail must be identical."""
+    reports = large_queue()
+    reports.add(report())
+    first = next_mail(reports)
 
-    waiting.add(report())
-    waiting.drop()
+    reports.add(report())
+    reports.drop()
 
-    assert in_hand(waiting) is first
+    assert next_mail(reports) is first
     assert (first.count, first.dropped) == (1, 0)
-    waiting.accept(first)
-    second = in_hand(waiting)
+    reports.accept(first)
+    second = next_mail(reports)
     assert (second.count, second.dropped) == (1, 1)
     assert second.record_id != first.record_id
 
 
-def test_a_count_above_the_bound_is_split(monkeypatch):
+def test_a_count_above_the_maximum_is_split(monkeypatch):
     monkeypatch.setattr(queue, "MAX_COUNT", 3)
-    waiting = roomy()
+    reports = large_queue()
 
     for _ in range(7):
-        waiting.add(report())
+        reports.add(report())
     counts = []
-    while parcel := waiting.take():
-        counts.append(parcel.count)
-        waiting.accept(parcel)
+    while queued := reports.take():
+        counts.append(queued.count)
+        reports.accept(queued)
 
     assert counts == [3, 3, 1]
 
 
-def test_dropped_ones_above_the_bound_are_told_by_several_parcels(monkeypatch):
+def test_dropped_errors_above_the_maximum_are_split(monkeypatch):
     monkeypatch.setattr(queue, "MAX_COUNT", 3)
-    waiting = roomy()
+    reports = large_queue()
     for _ in range(4):
-        waiting.drop()
+        reports.drop()
 
-    told = []
+    reported = []
     for kind in range(3):
-        waiting.add(report(kind))
-        parcel = in_hand(waiting)
-        told.append(parcel.dropped)
-        waiting.accept(parcel)
+        reports.add(report(kind))
+        queued = next_mail(reports)
+        reported.append(queued.dropped)
+        reports.accept(queued)
 
-    assert told == [3, 1, 0]
+    assert reported == [3, 1, 0]
 
 
 @pytest.mark.parametrize(("max_entries", "max_bytes"), [(3, 10_000_000), (100, 3 * report().weight)])
-def test_what_has_no_room_is_dropped_and_counted(max_entries, max_bytes):
-    waiting = Backlog(max_entries=max_entries, max_bytes=max_bytes)
+def test_reports_that_do_not_fit_are_dropped_and_counted(max_entries, max_bytes):
+    reports = ReportQueue(max_entries=max_entries, max_bytes=max_bytes)
 
-    took = [waiting.add(report(kind)) for kind in range(5)]
+    took = [reports.add(report(kind)) for kind in range(5)]
 
     assert took == [True, True, True, False, False]
-    assert (waiting.pending, waiting.dropped) == (3, 2)
+    assert (reports.pending, reports.dropped) == (3, 2)
 
 
-def test_equal_reports_need_no_room():
-    waiting = Backlog(max_entries=1, max_bytes=10_000_000)
+def test_equal_reports_need_no_space():
+    reports = ReportQueue(max_entries=1, max_bytes=10_000_000)
 
-    assert all(waiting.add(report()) for _ in range(1000))
-    assert in_hand(waiting).count == 1000
+    assert all(reports.add(report()) for _ in range(1000))
+    assert next_mail(reports).count == 1000
 
 
-def test_room_is_given_back_when_a_parcel_is_settled():
-    waiting = Backlog(max_entries=1, max_bytes=2 * report().weight)
+def test_space_is_released_when_a_mail_is_settled():
+    reports = ReportQueue(max_entries=1, max_bytes=2 * report().weight)
 
     for kind in range(10):
-        assert waiting.add(report(kind))
-        waiting.accept(in_hand(waiting))
+        assert reports.add(report(kind))
+        reports.accept(next_mail(reports))
 
 
-def test_an_abandoned_parcel_is_counted_once_even_if_its_reply_comes_late():
-    waiting = roomy()
-    waiting.add(report())
-    parcel = in_hand(waiting)
+def test_a_mail_dropped_in_flight_is_counted_once_even_if_a_late_reply_comes():
+    reports = large_queue()
+    reports.add(report())
+    queued = next_mail(reports)
 
-    assert waiting.abandon() == 1
-    waiting.accept(parcel)
-    waiting.refuse(parcel)
+    assert reports.drop_all() == 1
+    reports.accept(queued)
+    reports.refuse(queued)
 
-    assert (waiting.pending, waiting.dropped) == (0, 1)
+    assert (reports.pending, reports.dropped) == (0, 1)
 
 
 steps = st.lists(
@@ -144,28 +144,28 @@ steps = st.lists(
 
 @settings(max_examples=300, deadline=None)
 @given(steps)
-def test_books_balance_after_any_course_of_events(steps):
-    """Seen from the relay: what its mails stand for and tell as dropped, with what waits, is all there ever was."""
-    waiting = Backlog(max_entries=3, max_bytes=10_000_000)
-    happened = counted = told = 0
+def test_counts_balance_after_any_sequence_of_events(steps):
+    """The relay's view: counted and reported as dropped, plus pending and dropped, is the total of all errors."""
+    reports = ReportQueue(max_entries=3, max_bytes=10_000_000)
+    happened = counted = reported = 0
 
     for step, kind in steps:
         if step == "add":
-            waiting.add(report(kind))
+            reports.add(report(kind))
             happened += 1
         elif step == "drop":
-            waiting.drop()
+            reports.drop()
             happened += 1
         elif step == "abandon":
-            waiting.abandon()
-        elif (parcel := waiting.take()) is not None:
+            reports.drop_all()
+        elif (queued := reports.take()) is not None:
             if step == "accept":
-                waiting.accept(parcel)
-                counted += parcel.count
-                told += parcel.dropped
+                reports.accept(queued)
+                counted += queued.count
+                reported += queued.dropped
             elif step == "refuse":
-                waiting.refuse(parcel)
+                reports.refuse(queued)
 
-        assert happened == counted + told + waiting.pending + waiting.dropped
-        assert waiting.dropped >= 0
-        assert 0 <= waiting.opened - waiting.settled <= 3
+        assert happened == counted + reported + reports.pending + reports.dropped
+        assert reports.dropped >= 0
+        assert 0 <= reports.opened - reports.settled <= 3

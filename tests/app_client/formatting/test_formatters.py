@@ -1,4 +1,4 @@
-"""The documented formats, letter for letter, and what the formatters make of requests, times and forgeries."""
+"""The documented formats, and how the formatters treat requests, times and forged lines."""
 
 import logging
 import re
@@ -68,7 +68,7 @@ def test_a_newline_in_any_field_forges_no_line(field):
 
 
 def test_a_traceback_forges_no_line_in_a_file():
-    """Only the record itself begins in the first column, whatever the exception says."""
+    """Only the record itself starts in the first column, for any text of the exception."""
     text = app_client.file_formatter().format(record(exc_info=raised(ValueError(FORGERY)), stack_info=FORGERY))
     first, *rest = text.splitlines()
 
@@ -85,7 +85,7 @@ def test_a_single_line_holds_its_traceback():
     assert text.endswith(r"ValueError: a\nb")
 
 
-def test_letters_of_all_languages_stay_as_they_are():
+def test_text_in_any_language_is_unchanged():
     assert "größer 注文\t✓" in app_client.file_formatter().format(record(msg="größer 注文\t✓", args=()))
 
 
@@ -105,13 +105,13 @@ def test_iso_time_follows_the_converter():
     assert formatter.format(record(created=1714557600.25)).startswith("2024-05-01T10:00:00.250+00:00 ERROR")
 
 
-def test_times_are_the_stock_ones_unless_asked_for():
+def test_times_have_the_standard_format_by_default():
     same = record(created=1714557600.25)
 
     assert app_client.file_formatter().format(same) == logging.Formatter(app_client.FILE_FORMAT).format(same)
 
 
-def test_mail_without_facts_is_what_the_stock_formatter_makes():
+def test_mail_without_facts_equals_that_of_the_standard_formatter():
     failed = record(exc_info=raised(ValueError("a\nb")))
     ours = app_client.mail_formatter().format(failed)
 
@@ -119,7 +119,7 @@ def test_mail_without_facts_is_what_the_stock_formatter_makes():
     assert ours == logging.Formatter(app_client.MAIL_FORMAT).format(failed)
 
 
-def test_request_block_stands_before_the_documented_part():
+def test_request_block_comes_before_the_documented_part():
     text = app_client.mail_formatter(facts=lambda: FACTS).format(record())
 
     assert text.startswith(
@@ -143,7 +143,7 @@ def test_without_a_request_the_mail_is_the_documented_one(facts):
     assert app_client.mail_formatter(facts=facts).format(same) == app_client.mail_formatter().format(same)
 
 
-def test_relay_takes_an_error_for_the_same_with_and_without_the_request():
+def test_request_block_does_not_change_the_fingerprint():
     for failed in (record(), record(exc_info=raised(ValueError("broken")))):
         texts = [app_client.mail_formatter(facts=facts).format(failed) for facts in (None, lambda: FACTS)]
         reports = [parse_text("Failed", text) for text in texts]
@@ -152,7 +152,7 @@ def test_relay_takes_an_error_for_the_same_with_and_without_the_request():
         assert [report.location for report in reports] == ["/app/views.py:42"] * 2
 
 
-def test_facts_stand_in_a_format_of_ones_own():
+def test_a_custom_format_may_use_facts():
     fmt = "%(remote_addr)s requested %(method)s %(url)s: %(message)s"
     formatter = app_client.FileFormatter(fmt, facts=lambda: FACTS)
     alone = app_client.FileFormatter(fmt)
@@ -162,7 +162,7 @@ def test_facts_stand_in_a_format_of_ones_own():
     assert formatter.format(record(remote_addr="its own")).startswith("its own requested")
 
 
-def test_formatting_leaves_the_record_alone():
+def test_formatting_does_not_change_the_record():
     untouched = record(exc_info=raised(ValueError("broken")))
     before = dict(vars(untouched))
 
@@ -194,18 +194,18 @@ def test_secrets_in_a_url_are_masked(url, masked):
 
 
 @pytest.mark.parametrize("base", [app_client.MailFormatter, app_client.FileFormatter, app_client.JsonFormatter])
-def test_subclassing_works_as_the_guide_says(base):
-    """Also after another handler has formatted the same record, whose traceback stock formatters would take over."""
+def test_overridden_methods_of_a_subclass_are_called(base):
+    """Also after another handler has formatted the same record: standard formatters would reuse its traceback."""
 
     class Own(base):  # type: ignore[valid-type, misc]  # whichever it is
         def format(self, record):
             record.msg = "changed: " + record.msg
             return super().format(record)
 
-        def formatTime(self, record, datefmt=None):  # noqa: N802 - the stock name
+        def formatTime(self, record, datefmt=None):  # noqa: N802 - the standard name
             return "half past nine"
 
-        def formatException(self, ei):  # noqa: N802 - the stock name
+        def formatException(self, ei):  # noqa: N802 - the standard name
             return f"it was a {ei[0].__name__}"
 
     failed = record(exc_info=raised(ValueError("broken")))

@@ -1,4 +1,4 @@
-"""JSON lines: one object a record, whatever the record holds."""
+"""JSON lines: one object per record, for any record."""
 
 import json
 from datetime import datetime
@@ -7,20 +7,20 @@ import app_client
 from tests.support.log_records import FACTS, FORGERY, raised, record
 
 
-def test_json_is_one_object_in_one_line():
+def test_a_record_is_one_json_object_on_one_line():
     text = app_client.JsonFormatter(facts=lambda: FACTS).format(
         record(msg=FORGERY, args=(), exc_info=raised(ValueError(FORGERY)), order=17, password="hunter2")
     )
-    told = json.loads(text)
+    fields = json.loads(text)
 
     assert len(text.splitlines()) == 1
-    assert told["message"] == FORGERY
-    assert told["exception"].startswith("Traceback (most recent call last):\n")
-    assert told["exception"].endswith(f"ValueError: {FORGERY}")
-    assert datetime.fromisoformat(told["time"]).tzinfo is not None
-    assert told["request"]["user_id"] == "42"
-    assert told["extra"] == {"order": 17, "password": "[masked]"}
-    assert (told["level"], told["logger"], told["pathname"], told["lineno"], told["function"]) == (
+    assert fields["message"] == FORGERY
+    assert fields["exception"].startswith("Traceback (most recent call last):\n")
+    assert fields["exception"].endswith(f"ValueError: {FORGERY}")
+    assert datetime.fromisoformat(fields["time"]).tzinfo is not None
+    assert fields["request"]["user_id"] == "42"
+    assert fields["extra"] == {"order": 17, "password": "[masked]"}
+    assert (fields["level"], fields["logger"], fields["pathname"], fields["lineno"], fields["function"]) == (
         "ERROR",
         "yourapplication",
         "/app/views.py",
@@ -29,11 +29,11 @@ def test_json_is_one_object_in_one_line():
     )
 
 
-def test_json_leaves_out_what_there_is_not():
+def test_empty_fields_are_left_out():
     assert not {"exception", "stack", "request", "extra"} & set(json.loads(app_client.JsonFormatter().format(record())))
 
 
-def test_json_takes_any_extra():
+def test_any_extra_value_is_accepted():
     class Broken:
         def __repr__(self):
             raise RuntimeError("no")
@@ -41,9 +41,9 @@ def test_json_takes_any_extra():
     ring: dict = {}
     ring["ring"] = ring
     extra = {"a": Broken(), "b": float("nan"), "c": 10**5000, "d": ring, "e": {"token": "s3cret", 7: [None, "\udc80"]}}
-    told = json.loads(app_client.JsonFormatter().format(record(**extra)))["extra"]
+    fields = json.loads(app_client.JsonFormatter().format(record(**extra)))["extra"]
 
-    assert told["a"] == "<Broken>"
-    assert told["b"] == "nan"
-    assert told["e"] == {"token": "[masked]", "7": [None, "\udc80"]}
-    assert set(told) == set("abcde")
+    assert fields["a"] == "<Broken>"
+    assert fields["b"] == "nan"
+    assert fields["e"] == {"token": "[masked]", "7": [None, "\udc80"]}
+    assert set(fields) == set("abcde")

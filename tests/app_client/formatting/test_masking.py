@@ -1,4 +1,4 @@
-"""Secrets by their name: masked in extras, in arguments and in URLs before anything is mailed or written."""
+"""Masking by name: in extra fields, arguments and URLs, before a record is mailed or written."""
 
 import logging
 
@@ -43,7 +43,7 @@ def test_names_of_secrets(name):
         "optional",
     ],
 )
-def test_names_that_are_none(name):
+def test_other_names_are_not_secret(name):
     assert not is_secret(name)
 
 
@@ -72,15 +72,15 @@ def test_a_masked_number_can_still_be_formatted(conversion):
     assert f"{735_211:x}" not in text
 
 
-def test_masking_leaves_the_record_to_other_handlers_as_it_is():
+def test_masking_does_not_change_the_record():
     same = record("%(token)s", {"token": "hunter2"}, password="hunter2")
     MailFormatter("%(message)s %(password)s").format(same)
 
     assert (same.getMessage(), vars(same)["password"]) == ("hunter2", "hunter2")
 
 
-def test_nothing_is_copied_that_no_format_shows():
-    """However large what an app gives by `extra=`."""
+def test_extra_fields_outside_the_format_are_not_searched():
+    """The values of `extra=` may be large."""
 
     class Watched(dict):
         def items(self):
@@ -89,7 +89,7 @@ def test_nothing_is_copied_that_no_format_shows():
     assert MailFormatter("%(message)s").format(record(context=Watched(a=1))) == "no stock"
 
 
-def test_depth_is_bounded():
+def test_search_depth_is_bounded():
     ring: dict[str, object] = {}
     ring["ring"] = ring
 
@@ -107,10 +107,10 @@ def test_depth_is_bounded():
         ("author=anna", "author=anna"),
     ],
 )
-def test_secrets_assigned_in_a_text_are_masked(text, expected):
+def test_values_assigned_to_secret_names_in_a_text_are_masked(text, expected):
     assert mask_text(text) == expected
 
 
-def test_a_mask_is_text_for_everything_else():
+def test_a_mask_is_a_text():
     assert MASK == "[masked]"
     assert f"{MASK}" == "[masked]"

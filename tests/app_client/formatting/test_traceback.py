@@ -1,4 +1,4 @@
-"""A traceback that is written out later says what it would have said at once, and holds nothing of the request."""
+"""A traceback that is formatted later has the same text, and keeps no object of the request alive."""
 
 import asyncio
 import importlib
@@ -18,7 +18,7 @@ from app_client import ErrorMailHandler, mail_formatter
 from app_client.capture.report import HEAD, shorten
 from app_client.capture.text import text_of
 from app_client.formatting.formatters import ErrorFormatter, MailFormatter
-from app_client.formatting.traceback import LATER, Trace, capture
+from app_client.formatting.traceback import TRACE_PLACEHOLDER, Trace, capture
 
 
 class Order:
@@ -57,7 +57,7 @@ def in_passing():
         over_several_lines()
 
 
-def hushed():
+def suppressed():
     try:
         plain()
     except KeyError:
@@ -80,7 +80,7 @@ def noted():
 def caught(fail: Callable[[], object]) -> Exception:
     try:
         fail()
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is what the test is about
+    except Exception as error:  # noqa: BLE001 - the subject of the test
         return error
     raise AssertionError("did not fail")
 
@@ -89,7 +89,7 @@ def several():
     raise ExceptionGroup("several", [caught(plain), ExceptionGroup("inner", [caught(caused), caught(noted)])])
 
 
-def a_crowd():
+def large_group():
     raise ExceptionGroup("a crowd", [ValueError(number) for number in range(20)])
 
 
@@ -146,7 +146,7 @@ def unprintable():
 
 
 FAILURES = [
-    plain, over_several_lines, wide_characters, caused, in_passing, hushed, ring, noted, several, a_crowd,
+    plain, over_several_lines, wide_characters, caused, in_passing, suppressed, ring, noted, several, large_group,
     deeply_grouped, tasks, recursion, bad_syntax, misspelt_name, forgotten_import, without_a_source,
     before_its_first_step, unprintable,
 ]  # fmt: skip
@@ -163,14 +163,14 @@ def captured(error: BaseException) -> Trace:
 
 
 @pytest.mark.parametrize("fail", FAILURES)
-def test_text_is_to_the_letter_what_logging_says(fail):
+def test_text_equals_that_of_logging(fail):
     error = caught(fail)
 
     assert captured(error).text() == logging.Formatter().formatException(info_of(error))
 
 
-def test_a_traceback_given_apart_is_the_one_that_counts():
-    """As `logger.error(..., exc_info=(type, error, traceback))` may have it."""
+def test_a_traceback_given_separately_is_used():
+    """As with `logger.error(..., exc_info=(type, error, traceback))`."""
     other = caught(caused).__traceback__
     info = (KeyError, KeyError("order"), other)
     trace = capture(info)
@@ -183,7 +183,7 @@ def test_an_exception_that_was_never_raised_has_a_text():
     assert captured(KeyError("order")).text() == "KeyError: 'order'"
 
 
-def test_source_that_only_its_modules_loader_has_is_shown(tmp_path, monkeypatch):
+def test_source_that_only_the_module_loader_has_is_shown(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "app.zip", "w") as archive:
         archive.writestr("packed_views.py", "def ship(order):\n    return {}[order]\n")
     monkeypatch.syspath_prepend(tmp_path / "app.zip")
@@ -196,7 +196,7 @@ def test_source_that_only_its_modules_loader_has_is_shown(tmp_path, monkeypatch)
     assert trace.text() == logging.Formatter().formatException(info_of(error))
 
 
-def test_what_is_done_to_the_exception_later_does_not_show():
+def test_later_changes_of_the_exception_are_not_shown():
     error = caught(in_passing)
     error.add_note("one")
     expected = logging.Formatter().formatException(info_of(error))
@@ -222,8 +222,8 @@ def test_text_stays_the_same_when_the_source_changes(tmp_path):
     assert trace.text() == first
 
 
-def test_nothing_of_the_request_is_held():
-    """Neither the exceptions nor their frames with all that these know."""
+def test_a_captured_trace_keeps_no_object_of_the_request_alive():
+    """Neither the exceptions nor their frames and locals."""
 
     def request():
         order = Order()
@@ -240,8 +240,8 @@ def test_nothing_of_the_request_is_held():
     assert "ZeroDivisionError" in trace.text() or "TypeError" in trace.text()
 
 
-def test_capture_looks_at_no_file(monkeypatch):
-    """It happens in the midst of a request, and the disk may be slow, broken or away."""
+def test_capture_reads_no_file(monkeypatch):
+    """It runs during a request, and the disk may be slow or broken."""
     errors = [caught(fail) for fail in FAILURES]
     expected = [logging.Formatter().formatException(info_of(error)) for error in errors]
     linecache.clearcache()
@@ -255,27 +255,27 @@ def test_capture_looks_at_no_file(monkeypatch):
     assert [trace.text() for trace in traces] == expected
 
 
-class Moody(list):
+class CustomList(list):
     pass
 
 
-@pytest.mark.parametrize("notes", ["text", ["one", Order()], ("a", "b"), Moody(["a"]), Order()], ids=repr)
-def test_what_may_be_another_thing_later_is_not_captured(notes):
+@pytest.mark.parametrize("notes", ["text", ["one", Order()], ("a", "b"), CustomList(["a"]), Order()], ids=repr)
+def test_notes_that_may_change_later_are_not_captured(notes):
     error = caught(plain)
     error.__notes__ = notes
 
     assert capture(info_of(error)) is None
 
 
-def test_a_limit_on_tracebacks_is_for_logging_to_keep(monkeypatch):
+def test_with_a_traceback_limit_nothing_is_captured(monkeypatch):
     error = caught(recursion)
     monkeypatch.setattr(sys, "tracebacklimit", 3, raising=False)
 
     assert capture(info_of(error)) is None
 
 
-def test_an_exception_that_cannot_be_shown_leaves_the_bare_facts():
-    """The standard library fails at it; the error is mailed all the same."""
+def test_an_exception_that_cannot_be_formatted_gives_a_minimal_traceback():
+    """The standard library fails to format it; the error is mailed nevertheless."""
     odd = SyntaxError("odd")
     odd.text, odd.offset, odd.lineno = "order", "nowhere", 1  # type: ignore[assignment]
     error = caught(lambda: (_ for _ in ()).throw(odd))
@@ -287,22 +287,22 @@ def test_an_exception_that_cannot_be_shown_leaves_the_bare_facts():
     assert text.splitlines()[-1].startswith("SyntaxError: ")
 
 
-def test_the_weight_of_a_deep_traceback_counts():
+def test_weight_grows_with_the_depth_of_the_traceback():
     shallow, deep = captured(caught(plain)), captured(caught(recursion))
 
     assert deep.weight > shallow.weight + 200 * 50
 
 
 @pytest.fixture
-def threads_take_turns_often():
+def threads_switch_often():
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(interval)
 
 
-@pytest.mark.usefixtures("threads_take_turns_often")
-def test_threads_that_want_the_same_text_at_once_all_get_it():
+@pytest.mark.usefixtures("threads_switch_often")
+def test_threads_that_request_a_text_at_the_same_time_all_get_it():
     errors = [caught(fail) for fail in FAILURES]
     expected = [captured(error).text() for error in errors]
 
@@ -343,9 +343,9 @@ def handler_with(formatter: logging.Formatter | None, handler_class=logging.Hand
     return handler
 
 
-def written(record: logging.LogRecord, handler: logging.Handler) -> str:
+def full_text(record: logging.LogRecord, handler: logging.Handler) -> str:
     text, trace = text_of(record, handler)
-    return shorten(text.replace(LATER, trace.text())) if trace else text
+    return shorten(text.replace(TRACE_PLACEHOLDER, trace.text())) if trace else text
 
 
 @pytest.mark.parametrize(
@@ -359,12 +359,12 @@ def written(record: logging.LogRecord, handler: logging.Handler) -> str:
     ],
     ids=["none", "stock", "braces", "mail", "ours"],
 )
-def test_the_librarys_own_traceback_is_written_later_and_the_same(formatter):
+def test_a_standard_traceback_is_formatted_later_with_the_same_text(formatter):
     handler = handler_with(formatter)
     record = record_of(stack_info="Stack (most recent call last):\n  here")
 
     text, trace = text_of(record, handler)
-    later = written(record, handler)
+    later = full_text(record, handler)
 
     assert trace is not None
     assert "ZeroDivisionError" not in text.replace(repr(record.exc_info[1]), "")  # type: ignore[index]
@@ -373,7 +373,7 @@ def test_the_librarys_own_traceback_is_written_later_and_the_same(formatter):
 
 
 class OwnException(MailFormatter):
-    def formatException(self, exc_info):  # noqa: N802 - the stock name
+    def formatException(self, exc_info):  # noqa: N802 - the standard name
         return f"in {threading.current_thread().name}: {exc_info[0].__name__}"
 
 
@@ -383,10 +383,10 @@ class OwnFormat(logging.Formatter):
 
 
 class OwnMessage(MailFormatter):
-    def formatMessage(self, record):  # noqa: N802 - the stock name
+    def formatMessage(self, record):  # noqa: N802 - the standard name
         return f"{record.exc_info[0].__name__} at {record.getMessage()}"
 
-    def formatTime(self, record, datefmt=None):  # noqa: N802 - the stock name
+    def formatTime(self, record, datefmt=None):  # noqa: N802 - the standard name
         return "noon"
 
 
@@ -402,7 +402,7 @@ def on_the_instance() -> logging.Formatter:
 
 
 @pytest.mark.parametrize(
-    ("handler", "told"),
+    ("handler", "expected"),
     [
         (handler_with(OwnException()), "in MainThread: TypeError"),
         (handler_with(OwnFormat()), "own: cannot ship 17"),
@@ -411,41 +411,41 @@ def on_the_instance() -> logging.Formatter:
     ],
     ids=["formatException", "format", "instance", "handler"],
 )
-def test_what_the_app_formats_itself_is_formatted_at_once(handler, told):
+def test_overridden_formatting_of_the_app_is_called_at_once(handler, expected):
     text, trace = text_of(record_of(), handler)
 
     assert trace is None
-    assert told in text
+    assert expected in text
 
 
-def test_what_else_the_app_formats_sees_the_whole_record():
+def test_other_overridden_methods_get_the_whole_record():
     handler = handler_with(OwnMessage("%(asctime)s %(message)s"))
     record = record_of()
 
-    assert written(record, handler) == handler.format(record)
-    assert written(record, handler).startswith("TypeError at cannot ship 17\n")
+    assert full_text(record, handler) == handler.format(record)
+    assert full_text(record, handler).startswith("TypeError at cannot ship 17\n")
 
 
-def test_a_text_that_another_formatter_has_made_is_taken_over_as_logging_does():
+def test_a_text_cached_by_another_formatter_is_reused_like_in_logging():
     record = record_of(exc_text="made before")
 
     assert text_of(record, handler_with(None)) == ("cannot ship 17\nmade before", None)
-    assert "made before" not in written(record, handler_with(mail_formatter()))
+    assert "made before" not in full_text(record, handler_with(mail_formatter()))
 
 
-def test_overlong_texts_are_cut_where_they_always_were():
-    """Be it the message that is so long, or the exception."""
+def test_an_overlong_text_is_shortened_in_the_same_place():
+    """For an overlong message and for an overlong exception."""
 
     def at_length():
         raise ValueError("y" * 2 * HEAD)
 
     for record in (record_of("%s", "x" * 2 * HEAD), record_of(fail=at_length)):
         handler = handler_with(mail_formatter())
-        assert written(record, handler) == shorten(handler.format(record))
+        assert full_text(record, handler) == shorten(handler.format(record))
         assert len(text_of(record, handler)[0]) <= len(shorten("x" * 3 * HEAD))
 
 
-def test_arguments_are_those_of_the_moment_although_the_traceback_is_written_later(sink, make_handler, make_logger):
+def test_arguments_are_formatted_at_the_time_of_the_error(sink, make_handler, make_logger):
     handler = make_handler(sink.mailhost)
     handler.setFormatter(mail_formatter())
     logger = make_logger(handler)
@@ -461,15 +461,15 @@ def test_arguments_are_those_of_the_moment_although_the_traceback_is_written_lat
 
     assert "\n\ncannot ship ['apples']\nTraceback (most recent call last):\n" in mail.text
     assert mail.text.rstrip().endswith("KeyError: 'order'")
-    assert LATER not in mail.text
+    assert TRACE_PLACEHOLDER not in mail.text
 
 
-def test_a_report_leaves_the_traceback_to_whoever_sends_it(make_handler):
+def test_the_traceback_of_a_report_is_formatted_later(make_handler):
     handler: ErrorMailHandler = make_handler("127.0.0.1:9")
     handler.setFormatter(mail_formatter())
     record = record_of()
     report = handler._report(record, 1)
 
     assert report.trace is not None
-    assert LATER in report.text
-    assert report.written() == handler.format(record)
+    assert TRACE_PLACEHOLDER in report.text
+    assert report.full_text() == handler.format(record)

@@ -1,11 +1,11 @@
-"""Handlers that are closed when the test ends."""
+"""Fixtures for log files: handlers are closed at the end of the test."""
 
 import pytest
 
 
 @pytest.fixture
 def open_handler():
-    """Handlers that are closed when the test ends."""
+    """Fixtures for log files: handlers are closed at the end of the test."""
     handlers = []
 
     def keep(handler):

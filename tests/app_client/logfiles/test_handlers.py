@@ -1,4 +1,4 @@
-"""Ready file handlers on real files: what is written, and what is said when it cannot work."""
+"""File handlers with real files: the written lines, and the error texts for paths that cannot be used."""
 
 import logging
 import os
@@ -48,7 +48,7 @@ def test_level_and_formatter_can_be_chosen(make, tmp_path, make_logger, open_han
 
 
 @each_kind
-def test_a_file_that_is_there_is_continued(make, tmp_path, make_logger, open_handler):
+def test_records_are_appended_to_an_existing_file(make, tmp_path, make_logger, open_handler):
     (tmp_path / "app.log").write_text("before\n")
 
     make_logger(open_handler(make(tmp_path / "app.log"))).error("after")
@@ -64,15 +64,15 @@ def test_a_file_that_is_there_is_continued(make, tmp_path, make_logger, open_han
             "missing/deep/app.log",
             r"the folder .*/missing/deep does not exist: create it, and let (\w+ \()?uid",
         ),
-        ("a-file/app.log", r"app\.log cannot be a file: .*/a-file is no folder\. Choose another path"),
-        ("a-file/deep/app.log", r"app\.log cannot be a file: .*/a-file is no folder\. Choose another path"),
+        ("a-file/app.log", r"app\.log cannot be a file: .*/a-file is not a folder\. Choose another path"),
+        ("a-file/deep/app.log", r"app\.log cannot be a file: .*/a-file is not a folder\. Choose another path"),
         ("a-folder", r"/a-folder is a folder: name a file in it"),
         ("a-pipe", r"/a-pipe is a pipe or a socket: .*Name a file"),
         ("a-link", r"/a-link is a link to a place that does not exist: /nowhere/app\.log"),
         ("/proc/app.log", r"/proc/app\.log cannot be written: no file can be created in /proc"),
     ],
 )
-def test_a_place_that_cannot_be_written_is_refused_at_once(make, place, words, tmp_path):
+def test_an_unwritable_path_is_refused_at_once(make, place, words, tmp_path):
     (tmp_path / "a-file").touch()
     (tmp_path / "a-folder").mkdir()
     (tmp_path / "a-link").symlink_to("/nowhere/app.log")
@@ -112,13 +112,13 @@ AS_NOBODY = """
     [
         (
             "plain_file",
-            "theirs.log cannot be written: nobody (uid 65534) may not write it. Give the file",
+            "theirs.log cannot be written: nobody (uid 65534) may not write to it. Make that user the owner",
         ),
-        ("rotating_file", "may not write it"),
-        ("watched_file", "may not write it"),
+        ("rotating_file", "may not write to it"),
+        ("watched_file", "may not write to it"),
     ],
 )
-def test_another_users_file_is_refused_with_the_users_name(maker, words, public_path):
+def test_a_file_of_another_user_is_refused_with_the_user_name(maker, words, public_path):
     (public_path / "theirs.log").touch(0o644)
 
     assert words in refused_to_nobody(maker, public_path / "theirs.log")
@@ -126,8 +126,8 @@ def test_another_users_file_is_refused_with_the_users_name(maker, words, public_
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize("maker", ["rotating_file", "timed_file"])
-def test_a_folder_where_nothing_can_be_renamed_is_refused_for_rotation(maker, public_path):
-    """Writing would work, and fail at the first rotation."""
+def test_rotation_in_an_unwritable_folder_is_refused(maker, public_path):
+    """Writing would work, but the first rotation would fail."""
     (public_path / "ours.log").touch()
     os.chown(public_path / "ours.log", NOBODYS_ID, NOBODYS_ID)
 
@@ -137,7 +137,7 @@ def test_a_folder_where_nothing_can_be_renamed_is_refused_for_rotation(maker, pu
 
 @pytest.fixture
 def public_path():
-    """A folder that everybody may enter, unlike pytest's own, and only its owner may change."""
+    """A folder that every user may enter, unlike those of pytest, and that only its owner may change."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         yield Path(name)
@@ -168,13 +168,13 @@ def test_wrong_arguments_are_refused(make, words, tmp_path):
         make(tmp_path / "app.log")
 
 
-def test_windows_event_log_is_refused_elsewhere():
+def test_windows_event_log_is_refused_on_other_systems():
     with pytest.raises(LogFileError, match=r"on Windows only: use syslog\(\) or a file"):
         app_client.windows_event_log("yourapplication")
 
 
-def test_windows_event_log_says_what_is_missing(monkeypatch):
-    """The stock handler prints a line and logs nothing."""
+def test_windows_event_log_names_the_missing_package(monkeypatch):
+    """The standard handler prints a line and logs nothing."""
     monkeypatch.setattr(sys, "platform", "win32")
 
     with pytest.raises(LogFileError, match="pip install pywin32"):

@@ -1,4 +1,4 @@
-"""Rotation of log files: by size, by time, by logrotate, by several processes, and when it cannot be done."""
+"""Rotation of log files: by size, by time, by logrotate, by several processes, and failures."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from tests.support.log_files import MAKERS, messages
 from tests.support.paths import ROOT
 
 
-def test_rotates_by_size_and_keeps_as_many_as_told(tmp_path, make_logger, open_handler):
+def test_rotates_by_size_and_retains_the_configured_number(tmp_path, make_logger, open_handler):
     path = tmp_path / "app.log"
     logger = make_logger(open_handler(app_client.rotating_file(path, max_bytes=300, keep=2)))
 
@@ -26,7 +26,7 @@ def test_rotates_by_size_and_keeps_as_many_as_told(tmp_path, make_logger, open_h
 
 
 def test_rotates_by_time(tmp_path, make_logger, open_handler):
-    """A file from the day before yesterday is set aside by the first record of today."""
+    """The first record of today rotates a file from an earlier day."""
     path = tmp_path / "app.log"
     path.write_text("old\n")
     os.utime(path, (1714550000, 1714550000))
@@ -40,7 +40,7 @@ def test_rotates_by_time(tmp_path, make_logger, open_handler):
 
 @pytest.mark.parametrize("kind", ["watched", "size", "time"])
 def test_follows_logrotate(kind, tmp_path, make_logger, open_handler):
-    """Which renames the file, makes a new one, and later deletes the old one."""
+    """It renames the file, creates a new one, and later deletes the old one."""
     path = tmp_path / "app.log"
     logger = make_logger(open_handler(MAKERS[kind](path)))
 
@@ -58,7 +58,7 @@ def test_follows_logrotate(kind, tmp_path, make_logger, open_handler):
     assert messages(path) == ["four"]
 
 
-def test_a_watched_file_that_cannot_be_opened_again_does_not_hurt_the_app(tmp_path, make_logger, open_handler, capsys):
+def test_a_watched_file_that_cannot_be_reopened_raises_nothing(tmp_path, make_logger, open_handler, capsys):
     folder = tmp_path / "logs"
     folder.mkdir()
     logger = make_logger(open_handler(app_client.watched_file(folder / "app.log")))
@@ -73,8 +73,8 @@ def test_a_watched_file_that_cannot_be_opened_again_does_not_hurt_the_app(tmp_pa
 
 
 @pytest.mark.parametrize("kind", ["size", "time"])
-def test_a_file_that_cannot_be_rotated_goes_on_growing(kind, tmp_path, make_logger, open_handler, capsys):
-    """A folder stands where the old file should go: no record is lost for it, and it is said once."""
+def test_a_file_that_cannot_be_rotated_keeps_growing(kind, tmp_path, make_logger, open_handler, capsys):
+    """A folder has the name of the old file: no record is lost, and the problem is reported once."""
     path = tmp_path / "app.log"
     handler = open_handler(MAKERS[kind](path))
     handler.maxBytes = 100
@@ -87,7 +87,7 @@ def test_a_file_that_cannot_be_rotated_goes_on_growing(kind, tmp_path, make_logg
         logger.error("%d %s", number, "x" * 60)
 
     assert [message[0] for message in messages(path)] == list("01234")
-    assert capsys.readouterr().err.count("cannot be rotated and goes on growing") == 1
+    assert capsys.readouterr().err.count("cannot be rotated and keeps growing") == 1
 
 
 WORKER = """
@@ -108,10 +108,10 @@ WORKER = """
 
 @pytest.mark.parametrize("kind", ["size", "time"])
 def test_several_processes_rotate_one_file_and_no_line_is_lost(kind, tmp_path):
-    """As the workers of a server do."""
+    """Like the workers of a server."""
     path = tmp_path / "app.log"
     path.write_text("")
-    if kind == "time":  # old enough for every worker to find that it is time
+    if kind == "time":  # old enough that every worker wants to rotate
         os.utime(path, (1714550000, 1714550000))
     workers = [
         subprocess.Popen(
@@ -123,9 +123,9 @@ def test_several_processes_rotate_one_file_and_no_line_is_lost(kind, tmp_path):
         )
         for name in "abc"
     ]
-    complaints = [worker.communicate("go\n", timeout=60)[1] for worker in workers]
+    errors = [worker.communicate("go\n", timeout=60)[1] for worker in workers]
     written = [message for file in tmp_path.iterdir() for message in messages(file)]
 
-    assert complaints == ["", "", ""]
+    assert errors == ["", "", ""]
     assert sorted(written) == sorted(f"{name}-{number:03}" for name in "abc" for number in range(300))
     assert len(list(tmp_path.iterdir())) > 1

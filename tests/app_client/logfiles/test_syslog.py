@@ -1,4 +1,4 @@
-"""Syslog against real sockets: local, UDP and TCP; servers that are absent, restart, or hang."""
+"""The syslog handler with real sockets: local, UDP and TCP; servers that are missing, restart or hang."""
 
 import json
 import logging
@@ -13,20 +13,20 @@ import pytest
 
 import app_client
 from app_client.logfiles.handlers import LogFileError
-from app_client.logfiles.syslog import SyslogHandler, place_of
+from app_client.logfiles.syslog import SyslogHandler, parse_address
 from tests.support.paths import ROOT
-from tests.support.smtp_sinks import PATIENCE, closed_port
+from tests.support.smtp_sinks import TIMEOUT, closed_port
 
 
 @pytest.fixture
 def listening(tmp_path):
-    """Servers' sockets, closed when the test ends: by family and kind."""
+    """Create server sockets by family and kind; they are closed at the end of the test."""
     opened = []
 
     def listen(family, kind, address=None) -> socket.socket:
         server = socket.socket(family, kind)
         opened.append(server)
-        server.settimeout(PATIENCE)
+        server.settimeout(TIMEOUT)
         server.bind(address or (str(tmp_path / "log") if family == socket.AF_UNIX else ("127.0.0.1", 0)))
         if kind == socket.SOCK_STREAM:
             server.listen()
@@ -39,7 +39,7 @@ def listening(tmp_path):
 
 @pytest.fixture
 def make_syslog(make_logger):
-    """A logger with a syslog handler at an address; the handler is closed when the test ends."""
+    """Create loggers with a syslog handler; the handlers are closed at the end of the test."""
     handlers = []
 
     def make(address, **options) -> logging.Logger:
@@ -67,7 +67,7 @@ def test_local_socket(listening, make_syslog, tmp_path):
 
 
 def test_local_stream(listening, make_syslog, tmp_path):
-    """There a NUL ends each message."""
+    """A NUL ends each message."""
     server = listening(socket.AF_UNIX, socket.SOCK_STREAM)
 
     logger = make_syslog(str(tmp_path / "log"), ident="shop")
@@ -86,7 +86,7 @@ def test_udp(listening, make_syslog):
 
 
 def test_tcp(listening, make_syslog):
-    """Each message is a line, whatever is in it (RFC 6587 section 3.4.2)."""
+    """Each message is one line, for any content (RFC 6587 section 3.4.2)."""
     server = listening(socket.AF_INET, socket.SOCK_STREAM)
 
     logger = make_syslog(f"tcp://127.0.0.1:{port_of(server)}", ident="shop")
@@ -117,7 +117,7 @@ def test_facility_and_severity(listening, make_syslog, level, severity):
     assert server.recv(9000).startswith(b"<%d>" % (19 * 8 + severity))
 
 
-def test_json_may_go_there(listening, make_syslog):
+def test_json_lines_can_be_sent(listening, make_syslog):
     server = listening(socket.AF_INET, socket.SOCK_DGRAM)
 
     logger = make_syslog(f"udp://127.0.0.1:{port_of(server)}", formatter=app_client.JsonFormatter())
@@ -126,7 +126,7 @@ def test_json_may_go_there(listening, make_syslog):
     assert json.loads(server.recv(9000).removeprefix(b"<11>"))["message"] == "no\nstock"
 
 
-def test_an_overlong_message_keeps_its_beginning_and_its_end(listening, make_syslog):
+def test_an_overlong_message_is_truncated_in_the_middle(listening, make_syslog):
     server = listening(socket.AF_INET, socket.SOCK_DGRAM)
 
     make_syslog(f"udp://127.0.0.1:{port_of(server)}").error("begin %s end", "x" * 200_000)
@@ -152,7 +152,7 @@ def test_a_local_server_that_restarts_gets_the_next_record(listening, make_syslo
 
 
 def test_a_tcp_server_that_restarts_gets_the_next_record(listening, make_syslog):
-    """The first message after a hang-up would go into the void without an error."""
+    """The first message after a disconnect would get lost without an error."""
     server = listening(socket.AF_INET, socket.SOCK_STREAM)
     logger = make_syslog(f"tcp://127.0.0.1:{port_of(server)}")
     first, _ = server.accept()
@@ -165,7 +165,7 @@ def test_a_tcp_server_that_restarts_gets_the_next_record(listening, make_syslog)
         assert b"after" in second.recv(9000)
 
 
-def test_a_server_that_is_gone_is_reported_and_does_not_hurt_the_app(listening, make_syslog, tmp_path, capsys):
+def test_a_missing_server_is_reported_without_raising(listening, make_syslog, tmp_path, capsys):
     server = listening(socket.AF_UNIX, socket.SOCK_DGRAM)
     logger = make_syslog(str(tmp_path / "log"))
     server.close()
@@ -173,11 +173,11 @@ def test_a_server_that_is_gone_is_reported_and_does_not_hurt_the_app(listening, 
 
     logger.error("into the void")
 
-    assert f"syslog at {tmp_path}/log takes nothing at the moment" in capsys.readouterr().err
+    assert f"syslog at {tmp_path}/log accepts no messages at the moment" in capsys.readouterr().err
 
 
-def test_a_server_that_hangs_holds_up_one_record_and_not_each(listening, make_syslog, tmp_path, capsys):
-    """Its queue is full: the record that waits in vain for a second is the last to try for a while."""
+def test_a_server_that_hangs_delays_only_one_record(listening, make_syslog, tmp_path, capsys):
+    """Its queue is full. After one record has waited a second in vain, the next ones do not try for a while."""
     listening(socket.AF_UNIX, socket.SOCK_DGRAM)
     logger = make_syslog(str(tmp_path / "log"))
     handler = logger.handlers[0]
@@ -215,8 +215,8 @@ FORK = """
 """
 
 
-def test_a_forked_child_has_a_connection_of_its_own(listening):
-    """Two processes on one stream would write into each other's lines."""
+def test_a_forked_child_has_its_own_connection(listening):
+    """Two processes on one stream would mix their lines."""
     server = listening(socket.AF_INET, socket.SOCK_STREAM)
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(FORK), f"tcp://127.0.0.1:{port_of(server)}"],
@@ -239,13 +239,13 @@ def test_a_forked_child_has_a_connection_of_its_own(listening):
     ("address", "words"),
     [
         ("{folder}/missing", "no syslog at .*/missing: there is no such socket. Start rsyslog or journald"),
-        ("{folder}/file", "no syslog at .*/file: that is no socket"),
-        ("{folder}/left", "no syslog at .*/left: nobody listens. Start the server"),
+        ("{folder}/file", "no syslog at .*/file: it is not a socket"),
+        ("{folder}/left", "no syslog at .*/left: no server listens there. Start the server"),
         (
             "tcp://127.0.0.1:{port}",
-            "no syslog at tcp://127.0.0.1:.*: nobody listens. Start the server, or check the port",
+            "no syslog at tcp://127.0.0.1:.*: no server listens there. Start the server, or check the port",
         ),
-        ("udp://no-such-host.invalid", "no syslog at udp://no-such-host.invalid:514: this host name is not known"),
+        ("udp://no-such-host.invalid", "no syslog at udp://no-such-host.invalid:514: the host name is unknown"),
     ],
 )
 def test_an_absent_server_is_refused_at_set_up(address, words, tmp_path):
@@ -258,7 +258,7 @@ def test_an_absent_server_is_refused_at_set_up(address, words, tmp_path):
 
 
 @pytest.mark.skipif(Path("/dev/log").exists(), reason="there is a local syslog")
-def test_without_an_address_it_is_the_systems_own_socket():
+def test_without_an_address_the_system_socket_is_used():
     with pytest.raises(LogFileError, match="no syslog at /dev/log: there is no such socket"):
         app_client.syslog()
 
@@ -266,7 +266,7 @@ def test_without_an_address_it_is_the_systems_own_socket():
 @pytest.mark.parametrize(
     "address", ["logs.example.com", "logs:514", "http://logs", "udp://", "tcp://logs:port", "udp://a/b"]
 )
-def test_an_address_that_is_none_is_refused(address):
+def test_an_invalid_address_is_refused(address):
     with pytest.raises(ValueError, match="a syslog address is a path"):
         app_client.syslog(address)
 
@@ -274,12 +274,12 @@ def test_an_address_that_is_none_is_refused(address):
 def test_an_unknown_facility_is_refused(listening, tmp_path):
     listening(socket.AF_UNIX, socket.SOCK_DGRAM)
 
-    with pytest.raises(ValueError, match="no syslog facility: 'shop'"):
+    with pytest.raises(ValueError, match="unknown syslog facility: 'shop'"):
         app_client.syslog(str(tmp_path / "log"), facility="shop")
 
 
 def test_addresses_have_the_standard_ports():
-    assert [str(place_of(text)) for text in ("udp://logs", "tcp://logs", "tcp://[::1]:7", "/run/log")] == [
+    assert [str(parse_address(text)) for text in ("udp://logs", "tcp://logs", "tcp://[::1]:7", "/run/log")] == [
         "udp://logs:514",
         "tcp://logs:601",
         "tcp://::1:7",

@@ -1,8 +1,7 @@
-"""What the demo's shop depends on, in as bad a state as it gets, and for real.
+"""The failing dependencies of the demo's shop: a database, two files and two HTTP services.
 
-All is as in a healthy world: a database file, a file to write, a file to read, two HTTP services. Only that the
-database is locked by somebody else, the one disk full, the other one broken, a service overloaded and the network to
-the other down. So the shop fails with the very errors that it would meet in production.
+They are real, so the shop fails with the errors of production: another connection locks the database, one disk is full,
+the other one is broken, one service is overloaded, and the other one cannot be reached.
 """
 
 import contextlib
@@ -18,14 +17,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 FULL_DISK = Path("/dev/full")
-"""Linux: whatever is written there meets ENOSPC."""
+"""Linux: every write fails with ENOSPC."""
 BROKEN_DISK = Path("/proc/self/mem")
-"""Linux: read from its start, where no memory is, it gives EIO; to root and others, in containers as well."""
+"""Linux: a read from its start, where no memory is mapped, fails with EIO; for root too, and in containers."""
 
 
 @contextlib.contextmanager
-def surroundings() -> Iterator[dict[str, object]]:
-    """The shop's configuration; while the context lasts, everything that it names stays out of order."""
+def failing_dependencies() -> Iterator[dict[str, object]]:
+    """Yield the configuration of the shop; the dependencies in it fail until the context ends."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="demo-shop-"))
         yield {
@@ -39,7 +38,7 @@ def surroundings() -> Iterator[dict[str, object]]:
 
 @contextlib.contextmanager
 def locked_database(file: Path) -> Iterator[Path]:
-    """An SQLite database in the midst of somebody else's transaction."""
+    """Yield an SQLite database that another connection has locked by a transaction."""
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("CREATE TABLE orders (id INTEGER, customer TEXT, amount TEXT)")
         other.execute("BEGIN EXCLUSIVE")
@@ -49,7 +48,7 @@ def locked_database(file: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def overloaded_service() -> Iterator[str]:
-    """The URL of a service that answers 503, and every third time nothing at all."""
+    """Yield the URL of a service that answers 503, and does not answer every third request."""
     numbers = itertools.count(1)
     over = threading.Event()
 
@@ -61,7 +60,7 @@ def overloaded_service() -> Iterator[str]:
                 self.send_error(503)
 
         def log_message(self, *_: object) -> None:
-            """Keep quiet: a stream of 503s on the terminal helps nobody."""
+            """Print nothing: the log of the 503s would fill the terminal."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Overloaded) as server:
         server.daemon_threads = True
@@ -73,19 +72,19 @@ def overloaded_service() -> Iterator[str]:
 
 @contextlib.contextmanager
 def unreachable_service() -> Iterator[str]:
-    """The URL of a service whose port nobody answers; bound all the while, lest somebody else should."""
+    """Yield the URL of a port where nothing listens. The port stays bound, so that no other program can use it."""
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{holder.getsockname()[1]}"
 
 
 def full_disk_is_there() -> bool:
-    """True where this system has a way to make the disk look full."""
+    """Return True if this system can simulate a full disk."""
     return _fails_with(errno.ENOSPC, FULL_DISK, os.O_WRONLY)
 
 
 def broken_disk_is_there() -> bool:
-    """True where this system has a way to make the disk look broken."""
+    """Return True if this system can simulate a broken disk."""
     return _fails_with(errno.EIO, BROKEN_DISK, os.O_RDONLY)
 
 
@@ -96,8 +95,8 @@ def _fails_with(expected: int, file: Path, mode: int) -> bool:
         return False
     try:
         _ = os.read(descriptor, 1) if mode == os.O_RDONLY else os.write(descriptor, b"x")
-    except OSError as trouble:
-        return trouble.errno == expected
+    except OSError as error:
+        return error.errno == expected
     finally:
         os.close(descriptor)
     return False
