@@ -62,7 +62,7 @@ def _change_dead_letter(
 ) -> None:
     """Apply `change` to the dead letter whose ID starts with `start` and print `done`; exit 1 if there is not one."""
     ledger = open_ledger(settings_of(config))
-    dead = ledger.letters(state=MessageState.DEAD, limit=10_000)
+    dead = ledger.messages(state=MessageState.DEAD, limit=10_000)
     ids = [message.id for message in dead if message.id.startswith(start)]
     if len(ids) == 1 and change(ledger, ids[0], utc_now()):
         click.echo(done)

@@ -79,7 +79,7 @@ def ready(
     `host` is the upstream's, "" for the local mailbox. `next_try_at` is when the next message is due, None if there is
     none. `delayed` are the recipients whom a message has not reached although it was tried.
     """
-    found = finding(upstream, name=host, next_letter_at=next_try_at, now=now)
+    found = upstream_health(upstream, name=host, next_message_at=next_try_at, now=now)
     return (
         *alive(vitals),
         _receiver(vitals, now),

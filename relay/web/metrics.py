@@ -41,8 +41,8 @@ class _Collector:
         yield GaugeMetricFamily("relay_errors", "Known errors.", value=tally.groups)
         yield GaugeMetricFamily("relay_errors_pending", "Errors with pending mails.", value=tally.groups_pending)
         messages = GaugeMetricFamily("relay_letters", "Messages in the outbox.", labels=["state"])
-        messages.add_metric(["open"], tally.letters_open)
-        messages.add_metric(["dead"], tally.letters_dead)
+        messages.add_metric(["open"], tally.messages_open)
+        messages.add_metric(["dead"], tally.messages_dead)
         yield messages
         yield GaugeMetricFamily("relay_upstream_failures", "Consecutive upstream failures.", value=upstream.failures)
         yield GaugeMetricFamily(
