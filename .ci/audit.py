@@ -68,7 +68,7 @@ def vulnerabilities(lock: Path) -> list[str] | None:
 
 
 def compare_hashes(lock: Path, pinned: int) -> int:
-    """Let pip download what `lock` pins and compare its hashes; 0 if all match, or if nothing can be downloaded."""
+    """Download with pip what `lock` pins and compare its hashes; 0 if all match, or if nothing can be downloaded."""
     options = ("--dry-run", "--ignore-installed", "--no-deps", "--require-hashes", "--quiet", "--retries", "1")
     done = _run("pip", "install", *options, "--timeout", "10", "--requirement", str(lock))
     if done.returncode == 0:

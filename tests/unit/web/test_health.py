@@ -114,8 +114,7 @@ def test_delay_without_a_reply_code_is_shown_without_one():
         ]
     )
 
-    assert "bob@example.com and 1 more waits" not in check["outbox"].text
-    assert "bob@example.com and 1 more wait for a digest" in check["outbox"].text
+    assert "bob@example.com and 1 more have been waiting for a digest" in check["outbox"].text
     assert "UTC: no answer at RCPT within 30 s;" in check["outbox"].text
 
 
