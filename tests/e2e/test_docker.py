@@ -3,9 +3,12 @@
 import email
 import json
 import logging
+import os
 import re
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from email import policy
 from email.message import EmailMessage
@@ -14,23 +17,43 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.compose import AWKWARD, COMPOSE_FILE, EXAMPLE, documented_variables, environment, quoted
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.docker
 
 ADMIN = "admin@example.com"
 STATE = "/var/lib/error-mail-relay"
+PASSWORD = "pa$word #1"
+KINDS_OF_QUOTES = r"""
+# a comment
+RELAY_A=pa$word #1
+RELAY_B='pa$word #1' # behind it
+RELAY_C="x $RELAY_A y"
+RELAY_D='it\'s \d \\d'
+RELAY_E=a#b
+RELAY_F=
+RELAY_G=''
+export RELAY_H = 'x'
+RELAY_I= a b
+RELAY_SMTP__AUTH_IN_CLEAR=
+"""
 
 
 class Stack:
-    """The compose project under a name of its own, with settings of the test's and nobody else's."""
+    """The compose project under a name of its own, in a folder whose `.env` holds the settings of the test."""
 
-    def __init__(self, env_file: Path) -> None:
-        self._command = ["docker", "compose", "--project-name", "error-mail-relay-test", "--env-file", str(env_file)]
+    def __init__(self, folder: Path, env: str) -> None:
+        (folder / ".env").write_text(env)
+        build = folder / "build.yml"  # the compose file says `build: .`, and that is not this folder
+        build.write_text(json.dumps({"services": {"relay": {"build": {"context": str(ROOT)}}}}))
+        self._command = ["docker", "compose", "--project-name", "error-mail-relay-test"]
+        self._command += ["--project-directory", str(folder), "--file", str(COMPOSE_FILE), "--file", str(build)]
 
     def __call__(self, *arguments: str) -> str:
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("RELAY_")}
         done = subprocess.run(
-            [*self._command, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
+            [*self._command, *arguments], env=environ, capture_output=True, text=True, check=False, timeout=300
         )
         assert done.returncode == 0, f"{' '.join(arguments)}: {done.stderr}"
         return done.stdout
@@ -65,9 +88,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         subprocess.run(["docker", "info"], capture_output=True, check=True, timeout=30)
     except (OSError, subprocess.SubprocessError):
         pytest.skip("no Docker engine answers: start one, or set DOCKER_HOST")
-    env_file = tmp_path_factory.mktemp("compose") / "env"
-    env_file.write_text(f"RELAY_ADMINS={ADMIN}\nRELAY_SENDER=\nRELAY_UPSTREAM__HOST=\nRELAY_UPSTREAM__PORT=\n")
-    stack = Stack(env_file)
+    env = f"RELAY_ADMINS={ADMIN}\nRELAY_SENDER=\nRELAY_UPSTREAM__HOST=\nRELAY_HTTP__PASSWORD={quoted(PASSWORD)}\n"
+    stack = Stack(tmp_path_factory.mktemp("compose"), env)
     stack("down", "--volumes")
     stack("build", "relay")
     try:
@@ -104,6 +126,32 @@ def wait_for_digest(stack: Stack, *, within: float) -> EmailMessage:
         time.sleep(0.5)
     assert len(found) == 1
     return found[0]
+
+
+EVERY_VARIABLE = "".join(f"{name}={quoted(AWKWARD)}\n" for name in documented_variables())
+
+
+@pytest.mark.parametrize("env", [EVERY_VARIABLE, EXAMPLE.read_text(), KINDS_OF_QUOTES])
+def test_compose_reads_the_env_file_as_the_other_tests_do(tmp_path, env):
+    """`docker compose config` needs no engine. It prints each `$` twice."""
+    try:
+        subprocess.run(["docker", "compose", "version"], capture_output=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        pytest.skip("Docker Compose is not installed")
+
+    described = json.loads(Stack(tmp_path, env)("config", "--format", "json"))
+
+    found = described["services"]["relay"]["environment"]
+    assert {name: value.replace("$$", "$") for name, value in found.items()} == environment("relay", tmp_path)
+
+
+def test_password_in_the_env_file_closes_the_dashboard(stack):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen("http://127.0.0.1:8026/", timeout=10)
+    refused.value.close()
+
+    assert refused.value.code == 401
+    assert stack("exec", "relay", "printenv", "RELAY_HTTP__PASSWORD") == f"{PASSWORD}\n"
 
 
 def test_container_is_healthy_confined_and_unprivileged(stack):
