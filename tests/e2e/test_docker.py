@@ -1,4 +1,7 @@
-"""The container on a real engine, as docker-compose.yml runs it: from the documented recipe on port 25 to a digest."""
+"""The container on a real engine, as docker-compose.yml runs it: from the documented recipe to a digest.
+
+Only the ports of this machine differ: free ones, so that the tests pass where a relay or a mail server runs already.
+"""
 
 import email
 import json
@@ -25,6 +28,12 @@ pytestmark = pytest.mark.docker
 ADMIN = "admin@example.com"
 STATE = "/var/lib/error-mail-relay"
 PASSWORD = "pa$word #1"
+CHANGES = f"""
+services:
+  relay:
+    build: {json.dumps(str(ROOT))}  # the compose file says `build: .`, and that is not the folder of the test
+    ports: !override ["127.0.0.1::2525", "127.0.0.1::8026"]
+"""
 KINDS_OF_QUOTES = r"""
 # a comment
 RELAY_A=pa$word #1
@@ -45,10 +54,10 @@ class Stack:
 
     def __init__(self, folder: Path, env: str) -> None:
         (folder / ".env").write_text(env)
-        build = folder / "build.yml"  # the compose file says `build: .`, and that is not this folder
-        build.write_text(json.dumps({"services": {"relay": {"build": {"context": str(ROOT)}}}}))
+        changes = folder / "changes.yml"
+        changes.write_text(CHANGES)
         self._command = ["docker", "compose", "--project-name", "error-mail-relay-test"]
-        self._command += ["--project-directory", str(folder), "--file", str(COMPOSE_FILE), "--file", str(build)]
+        self._command += ["--project-directory", str(folder), "--file", str(COMPOSE_FILE), "--file", str(changes)]
 
     def __call__(self, *arguments: str) -> str:
         environ = {name: value for name, value in os.environ.items() if not name.startswith("RELAY_")}
@@ -76,6 +85,10 @@ class Stack:
         )
         return json.loads(done.stdout)
 
+    def port(self, inside: int) -> int:
+        """The port of this machine that leads to the one `inside` the container."""
+        return int(self("port", "relay", str(inside)).rpartition(":")[2])
+
     def digests(self) -> list[EmailMessage]:
         listed = f"ls {STATE}/mailbox/new/* 2>/dev/null || true"  # there is no mailbox before the first digest
         names = self("exec", "relay", "sh", "-c", listed).split()
@@ -100,9 +113,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def app_logger() -> Iterator[logging.Logger]:
+def app_logger(stack: Stack) -> Iterator[logging.Logger]:
     """An app's logger with the documented recipe, which knows nothing of the relay."""
-    handler = SMTPHandler("127.0.0.1", "server-error@example.com", [ADMIN], "YourApplication Failed")
+    handler = SMTPHandler(
+        ("127.0.0.1", stack.port(2525)), "server-error@example.com", [ADMIN], "YourApplication Failed"
+    )
     handler.setLevel(logging.ERROR)
     logger = logging.Logger("app")
     logger.addHandler(handler)
@@ -147,7 +162,7 @@ def test_compose_reads_the_env_file_as_the_other_tests_do(tmp_path, env):
 
 def test_password_in_the_env_file_closes_the_dashboard(stack):
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen("http://127.0.0.1:8026/", timeout=10)
+        urllib.request.urlopen(f"http://127.0.0.1:{stack.port(8026)}/", timeout=10)
     refused.value.close()
 
     assert refused.value.code == 401
@@ -167,7 +182,7 @@ def test_container_is_healthy_confined_and_unprivileged(stack):
 
 
 def test_what_was_taken_before_down_is_told_after_up(stack, app_logger):
-    """Forty equal errors through port 25, then down before their first news was due: the digest counts all forty."""
+    """Forty equal errors, then down before their first news was due: the digest counts all forty."""
     fail(app_logger, 40)
     stack("down")
     assert not stack("ps", "--all", "--quiet")

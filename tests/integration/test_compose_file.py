@@ -3,9 +3,10 @@
 import re
 
 import pytest
+import yaml
 
 from relay.config import load
-from tests.support.compose import AWKWARD, EXAMPLE, documented_variables, environment, quoted, read_env
+from tests.support.compose import AWKWARD, COMPOSE_FILE, EXAMPLE, documented_variables, environment, quoted, read_env
 
 
 @pytest.fixture
@@ -88,3 +89,9 @@ def test_example_leaves_the_sender_empty_so_that_the_upstream_user_sends(project
 
     assert settings.sender is None
     assert settings.sender_address == "relay@example.org"
+
+
+def test_ports_are_those_of_the_recipe_and_of_the_page_on_the_loopback_alone():
+    ports = yaml.safe_load(COMPOSE_FILE.read_text())["services"]["relay"]["ports"]
+
+    assert ports == ["127.0.0.1:25:2525", "127.0.0.1:8026:8026"]
