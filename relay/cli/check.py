@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from relay.config import Loaded, Settings
 
 
+_ONLY_SERVICE = (
+    "`relay serve` and `relay send-test` need it, and its systemd unit can pass it as a credential; "
+    "commands that do not send work without it"
+)
+
+
 @click.command()
 @config_option
 @click.pass_context
@@ -24,12 +30,16 @@ def check(ctx: click.Context, config: Path | None) -> None:
     The mail templates and the data directory are checked too. Prints what is wrong and where.
     """
     found = load_config(config)
-    problems = [*_template_problems(found.settings), *_data_dir_problems(found.settings.storage.data_dir)]
+    files = found.file_problems()
+    problems = [each.text for each in files if not each.only_here]
+    problems += [*_template_problems(found.settings), *_data_dir_problems(found.settings.storage.data_dir)]
     for problem in problems:
         click.echo(problem, err=True)
     if problems:
         ctx.exit(2)
     click.echo("\n".join(_summary(found)))
+    for each in files:
+        click.echo(f"not checked here: {each.text}; {_ONLY_SERVICE}", err=True)
 
 
 def _template_problems(settings: Settings) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from relay.cli.options import config_option, settings_of
+from relay.cli.options import config_option, load_config
 from relay.clock import utc_now
 
 
@@ -23,7 +23,7 @@ def send_test(ctx: click.Context, config: Path | None) -> None:
     from relay.model import Verdict
     from relay.service.assembly import make_renderer
 
-    settings = settings_of(config)
+    settings = load_config(config).require_files("upstream")
     recipients = tuple(dict.fromkeys(address for route in settings.routes for address in route.recipients))
     lines = ("This is a test. If you can read it, error digests will reach you.",)
     mail = make_renderer(settings).notice(

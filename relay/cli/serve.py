@@ -24,7 +24,9 @@ def serve(config: Path | None) -> None:
     with ChildProcess("receiver") as receiver:  # loads its program while the configuration is read
         from relay.service.serve import run_serve
 
-        run_serve(load_config(config), config, receiver)
+        loaded = load_config(config)
+        loaded.require_files()
+        run_serve(loaded, config, receiver)
 
 
 @click.command()
@@ -33,7 +35,7 @@ def receive(config: Path | None) -> None:
     """Run the receiver alone. It accepts mail into the spool."""
     from relay.service.serve import run_receiver
 
-    run_receiver(load_config(config).settings)
+    run_receiver(load_config(config).require_files("smtp"))
 
 
 @click.command()
@@ -42,4 +44,4 @@ def work(config: Path | None) -> None:
     """Run the worker alone. It ingests the spool, sends digests and serves the pages."""
     from relay.service.worker import run_alone
 
-    run_alone(load_config(config).settings)
+    run_alone(load_config(config).require_files("upstream", "http", "storage"))

@@ -12,13 +12,16 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
 from relay.config.section import section_in, section_of
 from relay.config.settings import Settings
 from relay.errors import ConfigError
+
+if TYPE_CHECKING:
+    from relay.config.service_files import FileProblem
 
 PREFIX = "RELAY_"
 CONFIG_VARIABLE = "RELAY_CONFIG"
@@ -37,6 +40,28 @@ class Loaded:
     warnings: tuple[str, ...]
     tables: dict[str, Any] = field(repr=False)
     """The tables that the settings were built from, as `relay.toml` would hold them, for `Settings.model_validate`."""
+    places: Places = field(repr=False)
+
+    def file_problems(self) -> list[FileProblem]:
+        """Return the secrets and certificates that this process cannot use; each text says where it is configured."""
+        from relay.config.service_files import file_problems  # noqa: PLC0415 -- most commands read no secret
+
+        return [
+            each._replace(
+                text=f"{self.places.of((each.table, each.setting))}: {each.text.removeprefix(f'{each.setting} ')}"
+            )
+            for each in file_problems(self.settings)
+        ]
+
+    def require_files(self, *tables: str) -> Settings:
+        """Return the settings if every secret and certificate in `tables` (none named: in all) can be read.
+
+        Raises ConfigError with one sentence for each one that cannot.
+        """
+        problems = [each.text for each in self.file_problems() if not tables or each.table in tables]
+        if problems:
+            raise ConfigError(tuple(problems))
+        return self.settings
 
 
 def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Loaded:
@@ -49,19 +74,31 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     source, text = _read(file) if file else ({}, "")
     variables, warnings = _overlay(environ)
     tables = _merge(source, {".".join(key): value for key, value in variables.items()})
+    places = Places(file, text, variables)
     try:
         settings = Settings.model_validate(tables)
     except ValidationError as error:
-        places = _Places(file, text, variables)
         raise ConfigError(tuple(dict.fromkeys(_sentence(each, places) for each in error.errors()))) from None
-    return Loaded(settings=settings, file=file, warnings=(*warnings, *_shadowed(settings)), tables=tables)
+    warnings += _shadowed(settings)
+    return Loaded(settings=settings, file=file, warnings=tuple(warnings), tables=tables, places=places)
 
 
 def _find(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     named = path or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
-    if named is not None and not named.is_file():
+    if named is not None and not _is_file(named):
         raise ConfigError((f"{named}: there is no such file; name the configuration with --config FILE",))
-    return named or next((place for place in CONFIG_FILES if place.is_file()), None)
+    return named or next((place for place in CONFIG_FILES if _is_file(place)), None)
+
+
+def _is_file(place: Path) -> bool:
+    """Return whether there is a file. An absolute path that this user may not look up counts as one: reading it fails.
+
+    A relative one does not count: under `sudo -u` the current folder is often another user's home.
+    """
+    try:
+        return place.is_file()
+    except PermissionError:
+        return place.is_absolute()
 
 
 def _read(file: Path) -> tuple[dict[str, Any], str]:
@@ -115,7 +152,7 @@ def _merge(source: dict[str, Any], variables: Mapping[str, str]) -> dict[str, An
 
 
 @dataclass(frozen=True, slots=True)
-class _Places:
+class Places:
     """Finds where a setting was written: the variable, or the file and line."""
 
     file: Path | None
@@ -183,7 +220,7 @@ _MESSAGES = {
 _BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 
 
-def _sentence(error: Mapping[str, Any], places: _Places) -> str:
+def _sentence(error: Mapping[str, Any], places: Places) -> str:
     """Return one sentence for an error of pydantic: its place, and what would be right."""
     loc: Location = tuple(error["loc"])
     where, kind, context = places.of(loc), error["type"], error.get("ctx", {})

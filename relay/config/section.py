@@ -1,7 +1,8 @@
-"""The base of all configuration tables: no unknown keys, secrets from files, conversion to `relay.model` values."""
+"""The base of all configuration tables: no unknown keys, secrets read on use, conversion to `relay.model` values."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,58 @@ from typing import Annotated, Any, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, GetCoreSchemaHandler
 from pydantic.fields import FieldInfo
 
+from relay.errors import ConfigError
+
 
 class Section(BaseModel):
     """A table: it rejects unknown keys, is frozen, and its errors never quote the value that was written."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    def secret(self, name: str) -> str | None:
+        """Return the secret `name`: its text, or the content of the file `name`_file; None if neither is set.
+
+        The file is read at each call, because most commands do not need it and only the service may read it. Raises
+        SecretUnreadable.
+        """
+        text = getattr(self, name)
+        file: Path | None = getattr(self, f"{name}_file")
+        if text is not None or file is None:
+            return text.get_secret_value() if text is not None else None
+        return _read_secret(file, f"{name}_file")
+
+
+class SecretUnreadable(ConfigError):
+    """The file of a secret cannot be used. `forbidden`: only because this user may not read it."""
+
+    def __init__(self, problem: str, *, forbidden: bool = False) -> None:
+        super().__init__((problem,))
+        self.forbidden = forbidden
+
+
+def _read_secret(file: Path, setting: str) -> str:
+    """Read the file. No error text quotes its path: some people write the secret itself there."""
+    try:
+        text = file.read_text("utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise SecretUnreadable(f"{setting} cannot be read: no UTF-8 text") from error
+    except PermissionError as error:
+        raise SecretUnreadable(f"{setting} cannot be read by {this_user()}", forbidden=True) from error
+    except OSError as error:
+        raise SecretUnreadable(f"{setting} cannot be read: {error.strerror}") from error
+    if not text:
+        raise SecretUnreadable(f"{setting} is empty")
+    return text
+
+
+def this_user() -> str:
+    """Return the user of this process, as `user error-mail-relay` or, without a name, `user 1001`."""
+    import pwd  # noqa: PLC0415 -- only a failure needs it
+
+    try:
+        return f"user {pwd.getpwuid(os.geteuid()).pw_name}"
+    except KeyError:
+        return f"user {os.geteuid()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +101,11 @@ def _section(parts: Any) -> type[Section] | None:
     return None
 
 
-def with_secret(table: Any, name: str) -> Any:
-    """Return the raw table with the text of the file `name`_file as `name`. Raises ValueError if both are set."""
+def without_empty_file(table: Any, name: str) -> Any:
+    """Return the raw table without an empty `name`_file. Raises ValueError if both the secret and its file are set."""
     file = table.get(f"{name}_file") if isinstance(table, Mapping) else None
-    if not isinstance(file, str | Path) or not str(file):
-        return table
-    if table.get(name) is not None:
+    if isinstance(file, str) and not file.strip():
+        return {key: value for key, value in table.items() if key != f"{name}_file"}
+    if file is not None and table.get(name) is not None:
         raise ValueError(f"{name} and {name}_file are both set: keep one of them")
-    try:
-        text = Path(file).read_text("utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            f"{name}_file cannot be read: {getattr(error, 'strerror', None) or 'no UTF-8 text'}"
-        ) from error
-    if not text:
-        raise ValueError(f"{name}_file is empty")
-    return {**table, name: text}
+    return table

@@ -12,10 +12,13 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from relay.config.section import Section, with_secret
+from relay.config.section import SecretUnreadable, Section, without_empty_file
 from relay.config.values import Duration, Listen, ListenAddress, NetworkNames, Size
 from relay.data_dir import DataDir
 from relay.errors import ConfigError
+
+_LEDGER_URLS = ("sqlite:///", "postgresql://", "postgresql+psycopg://")
+_LEDGER_FORMS = "sqlite:////path/to/file or postgresql://…"
 
 
 def _state_dir() -> Path:
@@ -52,18 +55,19 @@ class Smtp(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _read_secret(cls, table: Any) -> Any:
-        return with_secret(table, "password")
+    def _check_secret(cls, table: Any) -> Any:
+        return without_empty_file(table, "password")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if bool(self.username) != bool(self.password):
+        has_password = bool(self.password or self.password_file)
+        if has_password and not self.username:
             raise ValueError("username and password go together: set both, or neither (then any credentials are taken)")
         if self.tls_key and not self.tls_cert:
             raise ValueError("tls_key has no tls_cert: name the certificate too")
         if self.listen_tls and not self.tls_cert:
             raise ValueError("listen_tls needs tls_cert: without a certificate there is no TLS")
-        if self.password and self.beyond_loopback and not (self.tls_cert or self.auth_in_clear):
+        if self.username and self.beyond_loopback and not (self.tls_cert or self.auth_in_clear):
             raise ValueError(
                 "clients beyond the loopback could not log in: set tls_cert and tls_key, or auth_in_clear = true"
             )
@@ -84,8 +88,8 @@ class Http(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _read_secret(cls, table: Any) -> Any:
-        return with_secret(table, "password")
+    def _check_secret(cls, table: Any) -> Any:
+        return without_empty_file(table, "password")
 
 
 class Storage(Section):
@@ -101,19 +105,21 @@ class Storage(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _read_secret(cls, table: Any) -> Any:
-        return with_secret(table, "ledger")
+    def _check_secret(cls, table: Any) -> Any:
+        return without_empty_file(table, "ledger")
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.ledger and not self.ledger_url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
-            raise ValueError("ledger is no URL of a kind that is known: sqlite:////path/to/file or postgresql://…")
+        if self.ledger and not self.ledger.get_secret_value().startswith(_LEDGER_URLS):
+            raise ValueError(f"ledger is no URL of a kind that is known: {_LEDGER_FORMS}")
         return self
 
     @property
     def ledger_url(self) -> str:
-        """The SQLAlchemy URL of the ledger; it may contain a password."""
-        url = self.ledger.get_secret_value() if self.ledger else f"sqlite:///{DataDir(self.data_dir).ledger}"
+        """The SQLAlchemy URL of the ledger; it may contain a password. Raises SecretUnreadable."""
+        url = self.secret("ledger") or f"sqlite:///{DataDir(self.data_dir).ledger}"
+        if not url.startswith(_LEDGER_URLS):
+            raise SecretUnreadable(f"ledger_file holds no URL of a kind that is known: {_LEDGER_FORMS}")
         return url.replace("postgresql://", "postgresql+psycopg://", 1)
 
 

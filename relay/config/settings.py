@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -66,7 +67,7 @@ class Settings(Section):
             raise ValueError(
                 "upstream is the relay's own listener: digests would come back for ever; name the real mail server"
             )
-        if self.templates is not None and not self.templates.is_dir():
+        if self.templates is not None and not os.path.isdir(self.templates):  # noqa: PTH112 -- also False if forbidden
             raise ValueError(f"templates: {self.templates} is no folder")
         return self
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
-from relay.config.section import Section, with_secret
+from relay.config.section import Section, without_empty_file
 from relay.config.values import Duration, Durations
 from relay.model import RetryPolicy
 
@@ -36,8 +36,8 @@ class Upstream(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _read_secret(cls, table: Any) -> Any:
-        return with_secret(table, "password")
+    def _check_secret(cls, table: Any) -> Any:
+        return without_empty_file(table, "password")
 
     @field_validator("port", mode="after")
     @classmethod
@@ -46,29 +46,15 @@ class Upstream(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if bool(self.username) != bool(self.password):
-            missing = "password (or password_file)" if self.username else "username"
-            raise ValueError(f"{missing} is missing: credentials need both")
+        if (self.password or self.password_file) and not self.username:
+            raise ValueError("username is missing: credentials need both")
         if self.username and self.security == "none" and not self.auth_in_clear:
             raise ValueError(
                 'security = "none" would send the password in clear: use "starttls" or "tls", or auth_in_clear = true'
             )
-        if self.ca_file is not None:
-            _check_certificates(self.ca_file)
         return self
 
     @property
     def retry_policy(self) -> RetryPolicy:
         """The pauses between the attempts to deliver a message, and when to give up."""
         return RetryPolicy(pauses=self.retry, give_up_after=self.give_up_after)
-
-
-def _check_certificates(file: Path) -> None:
-    import ssl  # noqa: PLC0415 -- few relays have such a file, and mail waits for the imports above
-
-    try:
-        ssl.create_default_context(cafile=str(file))
-    except ssl.SSLError as error:
-        raise ValueError(f"ca_file {file} holds no certificate in PEM form") from error
-    except OSError as error:
-        raise ValueError(f"ca_file {file} cannot be read: {error.strerror}") from error

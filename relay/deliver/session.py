@@ -44,8 +44,9 @@ T = TypeVar("T")
 class Session:
     """One session, and its progress."""
 
-    def __init__(self, settings: config.Upstream, *, helo: str, scrub: Scrub) -> None:
+    def __init__(self, settings: config.Upstream, *, password: str, helo: str, scrub: Scrub) -> None:
         self._settings = settings
+        self._password = password
         self._helo = helo
         self._scrub = scrub
         self._timeout = settings.timeout.total_seconds()
@@ -164,9 +165,8 @@ class Session:
 
     async def _login(self, mechanism: str) -> Reply:
         login = getattr(self._client, f"auth_{mechanism.replace('-', '')}")
-        password = self._settings.password.get_secret_value() if self._settings.password else ""
         step = f"AUTH {mechanism.upper()}"
-        reply = await self._command(step, login(self._settings.username, password), credentials=False)
+        reply = await self._command(step, login(self._settings.username, self._password), credentials=False)
         if (
             reply.code // 100 == 3
         ):  # the exchange should be over, but the server asks again: cancel (RFC 4954 section 4)

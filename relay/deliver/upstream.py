@@ -43,10 +43,11 @@ class Upstream:
     """The mail server that accepts the digests. One thread calls `deliver`; any thread may call `abort`."""
 
     def __init__(self, settings: config.Upstream, *, helo: str = "") -> None:
-        password = settings.password.get_secret_value() if settings.password else ""
+        """Read the password; connect to nothing yet. Raises ConfigError if the file of the password cannot be read."""
         self._settings = settings
+        self._password = settings.secret("password") or ""
         self._helo = helo
-        self._scrub = Scrub(settings.username, password)
+        self._scrub = Scrub(settings.username, self._password)
         self._lock = threading.Lock()
         self._running: tuple[asyncio.AbstractEventLoop, Callable[[], None]] | None = None
         self._stopped = False
@@ -72,7 +73,7 @@ class Upstream:
         """
 
         async def try_session(some: Sequence[str], deadline: float) -> tuple[Attempt, Session]:
-            session = Session(self._settings, helo=self._helo, scrub=self._scrub)
+            session = Session(self._settings, password=self._password, helo=self._helo, scrub=self._scrub)
 
             async def send(limit: asyncio.Timeout) -> None:
                 def before_content() -> None:

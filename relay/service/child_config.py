@@ -19,6 +19,7 @@ def receiver_config(settings: Settings, *, tls_sockets: int = 0) -> dict[str, ob
     """Return everything the receiver needs as plain values, so that it need not import the configuration's library.
 
     `tls_sockets`: the number of its sockets, counted from the last, on which TLS begins with the first byte.
+    Raises ConfigError if the file of a password cannot be read.
     """
     smtp = settings.smtp
     return {
@@ -37,7 +38,7 @@ def receiver_config(settings: Settings, *, tls_sockets: int = 0) -> dict[str, ob
             "clients": local_networks.resolve(smtp.clients),
             "proxies": local_networks.resolve(smtp.proxies),
             "username": smtp.username,
-            "password": smtp.password.get_secret_value() if smtp.password else None,
+            "password": smtp.secret("password"),
             "auth_in_clear": smtp.auth_in_clear,
             "tls_cert": str(smtp.tls_cert.absolute()) if smtp.tls_cert else "",
             "tls_key": str(smtp.tls_key.absolute()) if smtp.tls_key else "",

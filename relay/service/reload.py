@@ -42,7 +42,9 @@ class ConfigReloader:
     async def __call__(self) -> dict[str, dict[str, object]]:
         """Return the configuration of each child, by its name. Raises ConfigError if the new one cannot be used."""
         await self._check()
-        tables = self._with_fixed_settings(load(self._config))
+        found = load(self._config)
+        found.require_files()
+        tables = self._with_fixed_settings(found)
         settings = Settings.model_validate(tables)
         logs.configure(settings.log.format, settings.log.level)
         return {

@@ -29,7 +29,10 @@ HEADERS = {
 
 
 def create_app(ledger: Ledger, settings: Settings, vitals: Callable[[], Vitals], now: Callable[[], datetime]) -> Flask:
-    """Build the app over an open ledger. `vitals` and `now` are called for each request."""
+    """Build the app over an open ledger. `vitals` and `now` are called for each request.
+
+    Raises ConfigError if the file of the password cannot be read.
+    """
     app = Flask("relay.web", template_folder=str(templates_dir() / "web"), static_folder=None)
     app.extensions["relay"] = _Context(ledger, settings, vitals, now)
     app.jinja_env.filters["moment"] = _time_filter(settings)
@@ -49,6 +52,7 @@ class _Context:
         self, ledger: Ledger, settings: Settings, vitals: Callable[[], Vitals], now: Callable[[], datetime]
     ) -> None:
         self.ledger, self.settings, self.vitals, self.now = ledger, settings, vitals, now
+        self.password = settings.http.secret("password")
         self.metrics = Metrics(ledger, vitals, now)
 
     def readiness(self) -> tuple[Check, ...]:
@@ -153,11 +157,11 @@ _PAGES: dict[str, Callable[..., Any]] = {
 
 
 def _ask_for_password() -> Response | None:
-    password = _context().settings.http.password
+    password = _context().password
     if password is None or request.endpoint in OPEN_PAGES:
         return None
     given = (request.authorization.password if request.authorization else None) or ""
-    if hmac.compare_digest(given.encode(), password.get_secret_value().encode()):
+    if hmac.compare_digest(given.encode(), password.encode()):
         return None
     challenge = {"WWW-Authenticate": 'Basic realm="error-mail relay", charset="UTF-8"'}
     return Response("A password is required; any user name is accepted.\n", 401, challenge, content_type="text/plain")

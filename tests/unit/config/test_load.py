@@ -25,7 +25,7 @@ def test_error_says_what_is_wrong_where_and_what_would_be_right(file, monkeypatc
     monkeypatch.chdir(file.parent)
 
     with pytest.raises(ConfigError) as caught:
-        load(Path(file.name), {})
+        load(Path(file.name), {}).require_files()
 
     assert str(caught.value) + "\n" == file.with_suffix(".expected").read_text()
     assert not any(secret in str(caught.value) for secret in SECRETS)
@@ -106,9 +106,45 @@ def test_secret_is_read_from_the_file_of_its_file_setting(tmp_path):
 
     settings = load(None, environ).settings
 
-    assert settings.upstream.password is not None
-    assert settings.upstream.password.get_secret_value() == "open sesame"
+    assert settings.upstream.secret("password") == "open sesame"
     assert "open sesame" not in repr(settings)
+
+
+@pytest.mark.parametrize("table", ["upstream", "smtp", "http", "storage"])
+@pytest.mark.parametrize(
+    ("content", "problem"), [(b"\n", "is empty"), (b"\xff", "no UTF-8 text"), (None, "No such file or directory")]
+)
+def test_unusable_secret_is_an_error_for_the_service_only(tmp_path, table, content, problem):
+    name = "ledger" if table == "storage" else "password"
+    secret = tmp_path / "secret"
+    if content is not None:
+        secret.write_bytes(content)
+    user = 'username = "relay"\n' if table in {"upstream", "smtp"} else ""
+    found = load(write(tmp_path, f'[{table}]\n{user}{name}_file = "{secret}"\n'), {})
+
+    with pytest.raises(ConfigError, match=rf"relay\.toml:\d: \[{table}\] {name}_file: .*{problem}"):
+        found.require_files()
+    found.require_files("time")
+
+
+@pytest.mark.parametrize("table", ["upstream", "smtp"])
+def test_user_name_without_a_password_is_an_error_for_the_service_only(tmp_path, table):
+    found = load(write(tmp_path, f'[{table}]\nusername = "relay"\n'), {})
+
+    with pytest.raises(ConfigError, match=rf"relay\.toml:2: \[{table}\] username: password \(or password_file\)"):
+        found.require_files(table)
+
+
+def test_empty_file_setting_counts_as_unset(tmp_path):
+    assert load(write(tmp_path, '[http]\npassword_file = ""\n'), {}).settings.http.secret("password") is None
+
+
+def test_ledger_file_must_hold_a_url_of_a_known_kind(tmp_path):
+    (tmp_path / "url").write_text("mysql://db")
+    found = load(write(tmp_path, f'[storage]\nledger_file = "{tmp_path}/url"\n'), {})
+
+    with pytest.raises(ConfigError, match="ledger_file: holds no URL of a kind that is known"):
+        found.require_files()
 
 
 def test_secret_in_the_environment_wins_over_a_file_setting_in_the_file(tmp_path):
