@@ -1,78 +1,72 @@
-"""Parse the arguments of MAIL and RCPT: a path, then parameters.
+r"""Parse the arguments of MAIL and RCPT: a path, then parameters.
 
-The grammar is RFC 5321, section 4.1.2, with UTF-8 as in RFC 6531, section 3.3. The parser is more lenient where known
-clients need it: a space after the colon, no angle brackets, no domain, a dot at the end of the domain, an underscore in
-it. Source routes are read and dropped (RFC 5321, appendix C). Every expression takes time linear in its text.
+Sender and recipients are only hints, so a path is never judged. Clients should send what RFC 5321, section 4.1.2, asks
+for, but every other text is accepted too: two dots, two `@`, no domain, missing or doubled brackets, a display name,
+UTF-8 without SMTPUTF8, bytes that are not UTF-8. The only exception is control characters, which could forge lines of a
+log or a header. Source routes are dropped (RFC 5321, appendix C). Every expression takes time linear in its text.
 """
 
 from __future__ import annotations
 
 import functools
-import ipaddress
 import re
 from typing import NamedTuple
 
-_ATOM = r"[^\s\x00-\x20\x7f()<>\[\]:;@\\,.\"\ud800-\udfff]+"
-_DOTTED = rf"{_ATOM}(?:\.{_ATOM})*"
-_QUOTED = r'"(?:[^"\\\x00-\x1f\x7f\ud800-\udfff]|\\[\x20-\x7e])*"'
-_LABEL = r"(?!-)[\w-]+(?<!-)"
-_DOMAIN = rf"(?:{_LABEL}(?:\.{_LABEL})*\.?|\[[\w.:-]+\])"
-_MAILBOX = rf"(?:{_DOTTED}|{_QUOTED})(?:@{_DOMAIN})?"
-_ROUTE = rf"(?:@{_DOMAIN}(?:,@{_DOMAIN})*:)?"
-_ARGUMENT = re.compile(rf"[ \t]*(?:<(?:{_ROUTE}({_MAILBOX}))?>|({_MAILBOX}))(?:[ \t]+(.*))?")
-_OCTET = r"(?:25[0-5]|2[0-4][0-9]|[01]?[0-9]?[0-9])"
-_LITERAL = re.compile(rf"{_OCTET}(?:\.{_OCTET}){{3}}|[A-Za-z0-9-]*[A-Za-z0-9]:.+")
-"""Address literals except IPv6 (RFC 5321, section 4.1.3): an IPv4 address, or a tag and any content."""
-_PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([^\s=\x00-\x20\x7f]+))?")
+_QUOTED = r'"(?:[^"\\]|\\.)*+"'
+_LABELS = r"[\w.-]+|\[[\w.:-]+\]"
+_ROUTE = re.compile(rf"@(?:{_LABELS})(?:,@(?:{_LABELS}))*+:(?=.)")
+_FORMS = (
+    re.compile(rf'<+((?:{_QUOTED}|[^">])*+)>+(.*)', re.DOTALL),
+    re.compile(r"<+([^>]*)>+(.*)", re.DOTALL),  # with an open quotation mark
+    re.compile(r"<+([^ \t]+)(.*)", re.DOTALL),  # without a closing bracket
+)
+"""Paths in angle brackets, the most regular form first; then whatever follows."""
+_PARAMETER = r"[A-Za-z0-9][A-Za-z0-9-]*+(?:=[^ \t]*+)?"
+_BARE = re.compile(rf"((?:{_QUOTED})?+[^ \t<>]*+)>*+((?:[ \t]++{_PARAMETER})*+)", re.DOTALL)
+"""A path without angle brackets, then well-formed parameters."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SIZE = re.compile(r"(?:^|[ \t])SIZE=([0-9]{1,20})[0-9]*(?=[ \t]|$)", re.IGNORECASE | re.ASCII)
 
 
 class Path(NamedTuple):
-    """A mailbox ("" for the null path `<>`) and its parameters; a parameter without a value has ""."""
+    """A mailbox, "" for the null path `<>`, and the one parameter that the relay honours."""
 
     address: str
-    parameters: dict[str, str]
-    """Values by name in upper case."""
-    duplicated: bool
-    """True if a parameter was given twice."""
-    malformed: bool
-    """True if there was a malformed parameter."""
+    size: int
+    """The mail's size in bytes as the client declared it (RFC 1870), 0 if it did not. Of several the last one counts.
+
+    All other parameters need nothing from the relay (BODY, SMTPUTF8, AUTH), or nothing that it does (those of DSN).
+    """
 
 
 @functools.lru_cache(maxsize=512)
 def parse_path(argument: str, keyword: str) -> Path | None:
     """Parse the argument of MAIL (`keyword` FROM) or RCPT (TO). Results are cached, since apps repeat themselves.
 
-    Returns None if the argument is malformed: no keyword, or no valid path.
+    Returns None if the keyword or any path is missing, or if there is a control character.
     """
     head, colon, rest = argument.partition(":")
-    match = _ARGUMENT.fullmatch(rest.rstrip(" \t"))
-    if not colon or head.upper() != keyword or match is None:
+    text = rest.strip(" \t")
+    if not colon or head.upper() != keyword or not text.strip("<"):
         return None
-    address = match[1] or match[2] or ""
-    if address.endswith("]") and not _is_literal(address[address.rindex("[") + 1 : -1]):
+    path, parameters = _split(text)
+    if _CONTROL.search(path) or _CONTROL.search(parameters.replace("\t", " ")):
         return None
-    parameters: dict[str, str] = {}
-    duplicated = malformed = False
-    for text in filter(None, re.split("[ \t]+", match[3] or "")):
-        parameter = _PARAMETER.fullmatch(text)
-        if parameter is None and match[2]:
-            return None  # without brackets this is more likely an address with spaces in it
-        if parameter is None:
-            malformed = True
-            continue
-        name = parameter[1].upper()
-        duplicated = duplicated or name in parameters
-        parameters[name] = parameter[2] or ""
-    return Path(address, parameters, duplicated, malformed)
+    route = _ROUTE.match(path)
+    sizes = _SIZE.findall(parameters)
+    return Path(_as_unicode(path[route.end() :] if route else path), int(sizes[-1]) if sizes else 0)
 
 
-def _is_literal(text: str) -> bool:
-    """True if `text` in brackets is an address literal."""
-    tag, _, address = text.partition(":")
-    if tag.upper() == "IPV6":
-        try:
-            ipaddress.IPv6Address(address)
-        except ValueError:
-            return False
-        return True
-    return _LITERAL.fullmatch(text) is not None
+def _split(text: str) -> tuple[str, str]:
+    """Return the path in `text` and the parameters behind it. A display name before the brackets is dropped."""
+    bare = _BARE.fullmatch(text)
+    if bare and bare[1]:
+        return bare[1], bare[2]
+    opening = text.find("<")
+    found = opening >= 0 and next(filter(None, (form.match(text, opening) for form in _FORMS)), None)
+    return (found[1], found[2]) if found else (text, "")
+
+
+def _as_unicode(text: str) -> str:
+    """Return `text` with a replacement character for each byte that was not UTF-8."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

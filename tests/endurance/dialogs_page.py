@@ -28,6 +28,7 @@ from relay.receive.passwords import make_hash
 from tests.support.dialogs import END, SILENCE, Dialog, Player, differences, load_all
 from tests.support.paths import DOCS
 from tests.support.receiving import receiving
+from tests.support.refusals import REFUSED
 
 PAGE = DOCS / "smtp-dialogs.md"
 MAX_SIZE = 1 << 20
@@ -211,6 +212,27 @@ cases, Postfix in {postfix} of {played}. Only the three digits of their codes ar
 enhanced codes, and does not offer them either. Contents stored by Postfix are not compared. A dash: the case was not
 played, since Postfix has no AUTH of its own.
 
+## What is only a hint
+
+Sender and recipients only say where a mail comes from: they never decide who gets it. So the relay accepts every path,
+well-formed or not, with or without brackets, and every parameter.
+
+- DSN (RFC 3461) is offered: some clients (msmtp) send nothing without it, others (PHPMailer, smtplib) use it unasked.
+  `NOTIFY`, `RET`, `ENVID` and `ORCPT` are ignored: the relay notifies nobody, neither of success nor of failure.
+- `SIZE` is checked against `smtp.max_size`. A value that is not a number is ignored: the content is measured anyway.
+- `BODY`, `SMTPUTF8` and `AUTH` need nothing from the relay: it keeps content and addresses byte for byte.
+- Every other parameter is ignored, known to RFCs or not, also after HELO. In particular the relay promises nothing for
+  `REQUIRETLS`, `MT-PRIORITY`, `HOLDFOR` and similar, and does not offer them.
+- Bytes of an address that are not UTF-8 become U+FFFD. Source routes are dropped.
+
+## What is refused, and why
+
+| reply | what | why |
+|---|---|---|
+{refused}
+
+## The dialogs
+
 """
 
 
@@ -221,13 +243,18 @@ def page(table: list[tuple[Dialog, dict[str, Outcome | None]]]) -> str:
         for name in ("aiosmtpd", "postfix")
     }
     played = sum(row["postfix"] is not None for _, row in table)
-    text = PAGE_HEAD.format(count=len(table), timeout=TIMEOUT, played=played, **others)
+    text = PAGE_HEAD.format(count=len(table), timeout=TIMEOUT, played=played, refused=rows(REFUSED), **others)
     text += "| case | what it is about | relay | aiosmtpd | Postfix |\n|---|---|---|---|---|\n"
     for dialog, row in table:
         cells = [dialog.name, dialog.title, row["relay"].codes if row["relay"] else ""]
         cells += [cell(dialog, name, row[name]) for name in ("aiosmtpd", "postfix")]
         text += f"| {' | '.join(each.replace('|', chr(92) + '|') for each in cells)} |\n"
     return text
+
+
+def rows(table: tuple[tuple[str, ...], ...]) -> str:
+    """Return the rows of a Markdown table."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in table)
 
 
 def cell(dialog: Dialog, name: str, outcome: Outcome | None) -> str:

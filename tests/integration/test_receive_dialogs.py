@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import trustme
 
-from relay.receive import Access, Limits
+from relay.receive import Access, Limits, replies
 from relay.receive.passwords import make_hash
 from tests.support.dialogs import END, Dialog, Player, differences, load, load_all
+from tests.support.paths import DOCS
 from tests.support.receiving import RunningReceiver, receiving
+from tests.support.refusals import REFUSED
 
 DIALOGS = load_all()
 LIMITS = Limits(stop_within=0.2, hostname="relay.example", max_size=1 << 20)
@@ -63,6 +65,14 @@ def test_there_are_at_least_100_dialogs_with_titles_and_expected_replies():
     assert len(DIALOGS) >= 100
     assert len({dialog.title for dialog in DIALOGS}) == len(DIALOGS)
     assert all(any(kind in {"<", "end"} for kind, _ in dialog.steps) for dialog in DIALOGS)
+
+
+def test_page_gives_a_reason_for_every_refusal():
+    texts = [value.decode() for value in vars(replies).values() if isinstance(value, bytes)]
+    refusals = {" ".join(text.split(" ")[:2]) for text in texts if text[0] in "45"}
+
+    assert refusals == {reply for row in REFUSED for reply in row[0].split(", ")}
+    assert all(" | ".join(row) in (DOCS / "smtp-dialogs.md").read_text() for row in REFUSED)
 
 
 def test_wrong_reply_is_reported(tmp_path: Path):

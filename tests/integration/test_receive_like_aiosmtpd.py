@@ -30,7 +30,6 @@ COMMANDS = st.sampled_from(
         b"MAIL FROM:<b@example.com> SIZE=100",
         b"MAIL FROM:<>",
         b"RCPT TO:<c@example.com>",
-        b"RCPT TO:<d@example.com> WHAT=EVER",
         b"MAIL",
         b"EHLO",
         b"RSET now",
