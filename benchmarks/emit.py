@@ -102,7 +102,7 @@ def measure(handler: logging.Handler, number: int, new: int, clock: Clock = elap
     samples = []
     for count in range(number):
         try:
-            fail(8, _letters(count // new))
+            fail(8, _alphabetic_word(count // new))
         except LookupError:
             what = ("yourapplication", logging.ERROR, __file__, 1, "order failed", (), sys.exc_info())
             record = logging.LogRecord(*what)
@@ -111,7 +111,7 @@ def measure(handler: logging.Handler, number: int, new: int, clock: Clock = elap
     return samples
 
 
-def _letters(number: int) -> str:
+def _alphabetic_word(number: int) -> str:
     """Letters, because errors that differ in numbers alone are equal to our handler."""
     return "".join(chr(97 + int(digit)) for digit in str(number))
 
@@ -211,7 +211,7 @@ def _blow(logger: logging.Logger, seconds: float, kinds: int) -> tuple[int, floa
     while number < total:
         for _ in range(min(total, int((time.perf_counter() - started) * RATE)) - number):
             try:
-                fail(2, _letters(number % kinds))
+                fail(2, _alphabetic_word(number % kinds))
             except LookupError:
                 logger.exception("order failed")
             number += 1

@@ -79,11 +79,11 @@ def digest(folder: Path) -> Iterator[Figure]:
     with Pipeline(folder) as pipeline:
         pipeline.spool(map(mail_of_one_line, range(10_000)))
         pipeline.empty()
-    loops = [_told(folder, folder / str(run)) for run in range(RUNS)]
+    loops = [_time_of_one_digest(folder, folder / str(run)) for run in range(RUNS)]
     yield judged("digest step, 10,000 groups", statistics.median(loops) * LOOP, "s", most=1)
 
 
-def _told(original: Path, copy: Path) -> float:
+def _time_of_one_digest(original: Path, copy: Path) -> float:
     """The time of the first digest from a copy of that ledger, as a multiple of the calibration."""
     copy.mkdir()
     shutil.copy(original / "ledger.db", copy)

@@ -42,7 +42,7 @@ JUMP = timedelta(days=1)
 """A clock this far from where it stood is not believed at once."""
 DISBELIEF = timedelta(hours=6)
 """How long nothing is let go of after that."""
-LETTERS_FOR = timedelta(days=14)
+MESSAGES_FOR = timedelta(days=14)
 """How long the bytes of a settled letter are kept."""
 MAILBOX_AT_MOST = 1_000
 """Mails in the local mailbox."""
@@ -111,7 +111,7 @@ class Housekeeping:
             now,
             samples_for=samples_for,
             counts_for=self._storage.counts_for,
-            messages_for=self._tight(LETTERS_FOR),
+            messages_for=self._tight(MESSAGES_FOR),
         )
         if purged:
             return True

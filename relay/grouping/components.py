@@ -30,7 +30,7 @@ MAX_CACHED_FRAMES = 200
 """Frames of the largest chain whose calls are cached. With `MAX_CACHED_CHAINS` this bounds the memory."""
 MAX_CACHED_CHAINS = 256
 
-_LETTERS = re.compile(r"[^\W\d_]")
+_ALPHABETIC = re.compile(r"[^\W\d_]")
 _NO_TEMPLATE = Template("", "", ())
 _FIELD_NAME = re.compile(r"[\"']([A-Za-z_][\w.-]{0,40})[\"'] ?:")
 
@@ -138,7 +138,7 @@ def _of_message(report: Report) -> Components:
 
 
 def _message_parts(report: Report, message: Template) -> tuple[str, ...]:
-    return (message.key,) if _LETTERS.search(message.key) else (message.key, *_field_names(report.message))
+    return (message.key,) if _ALPHABETIC.search(message.key) else (message.key, *_field_names(report.message))
 
 
 def _field_names(message: str) -> list[str]:

@@ -28,7 +28,7 @@ from relay.ledger.schema import (
     IS_DUE_ONCE,
     IS_PENDING,
     IS_QUIET,
-    IS_UNTOLD,
+    IS_UNREPORTED,
     deliveries,
     entries,
     groups,
@@ -137,10 +137,10 @@ class DigestTransaction(DigestReads):
         query = query.where(deliveries.c.recipient == recipient).order_by(messages.c.created_at, messages.c.id)
         return list(self._connection.scalars(query))
 
-    def entries(self, letter_ids: Collection[str]) -> list[Entry]:
+    def entries(self, message_ids: Collection[str]) -> list[Entry]:
         """The entries of these letters, oldest letter first, as they were frozen: one group may appear in many."""
         found: list[tuple[datetime, str, int, str]] = []
-        for chunk in chunks(letter_ids):
+        for chunk in chunks(message_ids):
             query = select(messages.c.created_at, messages.c.id, entries.c.number, entries.c.entry).join(entries)
             rows = self._connection.execute(query.where(messages.c.id.in_(chunk)))
             found.extend((at, outbox_id, number, text) for at, outbox_id, number, text in rows)
@@ -151,7 +151,7 @@ class DigestTransaction(DigestReads):
 
         A letter dead of them that was frozen with them in `dead` and is under way or sent.
         """
-        query = select(messages).where(IS_UNTOLD, messages.c.route == route)
+        query = select(messages).where(IS_UNREPORTED, messages.c.route == route)
         rows = self._connection.execute(query.order_by(messages.c.created_at, messages.c.id))
         return [_dead_total(row) for row in rows]
 

@@ -11,7 +11,7 @@ from relay.ledger.recipients import free_recipients
 from relay.ledger.rows import chunks, entry_json
 from relay.ledger.schema import (
     IS_DEFERRED,
-    IS_UNTOLD,
+    IS_UNREPORTED,
     bodies,
     deliveries,
     entries,
@@ -52,8 +52,8 @@ def enqueue(connection: Connection, posting: EnqueuedDigest) -> None:
     _store(connection, posting)
     _cover(connection, posting)
     for chunk in chunks(posting.dead):
-        untold = update(messages).where(messages.c.id.in_(chunk), IS_UNTOLD)
-        connection.execute(untold.values(told_by=digest.id))
+        unreported = update(messages).where(messages.c.id.in_(chunk), IS_UNREPORTED)
+        connection.execute(unreported.values(told_by=digest.id))
     if digest.kind is MessageKind.DIGEST:
         state = {"route": digest.route, "last_digest_at": digest.created_at}
         connection.execute(replace(connection, routes), state)
@@ -90,12 +90,12 @@ def _store(connection: Connection, posting: EnqueuedDigest) -> None:
         for recipient in digest.recipients
     ]
     connection.execute(insert(deliveries), rows)
-    told = [
+    rows = [
         {"outbox_id": digest.id, "number": number, "entry": entry_json(entry)}
         for number, entry in enumerate(digest.entries)
     ]
-    if told:
-        connection.execute(insert(entries), told)
+    if rows:
+        connection.execute(insert(entries), rows)
 
 
 def _cover(connection: Connection, posting: EnqueuedDigest) -> None:

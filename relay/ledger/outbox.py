@@ -25,7 +25,7 @@ from relay.ledger.engine import Database
 from relay.ledger.leases import CLOCKS_DIFFER_BY
 from relay.ledger.results import Outcome
 from relay.ledger.schema import IS_QUEUED, IS_TO_TRY, bodies, deliveries, messages, upstream
-from relay.ledger.settlement import end_letters
+from relay.ledger.settlement import end_settled_messages
 from relay.ledger.upsert import replace
 from relay.model import Delayed, Delivery, MessageState, OutboxMessage, UpstreamState
 
@@ -95,7 +95,7 @@ class Outbox(Database):
             if outcome.raw is not None:
                 connection.execute(update(bodies).where(bodies.c.outbox_id == message.id).values(raw=outcome.raw))
             _write_deliveries(connection, message, outcome, now)
-            end_letters(connection, {message.id}, now)
+            end_settled_messages(connection, {message.id}, now)
             state: MessageState = connection.execute(
                 select(messages.c.state).where(messages.c.id == message.id)
             ).scalar_one()

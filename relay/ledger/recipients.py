@@ -10,7 +10,7 @@ from sqlalchemy import Connection, or_, select, update
 
 from relay.ledger.rows import chunks
 from relay.ledger.schema import IS_DEFERRED, IS_QUEUED, budgets, deliveries, messages
-from relay.ledger.settlement import end_letters
+from relay.ledger.settlement import end_settled_messages
 from relay.ledger.upsert import replace
 from relay.model import BudgetState, Delivery
 
@@ -51,5 +51,5 @@ def abandon(connection: Connection, route: str, recipient: str, why: str, now: d
         idle = update(messages).where(messages.c.id.in_(chunk), messages.c.id.not_in(still_queued))
         # A claim that has run out goes too, so that its worker cannot write back what it did meanwhile.
         connection.execute(idle.values(next_try_at=None, claim="", claimed_by="", claimed_until=None))
-    end_letters(connection, touched, now)
+    end_settled_messages(connection, touched, now)
     return len(touched)

@@ -216,17 +216,17 @@ messages = Table(
 
 IS_OPEN = _is(messages.c.state, MessageState.OPEN)
 IS_TO_TRY = messages.c.next_try_at.is_not(None)
-IS_UNTOLD = and_(
+IS_UNREPORTED = and_(
     _is(messages.c.kind, MessageKind.DIGEST),
     or_(_is(messages.c.state, MessageState.DEAD), _is(messages.c.state, MessageState.DROPPED)),
     messages.c.told_by == literal_column("''"),
 )
-IS_TOLD = messages.c.told_by != literal_column("''")
+IS_REPORTED = messages.c.told_by != literal_column("''")
 
 _partial("letters_open", IS_OPEN, messages.c.kind, messages.c.mails)
 _partial("letters_to_try", IS_TO_TRY, messages.c.next_try_at)
-_partial("letters_untold", IS_UNTOLD, messages.c.route, messages.c.created_at)
-_partial("letters_told", IS_TOLD, messages.c.told_by)
+_partial("letters_untold", IS_UNREPORTED, messages.c.route, messages.c.created_at)
+_partial("letters_told", IS_REPORTED, messages.c.told_by)
 
 bodies = Table(
     "bodies",

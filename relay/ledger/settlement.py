@@ -17,11 +17,11 @@ from sqlalchemy import Connection, func, select, update
 
 from relay.ledger.books import REPORTED, UNDELIVERED, book
 from relay.ledger.rows import chunks
-from relay.ledger.schema import IS_COVERED, IS_OPEN, IS_TOLD, deliveries, messages
+from relay.ledger.schema import IS_COVERED, IS_OPEN, IS_REPORTED, deliveries, messages
 from relay.model import MessageKind, MessageState
 
 
-def end_letters(connection: Connection, touched: Collection[str], now: datetime) -> None:
+def end_settled_messages(connection: Connection, touched: Collection[str], now: datetime) -> None:
     """End those of the touched letters, and of the letters they cover, that are all settled now."""
     changed = set(touched)
     frontier = changed
@@ -69,7 +69,7 @@ def _end(connection: Connection, ended: Collection[tuple[str, int]], state: Mess
         values = {"state": state, "ended_at": now, "next_try_at": None, "claim": "", "claimed_by": ""}
         connection.execute(update(messages).where(messages.c.id.in_(chunk)).values(**values, claimed_until=None))
         if state is MessageState.DEAD:  # what it was to tell of is untold again
-            connection.execute(update(messages).where(IS_TOLD, messages.c.told_by.in_(chunk)).values(told_by=""))
+            connection.execute(update(messages).where(IS_REPORTED, messages.c.told_by.in_(chunk)).values(told_by=""))
     figure = REPORTED if state is MessageState.SENT else UNDELIVERED
     book(connection, Counter({figure: sum(mails for _, mails in ended)}))
 

@@ -52,7 +52,7 @@ def test_everything_but_key_version_and_title_stays(ledger: Ledger):
     assert changed == {"fingerprint", "version", "title"}
 
 
-def test_letters_and_their_thread_stay_with_the_group(ledger: Ledger):
+def test_messages_and_their_thread_stay_with_the_group(ledger: Ledger):
     ingest(ledger, {"a": 3})
     message = enqueue_pending(ledger)
     carry(ledger, "a2", "a")

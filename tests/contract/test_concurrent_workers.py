@@ -34,7 +34,7 @@ from tests.support.ledger_world import (
     states,
 )
 
-PATIENT = timedelta(seconds=60)
+LONG_LOCK_TIMEOUT = timedelta(seconds=60)
 OTHER = "b" * 32
 
 
@@ -44,7 +44,7 @@ def workers(url: str) -> Iterator[Callable[[], Ledger]]:
     opened: list[Ledger] = []
 
     def another() -> Ledger:
-        opened.append(Ledger.open(url, lock_timeout=PATIENT))
+        opened.append(Ledger.open(url, lock_timeout=LONG_LOCK_TIMEOUT))
         return opened[-1]
 
     yield another
@@ -187,12 +187,12 @@ def test_sorting_and_scheduling_at_once_lose_no_mail(workers):
         for _ in range(30):
             ingest(one, {"a": 1, "b": 1})
 
-    def tell_often() -> None:
+    def enqueue_often() -> None:
         for _ in range(10):
             enqueue_pending(two)
             send(two, {ADA: Delivery.SENT})
 
-    at_once(sort_often, tell_often)
+    at_once(sort_often, enqueue_often)
     enqueue_pending(two)
     send(two, {ADA: Delivery.SENT})
     assert figures(one) == {"received": 61, "reported": 61}
@@ -246,7 +246,7 @@ def test_lease_cannot_be_taken_over_in_the_middle_of_a_transaction(workers):
 # --- The outbox -------------------------------------------------------------------------------------------------------
 
 
-def test_no_letter_is_claimed_twice(workers):
+def test_no_message_is_claimed_twice(workers):
     ledgers = [workers() for _ in range(4)]
     ids = {enqueue_pending(ledgers[0], [f"{number}@example.com"]) for number in range(40)}
 
@@ -260,7 +260,7 @@ def test_no_letter_is_claimed_twice(workers):
     assert sorted(outbox_id for each in lists if isinstance(each, list) for outbox_id in each) == sorted(ids)
 
 
-def test_workers_send_every_letter_once(workers):
+def test_workers_send_every_message_once(workers):
     """Claim, mark, settle, all at once, with digests that end through two follow-ups each."""
     ledgers = [workers() for _ in range(3)]
     for number in range(8):
@@ -303,7 +303,7 @@ def test_two_halves_of_a_digest_settled_at_once_end_it(workers):
     assert figures(one) == {"received": 10, "reported": 10}
 
 
-def test_retry_and_freeze_at_once_queue_one_letter_per_recipient(workers):
+def test_concurrent_retry_and_enqueue_queue_one_message_per_recipient(workers):
     one, two = workers(), workers()
     for round_ in range(5):
         at = NOON + round_ * MINUTE
@@ -312,13 +312,13 @@ def test_retry_and_freeze_at_once_queue_one_letter_per_recipient(workers):
         send(one, {ADA: Delivery.REFUSED}, at=at)
         ingest(one, {"a": 1})
 
-        def tell_if_free(at=at) -> None:
+        def enqueue_if_free(at=at) -> None:
             with two.digesting("schedule", lease_token(two, at)) as tx:
                 if tx.free_recipients(ROUTE, [ADA]):
                     message = digest(kind=MessageKind.DIGEST, at=at)
                     tx.enqueue(message, rendered(message), queued=[ADA])
 
-        at_once(partial(one.retry, dead, NOON), tell_if_free)
+        at_once(partial(one.retry, dead, NOON), enqueue_if_free)
         while message := one.claim_message("worker", at, TTL):
             one.settle(message, Outcome(sent=frozenset({ADA}), tries=1, refusals=0, ambiguous=False), at)
         try:

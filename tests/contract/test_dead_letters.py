@@ -37,7 +37,7 @@ def dead(ledger: Ledger) -> str:
     return outbox_id
 
 
-def test_retried_letter_is_pending_and_goes_out_again(ledger: Ledger, dead: str):
+def test_retried_message_is_pending_and_is_sent_again(ledger: Ledger, dead: str):
     assert ledger.retry(dead, LATE)
 
     assert figures(ledger) == {"received": 3, "pending": 3}
@@ -49,7 +49,7 @@ def test_retried_letter_is_pending_and_goes_out_again(ledger: Ledger, dead: str)
     assert figures(ledger) == {"received": 3, "reported": 3}
 
 
-def test_retried_letter_can_die_again(ledger: Ledger, dead: str):
+def test_retried_message_can_become_dead_again(ledger: Ledger, dead: str):
     ledger.retry(dead, LATE)
     send(ledger, REFUSED, at=LATE)
 
@@ -57,7 +57,7 @@ def test_retried_letter_can_die_again(ledger: Ledger, dead: str):
     assert ledger.retry(dead, LATE)
 
 
-def test_busy_recipient_of_a_retried_letter_is_held_for_a_follow_up(ledger: Ledger, dead: str):
+def test_busy_recipient_of_a_retried_message_is_deferred_to_a_catch_up_digest(ledger: Ledger, dead: str):
     """At most one letter is queued per route and recipient; nothing is lost by it."""
     ingest(ledger, {"a": 2})
     enqueue_pending(ledger, [ADA], at=LATE)
@@ -72,7 +72,7 @@ def test_busy_recipient_of_a_retried_letter_is_held_for_a_follow_up(ledger: Ledg
     assert figures(ledger) == {"received": 5, "reported": 5}
 
 
-def test_retried_letter_whose_recipients_are_all_busy_waits_for_follow_ups(ledger: Ledger, dead: str):
+def test_retried_message_whose_recipients_are_all_busy_waits_for_catch_up_digests(ledger: Ledger, dead: str):
     enqueue_pending(ledger, [ADA, BOB], at=LATE)
     assert ledger.retry(dead, LATE)
 
@@ -82,7 +82,7 @@ def test_retried_letter_whose_recipients_are_all_busy_waits_for_follow_ups(ledge
     assert figures(ledger) == {"received": 3, "pending": 3}
 
 
-def test_dropped_letter_stays_undelivered_for_good(ledger: Ledger, dead: str):
+def test_dropped_message_stays_undelivered(ledger: Ledger, dead: str):
     assert ledger.drop(dead, LATE)
 
     assert states(ledger, dead)[0] is MessageState.DROPPED
@@ -192,7 +192,7 @@ def test_notice_is_tried_again_for_free_recipients_alone(ledger: Ledger):
     assert figures(ledger) == {}
 
 
-def test_letters_are_listed_newest_first(ledger: Ledger, dead: str):
+def test_messages_are_listed_newest_first(ledger: Ledger, dead: str):
     newer = enqueue_pending(ledger, [ADA], at=NOON + HOUR)
     elsewhere = enqueue_pending(ledger, [ADA], at=NOON + MINUTE, route="ops")
 
@@ -205,7 +205,7 @@ def test_letters_are_listed_newest_first(ledger: Ledger, dead: str):
     assert ledger.raw("unknown") is None
 
 
-def test_listing_shows_who_holds_a_letter_and_what_tells_of_it(ledger: Ledger, dead: str):
+def test_listing_shows_who_claimed_a_message_and_which_one_reports_it(ledger: Ledger, dead: str):
     teller = enqueue_pending(ledger, [ADA], dead=[dead], at=LATE)
     ledger.claim_message("worker seven", LATE, TTL)
 

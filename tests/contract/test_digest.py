@@ -242,7 +242,7 @@ def test_courses_begin_where_each_group_asks(ledger: Ledger):
 # --- Freezing ---------------------------------------------------------------------------------------------------------
 
 
-def test_frozen_digest_is_pending_by_its_letter(ledger: Ledger):
+def test_mails_of_an_enqueued_digest_are_pending_in_its_message(ledger: Ledger):
     ingest(ledger, {"a": 3, "b": 2})
     outbox_id = enqueue_pending(ledger)
 
@@ -338,7 +338,7 @@ def test_first_digest_about_one_error_alone_begins_its_thread(ledger: Ledger):
     assert [thread for _, thread in threads] == ["", f"<{threads[1][0]}@relay>", f"<{threads[1][0]}@relay>"]
 
 
-def test_recipient_with_a_letter_queued_is_not_free(ledger: Ledger):
+def test_recipient_with_a_queued_message_is_not_free(ledger: Ledger):
     enqueue_pending(ledger, [ADA])
 
     with ledger.digesting("schedule", lease_token(ledger)) as tx:
@@ -350,7 +350,7 @@ def test_recipient_with_a_letter_queued_is_not_free(ledger: Ledger):
     enqueue_pending(ledger, [ADA], route="ops")
 
 
-def test_one_letter_at_most_is_queued_per_recipient_whatever_the_code_does(ledger: Ledger):
+def test_database_refuses_a_second_queued_message_per_recipient(ledger: Ledger):
     """The index refuses what the check before it would have."""
     from relay.ledger.backends.write_mode import WriteMode
     from relay.ledger.schema import deliveries
@@ -375,14 +375,14 @@ def test_one_letter_at_most_is_queued_per_recipient_whatever_the_code_does(ledge
         (MessageKind.CATCH_UP, [ADA, BOB], [ADA], [BOB], ["x"]),
     ],
 )
-def test_letter_that_contradicts_itself_is_refused(ledger: Ledger, kind, recipients, queued, held, covers):
+def test_message_that_contradicts_itself_is_refused(ledger: Ledger, kind, recipients, queued, held, covers):
     message = digest(kind=kind, recipients=recipients)
 
     with pytest.raises(ValueError), ledger.digesting("schedule", lease_token(ledger)) as tx:
         tx.enqueue(message, rendered(message), queued=queued, deferred=held, covers=covers)
 
 
-def test_follow_up_over_letters_of_which_nothing_is_held_is_refused(ledger: Ledger):
+def test_catch_up_digest_over_messages_without_deferred_recipients_is_refused(ledger: Ledger):
     outbox_id = enqueue_pending(ledger, [ADA])
     message = digest(kind=MessageKind.CATCH_UP, recipients=[BOB])
 
@@ -393,7 +393,7 @@ def test_follow_up_over_letters_of_which_nothing_is_held_is_refused(ledger: Ledg
 # --- Held back, followed up, abandoned --------------------------------------------------------------------------------
 
 
-def test_held_letters_are_listed_for_their_recipient_oldest_first(ledger: Ledger):
+def test_deferred_messages_are_listed_for_their_recipient_oldest_first(ledger: Ledger):
     second = enqueue_pending(ledger, [ADA], [BOB], at=NOON + HOUR)
     send(ledger, SENT, at=NOON + HOUR)
     first = enqueue_pending(ledger, [ADA], [BOB], at=NOON)
@@ -420,7 +420,7 @@ def test_follow_up_takes_over_what_was_held(ledger: Ledger):
         assert tx.deferred_recipients() == []
 
 
-def test_abandoned_recipient_holds_up_no_letter(ledger: Ledger):
+def test_abandoned_recipient_delays_no_message(ledger: Ledger):
     ingest(ledger, {"a": 3})
     first = enqueue_pending(ledger, [ADA, BOB])
     ingest(ledger, {"a": 2})
@@ -439,7 +439,7 @@ def test_abandoned_recipient_holds_up_no_letter(ledger: Ledger):
     assert (claimed.id, claimed.recipients) == (second, (ADA,))
 
 
-def test_letter_of_an_abandoned_recipient_alone_dies(ledger: Ledger):
+def test_message_to_an_abandoned_recipient_alone_becomes_dead(ledger: Ledger):
     ingest(ledger, {"a": 3})
     enqueue_pending(ledger, [BOB])
     with ledger.digesting("schedule", lease_token(ledger)) as tx:
@@ -450,7 +450,7 @@ def test_letter_of_an_abandoned_recipient_alone_dies(ledger: Ledger):
     assert ledger.next_try_at() is None
 
 
-def test_letter_on_its_way_is_not_abandoned(ledger: Ledger):
+def test_claimed_message_is_not_abandoned(ledger: Ledger):
     """What the upstream says of it must not be lost."""
     ingest(ledger, {"a": 3})
     enqueue_pending(ledger, [ADA])
@@ -464,27 +464,27 @@ def test_letter_on_its_way_is_not_abandoned(ledger: Ledger):
 # --- Dead letters' totals ---------------------------------------------------------------------------------------------
 
 
-def untold(ledger: Ledger) -> list[str]:
+def unreported(ledger: Ledger) -> list[str]:
     with ledger.digesting("schedule", lease_token(ledger)) as tx:
         return [each.id for each in tx.dead_totals(ROUTE)]
 
 
-def test_totals_of_a_dead_letter_are_told_by_the_next_one_that_gets_through(ledger: Ledger):
+def test_totals_of_a_dead_letter_are_reported_by_the_next_accepted_digest(ledger: Ledger):
     ingest(ledger, {"a": 3})
     dead = enqueue_pending(ledger)
-    assert untold(ledger) == []
+    assert unreported(ledger) == []
     send(ledger, REFUSED)
 
-    assert untold(ledger) == [dead]
+    assert unreported(ledger) == [dead]
     ingest(ledger, {"a": 2})
     second = enqueue_pending(ledger, dead=[dead], at=NOON + HOUR)
-    assert untold(ledger) == []
+    assert unreported(ledger) == []
     send(ledger, REFUSED, at=NOON + HOUR)
-    assert untold(ledger) == [dead, second], "the letter that was to tell it has died itself"
+    assert unreported(ledger) == [dead, second], "the letter that was to tell it has died itself"
     ingest(ledger, {"a": 1})
     enqueue_pending(ledger, dead=[dead, second], at=NOON + 2 * HOUR)
     send(ledger, SENT, at=NOON + 2 * HOUR)
-    assert untold(ledger) == []
+    assert unreported(ledger) == []
     assert figures(ledger) == {"received": 6, "reported": 1, "undelivered": 5}
 
 
@@ -501,7 +501,7 @@ def test_dead_total_says_what_was_lost(ledger: Ledger):
     assert (total.created_at, total.died_at) == (NOON, NOON + MINUTE)
 
 
-def test_dropped_letter_is_still_told_and_a_revived_one_is_not(ledger: Ledger):
+def test_dropped_message_is_still_reported_and_a_revived_one_is_not(ledger: Ledger):
     dead = []
     for _ in range(2):
         ingest(ledger, {"a": 1})
@@ -510,7 +510,7 @@ def test_dropped_letter_is_still_told_and_a_revived_one_is_not(ledger: Ledger):
     ledger.drop(dead[0], NOON)
     ledger.retry(dead[1], NOON)
 
-    assert untold(ledger) == dead[:1]
+    assert unreported(ledger) == dead[:1]
 
 
 # --- Budgets ----------------------------------------------------------------------------------------------------------

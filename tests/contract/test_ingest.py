@@ -310,7 +310,7 @@ def test_sample_of_a_stored_report_survives_a_field_it_does_not_have(ledger: Led
 def test_sample_keeps_its_situation(ledger: Ledger):
     from relay.ledger.rows import report_json, report_of
 
-    told = replace(report("x"), situation=Situation.NETWORK_DOWN, situation_reason="URLError")
+    reported = replace(report("x"), situation=Situation.NETWORK_DOWN, situation_reason="URLError")
 
-    assert report_of(report_json(told)) == told
-    assert report_of(report_json(told)).situation is Situation.NETWORK_DOWN
+    assert report_of(report_json(reported)) == reported
+    assert report_of(report_json(reported)).situation is Situation.NETWORK_DOWN

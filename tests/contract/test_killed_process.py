@@ -31,7 +31,7 @@ from tests.support.ledger_world import (
     send,
 )
 
-PATIENT = timedelta(seconds=60)
+LONG_LOCK_TIMEOUT = timedelta(seconds=60)
 DIED = 9
 
 
@@ -111,7 +111,7 @@ def survives(url: str, operation: Callable[[Ledger], object], number: int) -> bo
         child = os.fork()
     if child == 0:
         try:
-            ledger = Ledger.open(url, lock_timeout=PATIENT)
+            ledger = Ledger.open(url, lock_timeout=LONG_LOCK_TIMEOUT)
             die_at(ledger, number)
             operation(ledger)
             os._exit(0)
@@ -124,7 +124,7 @@ def survives(url: str, operation: Callable[[Ledger], object], number: int) -> bo
 
 def look(url: str) -> tuple[object, ...]:
     """All that an operation may change, after a look at the balance."""
-    ledger = Ledger.open(url, lock_timeout=PATIENT)
+    ledger = Ledger.open(url, lock_timeout=LONG_LOCK_TIMEOUT)
     messages = [(each.state, each.next_try_at, each.told_by, each.deliveries) for each in ledger.messages()]
     seen = (figures(ledger), ledger.cursors(), ledger.groups(), messages, ledger.quarantined(), ledger.tally())
     ledger.close()

@@ -204,7 +204,7 @@ def test_alembic_is_not_imported_for_a_ledger_that_is_up_to_date(url: str):
 # --- Waiting and failing ----------------------------------------------------------------------------------------------
 
 
-def test_writer_that_waits_too_long_is_told_so(url: str):
+def test_writer_that_waits_too_long_gets_an_error(url: str):
     first, second = Ledger.open(url), Ledger.open(url, lock_timeout=BRIEF)
     with first._write(WriteMode.EXCLUSIVE):
         with pytest.raises(LedgerBusy):

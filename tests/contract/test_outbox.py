@@ -43,7 +43,7 @@ def test_empty_outbox_has_nothing_to_claim(ledger: Ledger):
     assert ledger.next_try_at() is None
 
 
-def test_claim_hands_out_the_letter_as_it_was_frozen(ledger: Ledger, outbox_id: str):
+def test_claim_returns_the_message_as_it_was_enqueued(ledger: Ledger, outbox_id: str):
     message = ledger.claim_message("worker", NOON, TTL)
 
     assert message is not None
@@ -52,7 +52,7 @@ def test_claim_hands_out_the_letter_as_it_was_frozen(ledger: Ledger, outbox_id: 
     assert (message.recipients, message.tries, message.refusals, message.ambiguous) == ((ADA, BOB), 0, 0, False)
 
 
-def test_claimed_letter_is_nobody_elses_until_the_claim_runs_out(ledger: Ledger, outbox_id: str):
+def test_claimed_message_is_not_claimed_again_until_the_claim_expires(ledger: Ledger, outbox_id: str):
     first = ledger.claim_message("one", NOON, TTL)
     assert ledger.next_try_at() == NOON + TTL
     assert ledger.claim_message("two", NOON + TTL - SECOND, TTL) is None
@@ -69,21 +69,21 @@ def test_claimed_letter_is_nobody_elses_until_the_claim_runs_out(ledger: Ledger,
     ledger.mark_ambiguous(second)
 
 
-def test_oldest_letter_is_claimed_first(ledger: Ledger):
+def test_oldest_message_is_claimed_first(ledger: Ledger):
     ids = [enqueue_pending(ledger, [f"{hours}@example.com"], at=NOON - hours * HOUR) for hours in (1, 3, 2)]
     claimed = [ledger.claim_message("worker", NOON, TTL) for _ in ids]
 
     assert [each and each.id for each in claimed] == [ids[1], ids[2], ids[0]]
 
 
-def test_letter_is_not_claimed_before_its_time(ledger: Ledger):
+def test_message_is_not_claimed_before_its_next_try(ledger: Ledger):
     enqueue_pending(ledger, at=NOON)
 
     assert ledger.claim_message("worker", NOON - SECOND, TTL) is None
     assert ledger.next_try_at() == NOON
 
 
-def test_clock_that_was_set_back_stops_no_letter(ledger: Ledger, outbox_id: str):
+def test_clock_that_was_set_back_delays_no_message(ledger: Ledger, outbox_id: str):
     """It was a year ahead when the letter was claimed and put off."""
     ahead = NOON + 365 * DAY
     message = ledger.claim_message("one", ahead, TTL)
@@ -95,7 +95,7 @@ def test_clock_that_was_set_back_stops_no_letter(ledger: Ledger, outbox_id: str)
     assert ledger.claim_message("two", NOON + MINUTE, TTL) is not None
 
 
-def test_hastened_letters_are_those_that_wait_for_too_long(ledger: Ledger):
+def test_messages_that_wait_for_too_long_are_retried_now(ledger: Ledger):
     near, far = (enqueue_pending(ledger, [f"{name}@example.com"]) for name in ("near", "far"))
     for _ in range(2):
         message = ledger.claim_message("worker", NOON, TTL)
@@ -125,7 +125,7 @@ def test_settled_claim_is_gone(ledger: Ledger, outbox_id: str):
     assert figures(ledger) == {"received": 3, "reported": 3}
 
 
-def test_worker_that_comes_back_finds_its_letters_free_again(ledger: Ledger, outbox_id: str):
+def test_worker_that_restarts_finds_its_messages_unclaimed(ledger: Ledger, outbox_id: str):
     """Its claim outlived it: nobody has to wait for it to run out."""
     claimed = ledger.claim_message("one", NOON, TTL)
     assert claimed is not None
@@ -152,7 +152,7 @@ def test_mark_is_there_for_the_next_claim(ledger: Ledger, outbox_id: str):
 # --- Outcomes ---------------------------------------------------------------------------------------------------------
 
 
-def test_letter_taken_by_all_is_reported(ledger: Ledger, outbox_id: str):
+def test_message_accepted_for_all_recipients_is_reported(ledger: Ledger, outbox_id: str):
     _, state = send(ledger, SENT)
 
     assert state is MessageState.SENT
@@ -162,7 +162,7 @@ def test_letter_taken_by_all_is_reported(ledger: Ledger, outbox_id: str):
     assert (message.ended_at, message.next_try_at, message.claimed_by, message.claimed_until) == (NOON, None, "", None)
 
 
-def test_letter_refused_by_all_is_dead_and_undelivered(ledger: Ledger, outbox_id: str):
+def test_message_refused_by_all_is_dead_and_undelivered(ledger: Ledger, outbox_id: str):
     _, state = send(ledger, REFUSED)
 
     assert state is MessageState.DEAD
@@ -170,7 +170,7 @@ def test_letter_refused_by_all_is_dead_and_undelivered(ledger: Ledger, outbox_id
     assert ledger.claim_message("worker", NOON + DAY, TTL) is None
 
 
-def test_letter_taken_by_one_is_reported_once_the_other_is_settled(ledger: Ledger, outbox_id: str):
+def test_message_accepted_for_one_recipient_is_reported_once_the_other_is_settled(ledger: Ledger, outbox_id: str):
     _, state = send(ledger, {ADA: Delivery.SENT})
     assert state is MessageState.OPEN
     assert figures(ledger) == {"received": 3, "pending": 3}
@@ -237,7 +237,7 @@ def test_who_waits_because_of_the_upstreams_word_is_known_by_it(ledger: Ledger, 
         replace(LATER, replies={"eve@example.com": RecipientReply(verdict=Verdict.TEMPORARY, code=0, text="")}),
     ],
 )
-def test_outcome_that_contradicts_the_letter_is_refused(ledger: Ledger, outbox_id: str, outcome: Outcome):
+def test_outcome_that_contradicts_the_message_is_refused(ledger: Ledger, outbox_id: str, outcome: Outcome):
     message = ledger.claim_message("worker", NOON, TTL)
     assert message is not None
     with pytest.raises(ValueError, match="letter"):
@@ -286,7 +286,7 @@ def test_digests_taken_by_one_are_reported_though_their_follow_up_dies(ledger: L
     ],
 )
 @pytest.mark.parametrize("follow_up_first", [False, True])
-def test_digest_ends_when_all_are_settled_whoever_is_last(ledger: Ledger, for_ada, for_bob, ends, follow_up_first):
+def test_digest_ends_when_its_last_recipient_is_settled(ledger: Ledger, for_ada, for_bob, ends, follow_up_first):
     ingest(ledger, {"a": 3})
     enqueue_pending(ledger, [ADA], [BOB])
     if follow_up_first:

@@ -165,7 +165,7 @@ def test_id_of_a_group_that_went_is_never_given_again(ledger: Ledger):
 # --- Letters ----------------------------------------------------------------------------------------------------------
 
 
-def test_sent_letter_loses_its_bytes_and_later_itself(ledger: Ledger):
+def test_sent_message_loses_its_bytes_and_later_its_row(ledger: Ledger):
     ingest(ledger, {"a": 3})
     outbox_id = enqueue_pending(ledger)
     send(ledger, SENT)
@@ -181,7 +181,7 @@ def test_sent_letter_loses_its_bytes_and_later_itself(ledger: Ledger):
     assert figures(ledger) == {"received": 3, "reported": 3}
 
 
-def test_dead_and_open_letters_stay_whole(ledger: Ledger):
+def test_dead_and_open_messages_keep_their_content(ledger: Ledger):
     ingest(ledger, {"a": 3})
     dead = enqueue_pending(ledger, [ADA])
     send(ledger, REFUSED)
@@ -194,7 +194,7 @@ def test_dead_and_open_letters_stay_whole(ledger: Ledger):
     assert ledger.retry(dead, NOON + 1000 * DAY)
 
 
-def test_dropped_letter_goes_like_a_sent_one(ledger: Ledger):
+def test_dropped_message_is_purged_like_a_sent_one(ledger: Ledger):
     ingest(ledger, {"a": 3})
     dead = enqueue_pending(ledger, [ADA])
     send(ledger, REFUSED)

@@ -81,7 +81,7 @@ class Life(RuleBasedStateMachine):
     # --- Digests are frozen -------------------------------------------------------------------------------------------
 
     @rule(recipients=some)
-    def tell(self, recipients: set[str]) -> None:
+    def report_all(self, recipients: set[str]) -> None:
         with self.ledger.digesting("schedule", lease_token(self.ledger, self.now)) as tx:
             groups = tx.pending_groups("admins")
             queued = tx.free_recipients("admins", recipients)
@@ -182,7 +182,7 @@ class Life(RuleBasedStateMachine):
         assert books.received == self.received
 
     @invariant()
-    def letters_are_sound(self) -> None:
+    def messages_are_consistent(self) -> None:
         queued: set[str] = set()
         for message in self.ledger.messages(limit=1_000):
             open_ones = {each.recipient for each in message.deliveries if each.state is Delivery.QUEUED}
@@ -201,7 +201,7 @@ class Life(RuleBasedStateMachine):
         self.ledger.forget_worker("worker")
         for _ in range(200):
             self.follow_up()
-            self.tell(set(RECIPIENTS))
+            self.report_all(set(RECIPIENTS))
             message = self.ledger.claim_message("worker", self.now, TTL)
             if message is None:
                 break

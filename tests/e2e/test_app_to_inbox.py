@@ -123,7 +123,7 @@ def test_each_error_comes_once_with_its_exact_count_to_the_admins_only(
 
 
 @pytest.mark.skipif(shutil.which("swaks") is None, reason="swaks is not installed (Debian's package `swaks`)")
-def test_a_mail_of_swaks_is_told(make_relay: Callable[..., Relay], upstream: Upstream):
+def test_a_mail_sent_by_swaks_is_reported(make_relay: Callable[..., Relay], upstream: Upstream):
     with make_relay() as relay:
         for _ in range(3):
             subprocess.run(
@@ -144,10 +144,12 @@ def test_a_mail_of_swaks_is_told(make_relay: Callable[..., Relay], upstream: Ups
 
 
 def test_no_recipient_of_an_app_is_ever_served(make_relay: Callable[..., Relay], upstream: Upstream):
-    strangers = ["victim@elsewhere.example", "<@a.example:victim@b.example>", "victim%b.example@localhost"]
+    unknown_recipients = ["victim@elsewhere.example", "<@a.example:victim@b.example>", "victim%b.example@localhost"]
     with make_relay() as relay:
         with smtplib.SMTP("127.0.0.1", relay.smtp_port) as client:
-            client.sendmail("app@example.com", strangers, "Subject: x\r\nTo: victim@elsewhere.example\r\n\r\nspam\r\n")
+            client.sendmail(
+                "app@example.com", unknown_recipients, "Subject: x\r\nTo: victim@elsewhere.example\r\n\r\nspam\r\n"
+            )
         wait_for(lambda: upstream.mails, "the mail to be told")
 
         assert {mail.recipients for mail in upstream.mails} == {tuple(ADMINS)}

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.e2e
 YEAR = 365 * 86_400
 
 
-def told(relay: Relay, number: int) -> bool:
+def reported(relay: Relay, number: int) -> bool:
     """Whether so many mails were received, all of them reported."""
     status = relay.status()
     assert status["balanced"]
@@ -30,11 +30,11 @@ def test_year_ahead_and_back_neither_silences_nor_floods_nor_purges(tmp_path: Pa
         for number, (off_by, words) in enumerate([(0, "one"), (YEAR, "two"), (0, "three")], 1):
             machine.set_clock(off_by)
             send_mail(relay.smtp_port, f"{words} is lost")
-            wait_for(partial(told, relay, number), f"the mail {words!r} to be told")
+            wait_for(partial(reported, relay, number), f"the mail {words!r} to be told")
         groups = json.loads(relay.run("groups", "--json").stdout)
-        letters = json.loads(relay.run("outbox", "list", "--json").stdout)
+        messages = json.loads(relay.run("outbox", "list", "--json").stdout)
         sample = relay.run("show", str(groups[-1]["id"])).stdout
 
     assert len(groups) == 3
-    assert 3 <= len(letters) <= 6
+    assert 3 <= len(messages) <= 6
     assert "is lost" in sample

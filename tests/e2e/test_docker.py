@@ -181,7 +181,7 @@ def test_container_is_healthy_confined_and_unprivileged(stack):
     }
 
 
-def test_what_was_taken_before_down_is_told_after_up(stack, app_logger):
+def test_mail_accepted_before_down_is_reported_after_up(stack, app_logger):
     """Forty equal errors, then down before their first news was due: the digest counts all forty."""
     fail(app_logger, 40)
     stack("down")

@@ -53,16 +53,16 @@ def sort(bench: IngestBench, *messages: str, later: timedelta = timedelta()) -> 
     bench.ingest_all(NOW + later)
 
 
-def tell(bench: IngestBench, later: timedelta) -> list[tuple[str, str, int]]:
+def send_due_digest(bench: IngestBench, later: timedelta) -> list[tuple[str, str, int]]:
     """Freeze what is due and have it delivered: reason, title and count of each entry."""
     digests = Digests(bench.ledger, make_renderer(bench.settings), bench.settings, "test")
     if not digests.step(NOW + later, caught_up=False):
         return []
-    letter = bench.ledger.claim_message("test", NOW + later, MINUTE)
-    assert letter
-    outcome = Outcome(sent=frozenset(letter.recipients), tries=1, refusals=0, ambiguous=False)
-    bench.ledger.settle(letter, outcome, NOW + later)
-    entries = bench.ledger.entries_of(letter.id)
+    message = bench.ledger.claim_message("test", NOW + later, MINUTE)
+    assert message
+    outcome = Outcome(sent=frozenset(message.recipients), tries=1, refusals=0, ambiguous=False)
+    bench.ledger.settle(message, outcome, NOW + later)
+    entries = bench.ledger.entries_of(message.id)
     return [(entry.reason.value, entry.title, entry.occurrences) for entry in entries]
 
 
@@ -83,12 +83,12 @@ def test_the_update_alone_makes_no_news(bench):
     """Two hundred errors the admins know of: none of them is told as new by the first digest after the update."""
     messages = [f"{word}{other} broke" for word in "abcdefghijklmnopqrst" for other in "bcdfghjklm"]
     sort(bench, *messages)
-    assert {reason for reason, *_ in tell(bench, 11 * SECOND)} == {"new"}
+    assert {reason for reason, *_ in send_due_digest(bench, 11 * SECOND)} == {"new"}
     bench.versions = after(SAME)
     sort(bench, *messages, later=MINUTE)
 
-    assert tell(bench, 5 * MINUTE) == []
-    assert {(reason, count) for reason, _, count in tell(bench, 6 * MINUTE)} == {("ongoing", 1)}
+    assert send_due_digest(bench, 5 * MINUTE) == []
+    assert {(reason, count) for reason, _, count in send_due_digest(bench, 6 * MINUTE)} == {("ongoing", 1)}
 
 
 def test_a_mute_holds_under_the_new_version(bench):
@@ -116,10 +116,10 @@ def test_errors_that_are_one_now_go_on_as_the_older_and_the_other_keeps_what_it_
 
 
 @pytest.mark.parametrize("together", [True, False])
-def test_an_error_that_is_several_now_is_told_as_ongoing_not_as_new(bench, together):
+def test_an_error_split_into_several_is_reported_as_ongoing_not_as_new(bench, together):
     """The first to come takes the group over, whether the parts come in one batch or after a restart."""
     sort(bench, "order 1 is lost", "order 2 is lost")
-    tell(bench, 11 * SECOND)
+    send_due_digest(bench, 11 * SECOND)
     bench.versions = after(FINER)
 
     if together:
@@ -135,8 +135,8 @@ def test_an_error_that_is_several_now_is_told_as_ongoing_not_as_new(bench, toget
         ("second: order 2 is lost", 1, Phase.OPEN),
         ("second: order 3 is lost", 1, Phase.OPEN),
     ]
-    assert tell(bench, 5 * MINUTE) == []
-    assert sorted(tell(bench, 6 * MINUTE)) == [
+    assert send_due_digest(bench, 5 * MINUTE) == []
+    assert sorted(send_due_digest(bench, 6 * MINUTE)) == [
         ("ongoing", f"second: order {number} is lost", 1) for number in (1, 2, 3)
     ]
     assert bench.ledger.books(NOW).balanced
@@ -154,12 +154,12 @@ def test_a_part_of_a_muted_error_is_muted(bench):
 
 def test_what_no_version_knew_is_new(bench):
     sort(bench, "order 1 is lost")
-    tell(bench, 11 * SECOND)
+    send_due_digest(bench, 11 * SECOND)
     bench.versions = after(SAME)
 
     sort(bench, "the printer burns", later=6 * MINUTE)
 
-    assert tell(bench, 6 * MINUTE + 10 * SECOND) == [("new", "second: the printer burns", 1)]
+    assert send_due_digest(bench, 6 * MINUTE + 10 * SECOND) == [("new", "second: the printer burns", 1)]
 
 
 def test_former_fingerprints_are_made_only_of_errors_without_a_group(bench):
@@ -244,7 +244,7 @@ def test_a_worker_that_dies_after_carrying_over_loses_nothing(bench, monkeypatch
     assert bench.books() == {"received": 2, "pending": 2}
 
 
-def test_an_error_that_had_ended_is_told_as_again(bench):
+def test_an_error_that_had_ended_is_reported_as_again(bench):
     sort(bench, "order 1 is lost")
     number = bench.ledger.groups()[0].id
 
@@ -257,7 +257,7 @@ def test_an_error_that_had_ended_is_told_as_again(bench):
 
     sort(bench, "order 1 is lost", "order 2 is lost", later=HOUR)
 
-    assert sorted(tell(bench, HOUR + 10 * MINUTE)) == [
+    assert sorted(send_due_digest(bench, HOUR + 10 * MINUTE)) == [
         ("again", "second: order 1 is lost", 1),
         ("again", "second: order 2 is lost", 1),
     ]

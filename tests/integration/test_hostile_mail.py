@@ -32,7 +32,7 @@ TRICKS = (
 )
 WORDS = TRICKS.replace(r"\u200f\u061c\u202e", "\u200f\u061c\u202e").replace(r"\u2066\ufeff", "\u2066")
 LINES = "\r\nBcc: eve@example.com\r\n\r\nHello"
-ENCLOSED = json.dumps(
+JSON_PART = json.dumps(
     {
         "version": 1,
         **dict.fromkeys(("host", "release", "environment", "thread", "time"), WORDS + LINES),
@@ -60,7 +60,7 @@ HOSTILE = (
     f"Module:             {WORDS}\r\nFunction:           {WORDS}\r\n\r\nMessage:\r\n\r\n{WORDS}{LINES}\r\n"
     f'Traceback (most recent call last):\r\n  File "../../{WORDS}.py", line 1, in {WORDS}\r\n'
     f"    <b>x</b>\r\nValueError: {WORDS}\r\n"
-    f"--b\r\nContent-Type: application/vnd.error-mail+json\r\n\r\n{ENCLOSED}\r\n--b--\r\n"
+    f"--b\r\nContent-Type: application/vnd.error-mail+json\r\n\r\n{JSON_PART}\r\n--b--\r\n"
 ).encode()
 
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -81,8 +81,8 @@ def bench(tmp_path: Path) -> Iterator[IngestBench]:
 
 
 def test_the_digest_has_our_headers_and_our_recipients_alone(bench):
-    [letter] = bench.ledger.messages()
-    digest = message_from_bytes(bench.ledger.raw(letter.id) or b"", policy=policy.default)
+    [message] = bench.ledger.messages()
+    digest = message_from_bytes(bench.ledger.raw(message.id) or b"", policy=policy.default)
 
     assert digest.keys() == [
         "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "X-Error-Mail-Relay", "MIME-Version",
@@ -110,9 +110,9 @@ def test_the_pages_are_markup_of_ours_alone_and_can_run_nothing(bench):
         idle_seconds={"sorting": 0.0}, longest_delivery=1.0, backlog=0, receiver_seen_at=LATER, receiver_counters={}
     )
     client = create_app(bench.ledger, bench.settings, lambda: vitals, lambda: LATER).test_client()
-    group, letter = bench.ledger.groups()[0], bench.ledger.messages()[0]
+    group, message = bench.ledger.groups()[0], bench.ledger.messages()[0]
 
-    for path in ("/", f"/errors/{group.id}", f"/letters/{letter.id}", f"/letters/{letter.id}/html"):
+    for path in ("/", f"/errors/{group.id}", f"/letters/{message.id}", f"/letters/{message.id}/html"):
         page = client.get(path)
         assert page.status_code == 200
         assert "<script" not in page.text
@@ -150,15 +150,15 @@ def test_a_parked_mail_is_named_by_us_and_said_on_one_line(bench, tmp_path, monk
         raise ValueError(f"{WORDS}\nlevel=critical all is well")
 
     monkeypatch.setattr("relay.ingest.step.parse", broken)
-    told = io.StringIO()
-    monkeypatch.setattr("sys.stderr", told)
+    output = io.StringIO()
+    monkeypatch.setattr("sys.stderr", output)
     configure("json", "info")
     monkeypatch.setattr("relay.ingest.step.log", structlog.get_logger())
     bench.spool([HOSTILE, mail("the next one")], at=NOW)
 
     bench.ingest_all(NOW)
 
-    lines = told.getvalue().splitlines()
+    lines = output.getvalue().splitlines()
     assert all(json.loads(line)["level"] in ("error", "warning") for line in lines)
     assert not OBEYED.search("".join(lines))
     parked = {path.name for path in (tmp_path / "data" / "parked").iterdir()}

@@ -102,18 +102,18 @@ def test_samples_go_when_their_time_is_over_and_the_books_stay(steps: Housekeepi
     assert ledger.books(NOON) == books
 
 
-def test_settled_letters_lose_their_bytes_and_dead_ones_keep_them(steps: Housekeeping, ledger: Ledger) -> None:
-    letters = {}
+def test_settled_messages_lose_their_bytes_and_dead_ones_keep_them(steps: Housekeeping, ledger: Ledger) -> None:
+    messages = {}
     for state, outcome in ((MessageState.SENT, SENT), (MessageState.DEAD, REFUSED)):
         ingest(ledger, {"KeyError": 1}, at=NOON - OLD)
-        letters[state] = enqueue_pending(ledger, [ADA], at=NOON - OLD)
+        messages[state] = enqueue_pending(ledger, [ADA], at=NOON - OLD)
         send(ledger, outcome, at=NOON - OLD)
     ingest(ledger, {"KeyError": 1}, at=NOON - OLD)
-    letters[MessageState.OPEN] = enqueue_pending(ledger, [BOB], at=NOON - OLD)
+    messages[MessageState.OPEN] = enqueue_pending(ledger, [BOB], at=NOON - OLD)
 
     run(steps)
 
-    assert {state: ledger.raw(letter) is not None for state, letter in letters.items()} == {
+    assert {state: ledger.raw(message_id) is not None for state, message_id in messages.items()} == {
         MessageState.SENT: False,
         MessageState.DEAD: True,
         MessageState.OPEN: True,
@@ -326,7 +326,7 @@ def test_a_restart_does_not_begin_the_wait_anew(
 # --- The disk cap -----------------------------------------------------------------------------------------------------
 
 
-def test_beyond_the_cap_samples_and_sent_letters_go_the_sooner_and_nothing_that_waits(
+def test_above_the_disk_cap_samples_and_sent_messages_go_sooner_and_nothing_that_waits(
     new_steps: Callable[..., Housekeeping], ledger: Ledger, data_dir: Path
 ) -> None:
     capped = new_steps(max_disk="1MiB")
@@ -353,7 +353,7 @@ def test_beyond_the_cap_samples_and_sent_letters_go_the_sooner_and_nothing_that_
     assert (data_dir / "ledger.db").stat().st_size < 2**20
 
 
-def test_a_cap_that_cannot_be_kept_is_told_and_costs_nothing_that_must_be_kept(
+def test_an_unreachable_disk_cap_is_logged_and_deletes_nothing_that_must_stay(
     new_steps: Callable[..., Housekeeping], ledger: Ledger, data_dir: Path
 ) -> None:
     capped = new_steps(max_disk="1KiB")
@@ -391,7 +391,7 @@ def test_below_the_cap_everything_has_its_time_again(
     assert "yesterday" in samples(ledger)
 
 
-def test_trouble_with_files_is_told_and_the_rest_is_done(steps: Housekeeping, ledger: Ledger, data_dir: Path) -> None:
+def test_a_file_error_is_logged_and_the_rest_is_done(steps: Housekeeping, ledger: Ledger, data_dir: Path) -> None:
     add_sample(ledger, "long ago", NOON - OLD)
     DataDir(data_dir).mailbox.write_bytes(b"a file where a folder should be")
 

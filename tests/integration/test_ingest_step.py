@@ -76,7 +76,7 @@ def test_a_mail_our_client_repeats_is_counted_once(make_bench, same_batch):
     assert bench.books() == {"received": 2, "pending": 1, "ignored": 1}
 
 
-def test_a_digest_of_our_own_that_comes_back_is_counted_and_never_told(make_bench):
+def test_a_returned_digest_of_our_own_is_counted_and_never_reported(make_bench):
     bench = make_bench()
     bench.spool([mail(X_Error_Mail_Relay="digest")])
 

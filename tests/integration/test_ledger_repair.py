@@ -121,7 +121,7 @@ def test_of_a_file_that_was_cut_all_is_saved_that_stands_in_the_rest(file: Path,
 
 
 @pytest.mark.parametrize("damage", ["a bit of the head", "the whole head", "a page of counts", "a page of an index"])
-def test_damage_that_hits_no_letter_and_no_group_costs_no_mail_and_no_letter(file: Path, damage: str):
+def test_damage_outside_messages_and_groups_loses_no_mail_and_no_message(file: Path, damage: str):
     DAMAGE[damage](file)
     found = repair(file, LATER)
     ledger = Ledger.open(sqlite_url(file))
@@ -135,7 +135,7 @@ def test_damage_that_hits_no_letter_and_no_group_costs_no_mail_and_no_letter(fil
     ledger.close()
 
 
-def test_lost_groups_are_told_in_numbers_and_their_mails_booked(file: Path):
+def test_lost_groups_are_reported_in_numbers_and_their_mails_booked(file: Path):
     """Of 401 groups those of one page are gone; what was pending of them can be told no more."""
     with sqlite3.connect(file) as connection:
         connection.execute("UPDATE groups SET pending_mails = 2, pending_occurrences = 2, mails = mails + 2")
@@ -155,7 +155,7 @@ def test_lost_groups_are_told_in_numbers_and_their_mails_booked(file: Path):
     assert found.missing == 2 * lost == books["undelivered"]
 
 
-def test_letter_whose_bytes_are_lost_is_let_go_of_and_its_totals_are_told(file: Path):
+def test_message_whose_bytes_are_lost_is_dropped_and_its_totals_are_reported(file: Path):
     with sqlite3.connect(file) as connection:
         connection.execute("DELETE FROM bodies WHERE letter_id IN (SELECT id FROM letters WHERE state = 'open')")
     connection.close()

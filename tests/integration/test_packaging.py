@@ -115,7 +115,7 @@ def test_app_client_needs_no_other_package(installed, tmp_path):
     assert mail.text.rstrip().endswith("KeyError: 'order'")
 
 
-def test_missing_templates_are_told_with_the_places_looked_at(installed, tmp_path):
+def test_missing_templates_are_reported_with_the_searched_places(installed, tmp_path):
     """A broken installation must say so, instead of failing at the first digest."""
     broken = tmp_path / "relay"
     broken.mkdir()

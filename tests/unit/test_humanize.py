@@ -48,7 +48,7 @@ def test_duration_has_its_two_largest_units(span, words):
         (0.0, "0/d"),
     ],
 )
-def test_rate_is_told_in_the_unit_that_reads_best(per_minute, words):
+def test_rate_is_given_in_the_most_readable_unit(per_minute, words):
     assert words == humanize.rate(per_minute)
 
 

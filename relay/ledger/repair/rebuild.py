@@ -45,7 +45,7 @@ from relay.ledger.schema import (
     metadata,
     spools,
 )
-from relay.ledger.settlement import end_letters
+from relay.ledger.settlement import end_settled_messages
 from relay.model import Delivery, MessageState
 
 _BLOCK = 4096
@@ -196,7 +196,7 @@ def _drop_unsendable(connection: Connection, now: datetime) -> int:
         ours = deliveries.c.outbox_id == outbox_id
         lost = {"state": Delivery.REFUSED, "taken": 0, "at": now, "text": "its mail was lost with a damaged ledger"}
         connection.execute(update(deliveries).where(ours, deliveries.c.taken.is_(None)).values(**lost))
-        end_letters(connection, [outbox_id], now)
+        end_settled_messages(connection, [outbox_id], now)
         gone = {"state": MessageState.DROPPED, "ended_at": now, "next_try_at": None, "claim": "", "claimed_by": ""}
         still = connection.scalar(select(messages.c.mails).where(messages.c.id == outbox_id, IS_OPEN))
         if still is not None:  # no delivery is left to settle
