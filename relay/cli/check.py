@@ -1,4 +1,4 @@
-"""`check`: check the configuration, the mail templates and the data directory."""
+"""`check`: check the configuration, the files it names, the mail templates and the data directory."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from relay.cli.options import config_option, load_config
+from relay.errors import ConfigError
 
 if TYPE_CHECKING:
     from relay.config import Loaded, Settings
+    from relay.config.service_files import FileProblem
 
 
 _ONLY_SERVICE = (
@@ -27,10 +29,10 @@ _ONLY_SERVICE = (
 def check(ctx: click.Context, config: Path | None) -> None:
     """Check the configuration.
 
-    The mail templates and the data directory are checked too. Prints what is wrong and where.
+    The files it names, the mail templates and the data directory are checked too. Prints what is wrong and where.
     """
     found = load_config(config)
-    files = found.file_problems()
+    files = [*found.file_problems(), *_certificate_problems(found)]
     problems = [each.text for each in files if not each.only_here]
     problems += [*_template_problems(found.settings), *_data_dir_problems(found.settings.storage.data_dir)]
     for problem in problems:
@@ -38,8 +40,26 @@ def check(ctx: click.Context, config: Path | None) -> None:
     if problems:
         ctx.exit(2)
     click.echo("\n".join(_summary(found)))
+    for warning in (*found.placeholders(), *_unused_templates(found.settings)):
+        click.echo(f"warning: {warning}", err=True)
     for each in files:
         click.echo(f"not checked here: {each.text}; {_ONLY_SERVICE}", err=True)
+
+
+def _certificate_problems(found: Loaded) -> list[FileProblem]:
+    """Load the receiver's certificate and key as the receiver does."""
+    from relay.config.service_files import FileProblem
+    from relay.receive.certificate import Certificate
+
+    smtp = found.settings.smtp
+    if smtp.tls_cert is None:
+        return []
+    try:
+        Certificate(str(smtp.tls_cert.absolute()), str(smtp.tls_key.absolute()) if smtp.tls_key else "")
+    except ConfigError as error:
+        text = f"{found.places.of(('smtp', 'tls_cert'))}: {error}"
+        return [FileProblem("smtp", "tls_cert", text, isinstance(error.__cause__, PermissionError))]
+    return []
 
 
 def _template_problems(settings: Settings) -> list[str]:
@@ -54,6 +74,23 @@ def _template_problems(settings: Settings) -> list[str]:
     except TemplateError as error:
         return [f"templates: {error}"]
     return [f"templates: {fault}" for fault in rendered.faults]
+
+
+def _unused_templates(settings: Settings) -> list[str]:
+    """Return a warning for each file in the user's folder that no mail uses."""
+    import difflib
+
+    from relay.compose.render import unused_files
+    from relay.resources import templates_dir
+
+    folder = settings.templates
+    known = sorted(path.name for path in (templates_dir() / "mail").iterdir())
+    warnings = []
+    for name in unused_files(folder) if folder else []:
+        near = difflib.get_close_matches(name, known, 1)
+        hint = f"did you mean {near[0]}?" if near else f"the names are {', '.join(known)}"
+        warnings.append(f"templates: {folder}/{name} is used by no mail; {hint}")
+    return warnings
 
 
 def _data_dir_problems(folder: Path) -> list[str]:

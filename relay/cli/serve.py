@@ -26,6 +26,8 @@ def serve(config: Path | None) -> None:
 
         loaded = load_config(config)
         loaded.require_files()
+        for warning in loaded.placeholders():
+            click.echo(f"warning: {warning}", err=True)
         run_serve(loaded, config, receiver)
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from typing import Any
 from css_inline import CSSInliner, InlineError
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, PrefixLoader, StrictUndefined, Template
 from jinja2.exceptions import TemplateSyntaxError
+from jinja2.meta import find_referenced_templates
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from relay import humanize
@@ -208,6 +209,27 @@ def _names_in(folder: Path) -> list[str]:
         return sorted(path.name for path in folder.iterdir() if path.suffix in (".txt", ".html"))
     except OSError as error:
         raise TemplateError(f"{folder}: cannot be read: {error.strerror}") from error
+
+
+def unused_files(folder: Path) -> list[str]:
+    """Return the names of the files in the user's folder that no mail uses: no built-in template has such a name.
+
+    A file that another one includes, imports or extends is used; so are all, if a template computes the name.
+    Hidden files do not count. Raises TemplateError.
+    """
+    environment = _environment(FileSystemLoader(folder), UTC)
+    used = set(FileSystemLoader(templates_dir() / "mail").list_templates())
+    for name in _names_in(folder):
+        try:
+            named = set(find_referenced_templates(environment.parse((folder / name).read_text("utf-8"))))
+        except (TemplateSyntaxError, UnicodeDecodeError, OSError):  # the renderer reports it
+            continue
+        if None in named:
+            return []
+        used |= {each for each in named if each}
+    return sorted(
+        path.name for path in folder.iterdir() if path.is_file() and path.name[0] != "." and path.name not in used
+    )
 
 
 def _compile(loader: BaseLoader, names: Iterable[str], zone: tzinfo) -> TemplateSet:

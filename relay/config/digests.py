@@ -87,6 +87,10 @@ class RouteSection(Section):
     timing: Annotated[Timing, BuiltBy(TimingSection)] = _TIMING
 
 
+ROUTE_GLOBS = tuple(name for name, setting in RouteSection.model_fields.items() if setting.default == "*")
+"""The conditions of a route that are shell globs; `level` is its only other condition."""
+
+
 class Zone(Section):
     """`[time]`: the time zone of what people read."""
 

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
+from relay.config.digests import ROUTE_GLOBS
 from relay.config.section import section_in, section_of
 from relay.config.settings import Settings
 from relay.errors import ConfigError
 
 if TYPE_CHECKING:
     from relay.config.service_files import FileProblem
+    from relay.model import Route
 
 PREFIX = "RELAY_"
 CONFIG_VARIABLE = "RELAY_CONFIG"
@@ -52,6 +54,12 @@ class Loaded:
             )
             for each in file_problems(self.settings)
         ]
+
+    def placeholders(self) -> list[str]:
+        """Return a warning, with its place, for each setting that still has the value of an example."""
+        from relay.config.placeholders import placeholders  # noqa: PLC0415 -- only `check` and `serve` ask
+
+        return [f"{self.places.of(each.location)}: {each.text}" for each in placeholders(self.settings)]
 
     def require_files(self, *tables: str) -> Settings:
         """Return the settings if every secret and certificate in `tables` (none named: in all) can be read.
@@ -261,13 +269,14 @@ def _did_you_mean(wrong: str, known: Iterable[str]) -> str:
 
 
 def _shadowed(settings: Settings) -> Iterator[str]:
-    """Yield a warning if a route takes every error, so that the routes after it are never reached."""
-    conditions = ("app", "logger", "environment", "pattern")
+    """Yield a warning for each route that is never reached, because an earlier one takes all of its errors."""
     for index, route in enumerate(settings.route):
-        if (
-            all(getattr(route, name) == "*" for name in conditions)
-            and route.level <= 10
-            and settings.route[index + 1 :]
-        ):
-            yield f"route {route.name!r} takes everything: the routes after it are never reached"
-            return
+        earlier = next((each for each in settings.route[:index] if _takes_all_of(each, route)), None)
+        if earlier:
+            yield f"route {route.name!r} is never reached: route {earlier.name!r} before it takes all of its errors"
+
+
+def _takes_all_of(earlier: Route, later: Route) -> bool:
+    return earlier.level <= later.level and all(
+        getattr(earlier, condition) in {"*", getattr(later, condition)} for condition in ROUTE_GLOBS
+    )

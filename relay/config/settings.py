@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -69,7 +70,16 @@ class Settings(Section):
             )
         if self.templates is not None and not os.path.isdir(self.templates):  # noqa: PTH112 -- also False if forbidden
             raise ValueError(f"templates: {self.templates} is no folder")
+        self._check_ports()
         return self
+
+    def _check_ports(self) -> None:
+        addresses = {"smtp.listen": self.smtp.listen, "smtp.listen_tls": self.smtp.listen_tls}
+        addresses["http.listen"] = self.http.listen
+        used = [(name, listen) for name, listen in addresses.items() if listen]
+        for (one, first), (other, second) in combinations(used, 2):
+            if first.collides(second):
+                raise ValueError(f"{one} ({first}) and {other} ({second}) have the same port: give each its own")
 
     def _upstream_is_ourselves(self) -> bool:
         own = {"localhost", socket.gethostname().lower(), self.smtp.listen.host}

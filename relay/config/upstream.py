@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from relay.config.section import Section, without_empty_file
-from relay.config.values import Duration, Durations
+from relay.config.values import Duration, Durations, Host
 from relay.model import RetryPolicy
 
 _RETRY = RetryPolicy()
@@ -22,7 +22,7 @@ _DEFAULT_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 class Upstream(Section):
     """`[upstream]`: the mail server that accepts the digests. Without `host` they go to a local mailbox."""
 
-    host: str = ""
+    host: Host = ""
     security: Literal["starttls", "tls", "none"] = "starttls"
     port: Annotated[int, Field(ge=1, le=65535)] | None = Field(default=None, validate_default=True)
     username: str = ""

@@ -74,6 +74,33 @@ def check_zone(value: str) -> str:
     return value
 
 
+_LABEL = re.compile(r"[\w-]{1,63}")
+
+
+def check_host(value: str) -> str:
+    """Check a host: a name or an IP address, without port, brackets or scheme. Empty is allowed."""
+    bare = value.removeprefix("[").removesuffix("]")
+    if _is_address(value) or not value or all(map(_LABEL.fullmatch, value.removesuffix(".").split("."))):
+        return value
+    if _is_address(bare):
+        raise ValueError(f"{value!r} has brackets: write the bare address, {bare}")
+    scheme, separator, rest = value.rpartition("://")
+    name, colon, port = rest.rstrip("/").rpartition(":")
+    if colon and port.isdecimal():
+        raise ValueError(f'{value!r} is a host with a port: write host = "{name.strip("[]")}" and port = {port}')
+    if separator:
+        raise ValueError(f"{value!r} begins with {scheme}://: write the host alone, {rest.rstrip('/')}")
+    raise ValueError(f"{value!r} is no host: write a name such as mail.example.com, or an IP address")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 class Listen(NamedTuple):
     """An address to listen on; `host` has no brackets."""
 
@@ -87,7 +114,7 @@ class Listen(NamedTuple):
         bare = host.removeprefix("[").removesuffix("]")
         if not colon or not bare or not port.isdecimal() or int(port) > 65535 or (":" in bare and bare == host):
             raise ValueError(f"{text!r} is no address to listen on: write host:port, such as 127.0.0.1:2525")
-        return cls(bare, int(port))
+        return cls(check_host(bare), int(port))
 
     def __str__(self) -> str:
         """Return `host:port`, as `parse` reads it."""
@@ -100,6 +127,19 @@ class Listen(NamedTuple):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return self.host == "localhost"
+
+    def collides(self, other: Listen) -> bool:
+        """Whether one of two sockets could not be bound to its address because of the other one."""
+        if not self.port or self.port != other.port:
+            return False
+        hosts = {_address(self.host), _address(other.host)}
+        wildcard = "::" if any(":" in host for host in hosts) else "0.0.0.0"  # noqa: S104 -- compared, not bound
+        same_family = len({":" in host for host in hosts}) == 1
+        return len(hosts) == 1 or (same_family and wildcard in hosts)
+
+
+def _address(host: str) -> str:
+    return {"localhost": "127.0.0.1", "": "0.0.0.0"}.get(host, host)  # noqa: S104 -- compared, not bound
 
 
 NETWORK_WORDS = ("loopback", "attached", "any")
@@ -139,6 +179,7 @@ Durations = Annotated[tuple[Duration, ...], BeforeValidator(parse_list)]
 Size = Annotated[int, BeforeValidator(parse_size)]
 MailAddress = Annotated[str, AfterValidator(check_address)]
 MailAddresses = Annotated[tuple[MailAddress, ...], BeforeValidator(parse_list)]
+Host = Annotated[str, AfterValidator(check_host)]
 ZoneName = Annotated[str, AfterValidator(check_zone)]
 ListenAddress = Annotated[Listen, BeforeValidator(_listen)]
 Patterns = Annotated[tuple[Annotated[str, AfterValidator(check_pattern)], ...], BeforeValidator(parse_list)]

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import trustme
 from click.testing import CliRunner, Result
 
 from relay.cli import main
@@ -327,10 +328,11 @@ def test_replay_lists_what_would_have_been_sent(bench, tmp_path):
 
 
 def test_health_of_a_relay_that_does_not_run_exits_with_1(bench):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))  # no other program can use the port, and none listens on it
-        listen = f'listen = "127.0.0.1:{unused.getsockname()[1]}"\n'
-        bench.config.write_text(f"{bench.config.read_text()}[smtp]\n{listen}[http]\n{listen}")
+    with socket.socket() as smtp, socket.socket() as http:
+        for unused, table in ((smtp, "smtp"), (http, "http")):
+            unused.bind(("127.0.0.1", 0))  # no other program can use the port, and none listens on it
+            listen = f'listen = "127.0.0.1:{unused.getsockname()[1]}"\n'
+            bench.config.write_text(f"{bench.config.read_text()}[{table}]\n{listen}")
 
         result = bench.run("health", "--timeout", "1")
 
@@ -377,6 +379,93 @@ def test_check_finds_a_template_that_fails_on_a_digest(bench, tmp_path):
 
     assert result.exit_code == 2
     assert "digest.body.txt" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("digets.body.txt", "digets.body.txt is used by no mail; did you mean digest.body.txt?"),
+        ("letter.md", "letter.md is used by no mail; the names are digest.body.html"),
+    ],
+)
+def test_check_finds_a_template_that_no_mail_uses(bench, tmp_path, name, says):
+    templates = tmp_path / "templates"
+    templates.mkdir()
+    (templates / name).write_text("fine\n")
+    (templates / "notice.body.txt").write_text('{% include "footer.txt" %}\n')
+    (templates / "footer.txt").write_text("{{ title }} {{ lines }}\n")
+    (templates / ".notes").write_text("hidden\n")
+    bench.config.write_text(f'templates = "{templates}"\n' + bench.config.read_text())
+
+    result = bench.run("check")
+
+    assert result.exit_code == 0
+    assert [says in line for line in result.stderr.splitlines()] == [True]
+
+
+@pytest.mark.parametrize(
+    ("cert", "key", "says"),
+    [
+        ("none.pem", "", "none.pem cannot be read: No such file or directory"),
+        ("garbage.pem", "", "are no certificate and key in PEM"),
+        ("cert.pem", "other.key", "cert.pem and smtp.tls_key"),
+        ("cert.pem", "", "are no certificate and key in PEM"),
+    ],
+)
+def test_check_finds_a_certificate_that_the_receiver_cannot_use(bench, tmp_path, cert, key, says):
+    (tmp_path / "garbage.pem").write_text("garbage")
+    authority = trustme.CA()
+    authority.issue_cert("localhost").cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    authority.issue_cert("localhost").private_key_pem.write_to_path(tmp_path / "other.key")
+    keys = f'tls_key = "{tmp_path}/{key}"\n' if key else ""
+    bench.config.write_text(bench.config.read_text() + f'[smtp]\ntls_cert = "{tmp_path}/{cert}"\n{keys}')
+
+    result = bench.run("check")
+
+    assert result.exit_code == 2
+    assert "relay.toml:4: [smtp] tls_cert: " in result.stderr
+    assert says in result.stderr
+
+
+def test_check_accepts_a_certificate_with_its_key(bench, tmp_path):
+    issued = trustme.CA().issue_cert("localhost")
+    issued.private_key_and_cert_chain_pem.write_to_path(tmp_path / "both.pem")
+    bench.config.write_text(bench.config.read_text() + f'[smtp]\ntls_cert = "{tmp_path}/both.pem"\n')
+
+    assert bench.run("check").exit_code == 0
+
+
+def test_check_names_each_placeholder_but_no_password(bench, tmp_path):
+    bench.config.write_text(
+        'admins = ["yourname@acme.test", "ops@example.com", "ops@acme.test"]\nsender = "relay@mail.example"\n'
+        '[upstream]\nhost = "smtp.your-provider.net"\nusername = "changeme"\npassword = "change-me-now"\n'
+        '[http]\npassword = "secret"\n'
+        f'[[route]]\nname = "shop"\nrecipients = ["shop@example.org"]\n[storage]\ndata_dir = "{tmp_path}/data"\n'
+    )
+
+    result = bench.run("check")
+    places = [line.removeprefix(f"warning: {bench.config}:").split(": ")[0:2] for line in result.stderr.splitlines()]
+
+    assert result.exit_code == 0
+    assert places == [
+        ["1", "admins"],
+        ["1", "admins"],
+        ["11", "[[route]] #1 recipients"],
+        ["2", "sender"],
+        ["4", "[upstream] host"],
+        ["5", "[upstream] username"],
+        ["6", "[upstream] password"],
+        ["8", "[http] password"],
+    ]
+    assert "change-me-now" not in result.output
+    assert "secret" not in result.output
+
+
+def test_placeholders_are_fine_as_long_as_no_upstream_is_set(bench):
+    """`cp .env.example .env` is the way to try it out."""
+    bench.config.write_text('admins = ["yourname@example.com"]\n' + bench.config.read_text())
+
+    assert bench.run("check").stderr == ""
 
 
 def test_render_with_nothing_pending_prints_an_example_digest(bench):

@@ -70,7 +70,7 @@ def test_commands_about_one_error_need_no_secret(folder):
     config = write(folder, UPSTREAM)
 
     for command in (["show", "7"], ["mute", "7", "--for", "2h"], ["unmute", "7"], ["health"]):
-        ports = "[smtp]\nlisten = '127.0.0.1:1'\n[http]\nlisten = '127.0.0.1:1'\n"
+        ports = "[smtp]\nlisten = '127.0.0.1:1'\n[http]\nlisten = '127.0.0.1:2'\n"
         config.write_text(f'{UPSTREAM}{ports}[storage]\ndata_dir = "{folder}/data"\n')
         assert CliRunner().invoke(main, [*command, "--config", str(config)]).exit_code == 1, command
 

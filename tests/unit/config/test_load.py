@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from relay.config import Listen, load, make_settings
+from relay.config.values import check_host
 from relay.errors import ConfigError
-from relay.model import Level
+from relay.model import Level, Situation
 from tests.support.paths import DATA
 
 BROKEN = sorted((DATA / "config").glob("*.toml"))
@@ -180,6 +181,51 @@ def test_route_after_one_that_takes_everything_is_a_warning(tmp_path):
     )
 
     assert "never reached" in load(file, {}).warnings[0]
+
+
+ROUTE = '[[route]]\nname = "{}"\nrecipients = ["a@acme.test"]\n{}\n'
+
+
+@pytest.mark.parametrize("condition", ['situation = "deadlock*"', 'logger = "sql*"', 'app = "a"', 'level = "critical"'])
+def test_route_with_any_one_condition_does_not_take_everything(tmp_path, condition):
+    if condition.startswith("situation"):
+        condition = f'situation = "{next(iter(Situation))}"'
+    file = write(tmp_path, ROUTE.format("some", condition) + ROUTE.format("rest", ""))
+
+    assert load(file, {}).warnings == ()
+
+
+def test_route_that_is_covered_by_an_earlier_one_is_a_warning(tmp_path):
+    file = write(
+        tmp_path,
+        ROUTE.format("shop", 'app = "shop"')
+        + ROUTE.format("critical", 'app = "shop"\nlevel = "critical"')
+        + ROUTE.format("shopping", 'app = "shop*"'),
+    )
+
+    assert load(file, {}).warnings == (
+        "route 'critical' is never reached: route 'shop' before it takes all of its errors",
+    )
+
+
+@pytest.mark.parametrize("host", ["mail", "smtp_1", "mail.acme.test.", "::1", "192.0.2.1", "bücher.example", ""])
+def test_host_is_a_name_or_an_address(host):
+    assert check_host(host) == host
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "collides"),
+    [
+        ("127.0.0.1:25", "localhost:25", True),
+        ("0.0.0.0:25", "10.0.0.1:25", True),
+        ("[::]:25", "[::1]:25", True),
+        ("0.0.0.0:25", "[::1]:25", False),
+        ("127.0.0.1:25", "127.0.0.2:25", False),
+        ("127.0.0.1:0", "127.0.0.1:0", False),
+    ],
+)
+def test_two_sockets_collide_if_one_address_includes_the_other(one, other, collides):
+    assert Listen.parse(one).collides(Listen.parse(other)) is collides
 
 
 def test_a_named_file_that_is_missing_is_an_error(tmp_path):
