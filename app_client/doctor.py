@@ -38,6 +38,13 @@ class Finding:
         return f"{'ok' if self.ok else 'FAIL':<5} {self.name}: {text}"
 
 
+WHEN_REPORTED = (
+    "by default it is reported after 10 s, or up to 5 min later while other new errors keep coming; "
+    "a repeated test waits for the next report"
+)
+"""When the digest with the test error comes: the defaults of `[timing]` in the relay's configuration."""
+
+
 class TestError(Exception):
     """The test error that the doctor mails."""
 
@@ -121,7 +128,8 @@ def send_test(handler: ErrorMailHandler, logger: str) -> Finding:
         refused = "the relay refused the test error, or it could not be formatted"
         late = "the relay did not accept the test error in time"
         return Finding(name="test", ok=False, text=refused if handler.dropped else late)
-    return Finding(name="test", ok=True, text=f"the relay accepted a test error for {', '.join(handler.toaddrs)}")
+    text = f"the relay accepted a test error for {', '.join(handler.toaddrs)}; {WHEN_REPORTED}"
+    return Finding(name="test", ok=True, text=text)
 
 
 def _user() -> tuple[str, str]:

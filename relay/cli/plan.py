@@ -24,6 +24,7 @@ def plan(config: Path | None, *, as_json: bool) -> None:
     Prints why, too. The plan assumes that no more mail comes in. Nothing is changed or sent.
     """
     from relay.ledger import GroupOrder
+    from relay.model import RouteState
     from relay.schedule.route import plan as forecasts
 
     settings = settings_of(config)
@@ -32,8 +33,8 @@ def plan(config: Path | None, *, as_json: bool) -> None:
     found: list[Forecast] = []
     for route in settings.routes:
         groups = ledger.groups(limit=1000, order=GroupOrder.PENDING, route=route.name)
-        last = states[route.name].last_digest_at if route.name in states else None
-        found += forecasts(groups, last_digest_at=last, timing=route.timing, now=now)
+        state = states.get(route.name, RouteState())
+        found += forecasts(groups, state=state, timing=route.timing, now=now)
     found = [forecast for forecast in found if forecast.at]
     if as_json:
         print_json(found)

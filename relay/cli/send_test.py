@@ -19,13 +19,15 @@ def send_test(ctx: click.Context, config: Path | None) -> None:
 
     It goes through the upstream at once. Prints the upstream's reply for each recipient.
     """
+    from relay.compose.notes import when_news_comes
     from relay.deliver import open_target
     from relay.model import Verdict
     from relay.service.assembly import make_renderer
 
     settings = load_config(config).require_files("upstream")
     recipients = tuple(dict.fromkeys(address for route in settings.routes for address in route.recipients))
-    lines = ("This is a test. If you can read it, error digests will reach you.",)
+    expect = when_news_comes(settings.timing, settings.budget)
+    lines = ("This is a test. If you can read it, error digests will reach you.", expect)
     mail = make_renderer(settings).notice(
         id=secrets.token_hex(16),
         recipients=recipients,
@@ -39,5 +41,6 @@ def send_test(ctx: click.Context, config: Path | None) -> None:
         click.echo(f"{target}: {attempt.failure}: {attempt.detail}", err=True)
     for address, reply in attempt.replies.items():
         click.echo(f"{address}: {reply.verdict} {reply.code or ''} {reply.text}")
+    click.echo(expect)
     accepted = all(reply.verdict is Verdict.ACCEPTED for reply in attempt.replies.values())
     ctx.exit(0 if accepted and not attempt.failure else 1)

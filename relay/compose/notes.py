@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 
-from relay.humanize import clock, counted, number
+from relay.humanize import clock, counted, duration, listed, number
+from relay.model import Budget, Timing
 from relay.text import one_line
 
 
@@ -25,6 +26,15 @@ def budget_is_exhausted(next_at: datetime, now: datetime, zone: tzinfo) -> str:
     return (
         f"This mail used up the budget. The next mail can go out at {clock(next_at, zone, now)}, or earlier for a "
         "CRITICAL error. It will include everything that arrives until then."
+    )
+
+
+def when_news_comes(timing: Timing, budget: Budget) -> str:
+    """For the test mail: when a new error is reported, with these settings."""
+    gaps = listed([duration(gap) for gap in timing.news_gaps])
+    return (
+        f"A new error is reported after {duration(timing.first_wait)}. While more new errors keep coming, the gaps "
+        f"between their digests grow: {gaps}. Never more than {counted(budget.per_hour, 'mail')} an hour."
     )
 
 

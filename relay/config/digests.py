@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
@@ -39,6 +40,8 @@ class TimingSection(Section):
 
     first_wait: Duration = _TIMING.first_wait
     interval: Duration = _TIMING.interval
+    news_gaps: Annotated[Durations, Field(min_length=1)] = _TIMING.news_gaps
+    news_calm: Duration = _TIMING.news_calm
     steps: Annotated[Durations, Field(min_length=1)] = _TIMING.steps
     spike_factor: Annotated[float, Field(gt=1)] = _TIMING.spike_factor
     spike_min: Annotated[int, Field(ge=1)] = _TIMING.spike_min
@@ -48,8 +51,12 @@ class TimingSection(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if any(later < earlier for earlier, later in zip(self.steps, self.steps[1:], strict=False)):
-            raise ValueError("steps must not shrink: each pause is at least as long as the one before")
+        for name in ("steps", "news_gaps"):
+            pauses = getattr(self, name)
+            if any(later < earlier for earlier, later in pairwise(pauses)):
+                raise ValueError(f"{name} must not shrink: each pause is at least as long as the one before")
+        if self.news_calm < self.news_gaps[-1]:
+            raise ValueError("news_calm must be at least the last of news_gaps, or that one is never reached")
         if not all(self.steps):
             raise ValueError("steps must be longer than 0s")
         if self.back_after < self.ended_after:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import NamedTuple
 
 from relay.compose import notes
@@ -43,13 +43,13 @@ def charge_budgets(
 
 
 def budget_notes(
-    charges: Mapping[str, Charge], limits: Budget, now: datetime, *, interval: timedelta, zone: tzinfo
+    charges: Mapping[str, Charge], limits: Budget, now: datetime, *, unless_by: datetime, zone: tzinfo
 ) -> list[str]:
     """Return the notes for one mail: that a budget was exhausted before it, and when the next mail can go out.
 
-    The second note is left out if the next mail can go out by the end of the route's `interval`.
+    The second note is left out if the next mail can go out at `unless_by`: then the budget delays nothing.
     """
     exhausted = [each.exhausted_since for each in charges.values() if each.exhausted_since]
     soonest = max(next_at(each.remaining, limits, now) for each in charges.values())
     was = [notes.budget_was_exhausted(limits.per_hour, limits.per_day, min(exhausted), now, zone)] if exhausted else []
-    return [*was, notes.budget_is_exhausted(soonest, now, zone)] if soonest > now + interval else was
+    return [*was, notes.budget_is_exhausted(soonest, now, zone)] if soonest > unless_by else was

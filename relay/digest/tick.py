@@ -13,9 +13,9 @@ from relay.digest.removed import route_of
 from relay.digest.spending import Charge, budget_notes, charge_budgets
 from relay.digest.writer import DigestWriter
 from relay.ledger import DeadTotal, DigestTransaction
-from relay.model import Entry, Group, Level, MessageKind, Phase, Route, UpstreamState
+from relay.model import Entry, Group, Level, MessageKind, Phase, Route, RouteState, UpstreamState
 from relay.schedule.group import clamp_future_times, mark_reported, reschedule
-from relay.schedule.route import MAX_ENTRIES, DueDigest, due_digest
+from relay.schedule.route import MAX_ENTRIES, DueDigest, after_digest, due_digest, opens_at
 
 DUE_LIMIT = 20_000
 """The most due groups that one tick reads."""
@@ -84,8 +84,8 @@ class Tick:
     def _report(self, route: Route, due: Sequence[Group]) -> None:
         """Enqueue a digest for the route if one is due and at least one recipient can get it."""
         due = self._rescheduled(due, route)
-        last_digest_at = self._tx.route_state(route.name).last_digest_at
-        chosen = self._due_digest(route, due, last_digest_at)
+        state = self._tx.route_state(route.name)
+        chosen = self._due_digest(route, due, state)
         if chosen is None:
             return
         deferred = {recipient for name, recipient in self._tx.deferred_recipients() if name == route.name}
@@ -94,8 +94,8 @@ class Tick:
         if charges:
             # What is included early is read only now, when it is certain that a digest goes out.
             if len(chosen.groups) < MAX_ENTRIES:
-                chosen = self._due_digest(route, [*due, *self._early_groups(route)], last_digest_at) or chosen
-            self._enqueue(route, chosen, charges, last_digest_at)
+                chosen = self._due_digest(route, [*due, *self._early_groups(route)], state) or chosen
+            self._enqueue(route, chosen, charges, state)
 
     def _rescheduled(self, groups: Sequence[Group], route: Route) -> list[Group]:
         """Reschedule the groups with the current settings: a mute or a new timing may have moved their due times."""
@@ -103,11 +103,11 @@ class Tick:
         self._tx.save(new for old, new in zip(groups, after, strict=True) if new is not old)
         return after
 
-    def _due_digest(self, route: Route, groups: Iterable[Group], last_digest_at: datetime | None) -> DueDigest | None:
+    def _due_digest(self, route: Route, groups: Iterable[Group], state: RouteState) -> DueDigest | None:
         return due_digest(
             route.name,
             {group.id: group for group in groups}.values(),
-            last_digest_at=last_digest_at,
+            state=state,
             timing=route.timing,
             now=self._now,
             caught_up=self._caught_up,
@@ -118,14 +118,13 @@ class Tick:
         fresh = self._tx.pending_groups(route.name, phase=Phase.FRESH, limit=MAX_ENTRIES)
         return fresh + self._tx.quiet_groups(route.name, self._now - route.timing.ended_after)
 
-    def _enqueue(
-        self, route: Route, chosen: DueDigest, charges: Mapping[str, Charge], last_digest_at: datetime | None
-    ) -> None:
+    def _enqueue(self, route: Route, chosen: DueDigest, charges: Mapping[str, Charge], state: RouteState) -> None:
         now, zone = self._now, self._zone
+        after = after_digest(state, route.timing, now, news=chosen.news)
         dead = self._dead_letters(route)
         sentences = [
-            *self._outage(chosen, last_digest_at),
-            *budget_notes(charges, self._budget, now, interval=route.timing.interval, zone=zone),
+            *self._outage(chosen, state.last_digest_at),
+            *budget_notes(charges, self._budget, now, unless_by=self._next_digest_at(route, after), zone=zone),
             *(notes.digest_undelivered(d.subject, d.mails, d.occurrences, d.created_at, now, zone) for d in dead),
         ]
         entries = [entry(group, why) for group, why in chosen.groups]
@@ -136,8 +135,13 @@ class Tick:
             queued=list(charges),
             deferred=[recipient for recipient in route.recipients if recipient not in charges],
             dead=[each.id for each in dead],
+            news_step=after.news_step if chosen.news else None,
         )
         self._tx.save(mark_reported(group, why, route.timing, now) for group, why in chosen.groups)
+
+    def _next_digest_at(self, route: Route, state: RouteState) -> datetime:
+        """Return the first time at which the route can report another new error, whatever the budgets."""
+        return opens_at(state, route.timing, self._now + route.timing.first_wait, news=True)
 
     def _dead_letters(self, route: Route) -> list[DeadTotal]:
         """Return the dead letters that the digest of this route reports, the oldest first."""
@@ -165,7 +169,8 @@ class Tick:
         critical = any(each.level >= Level.CRITICAL for each in entries)
         charges = charge_budgets(self._tx, [recipient], self._budget, self._now, critical=critical)
         if charges:
-            sentences = budget_notes(charges, self._budget, self._now, interval=route.timing.interval, zone=self._zone)
+            next_at = self._next_digest_at(route, self._tx.route_state(route.name))
+            sentences = budget_notes(charges, self._budget, self._now, unless_by=next_at, zone=self._zone)
             digest, rendered = self._writer.write(MessageKind.CATCH_UP, route.name, (recipient,), entries, sentences)
             self._tx.enqueue(digest, rendered, queued=[recipient], covers=covered)
 

@@ -31,7 +31,6 @@ from relay.ledger.results import (
     Outcome,
     QuarantinedMail,
     RecipientState,
-    RouteState,
     StoredMessage,
     Tally,
 )
@@ -49,7 +48,6 @@ __all__ = [
     "Outcome",
     "QuarantinedMail",
     "RecipientState",
-    "RouteState",
     "StoredMessage",
     "Tally",
     "sqlite_file",

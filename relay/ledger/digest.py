@@ -20,8 +20,8 @@ from relay.ledger.engine import Database
 from relay.ledger.enqueue import EnqueuedDigest, enqueue
 from relay.ledger.leases import require_lease
 from relay.ledger.recipients import abandon, free_recipients, read_budgets, save_budget
-from relay.ledger.results import DeadTotal, RouteState
-from relay.ledger.rows import GROUP_COLUMNS, chunks, entry_of, group_of, save_groups
+from relay.ledger.results import DeadTotal
+from relay.ledger.rows import GROUP_COLUMNS, chunks, entry_of, group_of, route_state_of, save_groups
 from relay.ledger.samples import newest
 from relay.ledger.schema import (
     IS_DEFERRED,
@@ -36,7 +36,7 @@ from relay.ledger.schema import (
     routes,
 )
 from relay.ledger.timeline import timelines
-from relay.model import Books, BudgetState, Digest, Entry, Group, Phase, Rendered, Report, Timeline
+from relay.model import Books, BudgetState, Digest, Entry, Group, Phase, Rendered, Report, RouteState, Timeline
 
 STRANDED_AFTER = timedelta(days=1)
 """No turn is further away, but for steps as long as that and mutes."""
@@ -108,8 +108,8 @@ class DigestTransaction(DigestReads):
 
     def route_state(self, route: str) -> RouteState:
         """What is known of the route; of one never seen, the defaults."""
-        query = select(routes.c.last_digest_at).where(routes.c.route == route)
-        return RouteState(last_digest_at=self._connection.scalar(query))
+        query = select(routes).where(routes.c.route == route)
+        return route_state_of(self._connection.execute(query).first())
 
     def free_recipients(self, route: str, recipients: Collection[str]) -> set[str]:
         """Those of `recipients` with no QUEUED delivery on this route: only they may be queued."""
@@ -166,6 +166,7 @@ class DigestTransaction(DigestReads):
         deferred: Collection[str] = (),
         covers: Collection[str] = (),
         dead: Collection[str] = (),
+        news_step: int | None = None,
     ) -> None:
         """Put a rendered digest into the outbox, to be tried from `digest.created_at` on.
 
@@ -176,7 +177,8 @@ class DigestTransaction(DigestReads):
 
         `covers` (FOLLOW_UP only, which holds nobody back): the letters whose HELD deliveries to its recipients become
         COVERED by it. `dead`: ids of dead letters whose totals stand in it; told once it ends SENT, else due again.
-        A DIGEST sets the route's `last_digest_at`; if it has one entry, it begins that group's thread.
+        A DIGEST sets the route's `last_digest_at`; if it has one entry, it begins that group's thread. `news_step` is
+        given for a DIGEST that carries news: it sets `last_news_at` and `news_step` of the route (`RouteState`).
         Raises ValueError where the arguments contradict this, LedgerError where a queued recipient is not free.
         """
         posting = EnqueuedDigest(
@@ -186,6 +188,7 @@ class DigestTransaction(DigestReads):
             deferred=frozenset(deferred),
             covers=frozenset(covers),
             dead=frozenset(dead),
+            news_step=news_step,
         )
         enqueue(self._connection, posting)
 

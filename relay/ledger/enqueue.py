@@ -19,7 +19,7 @@ from relay.ledger.schema import (
     messages,
     routes,
 )
-from relay.ledger.upsert import replace
+from relay.ledger.upsert import upsert
 from relay.model import Delivery, Digest, MessageKind, MessageState, Rendered
 
 
@@ -33,6 +33,7 @@ class EnqueuedDigest:
     deferred: frozenset[str]
     covers: frozenset[str]
     dead: frozenset[str]
+    news_step: int | None = None
 
     def __post_init__(self) -> None:
         if not self.queued or self.queued & self.deferred or self.queued | self.deferred != set(self.digest.recipients):
@@ -55,9 +56,16 @@ def enqueue(connection: Connection, posting: EnqueuedDigest) -> None:
         unreported = update(messages).where(messages.c.id.in_(chunk), IS_UNREPORTED)
         connection.execute(unreported.values(told_by=digest.id))
     if digest.kind is MessageKind.DIGEST:
-        state = {"route": digest.route, "last_digest_at": digest.created_at}
-        connection.execute(replace(connection, routes), state)
+        _save_route(connection, posting)
         _begin_thread(connection, posting)
+
+
+def _save_route(connection: Connection, posting: EnqueuedDigest) -> None:
+    digest = posting.digest
+    state: dict[str, object] = {"last_digest_at": digest.created_at}
+    if posting.news_step is not None:
+        state |= {"last_news_at": digest.created_at, "news_step": posting.news_step}
+    connection.execute(upsert(connection, routes, put=state.keys()), {"route": digest.route, **state})
 
 
 def _store(connection: Connection, posting: EnqueuedDigest) -> None:

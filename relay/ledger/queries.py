@@ -16,11 +16,11 @@ from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.books import read_books
 from relay.ledger.engine import Database
 from relay.ledger.recipients import read_budgets
-from relay.ledger.results import Cursor, GroupOrder, Lease, QuarantinedMail, RouteState, Tally
-from relay.ledger.rows import GROUP_COLUMNS, group_of, report_of, save_groups
+from relay.ledger.results import Cursor, GroupOrder, Lease, QuarantinedMail, Tally
+from relay.ledger.rows import GROUP_COLUMNS, group_of, report_of, route_state_of, save_groups
 from relay.ledger.schema import IS_OPEN, IS_PENDING, groups, leases, messages, parked, routes, samples, spools
 from relay.ledger.timeline import timelines
-from relay.model import Books, BudgetState, Group, MessageState, Phase, Sample, Timeline
+from relay.model import Books, BudgetState, Group, MessageState, Phase, RouteState, Sample, Timeline
 
 _ORDERS = {
     GroupOrder.LAST_SEEN: groups.c.last_seen,
@@ -79,7 +79,7 @@ class Queries(Database):
     def route_states(self) -> dict[str, RouteState]:
         """What is known of each route that has had a digest."""
         with self._read() as connection:
-            return {row.route: RouteState(last_digest_at=row.last_digest_at) for row in connection.execute(_ROUTES)}
+            return {row.route: route_state_of(row) for row in connection.execute(_ROUTES)}
 
     def all_budgets(self) -> dict[str, BudgetState]:
         """What is left of every recipient's budget."""

@@ -20,14 +20,6 @@ class GroupClaim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RouteState:
-    """What is known of one route."""
-
-    last_digest_at: datetime | None = None
-    """When its last DIGEST was frozen (follow-ups and notices do not count)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadTotal:
     """A digest nobody took, as the line that a later digest of its route has to tell."""
 

@@ -13,11 +13,11 @@ from hashlib import blake2b
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection, Row, bindparam, update
 
 from relay.ledger.columns import storable
 from relay.ledger.schema import groups
-from relay.model import Entry, Form, Group, GroupKey, Level, Reason, Report, Situation, Timeline
+from relay.model import Entry, Form, Group, GroupKey, Level, Reason, Report, RouteState, Situation, Timeline
 
 T = TypeVar("T")
 
@@ -67,6 +67,16 @@ def save_groups(connection: Connection, changed: Iterable[Group]) -> None:
     rows = [group_values(group) | {"row": group.id} for group in changed]
     if rows:
         connection.execute(_SAVE, rows)
+
+
+# --- Routes -----------------------------------------------------------------------------------------------------------
+
+
+def route_state_of(row: Row[Any] | None) -> RouteState:
+    """Return the state in a row of `routes`; the defaults if there is none."""
+    if row is None:
+        return RouteState()
+    return RouteState(last_digest_at=row.last_digest_at, last_news_at=row.last_news_at, news_step=row.news_step)
 
 
 # --- Reports and entries ----------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ from sqlalchemy import (
 from relay.ledger.columns import EnumText, LevelNumber, RowId, SafeText, UtcTime
 from relay.model import Delivery, Failure, MessageKind, MessageState, Phase
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration: a ledger at this revision needs nothing done."""
 
 MINUTE, HOUR, DAY = 0, 1, 2
@@ -173,7 +173,10 @@ routes = Table(
     metadata,
     Column("route", SafeText, primary_key=True),
     Column("last_digest_at", UtcTime),
+    Column("last_news_at", UtcTime),
+    Column("news_step", Integer, nullable=False, server_default="0"),
 )
+"""`model.RouteState`."""
 
 budgets = Table(
     "budgets",

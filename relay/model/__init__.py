@@ -17,7 +17,7 @@ occurrences per minute.
 Modules: mail, group, digest, outbox_message, rule, settings.
 """
 
-from relay.model.digest import Books, Digest, Entry, MessageKind, Reason, Rendered, Timeline
+from relay.model.digest import NEWS, Books, Digest, Entry, MessageKind, Reason, Rendered, RouteState, Timeline
 from relay.model.group import Arrival, Group, GroupKey, Phase, Sample
 from relay.model.mail import (
     CUT_MARKER,
@@ -59,6 +59,7 @@ from relay.model.settings import (
 __all__ = [
     "CUT_MARKER",
     "MAX_COUNT",
+    "NEWS",
     "Action",
     "AppRule",
     "Arrival",
@@ -93,6 +94,7 @@ __all__ = [
     "Retained",
     "RetryPolicy",
     "Route",
+    "RouteState",
     "Sample",
     "Situation",
     "SplitBy",

@@ -20,6 +20,22 @@ class Reason(StrEnum):
     ENDED = "ended"
 
 
+NEWS = frozenset((Reason.NEW, Reason.SPIKE, Reason.BACK))
+"""The reasons that are news. A digest with one of them can come sooner than one that only continues a report."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteState:
+    """When a route had its last digests: it decides when the next one can go out."""
+
+    last_digest_at: datetime | None = None
+    """When its last DIGEST was enqueued (catch-up digests and notices do not count)."""
+    last_news_at: datetime | None = None
+    """When its last DIGEST with news was enqueued."""
+    news_step: int = 0
+    """Index into `Timing.news_gaps`: the gap between that digest and the next one with news."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeline:
     """Occurrences of an error over time: one count per `step`, oldest first. The first step begins at `since`."""

@@ -24,7 +24,11 @@ class Timing:
     first_wait: timedelta = timedelta(seconds=10)
     """From the first mail of a new error to its digest, so that errors with one cause arrive in one mail."""
     interval: timedelta = timedelta(minutes=5)
-    """The least time between two digests of one route. CRITICAL skips it."""
+    """The least time between two digests of one route. CRITICAL skips it, and news can come sooner (`news_gaps`)."""
+    news_gaps: tuple[timedelta, ...] = (timedelta(seconds=10), timedelta(seconds=30), *_minutes(1, 2, 5))
+    """The growing gaps between the digests of one route that carry news; the last one repeats. Never empty."""
+    news_calm: timedelta = timedelta(minutes=15)
+    """After this long without a digest that carries news, the gaps start again with the first one."""
     steps: tuple[timedelta, ...] = _minutes(5, 10, 20, 30, 60, 240)
     """The growing gaps between the digests about one error; the last one repeats. Never empty."""
     spike_factor: float = 10.0

@@ -152,8 +152,11 @@ def due(group: Group, timing: Timing) -> datetime | None:
 def _pending_due(group: Group, timing: Timing) -> datetime:
     since = group.pending_since or group.last_seen
     soonest = since + timing.first_wait
-    if group.phase is Phase.FRESH or group.reported_at is None or _is_spike(group, timing):
+    if group.phase is Phase.FRESH or group.reported_at is None:
         return soonest
+    if _is_spike(group, timing):
+        # Not sooner after its last report: while a rate rises, each report would find a spike since the one before.
+        return max(soonest, min(group.reported_at, since) + timing.interval)
     if group.phase is Phase.ENDED and group.level >= Level.CRITICAL:
         # Only the first report of an episode is due at once. Later ones keep the growing gaps, or a storm of CRITICAL
         # errors would flood the inbox.

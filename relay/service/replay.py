@@ -23,11 +23,13 @@ from relay.ingest.step import Ingest
 from relay.ledger import Ledger, StoredMessage, sqlite_url
 from relay.model import Attempt, Books, Envelope, RecipientReply, Record, Retained, Verdict
 from relay.outbox.step import Outbox
+from relay.schedule.budget import next_at
+from relay.schedule.route import opens_at
 from relay.service.assembly import make_renderer
 from relay.spool import PoisonGuard
 
 TICK = timedelta(seconds=10)
-"""The pause between two attempts at a digest that is due but not yet allowed."""
+"""The longest pause between two attempts at a digest that is due but not yet allowed."""
 RUN_ON = timedelta(days=1)
 """How long the replay goes on after the last mail, for closing totals and deferred digests."""
 
@@ -82,7 +84,7 @@ def replay(records: Sequence[Record], settings: Settings, progress: Callable[[in
         ingest = Ingest(source, PoisonGuard(folder), ledger, settings, DataDir(folder).quarantine)
         digests = Digests(ledger, make_renderer(settings), settings, "replay")
         outbox = Outbox(ledger, target, settings, "replay", lambda: 0.0)
-        for now in source.times(ledger):
+        for now in source.times(ledger, settings):
             while ingest.step(now):
                 progress(ingest.ingested_to)
             while digests.step(now) | outbox.step(now):
@@ -115,17 +117,17 @@ class _MailboxSpool:
         self._records = records
         self.now = records[0].received_at if records else datetime(2000, 1, 1, tzinfo=UTC)
 
-    def times(self, ledger: Ledger) -> Iterator[datetime]:
+    def times(self, ledger: Ledger, settings: Settings) -> Iterator[datetime]:
         """Yield each time at which something may happen, up to RUN_ON after the last mail."""
-        arrivals = iter([record.received_at for record in self._records])
-        last = self._records[-1].received_at if self._records else self.now
-        upcoming = next(arrivals, None)
+        arrivals = [record.received_at for record in self._records]
+        events = iter(sorted([*arrivals, *(at + settings.timing.first_wait for at in arrivals)]))
+        last = arrivals[-1] if arrivals else self.now
+        upcoming = next(events, None)
         while self.now <= last + RUN_ON:
             yield self.now
             while upcoming is not None and upcoming <= self.now:
-                upcoming = next(arrivals, None)
-            due = ledger.next_due_at()
-            wakes = [upcoming, max(due, self.now + TICK) if due else None, ledger.next_try_at()]
+                upcoming = next(events, None)
+            wakes = [upcoming, ledger.next_try_at(), *_next_chances(ledger, settings, self.now)]
             soonest = min((wake for wake in wakes if wake), default=None)
             if soonest is None:
                 return
@@ -142,6 +144,22 @@ class _MailboxSpool:
 
     def release(self, position: int) -> None:
         """Do nothing: the records stay in memory."""
+
+
+def _next_chances(ledger: Ledger, settings: Settings, now: datetime) -> list[datetime]:
+    """Return when a digest can go out next: when an error is due, or when what delays a due one may be over."""
+    due = ledger.next_due_at()
+    if due is None or due > now:
+        return [due] if due else []
+    states, budgets = ledger.route_states(), ledger.all_budgets().values()
+    ends = [
+        opens_at(states[route.name], route.timing, now, news=news)
+        for route in settings.routes
+        if route.name in states
+        for news in (False, True)
+    ]
+    ends += [next_at(state, settings.budget, now, critical=critical) for state in budgets for critical in (False, True)]
+    return [now + TICK, *(end for end in ends if end > now)]
 
 
 class _AcceptingUpstream:

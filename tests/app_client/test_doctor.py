@@ -106,7 +106,8 @@ def test_a_test_error_is_sent_like_any_other_error(doctor, sink):
     [mail] = sink.mails
 
     assert done.returncode == 0
-    assert lines(done)["test"] == "ok    test: the relay accepted a test error for yourname@example.com"
+    assert lines(done)["test"].startswith("ok    test: the relay accepted a test error for yourname@example.com; ")
+    assert "reported after 10 s, or up to 5 min later while other new errors keep coming" in lines(done)["test"]
     assert mail.message["X-Error-Mail-App"] == "yourapplication"
     assert "Test of the error mails\nTraceback (most recent call last):\n" in mail.text
     assert mail.text.rstrip().endswith("nothing is wrong")

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from relay.errors import LeaseLost, LedgerError
-from relay.ledger import Ledger, RouteState
-from relay.model import BudgetState, Delivery, Group, MessageKind, Phase, Timeline
+from relay.ledger import Ledger
+from relay.model import BudgetState, Delivery, Group, MessageKind, Phase, RouteState, Timeline
 from tests.support.ledger_world import (
     ADA,
     BOB,
@@ -528,3 +528,16 @@ def test_budget_is_kept_per_recipient(ledger: Ledger):
         assert tx.budgets([BOB]) == {BOB: second}
 
     assert ledger.all_budgets() == {ADA: first, BOB: second}
+
+
+def test_digest_with_news_stores_the_step_of_the_gap_and_one_without_leaves_it(ledger: Ledger):
+    for at, news_step in ((NOON, 0), (NOON + MINUTE, 1), (NOON + HOUR, None)):
+        with ledger.digesting("schedule", lease_token(ledger)) as tx:
+            one = digest(recipients=[ADA], at=at)
+            tx.enqueue(one, rendered(one), queued=[ADA], news_step=news_step)
+        send(ledger, SENT, at=at)
+
+    expected = RouteState(last_digest_at=NOON + HOUR, last_news_at=NOON + MINUTE, news_step=1)
+    assert ledger.route_states() == {ROUTE: expected}
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
+        assert tx.route_state(ROUTE) == expected

@@ -121,7 +121,7 @@ def test_ledger_of_a_later_release_is_refused(empty_url: str):
 
 def test_ledger_of_an_earlier_release_is_migrated_only_on_request(empty_url: str, monkeypatch: pytest.MonkeyPatch):
     Ledger.open(empty_url).close()
-    monkeypatch.setattr(migrate, "REVISION", "0003")
+    monkeypatch.setattr(migrate, "REVISION", "later")
 
     with pytest.raises(LedgerError, match="earlier"):
         Ledger.open(empty_url, create=False)

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 
 from relay.cli import main
 from relay.clock import utc_now
+from relay.compose.message import text_part
 from relay.digest import Digests
 from relay.grouping.fingerprint import fingerprint
 from relay.grouping.versions import Versions
@@ -297,7 +298,12 @@ def test_send_test_delivers_a_notice(bench, tmp_path):
     result = bench.run("send-test")
 
     assert result.exit_code == 0, result.output
-    assert len(list((tmp_path / "data" / "mailbox" / "new").iterdir())) == 1
+    [mail] = (tmp_path / "data" / "mailbox" / "new").iterdir()
+    says = (
+        "A new error is reported after 10 s. While more new errors keep coming, the gaps between their digests grow: "
+    )
+    assert says + "10 s, 30 s, 1 min, 2 min and 5 min. Never more than 20 mails an hour." in result.output
+    assert says in " ".join(text_part(mail.read_bytes()).split())
 
 
 def test_send_test_prints_what_is_wrong_with_the_upstream(bench):
@@ -310,6 +316,20 @@ def test_send_test_prints_what_is_wrong_with_the_upstream(bench):
 
     assert result.exit_code == 1
     assert "unreachable" in result.output
+
+
+def test_replay_follows_the_growing_gaps_between_news(bench, tmp_path):
+    """A deploy breaks nine things in four minutes."""
+    box = mailbox.mbox(tmp_path / "deploy.mbox")
+    for number, second in enumerate((0, 5, 20, 45, 70, 100, 140, 180, 230)):
+        text = f"From: a@example.com\nDate: Mon, 02 Mar 2026 14:{second // 60:02}:{second % 60:02} +0000\n"
+        box.add(f"{text}Subject: Shop Failed\n\n{'abcdefghi'[number] * 9}Error: it broke\n")
+    box.close()
+
+    found = bench.json("replay", str(tmp_path / "deploy.mbox"))
+
+    times = [message["created_at"][11:19] for message in found["letters"]]
+    assert times == ["14:00:10", "14:00:30", "14:01:00", "14:02:00", "14:04:00"]
 
 
 def test_replay_lists_what_would_have_been_sent(bench, tmp_path):

@@ -195,10 +195,54 @@ def test_flood_of_five_hundred_new_errors_makes_few_and_short_mails(make_world):
 
     inbox = world.until("1:00")[ANN]
 
-    assert [line.split()[0] for line in inbox] == ["0:00:10", "0:05:10", "0:10:10", "0:15:10"]
+    assert [line.split()[0] for line in inbox] == [
+        *("0:00:10", "0:00:28", "0:00:58", "0:01:58", "0:03:58"),
+        *("0:08:58", "0:13:58", "0:18:58"),
+    ]
     assert sum(world.reported[ANN].values()) == sum(number % 7 + 1 for number in range(500))
     assert max(len(received.mail.as_bytes()) for received in world.inboxes[ANN]) <= 90_000
     assert world.books.balanced
+
+
+DEPLOY = ("0:00:00", "0:00:05", "0:00:20", "0:00:45", "0:01:10", "0:01:40", "0:02:20", "0:03:00", "0:03:50")
+
+
+def test_deploy_that_breaks_nine_things_is_reported_within_the_budget(make_world):
+    """The default budget allows the growing gaps. No note says that it is used up, since it delays nothing."""
+    world = make_world()
+    for number, time in enumerate(DEPLOY):
+        world.mail(time, f"error {number}")
+
+    inbox = world.until("0:30")[ANN]
+
+    assert [line.split()[0] for line in inbox] == ["0:00:10", "0:00:30", "0:01:00", "0:02:00", "0:04:00"]
+    assert not any("budget" in received.text for received in world.inboxes[ANN])
+    assert world.books.balanced
+
+
+def test_budget_holds_while_news_keeps_coming(make_world):
+    """Three mails at once, of which one is reserved, and six an hour: the third digest has to wait for the budget."""
+    world = make_world(budget={"per_hour": 6, "burst": 3})
+    for number, time in enumerate(DEPLOY):
+        world.mail(time, f"error {number}")
+
+    inbox = world.until("1:00")[ANN]
+
+    assert [line.split()[0] for line in inbox] == ["0:00:10", "0:00:30", "0:10:10"]
+    assert "The next mail can go out at 00:10," in world.inboxes[ANN][1].text
+    assert sum(world.reported[ANN].values()) == 9
+
+
+def test_gap_between_news_survives_a_restart_and_another_worker(make_world):
+    """The state of the gap is in the ledger: a worker that takes over neither waits longer nor reports sooner."""
+    world = make_world()
+    for number, time in enumerate(DEPLOY):
+        world.mail(time, f"error {number}")
+    world.until("0:01:05")
+    world.ledger.forget_worker("one")
+    world.digests = world.worker("two")
+
+    assert [line.split()[0] for line in world.until("0:30")[ANN]] == ["0:02:00", "0:04:00"]
 
 
 def test_next_digest_has_the_totals_of_a_dead_letter(make_world):

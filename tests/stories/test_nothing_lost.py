@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from relay.model import Level
+from relay.model import NEWS, Level
 from tests.support.story_world import ANN, BOB, World
 from tests.support.timetable import BEGIN, SECOND, Timetable, clock
 
@@ -46,14 +46,18 @@ def test_scheduler_alone_loses_nothing(arrivals):
 
 @settings(deadline=None, max_examples=150)
 @given(st.lists(mails(72), max_size=60))
-def test_digests_are_at_least_five_minutes_apart_unless_an_error_is_critical(arrivals):
+def test_digests_without_news_are_five_minutes_apart_and_gaps_between_news_grow(arrivals):
+    """Where no error is CRITICAL. Six digests with news take at least 10 s + 30 s + 1 min + 2 min + 5 min."""
     story = Timetable()
     for time, title, count, _ in arrivals:
         story.mail(time, title, count)
 
-    digests = [_seconds(line) for line in story.until("100:00")]
+    digests = [(_seconds(line), any(f"{news} " in line for news in NEWS)) for line in story.until("100:00")]
+    news = [at for at, carries_news in digests if carries_news]
 
-    assert all(later - earlier >= 300 for earlier, later in pairwise(digests))
+    assert all(later - earlier >= 300 for (earlier, _), (later, carries_news) in pairwise(digests) if not carries_news)
+    assert all(later - earlier >= 10 for earlier, later in pairwise(news))
+    assert all(last - first >= 520 for first, last in zip(news, news[5:], strict=False))
 
 
 def _seconds(line: str) -> int:

@@ -35,6 +35,7 @@ from relay.model import (
 from relay.outbox.step import Outbox
 from relay.schedule.budget import next_at
 from relay.schedule.group import arrive, open_group
+from relay.schedule.route import opens_at
 from tests.support.timetable import BEGIN, SECOND, arrival, at, clock, spread
 
 SPOOL = "5" * 32
@@ -148,14 +149,16 @@ class World:
         }
 
     def _event_times(self) -> list[datetime]:
-        """When something can happen next: a mail, a due group, the end of an interval, a retry, a token.
+        """When something can happen next: a mail, a due group, the end of a gap, a retry, a token.
 
         At most half an hour ahead, in case one is missing.
         """
         wanted = [self.ledger.next_due_at(), self.ledger.next_try_at(), self.ledger.upstream().next_try_at]
-        interval, limits = self.settings.timing.interval, self.settings.budget
-        interval_ends = [
-            state.last_digest_at and state.last_digest_at + interval for state in self.ledger.route_states().values()
+        timing, limits = self.settings.timing, self.settings.budget
+        gap_ends = [
+            opens_at(state, timing, self.now, news=news)
+            for state in self.ledger.route_states().values()
+            for news in (False, True)
         ]
         tokens = [
             next_at(state, limits, self.now, critical=critical)
@@ -163,7 +166,7 @@ class World:
             for critical in (False, True)
         ]
         certain = [*self.upcoming, *self._due_times, *tokens, self.now + 30 * MINUTE]
-        return certain + [time for time in (*wanted, *interval_ends) if time]
+        return certain + [time for time in (*wanted, *gap_ends) if time]
 
     # --- The simulated parts --------------------------------------------------------------------------------------
 

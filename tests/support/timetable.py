@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from relay.model import Arrival, Fingerprint, Group, Level, Timing
+from relay.model import Arrival, Fingerprint, Group, Level, RouteState, Timing
 from relay.schedule.group import arrive, due, mark_reported, mute, open_group
-from relay.schedule.route import due_digest
+from relay.schedule.route import after_digest, due_digest, opens_at
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -51,7 +51,7 @@ class Timetable:
 
     timing: Timing = field(default_factory=Timing)
     groups: dict[str, Group] = field(default_factory=dict)
-    last_digest_at: datetime | None = None
+    state: RouteState = field(default_factory=RouteState)
     digests: list[str] = field(default_factory=list)
     reported: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     now: datetime = BEGIN
@@ -89,21 +89,19 @@ class Timetable:
         self.groups[title] = arrive(group, arrival, self.timing)
 
     def _event_times(self) -> list[datetime]:
-        """When something can happen next: a mail, a due group, the end of the interval of the route."""
+        """When something can happen next: a mail, a due group, the end of a gap of the route."""
         due_times = [time for group in self.groups.values() if (time := due(group, self.timing))]
-        interval_end = [self.last_digest_at + self.timing.interval] if self.last_digest_at else []
-        return [*self._upcoming, *due_times, *interval_end]
+        gap_ends = [opens_at(self.state, self.timing, self.now, news=news) for news in (False, True)]
+        return [*self._upcoming, *due_times, *gap_ends]
 
     def _tick(self) -> None:
         """Do what the worker does at `now`."""
-        chosen = due_digest(
-            "admins", self.groups.values(), last_digest_at=self.last_digest_at, timing=self.timing, now=self.now
-        )
+        chosen = due_digest("admins", self.groups.values(), state=self.state, timing=self.timing, now=self.now)
         if chosen is None:
             return
         lines = [f"{why.value} {group.title} {group.pending_occurrences}" for group, why in chosen.groups]
         self.digests.append(f"{clock(self.now)} {', '.join(lines)}")
-        self.last_digest_at = self.now
+        self.state = after_digest(self.state, self.timing, self.now, news=chosen.news)
         for group, why in chosen.groups:
             self.reported[group.title] += group.pending_occurrences
             self.groups[group.title] = mark_reported(group, why, self.timing, self.now)

@@ -130,9 +130,17 @@ def long_gap(rate_before: float) -> Group:
 
 
 def test_spike_of_ten_times_the_rate_is_due_at_once():
+    group = arrive(long_gap(2.0), mails(NOON + 6 * MINUTE, 20), TIMING)
+
+    assert group.due_at == NOON + 6 * MINUTE + 10 * SECOND
+    assert reason(group, TIMING, group.due_at) is Reason.SPIKE
+
+
+def test_spike_is_not_due_within_the_interval_after_the_last_report():
+    """While a rate rises, each report would find another spike."""
     group = arrive(long_gap(2.0), mails(NOON + MINUTE, 20), TIMING)
 
-    assert group.due_at == NOON + MINUTE + 10 * SECOND
+    assert group.due_at == NOON + TIMING.interval
     assert reason(group, TIMING, group.due_at) is Reason.SPIKE
 
 
