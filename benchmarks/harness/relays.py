@@ -46,13 +46,15 @@ class MeasuredRelay:
             **settings,
         }
 
-    def started(self, command: str, *, niceness: int = 0) -> subprocess.Popen[bytes]:
-        """Start `relay COMMAND` and return at once; its log goes to `relay.log`."""
+    def started(self, command: str, *, niceness: int = 0, log: str = "relay.log") -> subprocess.Popen[bytes]:
+        """Start `relay COMMAND` and return at once; its log goes to the file `log` in the folder."""
         environment = os.environ | {f"RELAY_{name.upper()}": str(value) for name, value in self._settings.items()}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed relay has its bytecode: pip writes it
         arguments = [*(["nice", "-n", str(niceness)] if niceness else []), sys.executable, "-m", "relay", command]
-        with self._log.open("wb") as log:
-            return subprocess.Popen(arguments, env=environment, cwd=self._folder, stderr=log, stdin=subprocess.DEVNULL)
+        with (self._folder / log).open("wb") as file:
+            return subprocess.Popen(
+                arguments, env=environment, cwd=self._folder, stdout=file, stderr=file, stdin=subprocess.DEVNULL
+            )
 
     def __enter__(self) -> Self:
         """Start it; return at once, before it listens."""
@@ -63,6 +65,11 @@ class MeasuredRelay:
     def __exit__(self, *_: object) -> None:
         self._process.send_signal(signal.SIGTERM)
         self._process.wait()
+
+    @property
+    def pid(self) -> int:
+        """The process of the command, the supervisor."""
+        return self._process.pid
 
     def greeted(self) -> float:
         """Seconds from the start to the greeting of the first client, who tries again and again."""

@@ -1,20 +1,25 @@
-"""`health`: check that the receiver and the worker respond; with `--ready`, that digests are delivered."""
+"""`health`: check that the receiver and the worker respond; with `--ready`, that digests are delivered.
+
+A container runs this every few seconds for as long as it lives, so it reads two settings and speaks over plain sockets:
+the libraries of the configuration, of mail and of HTTP would take more processor time than the idle relay.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import smtplib
-import urllib.error
-import urllib.request
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.options import config_option, load_config
+from relay.cli.options import config_option
+from relay.config.listen import listen_addresses
 
 if TYPE_CHECKING:
     from relay.config import Listen
+
+MAX_REPLY = 4096
+"""Bytes of a reply that are read: a greeting, or the headers and the sentences of a page."""
 
 
 @click.command()
@@ -27,38 +32,48 @@ def health(ctx: click.Context, config: Path | None, *, ready: bool, timeout: flo
 
     The receiver must send its SMTP greeting, and the worker must be alive.
     """
-    settings = load_config(config).settings
-    checks = [_greeting(settings.smtp.listen, timeout), _page(settings.http.listen, "/livez", timeout)]
+    smtp, http = listen_addresses(config)
+    checks = [_greeting(smtp, timeout), _page(http, "/livez", timeout)]
     if ready:
-        checks.append(_page(settings.http.listen, "/readyz", timeout))
+        checks.append(_page(http, "/readyz", timeout))
     for _, text in checks:
         click.echo(text)
     ctx.exit(0 if all(ok for ok, _ in checks) else 1)
 
 
-def _reachable(listen: Listen) -> str:
-    """Return the address to connect to: the loopback for a server that listens on every address."""
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)  # noqa: S104 -- compared, not bound
-
-
 def _greeting(listen: Listen, timeout: float) -> tuple[bool, str]:
+    """Check that the receiver greets (RFC 5321 section 3.1)."""
     try:
-        with contextlib.closing(smtplib.SMTP(timeout=timeout)) as client:
-            code, _ = client.connect(_reachable(listen), listen.port)
-            client.quit()
-    except (OSError, smtplib.SMTPException) as error:
-        return False, f"receiver: no greeting from {listen}: {getattr(error, 'strerror', None) or error}"
-    return code == 220, f"receiver: answers {code} on {listen}"
+        with _connect(listen, timeout) as connection:
+            greeting = connection.recv(MAX_REPLY)
+            connection.sendall(b"QUIT\r\n")
+    except OSError as error:
+        return False, f"receiver: no greeting from {listen}: {error.strerror or error}"
+    if not greeting:
+        return False, f"receiver: no greeting from {listen}: the connection was closed"
+    code = greeting[:3].decode("latin-1")
+    return code == "220", f"receiver: answers {code} on {listen}"
 
 
 def _page(listen: Listen, path: str, timeout: float) -> tuple[bool, str]:
-    host = _reachable(listen)
-    url = f"http://{f'[{host}]' if ':' in host else host}:{listen.port}{path}"
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    """Check that a page of the worker answers 200."""
+    host = str(listen).rpartition(":")[0]
+    reply = b""
     try:
-        with opener.open(url, timeout=timeout) as response:
-            return True, f"worker: {path}: {response.read(2000).decode('utf-8', 'replace').strip()}"
-    except urllib.error.HTTPError as error:
-        return False, f"worker: {path}: {error.read(2000).decode('utf-8', 'replace').strip()}"
+        with _connect(listen, timeout) as connection:
+            connection.sendall(f"GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+            while len(reply) < MAX_REPLY and (more := connection.recv(MAX_REPLY - len(reply))):
+                reply += more
     except OSError as error:
-        return False, f"worker: no answer from {listen}: {getattr(error, 'reason', error)}"
+        return False, f"worker: no answer from {listen}: {error.strerror or error}"
+    head, _, body = reply.partition(b"\r\n\r\n")
+    status = head.split(b" ", 2)[1:2]
+    if not head.startswith(b"HTTP/") or not status:
+        return False, f"worker: no answer from {listen}: this is not HTTP"
+    return status == [b"200"], f"worker: {path}: {body.decode('utf-8', 'replace').strip()}"
+
+
+def _connect(listen: Listen, timeout: float) -> socket.socket:
+    """Connect to a server of the relay: on the loopback if it listens on every address. Raises OSError."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen.host, listen.host)  # noqa: S104 -- compared, not bound
+    return socket.create_connection((host, listen.port), timeout)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from relay.cli.options import config_option, json_option, open_ledger, settings_of
 from relay.cli.output import format_time, print_json, print_table
 from relay.clock import utc_now
-from relay.ledger import Ledger
-from relay.model import MessageState
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from relay.ledger import Ledger
 
 
 @click.group()
@@ -45,6 +48,8 @@ def list_messages(config: Path | None, *, as_json: bool, limit: int) -> None:
 @click.pass_context
 def retry(ctx: click.Context, config: Path | None, message_id: str) -> None:
     """Send a dead letter again. The first characters of its ID are enough."""
+    from relay.ledger import Ledger
+
     _change_dead_letter(ctx, config, message_id, Ledger.retry, "queued again")
 
 
@@ -54,6 +59,8 @@ def retry(ctx: click.Context, config: Path | None, message_id: str) -> None:
 @click.pass_context
 def drop(ctx: click.Context, config: Path | None, message_id: str) -> None:
     """Drop a dead letter; its mails stay counted as undelivered."""
+    from relay.ledger import Ledger
+
     _change_dead_letter(ctx, config, message_id, Ledger.drop, "dropped")
 
 
@@ -61,6 +68,8 @@ def _change_dead_letter(
     ctx: click.Context, config: Path | None, start: str, change: Callable[[Ledger, str, datetime], bool], done: str
 ) -> None:
     """Apply `change` to the dead letter whose ID starts with `start` and print `done`; exit 1 if there is not one."""
+    from relay.model import MessageState
+
     ledger = open_ledger(settings_of(config))
     dead = ledger.messages(state=MessageState.DEAD, limit=10_000)
     ids = [message.id for message in dead if message.id.startswith(start)]

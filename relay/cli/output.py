@@ -11,9 +11,6 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from relay import humanize
 from relay.text import plain
@@ -34,6 +31,10 @@ def print_table(*columns: str, rows: list[tuple[Any, ...]]) -> None:
 
     Text from mails is printed as it is: no markup, no control sequences.
     """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     grid = Table(box=None, pad_edge=False)
     for column in columns:
         grid.add_column(column, overflow="fold", justify="right" if column.endswith("#") else "left")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.progress import Progress
 
 from relay.cli.options import config_option, json_option, settings_of
 from relay.cli.output import format_time, print_json, print_table
@@ -21,6 +20,7 @@ def replay(config: Path | None, mbox: Path, *, as_json: bool) -> None:
     Lists the digests that would have been sent, and when. Nothing is sent.
     """
     import structlog
+    from rich.progress import Progress
 
     from relay.service.replay import read_mbox
     from relay.service.replay import replay as run_replay

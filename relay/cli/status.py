@@ -11,7 +11,6 @@ import click
 from relay.cli.options import config_option, json_option, open_ledger, settings_of
 from relay.cli.output import format_time, print_json
 from relay.clock import utc_now
-from relay.outbox.advice import describe_delays, upstream_health
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,6 +48,7 @@ def status(config: Path | None, *, as_json: bool) -> None:
 
 def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
     from relay.data_dir import DataDir
+    from relay.outbox.advice import describe_delays, upstream_health
     from relay.spool import SpoolReader
 
     reader = SpoolReader(DataDir(settings.storage.data_dir).spool)

@@ -1,5 +1,7 @@
 """The configuration: every setting with its type and default, read from `relay.toml` and the environment.
 
+    source     finds and reads the file; needs no library
+    listen     the addresses the relay listens on; needs no library
     values     parsers for durations, sizes, addresses, networks and patterns
     section    what all tables share
     server     the tables [smtp], [http], [storage], [log]
@@ -7,18 +9,50 @@
     digests    the tables [[route]], [timing], [budget], [digest], [time]
     upstream   the table [upstream]
     settings   all tables together, and the checks across them
-    load       reads the file and the environment, and turns errors into sentences
+    loader     validates file and environment, and turns errors into sentences
 
 Guarantee: a `Settings` object is valid, and nothing checks it again. Secrets are `SecretStr` and print as asterisks.
 Of the relay it imports only `relay.model` and the modules below it.
+
+A name is imported from its module when it is first used. So `relay health`, which needs `listen` alone, does not load
+pydantic, which takes a fifth of a second.
 """
 
-from relay.config.digests import Zone
-from relay.config.load import Loaded, load
-from relay.config.server import Http, Log, Smtp, Storage
-from relay.config.settings import Settings, make_settings
-from relay.config.upstream import Upstream
-from relay.config.values import Listen
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from relay.config.digests import Zone
+    from relay.config.listen import Listen
+    from relay.config.loader import Loaded, load
+    from relay.config.server import Http, Log, Smtp, Storage
+    from relay.config.settings import Settings, make_settings
+    from relay.config.upstream import Upstream
+
+_MODULES = {
+    "Http": "server",
+    "Listen": "listen",
+    "Loaded": "loader",
+    "Log": "server",
+    "Settings": "settings",
+    "Smtp": "server",
+    "Storage": "server",
+    "Upstream": "upstream",
+    "Zone": "digests",
+    "load": "loader",
+    "make_settings": "settings",
+}
+"""The module of each public name. No module has the name of one: it would replace it in this namespace."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used (PEP 562)."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
 
 __all__ = [
     "Http",

@@ -17,7 +17,7 @@ from relay.errors import ConfigError
 class Section(BaseModel):
     """A table: it rejects unknown keys, is frozen, and its errors never quote the value that was written."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
     def secret(self, name: str) -> str | None:
         """Return the secret `name`: its text, or the content of the file `name`_file; None if neither is set.

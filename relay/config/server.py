@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from relay.config import listen as addresses
 from relay.config.section import SecretUnreadable, Section, without_empty_file
-from relay.config.values import Duration, Listen, ListenAddress, NetworkNames, Size
+from relay.config.values import Duration, ListenAddress, NetworkNames, Size
 from relay.data_dir import DataDir
 from relay.errors import ConfigError
 
@@ -36,7 +37,7 @@ def _state_dir() -> Path:
 class Smtp(Section):
     """`[smtp]`: the receiver."""
 
-    listen: ListenAddress = Listen("127.0.0.1", 2525)
+    listen: ListenAddress = addresses.SMTP
     listen_tls: ListenAddress | None = None
     clients: NetworkNames = ("loopback",)
     proxies: NetworkNames = ()
@@ -82,7 +83,7 @@ class Smtp(Section):
 class Http(Section):
     """`[http]`: the health checks, the metrics and the dashboard."""
 
-    listen: ListenAddress = Listen("127.0.0.1", 8026)
+    listen: ListenAddress = addresses.HTTP
     password: SecretStr | None = None
     password_file: Path | None = None
 

@@ -13,10 +13,11 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from relay.config.digests import BudgetSection, DigestSection, RouteSection, TimingSection, Zone
 from relay.config.grouping import AppSection, RedactSection, RuleSection
+from relay.config.listen import Listen
 from relay.config.section import BuiltBy, Section
 from relay.config.server import Http, Log, Smtp, Storage
 from relay.config.upstream import Upstream
-from relay.config.values import Listen, MailAddress, MailAddresses, parse_list
+from relay.config.values import MailAddress, MailAddresses, parse_list
 from relay.model import AppRule, Budget, DigestLimits, GroupingRule, Redaction, Route, Timing
 
 

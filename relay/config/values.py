@@ -9,10 +9,12 @@ import ipaddress
 import json
 import re
 from datetime import timedelta
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
+
+from relay.config.listen import Listen, check_host
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(?:\d+(?:ms|[smhd]))+")
@@ -72,74 +74,6 @@ def check_zone(value: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ValueError(f"{value!r} is no time zone: write an IANA name, such as Europe/Berlin or UTC") from error
     return value
-
-
-_LABEL = re.compile(r"[\w-]{1,63}")
-
-
-def check_host(value: str) -> str:
-    """Check a host: a name or an IP address, without port, brackets or scheme. Empty is allowed."""
-    bare = value.removeprefix("[").removesuffix("]")
-    if _is_address(value) or not value or all(map(_LABEL.fullmatch, value.removesuffix(".").split("."))):
-        return value
-    if _is_address(bare):
-        raise ValueError(f"{value!r} has brackets: write the bare address, {bare}")
-    scheme, separator, rest = value.rpartition("://")
-    name, colon, port = rest.rstrip("/").rpartition(":")
-    if colon and port.isdecimal():
-        raise ValueError(f'{value!r} is a host with a port: write host = "{name.strip("[]")}" and port = {port}')
-    if separator:
-        raise ValueError(f"{value!r} begins with {scheme}://: write the host alone, {rest.rstrip('/')}")
-    raise ValueError(f"{value!r} is no host: write a name such as mail.example.com, or an IP address")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-class Listen(NamedTuple):
-    """An address to listen on; `host` has no brackets."""
-
-    host: str
-    port: int
-
-    @classmethod
-    def parse(cls, text: str) -> Listen:
-        """Parse `host:port`, with brackets around an IPv6 host."""
-        host, colon, port = text.rpartition(":")
-        bare = host.removeprefix("[").removesuffix("]")
-        if not colon or not bare or not port.isdecimal() or int(port) > 65535 or (":" in bare and bare == host):
-            raise ValueError(f"{text!r} is no address to listen on: write host:port, such as 127.0.0.1:2525")
-        return cls(check_host(bare), int(port))
-
-    def __str__(self) -> str:
-        """Return `host:port`, as `parse` reads it."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @property
-    def loopback(self) -> bool:
-        """Whether only this machine can connect."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
-
-    def collides(self, other: Listen) -> bool:
-        """Whether one of two sockets could not be bound to its address because of the other one."""
-        if not self.port or self.port != other.port:
-            return False
-        hosts = {_address(self.host), _address(other.host)}
-        wildcard = "::" if any(":" in host for host in hosts) else "0.0.0.0"  # noqa: S104 -- compared, not bound
-        same_family = len({":" in host for host in hosts}) == 1
-        return len(hosts) == 1 or (same_family and wildcard in hosts)
-
-
-def _address(host: str) -> str:
-    return {"localhost": "127.0.0.1", "": "0.0.0.0"}.get(host, host)  # noqa: S104 -- compared, not bound
 
 
 NETWORK_WORDS = ("loopback", "attached", "any")

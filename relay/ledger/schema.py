@@ -48,8 +48,11 @@ def _is(column: Column[Any], value: StrEnum) -> ColumnElement[bool]:
 
 
 def _partial(name: str, condition: ColumnElement[bool], *columns: Column[Any], unique: bool = False) -> None:
-    """An index of those rows alone for which `condition` holds; queries have to use the very same condition."""
-    Index(name, *columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
+    """An index of those rows alone for which `condition` holds; queries have to use the very same condition.
+
+    For PostgreSQL the migrations say it. Here it would load the dialect, for which no command on SQLite should wait.
+    """
+    Index(name, *columns, unique=unique, sqlite_where=condition)
 
 
 # --- Mails came -------------------------------------------------------------------------------------------------------

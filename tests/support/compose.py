@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 
-from relay.config.load import CONFIG_VARIABLE, PREFIX, known_keys
+from relay.config.loader import known_keys
+from relay.config.source import CONFIG_VARIABLE, PREFIX
 from tests.support.paths import ROOT
 
 COMPOSE_FILE = ROOT / "docker-compose.yml"

@@ -19,15 +19,12 @@ from pydantic import BaseModel, ValidationError
 from relay.config.digests import ROUTE_GLOBS
 from relay.config.section import section_in, section_of
 from relay.config.settings import Settings
+from relay.config.source import CONFIG_VARIABLE, PREFIX, find_file, read_toml, variable
 from relay.errors import ConfigError
 
 if TYPE_CHECKING:
     from relay.config.service_files import FileProblem
     from relay.model import Route
-
-PREFIX = "RELAY_"
-CONFIG_VARIABLE = "RELAY_CONFIG"
-CONFIG_FILES = (Path("relay.toml"), Path("/etc/error-mail-relay/relay.toml"))
 
 Location = tuple[str | int, ...]
 """Where pydantic found an error: names of tables and settings, and indexes of lists."""
@@ -78,8 +75,8 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
     Raises ConfigError with one sentence for every problem; no sentence quotes a secret.
     """
     environ = os.environ if environ is None else environ
-    file = _find(path, environ)
-    source, text = _read(file) if file else ({}, "")
+    file = find_file(path, environ)
+    source, text = read_toml(file) if file else ({}, "")
     variables, warnings = _overlay(environ)
     tables = _merge(source, {".".join(key): value for key, value in variables.items()})
     places = Places(file, text, variables)
@@ -89,40 +86,6 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         raise ConfigError(tuple(dict.fromkeys(_sentence(each, places) for each in error.errors()))) from None
     warnings += _shadowed(settings)
     return Loaded(settings=settings, file=file, warnings=tuple(warnings), tables=tables, places=places)
-
-
-def _find(path: Path | None, environ: Mapping[str, str]) -> Path | None:
-    named = path or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
-    if named is not None and not _is_file(named):
-        raise ConfigError((f"{named}: there is no such file; name the configuration with --config FILE",))
-    return named or next((place for place in CONFIG_FILES if _is_file(place)), None)
-
-
-def _is_file(place: Path) -> bool:
-    """Return whether there is a file. An absolute path that this user may not look up counts as one: reading it fails.
-
-    A relative one does not count: under `sudo -u` the current folder is often another user's home.
-    """
-    try:
-        return place.is_file()
-    except PermissionError:
-        return place.is_absolute()
-
-
-def _read(file: Path) -> tuple[dict[str, Any], str]:
-    import tomllib  # noqa: PLC0415 -- mail waits for these imports, and not every relay has a file
-
-    try:
-        text = file.read_text("utf-8")
-        return tomllib.loads(text), text
-    except UnicodeDecodeError as error:
-        raise ConfigError((f"{file}: this is not UTF-8 text (byte {error.start})",)) from error
-    except RecursionError as error:
-        raise ConfigError((f"{file}: this is nested too deep",)) from error
-    except ValueError as error:  # TOMLDecodeError, or a number with too many digits
-        raise ConfigError((f"{file}: this is not TOML: {error}",)) from error
-    except OSError as error:
-        raise ConfigError((f"{file}: cannot be read: {error.strerror}",)) from error
 
 
 def known_keys(model: type[BaseModel] = Settings, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -135,7 +98,7 @@ def known_keys(model: type[BaseModel] = Settings, above: tuple[str, ...] = ()) -
 
 
 def _overlay(environ: Mapping[str, str]) -> tuple[dict[tuple[str, ...], str], list[str]]:
-    known = {PREFIX + "__".join(key).upper(): key for key in known_keys()}
+    known = {variable(*key): key for key in known_keys()}
     values, warnings = {}, []
     for name, value in environ.items():
         if not name.startswith(PREFIX) or name == CONFIG_VARIABLE:
@@ -172,7 +135,7 @@ class Places:
         names = tuple(part for part in loc if isinstance(part, str))
         for length in range(len(names), 0, -1):
             if names[:length] in self.variables:
-                return PREFIX + "__".join(names[:length]).upper()
+                return variable(*names[:length])
         shown = _toml_name(loc)
         if self.file is None:
             return shown or "configuration"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from relay.config import Listen, load, make_settings
-from relay.config.values import check_host
+from relay.config.listen import check_host
 from relay.errors import ConfigError
 from relay.model import Level, Situation
 from tests.support.paths import DATA

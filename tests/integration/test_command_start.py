@@ -1,0 +1,85 @@
+"""What each command loads: the libraries of a command are most of its processor time."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click import Context, Group
+
+from relay import config
+from relay.cli import main
+from relay.ledger import Ledger
+
+PROGRAM = """
+import sys
+from relay.cli import main
+try:
+    main(sys.argv[1:], prog_name="relay")
+except SystemExit:
+    pass
+print("loaded:", *sys.modules, file=sys.stderr)
+"""
+LIBRARIES = {
+    "aiosmtpd", "aiosmtplib", "alembic", "asyncio", "email", "flask", "http", "jinja2", "logging", "pydantic", "rich",
+    "smtplib", "sqlalchemy", "ssl", "structlog", "urllib.request", "waitress",
+}  # fmt: skip
+"""All that takes long to load, of others and of Python's own."""
+NEEDED = {"pydantic", "sqlalchemy", "asyncio", "email", "http", "logging", "ssl"}
+"""What the configuration and the ledger need; the last five because their libraries import them."""
+
+
+def loaded_by(*arguments: str, **environment: str) -> set[str]:
+    """Run `relay ARGUMENTS` in a process of its own; return the modules that it loaded."""
+    command = [sys.executable, "-c", PROGRAM, *arguments]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+    assert "loaded:" in done.stderr, done.stderr
+    return set(done.stderr.rpartition("loaded:")[2].split())
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["health", "--timeout", "1"], ["outbox", "--help"]])
+def test_help_and_health_load_no_library_but_that_of_the_command_line(arguments):
+    nowhere = {"RELAY_SMTP__LISTEN": "127.0.0.1:1", "RELAY_HTTP__LISTEN": "127.0.0.1:1"}
+
+    assert LIBRARIES & loaded_by(*arguments, **nowhere) == set()
+
+
+@pytest.mark.parametrize("command", main.list_commands(Context(main)))
+def test_help_of_a_command_loads_no_library(command):
+    """So the list of all commands, which needs each one's first sentence, is fast as well."""
+    found = main.get_command(Context(main), command)
+    assert found is not None
+    within = [*found.commands][:1] if isinstance(found, Group) else []
+
+    assert LIBRARIES & loaded_by(command, *within, "--help") == set()
+
+
+def test_status_loads_what_configuration_and_ledger_need(tmp_path: Path):
+    Ledger.open(f"sqlite:///{tmp_path}/ledger.db").close()
+
+    loaded = loaded_by("status", RELAY_STORAGE__DATA_DIR=str(tmp_path))
+
+    assert {"pydantic", "sqlalchemy"} <= loaded
+    assert LIBRARIES & loaded - NEEDED == set()
+    assert [name for name in loaded if re.match(r"sqlalchemy\.dialects\.(?!sqlite|_)\w|psycopg", name)] == []
+
+
+def test_command_line_sets_a_threshold_so_that_loading_is_not_interrupted_by_garbage_collections():
+    run = "main(['outbox', '--help'], standalone_mode=False)"
+    program = f"import gc; from relay.cli import main; {run}; print(gc.get_threshold())"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert int(re.findall(r"\((\d+)", done.stdout)[0]) >= 10_000
+
+
+def test_no_name_of_the_configuration_is_that_of_a_module():
+    """Importing the module would replace the name in the package."""
+    modules = {file.stem for file in Path(config.__file__).parent.glob("*.py")}
+
+    assert set(config.__all__) & modules == set()
+    assert all(getattr(config, name) for name in config.__all__)
