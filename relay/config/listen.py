@@ -98,10 +98,11 @@ def listen_addresses(path: Path | None = None, environ: Mapping[str, str] | None
     environ = os.environ if environ is None else environ
     file = find_file(path, environ)
     tables = read_toml(file)[0] if file else {}
-    return _address("smtp", SMTP, tables, environ), _address("http", HTTP, tables, environ)
+    return _written("smtp", SMTP, tables, environ), _written("http", HTTP, tables, environ)
 
 
-def _address(section: str, default: Listen, tables: Mapping[str, object], environ: Mapping[str, str]) -> Listen:
+def _written(section: str, default: Listen, tables: Mapping[str, object], environ: Mapping[str, str]) -> Listen:
+    """Return the address that is configured for `section`, else the default."""
     name = variable(section, "listen")
     table = tables.get(section)
     written = table.get("listen", default) if isinstance(table, Mapping) else default
