@@ -1,26 +1,25 @@
-"""`outbox list|retry|drop`: list the messages in the outbox, retry a dead letter, drop one."""
+"""`outbox list|retry|drop`: list the messages in the outbox, send them now, drop a dead letter."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from relay import humanize
 from relay.cli.options import config_option, json_option, open_ledger, settings_of
 from relay.cli.output import format_time, print_json, print_table
 from relay.clock import utc_now
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from relay.ledger import Ledger
+    from relay.ledger import Ledger, StoredMessage
+    from relay.model import MessageState
 
 
 @click.group()
 def outbox() -> None:
-    """List messages; retry or drop dead letters."""
+    """List messages; send them now; drop dead letters."""
 
 
 @outbox.command("list")
@@ -44,13 +43,32 @@ def list_messages(config: Path | None, *, as_json: bool, limit: int) -> None:
 
 @outbox.command("retry")
 @config_option
-@click.argument("message_id", metavar="ID")
+@click.argument("message_id", metavar="[ID]", required=False)
+@click.option("--all", "every", is_flag=True, help="Every message that waits, and every dead letter.")
 @click.pass_context
-def retry(ctx: click.Context, config: Path | None, message_id: str) -> None:
-    """Send a dead letter again. The first characters of its ID are enough."""
-    from relay.ledger import Ledger
+def retry(ctx: click.Context, config: Path | None, message_id: str | None, *, every: bool) -> None:
+    """Send a message now that waits for its next try, or a dead letter again.
 
-    _change_dead_letter(ctx, config, message_id, Ledger.retry, "queued again")
+    The first characters of its ID are enough. The pause after a failure of the upstream ends, too.
+    """
+    from relay.model import MessageState
+
+    if every is (message_id is not None):
+        raise click.UsageError("give the ID of a message, or --all")
+    ledger, now = open_ledger(settings_of(config)), utc_now()
+    if message_id is None:
+        waiting = ledger.try_now(now)
+        revived = sum(ledger.retry(each.id, now) for each in reversed(_messages(ledger, MessageState.DEAD)))
+        click.echo(
+            f"{humanize.counted(waiting, 'waiting message')} and {humanize.counted(revived, 'dead letter')} queued"
+        )
+        return
+    message = _find(ctx, [*_messages(ledger, MessageState.OPEN), *_messages(ledger, MessageState.DEAD)], message_id)
+    done = ledger.retry(message.id, now) if message.state is MessageState.DEAD else ledger.try_now(now, message.id)
+    if not done:
+        click.echo("nothing to send: its recipients have another message queued, and get a catch-up digest", err=True)
+        ctx.exit(1)
+    click.echo("queued again" if message.state is MessageState.DEAD else "queued for a try now")
 
 
 @outbox.command("drop")
@@ -59,23 +77,25 @@ def retry(ctx: click.Context, config: Path | None, message_id: str) -> None:
 @click.pass_context
 def drop(ctx: click.Context, config: Path | None, message_id: str) -> None:
     """Drop a dead letter; its mails stay counted as undelivered."""
-    from relay.ledger import Ledger
-
-    _change_dead_letter(ctx, config, message_id, Ledger.drop, "dropped")
-
-
-def _change_dead_letter(
-    ctx: click.Context, config: Path | None, start: str, change: Callable[[Ledger, str, datetime], bool], done: str
-) -> None:
-    """Apply `change` to the dead letter whose ID starts with `start` and print `done`; exit 1 if there is not one."""
     from relay.model import MessageState
 
     ledger = open_ledger(settings_of(config))
-    dead = ledger.messages(state=MessageState.DEAD, limit=10_000)
-    ids = [message.id for message in dead if message.id.startswith(start)]
-    if len(ids) == 1 and change(ledger, ids[0], utc_now()):
-        click.echo(done)
-        return
-    several = "the ID of several dead letters starts with this: give more of it"
-    click.echo(several if len(ids) > 1 else "there is no such dead letter", err=True)
-    ctx.exit(1)
+    message = _find(ctx, _messages(ledger, MessageState.DEAD), message_id, "dead letter")
+    ledger.drop(message.id, utc_now())
+    click.echo("dropped")
+
+
+def _messages(ledger: Ledger, state: MessageState) -> list[StoredMessage]:
+    return ledger.messages(state=state, limit=10_000)
+
+
+def _find(
+    ctx: click.Context, messages: list[StoredMessage], start: str, noun: str = "message that waits or is dead"
+) -> StoredMessage:
+    """Return the message whose ID starts with `start`; say what is wrong and exit 1 if there is not exactly one."""
+    found = [message for message in messages if message.id.startswith(start)]
+    if len(found) != 1:
+        several = "several IDs start with this: give more of it"
+        click.echo(several if found else f"there is no such {noun}", err=True)
+        ctx.exit(1)
+    return found[0]

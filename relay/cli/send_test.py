@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from relay import humanize
 from relay.cli.options import config_option, load_config
 from relay.clock import utc_now
+from relay.errors import LedgerError
+
+if TYPE_CHECKING:
+    from relay.config import Settings
 
 
 @click.command("send-test")
@@ -17,7 +24,8 @@ from relay.clock import utc_now
 def send_test(ctx: click.Context, config: Path | None) -> None:
     """Send a test mail to all recipients.
 
-    It goes through the upstream at once. Prints the upstream's reply for each recipient.
+    It goes through the upstream at once. Prints the upstream's reply for each recipient. If the upstream accepts it,
+    every message that waits for the upstream is sent now.
     """
     from relay.compose.notes import when_news_comes
     from relay.deliver import open_target
@@ -42,5 +50,27 @@ def send_test(ctx: click.Context, config: Path | None) -> None:
     for address, reply in attempt.replies.items():
         click.echo(f"{address}: {reply.verdict} {reply.code or ''} {reply.text}")
     click.echo(expect)
-    accepted = all(reply.verdict is Verdict.ACCEPTED for reply in attempt.replies.values())
-    ctx.exit(0 if accepted and not attempt.failure else 1)
+    accepted = [reply.verdict is Verdict.ACCEPTED for reply in attempt.replies.values()]
+    if any(accepted):
+        _release_waiting(settings)
+    ctx.exit(0 if all(accepted) and not attempt.failure else 1)
+
+
+def _release_waiting(settings: Settings) -> None:
+    """Store that the upstream works, and make every waiting message due. Nothing to do if there is no ledger yet."""
+    from relay.ledger import Ledger, sqlite_file
+    from relay.outbox.retry import state_after_success
+
+    file = sqlite_file(settings.storage.ledger_url)
+    if file is not None and not file.exists():
+        return
+    try:
+        with contextlib.closing(Ledger.open(settings.storage.ledger_url, create=False)) as ledger:
+            now = utc_now()
+            ledger.save_upstream(state_after_success(ledger.upstream(), now))
+            waiting = ledger.try_now(now)
+    except LedgerError as error:
+        click.echo(f"messages that wait stay as they are: {error}", err=True)
+        return
+    if waiting:
+        click.echo(f"{humanize.counted(waiting, 'waiting message')} queued for a try now")

@@ -15,7 +15,7 @@ from relay.ledger.engine import Database
 from relay.ledger.recipients import free_recipients
 from relay.ledger.results import RecipientState, StoredMessage
 from relay.ledger.rows import chunks, entry_of
-from relay.ledger.schema import bodies, deliveries, entries, messages
+from relay.ledger.schema import IS_TO_TRY, bodies, deliveries, entries, messages, upstream
 from relay.ledger.settlement import revive
 from relay.model import Delivery, Entry, MessageKind, MessageState
 
@@ -77,13 +77,33 @@ class Messages(Database):
             revive(connection, outbox_id, now)
             first_try = now if free else None
             connection.execute(update(messages).where(messages.c.id == outbox_id).values(next_try_at=first_try))
+            _end_pause(connection)
         return True
+
+    def try_now(self, now: datetime, outbox_id: str | None = None) -> int:
+        """Make open messages due at `now` (all of them, or one) and end the pause of the upstream.
+
+        Returns how many there were. A message of which nothing is queued is left out: a catch-up digest replaces it.
+        """
+        waiting = update(messages).where(IS_TO_TRY)
+        if outbox_id is not None:
+            waiting = waiting.where(messages.c.id == outbox_id)
+        with self._write(WriteMode.EXCLUSIVE) as connection:
+            count = connection.execute(waiting.values(next_try_at=now)).rowcount
+            if count:
+                _end_pause(connection)
+        return count
 
     def drop(self, outbox_id: str, now: datetime) -> bool:
         """Let a DEAD letter go; its mails stay undelivered in the books. False where there is no such dead letter."""
         with self._write(WriteMode.EXCLUSIVE) as connection:
             dead = update(messages).where(messages.c.id == outbox_id, messages.c.state == MessageState.DEAD)
             return connection.execute(dead.values(state=MessageState.DROPPED, ended_at=now)).rowcount > 0
+
+
+def _end_pause(connection: Connection) -> None:
+    """End the pause of the upstream: an administrator asks for a try now."""
+    connection.execute(update(upstream).values(next_try_at=None))
 
 
 def _dead(connection: Connection, outbox_id: str) -> Row[Any, Any] | None:

@@ -21,7 +21,7 @@ ADVICE = {
     Failure.NO_TLS: 'the server offers no usable TLS: check port and security ("tls" for port 465)',
     Failure.CERTIFICATE: "the server's certificate is not trusted: check host, or set ca_file",
     Failure.AUTH: "check username and password, and the AUTH mechanisms that the server offers (the relay retries once "
-    "an hour, and after a restart)",
+    "an hour, and after a successful `relay send-test`)",
     Failure.PROTOCOL: "this does not look like a mail server: check host, port and security",
     Failure.REFUSED: "a 4xx reply is temporary (greylisting, an hourly limit); after a 5xx reply check sender and "
     "recipients, or ask the server's administrator",

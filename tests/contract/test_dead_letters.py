@@ -1,9 +1,11 @@
 """What an administrator does with letters nobody took: look, retry, drop."""
 
+from datetime import datetime
+
 import pytest
 
-from relay.ledger import Ledger
-from relay.model import Delivery, MessageKind, MessageState
+from relay.ledger import Ledger, Outcome
+from relay.model import Delivery, Failure, MessageKind, MessageState, UpstreamState
 from tests.support.ledger_world import (
     ADA,
     BOB,
@@ -12,6 +14,7 @@ from tests.support.ledger_world import (
     MINUTE,
     NOON,
     REFUSED,
+    SECOND,
     SENT,
     TTL,
     catch_up,
@@ -26,6 +29,71 @@ from tests.support.ledger_world import (
 )
 
 LATE = NOON + 6 * DAY
+
+
+def failing(ledger: Ledger, next_try_at: datetime) -> None:
+    """Let the upstream pause until `next_try_at`."""
+    ledger.save_upstream(UpstreamState(failures=9, failing_since=NOON, failure=Failure.AUTH, next_try_at=next_try_at))
+
+
+def wait_until(ledger: Ledger, at: datetime) -> str:
+    """Try the oldest message without success; it waits until `at`."""
+    message = ledger.claim_message("worker", NOON, TTL)
+    assert message
+    ledger.settle(message, Outcome(next_try_at=at, tries=1, refusals=0, ambiguous=False), NOON)
+    return message.id
+
+
+def test_waiting_message_is_tried_now_and_the_pause_of_the_upstream_ends(ledger: Ledger):
+    ingest(ledger, {"a": 3})
+    waiting = enqueue_pending(ledger, [ADA])
+    wait_until(ledger, NOON + HOUR)
+    failing(ledger, NOON + HOUR)
+
+    assert ledger.try_now(NOON + MINUTE, waiting) == 1
+    assert ledger.next_try_at() == NOON + MINUTE
+    state = ledger.upstream()
+    assert (state.next_try_at, state.failure, state.failures) == (None, Failure.AUTH, 9), "it has not worked yet"
+    message, _ = send(ledger, SENT, at=NOON + MINUTE)
+    assert (message.id, message.tries) == (waiting, 1), "its earlier tries still count"
+
+
+def test_every_waiting_message_is_tried_now(ledger: Ledger):
+    ids = set()
+    for name, recipient in (("a", ADA), ("b", BOB)):
+        ingest(ledger, {name: 1})
+        ids.add(enqueue_pending(ledger, [recipient]))
+    for _ in ids:
+        wait_until(ledger, NOON + HOUR)
+
+    assert ledger.try_now(NOON + MINUTE) == 2
+    assert {send(ledger, SENT, at=NOON + MINUTE)[0].id for _ in ids} == ids
+
+
+def test_message_that_is_being_delivered_keeps_its_claim(ledger: Ledger):
+    ingest(ledger, {"a": 1})
+    enqueue_pending(ledger, [ADA])
+    claimed = ledger.claim_message("worker", NOON, TTL)
+    assert claimed
+
+    assert ledger.try_now(NOON + SECOND) == 1
+    assert ledger.claim_message("other", NOON + SECOND, TTL) is None
+    ledger.settle(claimed, Outcome(sent=frozenset([ADA]), tries=0, refusals=0, ambiguous=False), NOON + SECOND)
+
+
+def test_nothing_is_tried_now_where_no_message_waits(ledger: Ledger, dead: str):
+    failing(ledger, NOON + HOUR)
+
+    assert ledger.try_now(NOON) == 0
+    assert ledger.try_now(NOON, dead) == 0
+    assert ledger.upstream().next_try_at == NOON + HOUR
+
+
+def test_revived_dead_letter_does_not_wait_for_the_pause_of_the_upstream(ledger: Ledger, dead: str):
+    failing(ledger, LATE + HOUR)
+
+    assert ledger.retry(dead, LATE)
+    assert ledger.upstream().next_try_at is None
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ FAULTS: dict[str, tuple[str, Action, Failure, str]] = {
     "delta": ("ACCEPTED", drop, Failure.UNREACHABLE, "the connection broke before the reply (at the end of DATA)"),
     "echo": ("AUTH", f"535 5.7.8 {PASSWORD} is wrong", Failure.AUTH, "credentials (LOGIN): 535 5.7.8 *** is wrong"),
 }
-"""By name: place, action, failure, text. The relay retries the last one after an hour, or after a restart."""
+"""By name: place, action, failure, text. The relay retries the last one after an hour, or when it is asked to."""
 
 
 def page(relay: Relay, path: str) -> str:

@@ -21,7 +21,7 @@ from relay.digest import Digests
 from relay.grouping.fingerprint import fingerprint
 from relay.grouping.versions import Versions
 from relay.ledger import Ledger, Outcome
-from relay.model import Fingerprint, MessageState
+from relay.model import Failure, Fingerprint, MessageState, UpstreamState
 from relay.service.assembly import make_renderer
 from relay.spool import SpoolReader
 from tests.support.ingest_bench import IngestBench, mail
@@ -59,6 +59,19 @@ class Bench:
         assert message
         refused = Outcome(refused=frozenset(message.recipients), tries=3, refusals=3, ambiguous=False)
         assert self.ingest.ledger.settle(message, refused, now) is MessageState.DEAD
+        return message.id
+
+    def create_waiting_message(self, later: timedelta = timedelta(0)) -> str:
+        """Create a message that waits for an hour, as the upstream does; return its id."""
+        digests = Digests(self.ingest.ledger, make_renderer(self.ingest.settings), self.ingest.settings, "test")
+        now = utc_now() + timedelta(seconds=12) + later
+        assert digests.step(now)
+        message = self.ingest.ledger.claim_message("test", now, timedelta(minutes=1))
+        assert message
+        next_try = now + timedelta(hours=1)
+        self.ingest.ledger.settle(message, Outcome(next_try_at=next_try, tries=0, refusals=0, ambiguous=False), now)
+        failing = UpstreamState(failures=3, failing_since=now, failure=Failure.AUTH, next_try_at=next_try)
+        self.ingest.ledger.save_upstream(failing)
         return message.id
 
 
@@ -284,6 +297,38 @@ def test_outbox_lists_retries_and_drops(bench):
     assert bench.run("outbox", "retry", dead[:8]).exit_code == 0
     assert [found["state"] for found in bench.json("outbox", "list")] == ["open"]
     assert bench.run("outbox", "drop", dead[:8]).exit_code == 1  # it is not dead any more
+    assert bench.run("outbox", "retry", "nothing like it").exit_code == 1
+
+
+def test_outbox_retry_takes_a_message_that_waits(bench):
+    waiting = bench.create_waiting_message()
+
+    result = bench.run("outbox", "retry", waiting[:8])
+
+    assert result.output == "queued for a try now\n"
+    assert bench.ingest.ledger.next_try_at() <= utc_now()
+    assert bench.ingest.ledger.upstream().next_try_at is None
+
+
+def test_outbox_retry_all_takes_messages_that_wait_and_dead_letters(bench):
+    bench.create_dead_letter()
+    bench.ingest.spool([mail("another error")], at=utc_now() - timedelta(minutes=1))
+    bench.ingest.ingest_all(utc_now())
+    bench.create_waiting_message(later=timedelta(minutes=2))
+
+    result = bench.run("outbox", "retry", "--all")
+
+    assert result.output == "1 waiting message and 1 dead letter queued\n"
+    assert {found["state"] for found in bench.json("outbox", "list")} == {"open"}
+    assert bench.ingest.ledger.next_try_at() <= utc_now()
+
+
+@pytest.mark.parametrize("arguments", [(), ("ID", "--all")])
+def test_outbox_retry_wants_either_an_id_or_all(bench, arguments):
+    result = bench.run("outbox", "retry", *arguments)
+
+    assert result.exit_code == 2
+    assert "give the ID of a message, or --all" in result.output
 
 
 def test_outbox_drop_keeps_its_mails_booked_as_undelivered(bench):
@@ -306,6 +351,25 @@ def test_send_test_delivers_a_notice(bench, tmp_path):
     assert says in " ".join(text_part(mail.read_bytes()).split())
 
 
+def test_successful_send_test_releases_everything_that_waits(bench):
+    bench.create_waiting_message()
+
+    result = bench.run("send-test")
+
+    assert "1 waiting message queued for a try now" in result.output
+    assert bench.ingest.ledger.next_try_at() <= utc_now()
+    state = bench.ingest.ledger.upstream()
+    assert (state.next_try_at, state.failure, state.failures) == (None, None, 0)
+    assert state.outage_until is not None, "the next digest mentions the outage"
+
+
+def test_send_test_creates_no_ledger(bench, tmp_path):
+    bench.config.write_text(f'[storage]\ndata_dir = "{tmp_path}/other"\n')
+
+    assert bench.run("send-test").exit_code == 0
+    assert not (tmp_path / "other" / "ledger.db").exists()
+
+
 def test_send_test_prints_what_is_wrong_with_the_upstream(bench):
     bench.config.write_text(
         bench.config.read_text() + '[upstream]\nhost = "127.0.0.1"\nport = 1\nsecurity = "none"\ntimeout = "1s"\n'
@@ -316,6 +380,17 @@ def test_send_test_prints_what_is_wrong_with_the_upstream(bench):
 
     assert result.exit_code == 1
     assert "unreachable" in result.output
+
+
+def test_failed_send_test_releases_nothing(bench):
+    bench.config.write_text(
+        'admins = ["a@example.com"]\n' + bench.config.read_text() + '[upstream]\nhost = "127.0.0.1"\nport = 1\n'
+        'security = "none"\ntimeout = "1s"\n'
+    )
+    bench.create_waiting_message()
+
+    assert bench.run("send-test").exit_code == 1
+    assert bench.ingest.ledger.next_try_at() > utc_now()
 
 
 def test_replay_follows_the_growing_gaps_between_news(bench, tmp_path):

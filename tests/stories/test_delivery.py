@@ -58,6 +58,21 @@ def test_upstream_down_for_a_day_delays_one_enqueued_digest_and_one_for_all_late
     assert "could not be used from 2026-03-02 00:00 to 00:01." in world.inboxes[ANN][1].text
 
 
+def test_administrator_who_asks_for_a_try_need_not_wait_for_the_pause(make_world):
+    """The upstream was down for three hours, so the pauses are half an hour long by now."""
+    world = make_world()
+    world.upstream.down = True
+    world.mail("0:00", "boom", 3)
+    world.until("3:00")
+    world.upstream.down = False
+    assert world.until("3:01") == {}
+
+    assert world.ledger.try_now(world.now) == 1
+
+    assert world.until("3:02") == {ANN: ["3:01:00 new boom 3"]}
+    assert world.books.balanced
+
+
 def test_real_upstream_down_for_a_day_of_storms_gets_few_tries_and_then_two_mails_per_route(make_world):
     """One digest of each route was enqueued before the outage; all later mails are one more digest per route."""
     with Upstream() as server:
