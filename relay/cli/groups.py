@@ -123,11 +123,9 @@ def _timing(settings: Settings, group: Group) -> Timing:
     return next((route.timing for route in settings.routes if route.name == group.route), settings.timing)
 
 
-def _change_mute(ctx: click.Context, config: Path | None, group_id: int, until: datetime | None) -> Group:
+def _change_mute(ctx: click.Context, settings: Settings, group_id: int, until: datetime | None) -> Group:
     from relay.schedule.group import mute as muted
     from relay.schedule.group import unmute as unmuted
-
-    settings = settings_of(config)
 
     def change(group: Group) -> Group:
         timing = _timing(settings, group)
@@ -147,9 +145,9 @@ def _change_mute(ctx: click.Context, config: Path | None, group_id: int, until: 
 @click.pass_context
 def mute(ctx: click.Context, config: Path | None, group_id: int, duration: timedelta) -> None:
     """Stop reporting an error for a while. Its mails are counted as muted."""
-    until = utc_now() + duration
-    group = _change_mute(ctx, config, group_id, until)
-    click.echo(f"muted until {until:%Y-%m-%d %H:%M} UTC: {group.title}")
+    settings, until = settings_of(config), utc_now() + duration
+    group = _change_mute(ctx, settings, group_id, until)
+    click.echo(plain(f"muted until {format_time(until, settings.time.tz)}: {group.title}"))
 
 
 @click.command()
@@ -158,5 +156,5 @@ def mute(ctx: click.Context, config: Path | None, group_id: int, duration: timed
 @click.pass_context
 def unmute(ctx: click.Context, config: Path | None, group_id: int) -> None:
     """Report an error again."""
-    group = _change_mute(ctx, config, group_id, None)
-    click.echo(f"no longer muted: {group.title}")
+    group = _change_mute(ctx, settings_of(config), group_id, None)
+    click.echo(plain(f"no longer muted: {group.title}"))

@@ -132,6 +132,8 @@ class Page:
     why_now: str
     missing: int
     """Mails that the books do not account for; negative if the books account for more than was received."""
+    app_times: bool
+    """Whether an error is shown with the time that the app wrote, by its own clock and in its own time zone."""
     colours: bool
 
 
@@ -167,6 +169,7 @@ def page(digest: Digest, detail: Detail, zone: tzinfo) -> Page:
         lines=tuple(items[len(full) :]),
         folded=_subtract(total, _totals(full + lines, echoes)),
         total=total,
+        app_times=any(entry.sample and entry.sample.time for entry in full),
         why_now=_why_now(digest, lead),
         missing=_missing(digest.books),
         colours=detail.colours,

@@ -263,6 +263,7 @@ def _environment(loader: BaseLoader, zone: tzinfo) -> ImmutableSandboxedEnvironm
         "highlight": highlight,
         "listed": humanize.listed,
         "moment": partial(humanize.moment, zone=zone),
+        "zone": lambda at: humanize.zone_name(at.astimezone(zone)),
         "number": humanize.number,
         "one_line": one_line,
         "padded": padded,

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from relay.config.digests import ROUTE_GLOBS
 from relay.config.section import section_in, section_of
+from relay.config.server import Log
 from relay.config.settings import Settings
 from relay.config.source import CONFIG_VARIABLE, PREFIX, find_file, read_toml, variable
 from relay.errors import ConfigError
@@ -86,6 +87,22 @@ def load(path: Path | None = None, environ: Mapping[str, str] | None = None) -> 
         raise ConfigError(tuple(dict.fromkeys(_sentence(each, places) for each in error.errors()))) from None
     warnings += _shadowed(settings)
     return Loaded(settings=settings, file=file, warnings=tuple(warnings), tables=tables, places=places)
+
+
+def log_settings(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Log:
+    """Return `[log]` of a configuration that may be wrong in other places; the defaults if it cannot be read."""
+    environ = os.environ if environ is None else environ
+    try:
+        file = find_file(path, environ)
+        source = read_toml(file)[0] if file else {}
+    except ConfigError:
+        source = {}
+    table = {"log": source["log"]} if "log" in source else {}
+    variables = {".".join(key): value for key, value in _overlay(environ)[0].items() if key[0] == "log"}
+    try:
+        return Log.model_validate(_merge(table, variables).get("log", {}))
+    except ValidationError:
+        return Log()
 
 
 def known_keys(model: type[BaseModel] = Settings, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

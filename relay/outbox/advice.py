@@ -8,7 +8,7 @@ time of the next try.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from typing import NamedTuple
 
 from relay.humanize import moment
@@ -47,7 +47,7 @@ def advice_on(reply: RecipientReply) -> str:
     return {"MAIL": _SENDER, "RCPT": _RECIPIENT}.get(reply.step, _CONTENT)
 
 
-def describe_delays(delayed: Sequence[Delayed], zone: tzinfo = UTC) -> str:
+def describe_delays(delayed: Sequence[Delayed], zone: tzinfo) -> str:
     """Return one sentence on the recipients who still wait for a digest: why, what to do, and when the next try comes.
 
     Returns "" if nobody waits. Times are written in `zone`.
@@ -72,7 +72,7 @@ class UpstreamHealth(NamedTuple):
 
 
 def upstream_health(
-    state: UpstreamState, *, name: str, next_message_at: datetime | None, now: datetime, zone: tzinfo = UTC
+    state: UpstreamState, *, name: str, next_message_at: datetime | None, now: datetime, zone: tzinfo
 ) -> UpstreamHealth:
     """Judge the upstream by its stored state.
 

@@ -24,6 +24,7 @@ def receiver_config(settings: Settings, *, tls_sockets: int = 0) -> dict[str, ob
     smtp = settings.smtp
     return {
         "data_dir": str(settings.storage.data_dir),
+        "log": _log(settings),
         "tls_sockets": tls_sockets,
         "limits": {
             "hostname": socket.gethostname(),
@@ -46,6 +47,11 @@ def receiver_config(settings: Settings, *, tls_sockets: int = 0) -> dict[str, ob
     }
 
 
-def worker_config(tables: Mapping[str, Any]) -> dict[str, object]:
-    """Return what the worker needs: the tables of the configuration, for `Settings.model_validate`."""
-    return {"tables": dict(tables)}
+def worker_config(settings: Settings, tables: Mapping[str, Any]) -> dict[str, object]:
+    """Return what the worker needs: how it logs, and the tables of the configuration for `Settings.model_validate`."""
+    return {"log": _log(settings), "tables": dict(tables)}
+
+
+def _log(settings: Settings) -> dict[str, str]:
+    """Return the arguments of `logs.configure`, except for the role."""
+    return {"style": settings.log.format, "level": settings.log.level}

@@ -1,7 +1,7 @@
 """The entry point of a child process: `python -m relay.service.child_main ROLE` (`receiver` or `worker`).
 
 The child loads the program of its role, which takes a while, before its configuration arrives. It ends at once if the
-supervisor dies meanwhile.
+supervisor dies meanwhile. The configuration says how it logs, also an error of loading or running the program.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import importlib
 import signal
 import sys
 
-from relay.service import child_protocol
+from relay.service import child_protocol, logs
 
 
 def main(role: str) -> int:
@@ -21,10 +21,17 @@ def main(role: str) -> int:
     supervisor = child_protocol.SupervisorLink()
     # Loading a program creates no garbage, and looking for it takes a tenth of the start-up time.
     gc.disable()
-    module = importlib.import_module(f"relay.service.{role}")
+    module = failure = None
+    try:
+        module = importlib.import_module(f"relay.service.{role}")
+    except Exception as error:  # noqa: BLE001 -- raised again below, once it is known how to log it
+        failure = error
     gc.freeze()  # the loaded modules live as long as the process
     gc.enable()
     config, bound = supervisor.first_config()
+    logs.configure(role, **config["log"])
+    if module is None:
+        raise failure or ImportError(role)
     code: int = module.run_child(config, bound, supervisor)
     return code
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from relay.config import Listen, Loaded, Settings
-from relay.service import logs
+from relay.service import event_logs
 from relay.service.child_config import receiver_config, worker_config
 from relay.service.child_process import ChildProcess
 from relay.service.reload import ConfigReloader
@@ -36,7 +36,7 @@ class Listeners:
 def supervise_children(loaded: Loaded, config: Path | None, listeners: Listeners, receiver: ChildProcess) -> None:
     """Keep a receiver and a worker running until a signal; `receiver` already runs. Raises ChildCannotStart."""
     settings = loaded.settings
-    logs.configure(settings.log.format, settings.log.level)
+    event_logs.configure("supervisor", settings.log.format, settings.log.level)
 
     def ready() -> None:
         smtp = _addresses(listeners.smtp + listeners.smtps)
@@ -67,7 +67,7 @@ def _receiver(settings: Settings, listeners: Listeners, started: ChildProcess) -
 def _worker(loaded: Loaded, bound: list[socket.socket]) -> Child:
     return Child(
         name="worker",
-        config=worker_config(loaded.tables),
+        config=worker_config(loaded.settings, loaded.tables),
         sockets=bound,
         pauses=(0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0),
     )

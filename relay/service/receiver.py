@@ -12,7 +12,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ import uvloop
 from relay.data_dir import DataDir
 from relay.errors import ConfigError, RelayError
 from relay.receive import Access, Limits, Receiver
-from relay.service import child_protocol, lock
+from relay.service import child_protocol, lock, logs
 from relay.spool import SpoolWriter
 
 log = logging.getLogger(__name__)
@@ -70,6 +69,7 @@ def _config_handler(receiver: Receiver, loop: asyncio.AbstractEventLoop) -> Call
     def change(config: Mapping[str, Any]) -> None:
         try:
             receiver.change(Limits(**config["limits"]), Access(**config["access"]))
+            logs.configure("receiver", **config["log"])
         except ConfigError as error:
             log.warning("the receiver keeps its old configuration: %s", error)
             os.write(1, child_protocol.CONFIG_REJECTED)
@@ -101,9 +101,6 @@ def run_child(
     config: Mapping[str, Any], bound: Sequence[socket.socket], supervisor: child_protocol.SupervisorLink
 ) -> int:
     """Run the receiver as a child of the supervisor; return the exit code."""
-    logging.basicConfig(
-        level=logging.WARNING, stream=sys.stderr, format="%(asctime)s [%(levelname)s] receiver: %(message)s"
-    )
     try:
         run(config, bound, supervisor)
     except RelayError as error:

@@ -15,7 +15,7 @@ import structlog
 
 from relay.config import Loaded, Settings, load
 from relay.errors import ConfigError
-from relay.service import logs
+from relay.service import event_logs
 from relay.service.child_config import receiver_config, worker_config
 
 log = structlog.get_logger()
@@ -46,10 +46,10 @@ class ConfigReloader:
         found.require_files()
         tables = self._with_fixed_settings(found)
         settings = Settings.model_validate(tables)
-        logs.configure(settings.log.format, settings.log.level)
+        event_logs.configure("supervisor", settings.log.format, settings.log.level)
         return {
             "receiver": receiver_config(settings, tls_sockets=self._tls_sockets),
-            "worker": worker_config(tables),
+            "worker": worker_config(settings, tables),
         }
 
     async def _check(self) -> None:

@@ -41,8 +41,9 @@ def run_serve(loaded: Loaded, config: Path | None, receiver: ChildProcess) -> No
 
 def run_receiver(settings: Settings) -> None:
     """`relay receive`: accept mail without a supervisor. Raises CannotListen, InUse, SpoolError, ConfigError."""
-    from relay.service import receiver  # noqa: PLC0415 -- the supervisor must not load the program of its children
+    from relay.service import logs, receiver  # noqa: PLC0415 -- the supervisor must not load the program of its children
 
+    logs.configure("receiver", settings.log.format, settings.log.level)
     inherited = sockets.inherited(os.environ)
     bound = inherited.get("smtp") or [sockets.bind(settings.smtp.listen)]
     tls = sockets.implicit_tls(inherited, settings.smtp)

@@ -27,7 +27,7 @@ from relay.config import Settings
 from relay.data_dir import DataDir
 from relay.errors import InUse, LedgerError, RelayError, SpoolError
 from relay.ledger import Ledger
-from relay.service import child_protocol, lock, logs, sockets
+from relay.service import child_protocol, event_logs, lock, sockets
 from relay.service.assembly import make_renderer, worker_name
 from relay.service.worker_loops import Worker
 from relay.web import Server, create_app, create_waiting_app
@@ -128,7 +128,7 @@ def run_alone(settings: Settings) -> None:
 
     Exits with the worker's exit code.
     """
-    logs.configure(settings.log.format, settings.log.level)
+    event_logs.configure("worker", settings.log.format, settings.log.level)
     bound = sockets.inherited(os.environ).get("http") or [sockets.bind(settings.http.listen)]
     child_protocol.ignore_hangup(log.warning)
     sys.exit(run(settings, bound, None))
@@ -139,7 +139,7 @@ def run_child(
 ) -> int:
     """Run the worker as a child of the supervisor, with limited memory and low priority; return the exit code."""
     settings = Settings.model_validate(config["tables"])
-    logs.configure(settings.log.format, settings.log.level)
+    event_logs.configure("worker", settings.log.format, settings.log.level)
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_LIMIT, MEMORY_LIMIT))
     os.nice(NICENESS)
     try:

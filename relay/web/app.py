@@ -12,6 +12,7 @@ from flask import Flask, Response, abort, current_app, jsonify, render_template,
 from relay.compose.message import html_part, text_part
 from relay.config import Settings
 from relay.errors import LedgerError
+from relay.humanize import moment
 from relay.ledger import Ledger
 from relay.model import Timeline
 from relay.resources import templates_dir
@@ -58,14 +59,14 @@ class _Context:
     def readiness(self) -> tuple[Check, ...]:
         """Return the checks of `/readyz`."""
         ledger, now = self.ledger, self.now()
-        host = self.settings.upstream.host
+        host, zone = self.settings.upstream.host, self.settings.time.tz
         vitals = self.vitals()
         try:
             upstream, tally, due = ledger.upstream(), ledger.tally(), ledger.next_try_at()
             delayed = ledger.delayed()
         except LedgerError as error:
-            return without_ledger(vitals, str(error), now)
-        return ready(vitals, upstream, tally, host=host, now=now, next_try_at=due, delayed=delayed)
+            return without_ledger(vitals, str(error), now, zone)
+        return ready(vitals, upstream, tally, host=host, now=now, zone=zone, next_try_at=due, delayed=delayed)
 
 
 def _context() -> _Context:
@@ -179,7 +180,7 @@ def _with_headers(response: Response) -> Response:
 
 def _time_filter(settings: Settings) -> Callable[[datetime | None], str]:
     zone = settings.time.tz
-    return lambda at: at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z") if at else "–"
+    return lambda at: moment(at, zone) if at else "–"
 
 
 def _bars(timeline: Timeline | None) -> list[int]:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
+from relay.humanize import moment
 from relay.ledger import Tally
 from relay.model import Delayed, UpstreamState
 from relay.outbox.advice import describe_delays, upstream_health
@@ -71,36 +72,38 @@ def ready(
     *,
     host: str,
     now: datetime,
+    zone: tzinfo,
     next_try_at: datetime | None = None,
     delayed: Sequence[Delayed] = (),
 ) -> tuple[Check, ...]:
     """Judge every part between an app's mail and the admins' inbox.
 
-    `host` is the upstream's, "" for the local mailbox. `next_try_at` is when the next message is due, None if there is
-    none. `delayed` are the recipients whom a message has not reached although it was tried.
+    `host` is the upstream's, "" for the local mailbox. Times are written in `zone`. `next_try_at` is when the next
+    message is due, None if there is none. `delayed` are the recipients whom a message has not reached although it was
+    tried.
     """
-    found = upstream_health(upstream, name=host, next_message_at=next_try_at, now=now)
+    found = upstream_health(upstream, name=host, next_message_at=next_try_at, now=now, zone=zone)
     return (
         *alive(vitals),
-        _receiver(vitals, now),
+        _receiver(vitals, now, zone),
         *storage(vitals),
         Check(name="upstream", ok=found.ok, text=found.sentence),
-        _outbox(tally, delayed),
+        _outbox(tally, delayed, zone),
     )
 
 
-def without_ledger(vitals: Vitals, reason: str, now: datetime) -> tuple[Check, ...]:
+def without_ledger(vitals: Vitals, reason: str, now: datetime, zone: tzinfo) -> tuple[Check, ...]:
     """Judge what can be judged while the ledger cannot be read; `reason` says why."""
     others = (check for check in storage(vitals) if check.name != "ledger")
-    return (*alive(vitals), _receiver(vitals, now), *others, Check(name="ledger", ok=False, text=reason))
+    return (*alive(vitals), _receiver(vitals, now, zone), *others, Check(name="ledger", ok=False, text=reason))
 
 
-def _receiver(vitals: Vitals, now: datetime) -> Check:
+def _receiver(vitals: Vitals, now: datetime, zone: tzinfo) -> Check:
     seen = vitals.receiver_seen_at
     if seen is None:
         return Check(name="receiver", ok=False, text="has not started yet: no mail is accepted")
     if now - seen > RECEIVER_TIMEOUT:
-        return Check(name="receiver", ok=False, text=f"has been silent since {seen:%Y-%m-%d %H:%M:%S} UTC")
+        return Check(name="receiver", ok=False, text=f"has been silent since {moment(seen, zone)}")
     return Check(name="receiver", ok=True, text="accepts mail")
 
 
@@ -120,10 +123,10 @@ def _disk(vitals: Vitals) -> Check:
     return Check(name="disk", ok=True, text="has free space")
 
 
-def _outbox(tally: Tally, delayed: Sequence[Delayed]) -> Check:
+def _outbox(tally: Tally, delayed: Sequence[Delayed], zone: tzinfo) -> Check:
     parts = [f"{tally.messages_open} open"]
     if delayed:
-        parts.append(describe_delays(delayed))
+        parts.append(describe_delays(delayed, zone))
     if tally.messages_dead:
         parts.append(f"{tally.messages_dead} dead: see `relay outbox list`, then `relay outbox retry ID` or `drop ID`")
     return Check(name="outbox", ok=True, text="; ".join(parts))

@@ -93,8 +93,8 @@ async def test_child_that_cannot_start_with_its_new_configuration_gets_the_old_o
     """A fault that `relay check` did not find, because it appeared after the check."""
     (relay.folder / "digest.body.txt").write_text("{% nonsense %}\n")
     found = load(relay.config)
-    good = worker_config(found.tables)
-    bad = worker_config({**found.tables, "templates": str(relay.folder)})
+    good = worker_config(found.settings, found.tables)
+    bad = worker_config(found.settings, {**found.tables, "templates": str(relay.folder)})
     with sockets.bind(found.settings.http.listen) as bound:
         child = Child(name="worker", config=good, sockets=[bound], pauses=(0.1,))
         stop = asyncio.Event()

@@ -18,7 +18,7 @@ from relay.service.child_process import ChildProcess
 bound = socket.create_server(("127.0.0.1", 0))
 print(bound.getsockname()[1], flush=True)
 process = ChildProcess("worker")
-process.send_config({"tables": {}}, [bound])
+process.send_config({"log": {"style": "json", "level": "info"}, "tables": {}}, [bound])
 os.kill(os.getpid(), signal.SIGKILL)
 """
 """A supervisor that is killed while its child, which already has the sockets, still loads its program."""
@@ -28,6 +28,7 @@ def config(folder: Path) -> dict[str, object]:
     limits = {"hostname": "relay", "max_size": 1 << 20, "idle_timeout": 60, "session_timeout": 60}
     access = {"clients": list(LOOPBACK), "proxies": [], "username": "", "password": None, "auth_in_clear": False}
     return {
+        "log": {"style": "json", "level": "info"},
         "data_dir": str(folder),
         "tls_sockets": 0,
         "limits": {**limits, "max_connections": 10, "max_per_client": 10},

@@ -20,7 +20,7 @@ from relay.config import make_settings
 from relay.digest import Digests
 from relay.ledger import Ledger
 from relay.service.assembly import make_renderer
-from relay.service.logs import configure
+from relay.service.event_logs import configure
 from relay.web import Vitals, create_app
 from tests.support.ingest_bench import IngestBench, mail
 
@@ -152,7 +152,7 @@ def test_a_parked_mail_is_named_by_us_and_said_on_one_line(bench, tmp_path, monk
     monkeypatch.setattr("relay.ingest.step.parse", broken)
     output = io.StringIO()
     monkeypatch.setattr("sys.stderr", output)
-    configure("json", "info")
+    configure("worker", "json", "info")
     monkeypatch.setattr("relay.ingest.step.log", structlog.get_logger())
     bench.spool([HOSTILE, mail("the next one")], at=NOW)
 

@@ -88,11 +88,11 @@ class Relay:
         return self.process is not None and self.process.poll() is not None
 
     def log(self) -> list[dict[str, Any]]:
-        """Return the log lines since the last start."""
+        """Return the log lines since the last start; every one of them is a JSON object."""
         with self.log_file.open("rb") as file:
             file.seek(self._log_start)
-            lines = file.read().splitlines()
-        return [json.loads(line) for line in lines if line.startswith(b"{") and line.endswith(b"}")]
+            *lines, _unfinished = file.read().split(b"\n")
+        return [json.loads(line) for line in lines]
 
     def last_event(self, event: str) -> dict[str, Any] | None:
         """Return the last log line of this event, None if there is none yet."""

@@ -52,7 +52,7 @@ def test_custom_template_can_include_the_built_in_one_and_other_files(folder):
     text = text_part(renderer(mine).digest(DIGEST).raw)
 
     assert "Message type:       ERROR\n" in text
-    assert text.endswith("route admins\n-- the shop team\n")
+    assert text.endswith("app wrote, by its own clock.\n-- the shop team\n")
 
 
 def test_custom_frame_is_used_by_the_built_in_html(folder):

@@ -24,7 +24,7 @@ def test_every_failure_has_advice():
 def test_next_try_is_the_time_of_the_next_message(next_message_at, shown):
     state = UpstreamState(failure=Failure.REFUSED, detail="localhost:25: 450 4.7.1 slow down (at RCPT)")
 
-    health = upstream_health(state, name="x", next_message_at=next_message_at, now=NOW)
+    health = upstream_health(state, name="x", next_message_at=next_message_at, now=NOW, zone=UTC)
 
     assert health.sentence.endswith(f"; next try {shown}")
 
@@ -33,8 +33,8 @@ def test_next_try_is_the_time_of_the_next_message(next_message_at, shown):
 def test_delays_name_the_first_recipient_and_count_the_others(recipients, verb):
     delayed = Delayed(recipient="bob", since=NOW, code=450, text="4.2.1 over quota", next_try_at=NOW + HOUR)
 
-    assert describe_delays([]) == ""
-    assert describe_delays([delayed] * recipients).startswith(
+    assert describe_delays([], UTC) == ""
+    assert describe_delays([delayed] * recipients, UTC).startswith(
         f"{verb} waiting for a digest since 2026-03-01 12:00:00 UTC: 450 4.2.1 over quota; "
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -23,9 +24,9 @@ HEALTHY = Vitals(
 )
 
 
-def verdicts(vitals=HEALTHY, upstream=None, tally=TALLY, host="mail.example.com", delayed=()):
+def verdicts(vitals=HEALTHY, upstream=None, tally=TALLY, host="mail.example.com", delayed=(), zone=UTC):
     state = upstream or UpstreamState()
-    found = ready(vitals, state, tally, host=host, now=NOW, next_try_at=NOW, delayed=delayed)
+    found = ready(vitals, state, tally, host=host, now=NOW, zone=zone, next_try_at=NOW, delayed=delayed)
     return {check.name: check for check in found}
 
 
@@ -52,6 +53,20 @@ def test_relay_without_receiver_is_not_ready(seen_at):
 
 
 HOUR = timedelta(hours=1)
+
+
+def test_every_time_is_in_the_one_configured_zone():
+    """A receiver that fell silent, a failing upstream, a recipient who waits: three sources, one zone."""
+    silent = replace(HEALTHY, receiver_seen_at=NOW - HOUR)
+    failing = UpstreamState(failing_since=NOW - HOUR, next_try_at=NOW + HOUR, failure=Failure.AUTH, detail="535 no")
+    waits = Delayed(recipient="bob", since=NOW - HOUR, code=450, text="later", next_try_at=NOW + HOUR)
+
+    checks = verdicts(silent, failing, delayed=[waits], zone=ZoneInfo("America/Sao_Paulo"))
+
+    assert checks["receiver"].text == "has been silent since 2026-03-01 08:00:00 UTC-03"
+    for name in ("upstream", "outbox"):
+        assert "since 2026-03-01 08:00:00 UTC-03" in checks[name].text
+        assert checks[name].text.count("next try 2026-03-01 10:00:00 UTC-03") == 1
 
 
 @pytest.mark.parametrize("failure", list(Failure))
