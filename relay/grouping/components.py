@@ -72,6 +72,10 @@ class Components:
     """The log message without data."""
     message_parts: tuple[str, ...] = ()
     """The parts of the message that count: its template and, if that has no letters, the names of its fields."""
+    headline: str = ""
+    """The line of the message that names the error, without data; "" for the first line."""
+    names: tuple[str, ...] = ()
+    """Labels with their values without data: what else identifies the error."""
     location: tuple[str, str, str] = ("", "", "")
     """File, function and logger; "" where the mail does not name one."""
 
@@ -79,7 +83,7 @@ class Components:
     def parts(self) -> tuple[str, ...]:
         """The input of the key, in its order. Changing it changes every fingerprint: that needs a new `VERSION`."""
         if not self.chain:
-            return ("message", *self.location, *self.message_parts)
+            return ("message", *self.location, *self.message_parts, *self.names)
         chain = dict.fromkeys(error.part for error in self.chain if not error.error.member)
         members = {error.part for error in self.chain if error.error.member}
         return ("trace", *chain, *sorted(members))
@@ -134,7 +138,13 @@ def _all_calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, ...]
 
 def _of_message(report: Report) -> Components:
     message = parameterize(report.template or report.message or report.subject)
-    return Components(message=message, message_parts=_message_parts(report, message), location=_location(report))
+    return Components(
+        message=message,
+        message_parts=_message_parts(report, message),
+        headline=parameterize(report.headline).text if report.headline else "",
+        names=tuple(f"{label}={parameterize(value).key}" for label, value in report.names),
+        location=_location(report),
+    )
 
 
 def _message_parts(report: Report, message: Template) -> tuple[str, ...]:

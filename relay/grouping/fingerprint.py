@@ -51,7 +51,7 @@ def _steps(found: Components) -> Iterator[str]:
 def _title(found: Components) -> str:
     if found.trace:
         return _trace_title(found.trace, found.calls)
-    first = next((line for line in found.message.text.split("\n") if line.strip()), "")
+    first = found.headline or next((line for line in found.message.text.split("\n") if line.strip()), "")
     return _line(first) or "empty message"
 
 
@@ -92,6 +92,8 @@ def _message_steps(found: Components) -> Iterator[str]:
     if any(found.location):
         yield f"logged by: {_short(' '.join(filter(None, found.location)), 200)}"
     yield from _replaced(found.message)
+    for name in found.names:
+        yield f"counts: {_short(name, 200)}"
 
 
 def _replaced(template: Template) -> Iterator[str]:

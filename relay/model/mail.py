@@ -141,6 +141,14 @@ class Report:
     """True if the spool kept only the ends of the mail."""
     own: bool = False
     """True if this is a mail of the relay itself that came back: counted, never digested."""
+    headline: str = ""
+    """The line of the message that names the error; "" for its first line."""
+    names: tuple[tuple[str, str], ...] = ()
+    """What else identifies an error without a stack trace: labels and values, such as the service or the subject."""
+    reason: str = ""
+    """Why message and trace are taken for the error, in plain words."""
+    text: str = ""
+    """The whole text of the mail, if message and trace are only a part of it; else ""."""
     situation: Situation | None = None
     """The likely situation, as a hint; None if there is no sign of one."""
     situation_reason: str = ""

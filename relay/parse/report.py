@@ -16,7 +16,10 @@ from relay.model import MAX_COUNT, AppRule, Form, Level, Record, Report, Retaine
 from relay.parameterize.arguments import without_arguments
 from relay.parse import json_part, mime
 from relay.parse.json_part import JsonPart
-from relay.parse.layouts import Layout, parse_level, read
+from relay.parse.document import subject
+from relay.parse.document.document import Document
+from relay.parse.document.document import read as read_document
+from relay.parse.layouts import Layout, parse_level
 from relay.parse.mime import CLIENT_HEADER_PREFIX, Mail, one_line
 from relay.parse.situations import MAX_REASON, Hint, situation
 from relay.traces import Trace
@@ -57,7 +60,8 @@ def parse_text(subject: str, body: str) -> Report:
 
 
 def _report(mail: Mail, apps: Iterable[AppRule], *, size: int, cut: bool = False) -> Report:
-    layout = read(mail.subject, mail.text)
+    document = read_document(mail.subject, mail.text)
+    layout = document.layout
     part = json_part.read(mail.json_part)
     found = traces.find(layout.text)
     message, trace = _split_trace(layout.text, found)
@@ -65,11 +69,13 @@ def _report(mail: Mail, apps: Iterable[AppRule], *, size: int, cut: bool = False
     hint = _client_situation(mail) or situation(found, message)
     stated = _stated_fields(mail, layout, part)
     record_id = stated.get("record", "")
+    app = stated.get("app", "") or _app_name(mail, apps, message)
+    form = _form(mail, layout, trace)
     return Report(
-        form=_form(mail, layout, trace),
+        form=form,
         subject=mail.subject,
         sender=mail.sender,
-        app=stated.get("app", "") or _app_name(mail, apps),
+        app=app,
         level=parse_level(stated.get("level", "")) or layout.level or Level.ERROR,
         logger=stated.get("logger", ""),
         location=stated.get("location", ""),
@@ -92,9 +98,19 @@ def _report(mail: Mail, apps: Iterable[AppRule], *, size: int, cut: bool = False
         size=size,
         cut=cut,
         own="x-error-mail-relay" in mail.head.fields,
+        headline=one_line(document.headline, _MAX_LOCATION),
+        names=_names(document, mail, app, message) if form is Form.PLAIN and not trace else (),
+        reason=document.reason,
+        text=mail.text if document.partial and not trace else "",
         situation=hint[0] if hint else None,
         situation_reason=hint[1] if hint else "",
     )
+
+
+def _names(document: Document, mail: Mail, app: str, message: str) -> tuple[tuple[str, str], ...]:
+    """Return what identifies the error besides its message: the things that failed, and a subject that says more."""
+    more = subject.addition(mail.subject, message, strong=document.strong) if app != mail.subject else ""
+    return (*document.names, *((("subject", more),) if more else ()))
 
 
 def _stated_fields(mail: Mail, layout: Layout, part: JsonPart) -> dict[str, str]:
@@ -147,11 +163,14 @@ _REPLY_PREFIX = re.compile(r"(?:(?:re|fwd?|aw|wg|tr|sv) ?: ?){1,10}", re.IGNOREC
 _BRACKET = re.compile(r"\[([^\[\]]{1,60})\]")
 
 
-def _app_name(mail: Mail, apps: Iterable[AppRule]) -> str:
+def _app_name(mail: Mail, apps: Iterable[AppRule], message: str) -> str:
     for app in apps:
         if _matches(mail.sender, app.sender) and _matches(mail.subject, app.subject):
             return one_line(app.name, _MAX_LABEL)
-    return _app_in_subject(mail.subject) or mail.sender or UNKNOWN_APP
+    name = _app_in_subject(mail.subject)
+    if name == mail.subject and subject.repeats(name, message):
+        name = ""
+    return name or mail.sender or UNKNOWN_APP
 
 
 @memoized(size=100_000, largest=1_000)

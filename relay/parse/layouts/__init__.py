@@ -6,18 +6,16 @@ Guarantee: no function raises, and all take time linear in the text.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from relay.model import Form
 from relay.parse.layouts import django, documented, labels, line_prefix, logfmt, logline, structured, syslog
 from relay.parse.layouts.layout import Layout, parse_level
 
-__all__ = ["Layout", "parse_level", "read"]
+__all__ = ["Layout", "layout_of", "parse_level", "read_documented"]
 
 
-def read(subject: str, text: str) -> Layout:
-    """Return the layout of `text` (lines end with a newline)."""
-    return documented.read_standard(text) or _from_first_lines(text) or _from_all_lines(subject, text)
+def read_documented(text: str) -> Layout | None:
+    """Return the layout of `text` (lines end with a newline) in the documented format; None if this is not certain."""
+    return documented.read_standard(text) or _from_first_lines(text)
 
 
 TOP_LINES = 16
@@ -25,7 +23,7 @@ TOP_LINES = 16
 
 
 def _from_first_lines(text: str) -> Layout | None:
-    """Return the same as `_from_all_lines`, but without splitting the trace into lines; None if that is not possible.
+    """Return the same as `layout_of`, but without splitting the trace into lines; None if that is not possible.
 
     This is the fast path for most mails.
     """
@@ -36,13 +34,8 @@ def _from_first_lines(text: str) -> Layout | None:
     return documented.read(lines, below)
 
 
-def _from_all_lines(subject: str, text: str) -> Layout:
-    lines, syslog_fields = syslog.strip_headers(text.split("\n"))
-    layout = _layout(subject, line_prefix.strip_prefixes(lines))
-    return replace(layout, fields=syslog_fields | layout.fields) if syslog_fields else layout
-
-
-def _layout(subject: str, lines: list[str]) -> Layout:
+def layout_of(subject: str, lines: list[str]) -> Layout:
+    """Return the layout of a text, whose lines have lost the prefixes of journal and container engine."""
     return (
         documented.read(lines)
         or django.read(subject, lines)

@@ -1,0 +1,229 @@
+"""Choose the statement of a text: the lines that say what the mail is about (segment → statement → document).
+
+In this order: a labelled exception type; the lines that name a failure, strongest block first; the subject, if it names
+a failure and the text does not; else all of the text that is not about the mail itself.
+
+Guarantee: pure, bounded and linear. Lines that say nothing about the error never change the statement.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from relay.model import Level
+from relay.parse.document import failure_words
+from relay.parse.document.fields import Field, Meaning
+from relay.parse.document.records import level_named
+from relay.parse.document.segment import Block, BlockKind, Line
+
+MAX_LINES = 12
+"""Lines of a statement. The key of a message has no more (`parameterize.template.MAX_LINES`)."""
+_NEAR = 3
+"""Blocks whose score is lower than the best by at most this number belong to the statement."""
+_MAX_TYPE = 200
+
+_TYPE = re.compile(r"[\w.$`:\\<>\[\]/@-]{2,200}$")
+_LEADING_LEVEL = re.compile(r"[\W_]{0,6}([A-Z]{3,9}|[A-Z][a-z]{3,8}(?=[:\]]))(?![\w'-])")
+_IS_LEVEL = re.compile(r"(?<![\w-])(?:is|state|status|->|=>|to|ist|est|:)\s?:?\s?\**\s?(CRITICAL|CRIT|WARNING|WARN|EMERGENCY|ALERT|FATAL)(?![\w-])")
+_SEVERITIES = {
+    "disaster": Level.CRITICAL,
+    "high": Level.ERROR,
+    "average": Level.ERROR,
+    "major": Level.ERROR,
+    "minor": Level.WARNING,
+    "medium": Level.WARNING,
+    "low": Level.WARNING,
+    "information": Level.INFO,
+    "urgent": Level.CRITICAL,
+    "오류": Level.ERROR,
+    "경고": Level.WARNING,
+    "심각": Level.CRITICAL,
+    "错误": Level.ERROR,
+    "警告": Level.WARNING,
+    "严重": Level.CRITICAL,
+    "エラー": Level.ERROR,
+    "重大": Level.CRITICAL,
+    "kritisch": Level.CRITICAL,
+    "hoch": Level.ERROR,
+    "fehler": Level.ERROR,
+    "warnung": Level.WARNING,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What a text says that failed."""
+
+    lines: tuple[str, ...]
+    """At most `MAX_LINES` lines, in their order."""
+    headline: str
+    """The line that names the error; "" if none stands out."""
+    reason: str
+    """Why it was chosen, in plain words, for `relay explain`."""
+    type: str = ""
+    """A labelled exception type; "" without one."""
+    message: str = ""
+    """The message that is labelled beside the type."""
+    level: Level | None = None
+    names: tuple[tuple[str, str], ...] = field(default=())
+    """Labelled things that failed, which are part of the error: ("service", "web")."""
+    strong: bool = True
+    """False if the text does not say that anything failed."""
+
+
+def choose(blocks: Sequence[Block]) -> Statement | None:
+    """Return the statement of the text that has `blocks`; None if there is none."""
+    lines = [line for block in blocks for line in block.lines]
+    if not lines:
+        return None
+    fields = _fields(lines)
+    return _labelled_exception(fields) or _named_failure(blocks, fields) or _all(blocks, fields)
+
+
+def _fields(lines: Sequence[Line]) -> list[Field]:
+    """Return the labelled values. A label without a value has the next line as its value."""
+    found = []
+    for line, below in zip(lines, [*lines[1:], None], strict=True):
+        each = line.field
+        if each is None:
+            continue
+        if not each.value and below is not None and below.field is None and below.number <= line.number + 2:
+            each = each._replace(value=below.text.strip())
+        if each.value:
+            found.append(each)
+    return found
+
+
+# --- A labelled exception ---------------------------------------------------------------------------------------------
+
+_EXCEPTION_MESSAGES = ("exception message", "error message", "exception value", "message", "msg", "error description")
+
+
+def _labelled_exception(fields: Sequence[Field]) -> Statement | None:
+    """Return the statement of `Exception type: …`, with the message labelled beside it."""
+    number, type_ = next(
+        ((n, each.value) for n, each in enumerate(fields) if each.meaning is Meaning.TYPE and _TYPE.match(each.value)), (-1, "")
+    )
+    if number < 0 or not any(char.isupper() or char in ".:_" for char in type_):
+        return None
+    near = fields[max(0, number - 3) : number + 4]
+    message = next((each for each in fields[number:] if each.label in _EXCEPTION_MESSAGES[:4]), None)
+    message = message or next((each for each in near if each.meaning is Meaning.MESSAGE and each.label != "info"), None)
+    text = message.value if message else ""
+    line = f"{type_}: {text}" if text else type_
+    return Statement(
+        lines=(line,), headline=line, reason="labelled exception type", type=type_, message=text, level=_level(fields, ""), names=_names(fields)
+    )
+
+
+# --- A line that names a failure --------------------------------------------------------------------------------------
+
+
+def _named_failure(blocks: Sequence[Block], fields: Sequence[Field]) -> Statement | None:
+    best = max(block.score for block in blocks)
+    if best < failure_words.STRONG:
+        return None
+    least = max(failure_words.STRONG, best - _NEAR)
+    chosen = sorted((block for block in blocks if block.score >= least), key=lambda block: -block.score)
+    line = _headline(chosen[0])
+    kept: list[Line] = []
+    for block in chosen:
+        if len(kept) < MAX_LINES:
+            kept += _telling(block, line)[: MAX_LINES - len(kept)]
+    kept.sort(key=lambda each: each.number)
+    shown = _shown(line)
+    return Statement(
+        lines=tuple(_shown(each) for each in kept),
+        headline=shown,
+        reason=_reason(chosen[0], line),
+        level=_level(fields, shown),
+        names=_names(fields),
+    )
+
+
+def _headline(block: Block) -> Line:
+    """Return the strongest line; among equals the last one of a program's output, else the first one."""
+    best = block.score
+    lines = [line for line in block.lines if line.score == best]
+    return lines[-1] if block.kind is BlockKind.CONSOLE else lines[0]
+
+
+def _telling(block: Block, headline: Line) -> list[Line]:
+    """Return the lines of `block` that identify the error, the headline and the lines nearest to it first."""
+    if block.kind is BlockKind.FIELDS:
+        kept = [line for line in block.lines if line is headline or _identifies(line)]
+    elif len(block.lines) > MAX_LINES:
+        kept = [line for line in block.lines if line.score >= failure_words.STRONG]
+    else:
+        kept = list(block.lines)
+    return sorted(kept, key=lambda line: (line is not headline, -line.score, -line.number))
+
+
+def _identifies(line: Line) -> bool:
+    if line.field is None:
+        return line.score > 0
+    return line.score >= failure_words.STRONG or line.field.meaning in (Meaning.MESSAGE, Meaning.TYPE, Meaning.SUBJECT)
+
+
+def _shown(line: Line) -> str:
+    """Return the line; of a labelled message only the value."""
+    if line.field is not None and line.field.value and line.field.meaning in (Meaning.MESSAGE, Meaning.TYPE):
+        return line.field.value
+    return line.text.strip()
+
+
+def _reason(block: Block, line: Line) -> str:
+    if line.field is not None and line.field.meaning in (Meaning.MESSAGE, Meaning.TYPE):
+        return f"labelled {line.field.label}"
+    if block.kind is BlockKind.CONSOLE:
+        return "last line of the output that names a failure"
+    return "line that names a failure"
+
+
+# --- Nothing names a failure ------------------------------------------------------------------------------------------
+
+
+def _all(blocks: Sequence[Block], fields: Sequence[Field]) -> Statement:
+    lines = [_shown(line) for block in blocks for line in block.lines]
+    return Statement(
+        lines=tuple(lines[:MAX_LINES]),
+        headline=lines[0],
+        reason="first line that is not about the mail itself",
+        level=_level(fields, lines[0]),
+        names=(),
+        strong=False,
+    )
+
+
+# --- Level and names --------------------------------------------------------------------------------------------------
+
+
+def level_in(text: str) -> Level | None:
+    """Return the level that a line states: at its beginning (`CRITICAL - …`), or as a state (`is WARNING`)."""
+    if found := _LEADING_LEVEL.match(text):
+        if level := level_named(found[1]):
+            return level
+    found = _IS_LEVEL.search(text[:500])
+    return level_named(found[1]) if found else None
+
+
+def _level(fields: Iterable[Field], headline: str) -> Level | None:
+    for each in fields:
+        if each.meaning is Meaning.LEVEL and (level := severity_named(each.value)):
+            return level
+    for each in fields:
+        if each.meaning is Meaning.STATE and (level := level_named(each.value)):
+            return level
+    return level_in(headline)
+
+
+def severity_named(value: str) -> Level | None:
+    """Return the level for the value of a label such as `Severity`; None if it is not known."""
+    return level_named(value) or _SEVERITIES.get(value.strip().lower())
+
+
+def _names(fields: Iterable[Field]) -> tuple[tuple[str, str], ...]:
+    found = {each.label: each.value[:200] for each in fields if each.meaning is Meaning.SUBJECT and each.value}
+    return tuple(sorted(found.items())[:6])
