@@ -16,7 +16,7 @@ from relay.model import MAX_COUNT, AppRule, Form, Level, Record, Report, Retaine
 from relay.parameterize.arguments import without_arguments
 from relay.parse import json_part, mime
 from relay.parse.json_part import JsonPart
-from relay.parse.document import subject
+from relay.parse.document import parts, subject
 from relay.parse.document.document import Document
 from relay.parse.document.document import read as read_document
 from relay.parse.layouts import Layout, parse_level
@@ -60,7 +60,8 @@ def parse_text(subject: str, body: str) -> Report:
 
 
 def _report(mail: Mail, apps: Iterable[AppRule], *, size: int, cut: bool = False) -> Report:
-    document = read_document(mail.subject, mail.text)
+    chosen = parts.report_of(mail)
+    document = read_document(mail.subject, chosen.text)
     layout = document.layout
     part = json_part.read(mail.json_part)
     found = traces.find(layout.text)
@@ -100,11 +101,18 @@ def _report(mail: Mail, apps: Iterable[AppRule], *, size: int, cut: bool = False
         own="x-error-mail-relay" in mail.head.fields,
         headline=one_line(document.headline, _MAX_LOCATION),
         names=_names(document, mail, app, message) if form is Form.PLAIN and not trace else (),
-        reason=document.reason,
-        text=mail.text if document.partial and not trace else "",
+        reason=_reason(document, chosen),
+        text=mime.bounded(parts.whole_of(mail)) if document.partial or mail.others else "",
         situation=hint[0] if hint else None,
         situation_reason=hint[1] if hint else "",
     )
+
+
+def _reason(document: Document, chosen: mime.Part) -> str:
+    """Return why message and trace are taken for the error."""
+    if chosen.name:
+        return f"{document.reason}, in the attachment {chosen.name}"
+    return f"{document.reason}, in the HTML part" if chosen.kind == "text/html" else document.reason
 
 
 def _names(document: Document, mail: Mail, app: str, message: str) -> tuple[tuple[str, str], ...]:

@@ -11,7 +11,7 @@ from relay.memo import memoized
 
 _WORD = re.compile(r"[^\W\d_]{3,40}|[가-힣]{2,20}|[一-鿿ぁ-ヿ]{2,20}")
 _PREFIX = re.compile(r"(?:(?:re|fwd?|aw|wg|tr|sv) ?: ?){1,10}|\[[^\[\]]{1,60}\] ?", re.IGNORECASE)
-_HOST = re.compile(r"(?:(?<!\w)(?:on|at|from|host|server|machine|node)(?::| |: )|@)[\w.-]{1,100}", re.IGNORECASE)
+_HOST = re.compile(r"(?:(?<!\w)(?:on|at|from|host|server|machine|node)(?::| |: )|[\w.+-]{0,64}@)[\w.-]{1,100}", re.IGNORECASE)
 _HOST_NAME = re.compile(r"(?<![\w/.-])[A-Za-z]{1,20}-?\d{1,4}(?:\.[\w-]{1,60}){0,6}(?![\w/-])|(?<![\w/.@-])(?:[\w-]{1,60}\.){2,6}[a-z]{2,12}(?![\w/(:-])")
 """`mx-27`, `web3.example.org`, `shop.example.org`."""
 _CODE = re.compile(

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from relay.model import CUT_MARKER
-from relay.parse.mime.body import json_part_of, text_of
+from relay.parse.mime.body import Part, json_part_of, texts_of
 from relay.parse.mime.headers import CLIENT_HEADER_PREFIX, MAX_HEADER, Head, split
 from relay.parse.mime.sanitize import clean, one_line
 
-__all__ = ["CLIENT_HEADER_PREFIX", "MAX_HEADER", "Head", "Mail", "clean", "one_line", "read"]
+__all__ = ["CLIENT_HEADER_PREFIX", "MAX_HEADER", "Head", "Mail", "Part", "clean", "one_line", "read"]
 
 KEPT_HEAD, KEPT_TAIL = 192 * 1024, 64 * 1024
 MAX_CONTENT = KEPT_HEAD + KEPT_TAIL + 1024
@@ -29,6 +29,9 @@ class Mail(NamedTuple):
     sender: str
     """The address in From, in lower case; "" if there is none."""
     text: str
+    """Its first text: the plain part, else the HTML part without markup."""
+    others: tuple[Part, ...] = ()
+    """Its further texts: the HTML part beside a short plain part, attached texts."""
     json_part: str = ""
     """The JSON part of our client's mail, decoded but not validated; "" if there is none."""
 
@@ -36,11 +39,13 @@ class Mail(NamedTuple):
 def read(content: bytes) -> Mail:
     """Decode a mail. `content` is as received, headers first, and may be malformed in any way."""
     head, body = split(_ends(content))
+    first, *others = texts_of(head, body)
     return Mail(
         head=head,
         subject=head.subject,
         sender=head.sender,
-        text=bounded(text_of(head, body)),
+        text=bounded(first.text),
+        others=tuple(part._replace(text=bounded(part.text)) for part in others),
         json_part=json_part_of(head, body) if "x-error-mail-client" in head.fields else "",
     )
 

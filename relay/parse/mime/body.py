@@ -1,4 +1,4 @@
-"""Find and decode the text of a mail among its MIME parts, within fixed limits.
+"""Find and decode the texts of a mail among its MIME parts, within fixed limits.
 
 Python's own parser takes seconds for some malformed mails and recurses without a limit. Here, the depth, the number of
 parts and the number of bytes are bounded. A malformed structure is read as text. If only the beginning and the end of a
@@ -11,9 +11,10 @@ import re
 from binascii import Error, a2b_base64, a2b_qp
 from collections.abc import Iterator
 from itertools import islice
+from typing import NamedTuple
 
 from relay.model import CUT_MARKER
-from relay.parse.mime import charsets, html
+from relay.parse.mime import charsets, flowed, html
 from relay.parse.mime.headers import Head, split
 
 MAX_DEPTH = 20
@@ -37,45 +38,87 @@ _SAMPLE = 4_000
 """Bytes of a tail from which its encoding and markup are detected."""
 
 
-def text_of(head: Head, body: bytes) -> str:
-    """Return the readable text: the plain part, else the HTML part without markup, else the body as it is."""
+class Part(NamedTuple):
+    """One text of a mail."""
+
+    kind: str
+    """The media type in lower case; of an HTML part, `text` has no markup any more."""
+    name: str
+    """The file name of an attachment; "" for a part that is shown in the mail itself."""
+    text: str
+
+
+MAX_TEXTS = 12
+"""Texts of a mail that are read."""
+LONG_TEXT = 4_000
+"""Characters. A plain part that is longer is not a stub: further parts are not read."""
+_MAX_ATTACHED = 256 * 1024
+"""Bytes of an encoded attachment that are read: of more, the end, where a log has its latest lines."""
+_TEXT_NAMES = (".log", ".txt", ".out", ".err", ".json", ".csv", ".trace", ".dmp.txt", ".md", ".htm", ".html", ".xml", ".yml", ".yaml")
+_BINARY = frozenset(range(32)) - frozenset(b"\t\n\r\x0b\x0c\x1b")
+
+
+def texts_of(head: Head, body: bytes) -> list[Part]:
+    """Return the texts that a reader of the mail would see, in their order: plain parts, HTML parts, attached texts.
+
+    If the mail has a plain part of some length, only that one. Never empty: without a text part, the body as it is.
+    """
     search = _Search()
     search.visit(head, body, 0)
-    if search.plain.strip():
-        return search.plain
-    if search.html.strip():
-        return html.text_of(search.html)
-    return search.plain or decoded(body, "", "")
+    return search.found or [Part("text/plain", "", decoded(body, "", ""))]
 
 
 class _Search:
-    """Visits the parts until a plain text part is found."""
+    """Visits the parts and collects their texts."""
 
     def __init__(self) -> None:
-        self.plain = ""
-        self.html = ""
+        self.found: list[Part] = []
         self.parts = 0
 
     def visit(self, head: Head, body: bytes, depth: int) -> None:
-        """Use this part if it is a text part; if it contains parts, visit them."""
+        """Read this part if it is a text; if it contains parts, visit them."""
         kind = head.kind
         if kind.startswith("multipart/") and depth < MAX_DEPTH:
             self._visit_parts(body, head.parameter(b"boundary"), depth)
         elif kind == "message/rfc822" and depth < MAX_DEPTH:
             self.visit(*split(body), depth + 1)
-        elif head.attached and depth:
+        elif kind == JSON_TYPE:
             return
+        elif head.attached and depth:
+            self._visit_attachment(head, body)
         elif kind == "text/html":
-            self.html = self.html or _text(head, body)
+            self._add(Part(kind, "", html.text_of(_text(head, body))))
         elif "/" not in kind or kind.startswith("text/"):
-            self.plain = _text(head, body)
+            self._add(Part(kind, "", _text(head, body)))
+        elif depth:
+            self._visit_attachment(head, body)
+
+    def _add(self, part: Part) -> None:
+        if part.text.strip():
+            self.found.append(part)
+
+    def _visit_attachment(self, head: Head, body: bytes) -> None:
+        """Read an attachment that is a text: by its media type or name, or an unknown type without control characters."""
+        name = head.file_name
+        text = head.kind.startswith("text/") or name.lower().endswith(_TEXT_NAMES)
+        if not text and head.kind != "application/octet-stream":
+            return
+        data = _transfer_decoded(body[-_MAX_ATTACHED:] if head.encoding != "base64" else body[: 2 * _MAX_ATTACHED], head.encoding)[-_MAX_ATTACHED:]
+        if data[:_SAMPLE].translate(None, bytes(_BINARY)) != data[:_SAMPLE]:
+            return
+        content = charsets.decode(data, head.parameter(b"charset").decode("ascii", "replace"))
+        is_html = head.kind == "text/html" or name.lower().endswith((".htm", ".html"))
+        self._add(Part(head.kind, name or "attachment", html.text_of(content) if is_html else content))
 
     def _visit_parts(self, body: bytes, boundary: bytes, depth: int) -> None:
         for part in parts(body, boundary):
             self.parts += 1
-            if self.parts > MAX_PARTS or self.plain.strip():
+            if self.parts > MAX_PARTS or len(self.found) >= MAX_TEXTS or self._is_complete():
                 return
             self.visit(*split(part), depth + 1)
+
+    def _is_complete(self) -> bool:
+        return any(part.kind != "text/html" and not part.name and len(part.text) > LONG_TEXT for part in self.found)
 
 
 def json_part_of(head: Head, body: bytes) -> str:
@@ -118,7 +161,10 @@ def _text(head: Head, body: bytes) -> str:
     charset = head.parameter(b"charset").decode("ascii", "replace")
     cut = _CUT.search(body) if _CUT_PREFIX in body else None
     if cut is None:
-        return decoded(body, head.encoding, charset)
+        text = decoded(body, head.encoding, charset)
+        if head.parameter(b"format").lower() != b"flowed":
+            return text
+        return flowed.unfolded(text, delete_space=head.parameter(b"delsp").lower() == b"yes")
     beginning = decoded(body[: cut.start()], head.encoding, charset)
     tail = _decoded_tail(body[cut.end() :], head.encoding, charset)
     if head.kind != "text/html" and len(_MARKUP.findall(tail[:_SAMPLE])) > 3:
@@ -128,11 +174,13 @@ def _text(head: Head, body: bytes) -> str:
 
 def decoded(data: bytes, encoding: str, charset: str) -> str:
     """Return the text of a part, using its transfer encoding and charset, which may be wrong."""
+    return charsets.decode(_transfer_decoded(data, encoding), charset)
+
+
+def _transfer_decoded(data: bytes, encoding: str) -> bytes:
     if encoding == "base64":
-        data = _base64(data)
-    elif encoding == "quoted-printable":
-        data = a2b_qp(data)
-    return charsets.decode(data, charset)
+        return _base64(data)
+    return a2b_qp(data) if encoding == "quoted-printable" else data
 
 
 def _decoded_tail(data: bytes, encoding: str, charset: str) -> str:

@@ -37,7 +37,7 @@ _HEX_PAIR = re.compile(r"=([0-9A-Fa-f]{2})")
 _ADDRESS = re.compile(r"<([^<>\s]{1,320})>|([^\s<>,;\"]{1,64}@[^\s<>,;\"]{1,255})")
 _PARAMETER = re.compile(rb";[ \t\r\n]*([\w-]{1,40})\*?[ \t]*=[ \t]*(?:\"([^\"]{0,500})\"?|([^;\s]{1,500}))")
 
-_PARAMETERS = (b"boundary", b"charset")
+_PARAMETERS = (b"boundary", b"charset", b"format", b"delsp", b"name")
 """The parameters of Content-Type that are used."""
 
 
@@ -60,14 +60,16 @@ class Head:
     attached: bool = False
     """True if the part is an attachment and not text to display (RFC 2183)."""
     parameters: dict[bytes, bytes] = field(default_factory=dict)
-    """Boundary and charset, by name in lower case. If one occurs twice, the first one counts."""
+    """The used parameters, by name in lower case. If one occurs twice, the first one counts."""
+    file_name: str = ""
+    """The file name of an attachment; "" if there is none."""
 
     def text(self, name: str, limit: int) -> str:
         """Return the field as one line of at most `limit` characters, with decoded words (RFC 2047); "" if missing."""
         return _text_of(self.fields.get(name), limit)
 
     def parameter(self, name: bytes) -> bytes:
-        """Return a parameter of the media type, `boundary` or `charset`; b"" if there is none."""
+        """Return a used parameter of the media type, such as `boundary`; b"" if there is none."""
         return self.parameters.get(name, b"")
 
 
@@ -112,7 +114,8 @@ def _head(head: bytes) -> Head:
         kind=content_type.partition(b";")[0].strip().lower()[:100].decode("ascii", "replace") or "text/plain",
         encoding=fields.get("content-transfer-encoding", b"").strip().lower()[:40].decode("ascii", "replace"),
         attached=fields.get("content-disposition", b"").lstrip()[:10].lower() == b"attachment",
-        parameters=_parameters(content_type[:1000]) if content_type else {},
+        parameters=(parameters := _parameters(content_type[:1000]) if content_type else {}),
+        file_name=_file_name(fields, parameters),
     )
 
 
@@ -122,6 +125,14 @@ def _parameters(content_type: bytes) -> dict[bytes, bytes]:
         if (name := match[1].lower()) in _PARAMETERS:
             found.setdefault(name, match[2] if match[2] is not None else match[3])
     return found
+
+
+_FILE_NAME = re.compile(rb";[ \t\r\n]*filename\*?[ \t]*=[ \t]*(?:\"([^\"]{0,200})|([^;\s]{1,200}))", re.IGNORECASE)
+
+
+def _file_name(fields: dict[str, bytes], parameters: dict[bytes, bytes]) -> str:
+    found = _FILE_NAME.search(fields.get("content-disposition", b"")[:1000])
+    return _text((found[1] or found[2] or b"") if found else parameters.get(b"name", b""), 100)
 
 
 def _fields(head: bytes) -> dict[str, bytes]:
@@ -153,7 +164,7 @@ def _memoized_text(raw: bytes, limit: int) -> str:
 
 
 def _text(raw: bytes, limit: int) -> str:
-    return one_line(_decoded(_FOLDED.sub(b" ", raw).decode("utf-8", "replace")), limit)
+    return one_line(_decoded(charsets.decode(_FOLDED.sub(b" ", raw), "")), limit)
 
 
 def _decoded(text: str) -> str:
