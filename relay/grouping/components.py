@@ -30,6 +30,10 @@ MAX_CACHED_FRAMES = 200
 """Frames of the largest chain whose calls are cached. With `MAX_CACHED_CHAINS` this bounds the memory."""
 MAX_CACHED_CHAINS = 256
 
+_THINGS = ("service", "check", "monitor", "job", "task", "서비스", "작업", "작업명", "服务", "任务", "サービス", "ジョブ名", "dienst", "auftrag")
+"""Labels of a thing that the title names."""
+_MAX_THING = 60
+
 _ALPHABETIC = re.compile(r"[^\W\d_]")
 _NO_TEMPLATE = Template("", "", ())
 _FIELD_NAME = re.compile(r"[\"']([A-Za-z_][\w.-]{0,40})[\"'] ?:")
@@ -74,6 +78,8 @@ class Components:
     """The parts of the message that count: its template and, if that has no letters, the names of its fields."""
     headline: str = ""
     """The line of the message that names the error, without data; "" for the first line."""
+    things: tuple[str, ...] = ()
+    """The named things that failed, without data, for the title: `nginx`."""
     names: tuple[str, ...] = ()
     """Labels with their values without data: what else identifies the error."""
     location: tuple[str, str, str] = ("", "", "")
@@ -142,6 +148,7 @@ def _of_message(report: Report) -> Components:
         message=message,
         message_parts=_message_parts(report, message),
         headline=parameterize(report.headline).text if report.headline else "",
+        things=tuple(value for label, value in report.names if label in _THINGS and len(value) <= _MAX_THING),
         names=tuple(f"{label}={parameterize(value).key}" for label, value in report.names),
         location=_location(report),
     )

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from relay.grouping.components import Calls, ChainedError, Components, components
+from relay.grouping.components import ChainedError, Components, components
 from relay.memo import memoized
 from relay.model import Fingerprint, Report
 from relay.parameterize.template import Template
@@ -50,18 +50,20 @@ def _steps(found: Components) -> Iterator[str]:
 
 def _title(found: Components) -> str:
     if found.trace:
-        return _trace_title(found.trace, found.calls)
+        return _trace_title(found)
     first = found.headline or next((line for line in found.message.text.split("\n") if line.strip()), "")
-    return _line(first) or "empty message"
+    thing = next((value for value in found.things if value.lower() not in first.lower()), "")
+    return _line(f"{thing}: {first}" if thing and first else first) or "empty message"
 
 
-def _trace_title(trace: Trace, calls: tuple[Calls, ...]) -> str:
-    """`ZeroDivisionError in checkout`: the type of the reported error, and the app's function nearest to it."""
-    pairs = [pair for pair in zip(trace.errors, calls, strict=True) if not pair[0].member]
-    pairs = pairs or [(trace.errors[-1], calls[-1])]
-    type_ = pairs[-1][0].type.rpartition(".")[2].rpartition("::")[2].rpartition("$")[2]
-    own = next((own for _, (own, _) in reversed(pairs) if own), ())
-    return _line(f"{type_ or 'Error'} in {_called(own[-1])}" if own else type_ or "Error")
+def _trace_title(found: Components) -> str:
+    """`ZeroDivisionError in checkout: division by zero`: type, nearest function of the app, and message."""
+    errors = [each for each in found.chain if not each.error.member] or [found.chain[-1]]
+    type_ = errors[-1].error.type.rpartition(".")[2].rpartition("::")[2].rpartition("$")[2] or "Error"
+    own = next((each.calls.own for each in reversed(errors) if each.calls.own), ())
+    name = f"{type_} in {_called(own[-1])}" if own else type_
+    message = errors[-1].template.text
+    return _line(f"{name}: {message}" if message else name)
 
 
 def _called(frame: Frame) -> str:

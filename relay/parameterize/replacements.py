@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from relay.parameterize import failure_words
+
 _TICKET = re.compile(r"^[A-Z]{2,6}-\d{3,}$")
 _PIECES = re.compile(r"([-.#_]+)")
 _SERIAL = re.compile(r"^[A-Z0-9]{6,}$|^[0-9a-fA-F]{7,}$")
@@ -101,9 +103,25 @@ _STATEMENT = re.compile(
 
 
 def statement(found: str) -> str:
-    """Keep the verb and the table of a quoted SQL statement. Any other quotation gives `<text>`."""
-    match = _STATEMENT.match(found)
-    return f"{match[1]} {match[2]} <text>" if match else "<text>"
+    """Keep the verb and the table of a quoted SQL statement, and the words of a quoted error message.
+
+    Any other quotation gives `<text>`.
+    """
+    if match := _STATEMENT.match(found):
+        return f"{match[1]} {match[2]} <text>"
+    return _quoted_error(found) if found.count(" ") >= _LEAST_BLANKS else "<text>"
+
+
+_LEAST_BLANKS = 2
+"""A quoted error message has at least three words: `'Not Found'` can be any value."""
+_QUOTED_ERROR = re.compile(r"([A-Za-z]{0,2}[\"'`\u2018\u201c\u00ab\u201e])(.*)(.)", re.DOTALL)
+
+
+def _quoted_error(found: str) -> str:
+    match = _QUOTED_ERROR.fullmatch(found)
+    if match is None or failure_words.score(match[2]) < failure_words.STRONG:
+        return "<text>"
+    return _DATA_WORD.sub("<value>", match[2].strip())
 
 
 _DATA_WORD = re.compile(r"\\\".{0,300}?\\\"|'[^'\n]{0,300}'|[^\s\"]*[\d@/=][^\s\"]*")

@@ -2,7 +2,6 @@
 
     records          log records: where they begin, with their level
     fields           labelled values, and what their labels mean
-    failure_words    how strongly a line says that something failed
     boilerplate      greetings, signatures, notices about the mail
     segment          split a text into blocks
     statement        choose the lines that say what failed

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from relay import traces
 from relay.model import Form, Level
 from relay.parse import layouts
-from relay.parse.document import records, segment, statement
+from relay.parse.document import records, segment, statement, unwrap
 from relay.parse.document.records import LogRecord
 from relay.parse.document.segment import Block
 from relay.parse.layouts import Layout, line_prefix, syslog
@@ -51,11 +51,27 @@ def read(subject: str, text: str) -> Document:
         return Document(layout=layout, reason="documented mail format")
     stripped, fields = syslog.strip_headers(text.split("\n"))
     lines = line_prefix.strip_prefixes(stripped)
+    lines = _unwrapped(lines)
     found = records.records_in(lines)
     if len(found) > 1 or (found and any(map(str.strip, lines[: found[0].start]))):
         if document := _of_records(subject, lines, found):
             return _with_fields(document, fields)
     return _with_fields(_of_text(subject, lines), fields)
+
+
+def _unwrapped(lines: list[str]) -> list[str]:
+    """Return `lines` as they were before a mailer broke them; unchanged if that shows no more than they do."""
+    all_joined = unwrap.joined(lines, prose=False)
+    if all_joined and _structure(all_joined) > _structure(lines):
+        return all_joined
+    return unwrap.joined(lines, prose=True) or lines
+
+
+def _structure(lines: Sequence[str]) -> tuple[int, int]:
+    """Return how much of a structure is found in `lines`: frames of a stack trace, log records."""
+    trace = traces.find("\n".join(lines))
+    frames = sum(len(error.frames) for error in trace.errors) if trace else 0
+    return frames, len(records.records_in(lines))
 
 
 def _with_fields(document: Document, fields: dict[str, str]) -> Document:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from relay import traces
-from relay.parse.document import failure_words, records, segment
+from relay.parameterize import failure_words
+from relay.parse.document import records, segment
 from relay.parse.mime import Mail, Part
 
 _MAX_LINES = 1_000

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from relay.parse.document import boilerplate, failure_words
+from relay.parameterize import failure_words
+from relay.parse.document import boilerplate
 from relay.parse.document.fields import Field, Meaning, field_of
 from relay.parameterize.template import parameterize
 
@@ -23,6 +24,8 @@ _LIST = 4
 """Lines of a block that can be a list."""
 _LONG = 12
 """A block with more lines is the output of a program, unless its lines are labelled values."""
+_HEADING = 2
+"""The score of a line that ends with a colon and speaks of a failure: what it announces says more."""
 _LABELLED = 3
 """What a label of the meaning MESSAGE adds to the score of its value; TYPE adds one more."""
 
@@ -86,7 +89,7 @@ def _relevant_lines(lines: Sequence[str]) -> list[Line | None]:
             if not ends_with_colon:
                 found.append(None)
             continue
-        introduced, ends_with_colon = ends_with_colon, text.endswith((":", "：")) and len(text) < 200
+        introduced, ends_with_colon = ends_with_colon, _introduces(text)
         if boilerplate.is_rule(text):
             found.append(None) if not (number and lines[number - 1].strip()) else None
             continue
@@ -102,6 +105,11 @@ def _relevant_lines(lines: Sequence[str]) -> list[Line | None]:
     return found
 
 
+def _introduces(text: str) -> bool:
+    """Return True for a line that announces a failure: `The following error was logged:`."""
+    return text.endswith((":", "：")) and len(text) < 200 and failure_words.score(text) >= failure_words.STRONG
+
+
 def _bounded_range(end: int) -> Sequence[int]:
     if end <= MAX_LINES:
         return range(end)
@@ -113,9 +121,11 @@ def _line(number: int, text: str, *, introduced: bool) -> Line:
     score = failure_words.score(text)
     if field is not None:
         score = _field_score(field, score)
-    elif text.rstrip().endswith((":", "：")):
-        score = min(score, failure_words.STRONG)  # a heading: what it announces says more
-    return Line(number, text, score + (1 if introduced and score else 0), field)
+    if introduced:
+        score = max(score, failure_words.STRONG) + 1
+    elif field is None and text.endswith((":", "：")):
+        score = min(score, _HEADING)
+    return Line(number, text, score, field)
 
 
 _FINE = frozenset("ok success successful succeeded passed done running up completed complete 0 none normal good healthy finished true yes".split())
@@ -133,7 +143,9 @@ def _field_score(field: Field, score: int) -> int:
         case Meaning.TYPE:
             return value + _LABELLED + 1
         case Meaning.MESSAGE:
-            return 0 if field.value.lower().strip(" .") in _FINE else max(value, 1) + _LABELLED - 1
+            if field.value.lower().strip(" .") in _FINE:
+                return 0
+            return max(value, 1) + _LABELLED - 1 + (2 if failure_words.score(field.label) else 0)
         case Meaning.STATE:
             return 0 if _is_fine(field.value) else max(value, failure_words.STRONG if field.value[0].isdigit() else score - 1)
         case Meaning.SUBJECT | Meaning.PLACE:

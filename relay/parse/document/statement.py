@@ -13,14 +13,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from relay.model import Level
-from relay.parse.document import failure_words
+from relay.parameterize import failure_words
 from relay.parse.document.fields import Field, Meaning
 from relay.parse.document.records import level_named
 from relay.parse.document.segment import Block, BlockKind, Line
 
 MAX_LINES = 12
 """Lines of a statement. The key of a message has no more (`parameterize.template.MAX_LINES`)."""
-_NEAR = 3
+_NEAR = 2
 """Blocks whose score is lower than the best by at most this number belong to the statement."""
 _MAX_TYPE = 200
 
@@ -126,7 +126,9 @@ def _named_failure(blocks: Sequence[Block], fields: Sequence[Field]) -> Statemen
     if best < failure_words.STRONG:
         return None
     least = max(failure_words.STRONG, best - _NEAR)
-    chosen = sorted((block for block in blocks if block.score >= least), key=lambda block: -block.score)
+    first = next(block for block in blocks if block.score >= failure_words.STRONG)
+    chosen = sorted((block for block in blocks if block.score >= least), key=lambda block: -block.score - (block is first))
+    chosen = [block for block in chosen if block is chosen[0] or block.kind is not BlockKind.CONSOLE]
     line = _headline(chosen[0])
     kept: list[Line] = []
     for block in chosen:
@@ -138,7 +140,7 @@ def _named_failure(blocks: Sequence[Block], fields: Sequence[Field]) -> Statemen
         lines=tuple(_shown(each) for each in kept),
         headline=shown,
         reason=_reason(chosen[0], line),
-        level=_level(fields, shown),
+        level=_level(fields, shown) or max(filter(None, (level_in(_shown(each)) for each in kept)), default=None),
         names=_names(fields),
     )
 

@@ -1,4 +1,4 @@
-"""How strongly a line says that something failed (statement), in the words of people and programs of many languages.
+"""How strongly a line says that something failed (a line or a quoted text), in the words of people and programs of many languages.
 
 Guarantee: pure, and linear in the line. Only the first `MAX_LINE` characters of a line are read.
 """
@@ -16,8 +16,8 @@ STRONG = 3
 _MOST_WORDS = 3
 
 _LATIN = """
-abort(?:ed|ing|s)? | abnormal(?:ly)? | bad | blocked | broken | bounced | cannot | can(?:'|no)t | conflict(?:s|ing)? | corrupt(?:ed|ion)? | could\\s?n[o']t
-| could\\snot | crash(?:ed|es|ing)? | crit(?:ical)? | damaged | dead | deadlock(?:ed)? | degraded | denied | denying | died | disconnected
+abort(?:ed|ing|s)? | abnormal(?:ly)? | attack(?:s|ed)? | bad | banned | blocked | broken | bounced | cannot | can(?:'|no)t | conflict(?:s|ing)? | corrupt(?:ed|ion)? | could\\s?n[o']t
+| could\\snot | can\\snot | crash(?:ed|es|ing)? | crit(?:ical)? | damaged | dead | deadlock(?:ed)? | degraded | denied | denying | died | disconnected
 | did\\snot | does\\snot | doesn't | didn't | down | dropped | duplicate | emerg(?:ency)? | err(?:or)?s? | (?:has|have|had|with)\\sno | exceed(?:ed|s|ing)? | exceptions?
 | exhausted | expire[ds]? | fail(?:ed|s|ing|ure|ures|)? | fault(?:s|y|ed|ing)? | fatal | forbidden | full | halted | illegal | impossible
 | incomplete | increased | infected | insufficient | interrupted | intrusion | invalid | killed | lacks? | leaked | limit\\s(?:reached|matched|hit)
@@ -68,6 +68,15 @@ _LABEL = re.compile(
 _PLACE = re.compile(r"[\w/\\-]\.\w{1,10}:\d{1,6}(?!\d)|(?<!\w)line\s\d{1,7}(?!\d)|(?<!\w)on\sline\s|(?<!\w)at\s0x")
 _INSIDE = re.compile(r"(?<=[a-z])(?=[A-Z][a-z]{3})")
 """Between the words of a name: `DegradedArray`."""
+_CONSEQUENCE = re.compile(
+    r"\W{0,6}(?:finished|exit(?:ing|ed|s)?|done|(?:build|deploy\w*|job|script|command|process|task|step|pipeline|run|backup|cron)\b.{0,60}\b(?:failed|failure|exited|returned|aborted|terminated|error|ended|finished|status)"
+    r"|make(?:\[\d{1,3}\])?:|npm\sERR!|aborting|execution\shalted|giving\sup|returned\snon-zero|failed\swith\s(?:exit|status|code)|exit\s(?:code|status)|\d{1,6}\s(?:errors?|failures?|warnings?|problems?)(?:\s(?:found|generated|and|in|occurred))?\b"
+    r"|(?:an?\s|the\sfollowing\s)?(?:errors?|exceptions?|problems?|failures?)\s(?:has|have|was|were|is|are)?\s?(?:occurred|detected|found|caught|raised|reported))",
+    re.IGNORECASE,
+)
+"""A line that says that a program ended because of an error, and not which."""
+CONSEQUENCE = STRONG
+"""The score of such a line."""
 _ADVICE = re.compile(
     r"(?<!\w)(?:you\s(?:can|may|might|should|need|must|want|will|could)|your\s(?:host|administrator|system\sadmin\w*|it\sdep\w*|browser|inbox|account)|please|visit|click|contact|refer\sto"
     r"|ask\sfor|see\s(?:also|the)|for\s(?:more|further|details|help|assistance)|documentation|notif(?:y|ies)\syou|detects?\s(?:when|if)"
@@ -96,4 +105,6 @@ def score(line: str) -> int:
     found += 4 if _TYPE.search(text) else 0
     found += 3 if _LABEL.match(text) else 0
     found += 1 if found and _PLACE.search(text) else 0
+    if found > CONSEQUENCE and _CONSEQUENCE.match(text):
+        found = CONSEQUENCE
     return max(0, found - 4) if found and _ADVICE.search(text) else found
