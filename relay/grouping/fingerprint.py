@@ -59,11 +59,25 @@ def _title(found: Components) -> str:
 def _trace_title(found: Components) -> str:
     """`ZeroDivisionError in checkout: division by zero`: type, nearest function of the app, and message."""
     errors = [each for each in found.chain if not each.error.member] or [found.chain[-1]]
-    type_ = errors[-1].error.type.rpartition(".")[2].rpartition("::")[2].rpartition("$")[2] or "Error"
+    while len(errors) > 1 and _short_type(errors[-1]) in _WRAPPERS:
+        errors.pop()
+    type_ = _short_type(errors[-1]) or "Error"
     own = next((each.calls.own for each in reversed(errors) if each.calls.own), ())
     name = f"{type_} in {_called(own[-1])}" if own else type_
     message = errors[-1].template.text
     return _line(f"{name}: {message}" if message else name)
+
+
+_WRAPPERS = frozenset(
+    "HttpUnhandledException TargetInvocationException AggregateException TypeInitializationException InvocationTargetException"
+    " UndeclaredThrowableException ExecutionException CompletionException NestedServletException ServletException"
+    " ExceptionInInitializerError MethodInvocationException".split()
+)
+"""Exceptions that only carry another one. The title names that one."""
+
+
+def _short_type(each: ChainedError) -> str:
+    return each.error.type.rpartition(".")[2].rpartition("::")[2].rpartition("$")[2]
 
 
 def _called(frame: Frame) -> str:

@@ -28,7 +28,7 @@ abort(?:ed|ing|s)? | abnormal(?:ly)? | attack(?:s|ed)? | bad | banned | blocked 
 | timeout | too\\s(?:many|few|large|long|small|short|old|big|much|high|low|late) | trouble | truncated | unable | unauthori[sz]ed | uncaught | undefined
 | undeliver(?:ed|able) | unexpected(?:ly)? | unhandled | unhealthy | unknown | unreachable | unrecoverable | unsupported | violat(?:ed|es|ion) | vulnerab(?:le|ility|ilities)
 | warn(?:ing)?s? | wrong | isn't | wasn't | won't | NaN
-| abgebrochen | abgelaufen | abgelehnt | abgestürzt | ausnahme | fehler(?:haft)? | fehlgeschlagen | fehlt | gescheitert | gestört | störung | konnten?\\snicht
+| abgebrochen | gesperrt | nicht | abgelaufen | abgelehnt | abgestürzt | ausnahme | fehler(?:haft)? | fehlgeschlagen | fehlt | gescheitert | gestört | störung | konnten?\\snicht
 | kann\\snicht | nicht\\s\\w+ | unbekannte[rsn]? | ungültige[rsn]? | unerwartete[rsn]? | verweigert | warnung | überschritten | zeitüberschreitung | defekt | ausgefallen | voll
 | échec | échoué | erreurs? | exception\\snon\\sgérée | impossible | introuvable | refusée? | interdite? | expirée? | dépassée? | plantage | panne | invalide | manquante?
 | avertissement | délai\\sd'attente | n'a\\spas\\s(?:pu|été) | saturée?
@@ -65,9 +65,16 @@ _LABEL = re.compile(
     r"|erreur|message\sd'erreur|cause|errore|motivo|causa|razón|erro|fout|oorzaak|błąd|ошибка|причина|오류|오류\s?메시지|에러|원인|사유|错误|错误信息|原因|錯誤|エラー|エラー内容)\s?[:：=]\s{0,20}\S",
     re.IGNORECASE,
 )
-_PLACE = re.compile(r"[\w/\\-]\.\w{1,10}:\d{1,6}(?!\d)|(?<!\w)line\s\d{1,7}(?!\d)|(?<!\w)on\sline\s|(?<!\w)at\s0x")
+_PLACE = re.compile(r"[\w/\\-]\.\w{1,10}(?::\d{1,6}(?!\d)|\(\d{1,6}[,)])|(?<!\w)line\s\d{1,7}(?!\d)|(?<!\w)on\sline\s|(?<!\w)at\s0x")
+_CODED = re.compile(r"(?<!\w)(?:fatal\s)?error(?:\s[A-Z]{0,6}\d{1,6})?:\s\S", re.IGNORECASE)
+"""`total.ts(18,7): error TS2322: …`, `main.c:12: error: …`: what compilers and linters print."""
 _INSIDE = re.compile(r"(?<=[a-z])(?=[A-Z][a-z]{3})")
 """Between the words of a name: `DegradedArray`."""
+_ENDED = re.compile(
+    r"(?:wurde|ist)\smit\s(?:einem\s)?fehlern?\s(?:abgebrochen|beendet)|(?:ended|completed|finished|terminated|exited|aborted)\swith\s(?:an?\s)?(?:errors?|failures?|exit|status|code)"
+    r"|(?:오류|에러|장애|예외)[가이]\s?발생(?:했|하였|되었|됐)|エラーが発生|例外が発生|发生(?:了)?(?:错误|异常)|發生(?:了)?錯誤|s'est\sproduite?|se\sha\sproducido|si\sè\sverificat[oa]|ist\saufgetreten|произошла\sошибка",
+    re.IGNORECASE,
+)
 _CONSEQUENCE = re.compile(
     r"\W{0,6}(?:finished|exit(?:ing|ed|s)?|done|(?:build|deploy\w*|job|script|command|process|task|step|pipeline|run|backup|cron)\b.{0,60}\b(?:failed|failure|exited|returned|aborted|terminated|error|ended|finished|status)"
     r"|make(?:\[\d{1,3}\])?:|npm\sERR!|aborting|execution\shalted|giving\sup|returned\snon-zero|failed\swith\s(?:exit|status|code)|exit\s(?:code|status)|\d{1,6}\s(?:errors?|failures?|warnings?|problems?)(?:\s(?:found|generated|and|in|occurred))?\b"
@@ -103,8 +110,8 @@ def score(line: str) -> int:
             break
     found = STRONG * min(words, 1) + max(0, words - 1)
     found += 4 if _TYPE.search(text) else 0
-    found += 3 if _LABEL.match(text) else 0
+    found += 3 if _LABEL.match(text) else 2 if _CODED.search(text) else 0
     found += 1 if found and _PLACE.search(text) else 0
-    if found > CONSEQUENCE and _CONSEQUENCE.match(text):
+    if found > CONSEQUENCE and (_CONSEQUENCE.match(text) or (_ENDED.search(text) and not _TYPE.search(text))):
         found = CONSEQUENCE
     return max(0, found - 4) if found and _ADVICE.search(text) else found

@@ -117,11 +117,14 @@ _LEAST_BLANKS = 2
 _QUOTED_ERROR = re.compile(r"([A-Za-z]{0,2}[\"'`\u2018\u201c\u00ab\u201e])(.*)(.)", re.DOTALL)
 
 
+_DATA_IN_QUOTES = re.compile(r"(?<![A-Za-z])['`][^'\n]{0,300}'(?![A-Za-z])|[^\s\"']*[\d@/=][^\s\"]*")
+
+
 def _quoted_error(found: str) -> str:
     match = _QUOTED_ERROR.fullmatch(found)
     if match is None or failure_words.score(match[2]) < failure_words.STRONG:
         return "<text>"
-    return _DATA_WORD.sub("<value>", match[2].strip())
+    return _DATA_IN_QUOTES.sub("<value>", match[2].strip())
 
 
 _DATA_WORD = re.compile(r"\\\".{0,300}?\\\"|'[^'\n]{0,300}'|[^\s\"]*[\d@/=][^\s\"]*")

@@ -124,6 +124,11 @@ def _end(found: re.Match[str] | None, otherwise: int) -> int:
     return found.end() if found else otherwise
 
 
+def begins_with_time(line: str) -> bool:
+    """Return True for a line of a log, whether or not it has a level."""
+    return _TIMED.match(line[:_MAX_HEAD]) is not None
+
+
 def _timed_head(text: str, position: int) -> Head | None:
     """Return the level that follows a time, with nothing but the parts of a record's beginning between them."""
     for _ in range(_MAX_PARTS):

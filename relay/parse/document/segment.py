@@ -13,6 +13,7 @@ from typing import NamedTuple
 from relay.parameterize import failure_words
 from relay.parse.document import boilerplate
 from relay.parse.document.fields import Field, Meaning, field_of
+from relay.parse.document.records import begins_with_time
 from relay.parameterize.template import parameterize
 
 MAX_LINES = 4_000
@@ -22,7 +23,7 @@ _MAX_SIGNATURE = 12
 _MAX_AFTER_SIGN_OFF = 6
 _LIST = 4
 """Lines of a block that can be a list."""
-_LONG = 12
+_LONG = 6
 """A block with more lines is the output of a program, unless its lines are labelled values."""
 _HEADING = 2
 """The score of a line that ends with a colon and speaks of a failure: what it announces says more."""
@@ -171,8 +172,10 @@ def _block(lines: Sequence[Line]) -> Block:
         kind = BlockKind.QUOTED
     elif fields * 2 > len(lines) or (fields == len(lines)):
         kind = BlockKind.FIELDS
+    elif len(lines) > _LONG or sum(begins_with_time(line.text) for line in lines) * 2 > len(lines):
+        kind = BlockKind.CONSOLE
     else:
-        kind = BlockKind.CONSOLE if len(lines) > _LONG else BlockKind.PROSE
+        kind = BlockKind.PROSE
     return Block(kind, tuple(lines))
 
 

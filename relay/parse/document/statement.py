@@ -22,7 +22,7 @@ MAX_LINES = 12
 """Lines of a statement. The key of a message has no more (`parameterize.template.MAX_LINES`)."""
 _NEAR = 2
 """Blocks whose score is lower than the best by at most this number belong to the statement."""
-_MAX_TYPE = 200
+_MAX_HEADING = 80
 
 _TYPE = re.compile(r"[\w.$`:\\<>\[\]/@-]{2,200}$")
 _LEADING_LEVEL = re.compile(r"[\W_]{0,6}([A-Z]{3,9}|[A-Z][a-z]{3,8}(?=[:\]]))(?![\w'-])")
@@ -130,19 +130,32 @@ def _named_failure(blocks: Sequence[Block], fields: Sequence[Field]) -> Statemen
     chosen = sorted((block for block in blocks if block.score >= least), key=lambda block: -block.score - (block is first))
     chosen = [block for block in chosen if block is chosen[0] or block.kind is not BlockKind.CONSOLE]
     line = _headline(chosen[0])
-    kept: list[Line] = []
+    kept: list[Line] = _heading(first, chosen[0], line)
     for block in chosen:
         if len(kept) < MAX_LINES:
             kept += _telling(block, line)[: MAX_LINES - len(kept)]
-    kept.sort(key=lambda each: each.number)
+    heading = _shown(kept[0]) if kept and kept[0].number < line.number and line.field is not None else ""
+    kept = sorted(dict.fromkeys(kept), key=lambda each: each.number)
     shown = _shown(line)
+    level = _level(fields, shown) or max(filter(None, (level_in(_shown(each)) for each in kept)), default=None)
+    if heading and first is not chosen[0]:
+        shown = f"{heading.rstrip(' .!:')}: {shown}"
     return Statement(
         lines=tuple(_shown(each) for each in kept),
         headline=shown,
         reason=_reason(chosen[0], line),
-        level=_level(fields, shown) or max(filter(None, (level_in(_shown(each)) for each in kept)), default=None),
+        level=level,
         names=_names(fields),
     )
+
+
+def _heading(first: Block, best: Block, line: Line) -> list[Line]:
+    """Return the short sentence above the labelled values that says which thing failed: `Connection failed Service db`."""
+    if first is best or best.kind is not BlockKind.FIELDS or first.kind is not BlockKind.PROSE:
+        return []
+    heading = first.lines[0]
+    short = len(first.lines) <= 2 and len(heading.text.strip()) <= _MAX_HEADING and heading.score >= failure_words.STRONG
+    return [heading] if short and heading.text.strip() not in line.text else []
 
 
 def _headline(block: Block) -> Line:
@@ -156,7 +169,7 @@ def _telling(block: Block, headline: Line) -> list[Line]:
     """Return the lines of `block` that identify the error, the headline and the lines nearest to it first."""
     if block.kind is BlockKind.FIELDS:
         kept = [line for line in block.lines if line is headline or _identifies(line)]
-    elif len(block.lines) > MAX_LINES:
+    elif block.kind is BlockKind.CONSOLE:
         kept = [line for line in block.lines if line.score >= failure_words.STRONG]
     else:
         kept = list(block.lines)

@@ -22,6 +22,7 @@ _BEGINS = re.compile(
     r"\s|[>|+*•·=#~_-]|\d{1,3}[.)] |\[|\{|\}|at |bei |File [\"']|Caused by|Traceback|Stack trace|During handling|The above|\.\.\. \d|--|\d{4}-\d\d-\d\d|\d\d[:.]\d\d"
     r"|Call(?:ed|s) from|from /|thrown in|goroutine |[A-Z][a-z]{2} [ \d]\d "
 )
+_LEAST_LENGTH = 40
 _LEAST_BLANKS = 5
 """A line of a sentence that fills the width has at least this number of blanks."""
 _BREAKABLE = re.compile(r"\S\s\S")
@@ -33,13 +34,13 @@ def joined(lines: Sequence[str], *, prose: bool) -> list[str] | None:
     With `prose`, only sentences are joined: the next line begins with a lower-case letter.
     """
     width = max((len(line) for line in lines if _BREAKABLE.search(line.strip())), default=0)
-    if not MIN_WIDTH <= width <= MAX_WIDTH:
+    if not (prose or MIN_WIDTH <= width) or width > MAX_WIDTH:
         return None
     done: list[str] = []
     last = ""
     changed = False
     for line in lines:
-        if done and _was_broken(last, line, width) and (not prose or _continues(last, line)):
+        if done and _was_broken(last, line, width, prose=prose):
             done[-1] = f"{done[-1].rstrip()} {line.strip()}"
             changed = True
         else:
@@ -48,8 +49,10 @@ def joined(lines: Sequence[str], *, prose: bool) -> list[str] | None:
     return done if changed else None
 
 
-def _was_broken(above: str, line: str, width: int) -> bool:
+def _was_broken(above: str, line: str, width: int, *, prose: bool) -> bool:
     above = above.rstrip()
+    if prose:
+        return _continues(above, line) and not (field_of(line) or head_of(line))
     if len(above) < _LEAST_SHARE * MIN_WIDTH or not line.strip():
         return False
     word = line.split(None, 1)[0]
@@ -59,7 +62,8 @@ def _was_broken(above: str, line: str, width: int) -> bool:
 
 
 def _continues(above: str, line: str) -> bool:
-    return line[:1].islower() and above.count(" ") >= _LEAST_BLANKS and not above.endswith((".", ":", ";"))
+    begins = line[:1].islower() or line[:1].isdigit()
+    return begins and len(above) >= _LEAST_LENGTH and above.count(" ") >= _LEAST_BLANKS and above[-1].isalpha()
 
 
 def _alike(above: str, line: str) -> bool:
