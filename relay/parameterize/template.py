@@ -31,7 +31,7 @@ _GATES = {
     "L": "(?=[A-Za-z]{1,40}+[,:]? )",
     "D": "(?=[0-9]{1,40}+ )",
     "d": "(?=[0-9])",
-    "l": "(?=[A-Za-z_\u00c0-\u024f])",
+    "l": "(?=[A-Za-z_\u00c0-\u024f\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3])",
     "m": "(?=['\"`\u2018\u201c\u00ab\u201e<\\[(\uff08:/~\\\\])",
 }
 """A lookahead for each value of `Rule.starts`: a rule is tried only if the previous and the first character fit.

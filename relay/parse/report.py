@@ -178,7 +178,7 @@ def _app_name(mail: Mail, apps: Iterable[AppRule], message: str) -> str:
     name = _app_in_subject(mail.subject)
     if name == mail.subject and subject.repeats(name, message):
         name = ""
-    return name or mail.sender or UNKNOWN_APP
+    return name or _without_host(mail.sender) or UNKNOWN_APP
 
 
 @memoized(size=100_000, largest=1_000)
@@ -189,6 +189,14 @@ def _app_in_subject(subject: str) -> str:
     if bracket and bracket[1].strip() and not parse_level(bracket[1]):
         return bracket[1].strip()
     return subject if len(subject) <= _MAX_NAME and not any(char.isdigit() for char in subject) else ""
+
+
+_NUMBERED_HOST = re.compile(r"@(?=[a-z-]*\d)[a-z0-9-]{1,63}(?=$|\.[a-z0-9-]{1,63}\.)(\.?)")
+
+
+def _without_host(sender: str) -> str:
+    """`root@web-3.example.com` gives `root@example.com`: the same program on another machine is the same app."""
+    return _NUMBERED_HOST.sub(lambda found: "@" if found[1] else "", sender, count=1)
 
 
 def _matches(text: str, glob: str) -> bool:

@@ -42,7 +42,7 @@ _LABELS: Mapping[Meaning, str] = {
         |ausnahmetyp|fehlertyp|fehlerklasse|ausnahme|type d'exception|type d'erreur|tipo de error|tipo de excepción|tipo di errore|tipo de erro|예외 유형|예외 타입|오류 유형|예외|异常类型|错误类型|例外の種類|エラー種別
     """,
     Meaning.MESSAGE: """
-        exception message|error message|message|msg|error|errors|err|error text|error description|error details|errormessage|exceptionmessage|exception value|fatal|fatal error|critical|critical error|panic|reason|cause|root cause|failure reason|failure|fault
+        exception message|error message|message|msg|error|errors|err|error text|error description|error details|errormessage|exceptionmessage|exception value|fatal|fatal error|critical|critical error|panic|reason|cause|caused by|verursacht durch|causé par|causado por|causato da|root cause|failure reason|failure|fault
         |problem|details|detail|description|summary|output|plugin output|additional info|info|event message|event|alert|alarm|status information|result message|what|what happened|stderr|abort reason|diagnostic-code|diagnostic
         |fehlermeldung|fehler|fehlertext|meldung|nachricht|ursache|grund|beschreibung|ereignis|problem|erreur|message d'erreur|cause|raison|motif|description|mensaje|mensaje de error|motivo|causa|descripción|detalle
         |errore|messaggio|messaggio di errore|descrizione|mensagem|mensagem de erro|erro|razão|descrição|melding|foutmelding|oorzaak|reden|komunikat|błąd|przyczyna|ошибка|сообщение|причина|описание

@@ -27,6 +27,10 @@ _LONG = 6
 """A block with more lines is the output of a program, unless its lines are labelled values."""
 _HEADING = 2
 """The score of a line that ends with a colon and speaks of a failure: what it announces says more."""
+_MAX_HEADING = 200
+_CAUSES = ("caused by", "cause", "root cause", "reason", "verursacht durch", "ursache", "causé par", "causado por", "causato da", "원인", "사유", "原因")
+"""Headings of a block that belongs to the one above it."""
+_MESSAGES = ("message", "error message", "output", "description", "exception message", "메시지", "내용", "消息", "メッセージ")
 _LABELLED = 3
 """What a label of the meaning MESSAGE adds to the score of its value; TYPE adds one more."""
 
@@ -91,6 +95,8 @@ def _relevant_lines(lines: Sequence[str]) -> list[Line | None]:
                 found.append(None)
             continue
         introduced, ends_with_colon = ends_with_colon, _introduces(text)
+        if ends_with_colon and found and found[-1] is None and text.rstrip(" :：").lower() in _CAUSES:
+            found.pop()
         if boilerplate.is_rule(text):
             found.append(None) if not (number and lines[number - 1].strip()) else None
             continue
@@ -108,7 +114,11 @@ def _relevant_lines(lines: Sequence[str]) -> list[Line | None]:
 
 def _introduces(text: str) -> bool:
     """Return True for a line that announces a failure: `The following error was logged:`."""
-    return text.endswith((":", "：")) and len(text) < 200 and failure_words.score(text) >= failure_words.STRONG
+    if not text.endswith((":", "：")) or len(text) >= _MAX_HEADING:
+        return False
+    field = field_of(text)
+    labels = field is not None and (field.meaning is Meaning.TYPE or field.label in (*_CAUSES, *_MESSAGES))
+    return labels or failure_words.score(text) >= failure_words.STRONG
 
 
 def _bounded_range(end: int) -> Sequence[int]:
@@ -162,7 +172,10 @@ def _distinct(lines: Sequence[Line]) -> Sequence[Line]:
     """Return `lines` without those that differ from an earlier one only in data: the length of a list is data."""
     if len(lines) < _LIST:
         return lines
-    return list({parameterize(line.text).key: line for line in reversed(lines)}.values())[::-1]
+    found: dict[str, Line] = {}
+    for line in lines:
+        found.setdefault(parameterize(line.text).key, line)
+    return list(found.values())
 
 
 def _block(lines: Sequence[Line]) -> Block:

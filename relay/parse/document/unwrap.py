@@ -16,10 +16,8 @@ from relay.parse.document.fields import field_of
 from relay.parse.document.records import head_of
 
 MIN_WIDTH, MAX_WIDTH = 60, 80
-_LEAST_SHARE = 0.8
-"""A broken line fills at least this share of the width."""
 _BEGINS = re.compile(
-    r"\s|[>|+*•·=#~_-]|\d{1,3}[.)] |\[|\{|\}|at |bei |File [\"']|Caused by|Traceback|Stack trace|During handling|The above|\.\.\. \d|--|\d{4}-\d\d-\d\d|\d\d[:.]\d\d"
+    r"\s|[>|+*•·=~_-]|\d{1,3}[.)] |\{|\}|at |bei |File [\"']|Caused by|Traceback|Stack trace|During handling|The above|\.\.\. \d|--|\d{4}-\d\d-\d\d|\d\d[:.]\d\d"
     r"|Call(?:ed|s) from|from /|thrown in|goroutine |[A-Z][a-z]{2} [ \d]\d "
 )
 _LEAST_LENGTH = 40
@@ -34,7 +32,7 @@ def joined(lines: Sequence[str], *, prose: bool) -> list[str] | None:
     With `prose`, only sentences are joined: the next line begins with a lower-case letter.
     """
     width = max((len(line) for line in lines if _BREAKABLE.search(line.strip())), default=0)
-    if not (prose or MIN_WIDTH <= width) or width > MAX_WIDTH:
+    if not prose and not MIN_WIDTH <= width <= MAX_WIDTH:
         return None
     done: list[str] = []
     last = ""
@@ -52,8 +50,8 @@ def joined(lines: Sequence[str], *, prose: bool) -> list[str] | None:
 def _was_broken(above: str, line: str, width: int, *, prose: bool) -> bool:
     above = above.rstrip()
     if prose:
-        return _continues(above, line) and not (field_of(line) or head_of(line))
-    if len(above) < _LEAST_SHARE * MIN_WIDTH or not line.strip():
+        return bool(above and line.strip()) and _continues(above, line) and not (field_of(line) or head_of(line))
+    if not above or not line.strip():
         return False
     word = line.split(None, 1)[0]
     if len(above) + 1 + len(word) <= width or len(word) > width and not line[0].isalnum() and line[0] != "/":
