@@ -30,7 +30,7 @@ MAX_CACHED_FRAMES = 200
 """Frames of the largest chain whose calls are cached. With `MAX_CACHED_CHAINS` this bounds the memory."""
 MAX_CACHED_CHAINS = 256
 
-_THINGS = ("service", "check", "monitor", "job", "task", "서비스", "작업", "작업명", "服务", "任务", "サービス", "ジョブ名", "dienst", "auftrag")
+_THINGS = ("name", "alarm name", "problem name", "service", "check", "monitor", "job", "task", "서비스", "작업", "작업명", "服务", "任务", "サービス", "ジョブ名", "dienst", "auftrag")
 """Labels of a thing that the title names."""
 _MAX_THING = 60
 
@@ -103,10 +103,23 @@ class Components:
 def components(report: Report) -> Components:
     """Return the components of `report`. Every report has some."""
     trace = find(report.trace) if report.trace else None
-    return _of_trace(trace, report.app_package) if trace else _of_message(report)
+    return _of_trace(_named(trace, report.headline), report.app_package) if trace else _of_message(report)
 
 
 # --- With a stack trace -----------------------------------------------------------------------------------------------
+
+
+_HEADLINE = re.compile(r"(?P<type>[A-Za-z_][\w.:$\\]{2,200}): (?P<message>.*)|(?P<only>[A-Za-z_]\S{2,200})$", re.DOTALL)
+
+
+def _named(trace: Trace, headline: str) -> Trace:
+    """Return `trace` with the type and the message of `headline`, if the trace itself names no exception."""
+    error = trace.errors[-1]
+    if error.type or error.message or not headline:
+        return trace
+    found = _HEADLINE.match(headline)
+    type_, message = (found["type"] or found["only"] or "", found["message"] or "") if found else ("", headline)
+    return trace._replace(errors=(*trace.errors[:-1], error._replace(type=type_, message=message)))
 
 
 def _of_trace(trace: Trace, app_package: str) -> Components:

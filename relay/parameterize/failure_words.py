@@ -13,6 +13,8 @@ MAX_LINE = 2_000
 """Characters of a line that are read."""
 STRONG = 3
 """The score of one word of failure. A line with less says nothing about a failure."""
+WEAK = 2
+"""The score of a word that only hints at a failure, such as `alarm` or `slow`, and of a line that names no cause."""
 _MOST_WORDS = 3
 
 _LATIN = """
@@ -48,6 +50,12 @@ _CJK = """
 _WORDS = re.compile(
     r"(?<![\w-])(?:" + "".join(_LATIN.split()) + r")(?![\w-])|" + "|".join(_CJK.split()), re.IGNORECASE
 )
+_HINTS = re.compile(
+    r"(?<![\w-])(?:alarm(?:ed|s)?|alerts?|firing|fired|triggered|changed|suspicious|brute|spike[ds]?|slow|slower|delayed|late|lagging|lag|retry(?:ing)?|retries|skipp(?:ed|ing)|empty|negative|anomal\w{0,5}"
+    r"|drift(?:ed)?|below|above|under|over|critically|low|high|threshold|breach(?:ed)?|attempts?|unusual|stale|pending|waiting|not|niedrig|hoch|langsam|lent|lento|alerte|alerta|allarme|тревога)(?![\w-])"
+    r"|마이너스|음수|지연|알람|경보|주의|マイナス|遅延|アラート|警報|注意|负数|延迟|报警|告警",
+    re.IGNORECASE,
+)
 _NONE = re.compile(
     r"(?<!\w)(?:no|zero|without(?:\sany)?|0|keine?|ohne|sans|aucune?|sin|sem|zonder|без|free\sof)\s+(?:new\s+|other\s+|further\s+)?"
     r"(?:errors?|warnings?|failures?|problems?|faults?|fehler|warnungen|erreurs?|errores|erros|fouten|ошибок|failed)(?!\w)"
@@ -58,7 +66,7 @@ _NONE = re.compile(
 _TYPE = re.compile(
     r"(?<![\w@])(?:[A-Za-z_][\w]*(?:\.|::|\\))*[A-Z]\w{0,80}(?:Exception|Error|Failure|Fault|Panic|Violation|Interrupt|Denied|Timeout)(?!\w)"
     r"|(?<!\w)E_[A-Z_]{3,30}|SQLSTATE\[?\w{0,6}|ORA-\d{4,5}|(?<!\w)E(?:CONN|HOST|NET|NO|ACC|PERM|AI_|PIPE|TIMED)[A-Z]{2,12}(?!\w)"
-    r"|(?<!\w)(?:errno|error\scode|exit\s(?:code|status)|rc|status(?:\scode)?|signal)\s?[:=]?\s?[1-9x]\w{0,8}|(?<!\w)HRESULT|0x8[0-9A-Fa-f]{7}"
+    r"|(?<!\w)(?:errno|error\scode|signal)\s?[:=]?\s?[1-9x]\w{0,8}|(?<!\d)[45]\d\d[ -][45]\.\d\.\d{1,3}(?!\d)|(?<!\w)HRESULT|0x8[0-9A-Fa-f]{7}"
 )
 _LABEL = re.compile(
     r"^\W{0,8}(?:[\w./ -]{0,40}(?<![\w]))?(?:error(?:\smessage)?|fatal(?:\serror)?|critical|exception|failure|reason|cause|panic|err|fehler(?:meldung)?|fehlertext|ursache"
@@ -66,23 +74,25 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _PLACE = re.compile(r"[\w/\\-]\.\w{1,10}(?::\d{1,6}(?!\d)|\(\d{1,6}[,)])|(?<!\w)line\s\d{1,7}(?!\d)|(?<!\w)on\sline\s|(?<!\w)at\s0x")
+_COMMAND = re.compile(r"\+{1,4} |[$#>] ")
+"""A command that a shell or a build prints before it runs it."""
 _CODED = re.compile(r"(?<!\w)(?:fatal\s)?error(?:\s[A-Z]{0,6}\d{1,6})?:\s\S", re.IGNORECASE)
 """`total.ts(18,7): error TS2322: …`, `main.c:12: error: …`: what compilers and linters print."""
 _INSIDE = re.compile(r"(?<=[a-z])(?=[A-Z][a-z]{3})")
 """Between the words of a name: `DegradedArray`."""
 _ENDED = re.compile(
     r"(?:wurde|ist)\smit\s(?:einem\s)?fehlern?\s(?:abgebrochen|beendet)|(?:ended|completed|finished|terminated|exited|aborted)\swith\s(?:an?\s)?(?:errors?|failures?|exit|status|code)"
-    r"|(?:오류|에러|장애|예외)[가이]\s?발생(?:했|하였|되었|됐)|エラーが発生|例外が発生|发生(?:了)?(?:错误|异常)|發生(?:了)?錯誤|s'est\sproduite?|se\sha\sproducido|si\sè\sverificat[oa]|ist\saufgetreten|произошла\sошибка",
+    r"|(?:오류|에러|장애|예외)[가이]\s?발생(?:했|하였|되었|됐)|エラーが発生|例外が発生|发生(?:了)?(?:错误|异常)|發生(?:了)?錯誤|s'est\sproduite?|se\sha\sproducido|si\sè\sverificat[oa]|ist\saufgetreten|произошла\sошибка|検知しました|検出しました|発生しました|お知らせ|알려드립니다|확인\s바랍니다",
     re.IGNORECASE,
 )
 _CONSEQUENCE = re.compile(
-    r"\W{0,6}(?:finished|exit(?:ing|ed|s)?|done|(?:build|deploy\w*|job|script|command|process|task|step|pipeline|run|backup|cron)\b.{0,60}\b(?:failed|failure|exited|returned|aborted|terminated|error|ended|finished|status)"
+    r"\W{0,6}(?:finished|exit(?:ing|ed|s)?|done|(?:build|deploy\w*|job|script|command|process|task|step|pipeline|run|backup|cron)\b.{0,400}\b(?:failed|failure|exited|returned|aborted|terminated|error|ended|finished|status)"
     r"|make(?:\[\d{1,3}\])?:|npm\sERR!|aborting|execution\shalted|giving\sup|returned\snon-zero|failed\swith\s(?:exit|status|code)|exit\s(?:code|status)|\d{1,6}\s(?:errors?|failures?|warnings?|problems?)(?:\s(?:found|generated|and|in|occurred))?\b"
-    r"|(?:an?\s|the\sfollowing\s)?(?:errors?|exceptions?|problems?|failures?)\s(?:has|have|was|were|is|are)?\s?(?:occurred|detected|found|caught|raised|reported))",
+    r"|(?:an?\s|the\sfollowing\s)?(?:errors?|exceptions?|problems?|failures?)\s(?:has|have|was|were|is|are)?\s?(?:occurred|detected|found|caught|raised|reported|started|began|starting)|error\s(?:running|executing)|(?:i'm|we're|we\sare|i\sam)\ssorry|we\sregret|main\sprocess\sexited|failed\sto\sstart)",
     re.IGNORECASE,
 )
 """A line that says that a program ended because of an error, and not which."""
-CONSEQUENCE = STRONG
+CONSEQUENCE = WEAK
 """The score of such a line."""
 _ADVICE = re.compile(
     r"(?<!\w)(?:you\s(?:can|may|might|should|need|must|want|will|could)|your\s(?:host|administrator|system\sadmin\w*|it\sdep\w*|browser|inbox|account)|please|visit|click|contact|refer\sto"
@@ -108,10 +118,14 @@ def score(line: str) -> int:
         words += 1
         if words >= _MOST_WORDS:
             break
+    if _COMMAND.match(text):
+        return 0
     found = STRONG * min(words, 1) + max(0, words - 1)
     found += 4 if _TYPE.search(text) else 0
     found += 3 if _LABEL.match(text) else 2 if _CODED.search(text) else 0
     found += 1 if found and _PLACE.search(text) else 0
     if found > CONSEQUENCE and (_CONSEQUENCE.match(text) or (_ENDED.search(text) and not _TYPE.search(text))):
         found = CONSEQUENCE
-    return max(0, found - 4) if found and _ADVICE.search(text) else found
+    if found and _ADVICE.search(text):
+        return max(0, found - 4)
+    return found or (WEAK if _HINTS.search(text) else 0)

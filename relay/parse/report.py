@@ -187,7 +187,7 @@ def _app_in_subject(subject: str) -> str:
     subject = _REPLY_PREFIX.sub("", subject, count=1) if _REPLY_PREFIX.match(subject) else subject
     bracket = _BRACKET.match(subject)
     if bracket and bracket[1].strip() and not parse_level(bracket[1]):
-        return bracket[1].strip()
+        return _without_host(bracket[1].strip())
     return subject if len(subject) <= _MAX_NAME and not any(char.isdigit() for char in subject) else ""
 
 

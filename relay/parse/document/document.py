@@ -17,7 +17,7 @@ from relay.parse import layouts
 from relay.parse.document import records, segment, statement, unwrap
 from relay.parse.document.records import LogRecord
 from relay.parse.document.segment import Block
-from relay.parse.layouts import Layout, line_prefix, syslog
+from relay.parse.layouts import Layout, line_prefix, logline, syslog
 
 MAX_FURTHER = 20
 """Further errors of one mail that are reported besides the worst one."""
@@ -53,7 +53,7 @@ def read(subject: str, text: str) -> Document:
     lines = line_prefix.strip_prefixes(stripped)
     lines = _unwrapped(lines)
     found = records.records_in(lines)
-    if len(found) > 1 or (found and any(map(str.strip, lines[: found[0].start]))):
+    if len(found) > 1 or (found and (any(map(str.strip, lines[: found[0].start])) or logline.read(lines) is None)):
         if document := _of_records(subject, lines, found):
             return _with_fields(document, fields)
     return _with_fields(_of_text(subject, lines), fields)
@@ -64,7 +64,7 @@ def _unwrapped(lines: list[str]) -> list[str]:
     all_joined = unwrap.joined(lines, prose=False)
     if all_joined and _structure(all_joined) > _structure(lines):
         return all_joined
-    return unwrap.joined(lines, prose=True) or lines
+    return lines if _structure(lines)[0] else unwrap.joined(lines, prose=True) or lines
 
 
 def _structure(lines: Sequence[str]) -> tuple[int, int]:
@@ -132,7 +132,7 @@ def _of_text(subject: str, lines: list[str]) -> Document:
         return Document(layout=layout, reason="the whole text", strong=False)
     text = "\n".join(found.lines)
     return Document(
-        layout=replace(layout, text=text, level=layout.level or found.level),
+        layout=replace(layout, text=text, level=layout.level or found.level or statement.level_in(subject)),
         reason=found.reason,
         headline=found.headline if found.headline != found.lines[0] else "",
         names=found.names,
@@ -143,29 +143,20 @@ def _of_text(subject: str, lines: list[str]) -> Document:
 
 
 def _of_trace(layout: Layout, trace: traces.Trace) -> Document:
-    """Return the document of a text with a stack trace. Labels name the exception if the trace does not."""
-    error = trace.errors[-1]
-    if error.type:
-        return Document(layout=layout, reason=f"{trace.language} stack trace")
+    """Return the document of a text with a stack trace. If the trace does not name the exception, the text does."""
+    reason = f"{trace.language} stack trace"
+    if trace.errors[-1].type:
+        return Document(layout=layout, reason=reason)
     around = f"{layout.text[: trace.start]}\n\n{layout.text[trace.end :]}"
     found = statement.choose(segment.blocks_of(around.split("\n")))
-    if found is None or not found.type:
-        return Document(layout=layout, reason=f"{trace.language} stack trace")
-    head = f"{found.type}: {found.message}" if found.message else found.type
-    frames = layout.text[trace.start : trace.end]
-    joined = f"{head}\n{_first_frame_on_its_own_line(frames)}"
-    better = traces.find(joined)
-    if better is None or not better.errors[-1].type:
-        return Document(layout=layout, reason=f"{trace.language} stack trace")
-    text = f"{layout.text[: trace.start].rstrip()}\n\n{joined}\n{layout.text[trace.end :]}"
-    return Document(
-        layout=replace(layout, text=text, level=layout.level or found.level),
-        reason=f"{trace.language} stack trace with a labelled exception type",
-    )
-
-
-def _first_frame_on_its_own_line(frames: str) -> str:
-    return frames
+    named = statement.exception_in(around)
+    if named:
+        return Document(layout=layout, reason=f"{reason}, and the text names its exception", headline=named)
+    if found is None or not found.strong:
+        return Document(layout=layout, reason=reason)
+    label = " with a labelled exception type" if found.type else ", and a line that names the failure"
+    level = layout.level or found.level
+    return Document(layout=replace(layout, level=level), reason=f"{reason}{label}", headline=found.headline)
 
 
 def _described(block: Block) -> str:

@@ -60,7 +60,7 @@ _LABELS: Mapping[Meaning, str] = {
     Meaning.SUBJECT: """
         service|service name|servicename|service desc|check|check name|device|disk|drive|volume|job|job name|jobname|task|task name|taskname|task id|dag|dag id|pipeline|project|stage|step|unit|queue|topic|monitor|trigger|trigger name|item|item name
         |plugin|theme|extension|repository|repo|backup|backup set|policy|dataset|database|instance|process name|program|application|app|command|cronjob|cron job|package|worker|workflow|suite|test|test case|probe|sensor|array|md device|filesystem|mount point|interface
-        |certificate|alertname|rule|alert name|resource|object
+        |name|alarm name|alarm|certificate|alertname|rule|alert name|resource|object
         |dienst|prüfung|gerät|laufwerk|auftrag|aufgabe|projekt|warteschlange|anwendung|befehl|tâche|périphérique|projet|file d'attente|commande|servicio|tarea|dispositivo|trabajo|proyecto|servizio|attività|serviço|tarefa|dienstnaam|taak|usługa|zadanie|служба|задача|устройство
         |서비스|작업|작업명|장치|디스크|프로젝트|배치|배치명|잡|애플리케이션|服务|任务|设备|磁盘|项目|作业|队列|サービス|タスク|ジョブ|ジョブ名|デバイス|ディスク|プロジェクト
     """,
@@ -79,8 +79,8 @@ _LABELS: Mapping[Meaning, str] = {
 _MEANING = {label.strip(): meaning for meaning, text in _LABELS.items() for label in " ".join(text.split()).split("|")}
 
 _FIELD = re.compile(
-    r"[ \t>*•·|+-]{0,40}\*{0,2}\[?(?P<label>[^\W\d_][\w '().#-]{0,38}?[\w)]|[^\W\d_]{1,20})\]?\*{0,2}[ \t.]{0,40}"
-    r"(?:[:：](?!//)(?!\d\d(?!\w))(?![\w:\\])|[:：](?=[\"'])|(?<=\w)=(?=['\"\s])|[ \t]=[ \t]|\t+)[ \t]{0,200}(?P<value>\S.*)?$"
+    r"[ \t\u3000>*•·|+■□◆◇●○▶・※※-]{0,40}\*{0,2}\[?(?P<label>[^\W\d_][\w \u3000'().#-]{0,38}?[\w)]|[^\W\d_]{1,20})\]?\*{0,2}[ \t\u3000.]{0,40}"
+    r"(?:[:：](?!//)(?!\d\d(?!\w))(?![\w:\\])|[:：](?=[\"'])|(?<=\w)=(?=['\"\s])|[ \t]=[ \t]|\t+)[ \t]{0,200}[\u3000]{0,20}(?P<value>\S.*)?$"
 )
 """`label: value`, `label = value`, `label='value'`, `label . . . : value`. Not `http://`, `12:30`, `C:\\`, `std::move`."""
 _NUMBERED = re.compile(r"\d{2,}$")
@@ -113,7 +113,23 @@ def field_of(line: str) -> Field | None:
 
 def meaning_of(label: str) -> Meaning:
     """Return what `label` (in lower case) says about the error."""
-    return _MEANING.get(label) or _MEANING.get(label.rstrip(".s")) or Meaning.OTHER
+    found = _MEANING.get(label) or _MEANING.get(label.rstrip(".s"))
+    return found or _meaning_of_words(label.split())
+
+
+_HEADS = {
+    **dict.fromkeys(("message", "error", "reason", "cause", "description", "problem", "failure", "fehler", "grund", "erreur"), Meaning.MESSAGE),
+    **dict.fromkeys(("service", "job", "task", "check", "device", "alarm", "monitor", "dienst", "auftrag"), Meaning.SUBJECT),
+    **dict.fromkeys(("state", "status", "result"), Meaning.STATE),
+}
+_NOT_ITS_TEXT = frozenset("id code count time date number no level url link log file count path type class source started duration start end owner user author".split())
+
+
+def _meaning_of_words(words: list[str]) -> Meaning:
+    """Return the meaning of a label that contains a known one: `reason for state change`, `problem name`, `job run`."""
+    if len(words) < 2 or _NOT_ITS_TEXT & set(words):
+        return Meaning.OTHER
+    return next((_HEADS[word.rstrip("s")] for word in words if word.rstrip("s") in _HEADS), Meaning.OTHER)
 
 
 def unquoted(text: str) -> str:

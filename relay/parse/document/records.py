@@ -29,7 +29,7 @@ _LEVELS = {
     Level.CRITICAL: "CRITICAL CRIT CRT FATAL FTL ALERT EMERGENCY EMERG PANIC",
 }
 _BY_NAME = {name: level for level, names in _LEVELS.items() for name in names.split()}
-_GERMAN_AND_OTHERS = {"FEHLER": Level.ERROR, "WARNUNG": Level.WARNING, "ERREUR": Level.ERROR, "AVERTISSEMENT": Level.WARNING, "SCHWERWIEGEND": Level.ERROR, "ERRORE": Level.ERROR}
+_GERMAN_AND_OTHERS = {"FEHLER": Level.ERROR, "WARNUNG": Level.WARNING, "ERREUR": Level.ERROR, "AVERTISSEMENT": Level.WARNING, "SCHWERWIEGEND": Level.ERROR, "ERRORE": Level.ERROR, "エラー": Level.ERROR, "警告": Level.WARNING, "情報": Level.INFO, "致命的": Level.CRITICAL, "오류": Level.ERROR, "에러": Level.ERROR, "경고": Level.WARNING, "정보": Level.INFO, "심각": Level.CRITICAL, "错误": Level.ERROR, "信息": Level.INFO, "严重": Level.CRITICAL}
 _BY_NAME |= _GERMAN_AND_OTHERS
 _SINGLE = {"E": Level.ERROR, "W": Level.WARNING, "I": Level.INFO, "D": Level.DEBUG, "F": Level.CRITICAL, "C": Level.CRITICAL, "V": Level.DEBUG, "N": Level.INFO}
 
@@ -106,7 +106,7 @@ def head_of(line: str) -> Head | None:
 
 _AFTER_LEVEL = re.compile(r"[\]\s:|>)/,-]{0,20}")
 _AFTER_PART = re.compile(r"(?:\[[^\[\]\n]{0,120}\]|\([\w.:/-]{1,80}\)|\d{1,12} --- |\d{1,12}#\d{1,9}:|\*\d{1,12}(?= ))[\s:|,-]{0,5}")
-_LOGGER = re.compile(r"(?P<logger>[A-Za-z_][\w.$/\\-]{1,120})(?: {0,40}- |: |\|| {1,40}: )")
+_LOGGER = re.compile(r"(?P<logger>(?!\S{0,120}(?:Exception|Error|Failure): )[A-Za-z_][\w.$/\\-]{1,120})(?: {0,40}- |: |\|| {1,40}: )")
 
 
 def without_decoration(rest: str) -> tuple[str, str]:

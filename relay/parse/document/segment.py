@@ -14,6 +14,7 @@ from relay.parameterize import failure_words
 from relay.parse.document import boilerplate
 from relay.parse.document.fields import Field, Meaning, field_of
 from relay.parse.document.records import begins_with_time
+from relay.parse.layouts import syslog
 from relay.parameterize.template import parameterize
 
 MAX_LINES = 4_000
@@ -23,7 +24,7 @@ _MAX_SIGNATURE = 12
 _MAX_AFTER_SIGN_OFF = 6
 _LIST = 4
 """Lines of a block that can be a list."""
-_LONG = 6
+_LONG = 5
 """A block with more lines is the output of a program, unless its lines are labelled values."""
 _HEADING = 2
 """The score of a line that ends with a colon and speaks of a failure: what it announces says more."""
@@ -54,6 +55,8 @@ class Line(NamedTuple):
     """How strongly it says that something failed; see `failure_words.score`."""
     field: Field | None = None
     """If it is a labelled value."""
+    logged: bool = False
+    """True for a line of a log, which begins with a time."""
 
 
 class Block(NamedTuple):
@@ -127,7 +130,8 @@ def _bounded_range(end: int) -> Sequence[int]:
     return [*range(MAX_LINES // 2), *range(end - MAX_LINES // 2, end)]
 
 
-def _line(number: int, text: str, *, introduced: bool) -> Line:
+def _line(number: int, whole: str, *, introduced: bool) -> Line:
+    text = syslog.without_header(whole)
     field = field_of(text)
     score = failure_words.score(text)
     if field is not None:
@@ -136,7 +140,7 @@ def _line(number: int, text: str, *, introduced: bool) -> Line:
         score = max(score, failure_words.STRONG) + 1
     elif field is None and text.endswith((":", "：")):
         score = min(score, _HEADING)
-    return Line(number, text, score, field)
+    return Line(number, text, score, field, begins_with_time(whole))
 
 
 _FINE = frozenset("ok success successful succeeded passed done running up completed complete 0 none normal good healthy finished true yes".split())
@@ -156,7 +160,7 @@ def _field_score(field: Field, score: int) -> int:
         case Meaning.MESSAGE:
             if field.value.lower().strip(" .") in _FINE:
                 return 0
-            return max(value, 1) + _LABELLED - 1 + (2 if failure_words.score(field.label) else 0)
+            return max(value, 1) + _LABELLED - 1 + (2 if failure_words.score(field.label) >= failure_words.STRONG else 0)
         case Meaning.STATE:
             return 0 if _is_fine(field.value) else max(value, failure_words.STRONG if field.value[0].isdigit() else score - 1)
         case Meaning.SUBJECT | Meaning.PLACE:
@@ -164,7 +168,7 @@ def _field_score(field: Field, score: int) -> int:
         case Meaning.LEVEL:
             return min(value, 1)
         case _:
-            named = failure_words.score(field.label) and field.value.lower().strip(" .") not in _FINE
+            named = failure_words.score(field.label) >= failure_words.STRONG and field.value.lower().strip(" .") not in _FINE
             return max(value, failure_words.STRONG if named else 0)
 
 
@@ -185,7 +189,7 @@ def _block(lines: Sequence[Line]) -> Block:
         kind = BlockKind.QUOTED
     elif fields * 2 > len(lines) or (fields == len(lines)):
         kind = BlockKind.FIELDS
-    elif len(lines) > _LONG or sum(begins_with_time(line.text) for line in lines) * 2 > len(lines):
+    elif len(lines) > _LONG or sum(line.logged for line in lines) * 2 > len(lines):
         kind = BlockKind.CONSOLE
     else:
         kind = BlockKind.PROSE

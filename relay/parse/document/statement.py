@@ -23,6 +23,8 @@ MAX_LINES = 12
 _NEAR = 2
 """Blocks whose score is lower than the best by at most this number belong to the statement."""
 _MAX_HEADING = 80
+_CODE_NAME = re.compile(r"[A-Za-z][\w]*(?:[-_./][\w]+){1,10}")
+"""The value of the label `name` that names a thing, and not a person."""
 
 _TYPE = re.compile(r"[\w.$`:\\<>\[\]/@-]{2,200}$")
 _LEADING_LEVEL = re.compile(r"[\W_]{0,6}([A-Z]{3,9}|[A-Z][a-z]{3,8}(?=[:\]]))(?![\w'-])")
@@ -82,6 +84,21 @@ def choose(blocks: Sequence[Block]) -> Statement | None:
     return _labelled_exception(fields) or _named_failure(blocks, fields) or _all(blocks, fields)
 
 
+_OCCURRED = re.compile(
+    r"(?mi)^\W{0,4}(?:an?|the|eine?|une?)\s(?:exception\s)?[\"'`]?(?P<type>[A-Za-z_][\w.:\\$]{2,120})[\"'`]?\s(?:exception\s)?(?:has\s|was\s)?(?:occurred|raised|thrown|caught|happened|ist\saufgetreten|s'est\sproduite?)"
+)
+
+
+def exception_in(text: str) -> str:
+    """Return `Type: message` for a text that names an exception: `An Errno::ENOSPC occurred in …:`; else ""."""
+    found = _OCCURRED.search(text[:20_000])
+    if found is None or not ("::" in found["type"] or found["type"].endswith(("Error", "Exception"))):
+        return ""
+    below = (line.strip() for line in text[found.end() : found.end() + 4_000].split("\n")[1:])
+    message = next((line for line in below if line), "")
+    return f"{found['type']}: {message}" if message else found["type"]
+
+
 def _fields(lines: Sequence[Line]) -> list[Field]:
     """Return the labelled values. A label without a value has the next line as its value."""
     found = []
@@ -126,7 +143,7 @@ def _named_failure(blocks: Sequence[Block], fields: Sequence[Field]) -> Statemen
     if best < failure_words.STRONG:
         return None
     least = max(failure_words.STRONG, best - _NEAR)
-    first = next(block for block in blocks if block.score >= failure_words.STRONG)
+    first = next(block for block in blocks if block.score >= least)
     chosen = sorted((block for block in blocks if block.score >= least), key=lambda block: -block.score - (block is first))
     chosen = [block for block in chosen if block is chosen[0] or block.kind is not BlockKind.CONSOLE]
     line = _headline(chosen[0])
@@ -154,7 +171,7 @@ def _heading(first: Block, best: Block, line: Line) -> list[Line]:
     if first is best or best.kind is not BlockKind.FIELDS or first.kind is not BlockKind.PROSE:
         return []
     heading = first.lines[0]
-    short = len(first.lines) <= 2 and len(heading.text.strip()) <= _MAX_HEADING and heading.score >= failure_words.STRONG
+    short = len(first.lines) <= 2 and len(heading.text.strip()) <= _MAX_HEADING and heading.score >= failure_words.WEAK
     return [heading] if short and heading.text.strip() not in line.text else []
 
 
@@ -170,7 +187,7 @@ def _telling(block: Block, headline: Line) -> list[Line]:
     if block.kind is BlockKind.FIELDS:
         kept = [line for line in block.lines if line is headline or _identifies(line)]
     elif block.kind is BlockKind.CONSOLE:
-        kept = [line for line in block.lines if line.score >= failure_words.STRONG]
+        kept = [line for line in block.lines if line.score >= min(block.score, failure_words.STRONG)]
     else:
         kept = list(block.lines)
     return sorted(kept, key=lambda line: (line is not headline, -line.score, -line.number))
@@ -201,12 +218,14 @@ def _reason(block: Block, line: Line) -> str:
 
 
 def _all(blocks: Sequence[Block], fields: Sequence[Field]) -> Statement:
-    lines = [_shown(line) for block in blocks for line in block.lines]
+    lines = [line for block in blocks for line in block.lines]
+    hint = max(lines, key=lambda line: line.score)
+    headline = hint if hint.score >= failure_words.WEAK else lines[0]
     return Statement(
-        lines=tuple(lines[:MAX_LINES]),
-        headline=lines[0],
-        reason="first line that is not about the mail itself",
-        level=_level(fields, lines[0]),
+        lines=tuple(map(_shown, lines[:MAX_LINES])),
+        headline=_shown(headline),
+        reason="line that hints at a failure" if headline is hint else "first line that is not about the mail itself",
+        level=_level(fields, _shown(headline)),
         names=(),
         strong=False,
     )
@@ -240,5 +259,5 @@ def severity_named(value: str) -> Level | None:
 
 
 def _names(fields: Iterable[Field]) -> tuple[tuple[str, str], ...]:
-    found = {each.label: each.value[:200] for each in fields if each.meaning is Meaning.SUBJECT and each.value}
+    found = {each.label: each.value[:200] for each in fields if each.meaning is Meaning.SUBJECT and (each.label != "name" or _CODE_NAME.fullmatch(each.value))}
     return tuple(sorted(found.items())[:6])

@@ -60,7 +60,8 @@ def _was_broken(above: str, line: str, width: int, *, prose: bool) -> bool:
 
 
 def _continues(above: str, line: str) -> bool:
-    begins = line[:1].islower() or line[:1].isdigit()
+    begin = line.lstrip()[:1]
+    begins = begin.islower() or begin.isdigit()
     return begins and len(above) >= _LEAST_LENGTH and above.count(" ") >= _LEAST_BLANKS and above[-1].isalpha()
 
 

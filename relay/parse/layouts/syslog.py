@@ -29,9 +29,10 @@ def strip_headers(lines: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     if not match:
         return list(lines), {}
     fields = {"time": match["time"], "host": match["host"], "logger": match["program"].rpartition("/")[2]}
-    return [_strip(line) for line in lines], fields
+    return [without_header(line) for line in lines], fields
 
 
-def _strip(line: str) -> str:
+def without_header(line: str) -> str:
+    """Return `line` without its header; a line without one stays."""
     match = _HEADER.match(line)
     return line[match.end() :] if match else line
