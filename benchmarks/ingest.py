@@ -75,7 +75,7 @@ def _rate(pipeline: Pipeline, name: str, make: Callable[[], list[str]], target: 
 
 
 def digest(folder: Path) -> Iterator[Figure]:
-    """One digest of 10,000 errors nobody has been told of."""
+    """Measure one digest of 10,000 errors that were never reported."""
     with Pipeline(folder) as pipeline:
         pipeline.spool(map(mail_of_one_line, range(10_000)))
         pipeline.empty()

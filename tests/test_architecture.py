@@ -1,4 +1,4 @@
-"""The shape of the program, read from its sources: who may import whom, where each library stands, how long things get.
+"""The structure of the program, read from its sources: allowed imports, the place of each library, maximal lengths.
 
 The same for tests and benchmarks: which of them may import which, and that the tests mirror the packages.
 

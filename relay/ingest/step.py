@@ -55,7 +55,7 @@ class _ParsedMail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _QuarantinedMail:
-    """One mail that is put aside, and why."""
+    """One mail to be quarantined, with the reason."""
 
     record: Record
     reason: str

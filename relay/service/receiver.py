@@ -83,7 +83,7 @@ def _config_handler(receiver: Receiver, loop: asyncio.AbstractEventLoop) -> Call
 
 
 def _loop_is_responsive(loop: asyncio.AbstractEventLoop) -> Callable[[], bool]:
-    """Return a function that tells whether the loop has run since the function was last called."""
+    """Return a function that returns whether the loop has run since the last call."""
     ran = threading.Event()
     ran.set()
 

@@ -205,7 +205,7 @@ def test_of_two_schedulers_one_has_the_lease(workers):
 
 
 def test_worker_that_was_asleep_writes_nothing(workers):
-    """It wakes up under a lease that has gone to another, who has told everything already."""
+    """It resumes with a lease that another worker holds now. That worker has reported everything already."""
     one, two = workers(), workers()
     ingest(one, {"a": 3})
     asleep = one.lease("schedule", "one", NOON, MINUTE)
@@ -219,7 +219,7 @@ def test_worker_that_was_asleep_writes_nothing(workers):
 
 
 def test_lease_cannot_be_taken_over_in_the_middle_of_a_transaction(workers):
-    """Whoever takes it over finds the digest frozen."""
+    """The next holder finds the digest in the outbox."""
     one, two = workers(), workers()
     ingest(one, {"a": 3})
     token = lease_token(one)

@@ -1,4 +1,4 @@
-"""What an administrator does with letters nobody took: look, retry, drop."""
+"""Dead letters: an administrator lists, retries and drops them."""
 
 from datetime import datetime
 
@@ -126,7 +126,7 @@ def test_retried_message_can_become_dead_again(ledger: Ledger, dead: str):
 
 
 def test_busy_recipient_of_a_retried_message_is_deferred_to_a_catch_up_digest(ledger: Ledger, dead: str):
-    """At most one letter is queued per route and recipient; nothing is lost by it."""
+    """At most one message is queued per route and recipient; the deferred one loses nothing."""
     ingest(ledger, {"a": 2})
     enqueue_pending(ledger, [ADA], at=LATE)
     assert ledger.retry(dead, LATE)
@@ -217,7 +217,7 @@ def test_dropped_digest_stays_dropped_when_its_follow_up_is_revived(ledger: Ledg
 
 @pytest.mark.parametrize(("last", "ends"), [(SENT, "reported"), (REFUSED, "undelivered")])
 def test_follow_up_of_a_follow_up_settles_them_all(ledger: Ledger, last, ends):
-    """A revived follow-up that had to be held is covered by the next one; its digests end with that."""
+    """A revived catch-up digest that had to be deferred is covered by the next one; its digests end with that one."""
     ingest(ledger, {"a": 3})
     covered = enqueue_pending(ledger, [ADA], [BOB])
     send(ledger, REFUSED)
@@ -244,7 +244,7 @@ def test_follow_up_of_a_follow_up_settles_them_all(ledger: Ledger, last, ends):
 
 
 def test_notice_is_tried_again_for_free_recipients_alone(ledger: Ledger):
-    """It tells of no mails: nothing is lost by leaving somebody out."""
+    """A notice reports no mails, so that a busy recipient can be left out."""
     notice = digest(kind=MessageKind.NOTICE, recipients=[ADA, BOB])
     with ledger.digesting("schedule", lease_token(ledger)) as tx:
         tx.enqueue(notice, rendered(notice), queued=[ADA, BOB])

@@ -1,4 +1,4 @@
-"""A digest is frozen under a lease, together with the groups it tells of."""
+"""Enqueue a digest under a lease, together with the groups that it reports."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -112,7 +112,7 @@ def test_scheduling_needs_the_newest_token(ledger: Ledger):
             pytest.fail("entered")
 
 
-# --- What there is to tell --------------------------------------------------------------------------------------------
+# --- What there is to report ------------------------------------------------------------------------------------------
 
 
 def test_due_groups_are_those_whose_turn_has_come(ledger: Ledger):
@@ -280,7 +280,7 @@ def test_books_in_the_block_show_what_was_done_in_it(ledger: Ledger):
 
 
 def test_entries_come_back_as_they_were(ledger: Ledger):
-    """With every part, and oldest letter first."""
+    """With every part, and the oldest message first."""
     ingest(ledger, {"a": 1})
     first = entry(ledger.groups()[0])
     full = replace(
@@ -480,7 +480,7 @@ def test_totals_of_a_dead_letter_are_reported_by_the_next_accepted_digest(ledger
     second = enqueue_pending(ledger, dead=[dead], at=NOON + HOUR)
     assert unreported(ledger) == []
     send(ledger, REFUSED, at=NOON + HOUR)
-    assert unreported(ledger) == [dead, second], "the letter that was to tell it has died itself"
+    assert unreported(ledger) == [dead, second], "the message that was to report it is dead itself"
     ingest(ledger, {"a": 1})
     enqueue_pending(ledger, dead=[dead, second], at=NOON + 2 * HOUR)
     send(ledger, SENT, at=NOON + 2 * HOUR)

@@ -1,4 +1,4 @@
-"""A letter goes out: claimed by one, settled per recipient, booked when it ends."""
+"""Deliver a message: one worker claims it, each recipient is settled, and its end is booked."""
 
 from dataclasses import replace
 
@@ -84,7 +84,7 @@ def test_message_is_not_claimed_before_its_next_try(ledger: Ledger):
 
 
 def test_clock_that_was_set_back_delays_no_message(ledger: Ledger, outbox_id: str):
-    """It was a year ahead when the letter was claimed and put off."""
+    """The clock was a year ahead when the message was claimed and postponed."""
     ahead = NOON + 365 * DAY
     message = ledger.claim_message("one", ahead, TTL)
     assert message is not None
@@ -251,7 +251,7 @@ def test_outcome_that_contradicts_the_message_is_refused(ledger: Ledger, outbox_
 
 @pytest.fixture
 def followed(ledger: Ledger) -> tuple[str, str, str]:
-    """Ada has taken two digests that were held for Bob, who has one follow-up queued for both: ids of all three."""
+    """Ada accepted two digests that were deferred for Bob. One catch-up digest for both is queued: all three ids."""
     ingest(ledger, {"a": 3})
     first = enqueue_pending(ledger, [ADA], [BOB], at=NOON)
     send(ledger, SENT)

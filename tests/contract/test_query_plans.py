@@ -1,4 +1,4 @@
-"""A tick costs what there is to do: the databases find it by an index, and never walk through all groups or letters."""
+"""Query plans: each query of a tick uses an index, and none scans all groups or messages."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""A random life of a ledger: after every step the books balance, and in the end every mail has been told."""
+"""Random operations on a ledger: after every step the books balance, and in the end every mail has been reported."""
 
 from __future__ import annotations
 
