@@ -95,7 +95,7 @@ class Messages(Database):
         return count
 
     def drop(self, outbox_id: str, now: datetime) -> bool:
-        """Drop a dead letter; its mails stay undelivered in the books. Returns False if there is no such letter."""
+        """Drop a dead letter; its mails stay undelivered in the books. Returns False if there is none."""
         with self._write(WriteMode.EXCLUSIVE) as connection:
             dead = update(messages).where(messages.c.id == outbox_id, messages.c.state == MessageState.DEAD)
             return connection.execute(dead.values(state=MessageState.DROPPED, ended_at=now)).rowcount > 0
