@@ -49,6 +49,7 @@ def status(config: Path | None, *, as_json: bool) -> None:
 def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
     from relay.data_dir import DataDir
     from relay.outbox.advice import describe_delays, upstream_health
+    from relay.outbox.holds import budget_holds, describe_holds
     from relay.spool import SpoolReader
 
     reader = SpoolReader(DataDir(settings.storage.data_dir).spool)
@@ -73,6 +74,8 @@ def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
         "letters_open": tally.messages_open,
         "letters_dead": tally.messages_dead,
         "delayed": describe_delays(ledger.delayed(), settings.time.tz) or "nobody",
+        "budget": describe_holds(budget_holds(ledger, settings, now), settings.budget, settings.time.tz)
+        or "holds nothing back",
         "upstream": found.sentence,
         "upstream_next_try": upstream.next_try_at,
         "last_delivery": upstream.last_success_at,

@@ -5,7 +5,7 @@ Guarantee: a query never waits for a writer and never makes one wait. Each answe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,8 +17,22 @@ from relay.ledger.books import read_books
 from relay.ledger.engine import Database
 from relay.ledger.recipients import read_budgets
 from relay.ledger.results import Cursor, GroupOrder, Lease, QuarantinedMail, Tally
-from relay.ledger.rows import GROUP_COLUMNS, group_of, report_of, route_state_of, save_groups
-from relay.ledger.schema import IS_OPEN, IS_PENDING, groups, leases, messages, parked, routes, samples, spools
+from relay.ledger.rows import GROUP_COLUMNS, entry_of, group_of, report_of, route_state_of, save_groups
+from relay.ledger.schema import (
+    IS_DEFERRED,
+    IS_DUE_ONCE,
+    IS_OPEN,
+    IS_PENDING,
+    deliveries,
+    entries,
+    groups,
+    leases,
+    messages,
+    parked,
+    routes,
+    samples,
+    spools,
+)
 from relay.ledger.timeline import timelines
 from relay.model import Books, BudgetState, Group, MessageState, Phase, RouteState, Sample, Timeline
 
@@ -85,6 +99,15 @@ class Queries(Database):
         """Return what is left of every recipient's budget."""
         with self._read() as connection:
             return read_budgets(connection)
+
+    def errors_waiting(self, recipient: str, routes: Collection[str], now: datetime) -> int:
+        """Return how many errors are due on these routes, or in a digest that is deferred for the recipient."""
+        due = select(groups.c.id).where(IS_DUE_ONCE, groups.c.due_at <= now, groups.c.route.in_(routes))
+        deferred = select(entries.c.entry).join(deliveries, deliveries.c.outbox_id == entries.c.outbox_id)
+        deferred = deferred.where(IS_DEFERRED, deliveries.c.recipient == recipient, deliveries.c.route.in_(routes))
+        with self._read() as connection:
+            found = set(connection.scalars(due))
+            return len(found | {entry_of(text).group_id for text in connection.scalars(deferred)})
 
     def cursors(self) -> list[Cursor]:
         """Return how far each spool has been ingested."""

@@ -34,6 +34,7 @@ from relay.model.mail import (
 )
 from relay.model.outbox_message import (
     Attempt,
+    BudgetHold,
     BudgetState,
     Delayed,
     Delivery,
@@ -66,6 +67,7 @@ __all__ = [
     "Attempt",
     "Books",
     "Budget",
+    "BudgetHold",
     "BudgetState",
     "Delayed",
     "Delivery",

@@ -161,6 +161,18 @@ class Delayed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetHold:
+    """A recipient whose mails wait because the budget is used up."""
+
+    recipient: str
+    since: datetime
+    until: datetime
+    """When the budget allows the next mail. A CRITICAL error may come earlier."""
+    errors: int
+    """How many errors wait for this recipient."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetState:
     """One recipient's budget: a bucket with `tokens` at the time `at`, and the mails sent on `day` (ISO, UTC)."""
 

@@ -2,6 +2,7 @@
 
     step    sends due messages, one try per call
     retry   computes the time of the next try, and decides when a message becomes a dead letter (pure)
+    holds   which recipients wait because their budget is used up
     advice  says what is wrong with the upstream and what to do about it (pure)
 
 This file imports nothing, so that commands and pages that only give advice load no SMTP client.

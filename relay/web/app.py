@@ -15,6 +15,7 @@ from relay.errors import LedgerError
 from relay.humanize import moment
 from relay.ledger import Ledger
 from relay.model import Timeline
+from relay.outbox.holds import budget_holds, describe_holds
 from relay.resources import templates_dir
 from relay.web.health import Check, Vitals, alive, ready, without_ledger
 from relay.web.metrics import TYPE, Metrics
@@ -64,9 +65,12 @@ class _Context:
         try:
             upstream, tally, due = ledger.upstream(), ledger.tally(), ledger.next_try_at()
             delayed = ledger.delayed()
+            held = describe_holds(budget_holds(ledger, self.settings, now), self.settings.budget, zone)
         except LedgerError as error:
             return without_ledger(vitals, str(error), now, zone)
-        return ready(vitals, upstream, tally, host=host, now=now, zone=zone, next_try_at=due, delayed=delayed)
+        return ready(
+            vitals, upstream, tally, host=host, now=now, zone=zone, next_try_at=due, delayed=delayed, held=held
+        )
 
 
 def _context() -> _Context:

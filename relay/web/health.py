@@ -75,12 +75,13 @@ def ready(
     zone: tzinfo,
     next_try_at: datetime | None = None,
     delayed: Sequence[Delayed] = (),
+    held: str = "",
 ) -> tuple[Check, ...]:
     """Judge every part between an app's mail and the admins' inbox.
 
     `host` is the upstream's, "" for the local mailbox. Times are written in `zone`. `next_try_at` is when the next
     message is due, None if there is none. `delayed` are the recipients whom a message has not reached although it was
-    tried.
+    tried. `held` says who waits for the budget, "" if nobody does: the relay is ready all the same.
     """
     found = upstream_health(upstream, name=host, next_message_at=next_try_at, now=now, zone=zone)
     return (
@@ -89,6 +90,7 @@ def ready(
         *storage(vitals),
         Check(name="upstream", ok=found.ok, text=found.sentence),
         _outbox(tally, delayed, zone),
+        Check(name="budget", ok=True, text=held or "holds nothing back"),
     )
 
 

@@ -6,8 +6,8 @@ import json
 import mailbox
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ from relay.digest import Digests
 from relay.grouping.fingerprint import fingerprint
 from relay.grouping.versions import Versions
 from relay.ledger import Ledger, Outcome
-from relay.model import Failure, Fingerprint, MessageState, UpstreamState
+from relay.model import BudgetState, Failure, Fingerprint, MessageState, UpstreamState
 from relay.service.assembly import make_renderer
 from relay.spool import SpoolReader
 from tests.support.ingest_bench import IngestBench, mail
@@ -138,6 +138,28 @@ def test_plan_prints_when_and_why(bench):
 
     assert forecast["reason"] == "new"
     assert "new: 3 pending" in " ".join(bench.run("plan").output.split())
+
+
+def test_plan_and_status_say_that_the_budget_holds_mail_back(bench):
+    now = utc_now()
+    spent = BudgetState(tokens=0.0, at=now, day=now.date().isoformat(), sent_today=20, exhausted_since=now)
+    ledger = bench.ingest.ledger
+    with ledger.digesting("test", ledger.lease("test", "me", now, timedelta(minutes=1))) as tx:
+        tx.save_budget("admins@localhost", spent)
+        tx.save(replace(group, due_at=now) for group in tx.pending_groups("admins"))
+
+    [forecast] = bench.json("plan")
+    plan, status = (" ".join(bench.run(command).output.split()) for command in ("plan", "status"))
+
+    assert datetime.fromisoformat(forecast["at"]) - now == timedelta(minutes=6), "two tokens at 20 an hour"
+    assert "held by the budget of admins@localhost" in forecast["words"]
+    for shown in (plan, status, bench.json("status")["budget"]):
+        assert "admins@localhost gets the next mail" in shown
+        assert "(1 error waiting since" in shown
+
+
+def test_status_says_that_the_budget_holds_nothing_back(bench):
+    assert bench.json("status")["budget"] == "holds nothing back"
 
 
 def test_plan_of_nothing_says_so(bench):

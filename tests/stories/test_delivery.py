@@ -1,10 +1,13 @@
 """What recipients get while the upstream is down, a recipient is unreachable or a budget is used up."""
 
+from relay.cli.plan import route_queues
 from relay.deliver import open_target
 from relay.model import Failure, Level, MessageState
+from relay.outbox.holds import budget_holds, describe_holds
 from relay.outbox.step import Outbox
+from relay.schedule.plan import plan
 from tests.support.story_world import ANN, BOB
-from tests.support.timetable import at
+from tests.support.timetable import at, clock
 from tests.support.upstream import Upstream
 
 
@@ -163,6 +166,46 @@ def test_exhausted_budget_delays_reports_and_loses_nothing(make_world):
     second, third = world.inboxes[ANN][1].text, world.inboxes[ANN][2].text
     assert "This mail used up the budget. The next mail can go out at 00:30," in second
     assert "was used up at 00:04" in third
+
+
+def test_plan_comes_true_while_the_budget_holds_mail_back(make_world):
+    """Thirty errors, one every two minutes, at two mails an hour. Then no more mail comes."""
+    world = make_world(
+        admins=(ANN, BOB), budget={"per_hour": 2, "burst": 3}, route=[{"name": "n", "recipients": [BOB]}]
+    )
+    for number in range(30):
+        world.mail(f"0:{2 * number}", f"error {number}", count=number + 1, route="n" if number % 7 == 0 else "admins")
+    world.until("0:59:00")
+    queues = list(route_queues(world.ledger, world.settings, world.now))
+    planned = plan(queues, now=world.now, limits=world.settings.budget, budgets=world.ledger.all_budgets())
+    expected = {(found.group.title, clock(found.at)) for found in planned if found.at}
+
+    inbox = [line for lines in world.until("6:00").values() for line in lines]
+
+    come_true = {(title, line.split()[0]) for line in inbox for title, _ in expected if f" {title} " in line}
+    assert len(expected) >= 10
+    assert expected <= come_true
+
+
+def test_status_says_who_waits_for_the_budget_until_when_and_for_how_many_errors(make_world):
+    world = make_world(
+        admins=(ANN, BOB), budget={"per_hour": 2, "burst": 3}, route=[{"name": "n", "recipients": [BOB]}]
+    )
+    for number in range(3):
+        world.mail(f"0:{number}", f"batch {number}", route="n")
+    world.mail("0:10", "boom")
+    world.mail("0:11", "other")
+    world.until("0:12")
+
+    found = budget_holds(world.ledger, world.settings, world.now)
+
+    assert [(hold.recipient, hold.errors, clock(hold.until)) for hold in found] == [(BOB, 3, "0:30:10")]
+    assert describe_holds(found, world.settings.budget) == (
+        "bob@example.com gets the next mail 2026-03-02 00:30:10 UTC (3 errors waiting since 2026-03-02 00:02:10 UTC). "
+        "At most 2 mails an hour and 300 a day ([budget])"
+    )
+    world.until("2:00")
+    assert budget_holds(world.ledger, world.settings, world.now) == []
 
 
 def test_critical_error_gets_the_last_token_of_the_budget(make_world):
