@@ -17,7 +17,7 @@ from relay.ledger import Ledger
 from relay.model import Timeline
 from relay.outbox.holds import budget_holds, describe_holds
 from relay.resources import templates_dir
-from relay.web.health import Check, Vitals, alive, ready, without_ledger
+from relay.web.health import Check, Vitals, alive, budget, ready, without_ledger
 from relay.web.metrics import TYPE, Metrics
 
 OPEN_PAGES = {"livez", "readyz", "metrics", "static"}
@@ -68,9 +68,8 @@ class _Context:
             held = describe_holds(budget_holds(ledger, self.settings, now), self.settings.budget, zone)
         except LedgerError as error:
             return without_ledger(vitals, str(error), now, zone)
-        return ready(
-            vitals, upstream, tally, host=host, now=now, zone=zone, next_try_at=due, delayed=delayed, held=held
-        )
+        checks = ready(vitals, upstream, tally, host=host, now=now, zone=zone, next_try_at=due, delayed=delayed)
+        return (*checks, budget(held))
 
 
 def _context() -> _Context:

@@ -75,13 +75,12 @@ def ready(
     zone: tzinfo,
     next_try_at: datetime | None = None,
     delayed: Sequence[Delayed] = (),
-    held: str = "",
 ) -> tuple[Check, ...]:
     """Judge every part between an app's mail and the admins' inbox.
 
     `host` is the upstream's, "" for the local mailbox. Times are written in `zone`. `next_try_at` is when the next
     message is due, None if there is none. `delayed` are the recipients whom a message has not reached although it was
-    tried. `held` says who waits for the budget, "" if nobody does: the relay is ready all the same.
+    tried.
     """
     found = upstream_health(upstream, name=host, next_message_at=next_try_at, now=now, zone=zone)
     return (
@@ -90,8 +89,12 @@ def ready(
         *storage(vitals),
         Check(name="upstream", ok=found.ok, text=found.sentence),
         _outbox(tally, delayed, zone),
-        Check(name="budget", ok=True, text=held or "holds nothing back"),
     )
+
+
+def budget(held: str) -> Check:
+    """Report who waits for the budget (`held`, "" if nobody does). The relay is ready all the same."""
+    return Check(name="budget", ok=True, text=held or "holds nothing back")
 
 
 def without_ledger(vitals: Vitals, reason: str, now: datetime, zone: tzinfo) -> tuple[Check, ...]:
