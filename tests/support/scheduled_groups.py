@@ -1,4 +1,4 @@
-"""Groups in the states that the scheduler tells apart, around noon of one day."""
+"""Groups in the states that the scheduler distinguishes, around noon of one day."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
