@@ -17,7 +17,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -32,6 +32,7 @@ from relay.grouping.versions import VERSIONS, Versions
 from relay.ingest.carry_over import CarryOver
 from relay.ledger import IngestTransaction, Ledger
 from relay.model import Arrival, Fingerprint, Group, GroupKey, Record, Report, Sample
+from relay.model.histogram import INGEST_BOUNDS, Histogram
 from relay.parse.report import parse
 from relay.redact import Redactor
 from relay.schedule.group import arrive, is_muted, open_group, split_off
@@ -111,6 +112,8 @@ class Ingest:
         """Whether the last step found nothing left to sort."""
         self.busy_since: float | None = None
         """When (monotonic seconds) the understanding of the mail at hand began; None between mails."""
+        self.seconds = Histogram(INGEST_BOUNDS)
+        """Seconds from the receipt of each mail to the commit of its batch, since this worker started."""
 
     def step(self, now: datetime) -> bool:
         """Sort one batch; False where there is nothing to sort.
@@ -123,7 +126,7 @@ class Ingest:
             self.caught_up = True
             return False
         position = self._start(spool_id) if self._position is None else self._position
-        self._position = None  # asked anew unless this step comes to its end
+        began, self._position = time.monotonic(), None  # asked anew unless this step comes to its end
         suspect = self._poison_guard.interrupted_batch()
         single = suspect is not None and position < suspect[1]
         records = self._reader.read(position, limit=1) if single else self._reader.read(position)
@@ -135,6 +138,9 @@ class Ingest:
                 self._poison_guard.done()  # this worker lives: it was the ledger or the disk, not the mail
                 raise
             position = records[-1].end
+            committed_at = now + timedelta(seconds=time.monotonic() - began)
+            for record in records:
+                self.seconds.observe((committed_at - record.received_at).total_seconds())
         if not single or suspect is None or position >= suspect[1]:
             self._poison_guard.done()
         self._release(spool_id, position)

@@ -30,6 +30,7 @@ from relay.errors import LedgerBusy, RelayError, SpoolError
 from relay.housekeeping import Housekeeping
 from relay.ingest.step import Ingest
 from relay.ledger import Ledger
+from relay.model.histogram import Histogram
 from relay.outbox.step import Outbox
 from relay.service.assembly import make_renderer
 from relay.spool import PoisonGuard, SpoolReader
@@ -113,7 +114,7 @@ class Worker:
 
     def vitals(self) -> Vitals:
         """Return what the pages show about this process and the receiver."""
-        seen_at, counters = _receiver_counters(self._data_dir)
+        seen_at, counters, reply_seconds = _receiver_counters(self._data_dir)
         now = time.monotonic()
         return Vitals(
             idle_seconds={name: now - at for name, at in self._last_run.items()},
@@ -121,6 +122,8 @@ class Worker:
             backlog=self._count_backlog(),
             receiver_seen_at=seen_at,
             receiver_counters=counters,
+            reply_seconds=reply_seconds,
+            ingest_seconds=self._ingest.seconds,
             failures={_PARTS[name]: text for name, failure in self._failures.items() if (text := failure.lasting)},
             damaged=(len(self._reader.damage), sum(self._reader.damage.values())),
             free_bytes=_free_bytes(self._data_dir),
@@ -196,14 +199,18 @@ def _free_bytes(data_dir: DataDir) -> int | None:
     return found.f_bavail * found.f_frsize
 
 
-def _receiver_counters(data_dir: DataDir) -> tuple[datetime | None, dict[str, float]]:
-    """Return when the receiver last published its counters, and the counters; None and {} if it never did."""
+def _receiver_counters(data_dir: DataDir) -> tuple[datetime | None, dict[str, float], Histogram | None]:
+    """Return when the receiver last published its counters, the counters, and its times to 250.
+
+    They are None, {} and None if it never did; a receiver of an earlier release publishes no times.
+    """
     try:
-        text = data_dir.receiver_counters.read_text("utf-8")
+        values = json.loads(data_dir.receiver_counters.read_text("utf-8"))
         at = datetime.fromtimestamp(data_dir.receiver_counters.stat().st_mtime, utc_now().tzinfo)
-        return at, dict(_flatten("", json.loads(text)))
+        times = values.pop("reply_seconds", None)
+        return at, dict(_flatten("", values)), Histogram(**times) if times else None
     except (OSError, ValueError):
-        return None, {}
+        return None, {}, None
 
 
 def _flatten(prefix: str, values: dict[str, Any]) -> list[tuple[str, float]]:

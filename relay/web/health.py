@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, tzinfo
 from relay.humanize import moment
 from relay.ledger import Tally
 from relay.model import Delayed, UpstreamState
+from relay.model.histogram import Histogram
 from relay.outbox.advice import describe_delays, upstream_health
 
 STUCK_AFTER = 60.0
@@ -37,6 +38,10 @@ class Vitals:
     """When the receiver last published its counters; None if it never did."""
     receiver_counters: Mapping[str, float]
     """The counters that it published."""
+    reply_seconds: Histogram | None = None
+    """The times to 250 that it published."""
+    ingest_seconds: Histogram | None = None
+    """The times from the receipt of a mail to its ingest, since the worker started."""
     failures: Mapping[str, str] = field(default_factory=dict)
     """The failures that block the worker now, as sentences, by part (`ledger`, `spool`)."""
     damaged: tuple[int, int] = (0, 0)
