@@ -60,8 +60,9 @@ def route_queues(ledger: Ledger, settings: Settings, now: datetime) -> Iterator[
     from relay.ledger import GroupOrder
     from relay.model import Delivery, MessageState, RouteState
     from relay.schedule.plan import RouteQueue
+    from relay.service.worker_name import upstream_key
 
-    states, pause = ledger.route_states(), ledger.upstream().next_try_at or now
+    states, pause = ledger.route_states(), ledger.upstream(upstream_key(settings)).next_try_at or now
     busy: dict[str, dict[str, datetime]] = defaultdict(dict)
     deferred: dict[str, set[str]] = defaultdict(set)
     for message in ledger.messages(state=MessageState.OPEN, limit=_MAX_MESSAGES):

@@ -60,6 +60,7 @@ def _release_waiting(settings: Settings) -> None:
     """Store that the upstream works, and make every waiting message due. Nothing to do if there is no ledger yet."""
     from relay.ledger import Ledger, sqlite_file
     from relay.outbox.retry import state_after_success
+    from relay.service.worker_name import upstream_key
 
     file = sqlite_file(settings.storage.ledger_url)
     if file is not None and not file.exists():
@@ -67,7 +68,8 @@ def _release_waiting(settings: Settings) -> None:
     try:
         with contextlib.closing(Ledger.open(settings.storage.ledger_url, create=False)) as ledger:
             now = utc_now()
-            ledger.save_upstream(state_after_success(ledger.upstream(), now))
+            key = upstream_key(settings)
+            ledger.save_upstream(key, state_after_success(ledger.upstream(key), now))
             waiting = ledger.try_now(now)
     except LedgerError as error:
         click.echo(f"messages that wait stay as they are: {error}", err=True)

@@ -55,6 +55,15 @@ class Upstream(Section):
         return self
 
     @property
+    def target(self) -> str:
+        """The server and the account, such as `mail.acme.test:587 as relay`; "" without an upstream.
+
+        The state of the upstream belongs to this target: of another one it says nothing.
+        """
+        account = f" as {self.username}" if self.username else ""
+        return f"{self.host.lower()}:{self.port}{account}" if self.host else ""
+
+    @property
     def retry_policy(self) -> RetryPolicy:
         """The pauses between the attempts to deliver a message, and when to give up."""
         return RetryPolicy(pauses=self.retry, give_up_after=self.give_up_after)

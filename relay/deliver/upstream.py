@@ -73,7 +73,7 @@ class Upstream:
         """
 
         async def try_session(some: Sequence[str], deadline: float) -> tuple[Attempt, Session]:
-            session = Session(self._settings, password=self._password, helo=self._helo, scrub=self._scrub)
+            session = self._session()
 
             async def send(limit: asyncio.Timeout) -> None:
                 def before_content() -> None:
@@ -86,6 +86,25 @@ class Upstream:
 
         with asyncio.Runner(loop_factory=EventLoop) as runner:
             return runner.run(self._try_without_failing_recipients(try_session, recipients))
+
+    def check(self) -> Attempt:
+        """Connect, secure the connection and log in as `deliver` does, then say QUIT; `failure` says what failed.
+
+        Raises Interrupted after `abort`.
+        """
+
+        async def nothing(_limit: asyncio.Timeout) -> None:
+            """Send no mail."""
+
+        async def open_and_close() -> Attempt:
+            deadline = asyncio.get_running_loop().time() + self._seconds(TIMEOUTS_BEFORE_CONTENT)
+            return await self._try(self._session(), nothing, deadline)
+
+        with asyncio.Runner(loop_factory=EventLoop) as runner:
+            return runner.run(open_and_close())
+
+    def _session(self) -> Session:
+        return Session(self._settings, password=self._password, helo=self._helo, scrub=self._scrub)
 
     def abort(self) -> None:
         """Stop for good, from any thread: a running try ends at once, or soon if the content is already on its way."""

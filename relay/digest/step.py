@@ -14,6 +14,7 @@ from relay.digest.writer import DigestWriter, RenderedDigest
 from relay.errors import LeaseLost
 from relay.failpoint import reach
 from relay.ledger import Ledger
+from relay.model import UpstreamKey
 
 log = structlog.get_logger()
 
@@ -36,6 +37,7 @@ class Digests:
         self._renderer = renderer
         self._settings = settings
         self._holder = holder
+        self._upstream_key = UpstreamKey(worker=holder, target=settings.upstream.target)
         self._token: int | None = None
         self._leased_at: datetime | None = None
         self._checked_at: datetime | None = None
@@ -56,7 +58,7 @@ class Digests:
         if not self._lease(now):
             return False
         self._find_removed()
-        upstream = self._ledger.upstream()
+        upstream = self._ledger.upstream(self._upstream_key)
         try:
             with self._ledger.digesting(LEASE, self._token or 0) as tx:
                 writer = DigestWriter(tx, self._renderer, self._settings, now)

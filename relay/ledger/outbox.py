@@ -27,7 +27,7 @@ from relay.ledger.results import Outcome
 from relay.ledger.schema import IS_QUEUED, IS_TO_TRY, bodies, deliveries, messages, upstream
 from relay.ledger.settlement import end_settled_messages
 from relay.ledger.upsert import replace
-from relay.model import Delayed, Delivery, MessageState, OutboxMessage, UpstreamState
+from relay.model import Delayed, Delivery, MessageState, OutboxMessage, UpstreamKey, UpstreamState
 
 PAUSES_AT_MOST = timedelta(days=7)
 """No message is postponed for longer: it would be dead before that."""
@@ -132,16 +132,17 @@ class Outbox(Database):
             waiting = update(messages).where(IS_TO_TRY, messages.c.next_try_at > beyond)
             connection.execute(waiting.values(next_try_at=now))
 
-    def upstream(self) -> UpstreamState:
-        """Return the stored state of the upstream."""
+    def upstream(self, key: UpstreamKey) -> UpstreamState:
+        """Return the state of a target as a worker sees it; the default state if it was never tried."""
+        row_of_key = (upstream.c.worker == key.worker, upstream.c.target == key.target)
         with self._read() as connection:
-            row = connection.execute(select(*_UPSTREAM_COLUMNS).where(upstream.c.id == 1)).first()
+            row = connection.execute(select(*_UPSTREAM_COLUMNS).where(*row_of_key)).first()
         return UpstreamState(**dict(zip(_UPSTREAM_FIELDS, row, strict=True))) if row else UpstreamState()
 
-    def save_upstream(self, state: UpstreamState) -> None:
-        """Store the state of the upstream."""
+    def save_upstream(self, key: UpstreamKey, state: UpstreamState) -> None:
+        """Store the state of a target as a worker sees it."""
         with self._write(WriteMode.UNGATED) as connection:
-            connection.execute(replace(connection, upstream), asdict(state) | {"id": 1})
+            connection.execute(replace(connection, upstream), asdict(state) | asdict(key))
 
 
 _UPSTREAM_FIELDS = tuple(field.name for field in fields(UpstreamState))

@@ -33,7 +33,7 @@ from sqlalchemy import (
 from relay.ledger.columns import EnumText, LevelNumber, RowId, SafeText, UtcTime
 from relay.model import Delivery, Failure, MessageKind, MessageState, Phase
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration: a ledger at this revision needs nothing done."""
 
 MINUTE, HOUR, DAY = 0, 1, 2
@@ -285,7 +285,8 @@ totals = Table(
 upstream = Table(
     "upstream",
     metadata,
-    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("worker", SafeText, primary_key=True),
+    Column("target", SafeText, primary_key=True),
     Column("failures", Integer, nullable=False),
     Column("failing_since", UtcTime),
     Column("next_try_at", UtcTime),
@@ -293,10 +294,11 @@ upstream = Table(
     Column("detail", SafeText, nullable=False),
     Column("last_success_at", UtcTime),
     Column("last_try_at", UtcTime),
+    Column("checked_at", UtcTime),
     Column("outage_since", UtcTime),
     Column("outage_until", UtcTime),
 )
-"""One row."""
+"""One row for each worker and each target (`model.UpstreamKey`)."""
 
 leases = Table(
     "leases",

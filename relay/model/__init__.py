@@ -42,6 +42,7 @@ from relay.model.outbox_message import (
     MessageState,
     OutboxMessage,
     RecipientReply,
+    UpstreamKey,
     UpstreamState,
     Verdict,
 )
@@ -102,6 +103,7 @@ __all__ = [
     "SplitBy",
     "Timeline",
     "Timing",
+    "UpstreamKey",
     "UpstreamState",
     "Verdict",
 ]

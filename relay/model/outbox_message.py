@@ -131,8 +131,20 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamKey:
+    """Which state is meant: that of one target, as one worker sees it.
+
+    Another host, port or account is another target, and another machine may not reach the same one.
+    """
+
+    worker: str
+    target: str
+    """The server and the account (`config.Upstream.target`); "" is the local mailbox."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamState:
-    """The state of the upstream, for pauses and for `/readyz`."""
+    """The state of the upstream as one worker sees it, for pauses and for `/readyz`. The default: never tried."""
 
     failures: int = 0
     failing_since: datetime | None = None
@@ -142,6 +154,9 @@ class UpstreamState:
     """The server, the step and its reply. Without a `failure`: who did not get the last message, and why."""
     last_success_at: datetime | None = None
     last_try_at: datetime | None = None
+    """When it was last tried, with or without a mail, and with any result."""
+    checked_at: datetime | None = None
+    """When connection, TLS and login last worked, with or without a mail."""
     outage_since: datetime | None = None
     outage_until: datetime | None = None
     """The last outage that is over. The first digest after it mentions it."""

@@ -30,6 +30,8 @@ ADVICE = {
 
 LOCAL = "local mailbox: no upstream is set; the dashboard shows the digests; set [upstream] host to send them"
 
+UNKNOWN = "unknown, never tried by this relay; a running relay checks it at its start and every 15 minutes"
+
 _SENDER = "the server rejects the sender address: check `sender`, or ask the server's administrator"
 _RECIPIENT = "check this address in `admins` and the routes"
 _CONTENT = "ask the server's administrator for the reason; `relay outbox list` lists the digest, the dashboard shows it"
@@ -77,14 +79,14 @@ def upstream_health(
     """Judge the upstream by its stored state.
 
     `name` is the configured upstream, "" for the local mailbox. `next_message_at` is the time of the next try of any
-    queued message, None if none is queued. A failure of the mailbox says nothing about an upstream, and vice versa:
-    the other one's failure is ignored.
+    queued message, None if none is queued. An upstream that was never reached is not ok: nothing is known about it.
     """
     failure = state.failure
-    if not name and failure is not Failure.MAILBOX:
-        return UpstreamHealth(ok=True, sentence=LOCAL)
-    if failure is None or (name and failure is Failure.MAILBOX):
-        return UpstreamHealth(ok=True, sentence=f"{name}: {_last_success(state, zone)}")
+    if failure is None:
+        if not name:
+            return UpstreamHealth(ok=True, sentence=LOCAL)
+        ok = bool(state.last_success_at or state.checked_at)
+        return UpstreamHealth(ok=ok, sentence=f"{name}: {_last_success(state, zone)}")
     since = f" since {moment(state.failing_since, zone)}" if state.failing_since else ""
     when = _next_try(state, next_message_at, now, zone)
     sentence = f"{failure}{since} ({state.detail or name}); {ADVICE[failure]}; next try {when}"
@@ -92,14 +94,18 @@ def upstream_health(
 
 
 def _last_success(state: UpstreamState, zone: tzinfo) -> str:
+    checked = f"connection and login worked at {moment(state.checked_at, zone)}" if state.checked_at else ""
     if state.last_success_at is None:
-        return "no failure known, not tried yet"
+        return f"{checked}; no mail sent yet" if checked else UNKNOWN
     refused = f"; {state.detail}; {ADVICE[Failure.REFUSED]}" if state.detail and not state.failure else ""
-    return f"no failure known, accepted the last mail at {moment(state.last_success_at, zone)}{refused}"
+    since = f"; {checked}" if state.checked_at and state.checked_at > state.last_success_at else ""
+    return f"no failure known, accepted the last mail at {moment(state.last_success_at, zone)}{since}{refused}"
 
 
 def _next_try(state: UpstreamState, next_message_at: datetime | None, now: datetime, zone: tzinfo) -> str:
     if next_message_at is None:
-        return "with the next message"
+        if state.next_try_at is None or state.failure is Failure.MAILBOX:
+            return "with the next message"
+        next_message_at = state.next_try_at  # the next check, without a message
     at = max(next_message_at, state.next_try_at or next_message_at)
     return moment(at, zone) if at > now else "now"

@@ -58,7 +58,20 @@ def state_after_success(state: UpstreamState, now: datetime) -> UpstreamState:
     """
     began = state.failing_since
     ended = (min(began, now), now) if began else (state.outage_since, state.outage_until)
-    return UpstreamState(last_success_at=now, last_try_at=now, outage_since=ended[0], outage_until=ended[1])
+    return UpstreamState(
+        last_success_at=now, last_try_at=now, checked_at=now, outage_since=ended[0], outage_until=ended[1]
+    )
+
+
+def state_after_check(state: UpstreamState, now: datetime) -> UpstreamState:
+    """Return the upstream's state after a check without a mail: connection, TLS and login worked.
+
+    A refusal of the last message stays as it is, because the check sent none.
+    """
+    after = replace(state_after_success(state, now), last_success_at=state.last_success_at)
+    if state.failures:
+        return after
+    return replace(after, failure=state.failure, detail=state.detail)
 
 
 def upstream_ready(state: UpstreamState, now: datetime) -> bool:

@@ -29,8 +29,17 @@ from relay.deliver import Target
 from relay.errors import Interrupted, LeaseLost, LedgerError, RelayError
 from relay.failpoint import reach
 from relay.ledger import Ledger, Outcome
-from relay.model import Attempt, Failure, MessageState, OutboxMessage, RecipientReply, UpstreamState, Verdict
-from relay.outbox.advice import ADVICE, advice_on
+from relay.model import (
+    Attempt,
+    Failure,
+    MessageState,
+    OutboxMessage,
+    RecipientReply,
+    UpstreamKey,
+    UpstreamState,
+    Verdict,
+)
+from relay.outbox.advice import advice_on
 from relay.outbox.retry import (
     AUTH_PAUSE,
     longest_pause,
@@ -39,6 +48,7 @@ from relay.outbox.retry import (
     state_after_success,
     upstream_ready,
 )
+from relay.outbox.upstream_log import log_upstream
 
 log = structlog.get_logger()
 
@@ -63,6 +73,7 @@ class Outbox:
         self._retry = settings.upstream.retry_policy
         self._sender = settings.sender_address
         self._worker = worker
+        self._upstream_key = UpstreamKey(worker=worker, target=settings.upstream.target)
         self._jitter = jitter
         self._first_try = True
         self._last_now: datetime | None = None
@@ -77,7 +88,7 @@ class Outbox:
         lost, the next step stores the results first.
         """
         self._save_results(now)
-        upstream = self._restart_pauses_if_clock_set_back(self._ledger.upstream(), now)
+        upstream = self._restart_pauses_if_clock_set_back(self._ledger.upstream(self._upstream_key), now)
         if not (self._first_try or upstream_ready(upstream, now)):
             return False
         message = self._claim(now)
@@ -104,7 +115,7 @@ class Outbox:
         if set_back:
             log.warning("the clock was set back; retry pauses start again", was=str(latest), now=str(now))
             upstream = replace(upstream, next_try_at=None)
-            self._ledger.save_upstream(upstream)
+            self._ledger.save_upstream(self._upstream_key, upstream)
         if set_back or (self._recheck_at and now >= self._recheck_at):
             self._ledger.retry_now(now, beyond=now + longest_pause(self._retry))
             self._recheck_at = now + RECHECK_AFTER if set_back else None
@@ -155,7 +166,7 @@ class Outbox:
         after = self._upstream_after(before, attempt, now)
         self._unsaved_outcome = (message, self._outcome(message, attempt, after, now))
         self._unsaved_upstream = after
-        _log_upstream(before, after)
+        log_upstream(before, after)
         self._save_results(now)
 
     def _save_results(self, now: datetime) -> None:
@@ -169,7 +180,7 @@ class Outbox:
             self._unsaved_outcome = None
             reach("outbox.settled")
         if self._unsaved_upstream:
-            self._ledger.save_upstream(self._unsaved_upstream)
+            self._ledger.save_upstream(self._upstream_key, self._unsaved_upstream)
             self._unsaved_upstream = None
 
     def _upstream_after(self, state: UpstreamState, attempt: Attempt, now: datetime) -> UpstreamState:
@@ -295,18 +306,3 @@ def _log_outcome(message: OutboxMessage, outcome: Outcome, state: MessageState) 
             logger.warning("not accepted; tried again later", **fields, next_try_at=str(outcome.next_try_at))
     if state is MessageState.DEAD:
         logger.error("dead letter: no recipient accepted it; see `relay outbox list`, then `retry` or `drop`")
-
-
-def _log_upstream(before: UpstreamState, after: UpstreamState) -> None:
-    """Log one line if the upstream failed or works again."""
-    if after.failures and after.failure:
-        log.warning(
-            "the upstream failed; messages wait",
-            failure=after.failure.value,
-            detail=after.detail,
-            advice=ADVICE[after.failure],
-            failures=after.failures,
-            next_try_at=str(after.next_try_at),
-        )
-    elif before.failures:
-        log.info("the upstream works again", down_since=str(before.failing_since), failures=before.failures)

@@ -28,8 +28,9 @@ from relay.data_dir import DataDir
 from relay.errors import InUse, LedgerError, RelayError, SpoolError
 from relay.ledger import Ledger
 from relay.service import child_protocol, event_logs, lock, sockets
-from relay.service.assembly import make_renderer, worker_name
+from relay.service.assembly import make_renderer
 from relay.service.worker_loops import Worker
+from relay.service.worker_name import worker_name
 from relay.web import Server, create_app, create_waiting_app
 
 log = structlog.get_logger()

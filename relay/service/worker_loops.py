@@ -30,7 +30,9 @@ from relay.errors import LedgerBusy, RelayError, SpoolError
 from relay.housekeeping import Housekeeping
 from relay.ingest.step import Ingest
 from relay.ledger import Ledger
+from relay.model import UpstreamKey
 from relay.model.histogram import Histogram
+from relay.outbox.check import UpstreamCheck
 from relay.outbox.step import Outbox
 from relay.service.assembly import make_renderer
 from relay.spool import PoisonGuard, SpoolReader
@@ -96,7 +98,9 @@ class Worker:
         self._ingest = Ingest(self._reader, PoisonGuard(data_dir.spool), ledger, settings, data_dir.quarantine)
         self._digests = Digests(ledger, make_renderer(settings), settings, name)
         self._outbox = Outbox(ledger, self._target, settings, name, lambda: random.uniform(-1, 1))  # noqa: S311 -- jitter
+        self._check = UpstreamCheck(ledger, self._target, settings, name, lambda: random.uniform(-1, 1))  # noqa: S311 -- jitter
         self._housekeeping = Housekeeping(ledger, self._reader, settings)
+        self._upstream = UpstreamKey(worker=name, target=settings.upstream.target)
         self._stop = threading.Event()
         self._failures = {name: FailureLog(part) for name, part in _PARTS.items()}
         # A reader of its own counts the backlog: it remembers what it counted, and only one page may use it at a time.
@@ -126,6 +130,7 @@ class Worker:
             ingest_seconds=self._ingest.seconds,
             failures={_PARTS[name]: text for name, failure in self._failures.items() if (text := failure.lasting)},
             damaged=(len(self._reader.damage), sum(self._reader.damage.values())),
+            upstream=self._upstream,
             free_bytes=_free_bytes(self._data_dir),
         )
 
@@ -142,7 +147,7 @@ class Worker:
 
     def run(self) -> bool:
         """Work until `stop()`; return False if a thread failed."""
-        steps = {"sorting": self._sorting_steps, "delivery": lambda: self._outbox.step(utc_now())}
+        steps = {"sorting": self._sorting_steps, "delivery": self._delivery_steps}
         threads = [threading.Thread(target=self._loop, args=each, name=each[0]) for each in steps.items()]
         for thread in threads:
             thread.start()
@@ -155,6 +160,9 @@ class Worker:
         busy, caught_up = self._ingest_batch(now)
         busy |= self._digests.step(now, caught_up=caught_up)
         return busy | self._housekeeping.step(now)
+
+    def _delivery_steps(self) -> bool:
+        return self._outbox.step(utc_now()) or self._check.step(utc_now())
 
     def _ingest_batch(self, now: datetime) -> tuple[bool, bool]:
         """Ingest a batch; return whether there was one, and whether the spool is ingested to its end.

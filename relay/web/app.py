@@ -63,7 +63,7 @@ class _Context:
         host, zone = self.settings.upstream.host, self.settings.time.tz
         vitals = self.vitals()
         try:
-            upstream, tally, due = ledger.upstream(), ledger.tally(), ledger.next_try_at()
+            upstream, tally, due = ledger.upstream(vitals.upstream), ledger.tally(), ledger.next_try_at()
             delayed = ledger.delayed()
             held = describe_holds(budget_holds(ledger, self.settings, now), self.settings.budget, zone)
         except LedgerError as error:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from relay.humanize import moment
 from relay.ledger import Tally
-from relay.model import Delayed, UpstreamState
+from relay.model import Delayed, UpstreamKey, UpstreamState
 from relay.model.histogram import Histogram
 from relay.outbox.advice import describe_delays, upstream_health
 
@@ -46,6 +46,8 @@ class Vitals:
     """The failures that block the worker now, as sentences, by part (`ledger`, `spool`)."""
     damaged: tuple[int, int] = (0, 0)
     """The number of regions of the spool that could not be read, and their size in bytes."""
+    upstream: UpstreamKey = field(default_factory=lambda: UpstreamKey(worker="", target=""))
+    """Which state of the upstream is this worker's."""
     free_bytes: int | None = None
     """Free bytes on the disk of the data directory; None if unknown."""
 

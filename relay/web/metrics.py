@@ -63,7 +63,7 @@ class _Collector:
         )
 
     def _state(self, vitals: Vitals) -> Iterator[Metric]:
-        tally, upstream = self._ledger.tally(), self._ledger.upstream()
+        tally, upstream = self._ledger.tally(), self._ledger.upstream(vitals.upstream)
         yield GaugeMetricFamily("relay_errors", "Errors that the ledger knows.", value=tally.groups)
         yield GaugeMetricFamily(
             "relay_errors_pending", "Errors with mails that no digest has reported yet.", value=tally.groups_pending

@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from relay.ledger import Ledger, Outcome
-from relay.model import Delivery, Failure, MessageKind, MessageState, UpstreamState
+from relay.model import Delivery, Failure, MessageKind, MessageState, UpstreamKey, UpstreamState
 from tests.support.ledger_world import (
     ADA,
     BOB,
@@ -28,12 +28,16 @@ from tests.support.ledger_world import (
     states,
 )
 
+UPSTREAM = UpstreamKey(worker="one", target="mail.acme.test:587")
+
 LATE = NOON + 6 * DAY
 
 
 def failing(ledger: Ledger, next_try_at: datetime) -> None:
     """Let the upstream pause until `next_try_at`."""
-    ledger.save_upstream(UpstreamState(failures=9, failing_since=NOON, failure=Failure.AUTH, next_try_at=next_try_at))
+    ledger.save_upstream(
+        UPSTREAM, UpstreamState(failures=9, failing_since=NOON, failure=Failure.AUTH, next_try_at=next_try_at)
+    )
 
 
 def wait_until(ledger: Ledger, at: datetime) -> str:
@@ -52,7 +56,7 @@ def test_waiting_message_is_tried_now_and_the_pause_of_the_upstream_ends(ledger:
 
     assert ledger.try_now(NOON + MINUTE, waiting) == 1
     assert ledger.next_try_at() == NOON + MINUTE
-    state = ledger.upstream()
+    state = ledger.upstream(UPSTREAM)
     assert (state.next_try_at, state.failure, state.failures) == (None, Failure.AUTH, 9), "it has not worked yet"
     message, _ = send(ledger, SENT, at=NOON + MINUTE)
     assert (message.id, message.tries) == (waiting, 1), "its earlier tries still count"
@@ -86,14 +90,14 @@ def test_nothing_is_tried_now_where_no_message_waits(ledger: Ledger, dead: str):
 
     assert ledger.try_now(NOON) == 0
     assert ledger.try_now(NOON, dead) == 0
-    assert ledger.upstream().next_try_at == NOON + HOUR
+    assert ledger.upstream(UPSTREAM).next_try_at == NOON + HOUR
 
 
 def test_revived_dead_letter_does_not_wait_for_the_pause_of_the_upstream(ledger: Ledger, dead: str):
     failing(ledger, LATE + HOUR)
 
     assert ledger.retry(dead, LATE)
-    assert ledger.upstream().next_try_at is None
+    assert ledger.upstream(UPSTREAM).next_try_at is None
 
 
 @pytest.fixture

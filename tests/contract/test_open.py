@@ -80,7 +80,7 @@ def test_newest_migration_is_the_one_the_code_names():
     [
         (Group, schema.groups, {"key", "thread"}),
         (BudgetState, schema.budgets, {"recipient"}),
-        (UpstreamState, schema.upstream, {"id"}),
+        (UpstreamState, schema.upstream, {"worker", "target"}),
     ],
 )
 def test_tables_hold_every_field_of_their_noun(noun, table, besides):

@@ -6,7 +6,7 @@ import pytest
 
 from relay.errors import LeaseLost
 from relay.ledger import Ledger, Outcome
-from relay.model import Delivery, Failure, MessageState, RecipientReply, UpstreamState, Verdict
+from relay.model import Delivery, Failure, MessageState, RecipientReply, UpstreamKey, UpstreamState, Verdict
 from tests.support.ledger_world import (
     ADA,
     BOB,
@@ -327,8 +327,11 @@ def test_follow_up_for_two_settles_each_alone(ledger: Ledger):
 # --- The upstream -----------------------------------------------------------------------------------------------------
 
 
+HERE = UpstreamKey(worker="one", target="mail.acme.test:587 as relay")
+
+
 def test_upstreams_state_is_kept(ledger: Ledger):
-    assert ledger.upstream() == UpstreamState()
+    assert ledger.upstream(HERE) == UpstreamState()
     state = UpstreamState(
         failures=3,
         failing_since=NOON,
@@ -337,10 +340,21 @@ def test_upstreams_state_is_kept(ledger: Ledger):
         detail="535 no",
         last_success_at=NOON - DAY,
         last_try_at=NOON + SECOND,
+        checked_at=NOON,
         outage_since=NOON - 2 * DAY,
         outage_until=NOON - DAY,
     )
-    ledger.save_upstream(state)
-    assert ledger.upstream() == state
-    ledger.save_upstream(UpstreamState())
-    assert ledger.upstream() == UpstreamState()
+    ledger.save_upstream(HERE, state)
+    assert ledger.upstream(HERE) == state
+    ledger.save_upstream(HERE, UpstreamState())
+    assert ledger.upstream(HERE) == UpstreamState()
+
+
+@pytest.mark.parametrize("other", [{"worker": "two"}, {"target": "mail.acme.test:465 as relay"}, {"target": ""}])
+def test_state_of_an_upstream_belongs_to_the_worker_and_the_target(ledger: Ledger, other: dict[str, str]):
+    state = UpstreamState(failures=1, failure=Failure.AUTH, detail="535 no")
+    ledger.save_upstream(HERE, state)
+
+    assert ledger.upstream(replace(HERE, **other)) == UpstreamState()
+    ledger.save_upstream(replace(HERE, **other), UpstreamState(failures=7))
+    assert ledger.upstream(HERE) == state

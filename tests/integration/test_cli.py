@@ -17,12 +17,14 @@ from click.testing import CliRunner, Result
 from relay.cli import main
 from relay.clock import utc_now
 from relay.compose.message import text_part
+from relay.config import load
 from relay.digest import Digests
 from relay.grouping.fingerprint import fingerprint
 from relay.grouping.versions import Versions
 from relay.ledger import Ledger, Outcome
 from relay.model import BudgetState, Failure, Fingerprint, MessageState, UpstreamState
 from relay.service.assembly import make_renderer
+from relay.service.worker_name import upstream_key
 from relay.spool import SpoolReader
 from tests.support.ingest_bench import IngestBench, mail
 
@@ -71,7 +73,7 @@ class Bench:
         next_try = now + timedelta(hours=1)
         self.ingest.ledger.settle(message, Outcome(next_try_at=next_try, tries=0, refusals=0, ambiguous=False), now)
         failing = UpstreamState(failures=3, failing_since=now, failure=Failure.AUTH, next_try_at=next_try)
-        self.ingest.ledger.save_upstream(failing)
+        self.ingest.ledger.save_upstream(upstream_key(load(self.config, {}).settings), failing)
         return message.id
 
 
@@ -329,7 +331,7 @@ def test_outbox_retry_takes_a_message_that_waits(bench):
 
     assert result.output == "queued for a try now\n"
     assert bench.ingest.ledger.next_try_at() <= utc_now()
-    assert bench.ingest.ledger.upstream().next_try_at is None
+    assert bench.ingest.ledger.upstream(upstream_key(load(bench.config, {}).settings)).next_try_at is None
 
 
 def test_outbox_retry_all_takes_messages_that_wait_and_dead_letters(bench):
@@ -380,7 +382,7 @@ def test_successful_send_test_releases_everything_that_waits(bench):
 
     assert "1 waiting message queued for a try now" in result.output
     assert bench.ingest.ledger.next_try_at() <= utc_now()
-    state = bench.ingest.ledger.upstream()
+    state = bench.ingest.ledger.upstream(upstream_key(load(bench.config, {}).settings))
     assert (state.next_try_at, state.failure, state.failures) == (None, None, 0)
     assert state.outage_until is not None, "the next digest mentions the outage"
 

@@ -13,7 +13,7 @@ from relay import config
 from relay.deliver import Upstream, open_target
 from relay.errors import LedgerBusy
 from relay.ledger import Ledger, StoredMessage, sqlite_url
-from relay.model import Attempt, Delivery, Failure, MessageState
+from relay.model import Attempt, Delivery, Failure, MessageState, UpstreamKey
 from relay.outbox import step as outbox_module
 from relay.outbox.step import Outbox
 from tests.support import upstream as servers
@@ -62,6 +62,10 @@ def settings(server: servers.Upstream, tmp_path: Path, **more: object) -> config
     return config.make_settings(tmp_path / "data", admins=[ADA], sender="relay@example.com", upstream=upstream)
 
 
+def key(server: servers.Upstream, worker: str = "one") -> UpstreamKey:
+    return UpstreamKey(worker=worker, target=f"{server.host}:{server.port}")
+
+
 @pytest.fixture
 def new_outbox(server: servers.Upstream, ledger: Ledger, tmp_path: Path) -> Callable[..., Outbox]:
     """Return a function that creates a worker's outbox. Its `jitter` is 0: every pause has its exact length."""
@@ -96,7 +100,7 @@ def tries(outbox: Outbox, ledger: Ledger, server: servers.Upstream, until: timed
         due = ledger.next_try_at()
         if due is None:
             break
-        due = max(due, ledger.upstream().next_try_at or due)
+        due = max(due, ledger.upstream(key(server)).next_try_at or due)
         if due > at + SECOND:
             assert not outbox.step(due - SECOND)
         at = max(due, at + SECOND)
@@ -124,7 +128,7 @@ def test_a_message_is_sent_once_and_its_mails_are_reported(
     )
     assert stored(ledger, message).state is MessageState.SENT
     assert figures(ledger) == {"received": 3, "reported": 3}
-    assert ledger.upstream().last_success_at == NOON
+    assert ledger.upstream(key(server)).last_success_at == NOON
 
 
 def test_messages_are_sent_oldest_first(outbox: Outbox, ledger: Ledger, server: servers.Upstream) -> None:
@@ -317,7 +321,7 @@ def test_an_upstream_that_accepts_no_message_is_not_reported_as_working(
 
     outbox.step(NOON)
 
-    state = ledger.upstream()
+    state = ledger.upstream(key(server))
     assert (state.failure, state.last_success_at, state.next_try_at) == (Failure.REFUSED, None, None)
     assert state.detail == (
         f"localhost:{server.port}: it did not accept the last message: {ADA}: 450 4.7.1 slow down (at MAIL)"
@@ -346,7 +350,7 @@ def test_a_failing_upstream_is_retried_with_growing_pauses_and_no_message_loses_
 
     assert tries(outbox, ledger, server, 2 * HOUR) == minutes(0, 1, 3, 7, 15, 31, 61, 91)
     assert [stored(ledger, message).tries for message in messages] == [0, 0, 0]
-    state = ledger.upstream()
+    state = ledger.upstream(key(server))
     assert (state.failures, state.failing_since, state.failure) == (8, NOON, Failure.UNWILLING)
 
 
@@ -363,7 +367,7 @@ def test_after_an_outage_all_messages_are_sent_and_the_outage_is_stored(
         pass
 
     assert sorted(mail.message_id for mail in server.mails) == sorted(f"<{message}@relay.test>" for message in messages)
-    state = ledger.upstream()
+    state = ledger.upstream(key(server))
     assert (state.failures, state.failure, state.detail) == (0, None, "")
     assert (state.outage_since, state.outage_until) == (NOON, NOON + MINUTE)
 
@@ -404,7 +408,7 @@ def test_refused_credentials_are_retried_once_an_hour(
     enqueue_digest(ledger)
 
     assert tries(new_outbox(), ledger, server, 3 * HOUR) == minutes(0, 60, 120, 180)
-    assert ledger.upstream().failure is Failure.AUTH
+    assert ledger.upstream(key(server)).failure is Failure.AUTH
 
 
 def test_a_restart_tries_at_once_and_then_pauses_again(
@@ -454,8 +458,8 @@ def test_a_recipient_at_which_sessions_fail_does_not_delay_the_others(
         BOB: Delivery.SENT,
     }
     assert not stored(ledger, message).ambiguous
-    assert ledger.upstream().failure is None
-    assert f"not accepted for {ADA}: " in ledger.upstream().detail
+    assert ledger.upstream(key(server)).failure is None
+    assert f"not accepted for {ADA}: " in ledger.upstream(key(server)).detail
 
 
 def test_recipients_above_the_servers_limit_get_the_mail_in_the_next_transaction(
@@ -509,7 +513,7 @@ def test_a_pause_begins_at_the_end_of_a_try(
 
     outbox.step(NOON)
 
-    assert ledger.upstream().next_try_at == NOON + 2 * MINUTE + MINUTE
+    assert ledger.upstream(key(server)).next_try_at == NOON + 2 * MINUTE + MINUTE
 
 
 # --- Clock changes ----------------------------------------------------------------------------------------------------
@@ -603,13 +607,13 @@ def test_a_message_without_a_final_reply_is_sent_again_with_the_same_message_id(
 
     between = stored(ledger, message)
     assert (between.state, between.ambiguous, between.tries) == (MessageState.OPEN, True, 1)
-    assert ledger.upstream().failure is Failure.UNREACHABLE
+    assert ledger.upstream(key(server)).failure is Failure.UNREACHABLE
 
     outbox.step(NOON + 2 * MINUTE)
 
     assert [mail.message_id for mail in server.mails] == [f"<{message}@relay.test>"] * 2
     assert (stored(ledger, message).state, stored(ledger, message).ambiguous) == (MessageState.SENT, True)
-    assert ledger.upstream().failure is None
+    assert ledger.upstream(key(server)).failure is None
 
 
 def test_a_message_refused_after_its_content_is_not_ambiguous(
@@ -711,7 +715,7 @@ def test_an_outcome_that_could_not_be_stored_is_stored_before_the_next_try(
 
     assert len(server.mails) == 1
     assert stored(ledger, message).state is MessageState.SENT
-    assert ledger.upstream().last_success_at is not None
+    assert ledger.upstream(key(server)).last_success_at is not None
 
 
 def test_nothing_is_sent_if_the_ledger_is_busy_before_the_content(
@@ -731,7 +735,7 @@ def test_nothing_is_sent_if_the_ledger_is_busy_before_the_content(
     lock.close()
 
     assert server.mails == []
-    assert ledger.upstream().failures == 0
+    assert ledger.upstream(key(server)).failures == 0
     assert (stored(ledger, message).state, stored(ledger, message).tries) == (MessageState.OPEN, 0)
 
 
@@ -750,7 +754,7 @@ def test_a_stop_releases_the_message_unchanged(
 
     assert stopping.step(NOON) is False
     assert (stored(ledger, message).tries, stored(ledger, message).claimed_by) == (0, "")
-    assert ledger.upstream().failures == 0
+    assert ledger.upstream(key(server)).failures == 0
     assert new_outbox("two").step(NOON)
     assert len(server.mails) == 1
 

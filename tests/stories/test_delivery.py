@@ -88,7 +88,7 @@ def test_real_upstream_down_for_a_day_of_storms_gets_few_tries_and_then_two_mail
         for hour in range(24):
             world.mail(f"{hour}:03", "batch", 10, route="night")
         world.until("24:00")
-        connections, state = server.connections, world.ledger.upstream()
+        connections, state = server.connections, world.ledger.upstream(world.upstream_key)
         messages = world.ledger.messages()
         server.reset()
         world.until("25:00")

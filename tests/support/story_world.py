@@ -30,6 +30,7 @@ from relay.model import (
     Report,
     Sample,
     Timing,
+    UpstreamKey,
     Verdict,
 )
 from relay.outbox.step import Outbox
@@ -108,6 +109,7 @@ class World:
         self.digests = self.worker("one")
         self.upstream = ScriptedUpstream(self._receive)
         self.outbox = Outbox(self.ledger, self.upstream, self.settings, "one", lambda: 0.0)
+        self.upstream_key = UpstreamKey(worker="one", target=self.settings.upstream.target)
         self.now = BEGIN
         self.caught_up = True
         self.inboxes: dict[str, list[Received]] = defaultdict(list)
@@ -153,7 +155,11 @@ class World:
 
         At most half an hour ahead, in case one is missing.
         """
-        wanted = [self.ledger.next_due_at(), self.ledger.next_try_at(), self.ledger.upstream().next_try_at]
+        wanted = [
+            self.ledger.next_due_at(),
+            self.ledger.next_try_at(),
+            self.ledger.upstream(self.upstream_key).next_try_at,
+        ]
         timing, limits = self.settings.timing, self.settings.budget
         gap_ends = [
             opens_at(state, timing, self.now, news=news)
