@@ -12,6 +12,7 @@ Exit codes: 0 success, 1 the answer is no or the command failed, 2 wrong usage o
     explain        explain, fingerprint, regroup
     outbox         outbox list, outbox retry, outbox drop
     send_test      send-test
+    canary         canary
     replay         replay
     backup         backup, restore, repair
     hash_password  hash-password
@@ -49,6 +50,7 @@ _COMMANDS = {
     "unmute": "groups",
     "outbox": "outbox",
     "send-test": "send_test",
+    "canary": "canary",
     "replay": "replay",
     "backup": "backup",
     "restore": "backup",

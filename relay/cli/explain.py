@@ -65,7 +65,7 @@ def _case(ctx: click.Context, settings: Settings, what: str) -> Case:
         ctx.exit(1)
     found = fingerprint_of(report, steps=True)
     judged = Rules(settings.rule).judge(report, found)
-    route = Router(settings.routes).route(report, judged.fingerprint.title)
+    route = Router(settings.all_routes).route(report, judged.fingerprint.title)
     return Case(report=report, found=found, judged=judged, route=route)
 
 

@@ -120,7 +120,7 @@ class _DurationType(click.ParamType[timedelta]):
 
 def _timing(settings: Settings, group: Group) -> Timing:
     """Return the timing of the error's route; `[timing]` if the route is no longer configured."""
-    return next((route.timing for route in settings.routes if route.name == group.route), settings.timing)
+    return next((route.timing for route in settings.all_routes if route.name == group.route), settings.timing)
 
 
 def _change_mute(ctx: click.Context, settings: Settings, group_id: int, until: datetime | None) -> Group:

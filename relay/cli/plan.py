@@ -71,7 +71,7 @@ def route_queues(ledger: Ledger, settings: Settings, now: datetime) -> Iterator[
                 busy[message.route][each.recipient] = max(message.next_try_at or now, pause)
             elif each.state is Delivery.DEFERRED:
                 deferred[message.route].add(each.recipient)
-    for route in settings.routes:
+    for route in settings.all_routes:
         yield RouteQueue(
             route=route,
             groups=ledger.groups(limit=_MAX_GROUPS, order=GroupOrder.PENDING, route=route.name),

@@ -81,9 +81,9 @@ class Digests:
         A message that is being delivered cannot be given up yet, so one look is not enough.
         """
         if self._removed_recipients is None:
-            self._removed_routes = removed_routes(self._ledger, self._settings.routes)
+            self._removed_routes = removed_routes(self._ledger, self._settings.all_routes)
         if self._removed_recipients is None or self._removed_recipients:
-            self._removed_recipients = removed_recipients(self._ledger, self._settings.routes)
+            self._removed_recipients = removed_recipients(self._ledger, self._settings.all_routes)
 
     def _lease(self, now: datetime) -> bool:
         """Hold the lease for this step; renew it well before it runs out. False if another worker holds it."""

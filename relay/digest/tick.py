@@ -31,7 +31,7 @@ class Tick:
     ) -> None:
         self._tx = tx
         self._writer = writer
-        self._routes = settings.routes
+        self._routes = settings.all_routes
         self._budget = settings.budget
         self._zone = settings.time.tz
         self._now = now

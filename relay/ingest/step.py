@@ -100,8 +100,8 @@ class Ingest:
         self._rules = Rules(settings.rule)
         self._fingerprint = versions.current
         self._carry_over = CarryOver(ledger, self._rules, versions)
-        self._router = Router(settings.routes)
-        self._timings = {route.name: route.timing for route in settings.routes}
+        self._router = Router(settings.all_routes)
+        self._timings = {route.name: route.timing for route in settings.all_routes}
         self._quarantine = Quarantine(quarantine_folder)
         self._deferred = True
         """Whether parked mails may be left in the spool, for want of room for their files."""

@@ -22,7 +22,7 @@ def budget_holds(ledger: Ledger, settings: Settings, now: datetime) -> list[Budg
         until = held_until(state, settings.budget, now)
         if until is None or state.exhausted_since is None:
             continue
-        routes = [route.name for route in settings.routes if recipient in route.recipients]
+        routes = [route.name for route in settings.all_routes if recipient in route.recipients]
         if errors := ledger.errors_waiting(recipient, routes, now):
             found.append(BudgetHold(recipient=recipient, since=state.exhausted_since, until=until, errors=errors))
     return sorted(found, key=lambda hold: hold.since)

@@ -193,7 +193,7 @@ class World:
         self._due_times = {time for time in self._due_times if time > self.now} | {self.now + FIRST_WAIT}
 
     def _timing(self, name: str) -> Timing:
-        return next(route.timing for route in self.settings.routes if route.name == name)
+        return next(route.timing for route in self.settings.all_routes if route.name == name)
 
     def _send(self) -> bool:
         """Run the outbox until it has nothing to do."""
