@@ -1,4 +1,4 @@
-"""What sorting costs, from the spool's bytes to the ledger, as one worker does it.
+"""Measure the cost of ingest in one worker, from the spool's bytes to the ledger.
 
     python -m benchmarks.ingest [--json FILE]
 

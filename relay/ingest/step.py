@@ -1,14 +1,13 @@
-"""Sorts the spool into the ledger: parse → redact → fingerprint → rules → route → group (spool → sort → ledger).
+"""Ingest step: parse → redact → fingerprint → rules → route → group, one batch at a time (spool → ingest → ledger).
 
-Guarantee: every mail of the spool is booked exactly once, as pending, muted, ignored or
-parked, in the transaction that moves the cursor past it; crash or not.
+Guarantee: every mail of the spool is booked exactly once, as pending, muted, ignored or parked, in the transaction that
+moves the cursor past it, also after a crash.
 
-Poison: each batch is claimed beside the spool before its first mail is looked at. A worker
-that finds such a claim when it starts was killed by something in it, and does that batch
-again mail by mail, marking each before it touches it; a mail marked for the third time
-has killed two workers and is parked (of kills that came while it was only being booked,
-six: those were hardly its doing). A mail whose understanding raises is parked at once.
-Where there is no room for its file it stays in the spool until there is; the others go on.
+Poison guard: before the first mail of a batch is parsed, the batch is recorded beside the spool. A worker that finds
+such a record at its start was killed during that batch. It repeats the batch mail by mail, and counts an attempt before each
+mail. At the third attempt the mail has killed two workers and is parked. (Kills while the mail was only booked are
+hardly its fault: six of them are needed.) A mail whose parsing raises an exception is parked at once. If there is no
+room for the file of a parked mail, the mail stays in the spool until there is; the other mails are ingested.
 """
 
 from __future__ import annotations
@@ -41,12 +40,12 @@ from relay.spool import PoisonGuard, Quarantine
 log = structlog.get_logger()
 
 MAX_KILLED_WORKERS = 2
-"""So many workers may a mail kill before it is parked."""
+"""The number of workers that a mail may kill before it is parked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ParsedMail:
-    """One mail of a batch; `key` is None where it is not digested (a mail of our own, or one a rule ignores)."""
+    """One mail of a batch. `key` is None if it is not reported (a mail of our own, or one that a rule ignores)."""
 
     record: Record
     report: Report
@@ -63,24 +62,24 @@ class _QuarantinedMail:
 
 
 class MailSource(Protocol):
-    """Where mails come from: the spool, or the mailbox of a replay."""
+    """The source of mails: the spool, or the mailbox of a replay."""
 
     @property
     def spool_id(self) -> str:
-        """Its name; "" while there is nothing yet."""
+        """The id of the source; "" while it is empty."""
 
     def read(self, position: int, *, limit: int = ...) -> list[Record]:
-        """The records from `position` on, in order."""
+        """Return the records from `position` on, in order."""
 
     def end(self) -> int:
-        """The position behind the last record."""
+        """Return the position behind the last record."""
 
     def release(self, position: int) -> None:
-        """All before `position` is sorted for good."""
+        """Everything before `position` is ingested and may be removed."""
 
 
 class Ingest:
-    """The step that empties the spool."""
+    """The step that ingests the spool."""
 
     def __init__(
         self,
@@ -104,21 +103,21 @@ class Ingest:
         self._timings = {route.name: route.timing for route in settings.all_routes}
         self._quarantine = Quarantine(quarantine_folder)
         self._deferred = True
-        """Whether parked mails may be left in the spool, for want of room for their files."""
+        """Whether parked mails may still be in the spool because there was no room for their files."""
         self._position: int | None = None
         self.ingested_to = 0
-        """Where the last step ended in the spool."""
+        """The spool position at which the last step ended."""
         self.caught_up = False
-        """Whether the last step found nothing left to sort."""
+        """Whether the last step found nothing left to ingest."""
         self.busy_since: float | None = None
-        """When (monotonic seconds) the understanding of the mail at hand began; None between mails."""
+        """When (monotonic seconds) the parsing of the current mail began; None between mails."""
         self.seconds = Histogram(INGEST_BOUNDS)
         """Seconds from the receipt of each mail to the commit of its batch, since this worker started."""
 
     def step(self, now: datetime) -> bool:
-        """Sort one batch; False where there is nothing to sort.
+        """Ingest one batch. Returns False if there is nothing to ingest.
 
-        Raises LedgerBusy (nothing was lost, the next step does it again), CursorMismatch where the ledger is ahead of
+        Raises LedgerBusy (nothing is lost, the next step tries again), CursorMismatch if the ledger is ahead of
         the spool (one of them was restored from a backup: docs/operations.md), SpoolError.
         """
         spool_id = self._reader.spool_id
@@ -148,7 +147,7 @@ class Ingest:
         return bool(records)
 
     def _release(self, spool_id: str, position: int) -> None:
-        """Let go of what stands before `position`, but for parked mails that have no file yet."""
+        """Release the spool up to `position`, except for parked mails that have no file yet."""
         needed = self._ledger.needed_from(spool_id) if self._deferred else position
         self._deferred = needed < position
         self._reader.release(needed)
@@ -210,7 +209,7 @@ class Ingest:
         return _ParsedMail(record=record, report=report, fingerprint=found, key=key)
 
     def _write_to_quarantine(self, spool_id: str, mail: _QuarantinedMail) -> str:
-        """Write a parked mail to a file of its own and return its path; "" where it has to stay in the spool."""
+        """Write a parked mail to its own file. Returns the path; "" if the mail must stay in the spool."""
         try:
             path = self._quarantine.put(spool_id, mail.record)
         except SpoolError as error:
@@ -244,7 +243,7 @@ class Ingest:
         mails_by_key: Mapping[GroupKey, Sequence[_ParsedMail]],
         parents: Mapping[GroupKey, Group],
     ) -> int:
-        """Count each parcel into its group; return how many mails were muted."""
+        """Add the mails of each key to their group. Returns the number of muted mails."""
         groups = tx.groups(mails_by_key.keys())
         arrivals = {key: _arrival(mails) for key, mails in mails_by_key.items()}
         after: dict[GroupKey, Group] = {}
@@ -261,14 +260,14 @@ class Ingest:
 
 
 def _opened(key: GroupKey, found: Fingerprint, arrival: Arrival, parent: Group | None) -> Group:
-    """A group for what has none; `parent` is the one of which an earlier fingerprint made it a part."""
+    """Open a group. `parent` is the group that the error belonged to under an earlier fingerprint, if any."""
     if parent:
         return split_off(parent, fingerprint=found, arrival=arrival)
     return open_group(route=key[0], app=key[1], fingerprint=found, arrival=arrival)
 
 
 def _arrival(mails: Iterable[_ParsedMail]) -> Arrival:
-    """Sum up what a batch brings to one group."""
+    """Return the sum of a batch's mails for one group."""
     parts = list(mails)
     minutes: dict[datetime, int] = defaultdict(int)
     for mail in parts:
@@ -285,6 +284,6 @@ def _arrival(mails: Iterable[_ParsedMail]) -> Arrival:
 
 
 def _sample(mails: Sequence[_ParsedMail]) -> Sample:
-    """Keep the newest mail that was kept whole, else the newest."""
+    """Return the newest mail that was not cut as a sample, else the newest one."""
     best = max(mails, key=lambda mail: (not mail.report.cut, mail.record.received_at))
     return Sample(at=best.record.received_at, report=best.report)
