@@ -4,8 +4,8 @@ Guarantee: every mail of the spool is booked exactly once, as pending, muted, ig
 moves the cursor past it, also after a crash.
 
 Poison guard: before the first mail of a batch is parsed, the batch is recorded beside the spool. A worker that finds
-such a record at its start was killed during that batch. It repeats the batch mail by mail, and counts an attempt before each
-mail. At the third attempt the mail has killed two workers and is parked. (Kills while the mail was only booked are
+such a record at its start was killed during that batch. It repeats the batch mail by mail, and counts an attempt before
+each mail. At the third attempt the mail has killed two workers and is parked. (Kills while the mail was only booked are
 hardly its fault: six of them are needed.) A mail whose parsing raises an exception is parked at once. If there is no
 room for the file of a parked mail, the mail stays in the spool until there is; the other mails are ingested.
 """
