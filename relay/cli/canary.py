@@ -51,7 +51,7 @@ def canary(ctx: click.Context, config: Path | None, *, as_json: bool, timeout: f
 
 
 def _run(settings: Settings, listen: Listen, deadline: float) -> tuple[bool, str]:
-    """Return whether the digest was accepted, and by whom for whom or why not."""
+    """Return whether the digest was accepted, with the upstream and the recipients, or the reason why not."""
     from smtplib import SMTPException
 
     from relay.service.canary import canary_mail, progress, send

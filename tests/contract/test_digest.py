@@ -390,7 +390,7 @@ def test_catch_up_digest_over_messages_without_deferred_recipients_is_refused(le
         tx.enqueue(message, rendered(message), queued=[BOB], covers=[outbox_id])
 
 
-# --- Held back, followed up, abandoned --------------------------------------------------------------------------------
+# --- Deferred, caught up, abandoned -----------------------------------------------------------------------------------
 
 
 def test_deferred_messages_are_listed_for_their_recipient_oldest_first(ledger: Ledger):

@@ -246,7 +246,7 @@ def test_outcome_that_contradicts_the_message_is_refused(ledger: Ledger, outbox_
     ledger.settle(message, LATER, NOON)
 
 
-# --- Follow-ups -------------------------------------------------------------------------------------------------------
+# --- Catch-up digests -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -162,7 +162,7 @@ def test_id_of_a_group_that_went_is_never_given_again(ledger: Ledger):
     assert ledger.groups()[0].id > number
 
 
-# --- Letters ----------------------------------------------------------------------------------------------------------
+# --- Messages ---------------------------------------------------------------------------------------------------------
 
 
 def test_sent_message_loses_its_bytes_and_later_its_row(ledger: Ledger):
