@@ -127,9 +127,12 @@ def _why(entry: Entry, zone: tzinfo) -> str:
         case Reason.ONGOING:
             return f"ongoing for {duration(_episode(entry))}, since {moment(entry.episode_since, zone)}"
         case Reason.SPIKE:
+            if entry.exceeded is not None:
+                return f"spike: more than {number(entry.exceeded)} an hour, so its mute is over"
             return f"spike: {_times(entry)}the last reported rate"
         case Reason.ENDED:
-            return f"ended: {_speed(entry)[2]}, {_peak(entry)}".removesuffix(", ")
+            muted = f"{number(entry.episode_muted)} of them muted, " if entry.episode_muted else ""
+            return f"ended: {_speed(entry)[2]}, {muted}{_peak(entry)}".removesuffix(", ")
         case Reason.AGAIN | Reason.BACK:
             return f"{entry.reason}{_last_seen_before(entry, zone)}"
 

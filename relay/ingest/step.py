@@ -34,7 +34,8 @@ from relay.model import Arrival, Fingerprint, Group, GroupKey, Record, Report, S
 from relay.model.histogram import INGEST_BOUNDS, Histogram
 from relay.parse.report import parse
 from relay.redact import Redactor
-from relay.schedule.group import arrive, is_muted, open_group, split_off
+from relay.schedule.group import arrive, open_group, split_off
+from relay.schedule.mutes import HOUR, is_muted
 from relay.spool import PoisonGuard, Quarantine
 
 log = structlog.get_logger()
@@ -251,8 +252,10 @@ class Ingest:
         for key, mails in mails_by_key.items():
             arrival = arrivals[key]
             group = groups.get(key) or _opened(key, mails[-1].fingerprint, arrival, parents.get(key))
-            muted += len(mails) if is_muted(group, arrival.last) else 0
-            after[key] = arrive(group, arrival, self._timings[key[0]])
+            rated = group.mute_above is not None and is_muted(group, arrival.last)
+            last_hour = tx.occurrences_after(group.id, arrival.last - HOUR) if rated else 0
+            after[key] = arrive(group, arrival, self._timings[key[0]], last_hour=last_hour)
+            muted += len(mails) - (after[key].pending_mails - group.pending_mails)
         for key, group in tx.save(after.values()).items():
             tx.count(group.id, arrivals[key].minutes)
             tx.sample(group.id, _sample(mails_by_key[key]))

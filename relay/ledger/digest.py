@@ -26,6 +26,7 @@ from relay.ledger.samples import newest
 from relay.ledger.schema import (
     IS_DEFERRED,
     IS_DUE_ONCE,
+    IS_MUTED_ONCE,
     IS_PENDING,
     IS_QUIET,
     IS_UNREPORTED,
@@ -100,6 +101,11 @@ class DigestTransaction(DigestReads):
         """Return reported groups (OPEN) with nothing pending and last seen at or before `before`, oldest first."""
         query = select(*GROUP_COLUMNS).where(IS_QUIET, groups.c.route == route, groups.c.last_seen <= before)
         return self._groups(query.order_by(groups.c.last_seen).limit(limit))
+
+    def ended_mutes(self, route: str, now: datetime, *, limit: int) -> list[Group]:
+        """Return groups of the route whose mute is over without a digest that said so, the first to end first."""
+        query = select(*GROUP_COLUMNS).where(IS_MUTED_ONCE, groups.c.route == route, groups.c.muted_until <= now)
+        return self._groups(query.order_by(groups.c.muted_until).limit(limit))
 
     def save(self, groups: Iterable[Group]) -> None:
         """Write groups that this transaction has read."""

@@ -105,6 +105,11 @@ class IngestTransaction:
         for time, occurrences in minutes.items():
             self._counts[group_id, time.replace(second=0, microsecond=0)] += occurrences
 
+    def occurrences_after(self, group_id: int, after: datetime) -> int:
+        """Return the occurrences in the minutes of a group that begin after this time, without those of the batch."""
+        here = (counts.c.group_id == group_id, counts.c.resolution == MINUTE, counts.c.bucket > after)
+        return int(self._connection.scalar(select(func.coalesce(func.sum(counts.c.occurrences), 0)).where(*here)) or 0)
+
     def sample(self, group_id: int, sample: Sample) -> None:
         """Store a sample. A group keeps its first and its newest SAMPLES_KEPT. One per group and batch is enough."""
         self._samples.append((group_id, sample))

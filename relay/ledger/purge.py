@@ -85,7 +85,7 @@ class Purge(Database):
         quiet = and_(
             groups.c.last_seen < before,
             groups.c.pending_mails == 0,
-            or_(groups.c.muted_until.is_(None), groups.c.muted_until <= now),
+            or_(groups.c.muted_until <= now, and_(groups.c.muted_until.is_(None), groups.c.mute_above.is_(None))),
         )
         with self._read() as connection:
             found = connection.scalars(select(groups.c.id).where(quiet).limit(limit)).all()

@@ -33,7 +33,7 @@ from sqlalchemy import (
 from relay.ledger.columns import EnumText, LevelNumber, RowId, SafeText, UtcTime
 from relay.model import Delivery, Failure, MessageKind, MessageState, Phase
 
-REVISION = "0004"
+REVISION = "0005"
 """The newest migration: a ledger at this revision needs nothing done."""
 
 MINUTE, HOUR, DAY = 0, 1, 2
@@ -99,7 +99,13 @@ groups = Table(
     Column("seen_before", UtcTime),
     Column("again", Boolean, nullable=False),
     Column("due_at", UtcTime),
+    Column("muted_since", UtcTime),
     Column("muted_until", UtcTime),
+    Column("mute_above", BigInteger),
+    Column("mute_exceeded", Boolean, nullable=False, server_default=text("false")),
+    Column("muted_mails", BigInteger, nullable=False, server_default="0"),
+    Column("muted_occurrences", BigInteger, nullable=False, server_default="0"),
+    Column("episode_muted", BigInteger, nullable=False, server_default="0"),
     Column("thread", SafeText, nullable=False, server_default=""),
     UniqueConstraint("key", name="groups_key"),
     sqlite_autoincrement=True,  # an old link must never show another error
@@ -111,6 +117,9 @@ IS_DUE_ONCE = groups.c.due_at.is_not(None)
 IS_PENDING = groups.c.pending_mails > literal_column("0")
 IS_QUIET = and_(_is(groups.c.phase, Phase.OPEN), groups.c.pending_mails == literal_column("0"))
 
+IS_MUTED_ONCE = groups.c.muted_since.is_not(None)
+
+_partial("groups_muted", IS_MUTED_ONCE, groups.c.route, groups.c.muted_until)
 _partial("groups_due", IS_DUE_ONCE, groups.c.due_at)
 _partial("groups_pending", IS_PENDING, groups.c.route, groups.c.phase, groups.c.pending_since, groups.c.pending_mails)
 _partial("groups_quiet", IS_QUIET, groups.c.route, groups.c.last_seen)

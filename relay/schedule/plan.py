@@ -14,7 +14,8 @@ from datetime import datetime
 from relay.humanize import duration, listed, number
 from relay.model import Budget, BudgetState, Group, Level, Phase, Reason, Route, RouteState, Timing
 from relay.schedule.budget import next_at, spend
-from relay.schedule.group import due, gap, is_muted, mark_reported
+from relay.schedule.group import due, gap, mark_reported
+from relay.schedule.mutes import is_muted
 from relay.schedule.route import DueDigest, after_digest, due_digest, gap_before, opens_at
 
 MAX_STEPS = 500
@@ -187,6 +188,8 @@ class _Simulation:
 def _not_due(group: Group, timing: Timing) -> str:
     if due(group, timing):
         return "later than this plan reaches"
+    if group.mute_above is not None and group.muted_until is None:
+        return f"muted until it exceeds {number(group.mute_above)} an hour"
     if group.phase is Phase.OPEN:
         total = number(group.episode_occurrences)
         return f"nothing pending; the closing total ({total}) is included in the next digest of another error"

@@ -10,6 +10,7 @@ from typing import Any
 from flask import Flask, Response, abort, current_app, jsonify, render_template, request
 
 from relay.compose.message import html_part, text_part
+from relay.compose.notes import active_mute
 from relay.config import Settings
 from relay.errors import LedgerError
 from relay.humanize import moment
@@ -38,6 +39,7 @@ def create_app(ledger: Ledger, settings: Settings, vitals: Callable[[], Vitals],
     app = Flask("relay.web", template_folder=str(templates_dir() / "web"), static_folder=None)
     app.extensions["relay"] = _Context(ledger, settings, vitals, now)
     app.jinja_env.filters["moment"] = _time_filter(settings)
+    app.jinja_env.filters["mute"] = lambda group: active_mute(group, now(), settings.time.tz)
     app.jinja_env.filters["bars"] = _bars
     app.before_request(_ask_for_password)
     app.after_request(_with_headers)

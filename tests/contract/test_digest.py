@@ -541,3 +541,16 @@ def test_digest_with_news_stores_the_step_of_the_gap_and_one_without_leaves_it(l
     assert ledger.route_states() == {ROUTE: expected}
     with ledger.digesting("schedule", lease_token(ledger)) as tx:
         assert tx.route_state(ROUTE) == expected
+
+
+def test_mutes_that_are_over_are_found_until_they_are_forgotten(ledger: Ledger):
+    ingest(ledger, dict.fromkeys(["active", "over", "never", "rate alone"], 1))
+    change(ledger, "active", muted_since=NOON, muted_until=NOON + HOUR)
+    change(ledger, "over", muted_since=NOON, muted_until=NOON + MINUTE)
+    change(ledger, "rate alone", muted_since=NOON, mute_above=50)
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
+        found = tx.ended_mutes(ROUTE, NOON + MINUTE, limit=10)
+        assert [group.fingerprint for group in found] == ["over"]
+        assert tx.ended_mutes("ops", NOON + DAY, limit=10) == []
+        tx.save([replace(found[0], muted_since=None)])
+        assert [group.fingerprint for group in tx.ended_mutes(ROUTE, NOON + DAY, limit=10)] == ["active"]

@@ -62,6 +62,7 @@ def tick(ledger: Ledger) -> None:
         tx.pending_groups(ROUTE, phase=Phase.FRESH)
         tx.quiet_groups(ROUTE, NOON)
         tx.route_state(ROUTE)
+        tx.ended_mutes(ROUTE, NOON, limit=10)
         tx.free_recipients(ROUTE, [ADA, BOB])
         tx.budgets([ADA, BOB])
         tx.deferred_recipients()

@@ -306,6 +306,43 @@ def test_mute_and_unmute(bench):
     assert bench.run("mute", "99", "--for", "2h").exit_code == 1
 
 
+def test_groups_and_show_say_until_when_an_error_is_muted(bench):
+    assert "muted no" in " ".join(bench.run("show", "1").output.split())
+    muted = bench.run("mute", "1", "--for", "2h", "--above", "50/h")
+
+    until = datetime.fromisoformat(bench.json("groups")[0]["muted_until"])
+    words = f"until {until:%Y-%m-%d %H:%M:%S} UTC or above 50/h"
+    assert muted.output.startswith(f"muted {words}: ")
+    assert f"muted {words}" in " ".join(bench.run("show", "1").output.split())
+    assert "above" in bench.run("groups").output
+    bench.run("unmute", "1")
+    assert "above" not in bench.run("groups").output
+
+
+@pytest.mark.parametrize(("written", "an_hour"), [("50/h", 50), ("50", 50), ("5/min", 300)])
+def test_mute_until_an_error_exceeds_a_rate(bench, written, an_hour):
+    result = bench.run("mute", "1", "--above", written)
+
+    assert result.output.startswith(f"muted until above {an_hour}/h: ")
+    [group] = bench.json("groups")
+    assert (group["mute_above"], group["muted_until"], group["due_at"]) == (an_hour, None, None)
+    assert bench.json("plan") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "say how long: --for 2h, --above 50/h, or both"),
+        (("--above", "often"), "is no rate: write a number an hour"),
+    ],
+)
+def test_mute_without_an_end_is_wrong_usage(bench, arguments, message):
+    result = bench.run("mute", "1", *arguments)
+
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
+
+
 def test_mute_for_no_duration_is_wrong_usage(bench):
     result = bench.run("mute", "1", "--for", "a while")
 

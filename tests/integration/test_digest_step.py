@@ -121,7 +121,7 @@ def test_two_workers_on_one_ledger_report_each_mail_once(tmp_path):
 def test_muted_group_is_due_at_the_end_of_the_mute(world):
     ingest_mail(world)
     (group,) = world.ledger.groups()
-    world.ledger.revise(group.id, lambda group: mute(group, at("3:00"), world.settings.timing))
+    world.ledger.revise(group.id, lambda group: mute(group, at("3:00"), world.settings.timing, now=world.now))
 
     assert world.until("2:59") == {}
     (muted,) = world.ledger.groups()
@@ -132,9 +132,9 @@ def test_muted_group_is_due_at_the_end_of_the_mute(world):
 def test_unmuted_group_is_reported_at_the_next_check(world):
     ingest_mail(world)
     (group,) = world.ledger.groups()
-    world.ledger.revise(group.id, lambda group: mute(group, at("3:00"), world.settings.timing))
+    world.ledger.revise(group.id, lambda group: mute(group, at("3:00"), world.settings.timing, now=world.now))
     world.until("1:00")
-    world.ledger.revise(group.id, lambda group: unmute(group, world.settings.timing))
+    world.ledger.revise(group.id, lambda group: unmute(group, world.settings.timing, world.now))
 
     assert world.until("1:01")[ANN] == ["1:00:00 new boom 1"]
 

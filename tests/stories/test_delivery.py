@@ -5,6 +5,7 @@ from relay.deliver import open_target
 from relay.model import Failure, Level, MessageState
 from relay.outbox.holds import budget_holds, describe_holds
 from relay.outbox.step import Outbox
+from relay.schedule.group import mute
 from relay.schedule.plan import plan
 from tests.support.story_world import ANN, BOB
 from tests.support.timetable import at, clock
@@ -206,6 +207,64 @@ def test_status_says_who_waits_for_the_budget_until_when_and_for_how_many_errors
     )
     world.until("2:00")
     assert budget_holds(world.ledger, world.settings, world.now) == []
+
+
+def mute_group(world, title, until=None, above=None):
+    """Mute an error as an administrator does."""
+    (group,) = world.ledger.groups(text=title)
+    timing = world.settings.timing
+    world.ledger.revise(group.id, lambda group: mute(group, until, timing, now=world.now, above=above))
+
+
+def test_end_of_a_mute_is_said_in_the_next_digest_and_in_the_closing_total(make_world):
+    """No mail is sent when the mute ends, at 2:00. The digest about another error says so, and so do the totals."""
+    world = make_world()
+    world.flood(300, "0:00", "0:05", "boom", every=5)
+    world.until("0:05:11")
+    mute_group(world, "boom", at("2:00"))
+    world.flood(90, "0:10", "0:40", "boom", every=20)
+    assert world.until("4:00") == {}
+    world.mail("5:00", "other")
+    world.mail("5:10", "third")
+
+    assert world.until("6:00") == {ANN: ["5:00:10 new other 1, ended boom 0", "5:10:10 new third 1"]}
+    said, after = world.inboxes[ANN][-2].text, world.inboxes[ANN][-1].text
+    assert "* The mute of boom (ID 1) ended at 02:00: 90 occurrences muted since 00:05." in said
+    assert "ended: 390 in 40 min, 90 of them muted, peak 60/min" in said
+    assert "The mute of" not in after, "it is said once"
+    assert world.books.balanced
+
+
+def test_mute_that_muted_nothing_is_over_without_a_word_of_mails(make_world):
+    world = make_world()
+    world.mail("0:00", "boom")
+    world.until("0:01")
+    mute_group(world, "boom", at("1:00"))
+    world.mail("2:00", "other")
+    world.until("3:00")
+
+    assert "The mute of boom (ID 1) ended at 01:00: nothing came since 00:01." in world.inboxes[ANN][-1].text
+
+
+def test_mute_ends_when_the_error_exceeds_its_rate(make_world):
+    """Forty an hour for three hours, then fifty in some minutes: it is reported within seconds, and says why."""
+    world = make_world()
+    world.mail("0:00", "boom")
+    world.until("0:01")
+    mute_group(world, "boom", above=50)
+    world.flood(120, "1:00", "4:00", "boom", every=90)
+    assert world.until("4:00") == {}
+    world.flood(60, "4:00", "4:10", "boom", every=10)
+
+    inbox = world.until("4:10")[ANN]
+    first = world.inboxes[ANN][1].text
+
+    assert inbox[0].startswith("4:02:")
+    assert " spike boom " in inbox[0]
+    assert "spike: more than 50 an hour, so its mute is over" in first
+    assert "The mute of boom (ID 1) ended at 04:02, because it exceeded 50 an hour:" in first
+    assert world.reported[ANN]["boom"] + world.books.muted == 181 - world.books.pending
+    assert world.books.balanced
 
 
 def test_critical_error_gets_the_last_token_of_the_budget(make_world):

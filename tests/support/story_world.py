@@ -185,10 +185,12 @@ class World:
                 key, arrived = (route, "shop", title), arrival(self.now, count, level)
                 error = Fingerprint(version=1, key=title, title=title)
                 group = found.get(key) or open_group(route=route, app="shop", fingerprint=error, arrival=arrived)
-                found |= tx.save([arrive(group, arrived, self._timing(route))])
+                last_hour = tx.occurrences_after(group.id, self.now - 60 * MINUTE)
+                after = arrive(group, arrived, self._timing(route), last_hour=last_hour)
+                found |= tx.save([after])
                 tx.count(found[key].id, arrived.minutes)
                 tx.sample(found[key].id, Sample(at=self.now, report=_report(title, level)))
-                tx.book(received=count)
+                tx.book(received=count, muted=count - (after.pending_mails - group.pending_mails))
             tx.advance(position + 1)
         self._due_times = {time for time in self._due_times if time > self.now} | {self.now + FIRST_WAIT}
 

@@ -56,7 +56,11 @@ def forecast(group: Group, state: RouteState | None = None):
             "nothing pending; the closing total (1) is included in the next digest of another error",
         ),
         (replace(known(1), phase=Phase.ENDED), None, "nothing pending: it has ended"),
-        (mute(fresh(1), NOON + HOUR, TIMING), NOON + HOUR, "muted; then new: 1 pending, due 10 s after the first"),
+        (
+            mute(fresh(1), NOON + HOUR, TIMING, now=NOON),
+            NOON + HOUR,
+            "muted; then new: 1 pending, due 10 s after the first",
+        ),
     ],
 )
 def test_forecast_says_when_and_why(group, at, words):
