@@ -50,7 +50,7 @@ class Life(RuleBasedStateMachine):
         self.now = NOON
         self.received = 0
         self.claims: dict[OutboxMessage, datetime] = {}
-        """Unclaimed messages, each with the time from which another worker may claim it."""
+        """Claimed messages, each with the time at which its claim expires."""
         self.lost: list[OutboxMessage] = []
 
     # --- Mails come in ------------------------------------------------------------------------------------------------
