@@ -56,6 +56,11 @@ class DataDir:
         """The times by which a clock that jumped is recognised after a restart."""
         return self.root / "housekeeping.json"
 
+    @property
+    def wakeup(self) -> Path:
+        """The FIFO through which the receiver wakes the worker."""
+        return self.root / "wakeup"
+
     def lock(self, role: str) -> Path:
         """The lock file of `role`: supervisor, receiver or worker."""
         return self.root / f"{role}.lock"

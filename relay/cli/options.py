@@ -39,11 +39,18 @@ def settings_of(config: Path | None) -> Settings:
 
 
 def open_ledger(settings: Settings) -> Ledger:
-    """Open the configured ledger; it is closed when the command ends. Raises LedgerError, DataDirError."""
+    """Open the configured ledger; it is closed when the command ends. Raises LedgerError, DataDirError.
+
+    Then a running worker looks at the ledger: the command may have changed what is due.
+    """
+    from relay.data_dir import DataDir
     from relay.ledger import Ledger
     from relay.service.lock import make_private_folder
+    from relay.service.waker import wake_worker
 
     make_private_folder(settings.storage.data_dir)
     ledger = Ledger.open(settings.storage.ledger_url)
-    click.get_current_context().call_on_close(ledger.close)
+    context = click.get_current_context()
+    context.call_on_close(lambda: wake_worker(DataDir(settings.storage.data_dir).wakeup))
+    context.call_on_close(ledger.close)  # the last one is called first
     return ledger

@@ -245,6 +245,11 @@ class Digesting(Database):
         with self._read() as connection:
             yield DigestReads(connection)
 
+    def has_deferred(self) -> bool:
+        """Whether a recipient waits for a catch-up digest, or to be abandoned."""
+        with self._read() as connection:
+            return connection.scalar(select(deliveries.c.outbox_id).where(IS_DEFERRED).limit(1)) is not None
+
     def next_due_at(self) -> datetime | None:
         """Return the earliest `due_at` of all groups: nothing is reported before it. None if no group has one."""
         with self._read() as connection:

@@ -76,6 +76,8 @@ class Outbox:
         self._upstream_key = UpstreamKey(worker=worker, target=settings.upstream.target)
         self._jitter = jitter
         self._first_try = True
+        self.next_step_at: datetime | None = None
+        """When the next step has something to do, as far as the last one knows; None if that is not foreseeable."""
         self._last_now: datetime | None = None
         self._recheck_at: datetime | None = None
         self._unsaved_outcome: tuple[OutboxMessage, Outcome] | None = None
@@ -90,9 +92,12 @@ class Outbox:
         self._save_results(now)
         upstream = self._restart_pauses_if_clock_set_back(self._ledger.upstream(self._upstream_key), now)
         if not (self._first_try or upstream_ready(upstream, now)):
+            self.next_step_at = upstream.next_try_at
             return False
         message = self._claim(now)
         if message is None:
+            due = self._ledger.next_try_at()
+            self.next_step_at = due if due and due > now else None
             return False
         reach("outbox.claimed")
         self._first_try = False  # the first try after a start ignores the pause: the password may be corrected by now

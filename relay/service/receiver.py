@@ -23,6 +23,7 @@ from relay.data_dir import DataDir
 from relay.errors import ConfigError, RelayError
 from relay.receive import Access, Limits, Receiver
 from relay.service import child_protocol, lock, logs
+from relay.service.waker import Waker
 from relay.spool import SpoolWriter
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,8 @@ async def _receive(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     writer = SpoolWriter.open(data_dir.spool)
+    waker = Waker(data_dir.wakeup)
+    writer.on_change = waker.wake
     with contextlib.ExitStack() as stack:
         if supervisor:
             supervisor.on_supervisor_exit = lambda: loop.call_soon_threadsafe(stop.set)
@@ -61,6 +64,7 @@ async def _receive(
             supervisor.on_config(_config_handler(receiver, loop))
         await receiver.run(stop, data_dir.receiver_counters)
     await writer.close()
+    waker.close()
 
 
 def _config_handler(receiver: Receiver, loop: asyncio.AbstractEventLoop) -> Callable[[dict[str, Any]], None]:

@@ -3,6 +3,10 @@
 Thread `sorting` runs ingest, digest and housekeeping and reads the clock once per iteration. Thread `delivery` runs the
 outbox. They are apart so that a slow upstream never delays ingest. `/livez` and `/readyz` use these two names.
 
+A thread with nothing to do sleeps until something is due or it is woken: `sorting` by the receiver and by commands
+(`wakeup`), `delivery` by a new digest and by commands. Every few seconds it looks without a reason, so a lost wake-up
+delays a mail but loses none.
+
 A failure that may pass (a ledger that is locked or has no space, a spool that cannot be read) is logged, shown by
 `/readyz` and retried. Any other failure ends both threads.
 """
@@ -29,19 +33,28 @@ from relay.digest import Digests
 from relay.errors import LedgerBusy, RelayError, SpoolError
 from relay.housekeeping import Housekeeping
 from relay.ingest.step import Ingest
-from relay.ledger import Ledger
+from relay.ledger import Ledger, sqlite_file
 from relay.model import UpstreamKey
 from relay.model.histogram import Histogram
 from relay.outbox.check import UpstreamCheck
 from relay.outbox.step import Outbox
 from relay.service.assembly import make_renderer
+from relay.service.waker import LEDGER
+from relay.service.wakeup import Wakeup
 from relay.spool import PoisonGuard, SpoolReader
 from relay.web import Vitals
 
 log = structlog.get_logger()
 
-IDLE_PAUSE = 0.1
-"""Seconds until the next iteration when there was nothing to do."""
+SETTLE_PAUSE = 0.1
+"""Seconds after work was done in which a thread does not react to wake-ups: mails that come in quick succession share a
+transaction."""
+POLL = 5.0
+"""Seconds after which a sleeping thread looks without a reason."""
+SHARED_POLL = 1.0
+"""The same with a ledger that other machines change too: they cannot wake this one."""
+MARGIN = 0.01
+"""Seconds to sleep beyond a due time, so that it has come."""
 MAX_MAIL_SECONDS = 4.0
 """Seconds that one mail may take; after that the worker sends no more heartbeats, and the supervisor kills it."""
 RETRY_PAUSE = 1.0
@@ -76,6 +89,11 @@ class FailureLog:
         self._since = None
 
     @property
+    def failing(self) -> bool:
+        """Whether the last attempt failed."""
+        return self._since is not None
+
+    @property
     def lasting(self) -> str:
         """The text of a failure that has lasted for SHOWN_AFTER seconds; "" if there is none."""
         since = self._since
@@ -89,8 +107,11 @@ _PARTS = {"sorting": "ledger", "delivery": "ledger", "spool": "spool"}
 class Worker:
     """All steps of one worker on one data directory and one ledger."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, name: str) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, name: str, wakeup: Wakeup) -> None:
         """Build the steps; `name` is this worker's name, the same after restarts. Raises TemplateError."""
+        self._wakeup = wakeup
+        self._delivery_wakeup = threading.Event()
+        self._poll = POLL if sqlite_file(settings.storage.ledger_url) else SHARED_POLL
         data_dir = DataDir(settings.storage.data_dir)
         self._data_dir = data_dir
         self._reader = SpoolReader(data_dir.spool)
@@ -143,12 +164,19 @@ class Worker:
     def stop(self) -> None:
         """Let both threads end after the running step; abort a delivery that has not reached its final dot."""
         self._stop.set()
+        self._wakeup.wake()
+        self._delivery_wakeup.set()
         self._target.abort()
 
     def run(self) -> bool:
         """Work until `stop()`; return False if a thread failed."""
-        steps = {"sorting": self._sorting_steps, "delivery": self._delivery_steps}
-        threads = [threading.Thread(target=self._loop, args=each, name=each[0]) for each in steps.items()]
+        threads = [
+            threading.Thread(target=self._loop, args=each, name=each[0])
+            for each in (
+                ("sorting", self._sorting_steps, self._sleep_sorting),
+                ("delivery", self._delivery_steps, self._sleep_delivery),
+            )
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -158,11 +186,32 @@ class Worker:
     def _sorting_steps(self) -> bool:
         now = utc_now()
         busy, caught_up = self._ingest_batch(now)
-        busy |= self._digests.step(now, caught_up=caught_up)
+        if self._digests.step(now, caught_up=caught_up):
+            busy = True
+            self._delivery_wakeup.set()
         return busy | self._housekeeping.step(now)
 
     def _delivery_steps(self) -> bool:
         return self._outbox.step(utc_now()) or self._check.step(utc_now())
+
+    def _sleep_sorting(self) -> None:
+        seconds = self._seconds_until(self._digests.next_step_at)
+        if self._failures["spool"].failing:
+            seconds = RETRY_PAUSE
+        if not self._wakeup.audible:
+            seconds = min(seconds, SETTLE_PAUSE)
+        if LEDGER in self._wakeup.wait(seconds):
+            self._delivery_wakeup.set()
+
+    def _sleep_delivery(self) -> None:
+        self._delivery_wakeup.wait(self._seconds_until(self._outbox.next_step_at))
+        self._delivery_wakeup.clear()
+
+    def _seconds_until(self, due: datetime | None) -> float:
+        """Return how long a thread may sleep before its next step, which is due at `due` or not foreseeable."""
+        if due is None:
+            return self._poll
+        return min(self._poll, max(0.0, (due - utc_now()).total_seconds()) + MARGIN)
 
     def _ingest_batch(self, now: datetime) -> tuple[bool, bool]:
         """Ingest a batch; return whether there was one, and whether the spool is ingested to its end.
@@ -177,25 +226,33 @@ class Worker:
         self._failures["spool"].succeeded()
         return busy, self._ingest.caught_up
 
-    def _loop(self, name: str, steps: Callable[[], bool]) -> None:
+    def _loop(self, name: str, steps: Callable[[], bool], sleep: Callable[[], None]) -> None:
+        was_busy = False
         try:
             while not self._stop.is_set():
-                self._stop.wait(self._pause_after(name, steps))
+                outcome = self._run_steps(name, steps)
                 self._last_run[name] = time.monotonic()
+                if outcome is None:
+                    self._stop.wait(RETRY_PAUSE)
+                elif was_busy and not outcome:
+                    self._stop.wait(SETTLE_PAUSE)
+                elif not outcome:
+                    sleep()
+                was_busy = bool(outcome)
         except BaseException as error:
             log.critical("the worker stops: a thread failed", thread=name, exc_info=not isinstance(error, RelayError))
             self.failure = error
             self.stop()
 
-    def _pause_after(self, name: str, steps: Callable[[], bool]) -> float:
-        """Run the steps once; return the seconds to wait before the next time."""
+    def _run_steps(self, name: str, steps: Callable[[], bool]) -> bool | None:
+        """Run the steps once; return whether there was something to do, None if they failed."""
         try:
             busy = steps()
         except (LedgerBusy, OSError) as error:
             self._failures[name].failed(error)
-            return RETRY_PAUSE
+            return None
         self._failures[name].succeeded()
-        return 0.0 if busy else IDLE_PAUSE
+        return busy
 
 
 def _free_bytes(data_dir: DataDir) -> int | None:

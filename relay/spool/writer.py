@@ -56,6 +56,10 @@ def _expects_none(_: float) -> bool:
     return False
 
 
+def _do_nothing() -> None:
+    pass
+
+
 class SpoolWriter:
     """Writes a spool; one for each spool, in the receiver's event loop."""
 
@@ -78,6 +82,8 @@ class SpoolWriter:
         """The scheduled start of the next segment; None if nothing was written since the last."""
         self._more: Callable[[float], bool] = _expects_none
         self._closed = False
+        self.on_change: Callable[[], None] = _do_nothing
+        """Called in the loop after mails were stored, and after another segment was begun. It must not raise."""
         self.records = 0
         """Records written since the start."""
         self.syncs = 0
@@ -214,6 +220,7 @@ class SpoolWriter:
             self.records += len(group)
             self.syncs += 1
             _report_success(group, outcome)
+            self.on_change()
             if self._renewal is None:
                 self._renewal = loop.call_later(RENEW_AFTER, self._renew, loop)
 
@@ -232,6 +239,7 @@ class SpoolWriter:
     def _end_renewal(self, loop: asyncio.AbstractEventLoop) -> None:
         self._writing = False
         self._start_next(loop)
+        self.on_change()  # the former segment can be removed now
 
     def _start_next(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._pending:

@@ -403,6 +403,7 @@ def test_deferred_messages_are_listed_for_their_recipient_oldest_first(ledger: L
         assert tx.deferred_messages(ROUTE, ADA) == []
         assert tx.deferred_messages("ops", BOB) == []
         assert tx.deferred_recipients() == [(ROUTE, BOB)]
+    assert ledger.has_deferred()
 
 
 def test_follow_up_takes_over_what_was_held(ledger: Ledger):

@@ -75,6 +75,7 @@ def tick(ledger: Ledger) -> None:
         tx.timelines({1: NOON}, NOON)
     ledger.claim_message("worker", NOON, TTL)
     ledger.next_due_at()
+    ledger.has_deferred()
     ledger.next_try_at()
     ledger.delayed()
     ledger.books(NOON)
