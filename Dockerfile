@@ -32,6 +32,6 @@ USER 2525:2525
 VOLUME /var/lib/error-mail-relay
 EXPOSE 2525 8026
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["relay", "health"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --start-interval=1s --retries=3 CMD ["relay", "health"]
 ENTRYPOINT ["relay"]
 CMD ["serve"]
