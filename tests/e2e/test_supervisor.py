@@ -46,7 +46,9 @@ def test_client_waits_in_the_backlog_while_the_receiver_restarts(relay: Relay):
 
 def test_worker_that_hangs_is_killed_and_replaced(relay: Relay):
     with relay:
-        wait_for(lambda: relay.run("health").returncode == 0, "the relay to be healthy")
+        send_mail(relay.smtp_port)
+        # A digest takes a second. By then there was a heartbeat: before the first one, a worker gets a minute.
+        wait_for(lambda: relay.last_event("digest enqueued"), "a digest")
         hung = relay.child("worker")
         os.kill(hung, signal.SIGSTOP)
 
