@@ -21,6 +21,8 @@ RUN groupadd --gid 2525 relay \
  && useradd --uid 2525 --gid relay --no-create-home --home-dir /var/lib/error-mail-relay --shell /usr/sbin/nologin relay \
  && install -d -o relay -g relay -m 0700 /var/lib/error-mail-relay
 COPY --from=build /opt/relay /opt/relay
+RUN /opt/relay/bin/relay completion bash >/etc/relay-completion.bash \
+ && echo '. /etc/relay-completion.bash' >>/etc/bash.bashrc
 ENV PATH=/opt/relay/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from relay.cli.options import config_option, json_option, open_ledger, settings_of
-from relay.cli.output import print_json, print_table
+from relay.cli.output import Right, print_json, print_table
 from relay.text import plain
 
 _ALL = 1_000_000
@@ -155,7 +155,7 @@ def regroup(config: Path | None, *, as_json: bool) -> None:
         click.echo(f"Carried over unchanged to version {VERSIONS.number} of the fingerprint: {carried:,}.")
     if changes:
         rows = [(move.group.id, move.group.title, move.fate, move.becomes, _others(move)) for move in changes]
-        print_table("ID#", "error", "would be", "as", "with", rows=rows)
+        print_table(Right("ID"), "error", "would be", "as", "with", rows=rows)
     elif not carried:
         click.echo("Nothing would change: every error keeps its group.")
 

@@ -11,7 +11,7 @@ import click
 
 from relay import humanize
 from relay.cli.options import config_option, json_option, open_ledger, settings_of
-from relay.cli.output import format_time, print_json, print_table, title_with_app
+from relay.cli.output import Right, format_time, print_json, print_table, title_with_app
 from relay.clock import utc_now
 from relay.text import plain
 
@@ -52,7 +52,10 @@ def groups(config: Path | None, *, as_json: bool, limit: int, route: str | None,
         )
         for g in found
     ]
-    print_table("ID#", "phase", "seen#", "pending#", "last seen", "muted", "error", rows=rows)
+    columns = (Right("ID"), "phase", Right("seen"), Right("pending"), "last seen", "muted", "error")
+    filtered = bool(route or app or search)
+    empty = "No error matches." if filtered else "No error has been received yet."
+    print_table(*columns, rows=rows, empty=empty)
 
 
 @click.command()
@@ -99,14 +102,20 @@ def _facts(group: Group, timeline: Timeline | None, now: datetime, zone: ZoneInf
         "phase": group.phase,
         "first seen": format_time(group.first_seen, zone),
         "last seen": format_time(group.last_seen, zone),
-        "count": f"{group.occurrences:,} ({group.mails:,} mails)",
+        "count": _mails(group.occurrences, group.mails),
         "pending": f"{group.pending_occurrences:,}",
         "next report": format_time(group.due_at, zone),
         "muted": active_mute(group, now, zone) or "no",
-        "muted so far": f"{group.muted_occurrences:,} ({group.muted_mails:,} mails)" if group.muted_since else "",
+        "muted so far": f"{group.muted_occurrences:,} (in {humanize.counted(group.muted_mails, 'mail')})"
+        if group.muted_since
+        else "",
         "fingerprint": f"{group.fingerprint} (version {group.version})",
         "timeline": humanize.blocks(timeline.counts) if timeline else "–",
     }
+
+
+def _mails(occurrences: int, mails: int) -> str:
+    return f"{occurrences:,} (in {humanize.counted(mails, 'mail')})"
 
 
 def _details(report: Report) -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.options import config_option
+from relay.cli.options import config_option, json_option
 from relay.config.listen import listen_addresses
 
 if TYPE_CHECKING:
@@ -24,10 +24,11 @@ MAX_REPLY = 4096
 
 @click.command()
 @config_option
+@json_option
 @click.option("--ready", is_flag=True, help="Also check that digests are delivered (/readyz).")
 @click.option("--timeout", default=5.0, show_default=True, help="Seconds for each check.")
 @click.pass_context
-def health(ctx: click.Context, config: Path | None, *, ready: bool, timeout: float) -> None:
+def health(ctx: click.Context, config: Path | None, *, as_json: bool, ready: bool, timeout: float) -> None:
     """Check the running relay.
 
     The receiver must send its SMTP greeting, and the worker must be alive.
@@ -36,9 +37,20 @@ def health(ctx: click.Context, config: Path | None, *, ready: bool, timeout: flo
     checks = [_greeting(smtp, timeout), _page(http, "/livez", timeout)]
     if ready:
         checks.append(_page(http, "/readyz", timeout))
-    for _, text in checks:
-        click.echo(text)
-    ctx.exit(0 if all(ok for ok, _ in checks) else 1)
+    fine = all(ok for ok, _ in checks)
+    if as_json:
+        from relay.cli.output import print_json
+
+        print_json({"ok": fine, "checks": [_as_json(ok, text) for ok, text in checks]})
+    else:
+        for _, text in checks:
+            click.echo(text)
+    ctx.exit(0 if fine else 1)
+
+
+def _as_json(ok: bool, text: str) -> dict[str, object]:  # noqa: FBT001 -- the two halves of a check
+    name, _, said = text.partition(": ")
+    return {"name": name, "ok": ok, "text": said}
 
 
 def _greeting(listen: Listen, timeout: float) -> tuple[bool, str]:

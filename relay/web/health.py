@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 
-from relay.humanize import moment
+from relay.humanize import counted, moment
 from relay.ledger import Tally
 from relay.model import Delayed, UpstreamKey, UpstreamState
 from relay.model.histogram import Histogram
@@ -130,7 +130,7 @@ def _disk(vitals: Vitals) -> Check:
         return Check(name="disk", ok=False, text=f"is full ({vitals.free_bytes / 2**20:.1f} MiB left): {DISK_ADVICE}")
     regions, size = vitals.damaged
     if regions:
-        text = f"{regions} regions of the spool ({size:,} bytes) were damaged: the mails in them are lost"
+        text = f"{counted(regions, 'region')} of the spool damaged ({counted(size, 'byte')}): the mails there are lost"
         return Check(name="disk", ok=True, text=text)
     return Check(name="disk", ok=True, text="has free space")
 
