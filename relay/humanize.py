@@ -27,8 +27,13 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def duration(span: timedelta) -> str:
-    """Return the two largest units: `12 s`, `41 min`, `2 h 5 min`, `3 d 4 h`; seconds only below two minutes."""
-    seconds = max(round(span.total_seconds()), 0)
+    """Return the two largest units: `12 s`, `41 min`, `2 h 5 min`, `3 d 4 h`; seconds only below two minutes.
+
+    Below one second: `less than 1 s`. Nothing that happens takes `0 s`.
+    """
+    if span < timedelta(seconds=1):
+        return "less than 1 s"
+    seconds = round(span.total_seconds())
     if seconds < 120 and seconds != 60:
         return f"{seconds} s"
     minutes = round(seconds / 60)

@@ -230,7 +230,8 @@ def test_end_of_a_mute_is_said_in_the_next_digest_and_in_the_closing_total(make_
     assert world.until("6:00") == {ANN: ["5:00:10 new other 1, ended boom 0", "5:10:10 new third 1"]}
     said, after = world.inboxes[ANN][-2].text, world.inboxes[ANN][-1].text
     assert "* The mute of boom (ID 1) ended at 02:00: 90 occurrences muted since 00:05." in said
-    assert "ended: 390 in 40 min, 90 of them muted, peak 60/min" in said
+    assert "ended: 390 in 40 min, peak 60/min" in said
+    assert "Muted: 90 of 390 Rate:" in said
     assert "The mute of" not in after, "it is said once"
     assert world.books.balanced
 
