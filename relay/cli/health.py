@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from relay import SMTP_KEYWORD
 from relay.cli.options import config_option, json_option
 from relay.config.listen import listen_addresses
 
@@ -54,16 +55,23 @@ def _as_json(ok: bool, text: str) -> dict[str, object]:  # noqa: FBT001 -- the t
 
 
 def _greeting(listen: Listen, timeout: float) -> tuple[bool, str]:
-    """Check that the receiver greets (RFC 5321 section 3.1)."""
+    """Check that the receiver greets (RFC 5321 section 3.1), and that it is the relay and no other mail server."""
+    extensions = b""
     try:
         with _connect(listen, timeout) as connection:
             greeting = connection.recv(MAX_REPLY)
+            if greeting.startswith(b"220"):
+                connection.sendall(b"EHLO localhost\r\n")
+                extensions = connection.recv(MAX_REPLY)
             connection.sendall(b"QUIT\r\n")
     except OSError as error:
         return False, f"receiver: no greeting from {listen}: {error.strerror or error}"
     if not greeting:
         return False, f"receiver: no greeting from {listen}: the connection was closed"
     code = greeting[:3].decode("latin-1")
+    if code == "220" and SMTP_KEYWORD.encode() not in extensions:
+        who = greeting.partition(b"\r")[0].decode("ascii", "replace")
+        return False, f"receiver: another mail server answers on {listen}: {who}"
     return code == "220", f"receiver: answers {code} on {listen}"
 
 

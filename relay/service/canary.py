@@ -17,6 +17,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
 
+from relay import SMTP_KEYWORD
 from relay.config import Listen, Settings
 from relay.config.settings import CANARY
 from relay.ledger import Ledger, StoredMessage
@@ -59,6 +60,8 @@ def send(mail: EmailMessage, listen: Listen, timeout: float, login: tuple[str, s
     with contextlib.closing(smtplib.SMTP(timeout=timeout)) as client:
         client.connect(_LOCAL.get(listen.host, listen.host), listen.port)
         client.ehlo()
+        if not client.has_extn(SMTP_KEYWORD):
+            raise smtplib.SMTPException("another mail server answers there")
         if login and client.has_extn("starttls"):
             client.starttls(context=_own_server())
             client.ehlo()

@@ -27,6 +27,7 @@ from relay.service.assembly import make_renderer
 from relay.service.worker_name import upstream_key
 from relay.spool import SpoolReader
 from tests.support.ingest_bench import IngestBench, mail
+from tests.support.smtp_sinks import Sink
 
 
 @dataclass
@@ -494,6 +495,22 @@ def test_health_of_a_relay_that_does_not_run_exits_with_1(bench):
 
     assert result.exit_code == 1
     assert "no greeting" in result.output
+
+
+def test_health_does_not_take_another_mail_server_for_the_relay(bench):
+    other = Sink(keywords=(), ident="ESMTP Postfix").start()
+    with socket.socket() as http:
+        http.bind(("127.0.0.1", 0))
+        tables = f'[smtp]\nlisten = "127.0.0.1:{other.port}"\n[http]\nlisten = "127.0.0.1:{http.getsockname()[1]}"\n'
+        bench.config.write_text(bench.config.read_text() + tables)
+        result = bench.run("health", "--timeout", "5")
+    canary = bench.run("canary", "--timeout", "5")
+    other.stop()
+
+    assert result.exit_code == canary.exit_code == 1
+    assert f"another mail server answers on 127.0.0.1:{other.port}: 220 sink.test ESMTP Postfix" in result.output
+    assert "another mail server answers there" in canary.output
+    assert not other.attempted
 
 
 def test_check_of_a_valid_configuration_prints_a_summary(bench):
