@@ -75,8 +75,10 @@ def _as_json(attempt: Attempt) -> dict[str, Any]:
 
 def _release_waiting(settings: Settings) -> int:
     """Store that the upstream works, and make every waiting message due; return how many. 0 without a ledger."""
+    from relay.data_dir import DataDir
     from relay.ledger import Ledger, sqlite_file
     from relay.outbox.retry import state_after_success
+    from relay.service.waker import wake_worker
     from relay.service.worker_name import upstream_key
 
     file = sqlite_file(settings.storage.ledger_url)
@@ -87,7 +89,9 @@ def _release_waiting(settings: Settings) -> int:
             now = utc_now()
             key = upstream_key(settings)
             ledger.save_upstream(key, state_after_success(ledger.upstream(key), now))
-            return ledger.try_now(now)
+            waiting = ledger.try_now(now)
     except LedgerError as error:
         click.echo(f"messages that wait stay as they are: {error}", err=True)
         return 0
+    wake_worker(DataDir(settings.storage.data_dir).wakeup)
+    return waiting

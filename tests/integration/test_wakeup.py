@@ -258,11 +258,12 @@ def test_worker_with_a_shared_ledger_looks_every_second(tmp_path: Path):
     ledger.close()
 
 
-def test_command_that_opens_the_ledger_wakes_the_worker(tmp_path: Path):
+@pytest.mark.parametrize("command", [["unmute", "1"], ["outbox", "retry", "--all"], ["send-test"]])
+def test_command_that_opens_the_ledger_wakes_the_worker(tmp_path: Path, command: list[str]):
     (tmp_path / "relay.toml").write_text(f'[storage]\ndata_dir = "{tmp_path}"\n')
     Ledger.open(sqlite_url(tmp_path / "ledger.db")).close()
     with Wakeup(tmp_path / "wakeup") as wakeup:
-        CliRunner().invoke(main, ["unmute", "1", "--config", str(tmp_path / "relay.toml")])
+        CliRunner().invoke(main, [*command, "--config", str(tmp_path / "relay.toml")])
 
         assert wakeup.wait(NEVER) == LEDGER
 
