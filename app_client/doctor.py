@@ -200,7 +200,8 @@ def _waiting_mails(folder: Path) -> str:
         return ""
     held = Fallback(folder).survey()
     size = f"{held.size / _MEBI:.1f} of {MAX_BYTES // _MEBI} MiB"
-    return f"; mails waiting: {held.mails}, for {held.count} errors, {size}"
+    errors = f"{held.count} error{'' if held.count == 1 else 's'}"
+    return f"; mails waiting: {held.mails}, for {errors}, {size}"
 
 
 def _owner(path: Path) -> str:

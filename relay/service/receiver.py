@@ -75,7 +75,7 @@ def _config_handler(receiver: Receiver, loop: asyncio.AbstractEventLoop) -> Call
             receiver.change(Limits(**config["limits"]), Access(**config["access"]))
             logs.configure("receiver", **config["log"])
         except ConfigError as error:
-            log.warning("the receiver keeps its old configuration: %s", error)
+            log.warning("the new configuration cannot be used; the old one stays in use: %s", error)
             os.write(1, child_protocol.CONFIG_REJECTED)
         else:
             os.write(1, child_protocol.CONFIG_APPLIED)
@@ -108,6 +108,6 @@ def run_child(
     try:
         run(config, bound, supervisor)
     except RelayError as error:
-        log.critical("the receiver cannot run: %s", error)
+        log.critical("cannot run: %s", error)
         return child_protocol.EXIT_CONFIG if isinstance(error, child_protocol.CONFIG_ERRORS) else 1
     return 0

@@ -148,5 +148,5 @@ def run_child(
     try:
         return run(settings, bound, supervisor)
     except RelayError as error:
-        log.critical("the worker cannot start", why=str(error))
+        log.critical("cannot start", why=str(error))
         return child_protocol.EXIT_CONFIG if isinstance(error, child_protocol.CONFIG_ERRORS) else 1

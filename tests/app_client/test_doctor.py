@@ -325,7 +325,7 @@ def test_a_fallback_folder_on_a_full_or_read_only_disk_fails(folder):
         subprocess.run(["umount", str(folder)], check=True)
 
     assert not full.ok
-    assert "is full: its file system has 0.1 MiB left; mails waiting: 1, for 1 errors, " in full.text
+    assert "is full: its file system has 0.1 MiB left; mails waiting: 1, for 1 error, " in full.text
     assert not read_only.ok
     assert f"{place} cannot be used: root may not read and write {place}" in read_only.text
 
