@@ -18,6 +18,13 @@ from relay.errors import ConfigError
 _LABEL = re.compile(r"[\w-]{1,63}")
 
 
+def check_host_name(value: str) -> str:
+    """Check a host name, not an address. Empty is allowed."""
+    if check_host(value) and _is_address(value):
+        raise ValueError(f"{value!r} is an address: write the full name of a host, such as mail.example.com")
+    return value
+
+
 def check_host(value: str) -> str:
     """Check a host: a name or an IP address, without port, brackets or scheme. Empty is allowed."""
     bare = value.removeprefix("[").removesuffix("]")

@@ -14,9 +14,10 @@ Counts: *mails* are the mails that the receiver accepted. *Occurrences* are the 
 our client may stand for many. Times are aware datetimes in UTC, durations are timedeltas, sizes are bytes, rates are
 occurrences per minute.
 
-Modules: mail, group, digest, outbox_message, rule, settings.
+Modules: mail, group, digest, outbox_message, cause, reply, reply_words, rule, settings.
 """
 
+from relay.model.cause import Cause, Meaning
 from relay.model.digest import NEWS, Books, Digest, Entry, MessageKind, Reason, Rendered, RouteState, Timeline
 from relay.model.group import Arrival, Group, GroupKey, Phase, Sample
 from relay.model.mail import (
@@ -46,6 +47,7 @@ from relay.model.outbox_message import (
     UpstreamState,
     Verdict,
 )
+from relay.model.reply import cause_of
 from relay.model.rule import Action, SplitBy
 from relay.model.settings import (
     AppRule,
@@ -70,6 +72,7 @@ __all__ = [
     "Budget",
     "BudgetHold",
     "BudgetState",
+    "Cause",
     "Delayed",
     "Delivery",
     "Digest",
@@ -84,6 +87,7 @@ __all__ = [
     "GroupingRule",
     "IncomingMail",
     "Level",
+    "Meaning",
     "MessageKind",
     "MessageState",
     "OutboxMessage",
@@ -106,4 +110,5 @@ __all__ = [
     "UpstreamKey",
     "UpstreamState",
     "Verdict",
+    "cause_of",
 ]

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from relay.model.cause import Cause
 from relay.model.digest import MessageKind
+from relay.model.reply import cause_of
 
 
 class Delivery(StrEnum):
@@ -66,9 +68,9 @@ class Verdict(StrEnum):
 
     ACCEPTED = "taken"
     TEMPORARY = "later"
-    """4xx, or no reply: try again."""
+    """4xx, no reply, or a 5xx that passes by itself (a limit, a full mailbox) or once a setting is right: try again."""
     PERMANENT = "never"
-    """5xx."""
+    """5xx about this recipient or this message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,13 +88,14 @@ class RecipientReply:
         return f"{reply} (at {self.step})" if self.step else reply
 
     @property
-    def too_large(self) -> bool:
-        """Whether the message was refused only for its size (RFC 1870 section 6, RFC 3463 sections 3.3 and 3.4).
+    def cause(self) -> Cause:
+        """Why the server replied so."""
+        return cause_of(self.code, self.text, self.step)
 
-        At RCPT the same code means a full mailbox.
-        """
-        size = self.code == 552 or self.text.startswith(("5.2.3", "5.3.4"))
-        return self.verdict is Verdict.PERMANENT and size and self.step != "RCPT"
+    @property
+    def too_large(self) -> bool:
+        """Whether the message was refused only for its size (RFC 1870 section 6, RFC 3463 sections 3.3 and 3.4)."""
+        return self.cause is Cause.TOO_LARGE
 
 
 class Failure(StrEnum):

@@ -85,12 +85,14 @@ def longest_pause(retry: RetryPolicy) -> timedelta:
 
 
 def next_try_after(
-    message: OutboxMessage, verdict: Verdict, *, retry: RetryPolicy, jitter: float, now: datetime
+    message: OutboxMessage, verdict: Verdict, *, long: bool = False, retry: RetryPolicy, jitter: float, now: datetime
 ) -> datetime | None:
     """Return when to try a recipient again who got `verdict` on this try.
 
     Returns None if there is no further try: the recipient accepted the message, or the relay gives up. After that the
     delivery is refused for good, and a message that no recipient accepted is a dead letter.
+    `long`: the reply will not change within minutes (a daily limit, a full mailbox, a wrong setting). The pause is the
+    last and longest one of `retry` from the first try on, so that the relay does not knock on a closed door.
     `message` is as claimed: its `tries` and `refusals` do not count this try.
     """
     if verdict is Verdict.ACCEPTED or expired(message, retry=retry):
@@ -98,7 +100,7 @@ def next_try_after(
     if verdict is Verdict.PERMANENT:
         refusals = message.refusals
         return None if refusals >= len(REFUSAL_PAUSES) else now + _pause(REFUSAL_PAUSES, refusals, jitter)
-    return now + _pause(retry.pauses, message.tries, jitter)
+    return now + _pause(retry.pauses[-1:] if long else retry.pauses, message.tries, jitter)
 
 
 def expired(message: OutboxMessage, *, retry: RetryPolicy) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from relay.model import UpstreamState
-from relay.outbox.advice import ADVICE
+from relay.outbox.advice import advice_on_failure
 
 log = structlog.get_logger()
 
@@ -17,7 +17,7 @@ def log_upstream(before: UpstreamState, after: UpstreamState) -> None:
             "the upstream failed; messages wait",
             failure=after.failure.value,
             detail=after.detail,
-            advice=ADVICE[after.failure],
+            advice=advice_on_failure(after.failure, after.detail),
             failures=after.failures,
             next_try_at=str(after.next_try_at),
         )

@@ -28,6 +28,7 @@ from relay.service.worker_name import upstream_key
 from relay.spool import SpoolReader
 from tests.support.ingest_bench import IngestBench, mail
 from tests.support.smtp_sinks import Sink
+from tests.support.upstream import Upstream
 
 
 @dataclass
@@ -430,6 +431,26 @@ def test_send_test_creates_no_ledger(bench, tmp_path):
 
     assert bench.run("send-test").exit_code == 0
     assert not (tmp_path / "other" / "ledger.db").exists()
+
+
+def test_send_test_shows_the_dialogue_without_the_password(bench):
+    with Upstream(users={"relay": "corr3ct horse"}) as server:
+        server.say("DOT", "550 5.7.60 SMTP; Client does not have permissions to send as this sender")
+        bench.config.write_text(
+            'admins = ["a@example.com"]\n'
+            + bench.config.read_text()
+            + f'[upstream]\nhost = "localhost"\nport = {server.port}\nsecurity = "none"\nauth_in_clear = true\n'
+            + 'username = "relay"\npassword = "corr3ct horse"\n'
+        )
+        result = bench.run("send-test", "--verbose")
+
+    assert result.exit_code == 1
+    assert "C: AUTH CRAM-MD5\n" in result.output
+    assert "C: ***\n" in result.output
+    assert "C: RCPT TO:<a@example.com>\n" in result.output
+    assert "a@example.com: our settings: 550 5.7.60 SMTP; Client does not have permissions" in result.output
+    assert "set `sender` to the account's own address" in result.output
+    assert "corr3ct" not in result.output
 
 
 def test_send_test_prints_what_is_wrong_with_the_upstream(bench):

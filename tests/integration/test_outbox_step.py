@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from relay.errors import LedgerBusy
 from relay.ledger import Ledger, StoredMessage, sqlite_url
 from relay.model import Attempt, Delivery, Failure, MessageState, UpstreamKey
 from relay.outbox import step as outbox_module
+from relay.outbox.advice import upstream_health
 from relay.outbox.step import Outbox
 from tests.support import upstream as servers
 from tests.support.ledger_world import (
@@ -292,14 +293,38 @@ def test_a_message_that_is_too_large_is_sent_at_once_in_a_shorter_version(
 def test_a_message_that_is_too_large_in_every_version_is_a_dead_letter(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
+    """Three times within an hour, each time in all three versions. It is kept as a whole."""
     server.say("MAIL", "552 5.3.4 message too big")
     message = enqueue_digest(ledger, raw=LARGE)
+    whole = ledger.raw(message)
 
-    while outbox.step(NOON):
-        pass
+    times = tries(outbox, ledger, server, HOUR)
 
-    assert (stored(ledger, message).state, server.connections) == (MessageState.DEAD, 3)
+    assert [at - at % MINUTE for at in times] == [at for at in minutes(0, 10, 40) for _ in range(3)]
+    assert stored(ledger, message).state is MessageState.DEAD
+    assert ledger.raw(message) == whole
     assert figures(ledger) == {"received": 3, "undelivered": 3}
+
+
+def test_a_shorter_version_costs_no_refusal_and_the_whole_message_is_kept_until_one_was_accepted(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.say("MAIL", "552 5.3.4 message too big", times=2)
+    server.say("DOT", "451 4.3.0 but not now", times=1)
+    message = enqueue_digest(ledger, raw=LARGE)
+    whole = ledger.raw(message) or b""
+
+    for _ in range(3):
+        outbox.step(NOON)
+
+    assert (stored(ledger, message).tries, stored(ledger, message).refusals) == (1, 0)
+    assert ledger.raw(message) == whole
+
+    outbox.step(NOON + MINUTE)
+
+    [mail] = server.mails
+    assert len(mail.raw) < len(whole) / 2
+    assert ledger.raw(message) == mail.raw
 
 
 def test_a_full_mailbox_is_no_reason_to_shorten_the_message(
@@ -309,8 +334,37 @@ def test_a_full_mailbox_is_no_reason_to_shorten_the_message(
     message = enqueue_digest(ledger, ADA, raw=LARGE)
     before = ledger.raw(message)
 
-    assert tries(outbox, ledger, server, HOUR) == minutes(0, 10)
+    assert tries(outbox, ledger, server, HOUR) == minutes(0, 30)
     assert ledger.raw(message) == before
+
+
+LIMITS = {
+    "Gmail": b"550-5.4.5 Daily user sending limit exceeded. For more information on Gmail\r\n"
+    b"550-5.4.5 sending limits go to\r\n550 5.4.5  https://support.google.com/a/answer/166852 x - gsmtp\r\n",
+    "relay quota": b"552 x Message would take you over your relay quota of 500 Current quota used: 487\r\n",
+    "Exchange": b"554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; quota exceeded\r\n",
+}
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_a_limit_of_a_day_costs_no_refusal_and_the_message_waits(
+    limit: str, outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.say("DOT", LIMITS[limit])
+    message = enqueue_digest(ledger, raw=LARGE)
+    whole = ledger.raw(message)
+
+    times = tries(outbox, ledger, server, DAY)
+
+    assert times == [half_hour * 30 * MINUTE for half_hour in range(49)]
+    assert (stored(ledger, message).state, stored(ledger, message).refusals) == (MessageState.OPEN, 0)
+    state = ledger.upstream(key(server))
+    assert "[budget]" in upstream_health(state, name="x", next_message_at=None, now=NOON, zone=UTC).sentence
+
+    server.reset()
+    outbox.step(NOON + DAY + HOUR)
+
+    assert [mail.raw for mail in server.mails] == [whole]
 
 
 def test_an_upstream_that_accepts_no_message_is_not_reported_as_working(
@@ -478,13 +532,13 @@ def test_recipients_above_the_servers_limit_get_the_mail_in_the_next_transaction
     assert stored(ledger, message).state is MessageState.SENT
 
 
-def test_a_full_mailbox_is_retried_once_at_once_and_then_waits(
+def test_a_recipient_with_a_full_mailbox_waits_for_half_an_hour(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say(f"RCPT {ADA}", "452 4.2.2 mailbox full")
     enqueue_digest(ledger, ADA, BOB)
 
-    assert tries(outbox, ledger, server, 5 * MINUTE)[:3] == [timedelta(), SECOND, SECOND + 2 * MINUTE]
+    assert tries(outbox, ledger, server, HOUR) == minutes(0, 30, 60)
 
 
 def test_credentials_required_for_one_recipient_do_not_delay_other_messages(

@@ -106,6 +106,36 @@ def test_real_upstream_down_for_a_day_of_storms_gets_few_tries_and_then_two_mail
     assert world.books.balanced
 
 
+def test_daily_limit_of_the_upstream_ends_with_one_catch_up_digest_and_no_dead_letter(make_world):
+    """Gmail refuses everything for a day with 550 5.4.5, which says "permanent"."""
+    limit = (
+        b"550-5.4.5 Daily user sending limit exceeded. For more information on Gmail\r\n"
+        b"550 5.4.5 sending limits go to https://support.google.com/a/answer/166852 x - gsmtp\r\n"
+    )
+    with Upstream() as server:
+        server.say("DOT", limit)
+        through = {"host": server.host, "port": server.port, "security": "none", "timeout": "60s"}
+        world = make_world(upstream=through)
+        world.outbox = Outbox(world.ledger, open_target(world.settings), world.settings, "one", lambda: 0.0)
+        for hour in range(24):
+            world.mail(f"{hour}:07", "boom", 60)
+            world.mail(f"{hour}:37", f"error {hour}", 5)
+        world.until("24:00")
+        messages, connections = world.ledger.messages(), server.connections
+        server.reset()
+        world.until("26:00")
+        kinds = [message.kind for message in world.ledger.messages() if message.state is MessageState.SENT]
+        mails = server.mails
+
+    assert connections <= 49
+    assert {message.state for message in messages} == {MessageState.OPEN}
+    assert {message.refusals for message in messages} == {0}
+    assert len(mails) == len(kinds) == 2, "the digest that was refused, and one for all later mails"
+    assert world.ledger.tally().messages_dead == 0
+    assert (world.books.reported, world.books.pending, world.books.undelivered) == (24 * 65, 0, 0)
+    assert world.books.balanced
+
+
 def test_greylisted_recipient_gets_a_catch_up_digest_and_does_not_delay_the_other(make_world):
     """Ann is greylisted for two hours. Bob gets his digests in time, and she gets all of them in one."""
     world = make_world(admins=(ANN, BOB))

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from relay.ledger import Tally
-from relay.model import Delayed, Failure, UpstreamState
-from relay.outbox.advice import ADVICE
+from relay.model import Cause, Delayed, Failure, UpstreamState
+from relay.outbox.advice import ADVICE, REPLY_ADVICE
 from relay.web.health import Vitals, alive, ready
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -90,7 +90,7 @@ def test_recipient_who_did_not_get_the_last_message_is_named_and_the_relay_stays
 
     assert check.ok
     assert "not for bob@example.com: 550 5.1.1 who? (at RCPT)" in check.text
-    assert ADVICE[Failure.REFUSED] in check.text
+    assert "check this address in `admins`" in check.text
 
 
 def test_upstream_that_was_never_tried_is_unknown_and_not_ready():
@@ -131,7 +131,7 @@ def test_recipient_who_waits_for_a_digest_is_named_with_the_reply_of_the_upstrea
     assert check.ok
     assert check.text == (
         "1 open; bob@example.com has been waiting for a digest since 2026-03-01 11:00:00 UTC: "
-        f"450 4.2.1 over quota; {ADVICE[Failure.REFUSED]}; next try 2026-03-01 13:00:00 UTC"
+        f"450 4.2.1 over quota; {REPLY_ADVICE[Cause.MAILBOX_FULL]}; next try 2026-03-01 13:00:00 UTC"
     )
 
 
