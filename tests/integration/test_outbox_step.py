@@ -112,6 +112,35 @@ def minutes(*numbers: float) -> list[timedelta]:
     return [timedelta(minutes=number) for number in numbers]
 
 
+# --- When it has nothing to do ----------------------------------------------------------------------------------------
+
+
+def test_step_knows_when_the_next_message_is_due(outbox: Outbox, ledger: Ledger, server: servers.Upstream) -> None:
+    assert outbox.step(NOON) is False
+    assert outbox.next_step_at is None, "nothing is queued"
+
+    server.say("RCPT", "451 4.7.1 greylisted")
+    enqueue_digest(ledger, ADA)
+    assert outbox.step(NOON)
+    assert outbox.step(NOON + SECOND) is False
+
+    due = ledger.next_try_at()
+    assert due
+    assert due > NOON
+    assert outbox.next_step_at == due
+
+
+def test_step_knows_when_the_pause_of_the_upstream_ends(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.stop()
+    enqueue_digest(ledger, ADA)
+    assert outbox.step(NOON)
+    assert outbox.step(NOON + SECOND) is False
+
+    assert outbox.next_step_at == ledger.upstream(key(server)).next_try_at
+
+
 # --- Delivery ---------------------------------------------------------------------------------------------------------
 
 

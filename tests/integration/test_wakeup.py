@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,6 +29,7 @@ from relay.service.wakeup import Wakeup
 from relay.service.worker import WorkerRole
 from relay.spool import segment
 from tests.support.ingest_bench import IngestBench, mail
+from tests.support.processes import send_mail
 
 NEVER = 3600.0
 """Seconds that no test waits: what happens although the worker sleeps for so long was caused by a wake-up."""
@@ -286,6 +289,30 @@ def test_wake_up_by_a_command_reaches_the_delivery_thread(
         wake_worker(sleeper.path)
 
         assert looked.wait(60)
+
+
+def test_receiver_wakes_the_worker_for_a_mail(tmp_path: Path):
+    """The real receiver, alone; this process is in the worker's place."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    settings = {"RELAY_STORAGE__DATA_DIR": str(tmp_path), "RELAY_SMTP__LISTEN": f"127.0.0.1:{port}"}
+    command = [sys.executable, "-m", "relay", "receive"]
+    with (
+        Wakeup(tmp_path / "wakeup") as wakeup,
+        subprocess.Popen(command, env=os.environ | settings, stderr=subprocess.DEVNULL) as receiver,
+    ):
+        try:
+            until(partial(accepts, port))
+            send_mail(port)
+
+            assert wakeup.wait(NEVER).startswith(MAIL)
+        finally:
+            receiver.terminate()
+
+
+def accepts(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_due_time_is_never_slept_through(tmp_path: Path):
