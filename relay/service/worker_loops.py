@@ -52,7 +52,8 @@ transaction."""
 POLL = 5.0
 """Seconds after which a sleeping thread looks without a reason."""
 SHARED_POLL = 1.0
-"""The same with a ledger that other machines change too: they cannot wake this one."""
+"""The same for `sorting` with a ledger that other machines change too: they cannot wake this one, and it may hold the
+lease under which their mails are reported. Messages are delivered where they were enqueued, so `delivery` can wait."""
 MARGIN = 0.01
 """Seconds to sleep beyond a due time, so that it has come."""
 MAX_MAIL_SECONDS = 4.0
@@ -111,7 +112,7 @@ class Worker:
         """Build the steps; `name` is this worker's name, the same after restarts. Raises TemplateError."""
         self._wakeup = wakeup
         self._delivery_wakeup = threading.Event()
-        self._poll = POLL if sqlite_file(settings.storage.ledger_url) else SHARED_POLL
+        self._sorting_poll = POLL if sqlite_file(settings.storage.ledger_url) else SHARED_POLL
         data_dir = DataDir(settings.storage.data_dir)
         self._data_dir = data_dir
         self._reader = SpoolReader(data_dir.spool)
@@ -195,7 +196,7 @@ class Worker:
         return self._outbox.step(utc_now()) or self._check.step(utc_now())
 
     def _sleep_sorting(self) -> None:
-        seconds = self._seconds_until(self._digests.next_step_at)
+        seconds = _seconds_until(self._digests.next_step_at, self._sorting_poll)
         if self._failures["spool"].failing:
             seconds = RETRY_PAUSE
         if not self._wakeup.audible:
@@ -204,14 +205,8 @@ class Worker:
             self._delivery_wakeup.set()
 
     def _sleep_delivery(self) -> None:
-        self._delivery_wakeup.wait(self._seconds_until(self._outbox.next_step_at))
+        self._delivery_wakeup.wait(_seconds_until(self._outbox.next_step_at, POLL))
         self._delivery_wakeup.clear()
-
-    def _seconds_until(self, due: datetime | None) -> float:
-        """Return how long a thread may sleep before its next step, which is due at `due` or not foreseeable."""
-        if due is None:
-            return self._poll
-        return min(self._poll, max(0.0, (due - utc_now()).total_seconds()) + MARGIN)
 
     def _ingest_batch(self, now: datetime) -> tuple[bool, bool]:
         """Ingest a batch; return whether there was one, and whether the spool is ingested to its end.
@@ -253,6 +248,13 @@ class Worker:
             return None
         self._failures[name].succeeded()
         return busy
+
+
+def _seconds_until(due: datetime | None, poll: float) -> float:
+    """Return how long a thread may sleep, at most `poll`: its next step is due at `due`, None if not foreseeable."""
+    if due is None:
+        return poll
+    return min(poll, max(0.0, (due - utc_now()).total_seconds()) + MARGIN)
 
 
 def _free_bytes(data_dir: DataDir) -> int | None:

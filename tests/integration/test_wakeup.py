@@ -257,7 +257,7 @@ def test_worker_with_a_shared_ledger_looks_every_second(tmp_path: Path):
     with Wakeup(tmp_path / "wakeup") as wakeup:
         worker = worker_loops.Worker(made, ledger, "one", wakeup)
 
-        assert worker._poll == worker_loops.SHARED_POLL == 1
+        assert worker._sorting_poll == worker_loops.SHARED_POLL == 1
     ledger.close()
 
 
@@ -315,14 +315,10 @@ def accepts(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_due_time_is_never_slept_through(tmp_path: Path):
-    made = make_settings(tmp_path)
-    ledger = Ledger.open(sqlite_url(tmp_path / "ledger.db"))
-    with Wakeup(tmp_path / "wakeup") as wakeup:
-        worker = worker_loops.Worker(made, ledger, "one", wakeup)
+def test_due_time_is_never_slept_through():
+    seconds_until = worker_loops._seconds_until
 
-        assert worker._seconds_until(utc_now() - timedelta(hours=1)) == worker_loops.MARGIN
-        assert 0 < worker._seconds_until(utc_now() + timedelta(seconds=1)) <= 1 + worker_loops.MARGIN
-        assert worker._seconds_until(utc_now() + timedelta(hours=1)) == worker_loops.POLL
-        assert worker._seconds_until(None) == worker_loops.POLL
-    ledger.close()
+    assert seconds_until(utc_now() - timedelta(hours=1), 5.0) == worker_loops.MARGIN
+    assert 0 < seconds_until(utc_now() + timedelta(seconds=1), 5.0) <= 1 + worker_loops.MARGIN
+    assert seconds_until(utc_now() + timedelta(hours=1), 5.0) == 5
+    assert seconds_until(None, 5.0) == 5
