@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.options import config_option, settings_of
+from relay.cli.options import NO_LEDGER, config_option, settings_of
 from relay.humanize import counted
 
 if TYPE_CHECKING:
@@ -64,10 +64,12 @@ def repair(ctx: click.Context, config: Path | None) -> None:
     from relay.ledger.repair.rebuild import repair as repair_ledger
     from relay.service.lock import hold_lock
 
-    storage = settings_of(config).storage
-    path = sqlite_file(storage.ledger_url)
+    settings = settings_of(config)
+    storage, path = settings.storage, sqlite_file(settings.storage.ledger_url)
     if path is None:
         raise LedgerError("the ledger is in PostgreSQL: repair it with the tools of that server, or restore a dump")
+    if not storage.data_dir.exists():
+        raise LedgerError(NO_LEDGER.format(folder=storage.data_dir))
     with hold_lock(storage.data_dir, "worker"):
         found = repair_ledger(path, utc_now())
         if found is None:

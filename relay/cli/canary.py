@@ -12,10 +12,11 @@ import click
 from relay.cli.options import config_option, json_option, open_ledger, settings_of
 from relay.cli.output import print_json
 from relay.clock import utc_now
-from relay.errors import LedgerBusy
+from relay.errors import LedgerBusy, LedgerError
 
 if TYPE_CHECKING:
     from relay.config import Listen, Settings
+    from relay.ledger import Ledger
 
 _POLL = 0.2
 """Seconds between two looks at the ledger."""
@@ -56,7 +57,7 @@ def _run(settings: Settings, listen: Listen, deadline: float) -> tuple[bool, str
 
     from relay.service.canary import canary_mail, progress, send
 
-    ledger, sent_at = open_ledger(settings), utc_now()
+    sent_at = utc_now()
     password = settings.smtp.secret("password") if settings.smtp.username else None
     if password and password.startswith("$"):
         return False, "smtp.password is a hash, so the canary cannot log in: set RELAY_SMTP__PASSWORD to the password"
@@ -65,6 +66,10 @@ def _run(settings: Settings, listen: Listen, deadline: float) -> tuple[bool, str
         send(canary_mail(settings, sent_at), listen, max(1.0, deadline - time.monotonic()), login)
     except (OSError, SMTPException) as error:
         return False, f"the relay on {listen} did not accept it: {error}"
+    try:
+        ledger = _open_ledger(settings, deadline)
+    except LedgerError as error:
+        return False, f"it is accepted, and the ledger cannot be read: {error}"
     found = progress(ledger, sent_at)
     while not (found.delivered or found.failed) and time.monotonic() < deadline:
         time.sleep(_POLL)
@@ -76,3 +81,14 @@ def _run(settings: Settings, listen: Listen, deadline: float) -> tuple[bool, str
     if settings.upstream.host:
         place = f"{settings.upstream.host}:{settings.upstream.port} accepted it"
     return True, f"{place} for {found.text}"
+
+
+def _open_ledger(settings: Settings, deadline: float) -> Ledger:
+    """Open the ledger; a relay that has just started may not have made it yet. Raises LedgerError after `deadline`."""
+    while True:
+        try:
+            return open_ledger(settings)
+        except LedgerError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_POLL)

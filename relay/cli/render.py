@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from relay.cli.options import config_option, json_option, open_ledger, settings_of
+from relay.cli.options import config_option, has_ledger, json_option, open_ledger, settings_of
 from relay.cli.output import print_json
 from relay.clock import utc_now
 
@@ -32,7 +32,8 @@ def render(config: Path | None, *, as_json: bool, html: bool, raw: bool) -> None
 
     settings = settings_of(config)
     renderer, now = make_renderer(settings), utc_now()
-    found = preview(open_ledger(settings), renderer, settings, now)
+    known = has_ledger(settings)
+    found = preview(open_ledger(settings), renderer, settings, now) if known else []
     is_example = not found
     if is_example:
         found = [renderer.digest(example_digest(now, settings.routes[-1].recipients))]
@@ -40,7 +41,8 @@ def render(config: Path | None, *, as_json: bool, html: bool, raw: bool) -> None
         print_json([{"example": is_example, **_as_json(mail)} for mail in found])
         return
     if is_example:
-        click.echo("Nothing is pending; this is an example digest.\n", err=True)
+        why = "Nothing is pending" if known else f"No relay has run with {settings.storage.data_dir}"
+        click.echo(f"{why}; this is an example digest.\n", err=True)
     for fault in (fault for mail in found for fault in mail.faults):
         click.echo(f"warning: {fault}", err=True)
     for mail in found:

@@ -209,6 +209,16 @@ def test_each_problem_has_its_line(doctor, settings, line):
     assert "Traceback" not in done.stderr
 
 
+def test_a_misspelt_key_of_the_configuration_fails(doctor):
+    done = doctor(ERROR_MAIL_HOSTT="relay", ERROR_LOG_FIEL="/tmp/x", ERROR_404_HELP=True)
+
+    assert done.returncode == 1
+    assert [line for line in done.stdout.splitlines() if " config: " in line] == [
+        f'FAIL  config: app.config["{wrong}"] is no setting of error mails and is ignored; did you mean {right}?'
+        for wrong, right in (("ERROR_LOG_FIEL", "ERROR_LOG_FILE"), ("ERROR_MAIL_HOSTT", "ERROR_MAIL_HOST"))
+    ]
+
+
 def test_a_fallback_folder_is_checked_and_not_changed(doctor, sink, folder):
     """Even with a working relay and `--send-test` the doctor sends none of the waiting mails."""
     waiting = fallback_of(folder, 3, 7)
