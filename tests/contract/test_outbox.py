@@ -240,7 +240,7 @@ def test_who_waits_because_of_the_upstreams_word_is_known_by_it(ledger: Ledger, 
 def test_outcome_that_contradicts_the_message_is_refused(ledger: Ledger, outbox_id: str, outcome: Outcome):
     message = ledger.claim_message("worker", NOON, TTL)
     assert message is not None
-    with pytest.raises(ValueError, match="message|recipient"):
+    with pytest.raises(ValueError, match="queued"):
         ledger.settle(message, outcome, NOON)
 
     ledger.settle(message, LATER, NOON)
