@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.traces.frames import Error, Frame, Origin, Trace, line_based
+from relay.traces.frames import INDENTED, Error, Frame, Origin, Trace, line_based
 
 NAME = ".NET"
 _AT_WORDS = ("at", "bei", "à", "en", "in", "em", "в", "在")
@@ -17,7 +17,8 @@ _DISTINCT_AT_WORDS = (
     *("於", "場所", "위치:", "konum:", "w", "v", "vid", "ved", "bij", "kohteessa", "σε", "ב-", "عند"),
     "a következő helyen:",
 )
-MARKERS = ("  at ", *(f"   {word} " for word in (*_AT_WORDS[1:], *_DISTINCT_AT_WORDS)))
+MARKERS: tuple[str, ...] = ()
+LINES = (INDENTED + r"at (?<=  at )", rf"{INDENTED}(?<=   )(?:{'|'.join((*_AT_WORDS[1:], *_DISTINCT_AT_WORDS))}) ")
 """The resource `Word_At` of .NET Framework, in all its languages. A frame begins with three spaces and this word."""
 
 _IN = "in|dans|en|na|em|в|位置|於|場所|파일|w|v|i|tiedostossa|στο|ב-|في|hely:"
