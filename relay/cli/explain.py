@@ -105,6 +105,7 @@ def _report(settings: Settings, what: str) -> Report | None:
 
 def _parsed(settings: Settings, raw: bytes) -> Report:
     from relay.clock import utc_now
+    from relay.ingest.ours import mark_own, ourselves
     from relay.model import Envelope, Record, Retained
     from relay.parse.report import parse
 
@@ -112,7 +113,7 @@ def _parsed(settings: Settings, raw: bytes) -> Report:
     record = Record(
         position=0, end=0, received_at=utc_now(), envelope=nobody, retained=Retained.WHOLE, content=raw, size=len(raw)
     )
-    return parse(record, settings.app)
+    return mark_own(parse(record, settings.app), record, ourselves(settings))
 
 
 @click.command()

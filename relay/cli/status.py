@@ -48,7 +48,7 @@ def status(config: Path | None, *, as_json: bool) -> None:
 
 def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
     from relay.data_dir import DataDir
-    from relay.outbox.advice import describe_delays, upstream_health
+    from relay.outbox.advice import describe_bounces, describe_delays, upstream_health
     from relay.outbox.holds import budget_holds, describe_holds
     from relay.service.worker_name import upstream_key
     from relay.spool import SpoolReader
@@ -75,6 +75,7 @@ def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
         "letters_open": tally.messages_open,
         "letters_dead": tally.messages_dead,
         "delayed": describe_delays(ledger.delayed(), settings.time.tz) or "nobody",
+        "bouncing": describe_bounces(ledger.bouncing(now), settings.time.tz) or "nobody",
         "budget": describe_holds(budget_holds(ledger, settings, now), settings.budget, settings.time.tz)
         or "holds nothing back",
         "upstream": found.sentence,

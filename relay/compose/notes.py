@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 
 from relay.humanize import clock, counted, duration, listed, moment, number
-from relay.model import Budget, Group, Timing
+from relay.model import BouncingRecipient, Budget, Group, Timing
 from relay.schedule.mutes import is_muted
 from relay.text import one_line
 
@@ -66,6 +66,14 @@ def mute_is_over(group: Group, now: datetime, zone: tzinfo) -> str:
     since = clock(group.muted_since or now, zone, now)
     count = f"{muted} muted since {since}" if group.muted_mails else f"nothing came since {since}"
     return f"The mute of {one_line(group.title, 120)} (ID {group.id}) ended at {when}{why}: {count}."
+
+
+def digests_bounce(bouncing: BouncingRecipient, now: datetime, zone: tzinfo) -> str:
+    """For the first digest to others after a digest bounced."""
+    return (
+        f"Mail to {bouncing.recipient} bounces since {clock(bouncing.since, zone, now)}: "
+        f"{one_line(bouncing.text, 200)}. Check this address in `admins` and the routes."
+    )
 
 
 def digest_undelivered(

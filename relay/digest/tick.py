@@ -127,6 +127,7 @@ class Tick:
         dead = self._dead_letters(route)
         sentences = [
             *self._outage(chosen, state.last_digest_at),
+            *self._bounces(route, state.last_digest_at),
             *budget_notes(charges, self._budget, now, unless_by=self._next_digest_at(route, after), zone=zone),
             *(notes.digest_undelivered(d.subject, d.mails, d.occurrences, d.created_at, now, zone) for d in dead),
         ]
@@ -162,6 +163,14 @@ class Tick:
             return []
         delayed = any(group.pending_since and group.pending_since < until for group, _ in chosen.groups)
         return [notes.upstream_was_down(since, until, self._now, self._zone)] if delayed else []
+
+    def _bounces(self, route: Route, last_digest_at: datetime | None) -> list[str]:
+        """Return the notes about recipients whose digests bounced since the last digest, if others read this one."""
+        bouncing = self._tx.bouncing(self._now)
+        if set(route.recipients) <= {each.recipient for each in bouncing}:
+            return []
+        new = [each for each in bouncing if last_digest_at is None or each.last_at > last_digest_at]
+        return [notes.digests_bounce(each, self._now, self._zone) for each in new[:DEAD_LIMIT]]
 
     # --- The catch-up digest of a recipient ---------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ from relay.grouping.routing import Router
 from relay.grouping.rules import Rules
 from relay.grouping.versions import VERSIONS, Versions
 from relay.ingest.carry_over import CarryOver
+from relay.ingest.ours import bounces_in, mark_own, ourselves
 from relay.ledger import IngestTransaction, Ledger
 from relay.model import Arrival, Fingerprint, Group, GroupKey, Record, Report, Sample
 from relay.model.histogram import INGEST_BOUNDS, Histogram
@@ -96,6 +97,7 @@ class Ingest:
         self._poison_guard = poison_guard
         self._ledger = ledger
         self._apps = settings.app
+        self._ours = ourselves(settings)
         self._redactor = Redactor(settings.redact)
         self._rules = Rules(settings.rule)
         self._fingerprint = versions.current
@@ -187,6 +189,7 @@ class Ingest:
                 if isinstance(mail, _QuarantinedMail):
                     tx.quarantine(mail.record.position, at=now, reason=mail.reason, path=files[mail.record.position])
             self._book_mails(tx, mails, parents, now)
+            self._note_bounces(tx, mails, now)
             tx.advance(records[-1].end)
             reach("ingest.commit")
         reach("ingest.committed")
@@ -196,7 +199,7 @@ class Ingest:
     def _parse(self, record: Record) -> _ParsedMail | _QuarantinedMail:
         self.busy_since = time.monotonic()
         try:
-            report = self._redactor.redact(parse(record, self._apps))
+            report = self._redactor.redact(mark_own(parse(record, self._apps), record, self._ours))
             found, ignored = self._rules.judge(report, self._fingerprint(report))
             route = self._router.route(report, found.title)
         except MemoryError:
@@ -221,6 +224,13 @@ class Ingest:
         return path
 
     # --- Booking ------------------------------------------------------------------------------------------------------
+
+    def _note_bounces(self, tx: IngestTransaction, mails: Sequence[_ParsedMail], now: datetime) -> None:
+        """Store at the recipients that they did not get a digest."""
+        for mail in mails:
+            for bounce in bounces_in(mail.record, self._ours) if mail.report.own else ():
+                if tx.bounced(bounce.recipient, bounce.reason, bounce.message, now):
+                    log.warning("a digest bounced", recipient=bounce.recipient, reason=bounce.reason)
 
     def _book_mails(
         self, tx: IngestTransaction, mails: Sequence[_ParsedMail], parents: Mapping[GroupKey, Group], now: datetime

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, Select, func, or_, select
 
 from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.books import read_books
+from relay.ledger.bounces import read_bouncing
 from relay.ledger.engine import Database
 from relay.ledger.enqueue import EnqueuedDigest, enqueue
 from relay.ledger.leases import require_lease
@@ -37,7 +38,19 @@ from relay.ledger.schema import (
     routes,
 )
 from relay.ledger.timeline import timelines
-from relay.model import Books, BudgetState, Digest, Entry, Group, Phase, Rendered, Report, RouteState, Timeline
+from relay.model import (
+    Books,
+    BouncingRecipient,
+    BudgetState,
+    Digest,
+    Entry,
+    Group,
+    Phase,
+    Rendered,
+    Report,
+    RouteState,
+    Timeline,
+)
 
 STRANDED_AFTER = timedelta(days=1)
 """No `due_at` is further away, except for muted groups and for routes whose steps are that long."""
@@ -155,6 +168,10 @@ class DigestTransaction(DigestReads):
             rows = self._connection.execute(query.where(messages.c.id.in_(chunk)))
             found.extend((at, outbox_id, number, text) for at, outbox_id, number, text in rows)
         return [entry_of(text) for *_, text in sorted(found)]
+
+    def bouncing(self, now: datetime) -> list[BouncingRecipient]:
+        """Return the recipients whose digests bounced lately."""
+        return read_bouncing(self._connection, now)
 
     def dead_totals(self, route: str) -> list[DeadTotal]:
         """Return the route's digests that no recipient accepted and that no message has reported, oldest first.

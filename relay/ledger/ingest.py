@@ -25,6 +25,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from relay.errors import CursorMismatch, LedgerError
 from relay.ledger.backends.write_mode import WriteMode
+from relay.ledger.bounces import note_bounce
 from relay.ledger.engine import Database
 from relay.ledger.rows import GROUP_COLUMNS, chunks, group_of, group_values, key_of, save_groups
 from relay.ledger.samples import keep_samples
@@ -73,6 +74,14 @@ class IngestTransaction:
         statement = insert_missing(self._connection, records).returning(records.c.id)
         rows = self._connection.scalars(statement, [{"id": each, "at": at} for each in sorted(binary)])
         return {binary[bytes(each)] for each in rows}
+
+    def bounced(self, recipient: str, reason: str, message: str, at: datetime) -> bool:
+        """Note that a recipient did not get a message although the upstream had accepted it.
+
+        `message` is the message's id, "" for the recipient's newest one. Returns False if there is no such delivery, or
+        if it is known that it bounced. The books stay as they are: the upstream took the message.
+        """
+        return note_bounce(self._connection, recipient, reason, message, at)
 
     def groups(self, keys: Collection[GroupKey]) -> dict[GroupKey, Group]:
         """Return the groups with these keys, locked until the transaction ends; reserve the keys that have none.

@@ -21,13 +21,14 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select,
 
 from relay.errors import LeaseLost
 from relay.ledger.backends.write_mode import WriteMode
+from relay.ledger.bounces import read_bouncing
 from relay.ledger.engine import Database
 from relay.ledger.leases import CLOCKS_DIFFER_BY
 from relay.ledger.results import Outcome
 from relay.ledger.schema import IS_QUEUED, IS_TO_TRY, bodies, deliveries, messages, upstream
 from relay.ledger.settlement import end_settled_messages
 from relay.ledger.upsert import replace
-from relay.model import Delayed, Delivery, MessageState, OutboxMessage, UpstreamKey, UpstreamState
+from relay.model import BouncingRecipient, Delayed, Delivery, MessageState, OutboxMessage, UpstreamKey, UpstreamState
 
 PAUSES_AT_MOST = timedelta(days=7)
 """No message is postponed for longer: it would be dead before that."""
@@ -125,6 +126,11 @@ class Outbox(Database):
         )
         with self._read() as connection:
             return [Delayed(**row) for row in connection.execute(query).mappings()]
+
+    def bouncing(self, now: datetime) -> list[BouncingRecipient]:
+        """Return the recipients whose digests bounced within `SHOW_BOUNCES_FOR`."""
+        with self._read() as connection:
+            return read_bouncing(connection, now)
 
     def retry_now(self, now: datetime, *, beyond: datetime) -> None:
         """Set the next try of every message that waits beyond `beyond` to `now`: the clock was set back."""

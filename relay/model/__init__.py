@@ -35,6 +35,7 @@ from relay.model.mail import (
 )
 from relay.model.outbox_message import (
     Attempt,
+    BouncingRecipient,
     BudgetHold,
     BudgetState,
     Delayed,
@@ -69,6 +70,7 @@ __all__ = [
     "Arrival",
     "Attempt",
     "Books",
+    "BouncingRecipient",
     "Budget",
     "BudgetHold",
     "BudgetState",

@@ -191,6 +191,18 @@ class BudgetHold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BouncingRecipient:
+    """A recipient whose digests came back after the upstream had accepted them."""
+
+    recipient: str
+    since: datetime
+    """When the first of these reports came."""
+    last_at: datetime
+    text: str
+    """The newest reason, such as `5.1.1 User unknown`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetState:
     """One recipient's budget: a bucket with `tokens` at the time `at`, and the mails sent on `day` (ISO, UTC)."""
 

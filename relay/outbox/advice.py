@@ -13,7 +13,7 @@ from datetime import datetime, tzinfo
 from typing import NamedTuple
 
 from relay.humanize import moment
-from relay.model import Cause, Delayed, Failure, RecipientReply, UpstreamState, cause_of
+from relay.model import BouncingRecipient, Cause, Delayed, Failure, RecipientReply, UpstreamState, cause_of
 
 _AUTH_PAUSE_NOTE = " (the relay retries once an hour, and after a successful `relay send-test`)"
 ADVICE = {
@@ -115,6 +115,13 @@ def describe_delays(delayed: Sequence[Delayed], zone: tzinfo) -> str:
         f"{waiting} been waiting for a digest since {moment(first.since, zone)}: {reply}; "
         f"{advice}; next try {moment(first.next_try_at, zone)}"
     )
+
+
+def describe_bounces(bouncing: Sequence[BouncingRecipient], zone: tzinfo) -> str:
+    """Return one sentence on the recipients whose digests come back, "" if there is none."""
+    return "; ".join(
+        f"mail to {each.recipient} bounces: {each.text}, since {moment(each.since, zone)}" for each in bouncing
+    ) + (f"; {REPLY_ADVICE[Cause.UNKNOWN_RECIPIENT]}" if bouncing else "")
 
 
 class UpstreamHealth(NamedTuple):

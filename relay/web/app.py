@@ -16,9 +16,10 @@ from relay.errors import LedgerError
 from relay.humanize import moment
 from relay.ledger import Ledger
 from relay.model import Timeline
+from relay.outbox.advice import describe_bounces
 from relay.outbox.holds import budget_holds, describe_holds
 from relay.resources import templates_dir
-from relay.web.health import Check, Vitals, alive, budget, ready, without_ledger
+from relay.web.health import Check, Vitals, alive, budget, ready, recipients, without_ledger
 from relay.web.metrics import TYPE, Metrics
 
 OPEN_PAGES = {"livez", "readyz", "metrics", "static"}
@@ -67,11 +68,12 @@ class _Context:
         try:
             upstream, tally, due = ledger.upstream(vitals.upstream), ledger.tally(), ledger.next_try_at()
             delayed = ledger.delayed()
+            bounces = describe_bounces(ledger.bouncing(now), zone)
             held = describe_holds(budget_holds(ledger, self.settings, now), self.settings.budget, zone)
         except LedgerError as error:
             return without_ledger(vitals, str(error), now, zone)
         checks = ready(vitals, upstream, tally, host=host, now=now, zone=zone, next_try_at=due, delayed=delayed)
-        return (*checks, budget(held))
+        return (*checks, budget(held), recipients(bounces))
 
 
 def _context() -> _Context:

@@ -104,6 +104,11 @@ def budget(held: str) -> Check:
     return Check(name="budget", ok=True, text=held or "holds nothing back")
 
 
+def recipients(bounces: str) -> Check:
+    """Report whose digests come back (`bounces`, "" if nobody's do). The relay is ready: others get theirs."""
+    return Check(name="recipients", ok=True, text=bounces or "no digest bounced")
+
+
 def without_ledger(vitals: Vitals, reason: str, now: datetime, zone: tzinfo) -> tuple[Check, ...]:
     """Judge what can be judged while the ledger cannot be read; `reason` says why."""
     others = (check for check in storage(vitals) if check.name != "ledger")
