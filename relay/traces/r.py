@@ -13,7 +13,7 @@ from relay.traces.runs import MAX_LINE, bounded, head_above
 
 NAME = "R"
 MARKERS: tuple[str, ...] = ()
-LINES = ("Calls: ", "Ruft auf: ", r"Appels ?: ", r"\d\d*+: [\w.:<`]+\(", "Backtrace:")
+LINES = ("Calls: ", "Ruft auf: ", r"Appels ?: ", r"1: [\w.:<`]+\(", "Backtrace:")
 
 _HEAD = re.compile(
     r"(?:.{0,200}?\s)??(?:Error in|Fehler in|Fehler bei|Erreur dans|Error en|Errore in|Erro em) "
