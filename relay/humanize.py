@@ -1,6 +1,6 @@
 """Format numbers, times, durations, rates and bars (used by digests, pages and commands).
 
-Pure functions. Every time is aware, and is written in the given zone.
+Pure functions. Every time is timezone-aware, and is shown in the given zone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def listed(parts: Sequence[str]) -> str:
 def duration(span: timedelta) -> str:
     """Return the two largest units: `12 s`, `41 min`, `2 h 5 min`, `3 d 4 h`; seconds only below two minutes.
 
-    Below one second: `less than 1 s`. Nothing that happens takes `0 s`.
+    Below one second: `less than 1 s`, because `0 s` would say that it took no time.
     """
     if span < timedelta(seconds=1):
         return "less than 1 s"

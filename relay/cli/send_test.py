@@ -1,4 +1,4 @@
-"""`send-test`: send a test mail to all recipients through the upstream and print its replies."""
+"""`send-test`: send a test mail through the upstream and print its replies; if it works, send what waits for it."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _release_waiting(settings: Settings) -> int:
             ledger.save_upstream(key, state_after_success(ledger.upstream(key), now))
             waiting = ledger.try_now(now)
     except LedgerError as error:
-        click.echo(f"messages that wait stay as they are: {error}", err=True)
+        click.echo(f"waiting messages are not sent now: {error}", err=True)
         return 0
     wake_worker(DataDir(settings.storage.data_dir).wakeup)
     return waiting

@@ -111,7 +111,7 @@ class Settings(Section):
 
     @property
     def sender_address(self) -> str:
-        """The From address of digests: `sender`, else the upstream's user if an address, else one at this host."""
+        """The From address: `sender`, else the upstream's user if it is an address, else one at this host."""
         if self.sender:
             return self.sender
         if "@" in self.upstream.username:

@@ -5,7 +5,7 @@ Differences from plain aiosmtplib:
   its command. Otherwise a server that is out of step would have its replies matched to the wrong commands.
 - DATA and the content are two steps, so that the caller knows the time from which on the server may have the message.
 - All addresses of a host are tried side by side (RFC 8305). A hanging look-up delays nothing but itself.
-- If the other side no longer reads, the connection is aborted instead of closed in order.
+- At the end the connection is aborted, not closed in order: a server that no longer reads cannot keep it open.
 
 aiosmtplib limits a line (8 KiB) and a reply (32 KiB), and discards unencrypted input before a TLS handshake.
 """
@@ -34,8 +34,8 @@ class EventLoop(asyncio.SelectorEventLoop):
     """An event loop that resolves names in threads of its own, waits for none of them, and leaves no socket open.
 
     The resolver cannot be interrupted. asyncio joins its own threads when the loop closes, so a dead name server would
-    delay the relay's stop by half a minute. asyncio also tries several addresses side by side, and loses a socket that
-    connects at the very time at which the try ends.
+    delay the relay's stop by half a minute. asyncio also tries several addresses side by side, and leaves open a
+    socket that connects at the very time at which the try ends.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """The name that the relay gives in EHLO: a name of this machine or of the sender, never an address literal.
 
-Servers refuse names that nobody else can resolve, such as that of a container, and its address in brackets even more
-often (RFC 5321 section 4.1.4 allows it, but Google's relay answers 421).
+Servers refuse names that only this machine can resolve, such as the name of a container. They refuse an address literal
+(`[192.0.2.1]`) even more often: RFC 5321 section 4.1.4 allows it, but Google's relay answers 421.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import socket
 from contextlib import suppress
 
 LOOKUP_TIMEOUT = 2.0
-"""Seconds for the resolver to return the full name of this machine. It is in /etc/hosts, or it does not matter."""
+"""Seconds to wait for the full name of this machine. It is usually in /etc/hosts; a slow resolver is not waited for."""
 
 _LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
 _FULL_NAME = re.compile(rf"(?:{_LABEL}\.)+(?!\d+\.?$){_LABEL}", re.IGNORECASE)
@@ -28,7 +28,7 @@ def is_public_name(name: str) -> bool:
 async def ehlo_name(configured: str, sender: str, *, machine: str = "") -> str:
     """Return `configured` if it is set, else the full name of this machine, else the domain of `sender`.
 
-    `machine` is the name of this machine, by default the system's. If nothing of all this is a public name, the
+    `machine` is the name of this machine, by default the system's. If none of these is a public name, the
     sender's domain or the machine's name is used as it is.
     """
     if configured:

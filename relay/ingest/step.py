@@ -5,9 +5,10 @@ moves the cursor past it, also after a crash.
 
 Poison guard: before the first mail of a batch is parsed, the batch is recorded beside the spool. A worker that finds
 such a record at its start was killed during that batch. It repeats the batch mail by mail, and counts an attempt before
-each mail. At the third attempt the mail has killed two workers and is parked. (Kills while the mail was only booked are
-hardly its fault: six of them are needed.) A mail whose parsing raises an exception is parked at once. If there is no
-room for the file of a parked mail, the mail stays in the spool until there is; the other mails are ingested.
+each mail. At the third attempt the mail has killed two workers and is parked. (If a worker is killed after it parsed
+the mail, the mail is hardly the cause: three such attempts count as one.) A mail whose parsing raises an exception is
+parked at once. If there is no room for the file of a parked mail, the mail stays in the spool until there is; the other
+mails are ingested.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ class MailSource(Protocol):
         """Return the position behind the last record."""
 
     def release(self, position: int) -> None:
-        """Everything before `position` is ingested and may be removed."""
+        """Allow the source to remove everything before `position`: it is ingested."""
 
 
 class Ingest:
@@ -128,7 +129,7 @@ class Ingest:
             self.caught_up = True
             return False
         position = self._start(spool_id) if self._position is None else self._position
-        began, self._position = time.monotonic(), None  # asked anew unless this step comes to its end
+        began, self._position = time.monotonic(), None  # read again after a step that failed
         suspect = self._poison_guard.interrupted_batch()
         single = suspect is not None and position < suspect[1]
         records = self._reader.read(position, limit=1) if single else self._reader.read(position)
@@ -160,7 +161,7 @@ class Ingest:
         end = self._reader.end()
         if position > end:
             raise CursorMismatch(
-                f"the ledger has sorted spool {spool_id} up to {position}, but the spool ends at {end}: "
+                f"the ledger has ingested spool {spool_id} up to {position}, but the spool ends at {end}: "
                 "the spool was restored from an older state; see docs/operations.md, 'Restore'"
             )
         return position
@@ -175,7 +176,7 @@ class Ingest:
             self._poison_guard.begin(position, records[-1].end)
             kills_workers = False
         reach("ingest.claimed")
-        reason = f"it ended {MAX_KILLED_WORKERS} workers that began to sort it"
+        reason = f"it killed {MAX_KILLED_WORKERS} workers that tried to ingest it"
         done = [_QuarantinedMail(record=r, reason=reason) if kills_workers else self._parse(r) for r in records]
         if single:
             self._poison_guard.survived(position)
@@ -194,7 +195,7 @@ class Ingest:
             reach("ingest.commit")
         reach("ingest.committed")
 
-    # --- Understanding ------------------------------------------------------------------------------------------------
+    # --- Parsing ------------------------------------------------------------------------------------------------------
 
     def _parse(self, record: Record) -> _ParsedMail | _QuarantinedMail:
         self.busy_since = time.monotonic()
@@ -203,10 +204,10 @@ class Ingest:
             found, ignored = self._rules.judge(report, self._fingerprint(report))
             route = self._router.route(report, found.title)
         except MemoryError:
-            raise  # the limit on the worker's memory: the mail is taken for one that kills
+            raise  # the limit on the worker's memory: the mail counts as one that kills the worker
         except Exception as error:
-            log.exception("a mail could not be understood and is parked", position=record.position)
-            return _QuarantinedMail(record=record, reason=f"{type(error).__name__} while it was being understood")
+            log.exception("a mail could not be processed and is parked", position=record.position)
+            return _QuarantinedMail(record=record, reason=f"{type(error).__name__} while it was processed")
         finally:
             self.busy_since = None
         key = None if report.own or ignored else (route, report.app, found.key)
@@ -297,6 +298,6 @@ def _arrival(mails: Iterable[_ParsedMail]) -> Arrival:
 
 
 def _sample(mails: Sequence[_ParsedMail]) -> Sample:
-    """Return the newest mail that was not cut as a sample, else the newest one."""
+    """Return the sample of a batch: its newest mail that was stored whole, else its newest mail."""
     best = max(mails, key=lambda mail: (not mail.report.cut, mail.record.received_at))
     return Sample(at=best.record.received_at, report=best.report)

@@ -1,4 +1,4 @@
-"""List the messages of the outbox; retry or drop dead letters (CLI, web ↔ ledger)."""
+"""List the messages of the outbox; make open ones due now; retry or drop dead letters (CLI, web ↔ ledger)."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ class Messages(Database):
         """Reopen a DEAD message: its recipients are queued for a try at `now`, its mails are pending again.
 
         A recipient with another queued message of this route is DEFERRED instead, so that a catch-up digest covers it.
-        A NOTICE is tried again for free recipients only. Digests that died with a catch-up digest are reopened with it.
-        Returns False if there is no dead letter with that id, or (NOTICE) if all its recipients are busy.
+        A NOTICE is tried again only for recipients without one. Digests that died with a catch-up digest are reopened
+        with it. Returns False if there is no dead letter with that id, or if a NOTICE has no such recipient.
         """
         with self._write(WriteMode.EXCLUSIVE) as connection:
             message = _dead(connection, outbox_id)
@@ -83,7 +83,7 @@ class Messages(Database):
     def try_now(self, now: datetime, outbox_id: str | None = None) -> int:
         """Make open messages due at `now` (all of them, or one) and end the pause of the upstream.
 
-        Returns how many there were. A message of which nothing is queued is left out: a catch-up digest replaces it.
+        Returns their number. A message without a queued recipient is left out: a catch-up digest replaces it.
         """
         waiting = update(messages).where(IS_TO_TRY)
         if outbox_id is not None:
@@ -95,7 +95,7 @@ class Messages(Database):
         return count
 
     def drop(self, outbox_id: str, now: datetime) -> bool:
-        """Drop a dead letter; its mails stay undelivered in the books. Returns False if there is none."""
+        """Drop a dead letter; its mails stay undelivered in the books. Returns False if there is none with that id."""
         with self._write(WriteMode.EXCLUSIVE) as connection:
             dead = update(messages).where(messages.c.id == outbox_id, messages.c.state == MessageState.DEAD)
             return connection.execute(dead.values(state=MessageState.DROPPED, ended_at=now)).rowcount > 0

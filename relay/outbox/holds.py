@@ -29,7 +29,7 @@ def budget_holds(ledger: Ledger, settings: Settings, now: datetime) -> list[Budg
 
 
 def describe_holds(holds: Sequence[BudgetHold], limits: Budget, zone: tzinfo = UTC) -> str:
-    """Return one sentence on who waits for the budget, until when, and for how many errors; "" if nobody does."""
+    """Describe which recipients wait for their budget, until when, and with how many errors; "" if none waits."""
     if not holds:
         return ""
     who = "; ".join(_describe(hold, zone) for hold in holds)

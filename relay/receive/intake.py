@@ -1,7 +1,7 @@
-"""What all connections of a receiver share, and their one task: to put a mail into the spool.
+"""What all connections of a receiver share (limits, memory, counters, admission), and how a mail gets into the spool.
 
-If the disk has no room for a mail, only its count is stored. So an app never sees a storage failure while anything at
-all can be stored.
+If the disk has no room for a mail, only its count is stored. So an app sees a storage failure only if not even the
+count can be stored.
 """
 
 from __future__ import annotations

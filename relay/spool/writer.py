@@ -1,9 +1,9 @@
-"""Group commit: mails that arrive meanwhile are written together and synced once, then all of them are answered.
+"""Write mails into the spool by group commit: a group is written together and synced once, then all are answered.
 
-Used by the receiver. While a thread syncs one group, the next one gathers; with one mail at a time a group is one mail.
-If other mails are about to arrive, a group waits for them, at most `GROUP_WAIT` seconds: sharing a sync shares all work
-that goes with it, and clients that are answered together send together again (as with PostgreSQL's commit_delay and
-commit_siblings).
+Used by the receiver. Mails that arrive while a thread syncs one group form the next one; without others, one mail is a
+group. If other mails are about to arrive, a group waits for them, at most `GROUP_WAIT` seconds: sharing a sync shares
+all work that goes with it, and clients that are answered together send together again (as with PostgreSQL's
+commit_delay and commit_siblings).
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ SWITCH_INTERVAL = 0.0001
 """Seconds after which a busy event loop has to let the writing thread run when it returns from a sync. Python's default
 is 5 ms, in which the disk could do ten more syncs."""
 RENEW_AFTER = 10.0
-"""Seconds from a mail to the next segment, however small this one is: ingested mails must not stay unredacted on the
-disk."""
+"""Seconds after a mail until another segment is begun, however small this one is. Only then can this one be removed:
+ingested mails must not stay unredacted on the disk."""
 RENEW_RETRY = 0.5
 """Seconds until the next try if a group is being written at that time."""
 
@@ -210,7 +210,7 @@ class SpoolWriter:
         outcome: int | SpoolError,
         last: bool,  # noqa: FBT001 -- call_soon takes no keywords
     ) -> None:
-        """Answer the mails of a group; after the `last` one the thread waits for another group."""
+        """Answer the mails of a group. `last`: the thread waits now, and gets the next group from here."""
         if last:
             self._writing = False
             self._start_next(loop)  # first, so that the disk works while the replies are sent
