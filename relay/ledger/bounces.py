@@ -1,4 +1,4 @@
-"""Digests that bounced: the recipients whom they did not reach (base layer of the ledger, for `ingest` and `outbox`).
+"""Digests that bounced: the recipients that they did not reach (base layer of the ledger, for `ingest` and `outbox`).
 
 A bounce is stored in the delivery of its message, whose reply becomes a refusal with `BOUNCED` before its text.
 """

@@ -1,4 +1,4 @@
-"""Words and codes in replies of mail servers, by the cause that they tell (see `reply`, which says in which order)."""
+"""Words and codes in replies of mail servers, by the cause that they show (see `reply` for the order of the search)."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ NOBODY = Ourselves()
 
 
 class Bounce(NamedTuple):
-    """One recipient whom a mail of ours did not reach."""
+    """One recipient that a mail of ours did not reach."""
 
     recipient: str
     """In lower case; "" if the report does not name it."""

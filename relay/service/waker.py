@@ -50,7 +50,7 @@ class Waker:
 
 
 def wake_worker(path: Path) -> None:
-    """Tell the worker that a command changed the ledger."""
+    """Wake the worker: a command changed the ledger."""
     waker = Waker(path)
     waker.wake(LEDGER)
     waker.close()

@@ -212,7 +212,7 @@ def test_send_test_as_json_has_the_failure_once(config):
 # --- Files ------------------------------------------------------------------------------------------------------------
 
 
-def test_backup_overwrites_no_file_unless_it_is_told_to(config, tmp_path):
+def test_backup_overwrites_a_file_only_with_the_option_for_it(config, tmp_path):
     ingest(tmp_path, "it broke")
     file = tmp_path / "backup"
     file.write_text("the last one")

@@ -126,7 +126,7 @@ def test_bounces_of_a_digest_to_ten_recipients_make_no_digest_about_themselves(t
     world.ledger.close()
 
 
-def test_next_digest_tells_the_others_whose_address_bounces(tmp_path):
+def test_next_digest_names_the_bouncing_address_to_the_other_recipients(tmp_path):
     gone = RECIPIENTS[0]
     world = World(tmp_path, unknown=[gone])
     world.report("the ledger is broken")

@@ -96,7 +96,7 @@ def test_only_its_own_codes_or_a_552_about_size_mean_too_large(reply, too_large)
         ("5.5.4 Invalid domain name", "EHLO"),
     ],
 )
-def test_trouble_with_the_name_in_ehlo_is_recognized_at_every_step(text, step):
+def test_refusal_of_the_name_in_ehlo_is_recognized_at_every_step(text, step):
     assert "upstream.ehlo_name" in REPLY_ADVICE[cause_of(501, text, step)]
 
 

@@ -76,7 +76,7 @@ def test_exception_that_an_exit_carries_is_the_error():
     assert outline(text) == [("MatchError", ["Shop.Cart.total"])]
 
 
-def test_exit_without_an_exception_is_told_by_its_reason():
+def test_exit_without_an_exception_has_its_reason_as_message():
     text = """** (stop) exited in: GenServer.call(Depot.Map, {:route, "Aarhus"}, 5000)
     ** (EXIT) time out
     (elixir 1.14.0) lib/gen_server.ex:1038: GenServer.call/3
