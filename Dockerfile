@@ -21,6 +21,8 @@ RUN groupadd --gid 2525 relay \
  && useradd --uid 2525 --gid relay --no-create-home --home-dir /var/lib/error-mail-relay --shell /usr/sbin/nologin relay \
  && install -d -o relay -g relay -m 0700 /var/lib/error-mail-relay
 COPY --from=build /opt/relay /opt/relay
+RUN /opt/relay/bin/relay completion bash >/etc/relay-completion.bash \
+ && echo '. /etc/relay-completion.bash' >>/etc/bash.bashrc
 ENV PATH=/opt/relay/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -32,6 +34,6 @@ USER 2525:2525
 VOLUME /var/lib/error-mail-relay
 EXPOSE 2525 8026
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["relay", "health"]
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --start-interval=1s --retries=3 CMD ["relay", "health"]
 ENTRYPOINT ["relay"]
 CMD ["serve"]

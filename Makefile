@@ -51,7 +51,7 @@ crash: $(READY) ## kill the relay's processes KILLS=240 times under load, then p
 soak: $(READY) ## mixed load and faults for MINUTES=10, then print the books and any leak
 	$(PY) -m tests.endurance.soak --minutes $(MINUTES)
 
-bench: $(READY) peers ## compare speed, size, growth and start with other servers in one table (FULL=--full: for an hour)
+bench: $(READY) peers ## measure speed, size, growth, start and idle cost beside other servers (FULL=--full: for an hour)
 	$(PY) -m benchmarks $(FULL)
 
 fuzz: $(READY) ## fuzz every parser for MINUTES=10, guided by coverage

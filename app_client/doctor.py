@@ -6,10 +6,12 @@ that the set-up of the app would not change, and send nothing but a test error, 
 command line.
 """
 
+import contextlib
 import getpass
 import logging
 import os
 import shutil
+import smtplib
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ from app_client.delivery.connection import ConnectionSettings, describe
 from app_client.delivery.fallback import MAX_BYTES, Fallback, is_world_writable
 from app_client.handler import ErrorMailHandler
 
+_RELAY_KEYWORD = "x-error-mail-relay"  # the relay's EHLO keyword, in lower case as smtplib keeps it
 _MEBI = 1024 * 1024
 _MIN_FREE = 8 * _MEBI  # bytes; a file system with less than this counts as full
 
@@ -99,7 +102,7 @@ def check_fallback(folder: Path) -> Finding:
 
 
 def check_relay(handler: ErrorMailHandler) -> Finding:
-    """Connect and log in as the handler does; sends no mail."""
+    """Connect and log in as the handler does; sends no mail. Not ok if another mail server answers."""
     settings = _connection_settings(handler)
     try:
         smtp = settings.open()
@@ -107,10 +110,24 @@ def check_relay(handler: ErrorMailHandler) -> Finding:
         reason = describe(error) if isinstance(error, OSError) else str(error)
         return Finding(name="relay", ok=False, text=f"{settings} cannot be used: {reason}")
     try:
-        greeting = (smtp.ehlo_resp or smtp.helo_resp or b"").decode("ascii", "replace").partition("\n")[0][:200]
-        return Finding(name="relay", ok=True, text=f"{settings} answers: {greeting}")
+        name = (smtp.ehlo_resp or smtp.helo_resp or b"").decode("ascii", "replace").partition("\n")[0][:200]
+        if smtp.has_extn(_RELAY_KEYWORD):
+            return Finding(name="relay", ok=True, text=f"{settings} is the error-mail relay: {name}")
     finally:
         smtp.close()
+    other = f"{settings} is another mail server, not the error-mail relay: {_greeting(settings) or name}"
+    return Finding(name="relay", ok=False, text=f"{other}; name the relay's port, or free this one for the relay")
+
+
+def _greeting(settings: ConnectionSettings) -> str:
+    """Return the server's greeting, which often names its program; "" if it cannot be had."""
+    with contextlib.suppress(OSError):
+        smtp = smtplib.SMTP(timeout=settings.timeout)
+        try:
+            return smtp.connect(settings.host, settings.port)[1].decode("ascii", "replace").partition("\n")[0][:200]
+        finally:
+            smtp.close()
+    return ""
 
 
 def send_test(handler: ErrorMailHandler, logger: str) -> Finding:
@@ -183,7 +200,8 @@ def _waiting_mails(folder: Path) -> str:
         return ""
     held = Fallback(folder).survey()
     size = f"{held.size / _MEBI:.1f} of {MAX_BYTES // _MEBI} MiB"
-    return f"; mails waiting: {held.mails}, for {held.count} errors, {size}"
+    errors = f"{held.count} error{'' if held.count == 1 else 's'}"
+    return f"; mails waiting: {held.mails}, for {errors}, {size}"
 
 
 def _owner(path: Path) -> str:

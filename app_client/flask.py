@@ -19,6 +19,8 @@ Keys of `app.config` with their defaults; only ADMINS is required:
     ERROR_MAIL_REQUEST        True puts a block about the request at the head of the mail. Default False
     ERROR_LOG_...             log files and syslog, see `app_client.logfiles.config`
 
+Any other key that begins with ERROR_MAIL or ERROR_LOG_ is logged as a warning, with the nearest known key.
+
 Several apps in one process are kept apart: a record that is logged while an app serves a request belongs to that app.
 """
 
@@ -32,6 +34,7 @@ from typing import Any
 
 from flask import Flask, current_app, g, has_app_context, has_request_context, request, session
 
+from app_client.config_keys import unknown_keys
 from app_client.delivery.mailhost import split_mailhost
 from app_client.delivery.message import addresses
 from app_client.flask_cli import NAME, commands, is_command_running
@@ -81,6 +84,8 @@ class ErrorMail:
         loggers = [app.logger, *map(logging.getLogger, [names] if isinstance(names, str) else names)]
         attachment = attach([mail, *files], loggers)
         app.extensions[KEY], app.extensions[LOG_KEY] = mail, files
+        for sentence in unknown_keys(app.config):
+            app.logger.warning("%s", sentence)
         # Loggers live as long as the process, so they must not keep an app alive.
         weakref.finalize(app, _release, attachment, files).atexit = False
 

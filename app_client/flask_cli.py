@@ -15,6 +15,7 @@ import click
 from flask import Flask, current_app
 from flask.cli import AppGroup
 
+from app_client.config_keys import unknown_keys
 from app_client.doctor import (
     Finding,
     check_debug,
@@ -47,6 +48,7 @@ def commands(make_mail: MakeMail, make_files: MakeFiles, *, debug: bool) -> clic
         findings = [
             check_user(user),
             check_debug(debug=debug or app.debug, testing=app.testing),
+            *(Finding(name="config", ok=False, text=sentence) for sentence in unknown_keys(app.config)),
             *_files(app, make_files),
             *_mail(app, make_mail, sending=sending),
             *_fallback(app),

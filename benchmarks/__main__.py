@@ -21,8 +21,8 @@ from pathlib import Path
 from benchmarks.harness.figures import Figure, keep, show
 
 RESULTS = Path(__file__).parent / "results"
-HARNESSES = ("intake", "latency", "ingest", "size", "growth", "start")
-SCALABLE = {"size", "growth", "start"}
+HARNESSES = ("intake", "latency", "ingest", "size", "growth", "start", "startup", "idle")
+SCALABLE = {"size", "growth", "start", "idle"}
 """These take `--full`."""
 
 

@@ -112,7 +112,7 @@ def measure(handler: logging.Handler, number: int, new: int, clock: Clock = elap
 
 
 def _alphabetic_word(number: int) -> str:
-    """Letters, because errors that differ in numbers alone are equal to our handler."""
+    """Return a number as a word of A to Z, because errors that differ in numbers alone are equal to our handler."""
     return "".join(chr(97 + int(digit)) for digit in str(number))
 
 

@@ -118,7 +118,7 @@ def _mail(pipeline: Pipeline, rng: random.Random) -> float:
 
 
 def _looks(pipeline: Pipeline) -> Callable[[], float]:
-    """What tells the seconds that one look for what is due takes, the renewal of the lease among several included."""
+    """Return a function that measures a search for due groups in seconds; renewals of the lease are included."""
     digests = Digests(pipeline.ledger, make_renderer(pipeline.settings), pipeline.settings, "bench")
     moments = (NOW + timedelta(seconds=2 * number) for number in count())
     return lambda: seconds(lambda: [digests.step(at) for at in islice(moments, LOOKS)]) / LOOKS

@@ -1,4 +1,4 @@
-"""What sorting costs, from the spool's bytes to the ledger, as one worker does it.
+"""Measure the cost of ingest in one worker, from the spool's bytes to the ledger.
 
     python -m benchmarks.ingest [--json FILE]
 
@@ -75,7 +75,7 @@ def _rate(pipeline: Pipeline, name: str, make: Callable[[], list[str]], target: 
 
 
 def digest(folder: Path) -> Iterator[Figure]:
-    """One digest of 10,000 errors nobody has been told of."""
+    """Measure one digest of 10,000 errors that were never reported."""
     with Pipeline(folder) as pipeline:
         pipeline.spool(map(mail_of_one_line, range(10_000)))
         pipeline.empty()

@@ -83,7 +83,7 @@ def _measured(options: argparse.Namespace) -> Iterator[Figure]:
 
 
 def catch_up(relay: MeasuredRelay, mails: int) -> Figure:
-    """How long the worker goes on sorting after the end of a storm at full load, beside the storm's own length."""
+    """Measure how long the worker still ingests after a storm at full load, as a multiple of the storm's length."""
     storm = send(relay.smtp, mails, "kept")
     ended = time.monotonic()
     while (left := relay.metric("relay_spool_unsorted_mails")) or relay.received() < mails:

@@ -1,7 +1,6 @@
-"""Reads the wall clock, for the loops alone.
+"""Read the wall clock (for the loops only).
 
-Everything else takes `now` as an argument: one tick reads the clock once, so that
-all that happens in it agrees on the moment.
+All other code takes `now` as an argument. A tick reads the clock once, so that all its steps use the same time.
 """
 
 from __future__ import annotations
@@ -10,5 +9,5 @@ from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """Return the present moment, aware, in UTC."""
+    """Return the current time, aware, in UTC."""
     return datetime.now(UTC)

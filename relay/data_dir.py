@@ -1,6 +1,6 @@
 """The layout of the data directory: every file and folder name in it (settings → service, steps, commands).
 
-What lies inside of the spool, the mailbox and the ledger is the business of their packages. Nothing is created here.
+The packages of the spool, the mailbox and the ledger define what is inside of them. Nothing is created here.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from pathlib import Path
 
 SPOOL, QUARANTINE, MAILBOX, LEDGER = "spool", "parked", "mailbox", "ledger.db"
 FOLDERS = (SPOOL, QUARANTINE, MAILBOX)
-"""The folders that hold state; with the ledger they are all that a backup keeps."""
+"""The folders that hold state. A backup contains them and the ledger, and nothing else."""
 UNFINISHED = ".relay-*-*"
-"""The pattern of the folders in which `relay backup`, `restore` and `repair` work; a killed one leaves its own."""
+"""The pattern of the working folders of `relay backup`, `restore` and `repair`. A killed command leaves its folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,13 @@ class DataDir:
 
     @property
     def housekeeping_clock(self) -> Path:
-        """The moments by which a clock that jumped is recognised after a restart."""
+        """The times by which a clock that jumped is recognised after a restart."""
         return self.root / "housekeeping.json"
+
+    @property
+    def wakeup(self) -> Path:
+        """The FIFO through which the receiver wakes the worker."""
+        return self.root / "wakeup"
 
     def lock(self, role: str) -> Path:
         """The lock file of `role`: supervisor, receiver or worker."""

@@ -1,8 +1,7 @@
-"""Every failure that one module raises and another is expected to catch.
+"""Exceptions that one module raises and another catches.
 
-Expected outcomes (a refused recipient, a mail that is parked) are values in `model`;
-what stands here stops the work at hand. Each text says what to do about it and never
-holds a secret or a mail's content.
+Expected outcomes (a refused recipient, a parked mail) are values in `model`. An exception stops the current work.
+Each text says what to do about it. It never contains a secret or the content of a mail.
 
     RelayError
     ├── ConfigError          the configuration cannot be used
@@ -15,7 +14,7 @@ holds a secret or a mail's content.
         ├── LedgerBusy       locked or out of reach for now: try again
         ├── LedgerDamaged    cannot be read: `relay repair`
         ├── LedgerTooNew     written by a later release
-        ├── CursorMismatch   the spool and the ledger disagree on how far sorting went
+        ├── CursorMismatch   the spool and the ledger disagree on how far mails were ingested
         └── LeaseLost        another worker has taken over
 """
 
@@ -23,11 +22,11 @@ from __future__ import annotations
 
 
 class RelayError(Exception):
-    """Any failure of the relay's own; its text is fit to be shown to an administrator."""
+    """Base class of the relay's exceptions; an administrator may see the text."""
 
 
 class ConfigError(RelayError):
-    """The configuration cannot be used; `problems` has one sentence for each thing that is wrong."""
+    """The configuration cannot be used; `problems` has one sentence for each problem."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("\n".join(problems))
@@ -43,7 +42,7 @@ class InUse(RelayError):
 
 
 class Interrupted(RelayError):
-    """The relay is being stopped, and the work at hand was left undone."""
+    """The relay is stopping, and the current work was not done."""
 
 
 class SpoolError(RelayError):
@@ -71,8 +70,8 @@ class LedgerTooNew(LedgerError):
 
 
 class CursorMismatch(LedgerError):
-    """The spool and the ledger disagree on how far sorting went."""
+    """The spool and the ledger disagree on how far mails were ingested."""
 
 
 class LeaseLost(LedgerError):
-    """Another worker has taken the lease over; what was about to be written must not be."""
+    """Another worker has taken the lease over; nothing may be written."""

@@ -1,17 +1,17 @@
-"""Lets go of what is old, so that neither disk nor ledger grows for ever (the last step of a worker's turn).
+"""Housekeeping step: delete old data, so that neither the disk nor the ledger grows without bound (worker loop).
 
-    the spool's segments     once all in them is sorted (`sort` does it; this is for what a crash left), and once parked
-                             mails in them, for which there was no room, have their files
-    ledger                   samples, counts, record ids, the bytes of settled letters: see `Ledger.purge`
+    segments of the spool    when all their records are ingested (`ingest` does it too; this handles what a crash left)
+                             and parked mails in them, for which there was no room, have their files
+    ledger                   samples, counts, record ids, the bytes of settled messages: see `Ledger.purge`
     parked mails             files and rows, after `storage.parked_for`
     unfinished backups       after a day
-    local mailbox            after `storage.samples_for`, and the oldest beyond MAILBOX_AT_MOST
-    beyond storage.max_disk  samples, settled letters and the local mailbox the sooner, down to an hour
+    local mailbox            after `storage.samples_for`, and the oldest above MAILBOX_AT_MOST
+    above storage.max_disk   samples, settled messages and the local mailbox sooner, after one hour at the earliest
 
-Guarantee: nothing that waits to be sorted, told or sent goes, and no dead letter, whatever the disk cap says. Ages are
-the clock's word, so after a jump of it by more than a day, ahead or back, nothing goes for hours: a wrong clock is put
-right before it costs anything. Where it stood is kept in a file, since a machine may also come up with a wrong one;
-without that file it is as after a jump.
+Guarantee: nothing that waits to be ingested, reported or sent is deleted, and no dead letter, whatever the disk cap is.
+Ages depend on the clock. After the clock jumps by more than a day, ahead or back, nothing is deleted for six hours, so
+that a wrong clock can be corrected before it does damage. The last known time is stored in a file, since a machine may
+start with a wrong clock. A missing file counts as a jump.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ from relay.spool import Quarantine, SpoolReader
 log = structlog.get_logger()
 
 PAUSE = timedelta(minutes=1)
-"""Between two rounds, unless the last one left something to do."""
+"""The time between two rounds, unless the last one left work."""
 JUMP = timedelta(days=1)
-"""A clock this far from where it stood is not believed at once."""
-DISBELIEF = timedelta(hours=6)
-"""How long nothing is let go of after that."""
+"""A difference to the last known time from which the clock is not trusted at once."""
+DISTRUST = timedelta(hours=6)
+"""How long nothing is deleted after a jump of the clock."""
 MESSAGES_FOR = timedelta(days=14)
-"""How long the bytes of a settled letter are kept."""
+"""How long the bytes of a settled message are kept."""
 MAILBOX_AT_MOST = 1_000
-"""Mails in the local mailbox."""
+"""The largest number of mails in the local mailbox."""
 SWEPT_AFTER = timedelta(days=1)
 SHORTEST = timedelta(hours=1)
-"""What a retention shrinks to at the least where the disk cap is exceeded."""
+"""The shortest retention above the disk cap."""
 TIGHTEST = 9
-"""How often a retention is halved for it: 14 days become less than an hour."""
+"""How often a retention is halved at most: 14 days become less than an hour."""
 
 
 class Housekeeping:
-    """The step that lets go, for one worker on one data directory."""
+    """The housekeeping step of one worker on one data directory."""
 
     def __init__(self, ledger: Ledger, reader: SpoolReader, settings: Settings) -> None:
         data_dir = DataDir(settings.storage.data_dir)
@@ -72,30 +72,30 @@ class Housekeeping:
         self._size = 0
 
     def step(self, now: datetime) -> bool:
-        """Do one bounded round if it is time for one; True if there is more to do at once.
+        """Run one bounded round if one is due. Returns True if there is more to do at once.
 
-        Raises LedgerBusy; trouble with files is logged and costs only what it hit.
+        Raises LedgerBusy. A file error is logged, and only the files that it affects stay.
         """
         if self._ran_at and self._next_at and self._ran_at <= now < self._next_at:
             return False
         self._ran_at, self._next_at = now, now + PAUSE
         self._release()
-        if not self._clock.believed(now):
+        if not self._clock.is_trusted(now):
             return False
-        more = self._let_go(now)
+        more = self._delete_old(now)
         if more:
             self._next_at = now
         return more
 
     def _release(self) -> None:
-        with _logged("sorted mail could not be removed from the spool"):
+        with _logged("ingested mail could not be removed from the spool"):
             spool_id = self._reader.spool_id
             if spool_id:
-                self._file_deferred(spool_id)
+                self._write_quarantine_files(spool_id)
                 self._reader.release(self._ledger.needed_from(spool_id))
 
-    def _file_deferred(self, spool_id: str) -> None:
-        """Give parked mails the files that there was no room for."""
+    def _write_quarantine_files(self, spool_id: str) -> None:
+        """Write the files of parked mails for which there was no room before."""
         for position in self._ledger.quarantined_without_file(spool_id):
             records = self._reader.read(position, limit=1)
             if records and records[0].position == position:
@@ -103,8 +103,8 @@ class Housekeeping:
                 self._ledger.set_quarantine_file(spool_id, position, path)
                 log.info("parked mail filed", position=position, file=path)
 
-    def _let_go(self, now: datetime) -> bool:
-        """One round over everything that ages; True if the ledger has more of it."""
+    def _delete_old(self, now: datetime) -> bool:
+        """Run one round over all old data. Returns True if the ledger has more of it."""
         reach("housekeeping.purge")
         samples_for = self._tight(self._storage.samples_for)
         purged = self._ledger.purge(
@@ -119,20 +119,22 @@ class Housekeeping:
             self._mailbox.expire(now - samples_for, at_most=MAILBOX_AT_MOST)
         with _logged("old parked mails could not be removed"):
             self._forget_parked(now - self._storage.parked_for)
-        with _logged("what a killed backup or repair left could not be removed"):
+        with _logged("the folder of a killed backup or repair could not be removed"):
             self._sweep(now - SWEPT_AFTER)
-        self._mind_the_cap()
+        self._apply_disk_cap()
         return False
 
     def _sweep(self, before: datetime) -> None:
-        """Remove folders in which a command that was killed had begun its work: they hold on to segments."""
+        """Remove the working folders of killed commands: their links keep segments on the disk."""
         for path in self._data_dir.glob(UNFINISHED):
             if path.is_dir() and path.stat().st_mtime < before.timestamp():
                 shutil.rmtree(path)
 
     def _forget_parked(self, before: datetime) -> None:
-        """Unlink parked mails, then take them off the list. A file that is not here may be another machine's: the
-        entry stays a day longer, for the worker there. Files without an entry go a day later too.
+        """Unlink parked mails, then remove them from the list.
+
+        A file that does not exist here may be on another machine: the entry stays a day longer, for the worker there.
+        Files without an entry are removed a day later too.
         """
         late = before - timedelta(days=1)
         old = self._ledger.quarantined(before=before, limit=1_000)
@@ -144,7 +146,7 @@ class Housekeeping:
                 path.unlink(missing_ok=True)
 
     def _unlink(self, mail: QuarantinedMail) -> bool:
-        """Remove a parked mail's file; False where it is not here."""
+        """Remove a parked mail's file. Returns False if the file is not on this machine."""
         path = Path(mail.path)
         if not mail.path or path.parent != self._parked or not path.exists():
             return not mail.path
@@ -154,11 +156,11 @@ class Housekeeping:
     # --- The disk cap -------------------------------------------------------------------------------------------------
 
     def _tight(self, retention: timedelta) -> timedelta:
-        """A retention, shortened as the disk cap asks."""
+        """Return a retention, shortened according to the disk cap."""
         return retention if not self._tightened else min(retention, max(retention / 2**self._tightened, SHORTEST))
 
-    def _mind_the_cap(self) -> None:
-        """Keep less where the state takes more than it may and no longer shrinks by itself; relax where it has room."""
+    def _apply_disk_cap(self) -> None:
+        """Shorten the retention if the state exceeds the cap and does not shrink by itself; lengthen it below 80 %."""
         cap, before = self._storage.max_disk, self._size
         self._size = sum(_size(path) for path, _ in _files(self._storage.data_dir))
         if self._size * 5 < cap * 4:
@@ -169,7 +171,7 @@ class Housekeeping:
         if self._tightened < TIGHTEST:
             self._tightened += 1
             about.warning(
-                "the state takes more than storage.max_disk: samples and sent letters are kept for a shorter time",
+                "the state takes more than storage.max_disk: samples and sent messages are kept for a shorter time",
                 samples_for=str(self._tight(self._storage.samples_for)),
             )
         else:
@@ -177,7 +179,7 @@ class Housekeeping:
 
 
 class _Clock:
-    """Whether the moments of the clock may be believed, kept over restarts in a file of two moments."""
+    """Whether the clock can be trusted. A file with two times keeps the state over restarts."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -188,11 +190,11 @@ class _Clock:
             self._stood_at = datetime.fromisoformat(kept["stood_at"]).astimezone(UTC)
             self._believed_from = datetime.fromisoformat(kept["believed_from"]).astimezone(UTC)
 
-    def believed(self, now: datetime) -> bool:
-        """Note where the clock stands; False for hours after it was more than a day off."""
+    def is_trusted(self, now: datetime) -> bool:
+        """Store `now` as the last known time. Returns False until six hours after a jump of more than a day."""
         jumped = self._stood_at is None or abs(now - self._stood_at) > JUMP
         if jumped or self._believed_from is None:
-            self._believed_from = now + DISBELIEF
+            self._believed_from = now + DISTRUST
             log.info(
                 "nothing old is removed for now: the clock is far from where it last stood, or this is a first start",
                 clock=str(now),
@@ -206,7 +208,7 @@ class _Clock:
     def _write(self) -> None:
         kept = {"stood_at": str(self._stood_at), "believed_from": str(self._believed_from)}
         new = self._file.with_suffix(".new")
-        with _logged("housekeeping cannot note where the clock stands"):
+        with _logged("housekeeping cannot store the time of the clock"):
             with open(os.open(new, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123 -- with its mode from the start
                 json.dump(kept, file)
             reach("housekeeping.clock")
@@ -215,7 +217,7 @@ class _Clock:
 
 @contextmanager
 def _logged(what: str) -> Iterator[None]:
-    """Log trouble with files and go on: the next round comes back to it."""
+    """Log a file error and go on: the next round tries again."""
     try:
         yield
     except (OSError, SpoolError) as error:
@@ -223,7 +225,7 @@ def _logged(what: str) -> Iterator[None]:
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, float]]:
-    """All files below a folder with the moments they were last changed; what vanishes meanwhile is left out."""
+    """Yield all files below a folder with their modification times; skip files that vanish meanwhile."""
     for place, _, names in os.walk(folder):
         for name in names:
             path = Path(place, name)
@@ -232,7 +234,7 @@ def _files(folder: Path) -> Iterator[tuple[Path, float]]:
 
 
 def _size(path: Path) -> int:
-    """The bytes a file takes on the disk; 0 where it is gone."""
+    """Return the bytes that a file takes on the disk; 0 if it is gone."""
     try:
         return path.lstat().st_blocks * 512
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""How numbers, moments, durations, rates and bars are written, the same everywhere (digests, pages, commands).
+"""Format numbers, times, durations, rates and bars (used by digests, pages and commands).
 
-Pure; every moment is aware, and is written in the zone that is given.
+Pure functions. Every time is timezone-aware, and is shown in the given zone.
 """
 
 from __future__ import annotations
@@ -27,8 +27,13 @@ def listed(parts: Sequence[str]) -> str:
 
 
 def duration(span: timedelta) -> str:
-    """The two largest units of it: `12 s`, `41 min`, `2 h 5 min`, `3 d 4 h`; seconds only below two minutes."""
-    seconds = max(round(span.total_seconds()), 0)
+    """Return the two largest units: `12 s`, `41 min`, `2 h 5 min`, `3 d 4 h`; seconds only below two minutes.
+
+    Below one second: `less than 1 s`, because `0 s` would say that it took no time.
+    """
+    if span < timedelta(seconds=1):
+        return "less than 1 s"
+    seconds = round(span.total_seconds())
     if seconds < 120 and seconds != 60:
         return f"{seconds} s"
     minutes = round(seconds / 60)
@@ -42,7 +47,7 @@ def duration(span: timedelta) -> str:
 
 
 def rate(per_minute: float) -> str:
-    """Occurrences a minute in the unit that reads best: `300/min`, `2.5/min`, `12/h`, `3/d`."""
+    """Return occurrences per minute in the most readable unit: `300/min`, `2.5/min`, `12/h`, `3/d`."""
     for value, unit in ((per_minute, "min"), (per_minute * 60, "h")):
         if value >= 9.95:
             return f"{value:,.0f}/{unit}"
@@ -52,7 +57,7 @@ def rate(per_minute: float) -> str:
 
 
 def trend(now: float, before: float) -> str:
-    """An arrow: up, down, or level (within a quarter of what it was)."""
+    """Return an arrow: up, down, or level (the change is at most a quarter)."""
     if now > before * 1.25:
         return "↑"
     return "↓" if now < before * 0.75 else "→"
@@ -65,20 +70,20 @@ def moment(at: datetime, zone: tzinfo) -> str:
 
 
 def clock(at: datetime, zone: tzinfo, today: datetime) -> str:
-    """Hour and minute, `14:02`; on another day than `today` with its date before it, `2026-03-02 14:02`."""
+    """Return hour and minute, `14:02`; on another day than `today` with the date, `2026-03-02 14:02`."""
     local = at.astimezone(zone)
     same = local.date() == today.astimezone(zone).date()
     return f"{local:%H:%M}" if same else f"{local:%Y-%m-%d %H:%M}"
 
 
 def zone_name(local: datetime) -> str:
-    """The zone's abbreviation at this moment: `CET`; `UTC-03` where it has none but its offset."""
+    """Return the zone's abbreviation at this time: `CET`; `UTC-03` if it only has an offset."""
     name = local.tzname() or "UTC"
     return f"UTC{name}" if name[0] in "+-" else name
 
 
 def blocks(counts: Sequence[int]) -> str:
-    """One block for each count, as high as its share of the highest; the lowest block is for none at all."""
+    """Return one block for each count; its height is the share of the highest count. The lowest block means 0."""
     highest = max(counts, default=0)
     steps = len(BLOCKS) - 1
     return "".join(BLOCKS[-(-steps * count // highest) if count > 0 else 0] for count in counts)

@@ -1,7 +1,7 @@
-"""What is remembered of texts that come again and again, as the stack of a repeated error does (used by the pure core).
+"""Byte-bounded memoization of pure text functions, for texts that come often, like the stack of a repeated error.
 
-Guarantee: the answer is the function's own, whether it was remembered or not; what is remembered takes at most the
-bytes it was given, whatever texts come and however many; a text is looked up in one step. It is held in memory alone.
+Used by the pure core. Guarantee: a cached result equals the result of the function. The cache takes at most the given
+number of bytes, whatever texts come and however many. A lookup takes constant time. The cache is in memory only.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ Rest = TypeVarTuple("Rest")
 T = TypeVar("T")
 
 OVERHEAD = 250
-"""Bytes of an entry beside its text: its place in the table and what holds the answer together."""
+"""Bytes of an entry in addition to its text: its place in the table, and the objects of the result."""
 
 
 class Memoized(Generic[Text, *Rest, T]):
-    """A function of a text, and maybe of a few small things beside it, that remembers its answers.
+    """A function of a text, and optionally of a few small arguments, with a cache of its results.
 
-    They stand in two generations: new ones and those that were asked for again in the younger. When that has taken half
-    of the bytes it becomes the older one, and what nobody asked for since it did last is forgotten.
+    The cache has two generations. New results, and results that are used again, are in the young one. When the young
+    one has taken half of the bytes, it becomes the old one. The former old one is dropped with all results that were
+    not used since.
     """
 
     def __init__(self, function: Callable[[Text, *Rest], T], *, size: int, largest: int, times: int) -> None:
@@ -36,7 +37,7 @@ class Memoized(Generic[Text, *Rest, T]):
         self._bytes = 0
 
     def __call__(self, text: Text, *rest: *Rest) -> T:
-        """The function's answer."""
+        """Return the function's result, from the cache if it is there."""
         key = (text, *rest)
         found = self._young.get(key)
         if found is None:
@@ -55,20 +56,20 @@ class Memoized(Generic[Text, *Rest, T]):
         self._bytes += taken
 
     def cache_clear(self) -> None:
-        """Forget everything."""
+        """Empty the cache."""
         self._young, self._old, self._bytes = {}, {}, 0
 
     def cache_parameters(self) -> dict[str, int]:
-        """How many bytes are remembered at most, and how many entries."""
+        """Return the largest number of bytes and of entries in the cache."""
         return {"bytes": self._size, "maxsize": self._size // OVERHEAD}
 
 
 def memoized(
     *, size: int, largest: int, times: int = 1
 ) -> Callable[[Callable[[Text, *Rest], T]], Memoized[Text, *Rest, T]]:
-    """Remember the answers of a pure function, whose arguments are given by position, in at most `size` bytes.
+    """Cache the results of a pure function, which is called with positional arguments only, in at most `size` bytes.
 
-    For a text of more than `largest` bytes the answer is made each time. With an answer a text is reckoned to take
-    `times` its own bytes; `largest` such have room in half of `size`.
+    The result for a text of more than `largest` bytes is not cached. A text and its result are estimated at `times` the
+    bytes of the text. A text of `largest` bytes must fit into half of `size`.
     """
     return lambda function: Memoized(function, size=size, largest=largest, times=times)

@@ -1,4 +1,4 @@
-"""Where the files that ship with the relay are: alike in a checkout, an editable install and an installed wheel."""
+"""Find the files that ship with the relay, in a checkout, an editable install or an installed wheel."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def templates_dir() -> Path:
-    """The folder that holds `mail/` and `web/`: beside the package in a wheel, else at the top of the checkout.
+    """Return the folder with `mail/` and `web/`: inside the package in a wheel, else at the top of the checkout.
 
-    Raises FileNotFoundError where neither exists: the installation is broken, and no digest could be rendered.
+    Raises FileNotFoundError if neither exists: the installation is broken, and no digest could be rendered.
     """
     places = (_PACKAGE / "templates", _PACKAGE.parent / "templates")
     for place in places:

@@ -1,8 +1,7 @@
-"""Regular expressions that others write, or of many words, which can neither hang a process nor fill its memory.
+"""Compile regular expressions that cannot hang a process or fill its memory: users' patterns and long word lists.
 
-They are of RE2's kind (https://github.com/google/re2/wiki/Syntax): an automaton that reads each character once, where
-other engines go back and forth. What could not be done so (references to groups, looking around) is refused, and so is
-what takes too much memory.
+RE2 (https://github.com/google/re2/wiki/Syntax) runs an automaton that reads each character once, without backtracking.
+Patterns that this does not allow (backreferences, lookaround) are refused, as are patterns that need too much memory.
 """
 
 from __future__ import annotations
@@ -12,13 +11,13 @@ from typing import Any
 import re2
 
 MAX_PATTERN = 1_000
-"""Characters of a pattern that others write."""
+"""The largest length of a user's pattern, in characters."""
 MAX_MEMORY = 4 << 20
-"""Bytes that one of them may take."""
+"""The largest memory of one compiled pattern, in bytes."""
 
 
 def compiled(pattern: str) -> Any:
-    """`pattern`, to be used like a `re.Pattern`; raises ValueError that says what is wrong with it."""
+    """Compile `pattern`; the result is used like a `re.Pattern`. Raises ValueError that explains what is wrong."""
     options = re2.Options()
     options.max_mem = MAX_MEMORY
     options.log_errors = False

@@ -1,7 +1,7 @@
-"""Make a stranger's text fit to be shown, and cut it to a length (used by digests, pages and commands).
+"""Make untrusted text safe to display, and cut it to a length (used by digests, pages and commands).
 
-Guarantee: what leaves `plain` and `one_line` encodes to UTF-8 and can neither
-move the cursor, nor reverse the reading order, nor (`one_line`) begin another line.
+Guarantee: text from `plain` and `one_line` encodes to UTF-8. It can neither move the cursor nor reverse the reading
+order; text from `one_line` cannot start another line.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ _UNSAFE = re.compile(
 
 
 def plain(text: str) -> str:
-    r"""`text` with every line end as a newline and every dangerous character made visible, e.g. as `\x1b`."""
+    r"""Return `text` with every line end as a newline and every unsafe character escaped, for example as `\x1b`."""
     return _UNSAFE.sub(lambda found: ascii(found[0])[1:-1], _NEWLINES.sub("\n", text))
 
 
 def one_line(text: str, limit: int = 200) -> str:
-    """`text` on one line with single spaces, at most `limit` characters: cut at its end, with an ellipsis."""
+    """Return `text` on one line with single spaces, at most `limit` characters: cut at its end, with an ellipsis."""
     return cut(" ".join(plain(text[: 8 * limit]).split()), limit)
 
 
 def cut(text: str, limit: int) -> str:
-    """At most `limit` characters of `text`; an ellipsis stands for the rest."""
+    """Return at most `limit` characters of `text`; an ellipsis replaces the rest."""
     return text if len(text) <= limit else text[: max(limit - 1, 0)].rstrip() + "…"
 
 
 def cut_inside(text: str, limit: int) -> str:
-    """Like `cut`, but it is the middle that goes: both ends tell more than it does."""
+    """Like `cut`, but cut the middle out: both ends are more useful."""
     if len(text) <= limit:
         return text
     tail = limit // 3
@@ -43,9 +43,9 @@ def cut_inside(text: str, limit: int) -> str:
 
 
 def cut_lines(text: str, lines: int, *, head: int, width: int) -> str:
-    """At most `lines` lines of `text`, the first `head` and the rest from its end, each of at most `width` characters.
+    """Return at most `lines` lines of `text`, each cut to `width` characters: the first `head`, the rest from its end.
 
-    A line between the two says how many were left out; it counts as one of `lines`.
+    A line between the two states how many lines were left out; it counts as one of `lines`.
     """
     every = text.strip("\r\n").splitlines()
     if len(every) > lines:
@@ -56,14 +56,14 @@ def cut_lines(text: str, lines: int, *, head: int, width: int) -> str:
 
 
 def columns(text: str) -> int:
-    """How many columns of a terminal `text` takes: wide characters two, combining ones none."""
+    """Return the width of `text` in terminal columns: two for a wide character, none for a combining one."""
     return sum(
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text
     )
 
 
 def padded(text: str, width: int) -> str:
-    """`text` cut or filled with spaces to exactly `width` columns."""
+    """Return `text`, cut or filled with spaces to exactly `width` columns."""
     while columns(text) > width:
         text = text.removesuffix("…")[:-1] + "…"
     return text + " " * (width - columns(text))

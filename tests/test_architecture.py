@@ -1,4 +1,4 @@
-"""The shape of the program, read from its sources: who may import whom, where each library stands, how long things get.
+"""The structure of the program, read from its sources: allowed imports, the place of each library, maximal lengths.
 
 The same for tests and benchmarks: which of them may import which, and that the tests mirror the packages.
 
@@ -48,10 +48,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "ledger": BASE | {"config"},
     "ingest": BASE | {"config", "parse", "redact", "grouping", "schedule", "spool", "ledger"},
     "digest": BASE | {"config", "schedule", "compose", "ledger"},
-    "outbox": BASE | {"config", "compose/message", "deliver", "ledger"},
+    "outbox": BASE | {"config", "compose/message", "schedule/budget", "deliver", "ledger"},
     "housekeeping": BASE | {"config", "spool", "deliver", "ledger"},
     "service": BASE | {"config", "web"} | CORE | EDGES | STEPS,
-    "web": BASE | {"config", "ledger", "compose", "outbox/advice"},
+    "web": BASE | {"config", "ledger", "compose", "outbox/advice", "outbox/holds"},
     "cli": BASE | {"config", "web", "service"} | CORE | EDGES | STEPS,
     "__main__": {"cli"},
     "__init__": set(),

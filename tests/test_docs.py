@@ -1,4 +1,4 @@
-"""What the documents say is there, is there; and what is there, they say."""
+"""Compare the documents with the program: settings, commands, targets, files and links, in both directions."""
 
 import re
 from collections.abc import Iterator
@@ -144,6 +144,50 @@ def test_every_file_that_is_named_exists(page):
     named = [name for code in re.findall(r"`([^`\n]+)`", page.read_text()) for name in OURS.findall(code)]
 
     assert [name for name in named if not (any(ROOT.glob(name)) or any(ROOT.glob(f"tests/**/{name}")))] == []
+
+
+FLOW = ROOT / "docs" / "flow.md"
+UNLISTED = ROOT / "relay" / "ledger" / "migrations" / "versions"
+"""Each release may add one; the page names the folder alone."""
+
+
+def documented_tree(page: str) -> set[str]:
+    """Return the folders (`relay/web/`) and modules (`relay/web/app`) in the tree of a page.
+
+    A line of the tree is a folder with its purpose, or the modules of the folder above, two spaces further in.
+    """
+    found: set[str] = set()
+    folders: list[str] = []
+    block = re.search(r"^    relay/ .*(?:\n    .*)*", page, re.MULTILINE)
+    for line in block[0].splitlines() if block else ():
+        depth = (len(line) - len(line.lstrip())) // 2 - 2
+        folder = re.match(r" *(\w+/) ", line)
+        folders = [*folders[:depth], *([folder[1]] if folder else [])]
+        found |= {"".join(folders)} if folder else {"".join(folders) + name for name in line.split()}
+    return found
+
+
+def actual_tree() -> set[str]:
+    """Return the folders and modules of both packages. `__init__` is the folder itself."""
+    files = [file for package in ("relay", "app_client") for file in (ROOT / package).rglob("*.py")]
+    folders = {f"{file.parent.relative_to(ROOT)}/" for file in files}
+    modules = [file for file in files if file.stem != "__init__" and file.parent != UNLISTED]
+    return folders | {str(file.relative_to(ROOT).with_suffix("")) for file in modules}
+
+
+def test_tree_in_flow_names_every_package_and_module_and_no_other():
+    documented = documented_tree(FLOW.read_text())
+
+    assert actual_tree() - documented == set(), "missing in docs/flow.md"
+    assert documented - actual_tree() == set(), "in docs/flow.md, and not in the checkout"
+
+
+def test_tree_of_a_page_is_read_with_its_folders_and_modules():
+    tree = "    relay/   all\n      a b\n      web/   pages\n        app\n    other/   more\n      c\n"
+    page = f"Text.\n\n{tree}\n    code\n"
+
+    assert documented_tree(page) == {"relay/", "relay/a", "relay/b", "relay/web/", "relay/web/app", "other/", "other/c"}
+    assert documented_tree("no tree") == set()
 
 
 def test_a_link_to_nowhere_is_found(tmp_path):

@@ -17,7 +17,11 @@ _SCRIPT = re.compile(r"[\\/](?:bin|Scripts)[\\/][^\\/.]+$")
 
 
 class CodeLocation(NamedTuple):
-    """The location of code. `package` is `app` for the app, and `std` for the standard library and generated code."""
+    """The location of code.
+
+    `package` is `app` for the app, `std` for the standard library, generated code and scripts of installed programs,
+    and otherwise the name of the installed package.
+    """
 
     package: str
     file: str

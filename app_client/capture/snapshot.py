@@ -1,6 +1,6 @@
 """`Snapshot`: the data for the JSON part of a mail, taken in the thread that logged; `json_part` formats it later.
 
-It holds what does not outlive the request: facts of the request, texts of the exceptions, and the code on the stack. Of
+It holds what is gone after the request: facts of the request, texts of the exceptions, and the code on the stack. Of
 arguments it holds only the types. Guarantees: it refers to texts, numbers and code only, never to frames or values of
 the app. It is bounded, for any depth of the stack and any length of the chain.
 """

@@ -1,6 +1,6 @@
 """The fallback folder: mails on disk while the relay is unavailable for long.
 
-Used by the sending thread and by a handler that closes. Each mail is one file. The file is complete when its name
+Used by the sending thread, and by a handler while it closes. Each mail is one file. The file is complete when its name
 appears, and only this user can read it. Several processes, also later ones, share the folder. Guarantees: only one
 process at a time sends a mail, because it claims the mail by a rename; another process takes over the claims of a dead
 process after ten minutes. If a mail is sent twice nevertheless, both have the same record id, and the relay counts it
@@ -74,7 +74,7 @@ class Survey:
 
 
 class Fallback:
-    """One process's view of a folder, which is created on the first `store`. Not thread-safe, except `store`.
+    """One process's view of a folder. The first `store` creates the folder. Not thread-safe, except `store`.
 
     File names are `MILLISECONDS-RECORD-COUNT.mail`; a claimed mail ends in `.SECONDS-TOKEN.claimed` instead of `.mail`.
     """
@@ -123,7 +123,7 @@ class Fallback:
             stored.path.unlink()
 
     def survey(self) -> Survey:
-        """Return what the folder contains, without a change. Raises OSError if the folder cannot be read."""
+        """Return what the folder contains; change nothing. Raises OSError if the folder cannot be read."""
         paths = list(self.folder.iterdir())
         counts = [int(found["count"]) for path in paths if (found := _NAME.fullmatch(path.name))]
         size = 0

@@ -66,7 +66,7 @@ class ReportQueue:
         return True
 
     def count_repeat(self, kind: int) -> bool:
-        """Count one more error of a queued kind; False if no entry of this kind waits, so that a report is needed."""
+        """Count one more error of a queued kind. Returns False if no entry can count it: then add a report."""
         entry = self._by_kind.get(kind)
         if entry is None or entry.count >= MAX_COUNT:
             return False
@@ -90,7 +90,7 @@ class ReportQueue:
         return 2 * (self.opened - self.settled) > self._max_entries or 2 * self._bytes > self._max_bytes
 
     def drop(self, number: int = 1) -> None:
-        """Count errors as dropped that are not in this queue: without a report, or lost from the fallback folder."""
+        """Count `number` more errors as dropped: they never had an entry, or the fallback folder lost them."""
         self.dropped += number
 
     def waiting(self) -> list[Report]:
@@ -112,12 +112,12 @@ class ReportQueue:
         return self._in_flight
 
     def accept(self, queued: QueuedMail) -> None:
-        """The relay or the fallback folder has the mail: the entry and the dropped errors in it are settled."""
+        """Settle the entry and the dropped errors that its mail reports: the relay or the fallback folder has it."""
         if self._settle(queued):
             self.dropped -= queued.dropped
 
     def refuse(self, queued: QueuedMail) -> None:
-        """The relay has refused the mail permanently: the entry is settled, its errors are dropped."""
+        """Settle the entry and count its errors as dropped: the relay refused the mail permanently."""
         if self._settle(queued):
             self.dropped += queued.count
 
@@ -143,7 +143,7 @@ class ReportQueue:
         self.opened += 1
 
     def _settle(self, queued: QueuedMail) -> bool:
-        """Settle the mail in flight. False for another mail, which `drop_all` has counted during its attempt."""
+        """Settle the mail in flight. Returns False if `drop_all` has already counted it during its attempt."""
         if self._in_flight is not queued:
             return False
         self._in_flight = None

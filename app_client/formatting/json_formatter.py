@@ -12,7 +12,7 @@ from app_client.formatting.formatters import ErrorFormatter, is_extra
 from app_client.formatting.masking import MASK, is_secret
 from app_client.formatting.request import RequestFacts
 
-_LIMIT = 1000  # characters of an `extra=` value that JSON does not have
+_LIMIT = 1000  # characters of an `extra=` value whose type JSON does not have
 _DEPTH = 3  # nesting of dictionaries and lists; deeper values become text
 _INTEGER = 2**63  # integers beyond this become text: JSON readers may not support them
 

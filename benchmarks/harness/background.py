@@ -22,7 +22,7 @@ _MAIL = b"From: <a@example.com>\r\nTo: <b@example.com>\r\nMessage-Id: <%d@exampl
 _MAIL += (b"X" * 70 + b"\r\n") * 27
 """As smtp-source sends them: 2 KiB."""
 _BACKLOG = 10_000
-"""Mails that wait when a run begins: some two seconds of sorting."""
+"""Mails that wait when a run begins: about two seconds of ingest."""
 _SETTLED = 9 << 20
 """Bytes of a spool in which nothing waits: the segment that is being written stays."""
 

@@ -45,6 +45,6 @@ def mails_in_turn(rng: random.Random, number: int, kinds: int = KINDS) -> list[s
 
 
 def mail_of_one_line(error: int) -> str:
-    """A mail of one line, another error for each number, as letters: digits would be data."""
+    """Return a mail of one line. Each number gives another error, spelled as a word: digits would be data."""
     word = "".join(chr(ord("a") + int(digit)) for digit in str(error))
     return f"From: server-error@example.com\nSubject: YourApplication Failed\n\nthe {word} queue has lost its order\n"

@@ -93,7 +93,7 @@ class Bare(asyncio.Protocol):
         self._transport = secured  # type: ignore[assignment]
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Wait for nobody who is gone."""
+        """Stop waiting: the client has disconnected."""
         self.senders.discard(self)
 
     def _take(self, content: bytes) -> bytes:

@@ -62,6 +62,6 @@ class Pipeline:
             pass
 
     def forget_pending(self) -> None:
-        """Make as if every group had been told and were over."""
+        """Set every group to reported and ended."""
         with contextlib.closing(sqlite3.connect(self.file)) as database, database:
             database.execute("UPDATE groups SET pending_mails = 0, due_at = NULL, phase = 'ended'")

@@ -12,9 +12,11 @@ Exit codes: 0 success, 1 the answer is no or the command failed, 2 wrong usage o
     explain        explain, fingerprint, regroup
     outbox         outbox list, outbox retry, outbox drop
     send_test      send-test
+    canary         canary
     replay         replay
     backup         backup, restore, repair
     hash_password  hash-password
+    completion     completion
 
 A command's module is imported when the command is called, because importing all of them takes over a second.
 """
@@ -29,32 +31,49 @@ import sys
 import click
 
 from relay import __version__
+from relay.cli.command_group import CommandGroup
 from relay.errors import ConfigError, RelayError
 
-_COMMANDS = {
-    "serve": "serve",
-    "receive": "serve",
-    "work": "serve",
-    "health": "health",
-    "check": "check",
-    "status": "status",
-    "groups": "groups",
-    "show": "groups",
-    "plan": "plan",
-    "render": "render",
-    "explain": "explain",
-    "fingerprint": "explain",
-    "regroup": "explain",
-    "mute": "groups",
-    "unmute": "groups",
-    "outbox": "outbox",
-    "send-test": "send_test",
-    "replay": "replay",
-    "backup": "backup",
-    "restore": "backup",
-    "repair": "backup",
-    "hash-password": "hash_password",
+_SECTIONS = {
+    "Set up": {
+        "check": "check",
+        "send-test": "send_test",
+        "canary": "canary",
+        "hash-password": "hash_password",
+        "completion": "completion",
+    },
+    "Run": {
+        "serve": "serve",
+        "receive": "serve",
+        "work": "serve",
+        "health": "health",
+    },
+    "See what happens": {
+        "status": "status",
+        "groups": "groups",
+        "show": "groups",
+        "plan": "plan",
+        "render": "render",
+    },
+    "Intervene": {
+        "mute": "groups",
+        "unmute": "groups",
+        "outbox": "outbox",
+    },
+    "Find out which mails are the same error": {
+        "explain": "explain",
+        "fingerprint": "explain",
+        "regroup": "explain",
+        "replay": "replay",
+    },
+    "Keep the state safe": {
+        "backup": "backup",
+        "restore": "backup",
+        "repair": "backup",
+    },
 }
+"""The commands by what they are for, and the module of each."""
+_COMMANDS = {name: module for section in _SECTIONS.values() for name, module in section.items()}
 
 
 _GARBAGE_THRESHOLD = 50_000
@@ -62,8 +81,10 @@ _GARBAGE_THRESHOLD = 50_000
 fifth of its time: loading the libraries creates many objects and hardly any garbage."""
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(CommandGroup):
     """Imports a command's module on demand, and turns a RelayError into its message and exit code."""
+
+    sections = {heading: tuple(section) for heading, section in _SECTIONS.items()}  # noqa: RUF012 -- never changed
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)

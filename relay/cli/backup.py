@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.options import config_option, settings_of
+from relay.cli.options import NO_LEDGER, config_option, settings_of
+from relay.humanize import counted
 
 if TYPE_CHECKING:
     from relay.ledger import Ledger
@@ -16,19 +17,23 @@ if TYPE_CHECKING:
 
 @click.command()
 @config_option
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-def backup(config: Path | None, file: Path) -> None:
+def backup(config: Path | None, file: Path, *, force: bool) -> None:
     """Write all state to one file. The relay may run.
 
-    The file holds error mails, so only its owner can read it.
+    The file holds error mails, so only its owner can read it. If FILE exists, nothing is written without --force.
     """
+    if file.exists() and not force:
+        raise click.UsageError(f"{file} exists: name another file, or replace it with --force")
     from relay.ledger import sqlite_file
     from relay.service.backup import back_up
 
     storage = settings_of(config).storage
     ledger_file = sqlite_file(storage.ledger_url)
     backlog, size = back_up(storage.data_dir, ledger_file, file.absolute())
-    click.echo(f"{file}: {size:,} bytes, with {backlog:,} mails that are not ingested yet")
+    waiting = f", with {counted(backlog, 'mail')} not ingested yet" if backlog else ""
+    click.echo(f"{file}: {counted(size, 'byte')}{waiting}")
     if ledger_file is None:
         click.echo("the ledger is in PostgreSQL and not in this file: run pg_dump now, after this backup", err=True)
 
@@ -59,10 +64,12 @@ def repair(ctx: click.Context, config: Path | None) -> None:
     from relay.ledger.repair.rebuild import repair as repair_ledger
     from relay.service.lock import hold_lock
 
-    storage = settings_of(config).storage
-    path = sqlite_file(storage.ledger_url)
+    settings = settings_of(config)
+    storage, path = settings.storage, sqlite_file(settings.storage.ledger_url)
     if path is None:
         raise LedgerError("the ledger is in PostgreSQL: repair it with the tools of that server, or restore a dump")
+    if not storage.data_dir.exists():
+        raise LedgerError(NO_LEDGER.format(folder=storage.data_dir))
     with hold_lock(storage.data_dir, "worker"):
         found = repair_ledger(path, utc_now())
         if found is None:
@@ -86,11 +93,11 @@ def _repair_report(found: Repaired, path: Path) -> list[str]:
         lost = "an unknown number" if each.lost is None else f"{each.lost:,}"
         lines.append(f"  {each.table:<12}{each.saved:>10,}  ({lost})")
     if found.dropped:
-        lines.append(f"{found.dropped:,} outbox messages could not be kept; the next digest reports their totals")
+        lines.append(f"{counted(found.dropped, 'message')} of the outbox not kept; the next digest reports the totals")
     if found.missing:
-        lines.append(f"{found.missing:,} mails are in no other count any more and are now counted as undelivered")
+        lines.append(f"{counted(found.missing, 'mail')} in no other count any more, now counted as undelivered")
     if found.unexplained:
-        lines.append(f"{found.unexplained:,} mails were no longer counted as received; they are now")
+        lines.append(f"{counted(found.unexplained, 'mail')} no longer counted as received, and counted again now")
     return lines
 
 
@@ -104,10 +111,11 @@ def _spool_report(data_dir: Path, ledger: Ledger) -> list[str]:
     waiting = 0
     while records := reader.read(position):
         waiting, position = waiting + len(records), records[-1].end
-    lines = [f"{waiting:,} mails wait in the spool; the worker will ingest them"]
+    lines = [f"{counted(waiting, 'mail')} in the spool not ingested yet; the worker will do that"]
     if reader.damage:
         size = sum(reader.damage.values())
         lines.append(
-            f"{len(reader.damage)} regions of the spool ({size:,} bytes) cannot be read; the mails in them are lost"
+            f"{counted(len(reader.damage), 'region')} of the spool ({counted(size, 'byte')}) cannot be read:"
+            " the mails there are lost"
         )
     return lines

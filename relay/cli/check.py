@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from relay.cli.options import config_option, load_config
+from relay.cli.options import config_option, json_option
+from relay.cli.output import print_json
 from relay.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,25 +28,59 @@ _ONLY_SERVICE = (
 
 @click.command()
 @config_option
+@json_option
 @click.pass_context
-def check(ctx: click.Context, config: Path | None) -> None:
+def check(ctx: click.Context, config: Path | None, *, as_json: bool) -> None:
     """Check the configuration.
 
     The files it names, the mail templates and the data directory are checked too. Prints what is wrong and where.
     """
-    found = load_config(config)
+    found = _checked(config)
+    if as_json:
+        print_json({"valid": not found.problems, **asdict(found)})
+    else:
+        _print(found)
+    ctx.exit(2 if found.problems else 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Checked:
+    """The result of the check: sentences, and the settings in use if the configuration can be read."""
+
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    not_checked: tuple[str, ...] = ()
+    """What only the service's own user can check."""
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+def _checked(config: Path | None) -> _Checked:
+    from relay.config import load
+
+    try:
+        found = load(config)
+    except ConfigError as error:
+        return _Checked(problems=error.problems)
     files = [*found.file_problems(), *_certificate_problems(found)]
     problems = [each.text for each in files if not each.only_here]
     problems += [*_template_problems(found.settings), *_data_dir_problems(found.settings.storage.data_dir)]
-    for problem in problems:
+    return _Checked(
+        problems=tuple(problems),
+        warnings=(*found.warnings, *found.placeholders(), *_unused_templates(found.settings)),
+        not_checked=tuple(f"{each.text}; {_ONLY_SERVICE}" for each in files if each.only_here),
+        settings=_settings_in_use(found),
+    )
+
+
+def _print(found: _Checked) -> None:
+    for problem in found.problems:
         click.echo(problem, err=True)
-    if problems:
-        ctx.exit(2)
-    click.echo("\n".join(_summary(found)))
-    for warning in (*found.placeholders(), *_unused_templates(found.settings)):
+    if not found.problems:
+        click.echo("\n".join(_summary(found.settings)))
+    for warning in found.warnings:
         click.echo(f"warning: {warning}", err=True)
-    for each in files:
-        click.echo(f"not checked here: {each.text}; {_ONLY_SERVICE}", err=True)
+    for each in found.not_checked:
+        click.echo(f"not checked here: {each}", err=True)
 
 
 def _certificate_problems(found: Loaded) -> list[FileProblem]:
@@ -105,20 +142,29 @@ def _data_dir_problems(folder: Path) -> list[str]:
         return [f"[storage] data_dir: {nearest} cannot be written by user {os.geteuid()}: {error.strerror}"]
 
 
-def _summary(found: Loaded) -> list[str]:
+def _settings_in_use(found: Loaded) -> dict[str, Any]:
     settings = found.settings
     upstream = settings.upstream
-    target = (
-        f"{upstream.host}:{upstream.port} ({upstream.security})"
-        if upstream.host
-        else "a local mailbox (no upstream is set)"
-    )
+    return {
+        "file": str(found.file) if found.file else None,
+        "smtp": str(settings.smtp.listen),
+        "http": str(settings.http.listen),
+        "data_dir": str(settings.storage.data_dir),
+        "upstream": f"{upstream.host}:{upstream.port}" if upstream.host else None,
+        "security": upstream.security if upstream.host else None,
+        "sender": settings.sender_address,
+        "routes": {route.name: list(route.recipients) for route in settings.routes},
+    }
+
+
+def _summary(used: Mapping[str, Any]) -> list[str]:
+    target = f"{used['upstream']} ({used['security']})" if used["upstream"] else "a local mailbox (no upstream is set)"
     lines = [
-        f"valid: {found.file or 'defaults and environment'}",
-        f"  accepts mail on {settings.smtp.listen}",
-        f"  pages on        http://{settings.http.listen}/",
-        f"  data directory  {settings.storage.data_dir}",
+        f"valid: {used['file'] or 'defaults and environment'}",
+        f"  accepts mail on {used['smtp']}",
+        f"  pages on        http://{used['http']}/",
+        f"  data directory  {used['data_dir']}",
         f"  sends through   {target}",
-        f"  from            {settings.sender_address}",
+        f"  from            {used['sender']}",
     ]
-    return lines + [f"  route {route.name:<10}{', '.join(route.recipients)}" for route in settings.routes]
+    return lines + [f"  route {name:<10}{', '.join(recipients)}" for name, recipients in used["routes"].items()]

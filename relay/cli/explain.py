@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from relay.cli.options import config_option, json_option, open_ledger, settings_of
-from relay.cli.output import print_json, print_table
+from relay.cli.output import Right, print_json, print_table
 from relay.text import plain
 
 _ALL = 1_000_000
@@ -65,7 +65,7 @@ def _case(ctx: click.Context, settings: Settings, what: str) -> Case:
         ctx.exit(1)
     found = fingerprint_of(report, steps=True)
     judged = Rules(settings.rule).judge(report, found)
-    route = Router(settings.routes).route(report, judged.fingerprint.title)
+    route = Router(settings.all_routes).route(report, judged.fingerprint.title)
     return Case(report=report, found=found, judged=judged, route=route)
 
 
@@ -105,6 +105,7 @@ def _report(settings: Settings, what: str) -> Report | None:
 
 def _parsed(settings: Settings, raw: bytes) -> Report:
     from relay.clock import utc_now
+    from relay.ingest.ours import mark_own, ourselves
     from relay.model import Envelope, Record, Retained
     from relay.parse.report import parse
 
@@ -112,7 +113,7 @@ def _parsed(settings: Settings, raw: bytes) -> Report:
     record = Record(
         position=0, end=0, received_at=utc_now(), envelope=nobody, retained=Retained.WHOLE, content=raw, size=len(raw)
     )
-    return parse(record, settings.app)
+    return mark_own(parse(record, settings.app), record, ourselves(settings))
 
 
 @click.command()
@@ -155,7 +156,7 @@ def regroup(config: Path | None, *, as_json: bool) -> None:
         click.echo(f"Carried over unchanged to version {VERSIONS.number} of the fingerprint: {carried:,}.")
     if changes:
         rows = [(move.group.id, move.group.title, move.fate, move.becomes, _others(move)) for move in changes]
-        print_table("ID#", "error", "would be", "as", "with", rows=rows)
+        print_table(Right("ID"), "error", "would be", "as", "with", rows=rows)
     elif not carried:
         click.echo("Nothing would change: every error keeps its group.")
 

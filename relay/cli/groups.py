@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,15 +11,16 @@ import click
 
 from relay import humanize
 from relay.cli.options import config_option, json_option, open_ledger, settings_of
-from relay.cli.output import format_time, print_json, print_table, title_with_app
+from relay.cli.output import Right, format_time, print_json, print_table, title_with_app
 from relay.clock import utc_now
 from relay.text import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from zoneinfo import ZoneInfo
 
     from relay.config import Settings
-    from relay.model import Group, Report, Timing
+    from relay.model import Group, Report, Timeline, Timing
 
 
 @click.command()
@@ -35,7 +37,9 @@ def groups(config: Path | None, *, as_json: bool, limit: int, route: str | None,
     if as_json:
         print_json(found)
         return
-    zone = settings.time.tz
+    from relay.compose.notes import active_mute
+
+    zone, now = settings.time.tz, utc_now()
     rows = [
         (
             g.id,
@@ -43,11 +47,15 @@ def groups(config: Path | None, *, as_json: bool, limit: int, route: str | None,
             f"{g.occurrences:,}",
             f"{g.pending_occurrences:,}",
             format_time(g.last_seen, zone),
+            active_mute(g, now, zone),
             title_with_app(g),
         )
         for g in found
     ]
-    print_table("ID#", "phase", "seen#", "pending#", "last seen", "error", rows=rows)
+    columns = (Right("ID"), "phase", Right("seen"), Right("pending"), "last seen", "muted", "error")
+    filtered = bool(route or app or search)
+    empty = "No error matches." if filtered else "No error has been received yet."
+    print_table(*columns, rows=rows, empty=empty)
 
 
 @click.command()
@@ -72,27 +80,42 @@ def show(ctx: click.Context, config: Path | None, group_id: int, *, as_json: boo
         print_json({"group": group, "samples": samples, "course": timeline})
         return
     zone = settings.time.tz
-    facts = {
+    facts = _facts(group, timeline, now, zone)
+    for name, value in facts.items():
+        if value:
+            click.echo(f"{name:<14}{plain(value)}")
+    for sample in samples[:1]:
+        click.echo(f"\nSample of {format_time(sample.at, zone)}:\n")
+        for name, value in _details(sample.report):
+            click.echo(plain(f"{name + ':':<20}{value}"))
+        click.echo(plain(f"\n{sample.report.message}\n{sample.report.trace}".rstrip()))
+
+
+def _facts(group: Group, timeline: Timeline | None, now: datetime, zone: ZoneInfo) -> dict[str, str]:
+    """Return what is known of the error, by label; "" for what is left out."""
+    from relay.compose.notes import active_mute
+
+    return {
         "error": title_with_app(group),
         "route": group.route,
         "level": group.level.name,
         "phase": group.phase,
         "first seen": format_time(group.first_seen, zone),
         "last seen": format_time(group.last_seen, zone),
-        "count": f"{group.occurrences:,} ({group.mails:,} mails)",
+        "count": _mails(group.occurrences, group.mails),
         "pending": f"{group.pending_occurrences:,}",
         "next report": format_time(group.due_at, zone),
-        "muted until": format_time(group.muted_until, zone),
+        "muted": active_mute(group, now, zone) or "no",
+        "muted so far": f"{group.muted_occurrences:,} (in {humanize.counted(group.muted_mails, 'mail')})"
+        if group.muted_since
+        else "",
         "fingerprint": f"{group.fingerprint} (version {group.version})",
         "timeline": humanize.blocks(timeline.counts) if timeline else "–",
     }
-    for name, value in facts.items():
-        click.echo(f"{name:<14}{plain(value)}")
-    for sample in samples[:1]:
-        click.echo(f"\nSample of {format_time(sample.at, zone)}:\n")
-        for name, value in _details(sample.report):
-            click.echo(plain(f"{name + ':':<20}{value}"))
-        click.echo(plain(f"\n{sample.report.message}\n{sample.report.trace}".rstrip()))
+
+
+def _mails(occurrences: int, mails: int) -> str:
+    return f"{occurrences:,} (in {humanize.counted(mails, 'mail')})"
 
 
 def _details(report: Report) -> Iterator[tuple[str, str]]:
@@ -118,20 +141,26 @@ class _DurationType(click.ParamType[timedelta]):
             self.fail(str(error), param, ctx)
 
 
+class _RateType(click.ParamType[int]):
+    """Occurrences an hour: `50/h`, `50`, or a minute: `5/min`."""
+
+    name = "rate"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        found = re.fullmatch(r"(\d{1,9})(?:/(h|min))?", str(value).strip())
+        if not found:
+            self.fail(f"{value!r} is no rate: write a number an hour, such as 50/h", param, ctx)
+        return int(found[1]) * (60 if found[2] == "min" else 1)
+
+
 def _timing(settings: Settings, group: Group) -> Timing:
     """Return the timing of the error's route; `[timing]` if the route is no longer configured."""
-    return next((route.timing for route in settings.routes if route.name == group.route), settings.timing)
+    return next((route.timing for route in settings.all_routes if route.name == group.route), settings.timing)
 
 
-def _change_mute(ctx: click.Context, settings: Settings, group_id: int, until: datetime | None) -> Group:
-    from relay.schedule.group import mute as muted
-    from relay.schedule.group import unmute as unmuted
-
-    def change(group: Group) -> Group:
-        timing = _timing(settings, group)
-        return muted(group, until, timing) if until else unmuted(group, timing)
-
-    group = open_ledger(settings).revise(group_id, change)
+def _revise(ctx: click.Context, settings: Settings, group_id: int, change: Callable[[Group, Timing], Group]) -> Group:
+    """Change one error in the ledger; exit 1 if there is none of that ID."""
+    group = open_ledger(settings).revise(group_id, lambda group: change(group, _timing(settings, group)))
     if group is None:
         click.echo(f"there is no error {group_id}; `relay groups` lists them", err=True)
         ctx.exit(1)
@@ -141,13 +170,23 @@ def _change_mute(ctx: click.Context, settings: Settings, group_id: int, until: d
 @click.command()
 @config_option
 @click.argument("group_id", metavar="ID", type=int)
-@click.option("--for", "duration", type=_DurationType(), required=True, help="For how long, e.g. 2h or 7d.")
+@click.option("--for", "duration", type=_DurationType(), help="For how long, e.g. 2h or 7d.")
+@click.option("--above", type=_RateType(), help="Until it exceeds this rate, e.g. 50/h or 5/min.")
 @click.pass_context
-def mute(ctx: click.Context, config: Path | None, group_id: int, duration: timedelta) -> None:
-    """Stop reporting an error for a while. Its mails are counted as muted."""
-    settings, until = settings_of(config), utc_now() + duration
-    group = _change_mute(ctx, settings, group_id, until)
-    click.echo(plain(f"muted until {format_time(until, settings.time.tz)}: {group.title}"))
+def mute(ctx: click.Context, config: Path | None, group_id: int, duration: timedelta | None, above: int | None) -> None:
+    """Stop reporting an error for a while, or until it exceeds a rate.
+
+    Its mails are counted as muted. The next digest after the end of the mute says how many there were.
+    """
+    from relay.compose.notes import active_mute
+    from relay.schedule.group import mute as muted
+
+    if duration is None and above is None:
+        raise click.UsageError("say how long: --for 2h, --above 50/h, or both")
+    settings, now = settings_of(config), utc_now()
+    until = now + duration if duration is not None else None
+    group = _revise(ctx, settings, group_id, lambda group, timing: muted(group, until, timing, now=now, above=above))
+    click.echo(plain(f"muted {active_mute(group, now, settings.time.tz)}: {group.title}"))
 
 
 @click.command()
@@ -156,5 +195,8 @@ def mute(ctx: click.Context, config: Path | None, group_id: int, duration: timed
 @click.pass_context
 def unmute(ctx: click.Context, config: Path | None, group_id: int) -> None:
     """Report an error again."""
-    group = _change_mute(ctx, settings_of(config), group_id, None)
+    from relay.schedule.group import unmute as unmuted
+
+    now = utc_now()
+    group = _revise(ctx, settings_of(config), group_id, lambda group, timing: unmuted(group, timing, now))
     click.echo(plain(f"no longer muted: {group.title}"))

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from relay.cli.options import config_option
+from relay import SMTP_KEYWORD
+from relay.cli.options import config_option, json_option
 from relay.config.listen import listen_addresses
 
 if TYPE_CHECKING:
@@ -24,10 +25,11 @@ MAX_REPLY = 4096
 
 @click.command()
 @config_option
+@json_option
 @click.option("--ready", is_flag=True, help="Also check that digests are delivered (/readyz).")
 @click.option("--timeout", default=5.0, show_default=True, help="Seconds for each check.")
 @click.pass_context
-def health(ctx: click.Context, config: Path | None, *, ready: bool, timeout: float) -> None:
+def health(ctx: click.Context, config: Path | None, *, as_json: bool, ready: bool, timeout: float) -> None:
     """Check the running relay.
 
     The receiver must send its SMTP greeting, and the worker must be alive.
@@ -36,22 +38,40 @@ def health(ctx: click.Context, config: Path | None, *, ready: bool, timeout: flo
     checks = [_greeting(smtp, timeout), _page(http, "/livez", timeout)]
     if ready:
         checks.append(_page(http, "/readyz", timeout))
-    for _, text in checks:
-        click.echo(text)
-    ctx.exit(0 if all(ok for ok, _ in checks) else 1)
+    fine = all(ok for ok, _ in checks)
+    if as_json:
+        from relay.cli.output import print_json
+
+        print_json({"ok": fine, "checks": [_as_json(ok, text) for ok, text in checks]})
+    else:
+        for _, text in checks:
+            click.echo(text)
+    ctx.exit(0 if fine else 1)
+
+
+def _as_json(ok: bool, text: str) -> dict[str, object]:  # noqa: FBT001 -- the two halves of a check
+    name, _, said = text.partition(": ")
+    return {"name": name, "ok": ok, "text": said}
 
 
 def _greeting(listen: Listen, timeout: float) -> tuple[bool, str]:
-    """Check that the receiver greets (RFC 5321 section 3.1)."""
+    """Check that the receiver greets (RFC 5321 section 3.1), and that it is the relay and no other mail server."""
+    extensions = b""
     try:
         with _connect(listen, timeout) as connection:
             greeting = connection.recv(MAX_REPLY)
+            if greeting.startswith(b"220"):
+                connection.sendall(b"EHLO localhost\r\n")
+                extensions = connection.recv(MAX_REPLY)
             connection.sendall(b"QUIT\r\n")
     except OSError as error:
         return False, f"receiver: no greeting from {listen}: {error.strerror or error}"
     if not greeting:
         return False, f"receiver: no greeting from {listen}: the connection was closed"
     code = greeting[:3].decode("latin-1")
+    if code == "220" and SMTP_KEYWORD.encode() not in extensions:
+        who = greeting.partition(b"\r")[0].decode("ascii", "replace")
+        return False, f"receiver: another mail server answers on {listen}: {who}"
     return code == "220", f"receiver: answers {code} on {listen}"
 
 

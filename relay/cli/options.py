@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from relay.errors import LedgerError
+
 if TYPE_CHECKING:
     from relay.config import Loaded, Settings
     from relay.ledger import Ledger
@@ -21,6 +23,12 @@ config_option: Callable[[F], F] = click.option(
     help="The configuration file (else RELAY_CONFIG, ./relay.toml, /etc/error-mail-relay/relay.toml).",
 )
 json_option: Callable[[F], F] = click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
+
+
+NO_LEDGER = (
+    "there is no ledger: no relay has run with the data directory {folder}; "
+    "check [storage] data_dir, or start the relay with `relay serve`"
+)
 
 
 def load_config(config: Path | None) -> Loaded:
@@ -38,12 +46,29 @@ def settings_of(config: Path | None) -> Settings:
     return load_config(config).settings
 
 
-def open_ledger(settings: Settings) -> Ledger:
-    """Open the configured ledger; it is closed when the command ends. Raises LedgerError, DataDirError."""
-    from relay.ledger import Ledger
-    from relay.service.lock import make_private_folder
+def has_ledger(settings: Settings) -> bool:
+    """Return whether a relay has created the ledger's file; True for a ledger on a server, which only opening shows."""
+    from relay.ledger import sqlite_file
 
-    make_private_folder(settings.storage.data_dir)
-    ledger = Ledger.open(settings.storage.ledger_url)
-    click.get_current_context().call_on_close(ledger.close)
+    file = sqlite_file(settings.storage.ledger_url)
+    return file is None or file.exists()
+
+
+def open_ledger(settings: Settings) -> Ledger:
+    """Open the configured ledger; it is closed when the command ends. Raises LedgerError.
+
+    Only the relay itself creates or migrates a ledger: a command in the wrong data directory must not make one there
+    and show zeros, and a command of a new release must not take the ledger away from a relay of the old one.
+    Afterwards a running worker looks at the ledger: the command may have changed what is due.
+    """
+    from relay.data_dir import DataDir
+    from relay.ledger import Ledger
+    from relay.service.waker import wake_worker
+
+    if not has_ledger(settings):
+        raise LedgerError(NO_LEDGER.format(folder=settings.storage.data_dir))
+    ledger = Ledger.open(settings.storage.ledger_url, create=False)
+    context = click.get_current_context()
+    context.call_on_close(lambda: wake_worker(DataDir(settings.storage.data_dir).wakeup))
+    context.call_on_close(ledger.close)  # the last one is called first
     return ledger

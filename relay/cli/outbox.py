@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from relay import humanize
+from relay.cli.command_group import CommandGroup
 from relay.cli.options import config_option, json_option, open_ledger, settings_of
-from relay.cli.output import format_time, print_json, print_table
+from relay.cli.output import Right, format_time, print_json, print_table
 from relay.clock import utc_now
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from relay.model import MessageState
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def outbox() -> None:
     """List messages; send them now; drop dead letters."""
 
@@ -38,7 +39,7 @@ def list_messages(config: Path | None, *, as_json: bool, limit: int) -> None:
         (message.id[:8], message.state, format_time(message.created_at, zone), message.mails, message.subject)
         for message in found
     ]
-    print_table("ID", "state", "created", "mails#", "subject", rows=rows)
+    print_table("ID", "state", "created", Right("mails"), "subject", rows=rows, empty="No digest has been made yet.")
 
 
 @outbox.command("retry")
@@ -47,7 +48,7 @@ def list_messages(config: Path | None, *, as_json: bool, limit: int) -> None:
 @click.option("--all", "every", is_flag=True, help="Every message that waits, and every dead letter.")
 @click.pass_context
 def retry(ctx: click.Context, config: Path | None, message_id: str | None, *, every: bool) -> None:
-    """Send a message now that waits for its next try, or a dead letter again.
+    """Send a waiting message now, or a dead letter again.
 
     The first characters of its ID are enough. The pause after a failure of the upstream ends, too.
     """

@@ -26,18 +26,28 @@ def format_time(time: datetime | None, zone: ZoneInfo) -> str:
     return humanize.moment(time, zone) if time else "–"
 
 
-def print_table(*columns: str, rows: list[tuple[Any, ...]]) -> None:
-    """Print a table that fits the terminal. A column whose name ends in `#` is aligned to the right.
+class Right(str):
+    """The heading of a column that is aligned to the right: numbers."""
+
+    __slots__ = ()
+
+
+def print_table(*columns: str, rows: list[tuple[Any, ...]], empty: str = "Nothing to show.") -> None:
+    """Print a table that fits the terminal, or the sentence `empty` if there are no rows.
 
     Text from mails is printed as it is: no markup, no control sequences.
     """
+    if not rows:
+        click.echo(empty)
+        return
+
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     grid = Table(box=None, pad_edge=False)
     for column in columns:
-        grid.add_column(column, overflow="fold", justify="right" if column.endswith("#") else "left")
+        grid.add_column(column, overflow="fold", justify="right" if isinstance(column, Right) else "left")
     for row in rows:
         grid.add_row(*[Text(plain(str(cell))) for cell in row])
     Console(highlight=False, soft_wrap=False).print(grid)

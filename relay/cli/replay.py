@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
 from relay.cli.options import config_option, json_option, settings_of
-from relay.cli.output import format_time, print_json, print_table
+from relay.cli.output import Right, format_time, print_json, print_table
+from relay.cli.progress import Progress
+from relay.humanize import counted
 
 
 @click.command()
@@ -20,17 +23,17 @@ def replay(config: Path | None, mbox: Path, *, as_json: bool) -> None:
     Lists the digests that would have been sent, and when. Nothing is sent.
     """
     import structlog
-    from rich.progress import Progress
 
     from relay.service.replay import read_mbox
     from relay.service.replay import replay as run_replay
 
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())  # otherwise each digest would be a log line
     settings = settings_of(config)
+    progress = Progress(sys.stderr)
+    progress.show(f"reading {mbox}")
     records = read_mbox(mbox)
-    with Progress(transient=True, disable=as_json) as bar:
-        task = bar.add_task(f"{len(records)} mails", total=len(records))
-        found = run_replay(records, settings, lambda done: bar.update(task, completed=done))
+    found = run_replay(records, settings, lambda done: progress.count(done, len(records)))
+    progress.end()
     if as_json:
         print_json({"letters": found.messages, "books": found.books})
         return
@@ -38,12 +41,13 @@ def replay(config: Path | None, mbox: Path, *, as_json: bool) -> None:
     print_table(
         "when",
         "route",
-        "mails#",
+        Right("mails"),
         "subject",
         rows=[(format_time(each.created_at, zone), each.route, each.mails, each.subject) for each in found.messages],
+        empty="No digest would have been sent.",
     )
     books = found.books
     click.echo(
-        f"\n{books.received:,} mails would have become {len(found.messages):,} digests;"
-        f" {books.pending:,} mails would be pending at the end."
+        f"\n{counted(books.received, 'mail')} would have become {counted(len(found.messages), 'digest')};"
+        f" {counted(books.pending, 'mail')} would be pending at the end."
     )

@@ -1,31 +1,36 @@
-"""`send-test`: send a test mail to all recipients through the upstream and print its replies."""
+"""`send-test`: send a test mail through the upstream and print its replies; if it works, send what waits for it."""
 
 from __future__ import annotations
 
 import contextlib
 import secrets
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from relay import humanize
-from relay.cli.options import config_option, load_config
+from relay.cli.options import config_option, json_option, load_config
+from relay.cli.output import print_json
 from relay.clock import utc_now
 from relay.errors import LedgerError
 
 if TYPE_CHECKING:
     from relay.config import Settings
+    from relay.model import Attempt
 
 
 @click.command("send-test")
+@click.option("--verbose", is_flag=True, help="Show the whole dialogue with the upstream, with secrets masked.")
 @config_option
+@json_option
 @click.pass_context
-def send_test(ctx: click.Context, config: Path | None) -> None:
+def send_test(ctx: click.Context, config: Path | None, *, as_json: bool, verbose: bool) -> None:
     """Send a test mail to all recipients.
 
-    It goes through the upstream at once. Prints the upstream's reply for each recipient. If the upstream accepts it,
-    every message that waits for the upstream is sent now.
+    It goes through the upstream at once. Prints the upstream's reply for each recipient, and what to do about a
+    refusal. If the upstream accepts it, every message that waits for the upstream is sent now.
     """
     from relay.compose.notes import when_news_comes
     from relay.deliver import open_target
@@ -43,34 +48,61 @@ def send_test(ctx: click.Context, config: Path | None) -> None:
         title="Test of the error-mail relay",
         lines=lines,
     )
-    target = open_target(settings)
+    target = open_target(settings, show=partial(click.echo, err=as_json) if verbose else None)
     attempt = target.deliver(mail.raw, sender=settings.sender_address, recipients=recipients, before_data=lambda: None)
-    if attempt.failure:
-        click.echo(f"{target}: {attempt.failure}: {attempt.detail}", err=True)
-    for address, reply in attempt.replies.items():
-        click.echo(f"{address}: {reply.verdict} {reply.code or ''} {reply.text}")
-    click.echo(expect)
     accepted = [reply.verdict is Verdict.ACCEPTED for reply in attempt.replies.values()]
-    if any(accepted):
-        _release_waiting(settings)
-    ctx.exit(0 if all(accepted) and not attempt.failure else 1)
+    fine = all(accepted) and not attempt.failure
+    if as_json:
+        released = _release_waiting(settings) if any(accepted) else 0
+        print_json({"ok": fine, "target": str(target), **_as_json(attempt), "expect": expect, "released": released})
+        ctx.exit(0 if fine else 1)
+    _print_attempt(attempt)
+    click.echo(expect)
+    if any(accepted) and (released := _release_waiting(settings)):
+        click.echo(f"{humanize.counted(released, 'waiting message')} queued for a try now")
+    ctx.exit(0 if fine else 1)
 
 
-def _release_waiting(settings: Settings) -> None:
-    """Store that the upstream works, and make every waiting message due. Nothing to do if there is no ledger yet."""
+def _print_attempt(attempt: Attempt) -> None:
+    """Print the reply for each recipient, or the failure, and what to do about it."""
+    from relay.model import Verdict
+    from relay.outbox.advice import advice_on, advice_on_failure
+
+    if attempt.failure:
+        advice = advice_on_failure(attempt.failure, attempt.detail)
+        click.echo(f"{attempt.failure}: {attempt.detail}; {advice}", err=True)
+    for address, reply in attempt.replies.items():
+        advice = "" if reply.verdict is Verdict.ACCEPTED else f"; {advice_on(reply)}"
+        click.echo(f"{address}: {reply.cause.meaning}: {reply}{advice}")
+
+
+def _as_json(attempt: Attempt) -> dict[str, Any]:
+    replies = [
+        {"recipient": address, "verdict": reply.verdict, "code": reply.code or None, "text": reply.text}
+        for address, reply in attempt.replies.items()
+    ]
+    return {"failure": attempt.failure, "detail": attempt.detail, "replies": replies}
+
+
+def _release_waiting(settings: Settings) -> int:
+    """Store that the upstream works, and make every waiting message due; return how many. 0 without a ledger."""
+    from relay.data_dir import DataDir
     from relay.ledger import Ledger, sqlite_file
     from relay.outbox.retry import state_after_success
+    from relay.service.waker import wake_worker
+    from relay.service.worker_name import upstream_key
 
     file = sqlite_file(settings.storage.ledger_url)
     if file is not None and not file.exists():
-        return
+        return 0
     try:
         with contextlib.closing(Ledger.open(settings.storage.ledger_url, create=False)) as ledger:
             now = utc_now()
-            ledger.save_upstream(state_after_success(ledger.upstream(), now))
+            key = upstream_key(settings)
+            ledger.save_upstream(key, state_after_success(ledger.upstream(key), now))
             waiting = ledger.try_now(now)
     except LedgerError as error:
-        click.echo(f"messages that wait stay as they are: {error}", err=True)
-        return
-    if waiting:
-        click.echo(f"{humanize.counted(waiting, 'waiting message')} queued for a try now")
+        click.echo(f"waiting messages are not sent now: {error}", err=True)
+        return 0
+    wake_worker(DataDir(settings.storage.data_dir).wakeup)
+    return waiting

@@ -48,13 +48,15 @@ def status(config: Path | None, *, as_json: bool) -> None:
 
 def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
     from relay.data_dir import DataDir
-    from relay.outbox.advice import describe_delays, upstream_health
+    from relay.outbox.advice import describe_bounces, describe_delays, upstream_health
+    from relay.outbox.holds import budget_holds, describe_holds
+    from relay.service.worker_name import upstream_key
     from relay.spool import SpoolReader
 
     reader = SpoolReader(DataDir(settings.storage.data_dir).spool)
     now = utc_now()
     books, backlog = _read_books(ledger, reader, now)
-    upstream, tally = ledger.upstream(), ledger.tally()
+    upstream, tally = ledger.upstream(upstream_key(settings)), ledger.tally()
     name = f"{settings.upstream.host}:{settings.upstream.port}" if settings.upstream.host else ""
     found = upstream_health(upstream, name=name, next_message_at=ledger.next_try_at(), now=now, zone=settings.time.tz)
     return {
@@ -73,9 +75,13 @@ def _status(settings: Settings, ledger: Ledger) -> dict[str, Any]:
         "letters_open": tally.messages_open,
         "letters_dead": tally.messages_dead,
         "delayed": describe_delays(ledger.delayed(), settings.time.tz) or "nobody",
+        "bouncing": describe_bounces(ledger.bouncing(now), settings.time.tz) or "nobody",
+        "budget": describe_holds(budget_holds(ledger, settings, now), settings.budget, settings.time.tz)
+        or "holds nothing back",
         "upstream": found.sentence,
         "upstream_next_try": upstream.next_try_at,
         "last_delivery": upstream.last_success_at,
+        "upstream_checked": upstream.checked_at,
     }
 
 

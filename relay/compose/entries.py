@@ -45,6 +45,8 @@ def entry(group: Group, why: Reason) -> Entry:
         peak=group.peak,
         timeline=None,
         sample=None,
+        episode_muted=group.episode_muted,
+        exceeded=group.mute_above if group.mute_exceeded else None,
     )
 
 

@@ -16,6 +16,8 @@ from relay.text import cut_lines, one_line
 Rows = tuple[tuple[str, str], ...]
 """Labels and values, in the order in which they are shown."""
 
+RATE_WINDOW = timedelta(minutes=1)
+"""A shorter time has no rate: 42 occurrences in 6 s are shown as that, and not as 42 or 420 a minute."""
 _FAR_ABOVE = 10_000
 """A spike of more than this many times the last rate is shown as "far above" it, without a number."""
 
@@ -58,9 +60,9 @@ class Item:
     count: str
     """`1,204×`; for an error that has ended the closing total, `7,412`."""
     pace: str
-    """`300/min ↑`; `in 41 min` for an error that has ended; "" for a single occurrence."""
+    """`300/min ↑`; `in 6 s` below one minute; `in 41 min` for an error that has ended; "" for a single occurrence."""
     speed: str
-    """Both: `1,204×, 300/min ↑` or `7,412 in 41 min`. In a one-line entry also the counts of its echoes."""
+    """Both: `1,204×, 300/min ↑`, `42× in 6 s`, `7,412 in 41 min`. In a one-line entry also the counts of its echoes."""
     why: str
     """The reason with details: `back, last seen 2026-02-20 14:08:02 CET (11 d before)`."""
     news: Rows
@@ -112,8 +114,17 @@ def _speed(entry: Entry) -> tuple[str, str, str]:
         count, pace = number(entry.episode_occurrences), f"in {duration(_episode(entry))}"
         return count, pace, f"{count} {pace}"
     count = f"{number(entry.occurrences)}×"
-    pace = f"{rate(entry.rate)} {trend(entry.rate, entry.rate_before)}" if entry.occurrences > 1 else ""
-    return count, pace, ", ".join(filter(None, (count, pace)))
+    if entry.occurrences <= 1:
+        return count, "", count
+    if _window(entry) < RATE_WINDOW:
+        pace = f"in {duration(_window(entry))}"
+        return count, pace, f"{count} {pace}"
+    pace = f"{rate(entry.rate)} {trend(entry.rate, entry.rate_before)}"
+    return count, pace, f"{count}, {pace}"
+
+
+def _window(entry: Entry) -> timedelta:
+    return entry.until - entry.since
 
 
 def _episode(entry: Entry) -> timedelta:
@@ -127,6 +138,8 @@ def _why(entry: Entry, zone: tzinfo) -> str:
         case Reason.ONGOING:
             return f"ongoing for {duration(_episode(entry))}, since {moment(entry.episode_since, zone)}"
         case Reason.SPIKE:
+            if entry.exceeded is not None:
+                return f"spike: more than {number(entry.exceeded)} an hour, so its mute is over"
             return f"spike: {_times(entry)}the last reported rate"
         case Reason.ENDED:
             return f"ended: {_speed(entry)[2]}, {_peak(entry)}".removesuffix(", ")
@@ -135,7 +148,7 @@ def _why(entry: Entry, zone: tzinfo) -> str:
 
 
 def _peak(entry: Entry) -> str:
-    return f"peak {number(entry.peak)}/min, " if entry.peak else ""
+    return f"peak {number(entry.peak)}/min, " if entry.peak and _episode(entry) >= RATE_WINDOW else ""
 
 
 def _times(entry: Entry) -> str:
@@ -160,13 +173,22 @@ def _situation(sample: Report | None) -> Rows:
 
 
 def _news(entry: Entry, zone: tzinfo) -> Rows:
-    return (
+    rows = (
         ("Count", _count(entry)),
+        ("Muted", _muted(entry)),
         ("Rate", _rate(entry)),
         ("First seen", moment(entry.first_seen, zone)),
         ("Last seen", moment(entry.last_seen, zone)),
         ("ID", str(entry.group_id)),
     )
+    return tuple((label, value) for label, value in rows if value)
+
+
+def _muted(entry: Entry) -> str:
+    """Return how much of a closing total was muted; "" if nothing was."""
+    if entry.reason is not Reason.ENDED or not entry.episode_muted:
+        return ""
+    return f"{number(entry.episode_muted)} of {number(entry.episode_occurrences)}"
 
 
 def _also(echoes: Sequence[Entry]) -> Rows:
@@ -192,19 +214,24 @@ def _count(entry: Entry) -> str:
     count = number(entry.occurrences)
     if entry.mails != entry.occurrences:
         count += f" (in {counted(entry.mails, 'mail')})"
-    span = duration(entry.until - entry.since)
     if entry.occurrences > 1:
-        count += f" in {span}"
+        count += f" in {duration(_window(entry))}"
     if entry.total_occurrences != entry.occurrences:
-        count += f" since the last digest, {number(entry.total_occurrences)} in all"
+        since = "" if entry.reason is Reason.NEW else " since the last digest"
+        count += f"{since}, {number(entry.total_occurrences)} in all"
     return count
 
 
 def _rate(entry: Entry) -> str:
+    """Return the rate, and the one that was last reported; "" if the occurrences are too close together for any."""
     if entry.reason is Reason.ENDED:
-        minutes = max(_episode(entry) / timedelta(minutes=1), 1)
+        if _episode(entry) < RATE_WINDOW:
+            return "now none"
+        minutes = _episode(entry) / timedelta(minutes=1)
         return f"{rate(entry.episode_occurrences / minutes)} on average, {_peak(entry)}now none"
     before = f" (before: {rate(entry.rate_before)})" if entry.rate_before > 0 else ""
+    if _window(entry) < RATE_WINDOW:
+        return f"too few seconds for a rate{before}" if before else ""
     return f"{rate(entry.rate)} {trend(entry.rate, entry.rate_before)}{before}"
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 
-from relay.humanize import clock, counted, duration, listed, number
-from relay.model import Budget, Timing
+from relay.humanize import clock, counted, duration, listed, moment, number
+from relay.model import BouncingRecipient, Budget, Group, Timing
+from relay.schedule.mutes import is_muted
 from relay.text import one_line
 
 
@@ -43,6 +44,35 @@ def upstream_was_down(since: datetime, until: datetime, now: datetime, zone: tzi
     return (
         f"The mail server could not be used from {clock(since, zone, now)} to {clock(until, zone, now)}. "
         "This mail includes the errors that arrived in the meantime."
+    )
+
+
+def active_mute(group: Group, now: datetime, zone: tzinfo) -> str:
+    """For listings: `until 2026-03-03 14:02:07 CET or above 50/h`; "" if the error is not muted."""
+    if not is_muted(group, now):
+        return ""
+    until = f"until {moment(group.muted_until, zone)}" if group.muted_until else ""
+    above = f"{'or' if until else 'until'} above {number(group.mute_above)}/h" if group.mute_above is not None else ""
+    return " ".join(filter(None, (until, above)))
+
+
+def mute_is_over(group: Group, now: datetime, zone: tzinfo) -> str:
+    """For the first digest after the end of a mute, whatever error causes the digest."""
+    why = f", because it exceeded {number(group.mute_above or 0)} an hour" if group.mute_exceeded else ""
+    when = clock(group.muted_until or now, zone, now)
+    muted = counted(group.muted_occurrences, "occurrence")
+    if group.muted_mails != group.muted_occurrences:
+        muted += f" in {counted(group.muted_mails, 'mail')}"
+    since = clock(group.muted_since or now, zone, now)
+    count = f"{muted} muted since {since}" if group.muted_mails else f"nothing came since {since}"
+    return f"The mute of {one_line(group.title, 120)} (ID {group.id}) ended at {when}{why}: {count}."
+
+
+def digests_bounce(bouncing: BouncingRecipient, now: datetime, zone: tzinfo) -> str:
+    """For the first digest to others after a digest bounced."""
+    return (
+        f"Mail to {bouncing.recipient} bounces since {clock(bouncing.since, zone, now)}: "
+        f"{one_line(bouncing.text, 200)}. Check this address in `admins` and the routes."
     )
 
 

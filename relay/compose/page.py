@@ -35,12 +35,12 @@ _PRIORITY = {
 """Errors with a lower number come first; the count decides between errors with the same number."""
 
 _WHY_NOW = {
-    Reason.NEW: "an error occurred that had not been reported before",
-    Reason.BACK: "an error is back after a long quiet period",
-    Reason.SPIKE: "an error occurs much more often than last reported",
-    Reason.AGAIN: "an error that had ended occurs again",
-    Reason.ONGOING: "an error is ongoing and its next report was due; reports become rarer the longer it lasts",
-    Reason.ENDED: "an error has ended, and this is its closing total",
+    Reason.NEW: "{an_error} occurred that had not been reported before",
+    Reason.BACK: "{an_error} is back after a long quiet period",
+    Reason.SPIKE: "{an_error} occurs much more often than last reported",
+    Reason.AGAIN: "{an_error} that had ended occurs again",
+    Reason.ONGOING: "{an_error} is ongoing and its next report was due; reports become rarer the longer it lasts",
+    Reason.ENDED: "{an_error} has ended, and this is its closing total",
 }
 
 
@@ -268,4 +268,5 @@ def _why_now(digest: Digest, lead: Entry | None) -> str:
         return "earlier digests could not be sent to you; this one replaces all of them"
     if lead is None:
         return "the relay has a note for you"
-    return "a CRITICAL error occurred" if lead.level >= Level.CRITICAL else _WHY_NOW[lead.reason]
+    an_error = "a CRITICAL error" if lead.level >= Level.CRITICAL else "an error"
+    return _WHY_NOW[lead.reason].format(an_error=an_error)

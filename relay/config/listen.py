@@ -1,6 +1,7 @@
-"""Addresses to listen on: their type, and the two of the relay, read without validating the rest of the configuration.
+"""Parse and check addresses to listen on and host names; read `smtp.listen` and `http.listen` alone.
 
-`relay health` runs every few seconds for as long as a container lives. It needs two addresses, and no library for them.
+`relay health` runs every few seconds for as long as a container lives. It needs only these two addresses, so it reads
+them without the library that validates the rest of the configuration.
 """
 
 from __future__ import annotations
@@ -16,6 +17,13 @@ from relay.config.source import find_file, read_toml, variable
 from relay.errors import ConfigError
 
 _LABEL = re.compile(r"[\w-]{1,63}")
+
+
+def check_host_name(value: str) -> str:
+    """Check a host name, not an address. Empty is allowed."""
+    if check_host(value) and _is_address(value):
+        raise ValueError(f"{value!r} is an address: write the full name of a host, such as mail.example.com")
+    return value
 
 
 def check_host(value: str) -> str:
@@ -70,7 +78,7 @@ class Listen(NamedTuple):
             return self.host == "localhost"
 
     def collides(self, other: Listen) -> bool:
-        """Whether one of two sockets could not be bound to its address because of the other one."""
+        """Whether two sockets cannot be bound to these two addresses at the same time."""
         if not self.port or self.port != other.port:
             return False
         hosts = {_address(self.host), _address(other.host)}
@@ -92,8 +100,8 @@ HTTP = Listen("127.0.0.1", 8026)
 def listen_addresses(path: Path | None = None, environ: Mapping[str, str] | None = None) -> tuple[Listen, Listen]:
     """Return `smtp.listen` and `http.listen` as `load` would.
 
-    `path` is the configuration file as given on the command line. Raises ConfigError for what it has to read; the rest
-    of the configuration is not looked at.
+    `path` is the configuration file as given on the command line. Raises ConfigError if the file cannot be read or one
+    of the two is invalid; the rest of the configuration is not checked.
     """
     environ = os.environ if environ is None else environ
     file = find_file(path, environ)

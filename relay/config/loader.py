@@ -121,7 +121,9 @@ def _overlay(environ: Mapping[str, str]) -> tuple[dict[tuple[str, ...], str], li
         if not name.startswith(PREFIX) or name == CONFIG_VARIABLE:
             continue
         if name not in known:
-            warnings.append(f"{name} is not a setting of the relay and is ignored{_did_you_mean(name, known)}")
+            warnings.append(
+                f"{name} is not a setting of the relay and is ignored{_did_you_mean(name, (*known, CONFIG_VARIABLE))}"
+            )
         elif value.strip():
             values[known[name]] = value
     return values, warnings

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
+from datetime import timedelta
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -19,6 +20,13 @@ from relay.config.server import Http, Log, Smtp, Storage
 from relay.config.upstream import Upstream
 from relay.config.values import MailAddress, MailAddresses, parse_list
 from relay.model import AppRule, Budget, DigestLimits, GroupingRule, Redaction, Route, Timing
+
+CANARY = "relay-canary"
+"""The app and the route of the test error of `relay canary`."""
+_CANARY_TIMING = Timing(
+    first_wait=timedelta(0), interval=timedelta(0), news_gaps=(timedelta(0),), steps=(timedelta(seconds=1),)
+)
+"""A canary waits for no other report, not even for an earlier canary."""
 
 
 class Settings(Section):
@@ -59,11 +67,12 @@ class Settings(Section):
     def _check(self) -> Self:
         if self.upstream.host and not self.admins:
             raise ValueError('admins is empty: name at least one recipient, such as admins = ["yourname@example.com"]')
-        names = [route.name for route in self.routes]
+        names = [route.name for route in self.all_routes]
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(
-                    f"two routes are named {name!r} (`admins` is the last, implicit one): give each its own name"
+                    f"two routes are named {name!r} (`admins` is the last, implicit one, `relay-canary` the first): "
+                    "give each its own name"
                 )
         if self.upstream.host and self._upstream_is_ourselves():
             raise ValueError(
@@ -95,8 +104,14 @@ class Settings(Section):
         return (*self.route, Route(name="admins", recipients=recipients, timing=self.timing))
 
     @property
+    def all_routes(self) -> tuple[Route, ...]:
+        """All routes in the order in which they are tried: that of `relay canary` first, then `routes`."""
+        recipients = self.routes[-1].recipients
+        return (Route(name=CANARY, app=CANARY, recipients=recipients, timing=_CANARY_TIMING), *self.routes)
+
+    @property
     def sender_address(self) -> str:
-        """The From address of digests: `sender`, else the upstream's user if an address, else one at this host."""
+        """The From address: `sender`, else the upstream's user if it is an address, else one at this host."""
         if self.sender:
             return self.sender
         if "@" in self.upstream.username:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
 from relay.config.section import Section, without_empty_file
-from relay.config.values import Duration, Durations, Host
+from relay.config.values import Duration, Durations, Host, HostName
 from relay.model import RetryPolicy
 
 _RETRY = RetryPolicy()
@@ -25,6 +25,7 @@ class Upstream(Section):
     host: Host = ""
     security: Literal["starttls", "tls", "none"] = "starttls"
     port: Annotated[int, Field(ge=1, le=65535)] | None = Field(default=None, validate_default=True)
+    ehlo_name: HostName = ""
     username: str = ""
     password: SecretStr | None = None
     password_file: Path | None = None
@@ -53,6 +54,15 @@ class Upstream(Section):
                 'security = "none" would send the password in clear: use "starttls" or "tls", or auth_in_clear = true'
             )
         return self
+
+    @property
+    def target(self) -> str:
+        """The server and the account, such as `mail.acme.test:587 as relay`; "" without an upstream.
+
+        The state of the upstream belongs to this target: of another one it says nothing.
+        """
+        account = f" as {self.username}" if self.username else ""
+        return f"{self.host.lower()}:{self.port}{account}" if self.host else ""
 
     @property
     def retry_policy(self) -> RetryPolicy:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
 
-from relay.config.listen import Listen, check_host
+from relay.config.listen import Listen, check_host, check_host_name
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(?:\d+(?:ms|[smhd]))+")
@@ -114,6 +114,7 @@ Size = Annotated[int, BeforeValidator(parse_size)]
 MailAddress = Annotated[str, AfterValidator(check_address)]
 MailAddresses = Annotated[tuple[MailAddress, ...], BeforeValidator(parse_list)]
 Host = Annotated[str, AfterValidator(check_host)]
+HostName = Annotated[str, AfterValidator(check_host_name)]
 ZoneName = Annotated[str, AfterValidator(check_zone)]
 ListenAddress = Annotated[Listen, BeforeValidator(_listen)]
 Patterns = Annotated[tuple[Annotated[str, AfterValidator(check_pattern)], ...], BeforeValidator(parse_list)]

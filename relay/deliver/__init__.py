@@ -3,6 +3,8 @@
     upstream   one try of one message: its time limits, recipients at which a try fails, stopping
     session    the SMTP session, command by command, and what each reply means
     client     the connection: aiosmtplib's client with strict replies and short timeouts
+    ehlo_name  the name that the relay gives in EHLO
+    transcript the dialogue as lines to show, without secrets
     replies    the upstream's replies and errors as text that is safe to show
     mailbox    the Maildir that is used as long as no upstream is set
 
@@ -19,6 +21,7 @@ from typing import Protocol
 from relay.config import Settings
 from relay.data_dir import DataDir
 from relay.deliver.mailbox import Mailbox
+from relay.deliver.transcript import Show
 from relay.deliver.upstream import Upstream
 from relay.model import Attempt
 
@@ -41,8 +44,11 @@ class Target(Protocol):
         """Stop for good, from any thread: a running `deliver` ends within seconds."""
 
 
-def open_target(settings: Settings) -> Upstream | Mailbox:
-    """Return the target that the settings name. It connects to nothing and creates nothing yet."""
+def open_target(settings: Settings, *, show: Show | None = None) -> Upstream | Mailbox:
+    """Return the target that the settings name. It connects to nothing and creates nothing yet.
+
+    `show` gets each line of the dialogue with the upstream.
+    """
     if settings.upstream.host:
-        return Upstream(settings.upstream)
+        return Upstream(settings.upstream, sender=settings.sender_address, show=show)
     return Mailbox(DataDir(settings.storage.data_dir).mailbox)

@@ -5,7 +5,7 @@ Differences from plain aiosmtplib:
   its command. Otherwise a server that is out of step would have its replies matched to the wrong commands.
 - DATA and the content are two steps, so that the caller knows the time from which on the server may have the message.
 - All addresses of a host are tried side by side (RFC 8305). A hanging look-up delays nothing but itself.
-- If the other side no longer reads, the connection is aborted instead of closed in order.
+- At the end the connection is aborted, not closed in order: a server that no longer reads cannot keep it open.
 
 aiosmtplib limits a line (8 KiB) and a reply (32 KiB), and discards unencrypted input before a TLS handshake.
 """
@@ -22,6 +22,8 @@ from typing import Any, cast
 import aiosmtplib
 from aiosmtplib.protocol import SMTPProtocol, normalize_message_line_endings
 
+from relay.deliver.transcript import Transcript
+
 NO_REPLY = -1
 """The code that aiosmtplib gives to input that is not a reply."""
 CLOSE_TIMEOUT = 1.0
@@ -32,8 +34,8 @@ class EventLoop(asyncio.SelectorEventLoop):
     """An event loop that resolves names in threads of its own, waits for none of them, and leaves no socket open.
 
     The resolver cannot be interrupted. asyncio joins its own threads when the loop closes, so a dead name server would
-    delay the relay's stop by half a minute. asyncio also tries several addresses side by side, and loses a socket that
-    connects at the very time at which the try ends.
+    delay the relay's stop by half a minute. asyncio also tries several addresses side by side, and leaves open a
+    socket that connects at the very time at which the try ends.
     """
 
     def __init__(self) -> None:
@@ -77,9 +79,12 @@ class EventLoop(asyncio.SelectorEventLoop):
 class StrictProtocol(SMTPProtocol):
     """aiosmtplib's protocol, which refuses replies with different codes and signals the end of the connection."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, lost: Callable[[SMTPProtocol], None]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, lost: Callable[[SMTPProtocol], None], transcript: Transcript | None
+    ) -> None:
         super().__init__(loop, lost)
         self.closed = asyncio.Event()
+        self._transcript = transcript
 
     @property
     def unsolicited(self) -> bytes:
@@ -91,11 +96,26 @@ class StrictProtocol(SMTPProtocol):
         super().connection_lost(exc)
         self.closed.set()
 
+    def write(self, data: bytes) -> None:
+        """Send one command line."""
+        if self._transcript:
+            self._transcript.sent(data)
+        super().write(data)
+
+    def write_content(self, data: bytes) -> None:
+        """Send the content."""
+        if self._transcript:
+            self._transcript.sent_content(len(data))
+        super().write(data)
+
     def _read_response_from_buffer(self) -> aiosmtplib.SMTPResponse | None:
         before = bytes(self._buffer)
         response = super()._read_response_from_buffer()
         if response is not None:
-            lines = before[: len(before) - len(self._buffer)].removesuffix(b"\n").split(b"\n")
+            reply = before[: len(before) - len(self._buffer)]
+            if self._transcript:
+                self._transcript.received(reply)
+            lines = reply.removesuffix(b"\n").split(b"\n")
             if len({line[:3] for line in lines}) > 1:
                 raise aiosmtplib.SMTPResponseException(NO_REPLY, f"one reply with several codes: {response}")
         return response
@@ -104,22 +124,20 @@ class StrictProtocol(SMTPProtocol):
 class Client(aiosmtplib.SMTP):
     """One SMTP connection, opened once. Every call takes at most `timeout` seconds, unless its docstring differs."""
 
-    def __init__(self, host: str, port: int, *, timeout: float) -> None:
+    def __init__(self, host: str, port: int, *, timeout: float, transcript: Transcript | None = None) -> None:
         super().__init__(hostname=host, port=port, timeout=timeout)
+        self._transcript = transcript
         self._address = (host, port)
         self._connection: StrictProtocol | None = None
-        self.local_address = ""
-        """The local address of the connection."""
 
     async def open(self, *, tls: bool) -> None:
         """Connect; use TLS from the first byte if `tls` is set. Raises OSError, ssl.SSLError or TimeoutError."""
         loop = asyncio.get_running_loop()
-        connection = self._connection = StrictProtocol(loop, self._on_connection_lost)
+        connection = self._connection = StrictProtocol(loop, self._on_connection_lost, self._transcript)
         async with asyncio.timeout(self.timeout):
             self.transport, self.protocol = await loop.create_connection(
                 lambda: connection, *self._address, ssl=self.tls_context if tls else None, happy_eyeballs_delay=0.25
             )
-        self.local_address = str(self.transport.get_extra_info("sockname")[0])
 
     async def read_reply(self, timeout: float | None) -> aiosmtplib.SMTPResponse:  # noqa: ASYNC109 -- as aiosmtplib has it
         """Return a reply that follows no command: the greeting, or the reply to the content.
@@ -147,7 +165,7 @@ class Client(aiosmtplib.SMTP):
             raise aiosmtplib.SMTPServerDisconnected("not connected")
         lines = normalize_message_line_endings(raw)
         stuffed = lines.replace(b"\r\n.", b"\r\n..")
-        self._connection.write((b"." if lines.startswith(b".") else b"") + stuffed + b".\r\n")
+        self._connection.write_content((b"." if lines.startswith(b".") else b"") + stuffed + b".\r\n")
 
     async def disconnect(self, *, send_quit: bool) -> None:
         """End the connection, after QUIT if `send_quit` is set. Never raises; takes at most two `CLOSE_TIMEOUT`s."""

@@ -14,7 +14,7 @@ import ssl
 import string
 from typing import NamedTuple
 
-from relay.model import Failure, RecipientReply, Verdict
+from relay.model import Failure, Meaning, RecipientReply, Verdict, cause_of
 
 MAX_TEXT = 200
 """Characters of a reply text that are kept."""
@@ -29,6 +29,13 @@ END_OF_DATA = "the end of DATA"
 
 UNKNOWN_ISSUER = frozenset({18, 19, 20, 21})
 """OpenSSL's error codes for a certificate of an unknown issuer (X509_V_ERR_…)."""
+
+_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
+_VERDICTS = {
+    Meaning.ACCEPTED: Verdict.ACCEPTED,
+    Meaning.RECIPIENT: Verdict.PERMANENT,
+    Meaning.MESSAGE: Verdict.PERMANENT,
+}
 
 
 class Reply(NamedTuple):
@@ -65,6 +72,7 @@ class Scrub:
 
     def __call__(self, text: str) -> str:
         """Return `text` as one line of at most `MAX_TEXT` printable characters, with `***` in place of a secret."""
+        text = one_text(self._mask(text))
         printable = "".join(char if char.isprintable() else " " for char in self._mask(text))
         line = self._mask(" ".join(printable.split()))
         return line if len(line) <= MAX_TEXT else line[: MAX_TEXT - 1] + "…"
@@ -102,13 +110,22 @@ def _encodings(username: str, password: str) -> tuple[str, ...]:
 
 
 def recipient_reply(reply: Reply, step: str) -> RecipientReply:
-    """Return the reply with the verdict of its first digit (RFC 5321 section 4.2.1); temporary if not 2, 4 or 5."""
-    verdicts = {2: Verdict.ACCEPTED, 4: Verdict.TEMPORARY, 5: Verdict.PERMANENT}
-    verdict = verdicts.get(reply.code // 100)
-    if verdict is None:
+    """Return the reply with its verdict; temporary if it is not 2xx, 4xx or 5xx (RFC 5321 section 4.2.1)."""
+    if reply.code // 100 not in {2, 4, 5}:
         text = f"unexpected reply: {reply}"[:MAX_TEXT]
         return RecipientReply(verdict=Verdict.TEMPORARY, code=0, text=text, step=step)
+    meaning = cause_of(reply.code, reply.text, step).meaning
+    verdict = _VERDICTS.get(meaning, Verdict.TEMPORARY)
     return RecipientReply(verdict=verdict, code=reply.code, text=reply.text, step=step)
+
+
+def one_text(lines: str) -> str:
+    """Return the lines of a reply without the codes that each line repeats (RFC 2034 section 4), and no line twice."""
+    first, *others = (line.strip() for line in lines.splitlines() or [""])
+    enhanced = _ENHANCED.match(first)
+    if enhanced:
+        others = [line.removeprefix(enhanced[0]).strip() for line in others]
+    return " ".join(filter(None, dict.fromkeys([" ".join(first.split()), *others])))
 
 
 def missing_reply(text: str) -> RecipientReply:

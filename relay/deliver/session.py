@@ -10,7 +10,6 @@ that the message was accepted. If that reply is missing, the server may have acc
 
 from __future__ import annotations
 
-import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
@@ -29,6 +28,7 @@ from relay.deliver.replies import (
     os_error_text,
     recipient_reply,
 )
+from relay.deliver.transcript import Show, Transcript
 from relay.failpoint import reach
 from relay.model import Failure, RecipientReply, Verdict
 
@@ -44,13 +44,20 @@ T = TypeVar("T")
 class Session:
     """One session, and its progress."""
 
-    def __init__(self, settings: config.Upstream, *, password: str, helo: str, scrub: Scrub) -> None:
+    def __init__(
+        self, settings: config.Upstream, *, password: str, helo: str, scrub: Scrub, show: Show | None = None
+    ) -> None:
         self._settings = settings
         self._password = password
         self._helo = helo
         self._scrub = scrub
         self._timeout = settings.timeout.total_seconds()
-        self._client = Client(settings.host, settings.port or 0, timeout=self._timeout)
+        self._client = Client(
+            settings.host,
+            settings.port or 0,
+            timeout=self._timeout,
+            transcript=Transcript(show, scrub) if show else None,
+        )
         self.step = CONNECT
         """The command or step whose reply the session waits for."""
         self.begun = False
@@ -123,19 +130,11 @@ class Session:
 
     async def _ehlo(self) -> None:
         """Send EHLO, or HELO if the server does not know EHLO."""
-        reply = await self._command("EHLO", self._client.ehlo(hostname=self._helo_name()))
+        reply = await self._command("EHLO", self._client.ehlo(hostname=self._helo))
         if reply.code in NO_EHLO:
-            reply = await self._command("HELO", self._client.helo(hostname=self._helo_name()))
+            reply = await self._command("HELO", self._client.helo(hostname=self._helo))
         if reply.code != 250:
             raise self._unexpected(reply)
-
-    def _helo_name(self) -> str:
-        """Return the name for EHLO: the host's full name, else its address in brackets (RFC 5321 section 4.1.4)."""
-        name = self._helo or socket.gethostname()
-        if "." in name and name.isascii() and name.isprintable() and " " not in name:
-            return name
-        address = self._client.local_address
-        return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
     async def _starttls(self) -> None:
         """Start TLS or fail: nothing but EHLO is sent unencrypted."""

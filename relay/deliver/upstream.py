@@ -21,8 +21,10 @@ from datetime import timedelta
 
 from relay import config
 from relay.deliver.client import EventLoop
+from relay.deliver.ehlo_name import ehlo_name
 from relay.deliver.replies import MAX_TEXT, Scrub, UpstreamFailed
 from relay.deliver.session import Session
+from relay.deliver.transcript import Show
 from relay.errors import Interrupted
 from relay.model import Attempt, Failure, RecipientReply, Verdict
 
@@ -42,11 +44,21 @@ TrySession = Callable[[Sequence[str], float], Awaitable[tuple[Attempt, Session]]
 class Upstream:
     """The mail server that accepts the digests. One thread calls `deliver`; any thread may call `abort`."""
 
-    def __init__(self, settings: config.Upstream, *, helo: str = "") -> None:
-        """Read the password; connect to nothing yet. Raises ConfigError if the file of the password cannot be read."""
+    def __init__(
+        self, settings: config.Upstream, *, sender: str = "", helo: str = "", show: Show | None = None
+    ) -> None:
+        """Read the password; connect to nothing yet. Raises ConfigError if the file of the password cannot be read.
+
+        `sender` and `helo` (the name of this machine, by default the system's) are for the name in EHLO; see
+        `ehlo_name`. `show` gets each line of the
+        dialogue, without the credentials.
+        """
         self._settings = settings
         self._password = settings.secret("password") or ""
-        self._helo = helo
+        self._sender = sender
+        self._machine = helo
+        self._helo = ""
+        self._show = show
         self._scrub = Scrub(settings.username, self._password)
         self._lock = threading.Lock()
         self._running: tuple[asyncio.AbstractEventLoop, Callable[[], None]] | None = None
@@ -73,7 +85,7 @@ class Upstream:
         """
 
         async def try_session(some: Sequence[str], deadline: float) -> tuple[Attempt, Session]:
-            session = Session(self._settings, password=self._password, helo=self._helo, scrub=self._scrub)
+            session = await self._session(sender)
 
             async def send(limit: asyncio.Timeout) -> None:
                 def before_content() -> None:
@@ -86,6 +98,28 @@ class Upstream:
 
         with asyncio.Runner(loop_factory=EventLoop) as runner:
             return runner.run(self._try_without_failing_recipients(try_session, recipients))
+
+    def check(self) -> Attempt:
+        """Connect, secure the connection and log in as `deliver` does, then say QUIT; `failure` says what failed.
+
+        Raises Interrupted after `abort`.
+        """
+
+        async def nothing(_limit: asyncio.Timeout) -> None:
+            """Send no mail."""
+
+        async def open_and_close() -> Attempt:
+            deadline = asyncio.get_running_loop().time() + self._seconds(TIMEOUTS_BEFORE_CONTENT)
+            return await self._try(await self._session(), nothing, deadline)
+
+        with asyncio.Runner(loop_factory=EventLoop) as runner:
+            return runner.run(open_and_close())
+
+    async def _session(self, sender: str = "") -> Session:
+        self._helo = self._helo or await ehlo_name(
+            self._settings.ehlo_name, self._sender or sender, machine=self._machine
+        )
+        return Session(self._settings, password=self._password, helo=self._helo, scrub=self._scrub, show=self._show)
 
     def abort(self) -> None:
         """Stop for good, from any thread: a running try ends at once, or soon if the content is already on its way."""

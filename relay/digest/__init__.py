@@ -1,4 +1,4 @@
-"""Digest step: decide which digests are due, and for whom; render and enqueue them (ledger ↔ schedule, compose).
+"""Digest step: decide which digests are due for which recipients; render and enqueue them (ledger ↔ schedule, compose).
 
     step      when to check for due groups, under which lease
     tick      one check: the digest of each route, then the catch-up digest of each recipient

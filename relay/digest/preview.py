@@ -19,7 +19,7 @@ NO_ID = "0" * 32
 def preview(ledger: Ledger, renderer: Renderer, settings: Settings, now: datetime) -> list[Rendered]:
     """Render one digest for each route that has pending mails, whether or not they are due. Raises TemplateError."""
     found = []
-    for route in settings.routes:
+    for route in settings.all_routes:
         groups = ledger.groups(limit=MAX_ENTRIES, order=GroupOrder.PENDING, route=route.name)
         if entries := [_entry(group, route, now) for group in groups if group.pending_mails]:
             with ledger.snapshot() as reads:

@@ -1,7 +1,7 @@
 """Recipients and routes that are no longer configured but still have pending or unsent mails.
 
-Guarantee: only recipients that are configured now get mail, and no received mail is forgotten. What a removed route has
-still to report goes to the recipients of the last route.
+Guarantee: only recipients that are configured now get mail, and no received mail is forgotten. What a removed route
+still has to report goes to the recipients of the last route.
 """
 
 from __future__ import annotations

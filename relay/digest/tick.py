@@ -15,10 +15,13 @@ from relay.digest.writer import DigestWriter
 from relay.ledger import DeadTotal, DigestTransaction
 from relay.model import Entry, Group, Level, MessageKind, Phase, Route, RouteState, UpstreamState
 from relay.schedule.group import clamp_future_times, mark_reported, reschedule
+from relay.schedule.mutes import forget
 from relay.schedule.route import MAX_ENTRIES, DueDigest, after_digest, due_digest, opens_at
 
 DUE_LIMIT = 20_000
 """The most due groups that one tick reads."""
+MUTE_LIMIT = 10
+"""The most mutes whose end one digest reports; the next digest reports more."""
 DEAD_LIMIT = 10
 """The most dead letters that one digest reports; the next digest reports more."""
 
@@ -31,7 +34,7 @@ class Tick:
     ) -> None:
         self._tx = tx
         self._writer = writer
-        self._routes = settings.routes
+        self._routes = settings.all_routes
         self._budget = settings.budget
         self._zone = settings.time.tz
         self._now = now
@@ -124,9 +127,12 @@ class Tick:
         dead = self._dead_letters(route)
         sentences = [
             *self._outage(chosen, state.last_digest_at),
+            *self._bounces(route, state.last_digest_at),
             *budget_notes(charges, self._budget, now, unless_by=self._next_digest_at(route, after), zone=zone),
             *(notes.digest_undelivered(d.subject, d.mails, d.occurrences, d.created_at, now, zone) for d in dead),
         ]
+        ended = self._tx.ended_mutes(route.name, now, limit=MUTE_LIMIT)
+        sentences += [notes.mute_is_over(group, now, zone) for group in ended]
         entries = [entry(group, why) for group, why in chosen.groups]
         digest, rendered = self._writer.write(MessageKind.DIGEST, route.name, route.recipients, entries, sentences)
         self._tx.enqueue(
@@ -137,7 +143,9 @@ class Tick:
             dead=[each.id for each in dead],
             news_step=after.news_step if chosen.news else None,
         )
-        self._tx.save(mark_reported(group, why, route.timing, now) for group, why in chosen.groups)
+        reported = {group.id: mark_reported(group, why, route.timing, now) for group, why in chosen.groups}
+        forgotten = {group.id: reschedule(forget(reported.get(group.id, group)), route.timing) for group in ended}
+        self._tx.save({**reported, **forgotten}.values())
 
     def _next_digest_at(self, route: Route, state: RouteState) -> datetime:
         """Return the first time at which the route can report another new error, whatever the budgets."""
@@ -155,6 +163,14 @@ class Tick:
             return []
         delayed = any(group.pending_since and group.pending_since < until for group, _ in chosen.groups)
         return [notes.upstream_was_down(since, until, self._now, self._zone)] if delayed else []
+
+    def _bounces(self, route: Route, last_digest_at: datetime | None) -> list[str]:
+        """Return the notes about recipients whose digests bounced since the last digest, if others read this one."""
+        bouncing = self._tx.bouncing(self._now)
+        if set(route.recipients) <= {each.recipient for each in bouncing}:
+            return []
+        new = [each for each in bouncing if last_digest_at is None or each.last_at > last_digest_at]
+        return [notes.digests_bounce(each, self._now, self._zone) for each in new[:DEAD_LIMIT]]
 
     # --- The catch-up digest of a recipient ---------------------------------------------------------------------------
 

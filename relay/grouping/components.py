@@ -172,7 +172,7 @@ def _message_parts(report: Report, message: Template) -> tuple[str, ...]:
 
 
 def _field_names(message: str) -> list[str]:
-    """The field names of a message that is one structure of data. They tell such messages apart."""
+    """The field names of a message that is one structure of data. They distinguish such messages."""
     return sorted(set(_FIELD_NAME.findall(message[:MAX_EXCEPTION_TEXT])))
 
 

@@ -1,8 +1,8 @@
-"""The step from the spool to the ledger: mails are read, understood and put into groups.
+"""The ingest step: read mails from the spool, parse them and add them to groups (spool → ingest → ledger).
 
-    step        takes the next mails of the spool and books them, one batch in one transaction
-    carry_over  finds the group that an error had under a former version of the fingerprint
-    batch       fingerprints of many texts at once, without spool or ledger
+    step        ingests the next mails of the spool, one batch in one transaction
+    carry_over  finds the group that an error had under a former fingerprint version
+    batch       fingerprints many texts at once, without spool or ledger
 
-Nothing is imported here: who needs one module loads that one alone.
+Nothing is imported here, so that a caller loads only the module that it needs.
 """

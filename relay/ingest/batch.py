@@ -1,6 +1,6 @@
-"""Fingerprints of many texts at once, without spool or ledger: the protocol by which the grouping is measured.
+"""Fingerprint many texts at once, without spool or ledger (`relay fingerprint`, to measure the grouping).
 
-Each text goes the same way as a mail: parse, redact, fingerprint. Its key depends on that text and nothing else.
+Each text is processed like a mail: parse, redact, fingerprint. Its key depends only on that text.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from relay.redact import redact
 
 
 def fingerprint_lines(lines: Iterable[str]) -> Iterator[str]:
-    """JSON lines `{id, subject, body}` to JSON lines `{id, fingerprint}`, one for each that is not blank.
+    """Convert JSON lines `{id, subject, body}` to JSON lines `{id, fingerprint}`; skip blank lines.
 
-    Raises ValueError, naming the line's number, for one that is no such object.
+    Raises ValueError with the line number for a line that is not such an object.
     """
     for number, line in enumerate(lines, start=1):
         if line.strip():

@@ -1,13 +1,13 @@
-"""Finds the groups that an earlier version of the fingerprint made, and carries them over (sort → ledger).
+"""Carry groups of an earlier fingerprint version over to the current one (ingest → ledger).
 
-Guarantee: a change of version alone makes no news. An error without a group is looked for under the keys that former
-versions give it, and takes that group over: its number, history, pending mails, mute and bout. Where several former
-groups are one error now, the oldest of those that a mail asks for is carried over, and the others end like any error
-that is seen no more. Where a former group is several errors now, the first of them to come takes it over, and the
-others are opened from its state, so that they are told when it would have been.
+Guarantee: a change of version alone makes no news. An error without a group is looked up under the keys of former
+versions. It takes over the group that is found: id, history, pending mails, mute and episode. If several former groups
+are one error now, the oldest of those that a batch matches is carried over; the others end like any error that is not
+seen any more. If a former group is several errors now, the first one that comes takes it over. The others are opened
+from its state, so that they are reported when it would have been.
 
-What it costs: nothing while the ledger holds nothing of a former version, else one question for each batch, and the
-former fingerprints of those errors alone that have no group.
+Cost: nothing while the ledger holds no group of a former version; else one query for each batch, and the former
+fingerprints of only those errors that have no group.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from relay.model import Fingerprint, Group, GroupKey, Report
 log = structlog.get_logger()
 
 KeyedMail = tuple[GroupKey, Report, Fingerprint]
-"""A mail: under which key it goes, and by which fingerprint of the current version."""
+"""A mail: its key, its report, and its fingerprint of the current version."""
 
 
 class CarryOver:
-    """What sort asks before it files a batch."""
+    """Carry former groups over before the ingest step writes a batch."""
 
     def __init__(self, ledger: Ledger, rules: Rules, versions: Versions) -> None:
         self._ledger = ledger
@@ -38,10 +38,10 @@ class CarryOver:
         self._former: Sequence[FingerprintMethod] | None = None if versions.former else ()
 
     def carry_over(self, mails: Iterable[KeyedMail]) -> dict[GroupKey, Group]:
-        """Carry former groups over to the keys of these mails, in a transaction of its own; doing so twice is no harm.
+        """Carry former groups over to the keys of these mails, in a separate transaction. Idempotent.
 
-        Returns the former group of each error that is a part of one which another error has taken over: such an error
-        is opened from its state (`schedule.split_off`). Raises LedgerBusy, LedgerError.
+        Returns the former group of each error whose former group another error has taken over. Such an error is opened
+        from the state of that group (`schedule.split_off`). Raises LedgerBusy, LedgerError.
         """
         if not self._in_use():
             return {}
@@ -54,7 +54,7 @@ class CarryOver:
         return self._ledger.carry_over(claims) if claims else {}
 
     def _in_use(self) -> Sequence[FingerprintMethod]:
-        """The former versions of which the ledger holds a group, or one that was carried over; asked for once."""
+        """Return the former versions that the ledger holds a group of, or a carried-over one. Queried once."""
         if self._former is None:
             stored = self._ledger.versions()
             self._former = [method for version, method in self._versions.former.items() if version in stored]
@@ -69,5 +69,5 @@ class CarryOver:
             for method in self._in_use():
                 try:
                     yield (route, app, self._rules.judge(report, method(report)).fingerprint.key)
-                except Exception:  # what an old release stumbled over is a new error, and no reason to park a mail
-                    log.exception("a former fingerprint could not be made")
+                except Exception:  # a bug of an old version makes a new error; it must not park the mail
+                    log.exception("a former fingerprint could not be computed")

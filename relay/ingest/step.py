@@ -1,14 +1,14 @@
-"""Sorts the spool into the ledger: parse → redact → fingerprint → rules → route → group (spool → sort → ledger).
+"""Ingest step: parse → redact → fingerprint → rules → route → group, one batch at a time (spool → ingest → ledger).
 
-Guarantee: every mail of the spool is booked exactly once, as pending, muted, ignored or
-parked, in the transaction that moves the cursor past it; crash or not.
+Guarantee: every mail of the spool is booked exactly once, as pending, muted, ignored or parked, in the transaction that
+moves the cursor past it, also after a crash.
 
-Poison: each batch is claimed beside the spool before its first mail is looked at. A worker
-that finds such a claim when it starts was killed by something in it, and does that batch
-again mail by mail, marking each before it touches it; a mail marked for the third time
-has killed two workers and is parked (of kills that came while it was only being booked,
-six: those were hardly its doing). A mail whose understanding raises is parked at once.
-Where there is no room for its file it stays in the spool until there is; the others go on.
+Poison guard: before the first mail of a batch is parsed, the batch is recorded beside the spool. A worker that finds
+such a record at its start was killed during that batch. It repeats the batch mail by mail, and counts an attempt before
+each mail. At the third attempt the mail has killed two workers and is parked. (If a worker is killed after it parsed
+the mail, the mail is hardly the cause: three such attempts count as one.) A mail whose parsing raises an exception is
+parked at once. If there is no room for the file of a parked mail, the mail stays in the spool until there is; the other
+mails are ingested.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
@@ -30,22 +30,25 @@ from relay.grouping.routing import Router
 from relay.grouping.rules import Rules
 from relay.grouping.versions import VERSIONS, Versions
 from relay.ingest.carry_over import CarryOver
+from relay.ingest.ours import bounces_in, mark_own, ourselves
 from relay.ledger import IngestTransaction, Ledger
 from relay.model import Arrival, Fingerprint, Group, GroupKey, Record, Report, Sample
+from relay.model.histogram import INGEST_BOUNDS, Histogram
 from relay.parse.report import parse
 from relay.redact import Redactor
-from relay.schedule.group import arrive, is_muted, open_group, split_off
+from relay.schedule.group import arrive, open_group, split_off
+from relay.schedule.mutes import HOUR, is_muted
 from relay.spool import PoisonGuard, Quarantine
 
 log = structlog.get_logger()
 
 MAX_KILLED_WORKERS = 2
-"""So many workers may a mail kill before it is parked."""
+"""The number of workers that a mail may kill before it is parked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ParsedMail:
-    """One mail of a batch; `key` is None where it is not digested (a mail of our own, or one a rule ignores)."""
+    """One mail of a batch. `key` is None if it is not reported (a mail of our own, or one that a rule ignores)."""
 
     record: Record
     report: Report
@@ -55,31 +58,31 @@ class _ParsedMail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _QuarantinedMail:
-    """One mail that is put aside, and why."""
+    """One mail to be quarantined, with the reason."""
 
     record: Record
     reason: str
 
 
 class MailSource(Protocol):
-    """Where mails come from: the spool, or the mailbox of a replay."""
+    """The source of mails: the spool, or the mailbox of a replay."""
 
     @property
     def spool_id(self) -> str:
-        """Its name; "" while there is nothing yet."""
+        """The id of the source; "" while it is empty."""
 
     def read(self, position: int, *, limit: int = ...) -> list[Record]:
-        """The records from `position` on, in order."""
+        """Return the records from `position` on, in order."""
 
     def end(self) -> int:
-        """The position behind the last record."""
+        """Return the position behind the last record."""
 
     def release(self, position: int) -> None:
-        """All before `position` is sorted for good."""
+        """Allow the source to remove everything before `position`: it is ingested."""
 
 
 class Ingest:
-    """The step that empties the spool."""
+    """The step that ingests the spool."""
 
     def __init__(
         self,
@@ -95,27 +98,30 @@ class Ingest:
         self._poison_guard = poison_guard
         self._ledger = ledger
         self._apps = settings.app
+        self._ours = ourselves(settings)
         self._redactor = Redactor(settings.redact)
         self._rules = Rules(settings.rule)
         self._fingerprint = versions.current
         self._carry_over = CarryOver(ledger, self._rules, versions)
-        self._router = Router(settings.routes)
-        self._timings = {route.name: route.timing for route in settings.routes}
+        self._router = Router(settings.all_routes)
+        self._timings = {route.name: route.timing for route in settings.all_routes}
         self._quarantine = Quarantine(quarantine_folder)
         self._deferred = True
-        """Whether parked mails may be left in the spool, for want of room for their files."""
+        """Whether parked mails may still be in the spool because there was no room for their files."""
         self._position: int | None = None
         self.ingested_to = 0
-        """Where the last step ended in the spool."""
+        """The spool position at which the last step ended."""
         self.caught_up = False
-        """Whether the last step found nothing left to sort."""
+        """Whether the last step found nothing left to ingest."""
         self.busy_since: float | None = None
-        """When (monotonic seconds) the understanding of the mail at hand began; None between mails."""
+        """When (monotonic seconds) the parsing of the current mail began; None between mails."""
+        self.seconds = Histogram(INGEST_BOUNDS)
+        """Seconds from the receipt of each mail to the commit of its batch, since this worker started."""
 
     def step(self, now: datetime) -> bool:
-        """Sort one batch; False where there is nothing to sort.
+        """Ingest one batch. Returns False if there is nothing to ingest.
 
-        Raises LedgerBusy (nothing was lost, the next step does it again), CursorMismatch where the ledger is ahead of
+        Raises LedgerBusy (nothing is lost, the next step tries again), CursorMismatch if the ledger is ahead of
         the spool (one of them was restored from a backup: docs/operations.md), SpoolError.
         """
         spool_id = self._reader.spool_id
@@ -123,7 +129,7 @@ class Ingest:
             self.caught_up = True
             return False
         position = self._start(spool_id) if self._position is None else self._position
-        self._position = None  # asked anew unless this step comes to its end
+        began, self._position = time.monotonic(), None  # read again after a step that failed
         suspect = self._poison_guard.interrupted_batch()
         single = suspect is not None and position < suspect[1]
         records = self._reader.read(position, limit=1) if single else self._reader.read(position)
@@ -135,6 +141,9 @@ class Ingest:
                 self._poison_guard.done()  # this worker lives: it was the ledger or the disk, not the mail
                 raise
             position = records[-1].end
+            committed_at = now + timedelta(seconds=time.monotonic() - began)
+            for record in records:
+                self.seconds.observe((committed_at - record.received_at).total_seconds())
         if not single or suspect is None or position >= suspect[1]:
             self._poison_guard.done()
         self._release(spool_id, position)
@@ -142,7 +151,7 @@ class Ingest:
         return bool(records)
 
     def _release(self, spool_id: str, position: int) -> None:
-        """Let go of what stands before `position`, but for parked mails that have no file yet."""
+        """Release the spool up to `position`, except for parked mails that have no file yet."""
         needed = self._ledger.needed_from(spool_id) if self._deferred else position
         self._deferred = needed < position
         self._reader.release(needed)
@@ -152,7 +161,7 @@ class Ingest:
         end = self._reader.end()
         if position > end:
             raise CursorMismatch(
-                f"the ledger has sorted spool {spool_id} up to {position}, but the spool ends at {end}: "
+                f"the ledger has ingested spool {spool_id} up to {position}, but the spool ends at {end}: "
                 "the spool was restored from an older state; see docs/operations.md, 'Restore'"
             )
         return position
@@ -167,7 +176,7 @@ class Ingest:
             self._poison_guard.begin(position, records[-1].end)
             kills_workers = False
         reach("ingest.claimed")
-        reason = f"it ended {MAX_KILLED_WORKERS} workers that began to sort it"
+        reason = f"it killed {MAX_KILLED_WORKERS} workers that tried to ingest it"
         done = [_QuarantinedMail(record=r, reason=reason) if kills_workers else self._parse(r) for r in records]
         if single:
             self._poison_guard.survived(position)
@@ -181,30 +190,31 @@ class Ingest:
                 if isinstance(mail, _QuarantinedMail):
                     tx.quarantine(mail.record.position, at=now, reason=mail.reason, path=files[mail.record.position])
             self._book_mails(tx, mails, parents, now)
+            self._note_bounces(tx, mails, now)
             tx.advance(records[-1].end)
             reach("ingest.commit")
         reach("ingest.committed")
 
-    # --- Understanding ------------------------------------------------------------------------------------------------
+    # --- Parsing ------------------------------------------------------------------------------------------------------
 
     def _parse(self, record: Record) -> _ParsedMail | _QuarantinedMail:
         self.busy_since = time.monotonic()
         try:
-            report = self._redactor.redact(parse(record, self._apps))
+            report = self._redactor.redact(mark_own(parse(record, self._apps), record, self._ours))
             found, ignored = self._rules.judge(report, self._fingerprint(report))
             route = self._router.route(report, found.title)
         except MemoryError:
-            raise  # the limit on the worker's memory: the mail is taken for one that kills
+            raise  # the limit on the worker's memory: the mail counts as one that kills the worker
         except Exception as error:
-            log.exception("a mail could not be understood and is parked", position=record.position)
-            return _QuarantinedMail(record=record, reason=f"{type(error).__name__} while it was being understood")
+            log.exception("a mail could not be processed and is parked", position=record.position)
+            return _QuarantinedMail(record=record, reason=f"{type(error).__name__} while it was processed")
         finally:
             self.busy_since = None
         key = None if report.own or ignored else (route, report.app, found.key)
         return _ParsedMail(record=record, report=report, fingerprint=found, key=key)
 
     def _write_to_quarantine(self, spool_id: str, mail: _QuarantinedMail) -> str:
-        """Write a parked mail to a file of its own and return its path; "" where it has to stay in the spool."""
+        """Write a parked mail to its own file. Returns the path; "" if the mail must stay in the spool."""
         try:
             path = self._quarantine.put(spool_id, mail.record)
         except SpoolError as error:
@@ -215,6 +225,13 @@ class Ingest:
         return path
 
     # --- Booking ------------------------------------------------------------------------------------------------------
+
+    def _note_bounces(self, tx: IngestTransaction, mails: Sequence[_ParsedMail], now: datetime) -> None:
+        """Store at the recipients that they did not get a digest."""
+        for mail in mails:
+            for bounce in bounces_in(mail.record, self._ours) if mail.report.own else ():
+                if tx.bounced(bounce.recipient, bounce.reason, bounce.message, now):
+                    log.warning("a digest bounced", recipient=bounce.recipient, reason=bounce.reason)
 
     def _book_mails(
         self, tx: IngestTransaction, mails: Sequence[_ParsedMail], parents: Mapping[GroupKey, Group], now: datetime
@@ -238,7 +255,7 @@ class Ingest:
         mails_by_key: Mapping[GroupKey, Sequence[_ParsedMail]],
         parents: Mapping[GroupKey, Group],
     ) -> int:
-        """Count each parcel into its group; return how many mails were muted."""
+        """Add the mails of each key to their group. Returns the number of muted mails."""
         groups = tx.groups(mails_by_key.keys())
         arrivals = {key: _arrival(mails) for key, mails in mails_by_key.items()}
         after: dict[GroupKey, Group] = {}
@@ -246,8 +263,10 @@ class Ingest:
         for key, mails in mails_by_key.items():
             arrival = arrivals[key]
             group = groups.get(key) or _opened(key, mails[-1].fingerprint, arrival, parents.get(key))
-            muted += len(mails) if is_muted(group, arrival.last) else 0
-            after[key] = arrive(group, arrival, self._timings[key[0]])
+            rated = group.mute_above is not None and is_muted(group, arrival.last)
+            last_hour = tx.occurrences_after(group.id, arrival.last - HOUR) if rated else 0
+            after[key] = arrive(group, arrival, self._timings[key[0]], last_hour=last_hour)
+            muted += len(mails) - (after[key].pending_mails - group.pending_mails)
         for key, group in tx.save(after.values()).items():
             tx.count(group.id, arrivals[key].minutes)
             tx.sample(group.id, _sample(mails_by_key[key]))
@@ -255,14 +274,14 @@ class Ingest:
 
 
 def _opened(key: GroupKey, found: Fingerprint, arrival: Arrival, parent: Group | None) -> Group:
-    """A group for what has none; `parent` is the one of which an earlier fingerprint made it a part."""
+    """Open a group. `parent` is the group that the error belonged to under an earlier fingerprint, if any."""
     if parent:
         return split_off(parent, fingerprint=found, arrival=arrival)
     return open_group(route=key[0], app=key[1], fingerprint=found, arrival=arrival)
 
 
 def _arrival(mails: Iterable[_ParsedMail]) -> Arrival:
-    """Sum up what a batch brings to one group."""
+    """Return the sum of a batch's mails for one group."""
     parts = list(mails)
     minutes: dict[datetime, int] = defaultdict(int)
     for mail in parts:
@@ -279,6 +298,6 @@ def _arrival(mails: Iterable[_ParsedMail]) -> Arrival:
 
 
 def _sample(mails: Sequence[_ParsedMail]) -> Sample:
-    """Keep the newest mail that was kept whole, else the newest."""
+    """Return the sample of a batch: its newest mail that was stored whole, else its newest mail."""
     best = max(mails, key=lambda mail: (not mail.report.cut, mail.record.received_at))
     return Sample(at=best.record.received_at, report=best.report)

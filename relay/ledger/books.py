@@ -1,7 +1,7 @@
-"""Reads the books, and writes the outbox's part of them (ledger's ground floor).
+"""Read the books, and write the outbox's part of them (base layer of the ledger).
 
-Guarantee: the books are read by one statement, so they are of one moment on both databases. What is pending is counted
-where it lies (in groups and in open digests), never worked out from the other figures: the balance is a real check.
+Guarantee: one statement reads the books, so they are one snapshot on both databases. Pending mails are counted in
+groups and in open digests, never computed from the other figures: the balance is a real check.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ REPORTED, UNDELIVERED = "reported", "undelivered"
 
 
 def read_books(connection: Connection, now: datetime) -> Books:
-    """Where every mail is."""
+    """Return the books: the number of mails in each state."""
     row = connection.execute(select(*_FIGURES.values())).one()
     figures = dict(zip(_FIGURES, map(int, row), strict=True))
-    pending = figures.pop("in_groups") + figures.pop("in_letters")
+    pending = figures.pop("in_groups") + figures.pop("in_messages")
     return Books(at=now, pending=pending, **figures)
 
 
 def book(connection: Connection, mails: Mapping[str, int]) -> None:
-    """Add to `reported` and `undelivered`; negative numbers take away."""
+    """Add mails to `reported` and `undelivered`; negative numbers subtract."""
     rows = [{"name": name, "mails": number} for name, number in sorted(mails.items()) if number]
     if rows:
         connection.execute(upsert(connection, totals, add=["mails"]), rows)
@@ -43,7 +43,7 @@ _FIGURES: dict[str, ColumnElement[int]] = {
 }
 _FIGURES |= {name: _total(name) for name in (REPORTED, UNDELIVERED)}
 _FIGURES["in_groups"] = select(func.coalesce(func.sum(groups.c.pending_mails), 0)).where(IS_PENDING).scalar_subquery()
-_FIGURES["in_letters"] = (
+_FIGURES["in_messages"] = (
     select(func.coalesce(func.sum(messages.c.mails), 0))
     .where(IS_OPEN, messages.c.kind == MessageKind.DIGEST)
     .scalar_subquery()

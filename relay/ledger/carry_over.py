@@ -1,8 +1,7 @@
-"""Carries groups over to the keys of a new version of the fingerprint (succession → ledger).
+"""Carry groups over to the keys of a new fingerprint version (ingest → ledger).
 
-Guarantee: a group that is carried over stays what it is, with its number, counts, samples and letters; only its key,
-version and title change. Under which key it was known before is remembered as long as the group is, so that what else
-was known under that key is recognised as a part of it.
+Guarantee: a carried-over group keeps its id, counts, samples and messages; only its key, version and title change. Its
+former key is stored as long as the group exists. An error that had the same former key is recognised as a part of it.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ from relay.model import Group, GroupKey
 
 
 class CarryingOver(Database):
-    """The ledger's part for `succession`."""
+    """The part of the ledger for `ingest.carry_over`."""
 
     def versions(self) -> set[int]:
-        """Every version of the fingerprint under which a group is or was known."""
+        """Return every fingerprint version under which a group is or was known."""
         with self._read() as connection:
             return set(connection.scalars(union(select(groups.c.version), select(former_keys.c.version))))
 
     def versions_of(self, keys: Collection[GroupKey]) -> dict[GroupKey, int]:
-        """The version of each group there is under one of these keys."""
+        """Return the version of each group that has one of these keys."""
         binary = {key_of(key): key for key in keys}
         found: dict[GroupKey, int] = {}
         with self._read() as connection:
@@ -39,11 +38,11 @@ class CarryingOver(Database):
         return found
 
     def carry_over(self, claims: Mapping[GroupKey, GroupClaim]) -> dict[GroupKey, Group]:
-        """Give each key a group if there is none under it: the oldest of those under the claim's former keys.
+        """Carry a group over to each key that has none: the oldest group with one of the claim's former keys.
 
-        A group that is under the key already is only marked with the claim's version. Where the former keys have no
-        group any more, but one was carried over from them, that one is returned and nothing is changed. All of it is
-        one transaction, the claims in their order.
+        A group that has the key already only gets the claim's version. If no group has a former key, but one was
+        carried over from it, that group is returned and nothing changes. All claims are handled in their order, in one
+        transaction.
         """
         parents: dict[GroupKey, Group] = {}
         with self._write(WriteMode.EXCLUSIVE) as connection:
@@ -54,7 +53,7 @@ class CarryingOver(Database):
 
 
 def _carried(connection: Connection, key: GroupKey, claim: GroupClaim) -> bool:
-    """Whether there is a group under the key now."""
+    """Return whether a group has the key now; carry one over to it if possible."""
     own, former = key_of(key), _binary(claim)
     query = select(groups.c.id, groups.c.key, groups.c.version).where(groups.c.key.in_([own, *former]))
     found = {bytes(row.key): row for row in connection.execute(query)}
@@ -71,7 +70,7 @@ def _carried(connection: Connection, key: GroupKey, claim: GroupClaim) -> bool:
 
 
 def _heir(connection: Connection, claim: GroupClaim) -> Group | None:
-    """The group that was carried over from one of the claim's former keys, the oldest of several."""
+    """Return the group that was carried over from one of the claim's former keys; the oldest of several."""
     query = select(*GROUP_COLUMNS).join(former_keys).where(former_keys.c.key.in_(_binary(claim)))
     row = connection.execute(query.order_by(groups.c.id).limit(1)).first()
     return group_of(row) if row else None

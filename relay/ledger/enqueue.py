@@ -1,4 +1,4 @@
-"""Puts a rendered digest into the outbox (ledger's ground floor, called by `DigestTransaction.freeze`)."""
+"""Put a rendered digest into the outbox (base layer of the ledger, called by `DigestTransaction.enqueue`)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from relay.model import Delivery, Digest, MessageKind, MessageState, Rendered
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnqueuedDigest:
-    """A rendered digest with who gets it when: `DigestTransaction.freeze` says what each part means."""
+    """A rendered digest with its queued and deferred recipients: `DigestTransaction.enqueue` explains each part."""
 
     digest: Digest
     rendered: Rendered
@@ -37,19 +37,19 @@ class EnqueuedDigest:
 
     def __post_init__(self) -> None:
         if not self.queued or self.queued & self.deferred or self.queued | self.deferred != set(self.digest.recipients):
-            raise ValueError("each recipient of a digest is either queued or held, and at least one is queued")
+            raise ValueError("each recipient of a digest is either queued or deferred, and at least one is queued")
         if (self.digest.kind is MessageKind.CATCH_UP) is not bool(self.covers):
-            raise ValueError("a follow-up covers letters, and nothing else does")
+            raise ValueError("a catch-up digest covers messages, and no other kind does")
         if self.covers and self.deferred:
-            raise ValueError("a follow-up holds nobody back")
+            raise ValueError("a catch-up digest defers no recipient")
 
 
 def enqueue(connection: Connection, posting: EnqueuedDigest) -> None:
-    """Store the letter with all that belongs to it. Raises LedgerError where a queued recipient is not free."""
+    """Store the message with all that belongs to it. Raises LedgerError if a queued recipient is not free."""
     digest = posting.digest
     busy = posting.queued - free_recipients(connection, digest.route, posting.queued)
     if busy:
-        raise LedgerError(f"{len(busy)} of the recipients queued on route {digest.route!r} still have a letter queued")
+        raise LedgerError(f"{len(busy)} of the recipients queued on route {digest.route!r} still have a message queued")
     _store(connection, posting)
     _cover(connection, posting)
     for chunk in chunks(posting.dead):
@@ -114,7 +114,7 @@ def _cover(connection: Connection, posting: EnqueuedDigest) -> None:
         values = {"state": Delivery.COVERED, "covered_by": posting.digest.id, "at": posting.digest.created_at}
         covered += connection.execute(statement.values(**values)).rowcount
     if posting.covers and not covered:
-        raise LedgerError("a follow-up was to cover letters of which nothing is held")
+        raise LedgerError("a catch-up digest covers messages that have no deferred recipient")
 
 
 def _begin_thread(connection: Connection, posting: EnqueuedDigest) -> None:

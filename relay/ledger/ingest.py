@@ -1,16 +1,16 @@
-"""Takes in what `sort` made of a batch of mails, in one transaction with the cursor (sort → ledger).
+"""Write one ingested batch of mails and the spool's cursor in one transaction (ingest → ledger).
 
-Guarantee: a mail is counted exactly once, whatever dies when: its group, its counts, the books and the cursor of its
-spool are written together or not at all, and the cursor is compared before anything is written.
+Guarantee: a mail is counted exactly once, whatever is killed when. Its group, its counts, the books and the cursor of
+its spool are written together or not at all. The cursor is compared before anything is written.
 
-Two workers with different spools may bring the same new error at the same moment. `groups()` therefore claims every
-key it does not find with a placeholder row in the order of the keys (INSERT … ON CONFLICT DO NOTHING waits for a
-transaction that is inserting the same key), and only then locks all rows, in that order too: whoever comes second gets
-what the first one saved. Who waits for a key holds no row yet that another could wait for, so locks never cross. A
-placeholder is seen by nobody else, and goes at the end unless `save` filled it.
-So, in this order, each once per transaction and for the whole batch:
+Two workers with different spools may have the same new error at the same time. `groups()` therefore reserves every
+missing key with a placeholder row, in the order of the keys (INSERT … ON CONFLICT DO NOTHING waits for a transaction
+that is inserting the same key). Only then it locks all rows, in that order too: the second worker reads what the first
+one saved. A worker that waits for a key holds no row that another one could wait for, so there is no deadlock. No other
+transaction sees a placeholder. It is deleted at the end unless `save` filled it.
+Call the methods in this order, each once per transaction and for the whole batch:
 
-    remember_records → groups → save → count, sample, book, park → advance
+    remember_records → groups → save → count, sample, book, quarantine → advance
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from relay.errors import CursorMismatch, LedgerError
 from relay.ledger.backends.write_mode import WriteMode
+from relay.ledger.bounces import note_bounce
 from relay.ledger.engine import Database
 from relay.ledger.rows import GROUP_COLUMNS, chunks, group_of, group_values, key_of, save_groups
 from relay.ledger.samples import keep_samples
@@ -48,7 +49,7 @@ del _PLACEHOLDER["id"]
 
 
 class IngestTransaction:
-    """What can be written while one batch of one spool is being sorted."""
+    """Write what one batch of one spool contains."""
 
     def __init__(self, connection: Connection, spool_id: str, position: int) -> None:
         self._connection = connection
@@ -61,10 +62,10 @@ class IngestTransaction:
         self._books: Counter[str] = Counter()
 
     def remember_records(self, ids: Collection[str], at: datetime) -> set[str]:
-        """Remember record ids seen at `at`; those returned are new, and only their mails count.
+        """Store record ids seen at `at`. Returns the new ones: only their mails count.
 
-        The rest is a repeat of a mail whose 250 the client missed. One call both asks and remembers, so that two
-        workers that got the same mail at once cannot both count it.
+        A known id means a repeated mail: the client missed the 250. One call both checks and stores, so that two
+        workers with the same mail cannot both count it.
         Raises ValueError for an id that is not 32 hex digits.
         """
         binary = {_record_id(each): each for each in ids}
@@ -74,10 +75,18 @@ class IngestTransaction:
         rows = self._connection.scalars(statement, [{"id": each, "at": at} for each in sorted(binary)])
         return {binary[bytes(each)] for each in rows}
 
-    def groups(self, keys: Collection[GroupKey]) -> dict[GroupKey, Group]:
-        """The groups under these keys, locked until the transaction ends; keys that have none are claimed.
+    def bounced(self, recipient: str, reason: str, message: str, at: datetime) -> bool:
+        """Note that a recipient did not get a message although the upstream had accepted it.
 
-        A group's own texts may differ from its key's: what no database can hold was replaced in them.
+        `message` is the message's id, "" for the recipient's newest one. Returns False if there is no such delivery, or
+        if it is known that it bounced. The books stay as they are: the upstream took the message.
+        """
+        return note_bounce(self._connection, recipient, reason, message, at)
+
+    def groups(self, keys: Collection[GroupKey]) -> dict[GroupKey, Group]:
+        """Return the groups with these keys, locked until the transaction ends; reserve the keys that have none.
+
+        The texts of a group may differ from those of its key: characters that a database refuses were replaced.
         """
         binary = {key_of(key): key for key in keys}
         self._asked |= binary
@@ -86,9 +95,9 @@ class IngestTransaction:
         return {binary[key]: group for key, group in locked.items()}
 
     def save(self, groups: Iterable[Group]) -> dict[GroupKey, Group]:
-        """Write groups whose keys were given to `groups()`, new ones (id 0) too; returns them by these keys, with ids.
+        """Write groups whose keys were given to `groups()`, including new ones (id 0). Returns them by key, with ids.
 
-        Raises LedgerError for a group whose key was not claimed.
+        Raises LedgerError for a group whose key was not reserved.
         """
         saved: dict[GroupKey, Group] = {}
         for group in groups:
@@ -101,28 +110,33 @@ class IngestTransaction:
         return saved
 
     def count(self, group_id: int, minutes: Mapping[datetime, int]) -> None:
-        """Add occurrences to the group's course: by minute (each key is cut down to its full minute)."""
-        for moment, occurrences in minutes.items():
-            self._counts[group_id, moment.replace(second=0, microsecond=0)] += occurrences
+        """Add occurrences to the group's counts per minute. Each key is rounded down to its minute."""
+        for time, occurrences in minutes.items():
+            self._counts[group_id, time.replace(second=0, microsecond=0)] += occurrences
+
+    def occurrences_after(self, group_id: int, after: datetime) -> int:
+        """Return the occurrences in the minutes of a group that begin after this time, without those of the batch."""
+        here = (counts.c.group_id == group_id, counts.c.resolution == MINUTE, counts.c.bucket > after)
+        return int(self._connection.scalar(select(func.coalesce(func.sum(counts.c.occurrences), 0)).where(*here)) or 0)
 
     def sample(self, group_id: int, sample: Sample) -> None:
-        """Keep a sample: the group's first one and its newest SAMPLES_KEPT stay. One per group and batch is enough."""
+        """Store a sample. A group keeps its first and its newest SAMPLES_KEPT. One per group and batch is enough."""
         self._samples.append((group_id, sample))
 
     def book(self, *, received: int = 0, muted: int = 0, ignored: int = 0, parked: int = 0) -> None:
-        """Add to the spool's books, in mails. What is neither muted, ignored nor parked must be pending in a group."""
+        """Add mails to the spool's books. A mail that is not muted, ignored or parked must be pending in a group."""
         self._books.update(received=received, muted=muted, ignored=ignored, parked=parked)
 
     def quarantine(self, position: int, *, at: datetime, reason: str, path: str = "") -> None:
-        """List a mail that was put aside; `path` is its file, "" while it stays in the spool.
+        """List a quarantined mail. `path` is its file, "" while the mail stays in the spool.
 
-        Does not book it: `book(received=1, parked=1)` does.
+        This does not book the mail; call `book(received=1, parked=1)` too.
         """
         row = {"spool_id": self._spool_id, "position": position, "at": at, "reason": reason, "path": path}
         self._connection.execute(insert(parked), row)
 
     def advance(self, position: int) -> None:
-        """Move the cursor to `position`, where the next batch begins. Raises ValueError where that is backwards."""
+        """Move the cursor to `position`, where the next batch begins. Raises ValueError if that is backwards."""
         if position < self._position:
             raise ValueError(f"the cursor cannot go back from {self._position} to {position}")
         self._position = position
@@ -153,7 +167,7 @@ class IngestTransaction:
     # --- The end --------------------------------------------------------------------------------------------------
 
     def finish(self) -> None:
-        """Write what was gathered; called by `Sorting.sorting` before the commit."""
+        """Write the collected rows. `Ingesting.ingesting` calls this before the commit."""
         if self._counts:
             rows = [
                 {"group_id": number, "resolution": MINUTE, "bucket": minute, "occurrences": occurrences}
@@ -169,16 +183,16 @@ class IngestTransaction:
 
 
 class Ingesting(Database):
-    """The ledger's part for `sort`."""
+    """The part of the ledger for the ingest step."""
 
     def cursor(self, spool_id: str) -> int:
-        """Where the next record to be sorted begins; 0 for a spool the ledger has not seen."""
+        """Return the position of the next record to ingest; 0 for a spool that the ledger does not know."""
         with self._read() as connection:
             query = select(spools.c.position).where(spools.c.spool_id == spool_id)
             return connection.scalar(query) or 0
 
     def needed_from(self, spool_id: str) -> int:
-        """Where the first record stands that the spool must keep: the cursor, or a parked mail that has no file yet."""
+        """Return the first position that the spool must keep: the cursor, or a parked mail without a file."""
         without_file = select(func.min(parked.c.position)).where(parked.c.spool_id == spool_id, parked.c.path == "")
         with self._read() as connection:
             cursor = connection.scalar(select(spools.c.position).where(spools.c.spool_id == spool_id)) or 0
@@ -186,28 +200,28 @@ class Ingesting(Database):
         return cursor if position is None else min(cursor, position)
 
     def quarantined_without_file(self, spool_id: str) -> list[int]:
-        """The positions of parked mails that have no file yet, oldest first."""
+        """Return the positions of parked mails that have no file yet, oldest first."""
         query = select(parked.c.position).where(parked.c.spool_id == spool_id, parked.c.path == "")
         with self._read() as connection:
             return list(connection.scalars(query.order_by(parked.c.position)))
 
     def set_quarantine_file(self, spool_id: str, position: int, path: str) -> None:
-        """Note where the file of a parked mail is now."""
+        """Store the path of a parked mail's file."""
         here = update(parked).where(parked.c.spool_id == spool_id, parked.c.position == position)
         with self._write(WriteMode.UNGATED) as connection:
             connection.execute(here.values(path=path))
 
     @contextmanager
     def ingesting(self, spool_id: str, position: int) -> Iterator[IngestTransaction]:
-        """One transaction that sorts a batch: commits at the end of the block, rolls back on an exception.
+        """Run one transaction for a batch: commit at the end of the block, roll back on an exception.
 
-        Raises CursorMismatch unless the stored cursor is `position`. After a LedgerBusy from the end of the block ask
+        Raises CursorMismatch unless the stored cursor is `position`. After a LedgerBusy from the end of the block, read
         `cursor()` again: the batch may have been committed.
         """
         with self._write(WriteMode.SHARED) as connection:
             stored = _locked_cursor(connection, spool_id)
             if stored != position:
-                raise CursorMismatch(f"spool {spool_id} was sorted up to {stored}, not up to {position}")
+                raise CursorMismatch(f"spool {spool_id} was ingested up to {stored}, not up to {position}")
             transaction = IngestTransaction(connection, spool_id, position)
             yield transaction
             transaction.finish()

@@ -1,7 +1,7 @@
-"""Lets one worker at a time do what only one may do (scheduling), with a fencing token (digest → ledger).
+"""Leases with fencing tokens: one worker at a time decides about digests (digest → ledger).
 
-Guarantee: tokens of one name only grow, and a transaction that runs under a token commits only while no greater one
-has been given out. Clocks of different machines may differ: that costs waiting, never safety.
+Guarantee: the tokens of one name only grow. A transaction under a token commits only while no greater token has been
+issued. The clocks of different machines may differ: that costs waiting, never safety.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from relay.ledger.schema import IS_TO_TRY, leases, messages
 from relay.ledger.upsert import insert_missing
 
 CLOCKS_DIFFER_BY = timedelta(days=1)
-"""What the clocks of two workers may differ by at most, for one to respect the other's claims."""
+"""The largest difference between the clocks of two workers at which one respects the other's claims."""
 
 
 class Leases(Database):
-    """The ledger's part for taking turns."""
+    """The part of the ledger for leases."""
 
     def lease(self, name: str, holder: str, now: datetime, ttl: timedelta) -> int | None:
-        """Take the lease or make it last until `now + ttl`; returns its fencing token, None while another holds it.
+        """Take or renew the lease until `now + ttl`. Returns its fencing token, None while another worker holds it.
 
-        The token stays the same as long as the holder renews in time; in every other case it is a greater one.
-        A lease that would last for days was given by a clock that has been set back since: it does not count.
+        The token stays the same while the holder renews in time; otherwise a greater one is issued. A lease that would
+        last for days is ignored: the clock was set back after it was written.
         """
         with self._write(WriteMode.UNGATED) as connection:
             nobody = {"name": name, "holder": "", "token": 0, "expires_at": EPOCH}
@@ -43,9 +43,9 @@ class Leases(Database):
         return token
 
     def forget_worker(self, worker: str) -> None:
-        """Free all that a former life of `worker` held: leases by that holder, claims on letters.
+        """Release the leases and the claims on messages that an earlier process of `worker` held.
 
-        To be called when a worker starts (its name belongs to a data directory that it has locked) and when it stops.
+        Call it when a worker starts (its name belongs to a data directory that it has locked) and when it stops.
         """
         with self._write(WriteMode.EXCLUSIVE) as connection:
             connection.execute(update(leases).where(leases.c.holder == worker).values(expires_at=EPOCH))
@@ -54,7 +54,7 @@ class Leases(Database):
 
 
 def require_lease(connection: Connection, name: str, token: int) -> None:
-    """Raise LeaseLost unless `token` is the newest of the lease; locked, so that it stays so in this transaction."""
+    """Raise LeaseLost unless `token` is the newest one of the lease. The row stays locked for this transaction."""
     newest = connection.scalar(select(leases.c.token).where(leases.c.name == name).with_for_update())
     if newest != token:
         raise LeaseLost(f"the lease {name!r} has gone to another worker (token {newest}, ours is {token})")

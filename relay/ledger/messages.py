@@ -1,4 +1,4 @@
-"""Lists the letters of the outbox for people, and does what they ask of dead ones (CLI, web ↔ ledger)."""
+"""List the messages of the outbox; make open ones due now; retry or drop dead letters (CLI, web ↔ ledger)."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _RECIPIENT_COLUMNS = tuple(deliveries.c[name] for name in _RECIPIENT_FIELDS)
 
 
 class Messages(Database):
-    """The ledger's part for `relay outbox` and the dashboard."""
+    """The part of the ledger for `relay outbox` and the dashboard."""
 
     def messages(
         self, *, state: MessageState | None = None, route: str | None = None, limit: int = 100
     ) -> list[StoredMessage]:
-        """Letters with their deliveries, newest first."""
+        """Return messages with their deliveries, newest first."""
         query = select(messages).order_by(messages.c.created_at.desc(), messages.c.id)
         if state:
             query = query.where(messages.c.state == state)
@@ -39,29 +39,29 @@ class Messages(Database):
             return _stored(connection, connection.execute(query.limit(limit)).all())
 
     def message(self, outbox_id: str) -> StoredMessage | None:
-        """One letter; None where there is none of that id."""
+        """Return one message; None if there is none with that id."""
         with self._read() as connection:
             rows = connection.execute(select(messages).where(messages.c.id == outbox_id)).all()
             return next(iter(_stored(connection, rows)), None)
 
     def raw(self, outbox_id: str) -> bytes | None:
-        """The letter's bytes as they go over the wire; None where there is no such letter, or its bytes were purged."""
+        """Return the message's bytes as they are sent; None if there is no such message or its bytes were purged."""
         with self._read() as connection:
             raw = connection.scalar(select(bodies.c.raw).where(bodies.c.outbox_id == outbox_id))
         return None if raw is None else bytes(raw)
 
     def entries_of(self, outbox_id: str) -> list[Entry]:
-        """What the letter tells, in its order; [] after its bytes were purged."""
+        """Return the message's entries in their order; [] after its bytes were purged."""
         query = select(entries.c.entry).where(entries.c.outbox_id == outbox_id).order_by(entries.c.number)
         with self._read() as connection:
             return [entry_of(text) for text in connection.scalars(query)]
 
     def retry(self, outbox_id: str, now: datetime) -> bool:
-        """Revive a DEAD letter: open again, its recipients queued for a try at `now`, its mails pending again.
+        """Reopen a DEAD message: its recipients are queued for a try at `now`, its mails are pending again.
 
-        A recipient who has another letter of this route queued is HELD instead, so that a follow-up covers it; of a
-        NOTICE only free recipients are tried again. Digests that died with a follow-up are revived with it.
-        False where there is no dead letter of that id, or (NOTICE) all its recipients are busy.
+        A recipient with another queued message of this route is DEFERRED instead, so that a catch-up digest covers it.
+        A NOTICE is tried again only for recipients without one. Digests that died with a catch-up digest are reopened
+        with it. Returns False if there is no dead letter with that id, or if a NOTICE has no such recipient.
         """
         with self._write(WriteMode.EXCLUSIVE) as connection:
             message = _dead(connection, outbox_id)
@@ -83,7 +83,7 @@ class Messages(Database):
     def try_now(self, now: datetime, outbox_id: str | None = None) -> int:
         """Make open messages due at `now` (all of them, or one) and end the pause of the upstream.
 
-        Returns how many there were. A message of which nothing is queued is left out: a catch-up digest replaces it.
+        Returns their number. A message without a queued recipient is left out: a catch-up digest replaces it.
         """
         waiting = update(messages).where(IS_TO_TRY)
         if outbox_id is not None:
@@ -95,7 +95,7 @@ class Messages(Database):
         return count
 
     def drop(self, outbox_id: str, now: datetime) -> bool:
-        """Let a DEAD letter go; its mails stay undelivered in the books. False where there is no such dead letter."""
+        """Drop a dead letter; its mails stay undelivered in the books. Returns False if there is none with that id."""
         with self._write(WriteMode.EXCLUSIVE) as connection:
             dead = update(messages).where(messages.c.id == outbox_id, messages.c.state == MessageState.DEAD)
             return connection.execute(dead.values(state=MessageState.DROPPED, ended_at=now)).rowcount > 0

@@ -1,14 +1,14 @@
-"""Hands letters to the outbox step, one at a time under a claim, and takes down what came of it (outbox ↔ ledger).
+"""Claim messages for delivery, one at a time, and store the outcome of each try (outbox ↔ ledger).
 
-Guarantee: a letter has at most one live claim; what is written back under another one is refused (LeaseLost). Outcomes
-are stored per recipient: who was served is not served again. The books are written in the transaction in which a
-letter ends.
+Guarantee: a message has at most one live claim; a write under another claim is refused (LeaseLost). Outcomes are stored
+per recipient: a recipient that accepted the message does not get it again. The books change in the transaction in which
+a message ends.
 
-    OPEN ──claim──► mark_ambiguous ──► settle ──► OPEN (somebody is still queued, held, or covered by an open follow-up)
-                                              ├─► SENT (all settled, at least one took it: mails are reported)
-                                              └─► DEAD (all settled, nobody did: mails are undelivered)
+    OPEN ──claim──► mark_ambiguous ──► settle ──► OPEN (a recipient is queued, deferred, or covered by an open catch-up)
+                                              ├─► SENT (all settled, at least one accepted it: mails are reported)
+                                              └─► DEAD (all settled, none accepted it: mails are undelivered)
 
-A recipient is settled by SENT or REFUSED, or COVERED by a follow-up that is settled for this recipient.
+A recipient is settled by SENT or REFUSED, or by COVERED if the catch-up digest is settled for this recipient.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select,
 
 from relay.errors import LeaseLost
 from relay.ledger.backends.write_mode import WriteMode
+from relay.ledger.bounces import read_bouncing
 from relay.ledger.engine import Database
 from relay.ledger.leases import CLOCKS_DIFFER_BY
 from relay.ledger.results import Outcome
 from relay.ledger.schema import IS_QUEUED, IS_TO_TRY, bodies, deliveries, messages, upstream
 from relay.ledger.settlement import end_settled_messages
 from relay.ledger.upsert import replace
-from relay.model import Delayed, Delivery, MessageState, OutboxMessage, UpstreamState
+from relay.model import BouncingRecipient, Delayed, Delivery, MessageState, OutboxMessage, UpstreamKey, UpstreamState
 
 PAUSES_AT_MOST = timedelta(days=7)
-"""No letter is put off for longer: it would be given up before."""
+"""No message is postponed for longer: it would be dead before that."""
 
 
 class Outbox(Database):
-    """The ledger's part for `outbox`."""
+    """The part of the ledger for the outbox step."""
 
     def claim_message(self, worker: str, now: datetime, ttl: timedelta) -> OutboxMessage | None:
-        """Claim the oldest letter that is to be tried at `now` and that nobody holds; None where there is none.
+        """Claim the oldest unclaimed message whose next try is at or before `now`; None if there is none.
 
-        The claim runs out at `now + ttl`, which must be longer than any try may take: after it another worker may send
-        the letter too. A claim for days or a pause for weeks was made by a clock that has been set back since:
-        it does not count.
+        The claim expires at `now + ttl`, which must be longer than any try: after that another worker may send the
+        message too. A claim for days or a pause for weeks is ignored: the clock was set back after it was written.
         """
         claimable = and_(
             IS_TO_TRY,
@@ -49,7 +49,7 @@ class Outbox(Database):
             or_(messages.c.claimed_until.is_(None), _over(messages.c.claimed_until, now, ttl + CLOCKS_DIFFER_BY)),
         )
         oldest = select(messages.c.id).where(claimable).order_by(messages.c.created_at, messages.c.id).limit(1)
-        with self._read() as connection:  # a look costs no transaction that writes
+        with self._read() as connection:  # while nothing is claimable, no write transaction is needed
             if connection.scalar(oldest) is None:
                 return None
         with self._write(WriteMode.UNGATED) as connection:
@@ -61,25 +61,25 @@ class Outbox(Database):
         return None
 
     def mark_ambiguous(self, message: OutboxMessage) -> None:
-        """Note that from here on it may have been delivered; durable on return. Call it before the final dot.
+        """Store that the message may have been delivered from here on; durable on return. Call it before the final dot.
 
-        Raises LeaseLost if the claim is gone: then it must not be sent.
+        Raises LeaseLost if the claim is gone: then the message must not be sent.
         """
         with self._write(WriteMode.UNGATED) as connection:
             _write_back(connection, message, ambiguous=True)
 
     def settle(self, message: OutboxMessage, outcome: Outcome, now: datetime) -> MessageState:
-        """Write down what came of one try and let go of the claim; returns the letter's state after it.
+        """Store the outcome of one try and release the claim. Returns the message's new state.
 
-        Who is neither in `sent` nor in `refused` stays queued. Raises LeaseLost if the claim is gone; ValueError for
-        recipients that are not the letter's, or where some stay queued without a `next_try_at`.
+        A recipient that is neither in `sent` nor in `refused` stays queued. Raises LeaseLost if the claim is gone;
+        ValueError for recipients that are not the message's, or if some stay queued without a `next_try_at`.
         """
         settled = outcome.sent | outcome.refused
         if outcome.sent & outcome.refused or not settled | outcome.replies.keys() <= set(message.recipients):
-            raise ValueError("an outcome speaks of each of the letter's queued recipients once, and of nobody else")
+            raise ValueError("an outcome names each of the message's queued recipients once, and no others")
         queued = set(message.recipients) - settled
         if queued and outcome.next_try_at is None:
-            raise ValueError("a letter with recipients still queued needs a next try")
+            raise ValueError("a message with recipients still queued needs a next try")
         with self._write(WriteMode.EXCLUSIVE) as connection:
             _write_back(
                 connection,
@@ -102,7 +102,7 @@ class Outbox(Database):
             return state
 
     def next_try_at(self) -> datetime | None:
-        """When the next letter is to be tried (claimed ones: when their claim runs out); None where none is queued."""
+        """Return the time of the next try, or of the end of a claim if that is later; None if nothing is queued."""
         claimed = messages.c.claimed_until > messages.c.next_try_at
         at = case((claimed, messages.c.claimed_until), else_=messages.c.next_try_at)
         with self._read() as connection:
@@ -110,7 +110,7 @@ class Outbox(Database):
         return first
 
     def delayed(self, limit: int = 100) -> list[Delayed]:
-        """Whom a letter has not reached yet though it was tried, with the upstream's last word, oldest letter first."""
+        """Return recipients still queued after a try, with the upstream's last reply, oldest message first."""
         query = (
             select(
                 deliveries.c.recipient,
@@ -127,22 +127,28 @@ class Outbox(Database):
         with self._read() as connection:
             return [Delayed(**row) for row in connection.execute(query).mappings()]
 
+    def bouncing(self, now: datetime) -> list[BouncingRecipient]:
+        """Return the recipients whose digests bounced within `SHOW_BOUNCES_FOR`."""
+        with self._read() as connection:
+            return read_bouncing(connection, now)
+
     def retry_now(self, now: datetime, *, beyond: datetime) -> None:
-        """Have every queued letter that waits for a moment after `beyond` tried at `now`: the clock was set back."""
+        """Set the next try of every message that waits beyond `beyond` to `now`: the clock was set back."""
         with self._write(WriteMode.UNGATED) as connection:
             waiting = update(messages).where(IS_TO_TRY, messages.c.next_try_at > beyond)
             connection.execute(waiting.values(next_try_at=now))
 
-    def upstream(self) -> UpstreamState:
-        """What is known of the upstream."""
+    def upstream(self, key: UpstreamKey) -> UpstreamState:
+        """Return the state of a target as a worker sees it; the default state if it was never tried."""
+        row_of_key = (upstream.c.worker == key.worker, upstream.c.target == key.target)
         with self._read() as connection:
-            row = connection.execute(select(*_UPSTREAM_COLUMNS).where(upstream.c.id == 1)).first()
+            row = connection.execute(select(*_UPSTREAM_COLUMNS).where(*row_of_key)).first()
         return UpstreamState(**dict(zip(_UPSTREAM_FIELDS, row, strict=True))) if row else UpstreamState()
 
-    def save_upstream(self, state: UpstreamState) -> None:
-        """Write down what is known of the upstream."""
+    def save_upstream(self, key: UpstreamKey, state: UpstreamState) -> None:
+        """Store the state of a target as a worker sees it."""
         with self._write(WriteMode.UNGATED) as connection:
-            connection.execute(replace(connection, upstream), asdict(state) | {"id": 1})
+            connection.execute(replace(connection, upstream), asdict(state) | asdict(key))
 
 
 _UPSTREAM_FIELDS = tuple(field.name for field in fields(UpstreamState))
@@ -175,7 +181,7 @@ def _claimed(connection: Connection, outbox_id: str) -> OutboxMessage:
 def _write_back(connection: Connection, message: OutboxMessage, **values: object) -> None:
     ours = update(messages).where(messages.c.id == message.id, messages.c.claim == message.claim)
     if not connection.execute(ours.values(**values)).rowcount:
-        raise LeaseLost(f"the claim on letter {message.id} has gone to another worker")
+        raise LeaseLost(f"the claim on message {message.id} has gone to another worker")
 
 
 def _write_deliveries(connection: Connection, message: OutboxMessage, outcome: Outcome, now: datetime) -> None:

@@ -1,6 +1,6 @@
-"""Lets go of what is old, in small transactions (housekeeping → ledger).
+"""Delete old data from the ledger, in small transactions (housekeeping → ledger).
 
-Guarantee: nothing that the books still need goes; a dead letter is never deleted. Rolled-up counts keep their sum.
+Guarantee: data that the books still need and dead letters are never deleted. Rolled-up counts keep their sum.
 
     counts            per minute for 48 h, then per hour for 14 d, then per day until `counts_for`
     samples           `samples_for`
@@ -29,14 +29,14 @@ from relay.model import MessageState
 
 _SPANS = {HOUR: timedelta(hours=1), DAY: timedelta(days=1)}
 _ROLL_UPS = ((MINUTE, HOUR, timedelta(hours=48)), (HOUR, DAY, timedelta(days=14)))
-"""From which resolution to which, at what age."""
+"""From resolution, to resolution, at this age."""
 _RECORDS_FOR = timedelta(hours=24)
 _FREED_PAGES = 1_000
-"""Given back to the file system in one round: 4 MB."""
+"""Returned to the file system in one round: 4 MB."""
 
 
 class Purge(Database):
-    """The ledger's part for `housekeeping`."""
+    """The part of the ledger for housekeeping."""
 
     def purge(
         self,
@@ -47,9 +47,9 @@ class Purge(Database):
         messages_for: timedelta = timedelta(days=14),
         limit: int = 1_000,
     ) -> int:
-        """Do one bounded round: at most `limit` rows of each kind, each kind in its own transaction.
+        """Run one bounded round: at most `limit` rows of each kind, each kind in its own transaction.
 
-        Returns how many rows went or were rolled up; 0: nothing left to do.
+        Returns how many rows were deleted or rolled up; 0 means nothing is left to do.
         """
         settled = messages.c.state.in_([MessageState.SENT, MessageState.DROPPED])
         read = select(messages.c.id).where(settled, messages.c.ended_at < now - messages_for)
@@ -68,7 +68,7 @@ class Purge(Database):
         return done
 
     def forget_quarantined(self, mails: Iterable[QuarantinedMail]) -> None:
-        """Take mails off the list of parked ones, after their files were unlinked. They stay in the books."""
+        """Remove mails from the list of parked ones, after their files were unlinked. They stay in the books."""
         place = tuple_(parked.c.spool_id, parked.c.position)
         with self._write(WriteMode.UNGATED) as connection:
             for chunk in chunks((mail.spool_id, mail.position) for mail in mails):
@@ -81,18 +81,18 @@ class Purge(Database):
             return connection.execute(delete(table).where(tuple_(*key).in_(some))).rowcount
 
     def _expire_groups(self, now: datetime, before: datetime, limit: int) -> int:
-        """Groups are looked through without a lock, since no index finds these; those to go are checked again."""
+        """Scan for quiet groups without a lock, since no index finds them; check them again before deletion."""
         quiet = and_(
             groups.c.last_seen < before,
             groups.c.pending_mails == 0,
-            or_(groups.c.muted_until.is_(None), groups.c.muted_until <= now),
+            or_(groups.c.muted_until <= now, and_(groups.c.muted_until.is_(None), groups.c.mute_above.is_(None))),
         )
         with self._read() as connection:
             found = connection.scalars(select(groups.c.id).where(quiet).limit(limit)).all()
         return self._expire(groups, and_(quiet, groups.c.id.in_(found)), limit) if found else 0
 
     def _roll_up(self, fine: int, coarse: int, before: datetime, limit: int) -> int:
-        """Add counts of one resolution up to the next, whole hours or days at a time."""
+        """Sum counts of one resolution into the next, whole hours or days at a time."""
         span = _SPANS[coarse]
         old = (counts.c.resolution == fine, counts.c.bucket < floor(before, span))
         sums: Counter[tuple[int, datetime]] = Counter()

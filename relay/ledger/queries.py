@@ -1,11 +1,11 @@
-"""Answers what the CLI, the web and the metrics ask (ledger → cli, web).
+"""Read-only queries for the CLI, the web pages and the metrics; change one group on request (ledger → cli, web).
 
-Guarantee: never waits for a writer and never makes one wait; each answer is of one moment.
+Guarantee: a query never waits for a writer and never makes one wait. Each answer is one snapshot.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,8 +17,22 @@ from relay.ledger.books import read_books
 from relay.ledger.engine import Database
 from relay.ledger.recipients import read_budgets
 from relay.ledger.results import Cursor, GroupOrder, Lease, QuarantinedMail, Tally
-from relay.ledger.rows import GROUP_COLUMNS, group_of, report_of, route_state_of, save_groups
-from relay.ledger.schema import IS_OPEN, IS_PENDING, groups, leases, messages, parked, routes, samples, spools
+from relay.ledger.rows import GROUP_COLUMNS, entry_of, group_of, report_of, route_state_of, save_groups
+from relay.ledger.schema import (
+    IS_DEFERRED,
+    IS_DUE_ONCE,
+    IS_OPEN,
+    IS_PENDING,
+    deliveries,
+    entries,
+    groups,
+    leases,
+    messages,
+    parked,
+    routes,
+    samples,
+    spools,
+)
 from relay.ledger.timeline import timelines
 from relay.model import Books, BudgetState, Group, MessageState, Phase, RouteState, Sample, Timeline
 
@@ -31,10 +45,10 @@ _ORDERS = {
 
 
 class Queries(Database):
-    """The ledger's part for the faces."""
+    """The part of the ledger for the CLI, the web pages and the metrics."""
 
     def books(self, now: datetime) -> Books:
-        """Where every mail is; `now` is only the moment they are dated with."""
+        """Return the books: the number of mails in each state, dated `now`."""
         with self._read() as connection:
             return read_books(connection, now)
 
@@ -48,7 +62,7 @@ class Queries(Database):
         phase: Phase | None = None,
         text: str = "",
     ) -> list[Group]:
-        """Groups that fit every condition given, the greatest by `order` first; `text` is looked for in the title."""
+        """Return groups that match every given condition, the greatest by `order` first; `text` searches the title."""
         query = select(*GROUP_COLUMNS).order_by(_ORDERS[order].desc(), groups.c.id.desc()).limit(limit)
         wanted = {groups.c.route: route, groups.c.app: app, groups.c.phase: phase}
         for column, value in wanted.items():
@@ -60,46 +74,55 @@ class Queries(Database):
             return _groups(connection, query)
 
     def group(self, group_id: int) -> Group | None:
-        """One group; None where there is none of that id."""
+        """Return one group; None if there is none with that id."""
         with self._read() as connection:
             return _group(connection, group_id)
 
     def samples_of(self, group_id: int) -> list[Sample]:
-        """The samples kept of a group, newest first."""
+        """Return the stored samples of a group, newest first."""
         query = select(samples.c.at, samples.c.report).where(samples.c.group_id == group_id)
         with self._read() as connection:
             rows = connection.execute(query.order_by(samples.c.number.desc()))
             return [Sample(at=at, report=report_of(text)) for at, text in rows]
 
     def timeline(self, group_id: int, since: datetime, now: datetime) -> Timeline | None:
-        """How the group went, as in `DigestTransaction.courses`; None where nothing was counted."""
+        """Return the group's timeline, as in `DigestReads.timelines`; None if nothing was counted."""
         with self._read() as connection:
             return timelines(connection, {group_id: since}, now).get(group_id)
 
     def route_states(self) -> dict[str, RouteState]:
-        """What is known of each route that has had a digest."""
+        """Return the stored state of each route that has had a digest."""
         with self._read() as connection:
             return {row.route: route_state_of(row) for row in connection.execute(_ROUTES)}
 
     def all_budgets(self) -> dict[str, BudgetState]:
-        """What is left of every recipient's budget."""
+        """Return what is left of every recipient's budget."""
         with self._read() as connection:
             return read_budgets(connection)
 
+    def errors_waiting(self, recipient: str, routes: Collection[str], now: datetime) -> int:
+        """Return how many errors are due on these routes, or in a digest that is deferred for the recipient."""
+        due = select(groups.c.id).where(IS_DUE_ONCE, groups.c.due_at <= now, groups.c.route.in_(routes))
+        deferred = select(entries.c.entry).join(deliveries, deliveries.c.outbox_id == entries.c.outbox_id)
+        deferred = deferred.where(IS_DEFERRED, deliveries.c.recipient == recipient, deliveries.c.route.in_(routes))
+        with self._read() as connection:
+            found = set(connection.scalars(due))
+            return len(found | {entry_of(text).group_id for text in connection.scalars(deferred)})
+
     def cursors(self) -> list[Cursor]:
-        """How far each spool has been sorted."""
+        """Return how far each spool has been ingested."""
         query = select(spools.c.spool_id, spools.c.position).order_by(spools.c.spool_id)
         with self._read() as connection:
             return [Cursor(spool_id=spool_id, position=position) for spool_id, position in connection.execute(query)]
 
     def leases(self) -> list[Lease]:
-        """Who holds which lease, also those that have run out."""
+        """Return all leases with their holders, including expired ones."""
         with self._read() as connection:
             rows = connection.execute(select(leases).order_by(leases.c.name)).mappings()
             return [Lease(**row) for row in rows]
 
     def quarantined(self, *, before: datetime | None = None, limit: int = 100) -> list[QuarantinedMail]:
-        """Mails that were put aside (before a moment), oldest first."""
+        """Return quarantined mails (only those before a time, if given), oldest first."""
         query = select(parked).order_by(parked.c.at, parked.c.spool_id, parked.c.position).limit(limit)
         if before:
             query = query.where(parked.c.at < before)
@@ -107,7 +130,7 @@ class Queries(Database):
             return [QuarantinedMail(**row) for row in connection.execute(query).mappings()]
 
     def tally(self) -> Tally:
-        """How many rows of each kind there are."""
+        """Return the number of rows of each kind."""
         figures = {
             "groups": select(func.count()).select_from(groups),
             "groups_pending": select(func.count()).where(IS_PENDING),
@@ -122,8 +145,9 @@ class Queries(Database):
     # --- Changing one group ---------------------------------------------------------------------------------------
 
     def revise(self, group_id: int, change: Callable[[Group], Group]) -> Group | None:
-        """Change one group by a pure function, e.g. `lambda group: schedule.mute(group, until, timing)`, in one
-        transaction; returns it as it is then, None where there is none of that id.
+        """Change one group by a pure function, e.g. `lambda group: schedule.mute(group, until, timing)`.
+
+        One transaction. Returns the changed group; None if there is none with that id.
         """
         with self._write(WriteMode.EXCLUSIVE) as connection:
             group = _group(connection, group_id)

@@ -1,4 +1,4 @@
-"""Who may be sent to now, and who no longer is (ledger's ground floor, behind `digesting`)."""
+"""Free recipients, recipient budgets and abandoned recipients (base layer of the ledger, for `digesting`)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from relay.model import BudgetState, Delivery
 
 
 def free_recipients(connection: Connection, route: str, recipients: Collection[str]) -> set[str]:
-    """Those of `recipients` with no QUEUED delivery on this route."""
+    """Return those of `recipients` without a QUEUED delivery on this route."""
     query = select(deliveries.c.recipient).where(IS_QUEUED, deliveries.c.route == route)
     return set(recipients).difference(connection.scalars(query.where(deliveries.c.recipient.in_(recipients))))
 
 
 def read_budgets(connection: Connection, recipients: Collection[str] | None = None) -> dict[str, BudgetState]:
-    """The budgets of these recipients (None: of all) that were ever sent to."""
+    """Return the budgets of these recipients (None: of all), without those that were never sent to."""
     query = select(budgets)
     if recipients is not None:
         query = query.where(budgets.c.recipient.in_(recipients))
@@ -36,7 +36,7 @@ def save_budget(connection: Connection, recipient: str, state: BudgetState) -> N
 
 
 def abandon(connection: Connection, route: str, recipient: str, why: str, now: datetime) -> int:
-    """Refuse what is queued (and not on its way) or held for a recipient of a route; see `DigestTransaction`."""
+    """Refuse the queued (unclaimed) and deferred deliveries of a recipient; see `DigestTransaction.abandon`."""
     on_its_way = select(messages.c.id).where(messages.c.claimed_until > now)
     statement = update(deliveries).where(
         deliveries.c.route == route,
@@ -49,7 +49,7 @@ def abandon(connection: Connection, route: str, recipient: str, why: str, now: d
     for chunk in chunks(touched):
         still_queued = select(deliveries.c.outbox_id).where(IS_QUEUED)
         idle = update(messages).where(messages.c.id.in_(chunk), messages.c.id.not_in(still_queued))
-        # A claim that has run out goes too, so that its worker cannot write back what it did meanwhile.
+        # Clear an expired claim too, so that its worker cannot store an outcome any more.
         connection.execute(idle.values(next_try_at=None, claim="", claimed_by="", claimed_until=None))
     end_settled_messages(connection, touched, now)
     return len(touched)

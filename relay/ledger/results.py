@@ -1,4 +1,4 @@
-"""What the ledger hands out beyond the nouns of `relay.model`: its own rows, as values (ledger → steps, CLI, web)."""
+"""Rows of the ledger as values, where `relay.model` has no type for them (ledger → steps, CLI, web)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class GroupClaim:
 
     fingerprint: Fingerprint
     former: tuple[GroupKey, ...]
-    """The keys that earlier versions of the fingerprint give it."""
+    """The keys that earlier fingerprint versions give it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadTotal:
-    """A digest nobody took, as the line that a later digest of its route has to tell."""
+    """The totals of a dead digest, as a later digest of its route reports them."""
 
     id: str
     route: str
@@ -34,46 +34,46 @@ class DeadTotal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of one try of a letter: what `outbox` made of an Attempt.
+    """The outcome of one try to deliver a message: what the outbox step decides from an Attempt.
 
-    After trouble with the upstream alone, `tries` and `refusals` are the letter's own again and nobody is settled.
+    After a failure of the upstream alone, `tries` and `refusals` are unchanged and no recipient is settled.
     """
 
     sent: frozenset[str] = frozenset()
-    """Recipients who took it."""
+    """Recipients for which the upstream accepted it."""
     refused: frozenset[str] = frozenset()
-    """Recipients given up for good."""
+    """Recipients that were refused permanently."""
     replies: Mapping[str, RecipientReply] = field(default_factory=dict)
-    """The upstream's last word on any of the recipients."""
+    """The upstream's last reply for any of the recipients."""
     next_try_at: datetime | None = None
-    """When those that are neither sent nor refused are tried again."""
+    """When the recipients that are neither sent nor refused are tried again."""
     tries: int
     refusals: int
-    """What the letter's counters are from now on."""
+    """The new values of the message's counters."""
     ambiguous: bool
-    """Whether this or an earlier try may have delivered it without our learning of it: who has it may have it twice."""
+    """Whether this or an earlier try may have delivered it without a reply to us: recipients may get it twice."""
     raw: bytes | None = None
-    """What the letter says from now on, where that is to change: it was too large."""
+    """The new content of the message if it was too large, else None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientState:
-    """One recipient of one stored letter, with the upstream's last words on it."""
+    """One recipient of one stored message, with the upstream's last reply."""
 
     recipient: str
     state: Delivery
     at: datetime
-    """When it came to that state."""
+    """When it entered that state."""
     code: int
-    """0 where the upstream gave none."""
+    """The SMTP reply code; 0 if the upstream gave none."""
     text: str
     covered_by: str
-    """Id of the follow-up that covers it, else ""."""
+    """Id of the catch-up digest that covers it, else ""."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMessage:
-    """A letter as the outbox lists it, without its bytes (`Ledger.raw`) and entries (`Ledger.entries_of`)."""
+    """A message as the outbox lists it, without its bytes (`Ledger.raw`) and entries (`Ledger.entries_of`)."""
 
     id: str
     kind: MessageKind
@@ -88,19 +88,19 @@ class StoredMessage:
     refusals: int
     ambiguous: bool
     next_try_at: datetime | None
-    """None where nothing is queued: it has ended, or waits for a follow-up."""
+    """None if nothing is queued: the message has ended, or waits for a catch-up digest."""
     ended_at: datetime | None
     claimed_by: str
-    """The worker that holds it, "" where nobody does (the claim may have run out: `claimed_until`)."""
+    """The worker with the claim, "" if there is none. The claim may have expired (`claimed_until`)."""
     claimed_until: datetime | None
     told_by: str
-    """For a dead one: the letter that tells of it, "" where none does yet."""
+    """For a dead letter: the id of the message that reports its totals, "" if none does yet."""
     deliveries: tuple[RecipientState, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cursor:
-    """How far one spool has been sorted."""
+    """How far one spool has been ingested."""
 
     spool_id: str
     position: int
@@ -108,7 +108,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """Who may do what only one worker may do at a time."""
+    """The right of one worker to do work that only one may do at a time."""
 
     name: str
     holder: str
@@ -118,19 +118,19 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuarantinedMail:
-    """A mail that was put aside because it killed the worker."""
+    """A mail in quarantine (state "parked"), because it killed the worker."""
 
     spool_id: str
     position: int
     at: datetime
     reason: str
     path: str
-    """The file that holds it as it came, "" while it stays in the spool for want of room."""
+    """The file with the unchanged mail, "" while it stays in the spool because the disk has no room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """How many rows of each kind there are, for `relay status` and the metrics."""
+    """The number of rows of each kind, for `relay status` and the metrics."""
 
     groups: int
     groups_pending: int
@@ -140,7 +140,7 @@ class Tally:
 
 
 class GroupOrder(StrEnum):
-    """How a listing of groups is ordered; always the greatest first."""
+    """The order of a listing of groups; always the greatest first."""
 
     LAST_SEEN = "last-seen"
     FIRST_SEEN = "first-seen"

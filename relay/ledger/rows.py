@@ -1,6 +1,7 @@
-"""Turns nouns of the model into rows and JSON, and back (ledger's ground floor).
+"""Convert values of `relay.model` to rows and JSON, and back (base layer of the ledger).
 
-JSON is plain ASCII, so that it takes any text; a field that a later release adds is filled with its default.
+The JSON is plain ASCII, so that it can hold any text. A field that is missing in stored JSON gets its default: an
+earlier release did not have it.
 """
 
 from __future__ import annotations
@@ -22,23 +23,23 @@ from relay.model import Entry, Form, Group, GroupKey, Level, Reason, Report, Rou
 T = TypeVar("T")
 
 CHUNK = 500
-"""So many values at most go into one IN (…)."""
+"""The largest number of values in one IN (…)."""
 
 _GROUP = tuple(field.name for field in fields(Group))
 _REPORT = tuple(field.name for field in fields(Report))
 _ENTRY = tuple(field.name for field in fields(Entry))
 _ENTRY_KEYS = {"timeline": "course"}
 """Keys in the stored JSON that differ from the name of the field."""
-_ENTRY_MOMENTS = ("since", "until", "first_seen", "last_seen", "seen_before", "episode_since")
+_ENTRY_TIMES = ("since", "until", "first_seen", "last_seen", "seen_before", "episode_since")
 
 GROUP_COLUMNS = tuple(groups.c[name] for name in _GROUP)
-"""What `group_of` needs, in its order."""
+"""The columns that `group_of` needs, in its order."""
 
 _SAVE = update(groups).where(groups.c.id == bindparam("row"))
 
 
 def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
-    """The values in lists of at most `size`."""
+    """Yield the values in lists of at most `size`."""
     rest = iter(values)
     while chunk := list(islice(rest, size)):
         yield chunk
@@ -48,22 +49,22 @@ def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
 
 
 def key_of(key: GroupKey) -> bytes:
-    """16 bytes that stand for route, app and fingerprint (which hold no NUL once they are `storable`)."""
+    """Return 16 bytes for route, app and fingerprint (which contain no NUL after `storable`)."""
     return blake2b("\0".join(map(storable, key)).encode(), digest_size=16).digest()
 
 
 def group_of(row: Sequence[Any]) -> Group:
-    """The group in a row of GROUP_COLUMNS."""
+    """Return the group in a row of GROUP_COLUMNS."""
     return Group(**dict(zip(_GROUP, row, strict=True)))
 
 
 def group_values(group: Group) -> dict[str, Any]:
-    """The columns of a group."""
+    """Return the values of a group by column."""
     return {name: getattr(group, name) for name in _GROUP}
 
 
 def save_groups(connection: Connection, changed: Iterable[Group]) -> None:
-    """Write groups that exist; what else is in their rows stays."""
+    """Update existing groups; other columns of their rows stay unchanged."""
     rows = [group_values(group) | {"row": group.id} for group in changed]
     if rows:
         connection.execute(_SAVE, rows)
@@ -83,19 +84,19 @@ def route_state_of(row: Row[Any] | None) -> RouteState:
 
 
 def report_json(report: Report) -> str:
-    """The report as JSON."""
+    """Return the report as JSON."""
     return _dumped({name: getattr(report, name) for name in _REPORT})
 
 
 def report_of(text: str) -> Report:
-    """The report in a JSON of `report_json`."""
+    """Return the report from the JSON of `report_json`."""
     return _report(json.loads(text))
 
 
 def entry_json(entry: Entry) -> str:
-    """The entry as JSON, its moments in ISO 8601."""
+    """Return the entry as JSON, with times in ISO 8601."""
     values = {_ENTRY_KEYS.get(name, name): getattr(entry, name) for name in _ENTRY}
-    for name in _ENTRY_MOMENTS:
+    for name in _ENTRY_TIMES:
         values[name] = values[name] and values[name].isoformat()
     if entry.timeline:
         values["course"] = _timeline_values(entry.timeline)
@@ -105,10 +106,10 @@ def entry_json(entry: Entry) -> str:
 
 
 def entry_of(text: str) -> Entry:
-    """The entry in a JSON of `entry_json`."""
+    """Return the entry from the JSON of `entry_json`."""
     stored = json.loads(text)
     values = {name: stored[key] for name in _ENTRY if (key := _ENTRY_KEYS.get(name, name)) in stored}
-    for name in _ENTRY_MOMENTS:
+    for name in _ENTRY_TIMES:
         values[name] = values[name] and datetime.fromisoformat(values[name])
     values["level"] = Level(values["level"])
     values["reason"] = Reason(values["reason"])

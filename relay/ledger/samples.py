@@ -1,4 +1,4 @@
-"""Keeps a few reports of each group for people to read: the first and the newest (ledger's ground floor)."""
+"""Store a few sample reports of each group: the first and the newest ones (base layer of the ledger)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from relay.ledger.schema import samples
 from relay.model import Report, Sample
 
 SAMPLES_KEPT = 5
-"""The newest ones; the first one stays besides."""
+"""The number of newest samples that a group keeps, in addition to its first one."""
 
 _OUTLIVED = and_(samples.c.number > 0, samples.c.number <= bindparam("oldest"))
 _DROP_OUTLIVED = delete(samples).where(samples.c.group_id == bindparam("group"), _OUTLIVED)
 
 
 def keep_samples(connection: Connection, new: Iterable[tuple[int, Sample]]) -> None:
-    """Add samples, given by group in the order in which they came, and drop those between the first and the newest."""
+    """Add samples (by group, in the order of arrival) and delete those between the first and the newest."""
     by_group: dict[int, list[Sample]] = defaultdict(list)
     for group_id, sample in new:
         by_group[group_id].append(sample)
@@ -42,14 +42,14 @@ def keep_samples(connection: Connection, new: Iterable[tuple[int, Sample]]) -> N
 
 
 def _numbered(added: Sequence[Sample], last: int | None) -> list[tuple[int, Sample]]:
-    """The samples worth a row, with their numbers: in a long list those in the middle are not."""
+    """Return the samples to store, with their numbers; skip those in the middle of a long list."""
     numbered = list(enumerate(added, start=0 if last is None else last + 1))
     first = [pair for pair in numbered[:1] if pair[0] == 0]
     return first + numbered[len(first) :][-SAMPLES_KEPT:]
 
 
 def newest(connection: Connection, group_ids: Collection[int]) -> dict[int, Report]:
-    """The newest sample of each group that has one."""
+    """Return the newest sample of each group that has one."""
     found: dict[int, Report] = {}
     for chunk in chunks(group_ids):
         last = _last(chunk).subquery()

@@ -1,6 +1,6 @@
-"""The tables, one schema for both databases (ledger's ground floor; `migrations/` builds them).
+"""The tables: one schema for both databases (base layer of the ledger; `migrations/` creates them).
 
-What a tick asks for is found by an index whose size follows what is pending or due, never the number of groups:
+Each query of a tick uses an index whose size depends on what is pending or due, never on the number of groups:
 `groups_due`, `groups_pending`, `groups_quiet`, `letters_to_try`, `deliveries_queued`, `deliveries_held`.
 """
 
@@ -33,29 +33,29 @@ from sqlalchemy import (
 from relay.ledger.columns import EnumText, LevelNumber, RowId, SafeText, UtcTime
 from relay.model import Delivery, Failure, MessageKind, MessageState, Phase
 
-REVISION = "0003"
+REVISION = "0005"
 """The newest migration: a ledger at this revision needs nothing done."""
 
 MINUTE, HOUR, DAY = 0, 1, 2
-"""How fine a row of `counts` is."""
+"""The resolution of a row of `counts`."""
 
 metadata = MetaData()
 
 
 def _is(column: Column[Any], value: StrEnum) -> ColumnElement[bool]:
-    """A condition with its value written out: only such a one lets a partial index be used."""
+    """A condition with a literal value: only with a literal can a partial index be used."""
     return column == literal_column(f"'{value}'")
 
 
 def _partial(name: str, condition: ColumnElement[bool], *columns: Column[Any], unique: bool = False) -> None:
-    """An index of those rows alone for which `condition` holds; queries have to use the very same condition.
+    """Declare an index of the rows for which `condition` holds; queries must use exactly the same condition.
 
-    For PostgreSQL the migrations say it. Here it would load the dialect, for which no command on SQLite should wait.
+    The migrations declare it for PostgreSQL. Here that would load the dialect, which commands on SQLite do not need.
     """
     Index(name, *columns, unique=unique, sqlite_where=condition)
 
 
-# --- Mails came -------------------------------------------------------------------------------------------------------
+# --- Incoming mails ---------------------------------------------------------------------------------------------------
 
 spools = Table(
     "spools",
@@ -99,7 +99,13 @@ groups = Table(
     Column("seen_before", UtcTime),
     Column("again", Boolean, nullable=False),
     Column("due_at", UtcTime),
+    Column("muted_since", UtcTime),
     Column("muted_until", UtcTime),
+    Column("mute_above", BigInteger),
+    Column("mute_exceeded", Boolean, nullable=False, server_default=text("false")),
+    Column("muted_mails", BigInteger, nullable=False, server_default="0"),
+    Column("muted_occurrences", BigInteger, nullable=False, server_default="0"),
+    Column("episode_muted", BigInteger, nullable=False, server_default="0"),
     Column("thread", SafeText, nullable=False, server_default=""),
     UniqueConstraint("key", name="groups_key"),
     sqlite_autoincrement=True,  # an old link must never show another error
@@ -111,6 +117,9 @@ IS_DUE_ONCE = groups.c.due_at.is_not(None)
 IS_PENDING = groups.c.pending_mails > literal_column("0")
 IS_QUIET = and_(_is(groups.c.phase, Phase.OPEN), groups.c.pending_mails == literal_column("0"))
 
+IS_MUTED_ONCE = groups.c.muted_since.is_not(None)
+
+_partial("groups_muted", IS_MUTED_ONCE, groups.c.route, groups.c.muted_until)
 _partial("groups_due", IS_DUE_ONCE, groups.c.due_at)
 _partial("groups_pending", IS_PENDING, groups.c.route, groups.c.phase, groups.c.pending_since, groups.c.pending_mails)
 _partial("groups_quiet", IS_QUIET, groups.c.route, groups.c.last_seen)
@@ -124,7 +133,7 @@ former_keys = Table(
     Index("former_keys_by_group", "group_id"),
     sqlite_with_rowid=False,
 )
-"""Under which keys a group was known to earlier versions of the fingerprint."""
+"""The keys of a group under earlier fingerprint versions."""
 
 counts = Table(
     "counts",
@@ -147,7 +156,7 @@ samples = Table(
     Column("report", Text, nullable=False),
     Index("samples_by_age", "at"),
 )
-"""Reports as JSON; `number` grows with each one of the group, the first has 0."""
+"""Reports as JSON. `number` counts the samples of a group from 0."""
 
 records = Table(
     "records",
@@ -157,7 +166,7 @@ records = Table(
     Index("records_by_age", "at"),
     sqlite_with_rowid=False,
 )
-"""Mails of our client that were counted: it may send one again whose 250 it missed."""
+"""Record ids of counted mails from our client: it sends a mail again if it missed the 250."""
 
 parked = Table(
     "parked",
@@ -169,7 +178,7 @@ parked = Table(
     Column("path", SafeText, nullable=False),
 )
 
-# --- Digests go out ---------------------------------------------------------------------------------------------------
+# --- Outgoing digests -------------------------------------------------------------------------------------------------
 
 routes = Table(
     "routes",
@@ -218,7 +227,7 @@ messages = Table(
     Index("letters_by_end", "ended_at"),
 )
 """`queued_at` is `created_at` until an administrator revives it; `next_try_at` is set while a recipient is queued;
-`told_by` is the letter in which a dead one's totals stand."""
+`told_by` is the message that reports the totals of a dead one."""
 
 IS_OPEN = _is(messages.c.state, MessageState.OPEN)
 IS_TO_TRY = messages.c.next_try_at.is_not(None)
@@ -240,7 +249,7 @@ bodies = Table(
     Column("letter_id", SafeText, ForeignKey("letters.id", ondelete="CASCADE"), key="outbox_id", primary_key=True),
     Column("raw", LargeBinary, nullable=False),
 )
-"""Apart from `messages`, so that a listing reads no bytes."""
+"""Separate from `messages`, so that a listing reads no bytes."""
 
 entries = Table(
     "entries",
@@ -264,7 +273,7 @@ deliveries = Table(
     Column("text", SafeText, nullable=False, server_default=""),
     Column("covered_by", SafeText, nullable=False, server_default=""),
 )
-"""`taken`: NULL while open, 1 where the recipient took it (or the follow-up that covers it), 0 where it never will."""
+"""`taken`: NULL while open, 1 if the recipient accepted it (or the catch-up digest that covers it), 0 if refused."""
 
 IS_QUEUED = _is(deliveries.c.state, Delivery.QUEUED)
 IS_DEFERRED = _is(deliveries.c.state, Delivery.DEFERRED)
@@ -285,7 +294,8 @@ totals = Table(
 upstream = Table(
     "upstream",
     metadata,
-    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("worker", SafeText, primary_key=True),
+    Column("target", SafeText, primary_key=True),
     Column("failures", Integer, nullable=False),
     Column("failing_since", UtcTime),
     Column("next_try_at", UtcTime),
@@ -293,10 +303,11 @@ upstream = Table(
     Column("detail", SafeText, nullable=False),
     Column("last_success_at", UtcTime),
     Column("last_try_at", UtcTime),
+    Column("checked_at", UtcTime),
     Column("outage_since", UtcTime),
     Column("outage_until", UtcTime),
 )
-"""One row."""
+"""One row for each worker and each target (`model.UpstreamKey`)."""
 
 leases = Table(
     "leases",

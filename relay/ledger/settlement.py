@@ -1,10 +1,12 @@
-"""Decides when letters end, and books their mails (ledger's ground floor; called wherever a delivery is settled).
+"""End messages whose deliveries are all settled, and book their mails (base layer of the ledger).
 
-A letter ends once every delivery is settled (`taken` is not NULL): SENT if anybody took it, else DEAD. A COVERED one is
-settled with the follow-up's delivery to the same recipient; follow-ups may be covered themselves, after a revival.
+Called wherever a delivery is settled. A message ends when every delivery is settled (`taken` is not NULL): SENT if any
+recipient accepted it, else DEAD. A COVERED delivery is settled with the catch-up digest's delivery to the same
+recipient. A catch-up digest can be covered too, after a retry.
 
-Guarantee: a letter ends in the transaction in which its last delivery is settled, and the books change in that one.
-The caller is alone (Gate.ALONE), so two workers cannot each wait for the other's half of a letter.
+Guarantee: a message ends in the transaction in which its last delivery is settled; the books change in the same one.
+The caller excludes all other writers (WriteMode.EXCLUSIVE), so two workers cannot each wait for the other's half of a
+message.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from relay.model import MessageKind, MessageState
 
 
 def end_settled_messages(connection: Connection, touched: Collection[str], now: datetime) -> None:
-    """End those of the touched letters, and of the letters they cover, that are all settled now."""
+    """End the touched messages, and the messages that they cover, if all their deliveries are settled."""
     changed = set(touched)
     frontier = changed
     while frontier:
@@ -34,7 +36,7 @@ def end_settled_messages(connection: Connection, touched: Collection[str], now: 
 
 
 def _spread(connection: Connection, followed: Collection[str], now: datetime) -> set[str]:
-    """Settle what settled follow-ups cover; returns the letters in which that changed something."""
+    """Settle the deliveries that settled catch-up digests cover. Returns the messages that changed."""
     cover = deliveries.alias()
     fate = (
         select(cover.c.taken)
@@ -50,7 +52,7 @@ def _spread(connection: Connection, followed: Collection[str], now: datetime) ->
 
 
 def _settled(connection: Connection, ids: Collection[str]) -> dict[MessageState, list[tuple[str, int]]]:
-    """Open letters whose deliveries are all settled, by the state they end in, with the mails to be booked."""
+    """Return open messages whose deliveries are all settled, by their final state, with the mails to book."""
     ended: dict[MessageState, list[tuple[str, int]]] = {}
     taken = func.max(deliveries.c.taken)
     for chunk in chunks(ids):
@@ -68,14 +70,14 @@ def _end(connection: Connection, ended: Collection[tuple[str, int]], state: Mess
     for chunk in chunks(outbox_id for outbox_id, _ in ended):
         values = {"state": state, "ended_at": now, "next_try_at": None, "claim": "", "claimed_by": ""}
         connection.execute(update(messages).where(messages.c.id.in_(chunk)).values(**values, claimed_until=None))
-        if state is MessageState.DEAD:  # what it was to tell of is untold again
+        if state is MessageState.DEAD:  # the dead letters that it was to report are unreported again
             connection.execute(update(messages).where(IS_REPORTED, messages.c.told_by.in_(chunk)).values(told_by=""))
     figure = REPORTED if state is MessageState.SENT else UNDELIVERED
     book(connection, Counter({figure: sum(mails for _, mails in ended)}))
 
 
 def revive(connection: Connection, outbox_id: str, now: datetime) -> None:
-    """Open a DEAD letter again whose deliveries were reopened by the caller, and those that died with it."""
+    """Reopen a DEAD message, whose deliveries the caller has reopened, and the messages that died with it."""
     frontier = {outbox_id}
     while frontier:
         _reopen(connection, frontier, now)
@@ -94,7 +96,10 @@ def _reopen(connection: Connection, ids: Collection[str], now: datetime) -> None
 
 
 def _unspread(connection: Connection, revived: Collection[str]) -> set[str]:
-    """Open again what revived follow-ups cover, except in letters that were sent or dropped; returns those letters."""
+    """Reopen deliveries that revived catch-up digests cover, except in sent or dropped messages.
+
+    Returns the messages that changed.
+    """
     cover = deliveries.alias()
     reopened = (
         select(cover.c.outbox_id)

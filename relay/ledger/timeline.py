@@ -1,7 +1,7 @@
-"""Reads how errors went over time from their counts (ledger's ground floor).
+"""Read the timelines of groups from their counts (base layer of the ledger).
 
-Counts that were rolled up stand at the beginning of their hour or day. What reaches so far back has steps of at least
-that length, and all steps begin at multiples of their length, so no count is ever split or counted twice.
+Rolled-up counts are stored at the beginning of their hour or day. A timeline that reaches back to them has steps of at
+least that length. All steps begin at multiples of their length, so no count is ever split or counted twice.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _STEPS = tuple(
 
 
 def timelines(connection: Connection, since: Mapping[int, datetime], now: datetime) -> dict[int, Timeline]:
-    """The course of each group from its moment in `since` to `now`; groups without counts are left out."""
+    """Return the timeline of each group from its time in `since` to `now`; omit groups without counts."""
     frames = {group_id: _frame(begin, now) for group_id, begin in since.items()}
     sums = {group_id: [0] * _length(begin, step, now) for group_id, (begin, step) in frames.items()}
     for chunk in chunks(frames):
@@ -43,7 +43,7 @@ def timelines(connection: Connection, since: Mapping[int, datetime], now: dateti
 
 
 def _frame(since: datetime, now: datetime) -> tuple[datetime, timedelta]:
-    """Where the course begins, and the smallest step with which it fits."""
+    """Return the begin of the timeline, and the smallest step with which it fits."""
     for step in _STEPS:
         begin = floor(since, step)
         if _length(begin, step, now) <= MOST_STEPS:
@@ -56,5 +56,5 @@ def _length(begin: datetime, step: timedelta, now: datetime) -> int:
 
 
 def floor(at: datetime, step: timedelta) -> datetime:
-    """The last multiple of `step` since 1970 that is not after `at`."""
+    """Return the last multiple of `step` since 1970 that is not after `at`."""
     return at - (at - EPOCH) % step

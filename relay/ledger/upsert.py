@@ -1,4 +1,4 @@
-"""INSERT … ON CONFLICT, which SQLAlchemy spells once for each database (ledger's ground floor)."""
+"""INSERT … ON CONFLICT for SQLite and PostgreSQL, which SQLAlchemy spells differently (base layer of the ledger)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def replace(connection: Connection, table: Table) -> Insert:
     return upsert(connection, table, put=[column.key for column in table.c if not column.primary_key])
 
 
-# --- Made once: to put a statement together takes about as long as a batch of a few dozen rows ------------------------
+# --- Cached: to build a statement takes about as long as to insert a few dozen rows -----------------------------------
 
 
 @cache

@@ -14,9 +14,10 @@ Counts: *mails* are the mails that the receiver accepted. *Occurrences* are the 
 our client may stand for many. Times are aware datetimes in UTC, durations are timedeltas, sizes are bytes, rates are
 occurrences per minute.
 
-Modules: mail, group, digest, outbox_message, rule, settings.
+Modules: mail, group, digest, outbox_message, cause, reply, reply_words, rule, settings.
 """
 
+from relay.model.cause import Cause, Meaning
 from relay.model.digest import NEWS, Books, Digest, Entry, MessageKind, Reason, Rendered, RouteState, Timeline
 from relay.model.group import Arrival, Group, GroupKey, Phase, Sample
 from relay.model.mail import (
@@ -34,6 +35,8 @@ from relay.model.mail import (
 )
 from relay.model.outbox_message import (
     Attempt,
+    BouncingRecipient,
+    BudgetHold,
     BudgetState,
     Delayed,
     Delivery,
@@ -41,9 +44,11 @@ from relay.model.outbox_message import (
     MessageState,
     OutboxMessage,
     RecipientReply,
+    UpstreamKey,
     UpstreamState,
     Verdict,
 )
+from relay.model.reply import cause_of
 from relay.model.rule import Action, SplitBy
 from relay.model.settings import (
     AppRule,
@@ -65,8 +70,11 @@ __all__ = [
     "Arrival",
     "Attempt",
     "Books",
+    "BouncingRecipient",
     "Budget",
+    "BudgetHold",
     "BudgetState",
+    "Cause",
     "Delayed",
     "Delivery",
     "Digest",
@@ -81,6 +89,7 @@ __all__ = [
     "GroupingRule",
     "IncomingMail",
     "Level",
+    "Meaning",
     "MessageKind",
     "MessageState",
     "OutboxMessage",
@@ -100,6 +109,8 @@ __all__ = [
     "SplitBy",
     "Timeline",
     "Timing",
+    "UpstreamKey",
     "UpstreamState",
     "Verdict",
+    "cause_of",
 ]

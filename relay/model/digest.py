@@ -76,6 +76,10 @@ class Entry:
     echo_of: int | None = None
     """Group id of the entry that this one belongs to: the same failure, logged in another place. None: an entry of its
     own."""
+    episode_muted: int = 0
+    """How many of `episode_occurrences` were muted."""
+    exceeded: int | None = None
+    """Occurrences an hour that the error exceeded, so that its mute ended. None if no rate ended a mute."""
 
 
 class MessageKind(StrEnum):

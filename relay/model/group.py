@@ -73,7 +73,19 @@ class Group:
     """True where this episode began after a closing total, but within `back_after`."""
     due_at: datetime | None = None
     """When this group is due, before its route's pauses and budgets. None where there is nothing to report."""
+    muted_since: datetime | None = None
+    """When its mute began. Set until a digest has said that the mute is over."""
     muted_until: datetime | None = None
+    """When the mute ends or ended. None without a mute, and in one that only a rate ends."""
+    mute_above: int | None = None
+    """The mute ends when the error exceeds this number of occurrences an hour. None: no rate ends it."""
+    mute_exceeded: bool = False
+    """True where the rate ended the mute."""
+    muted_mails: int = 0
+    muted_occurrences: int = 0
+    """What came during the mute."""
+    episode_muted: int = 0
+    """How many of `episode_occurrences` were muted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

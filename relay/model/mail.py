@@ -140,7 +140,8 @@ class Report:
     cut: bool = False
     """True if the spool kept only the ends of the mail."""
     own: bool = False
-    """True if this is a mail of the relay itself that came back: counted, never digested."""
+    """True if this is a mail of the relay itself that came back, or a bounce of or an automatic reply to one: counted,
+    never reported."""
     headline: str = ""
     """The line of the message that names the error; "" for its first line."""
     names: tuple[tuple[str, str], ...] = ()

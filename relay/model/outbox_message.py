@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from relay.model.cause import Cause
 from relay.model.digest import MessageKind
+from relay.model.reply import cause_of
 
 
 class Delivery(StrEnum):
@@ -66,9 +68,9 @@ class Verdict(StrEnum):
 
     ACCEPTED = "taken"
     TEMPORARY = "later"
-    """4xx, or no reply: try again."""
+    """4xx, no reply, or a 5xx that passes by itself (a limit, a full mailbox) or once a setting is right: try again."""
     PERMANENT = "never"
-    """5xx."""
+    """5xx about this recipient or this message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,13 +88,14 @@ class RecipientReply:
         return f"{reply} (at {self.step})" if self.step else reply
 
     @property
-    def too_large(self) -> bool:
-        """Whether the message was refused only for its size (RFC 1870 section 6, RFC 3463 sections 3.3 and 3.4).
+    def cause(self) -> Cause:
+        """Why the server replied so."""
+        return cause_of(self.code, self.text, self.step)
 
-        At RCPT the same code means a full mailbox.
-        """
-        size = self.code == 552 or self.text.startswith(("5.2.3", "5.3.4"))
-        return self.verdict is Verdict.PERMANENT and size and self.step != "RCPT"
+    @property
+    def too_large(self) -> bool:
+        """Whether the message was refused only for its size (RFC 1870 section 6, RFC 3463 sections 3.3 and 3.4)."""
+        return self.cause is Cause.TOO_LARGE
 
 
 class Failure(StrEnum):
@@ -131,8 +134,20 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamKey:
+    """Which state is meant: that of one target, as one worker sees it.
+
+    Another host, port or account is another target, and another machine may not reach the same one.
+    """
+
+    worker: str
+    target: str
+    """The server and the account (`config.Upstream.target`); "" is the local mailbox."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UpstreamState:
-    """The state of the upstream, for pauses and for `/readyz`."""
+    """The state of the upstream as one worker sees it, for pauses and for `/readyz`. The default: never tried."""
 
     failures: int = 0
     failing_since: datetime | None = None
@@ -142,6 +157,9 @@ class UpstreamState:
     """The server, the step and its reply. Without a `failure`: who did not get the last message, and why."""
     last_success_at: datetime | None = None
     last_try_at: datetime | None = None
+    """When it was last tried, with or without a mail, and with any result."""
+    checked_at: datetime | None = None
+    """When connection, TLS and login last worked, with or without a mail."""
     outage_since: datetime | None = None
     outage_until: datetime | None = None
     """The last outage that is over. The first digest after it mentions it."""
@@ -158,6 +176,30 @@ class Delayed:
     """0 where there was no reply."""
     text: str
     next_try_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetHold:
+    """A recipient whose mails wait because the budget is used up."""
+
+    recipient: str
+    since: datetime
+    until: datetime
+    """When the budget allows the next mail. A CRITICAL error may come earlier."""
+    errors: int
+    """How many errors wait for this recipient."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BouncingRecipient:
+    """A recipient whose digests came back after the upstream had accepted them."""
+
+    recipient: str
+    since: datetime
+    """When the first of these reports came."""
+    last_at: datetime
+    text: str
+    """The newest reason, such as `5.1.1 User unknown`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,7 +58,20 @@ def state_after_success(state: UpstreamState, now: datetime) -> UpstreamState:
     """
     began = state.failing_since
     ended = (min(began, now), now) if began else (state.outage_since, state.outage_until)
-    return UpstreamState(last_success_at=now, last_try_at=now, outage_since=ended[0], outage_until=ended[1])
+    return UpstreamState(
+        last_success_at=now, last_try_at=now, checked_at=now, outage_since=ended[0], outage_until=ended[1]
+    )
+
+
+def state_after_check(state: UpstreamState, now: datetime) -> UpstreamState:
+    """Return the upstream's state after a check without a mail: connection, TLS and login worked.
+
+    A refusal of the last message stays as it is, because the check sent none.
+    """
+    after = replace(state_after_success(state, now), last_success_at=state.last_success_at)
+    if state.failures:
+        return after
+    return replace(after, failure=state.failure, detail=state.detail)
 
 
 def upstream_ready(state: UpstreamState, now: datetime) -> bool:
@@ -72,12 +85,14 @@ def longest_pause(retry: RetryPolicy) -> timedelta:
 
 
 def next_try_after(
-    message: OutboxMessage, verdict: Verdict, *, retry: RetryPolicy, jitter: float, now: datetime
+    message: OutboxMessage, verdict: Verdict, *, long: bool = False, retry: RetryPolicy, jitter: float, now: datetime
 ) -> datetime | None:
     """Return when to try a recipient again who got `verdict` on this try.
 
     Returns None if there is no further try: the recipient accepted the message, or the relay gives up. After that the
     delivery is refused for good, and a message that no recipient accepted is a dead letter.
+    `long`: the reply will not change within minutes (a daily limit, a full mailbox, a wrong setting). The pause is the
+    last and longest one of `retry` from the first try on, so that the relay does not knock on a closed door.
     `message` is as claimed: its `tries` and `refusals` do not count this try.
     """
     if verdict is Verdict.ACCEPTED or expired(message, retry=retry):
@@ -85,7 +100,7 @@ def next_try_after(
     if verdict is Verdict.PERMANENT:
         refusals = message.refusals
         return None if refusals >= len(REFUSAL_PAUSES) else now + _pause(REFUSAL_PAUSES, refusals, jitter)
-    return now + _pause(retry.pauses, message.tries, jitter)
+    return now + _pause(retry.pauses[-1:] if long else retry.pauses, message.tries, jitter)
 
 
 def expired(message: OutboxMessage, *, retry: RetryPolicy) -> bool:

@@ -8,6 +8,7 @@ message twice, with the same Message-ID. A message that no recipient accepts bec
 The kind of failure decides what waits:
 
     the upstream fails            all messages pause, no message loses a try; afterwards one message tests the upstream
+    a limit, a full mailbox       this message waits, for longer, whatever the code: it is no refusal
     a reply about one message     this message waits, or this recipient; the others go out
     a failure after MAIL          either may be the cause: the upstream pauses, and the message pauses for longer, so
                                   that another message makes the next try
@@ -29,8 +30,19 @@ from relay.deliver import Target
 from relay.errors import Interrupted, LeaseLost, LedgerError, RelayError
 from relay.failpoint import reach
 from relay.ledger import Ledger, Outcome
-from relay.model import Attempt, Failure, MessageState, OutboxMessage, RecipientReply, UpstreamState, Verdict
-from relay.outbox.advice import ADVICE, advice_on
+from relay.model import (
+    Attempt,
+    Cause,
+    Failure,
+    Meaning,
+    MessageState,
+    OutboxMessage,
+    RecipientReply,
+    UpstreamKey,
+    UpstreamState,
+    Verdict,
+)
+from relay.outbox.advice import advice_on
 from relay.outbox.retry import (
     AUTH_PAUSE,
     longest_pause,
@@ -39,6 +51,7 @@ from relay.outbox.retry import (
     state_after_success,
     upstream_ready,
 )
+from relay.outbox.upstream_log import log_upstream
 
 log = structlog.get_logger()
 
@@ -63,10 +76,15 @@ class Outbox:
         self._retry = settings.upstream.retry_policy
         self._sender = settings.sender_address
         self._worker = worker
+        self._upstream_key = UpstreamKey(worker=worker, target=settings.upstream.target)
         self._jitter = jitter
         self._first_try = True
+        self.next_step_at: datetime | None = None
+        """When the next step has something to do, as far as the last one knows; None if that is not foreseeable."""
         self._last_now: datetime | None = None
         self._recheck_at: datetime | None = None
+        self._shortened: dict[str, int] = {}
+        """How often a message is shortened for its next try, by id: the server refused it for its size."""
         self._unsaved_outcome: tuple[OutboxMessage, Outcome] | None = None
         self._unsaved_upstream: UpstreamState | None = None
 
@@ -77,11 +95,14 @@ class Outbox:
         lost, the next step stores the results first.
         """
         self._save_results(now)
-        upstream = self._restart_pauses_if_clock_set_back(self._ledger.upstream(), now)
+        upstream = self._restart_pauses_if_clock_set_back(self._ledger.upstream(self._upstream_key), now)
         if not (self._first_try or upstream_ready(upstream, now)):
+            self.next_step_at = upstream.next_try_at
             return False
         message = self._claim(now)
         if message is None:
+            due = self._ledger.next_try_at()
+            self.next_step_at = due if due and due > now else None
             return False
         reach("outbox.claimed")
         self._first_try = False  # the first try after a start ignores the pause: the password may be corrected by now
@@ -104,7 +125,7 @@ class Outbox:
         if set_back:
             log.warning("the clock was set back; retry pauses start again", was=str(latest), now=str(now))
             upstream = replace(upstream, next_try_at=None)
-            self._ledger.save_upstream(upstream)
+            self._ledger.save_upstream(self._upstream_key, upstream)
         if set_back or (self._recheck_at and now >= self._recheck_at):
             self._ledger.retry_now(now, beyond=now + longest_pause(self._retry))
             self._recheck_at = now + RECHECK_AFTER if set_back else None
@@ -119,7 +140,7 @@ class Outbox:
         """Try to deliver it once. Returns None if the try was given up without a result."""
         try:
             return self._target.deliver(
-                message.raw,
+                self._version_to_send(message),
                 sender=self._sender,
                 recipients=message.recipients,
                 before_data=lambda: self._mark_ambiguous(message),
@@ -134,6 +155,13 @@ class Outbox:
         except Exception as error:  # noqa: BLE001 -- an internal error on one message must not stop the others
             return _internal_error(message, error)
         return None
+
+    def _version_to_send(self, message: OutboxMessage) -> bytes:
+        """Return the message, without what the server found too large."""
+        raw = message.raw
+        for _ in range(self._shortened.get(message.id, 0)):
+            raw = shorter(raw) or raw
+        return raw
 
     def _mark_ambiguous(self, message: OutboxMessage) -> None:
         """Store durably that the message may be delivered from here on."""
@@ -155,7 +183,7 @@ class Outbox:
         after = self._upstream_after(before, attempt, now)
         self._unsaved_outcome = (message, self._outcome(message, attempt, after, now))
         self._unsaved_upstream = after
-        _log_upstream(before, after)
+        log_upstream(before, after)
         self._save_results(now)
 
     def _save_results(self, now: datetime) -> None:
@@ -169,7 +197,7 @@ class Outbox:
             self._unsaved_outcome = None
             reach("outbox.settled")
         if self._unsaved_upstream:
-            self._ledger.save_upstream(self._unsaved_upstream)
+            self._ledger.save_upstream(self._upstream_key, self._unsaved_upstream)
             self._unsaved_upstream = None
 
     def _upstream_after(self, state: UpstreamState, attempt: Attempt, now: datetime) -> UpstreamState:
@@ -212,30 +240,39 @@ class Outbox:
         """Return what the replies mean for each recipient.
 
         Two cases are tried again at once: a message that is too large, in a shorter version, and recipients who were
-        too many for one transaction.
+        too many for one transaction. The ledger keeps the whole message until a shorter version was accepted, and a
+        refusal for its size does not count as long as there is a shorter version.
         """
-        smaller = shorter(message.raw) if any(reply.too_large for reply in replies.values()) else None
+        sent_raw = self._version_to_send(message)
+        too_large = any(reply.too_large for reply in replies.values())
+        smaller = shorter(sent_raw) if too_large else None
         sent = {recipient for recipient, reply in replies.items() if reply.verdict is Verdict.ACCEPTED}
         next_tries = {
-            recipient: now if _retry_at_once(reply, sent, smaller) else self._next_try(message, reply.verdict, now)
+            recipient: now if _retry_at_once(reply, sent, smaller) else self._next_try(message, reply, now)
             for recipient, reply in replies.items()
             if recipient not in sent
         }
         queued = [recipient for recipient, at in next_tries.items() if at]
+        counted = [replies[each] for each in next_tries if not (smaller and replies[each].too_large)]
+        if smaller:
+            self._shortened[message.id] = self._shortened.get(message.id, 0) + 1
+        elif too_large or not queued:
+            self._shortened.pop(message.id, None)
         return Outcome(
             sent=frozenset(sent),
             refused=frozenset(next_tries) - frozenset(queued),
             replies=replies,
             next_try_at=min((at for at in next_tries.values() if at), default=None),
-            raw=smaller,
-            tries=message.tries + bool(next_tries),
-            refusals=message.refusals + any(reply.verdict is Verdict.PERMANENT for reply in replies.values()),
+            raw=sent_raw if sent and sent_raw != message.raw else None,
+            tries=message.tries + bool(counted),
+            refusals=message.refusals + any(reply.verdict is Verdict.PERMANENT for reply in counted),
             ambiguous=message.ambiguous or any(_may_be_delivered(replies[each]) for each in queued),
         )
 
-    def _next_try(self, message: OutboxMessage, verdict: Verdict, now: datetime) -> datetime | None:
+    def _next_try(self, message: OutboxMessage, reply: RecipientReply, now: datetime) -> datetime | None:
         """Return when to try a recipient again, None for never."""
-        return next_try_after(message, verdict, retry=self._retry, jitter=self._jitter(), now=now)
+        long = reply.cause.meaning in {Meaning.WAIT_LONG, Meaning.SETTINGS}
+        return next_try_after(message, reply.verdict, long=long, retry=self._retry, jitter=self._jitter(), now=now)
 
 
 def _unchanged(message: OutboxMessage, next_try_at: datetime | None) -> Outcome:
@@ -268,8 +305,10 @@ def _retry_at_once(reply: RecipientReply, sent: Collection[str], smaller: bytes 
 
     For the number of recipients in one transaction see RFC 5321 section 4.5.3.1.10.
     """
-    too_many_recipients = reply.code == 452 and reply.step == "RCPT" and bool(sent)
-    return too_many_recipients or (smaller is not None and reply.too_large)
+    too_many_recipients = reply.code == 452 or reply.cause is Cause.TOO_MANY_RECIPIENTS
+    if too_many_recipients and reply.step == "RCPT" and sent and reply.cause is not Cause.MAILBOX_FULL:
+        return True
+    return smaller is not None and reply.too_large
 
 
 def _first_refusal(replies: Mapping[str, RecipientReply]) -> str:
@@ -285,7 +324,7 @@ def _log_outcome(message: OutboxMessage, outcome: Outcome, state: MessageState) 
     for recipient, reply in outcome.replies.items():
         if reply.verdict is Verdict.ACCEPTED:
             continue
-        if outcome.raw and reply.too_large:
+        if reply.too_large and recipient not in outcome.refused and outcome.tries == message.tries:
             logger.warning("the message is too large; a shorter version is sent", recipient=recipient, reply=str(reply))
             continue
         fields = {"recipient": recipient, "reply": str(reply), "advice": advice_on(reply)}
@@ -295,18 +334,3 @@ def _log_outcome(message: OutboxMessage, outcome: Outcome, state: MessageState) 
             logger.warning("not accepted; tried again later", **fields, next_try_at=str(outcome.next_try_at))
     if state is MessageState.DEAD:
         logger.error("dead letter: no recipient accepted it; see `relay outbox list`, then `retry` or `drop`")
-
-
-def _log_upstream(before: UpstreamState, after: UpstreamState) -> None:
-    """Log one line if the upstream failed or works again."""
-    if after.failures and after.failure:
-        log.warning(
-            "the upstream failed; messages wait",
-            failure=after.failure.value,
-            detail=after.detail,
-            advice=ADVICE[after.failure],
-            failures=after.failures,
-            next_try_at=str(after.next_try_at),
-        )
-    elif before.failures:
-        log.info("the upstream works again", down_since=str(before.failing_since), failures=before.failures)

@@ -1,7 +1,7 @@
 """The table of rules that say which parts of a message are data (applied by `template`).
 
-Order matters: at each position, the first rule that matches wins. Every repetition is bounded or consumes the text that
-it has checked, so the whole table takes time linear in the text. A pattern has no capturing groups.
+Order matters: at each position, the first rule that matches wins. Every repetition is bounded, so the whole table takes
+time linear in the text. A pattern has no capturing groups.
 
 An unnecessary rule does little harm if the location of an error is known: it only removes words that are the same in
 every mail. A missing rule splits one error into many groups, one for each value of the data.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from relay import traces
@@ -15,6 +16,7 @@ from relay.memo import memoized
 from relay.model import MAX_COUNT, AppRule, Form, Level, Record, Report, Retained, Situation
 from relay.parameterize.arguments import without_arguments
 from relay.parse import json_part, mime
+from relay.parse.bounces import NOBODY, is_about_us
 from relay.parse.json_part import JsonPart
 from relay.parse.document import parts, subject
 from relay.parse.document.document import Document
@@ -50,7 +52,10 @@ def parse(record: Record, apps: Iterable[AppRule]) -> Report:
     mail = mime.read(record.content)
     if not mail.sender:
         mail = mail._replace(sender=sender)
-    return _report(mail, apps, size=record.size, cut=record.retained is Retained.ENDS)
+    report = _report(mail, apps, size=record.size, cut=record.retained is Retained.ENDS)
+    if report.own or not is_about_us(mail.head, record.content, NOBODY, null_sender=not record.envelope.sender):
+        return report
+    return replace(report, own=True)
 
 
 def parse_text(subject: str, body: str) -> Report:

@@ -8,8 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from relay.model.histogram import REPLY_BOUNDS, Histogram
+
 _KEYS = {"unknown_clients": "strangers", "unexpected_errors": "surprises"}
-"""Fields whose published key differs. The keys are part of metric names, so they do not change."""
+"""Fields whose published key differs: a worker of an earlier release may read the file."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class Counters:
     """Commands that failed with an unexpected error."""
     refused: dict[str, int] = field(default_factory=dict)
     """Replies of 4xx and 5xx by their code."""
+    reply_seconds: Histogram = field(default_factory=lambda: Histogram(REPLY_BOUNDS))
+    """Seconds from the end of a mail's content to its 250."""
 
     def count_reply(self, reply: bytes) -> None:
         """Count a reply of 4xx or 5xx."""

@@ -1,13 +1,14 @@
-"""What all connections of a receiver share, and their one task: to put a mail into the spool.
+"""What all connections of a receiver share (limits, memory, counters, admission), and how a mail gets into the spool.
 
-If the disk has no room for a mail, only its count is stored. So an app never sees a storage failure while anything at
-all can be stored.
+If the disk has no room for a mail, only its count is stored. So an app sees a storage failure only if not even the
+count can be stored.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
@@ -89,16 +90,16 @@ class Intake:
         mail = IncomingMail(
             received_at=self._now(), envelope=envelope, retained=retained, content=data, size=content.size
         )
-        claimed = content.claimed
+        claimed, began = content.claimed, time.perf_counter()
 
         def stored(outcome: int | SpoolError) -> None:
             self.memory.free(claimed)
             if isinstance(outcome, SpoolError):
                 self._log_spool_failure(outcome)
-                self._store_count_only(mail, send_reply)
+                self._store_count_only(mail, send_reply, began)
             else:
                 self._spool_failing = False
-                self._count(mail)
+                self._count(mail, began)
                 send_reply(replies.STORED)
 
         try:
@@ -111,8 +112,8 @@ class Intake:
         """True if a client in the middle of its mail sent something shortly before loop time `now`."""
         return self.admission.has_sender_since(now - _RECENTLY)
 
-    def _store_count_only(self, mail: IncomingMail, send_reply: Callable[[bytes], None]) -> None:
-        """Store only the count of a mail, because the mail itself could not be stored."""
+    def _store_count_only(self, mail: IncomingMail, send_reply: Callable[[bytes], None], began: float) -> None:
+        """Store only the count of a mail that ended at `began`, because the mail itself could not be stored."""
         bare = Envelope(sender=mail.envelope.sender, recipients=(), peer=mail.envelope.peer)
         counter = mail._replace(envelope=bare, retained=Retained.COUNT, content=b"")
 
@@ -121,7 +122,7 @@ class Intake:
                 self._log_spool_failure(outcome)
                 send_reply(replies.NO_ROOM)
             else:
-                self._count(counter)
+                self._count(counter, began)
                 send_reply(replies.STORED)
 
         try:
@@ -134,8 +135,9 @@ class Intake:
             _log.error("%s", error)  # once, not for each mail: the log would fill the rest of the disk
         self._spool_failing = True
 
-    def _count(self, mail: IncomingMail) -> None:
+    def _count(self, mail: IncomingMail, began: float) -> None:
         counters = self.counters
+        counters.reply_seconds.observe(time.perf_counter() - began)
         counters.mails += 1
         counters.mail_bytes += mail.size
         counters.cut += mail.retained is Retained.ENDS

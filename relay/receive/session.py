@@ -11,6 +11,7 @@ import functools
 from collections.abc import Callable
 from typing import ClassVar, Protocol
 
+from relay import SMTP_KEYWORD
 from relay.model import Envelope
 from relay.receive import replies
 from relay.receive.auth import MECHANISMS, AuthExchange, Credentials, auth_exchange
@@ -296,7 +297,16 @@ class Session:
 @functools.lru_cache(maxsize=16)
 def _ehlo_reply(hostname: str, max_size: int, *, tls: bool, auth: bool) -> bytes:
     """Return the reply to EHLO."""
-    lines = [hostname, "PIPELINING", f"SIZE {max_size}", "8BITMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"]
+    lines = [
+        hostname,
+        "PIPELINING",
+        f"SIZE {max_size}",
+        "8BITMIME",
+        "SMTPUTF8",
+        "DSN",
+        "ENHANCEDSTATUSCODES",
+        SMTP_KEYWORD,
+    ]
     if tls:
         lines.append("STARTTLS")
     if auth:

@@ -1,7 +1,7 @@
 """Find values behind a secret name: `password=…`, `"token": "…"`, `--api-key …`, `Authorization: Bearer …`.
 
 It reads every usual notation of name and value: assignments, JSON (also JSON in a JSON string), dicts and structures of
-other languages, query strings, headers, command-line options, YAML, attributes and elements.
+other languages, query strings, headers, command-line options, YAML, XML attributes and elements.
 """
 
 from __future__ import annotations

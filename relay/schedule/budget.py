@@ -38,6 +38,14 @@ def exhaust(state: BudgetState | None, limits: Budget, now: datetime) -> BudgetS
     return replace(current, exhausted_since=current.exhausted_since or now)
 
 
+def held_until(state: BudgetState, limits: Budget, now: datetime) -> datetime | None:
+    """Return until when the budget holds mail back, or None if it holds none back now (except for a CRITICAL error)."""
+    if state.exhausted_since is None:
+        return None
+    at = next_at(state, limits, now)
+    return at if at > now else None
+
+
 def next_at(state: BudgetState | None, limits: Budget, now: datetime, *, critical: bool = False) -> datetime:
     """Return the first time, at or after `now`, at which `spend` allows a mail."""
     current = _refilled(state, limits, now)

@@ -28,6 +28,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from relay.model import Arrival, Fingerprint, Group, Level, Phase, Reason, Timing
+from relay.schedule import mutes
+from relay.schedule.mutes import is_muted
 
 MINUTE = timedelta(minutes=1)
 
@@ -65,16 +67,19 @@ def split_off(parent: Group, *, fingerprint: Fingerprint, arrival: Arrival) -> G
         reported_rate=parent.reported_rate,
         seen_before=parent.seen_before,
         again=parent.again,
+        muted_since=parent.muted_since,
         muted_until=parent.muted_until,
+        mute_above=parent.mute_above,
     )
 
 
-def arrive(group: Group, arrival: Arrival, timing: Timing) -> Group:
+def arrive(group: Group, arrival: Arrival, timing: Timing, *, last_hour: int = 0) -> Group:
     """Return the group with `arrival` counted: its totals, its episode, its peak and a new `due_at`.
 
-    If the group is muted (`is_muted(group, arrival.last)`), only the totals grow. The caller books these mails as
-    muted.
+    If the group is muted, the mails are counted as muted and not as pending. The caller books them as muted. With
+    `last_hour` (see `mutes.end_if_exceeded`) the arrival itself can end the mute.
     """
+    group = mutes.end_if_exceeded(group, arrival, last_hour)
     seen = replace(
         group,
         mails=group.mails + arrival.mails,
@@ -83,7 +88,8 @@ def arrive(group: Group, arrival: Arrival, timing: Timing) -> Group:
         last_seen=max(group.last_seen, arrival.last),
     )
     if is_muted(group, arrival.last):
-        return seen
+        going_on = _with_muted_episode(group, seen, arrival, timing)
+        return reschedule(_with_peak(mutes.count(going_on, arrival), arrival), timing)
     in_episode = _with_episode(group, seen, arrival, timing)
     return reschedule(_with_peak(_with_pending(in_episode, arrival), arrival), timing)
 
@@ -98,6 +104,7 @@ def _with_episode(before: Group, seen: Group, arrival: Arrival, timing: Timing) 
         seen_before=before.last_seen,
         episode_since=arrival.first,
         episode_occurrences=0,
+        episode_muted=0,
         peak=0,
         minute=None,
         minute_occurrences=0,
@@ -108,6 +115,12 @@ def _with_episode(before: Group, seen: Group, arrival: Arrival, timing: Timing) 
         return replace(fresh, again=True)
     # The closing total was reported too early, because the spool lagged behind. The episode continues.
     return replace(seen, phase=Phase.OPEN)
+
+
+def _with_muted_episode(before: Group, seen: Group, arrival: Arrival, timing: Timing) -> Group:
+    """Begin a new episode as `_with_episode` does. One that goes on keeps its phase: no digest reports it now."""
+    after = _with_episode(before, seen, arrival, timing)
+    return after if after.episode_occurrences == 0 else seen
 
 
 def _with_pending(group: Group, arrival: Arrival) -> Group:
@@ -145,6 +158,8 @@ def due(group: Group, timing: Timing) -> datetime | None:
 
     The interval of its route and the budgets of the recipients can delay the report further.
     """
+    if group.mute_above is not None and group.muted_until is None:
+        return None
     at = _pending_due(group, timing) if group.pending_mails else _closing_due(group, timing)
     return max(at, group.muted_until) if at and group.muted_until else at
 
@@ -152,7 +167,7 @@ def due(group: Group, timing: Timing) -> datetime | None:
 def _pending_due(group: Group, timing: Timing) -> datetime:
     since = group.pending_since or group.last_seen
     soonest = since + timing.first_wait
-    if group.phase is Phase.FRESH or group.reported_at is None:
+    if group.phase is Phase.FRESH or group.reported_at is None or group.mute_exceeded:
         return soonest
     if _is_spike(group, timing):
         # Not sooner after its last report: while a rate rises, each report would find a spike since the one before.
@@ -168,7 +183,12 @@ def _pending_due(group: Group, timing: Timing) -> datetime:
 
 
 def _closing_due(group: Group, timing: Timing) -> datetime | None:
-    """Return when the closing total is due as a mail of its own, or None if the episode is over or was small."""
+    """Return when the closing total is due as a mail of its own, or None if the episode is over or was small.
+
+    The end of a mute causes no mail: as long as no digest has reported it, the closing total is only included early.
+    """
+    if group.muted_since and not group.pending_mails:
+        return None
     large = group.episode_occurrences >= timing.ended_min
     return group.last_seen + timing.ended_after if group.phase is Phase.OPEN and large else None
 
@@ -193,9 +213,9 @@ def reason(group: Group, timing: Timing, now: datetime, *, caught_up: bool = Tru
         return Reason.ENDED
     if not group.pending_mails or not is_due(group, timing, now):
         return None
-    if group.phase is Phase.ENDED:
-        return Reason.AGAIN
-    return Reason.SPIKE if _is_spike(group, timing) else Reason.ONGOING
+    if group.mute_exceeded or _is_spike(group, timing):
+        return Reason.SPIKE
+    return Reason.AGAIN if group.phase is Phase.ENDED else Reason.ONGOING
 
 
 def rate(occurrences: int, since: datetime, until: datetime) -> float:
@@ -244,19 +264,17 @@ def mark_reported(group: Group, why: Reason, timing: Timing, now: datetime) -> G
     return reschedule(after, timing)
 
 
-def is_muted(group: Group, at: datetime) -> bool:
-    """Whether the group is muted at this time."""
-    return group.muted_until is not None and at < group.muted_until
+def mute(group: Group, until: datetime | None, timing: Timing, *, now: datetime, above: int | None = None) -> Group:
+    """Report nothing of the group before `until`, or before it exceeds `above` occurrences an hour.
+
+    What is pending by then is reported.
+    """
+    return reschedule(mutes.begin(group, until, above, now), timing)
 
 
-def mute(group: Group, until: datetime, timing: Timing) -> Group:
-    """Report nothing of the group before `until`. What is pending by then is reported at `until`."""
-    return reschedule(replace(group, muted_until=until), timing)
-
-
-def unmute(group: Group, timing: Timing) -> Group:
-    """End the mute: the group is due as if it had never been muted."""
-    return reschedule(replace(group, muted_until=None), timing)
+def unmute(group: Group, timing: Timing, now: datetime) -> Group:
+    """End the mute: what is pending is due as if it had never been muted."""
+    return reschedule(mutes.end(group, now), timing)
 
 
 def clamp_future_times(group: Group, timing: Timing, now: datetime) -> Group:
@@ -275,6 +293,7 @@ def clamp_future_times(group: Group, timing: Timing, now: datetime) -> Group:
             episode_since=clamped(group.episode_since),
             seen_before=clamped(group.seen_before),
             minute=clamped(group.minute),
+            muted_since=clamped(group.muted_since),
         ),
         timing,
     )

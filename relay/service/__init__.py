@@ -15,6 +15,8 @@ The two children share nothing but the spool.
     supervisor      starts, watches and restarts the children
     receiver        the process that accepts mail
     worker          the process that ingests, composes digests, sends them and serves the pages
+    waker           wakes the worker: the end of the receiver and of commands
+    wakeup          wakes the worker: the worker's end
     worker_loops    the two threads of the worker
     assembly        parts of the worker that are built from the settings
     logs            the relay's own log

@@ -1,7 +1,7 @@
 """The entry point of a child process: `python -m relay.service.child_main ROLE` (`receiver` or `worker`).
 
 The child loads the program of its role, which takes a while, before its configuration arrives. It ends at once if the
-supervisor dies meanwhile. The configuration says how it logs, also an error of loading or running the program.
+supervisor dies meanwhile. The configuration says how to log, so an error while loading is raised after it arrives.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The child's standard input is a socket, the control socket. The supervisor sends the configuration over it, and with the
 first one the listening sockets (SCM_RIGHTS, unix(7)). So a role loads its program while the supervisor still reads the
-configuration. This module imports almost nothing: it runs before mail can be accepted.
+configuration. This module imports almost nothing: the relay accepts mail only after it has run.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any, Self
 
 SEND_TIMEOUT = 5.0
-"""Seconds for a child to read a configuration. One that does not read it hangs; missing heartbeats get it killed."""
+"""Seconds for a child to read a configuration. One that does not read it hangs; without heartbeats it is killed."""
 _SINGLE_ARENA = {"MALLOC_ARENA_MAX": "1"}
 """mallopt(3): one heap for all threads. Python's global lock serialises them anyway, and each heap keeps memory."""
 

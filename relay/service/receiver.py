@@ -23,6 +23,7 @@ from relay.data_dir import DataDir
 from relay.errors import ConfigError, RelayError
 from relay.receive import Access, Limits, Receiver
 from relay.service import child_protocol, lock, logs
+from relay.service.waker import Waker
 from relay.spool import SpoolWriter
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,8 @@ async def _receive(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     writer = SpoolWriter.open(data_dir.spool)
+    waker = Waker(data_dir.wakeup)
+    writer.on_change = waker.wake
     with contextlib.ExitStack() as stack:
         if supervisor:
             supervisor.on_supervisor_exit = lambda: loop.call_soon_threadsafe(stop.set)
@@ -61,6 +64,7 @@ async def _receive(
             supervisor.on_config(_config_handler(receiver, loop))
         await receiver.run(stop, data_dir.receiver_counters)
     await writer.close()
+    waker.close()
 
 
 def _config_handler(receiver: Receiver, loop: asyncio.AbstractEventLoop) -> Callable[[dict[str, Any]], None]:
@@ -71,7 +75,7 @@ def _config_handler(receiver: Receiver, loop: asyncio.AbstractEventLoop) -> Call
             receiver.change(Limits(**config["limits"]), Access(**config["access"]))
             logs.configure("receiver", **config["log"])
         except ConfigError as error:
-            log.warning("the receiver keeps its old configuration: %s", error)
+            log.warning("the new configuration cannot be used; the old one stays in use: %s", error)
             os.write(1, child_protocol.CONFIG_REJECTED)
         else:
             os.write(1, child_protocol.CONFIG_APPLIED)
@@ -83,7 +87,7 @@ def _config_handler(receiver: Receiver, loop: asyncio.AbstractEventLoop) -> Call
 
 
 def _loop_is_responsive(loop: asyncio.AbstractEventLoop) -> Callable[[], bool]:
-    """Return a function that tells whether the loop has run since the function was last called."""
+    """Return a function that returns whether the loop has run since the last call."""
     ran = threading.Event()
     ran.set()
 
@@ -104,6 +108,6 @@ def run_child(
     try:
         run(config, bound, supervisor)
     except RelayError as error:
-        log.critical("the receiver cannot run: %s", error)
+        log.critical("cannot run: %s", error)
         return child_protocol.EXIT_CONFIG if isinstance(error, child_protocol.CONFIG_ERRORS) else 1
     return 0

@@ -154,7 +154,7 @@ def _next_chances(ledger: Ledger, settings: Settings, now: datetime) -> list[dat
     states, budgets = ledger.route_states(), ledger.all_budgets().values()
     ends = [
         opens_at(states[route.name], route.timing, now, news=news)
-        for route in settings.routes
+        for route in settings.all_routes
         if route.name in states
         for news in (False, True)
     ]

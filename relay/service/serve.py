@@ -7,6 +7,7 @@ before anything else is imported here. So mail is accepted as soon as the slower
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,13 +31,22 @@ def run_serve(loaded: Loaded, config: Path | None, receiver: ChildProcess) -> No
     settings = loaded.settings
     with lock.hold_lock(settings.storage.data_dir, "supervisor"):
         inherited = sockets.inherited(os.environ)
-        smtp = inherited.get("smtp") or [sockets.bind(settings.smtp.listen, retry_for=PORT_TIMEOUT)]
-        smtps = sockets.implicit_tls(inherited, settings.smtp, retry_for=PORT_TIMEOUT)
-        http = inherited.get("http") or [sockets.bind(settings.http.listen, retry_for=PORT_TIMEOUT)]
+        bind = partial(sockets.bind, retry_for=PORT_TIMEOUT, on_wait=partial(_log_wait, settings))
+        smtp = inherited.get("smtp") or [bind(settings.smtp.listen)]
+        smtps = sockets.implicit_tls(inherited, settings.smtp, bind)
+        http = inherited.get("http") or [bind(settings.http.listen)]
         receiver.send_config(receiver_config(settings, tls_sockets=len(smtps)), [*smtp, *smtps])
         from relay.service.children import Listeners, supervise_children  # noqa: PLC0415 -- half a second; mail is accepted meanwhile
 
         supervise_children(loaded, config, Listeners(smtp=smtp, smtps=smtps, http=http), receiver)
+
+
+def _log_wait(settings: Settings, text: str) -> None:
+    """Log at once that a port is in use: otherwise the relay would seem to hang."""
+    from relay.service import logs  # noqa: PLC0415 -- only a busy port needs it
+
+    logs.configure("supervisor", settings.log.format, settings.log.level)
+    logs.warn(text)
 
 
 def run_receiver(settings: Settings) -> None:

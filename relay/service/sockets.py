@@ -6,7 +6,7 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from relay.errors import RelayError
@@ -25,20 +25,25 @@ class CannotListen(RelayError):
     """The relay cannot listen on an address; the text says why and what to do."""
 
 
-def bind(listen: Listen, *, retry_for: float = 0.0) -> socket.socket:
+def bind(listen: Listen, *, retry_for: float = 0.0, on_wait: Callable[[str], None] | None = None) -> socket.socket:
     """Return a listening socket on `listen`; retry for `retry_for` seconds while the port is in use.
 
-    The children of a relay that was killed hold the port until they end. Raises CannotListen.
+    The children of a relay that was killed hold the port until they end. `on_wait` is called once, before the first
+    retry, with a sentence that says who uses the port and how long it is retried. Raises CannotListen.
     """
     deadline = time.monotonic() + retry_for
     while True:
         try:
             return _bound(listen)
         except OSError as error:
-            if error.errno == errno.EADDRINUSE and time.monotonic() < deadline:
-                time.sleep(0.1)
-                continue
-            raise CannotListen(f"cannot listen on {listen}: {_advice(error)}") from error
+            busy = error.errno == errno.EADDRINUSE
+            if not busy or time.monotonic() >= deadline:
+                reason = _in_use(listen) if busy else _advice(error)
+                raise CannotListen(f"cannot listen on {listen}: {reason}") from error
+            if on_wait:
+                on_wait(f"cannot listen on {listen} yet: {_in_use(listen)}; trying again for {retry_for:g} s")
+                on_wait = None
+            time.sleep(0.1)
 
 
 def _bound(listen: Listen) -> socket.socket:
@@ -58,13 +63,18 @@ def _bound(listen: Listen) -> socket.socket:
     return sock
 
 
+def _in_use(listen: Listen) -> str:
+    """Return who uses the port, as far as this user may know."""
+    from relay.service.port_holder import describe_holder  # noqa: PLC0415 -- only a busy port needs it
+
+    return f"{describe_holder(listen.port) or 'another program, or another relay,'} uses the port"
+
+
 def _advice(error: OSError) -> str:
     if isinstance(error, PermissionError):
         return "ports below 1024 need root, CAP_NET_BIND_SERVICE or a systemd socket (docs/operations.md)"
     if isinstance(error, socket.gaierror):
         return "this host name cannot be resolved"
-    if error.errno == errno.EADDRINUSE:
-        return "another program uses the port, or another relay is running"
     if error.errno == errno.EADDRNOTAVAIL:
         return "this machine has no such address"
     return str(error.strerror)
@@ -89,7 +99,7 @@ def inherited(environ: Mapping[str, str]) -> dict[str, list[socket.socket]]:
 
 
 def implicit_tls(
-    passed: Mapping[str, list[socket.socket]], smtp: Smtp, *, retry_for: float = 0.0
+    passed: Mapping[str, list[socket.socket]], smtp: Smtp, bind: Callable[[Listen], socket.socket] = bind
 ) -> list[socket.socket]:
     """Return the sockets on which TLS begins with the first byte: those `passed` as `smtps`, else `smtp.listen_tls`.
 
@@ -97,4 +107,4 @@ def implicit_tls(
     """
     if "smtps" in passed:
         return passed["smtps"]
-    return [bind(smtp.listen_tls, retry_for=retry_for)] if smtp.listen_tls else []
+    return [bind(smtp.listen_tls)] if smtp.listen_tls else []

@@ -28,8 +28,10 @@ from relay.data_dir import DataDir
 from relay.errors import InUse, LedgerError, RelayError, SpoolError
 from relay.ledger import Ledger
 from relay.service import child_protocol, event_logs, lock, sockets
-from relay.service.assembly import make_renderer, worker_name
+from relay.service.assembly import make_renderer
+from relay.service.wakeup import Wakeup
 from relay.service.worker_loops import Worker
+from relay.service.worker_name import worker_name
 from relay.web import Server, create_app, create_waiting_app
 
 log = structlog.get_logger()
@@ -86,7 +88,8 @@ class WorkerRole:
             stack.callback(ledger.close)
             name = worker_name(DataDir(settings.storage.data_dir))
             ledger.forget_worker(name)  # we hold the lock, so the former process of this name is dead: free its leases
-            worker = self._worker = Worker(settings, ledger, name)
+            wakeup = stack.enter_context(Wakeup(DataDir(settings.storage.data_dir).wakeup))
+            worker = self._worker = Worker(settings, ledger, name, wakeup)
             stack.callback(setattr, self, "_worker", None)
             if self._stop.is_set():
                 return 0
@@ -145,5 +148,5 @@ def run_child(
     try:
         return run(settings, bound, supervisor)
     except RelayError as error:
-        log.critical("the worker cannot start", why=str(error))
+        log.critical("cannot start", why=str(error))
         return child_protocol.EXIT_CONFIG if isinstance(error, child_protocol.CONFIG_ERRORS) else 1

@@ -3,6 +3,10 @@
 Thread `sorting` runs ingest, digest and housekeeping and reads the clock once per iteration. Thread `delivery` runs the
 outbox. They are apart so that a slow upstream never delays ingest. `/livez` and `/readyz` use these two names.
 
+A thread with nothing to do sleeps until something is due or it is woken: `sorting` by the receiver and by commands
+(`wakeup`), `delivery` by a new digest and by commands. Every few seconds it looks without a reason, so a lost wake-up
+delays a mail but loses none.
+
 A failure that may pass (a ledger that is locked or has no space, a spool that cannot be read) is logged, shown by
 `/readyz` and retried. Any other failure ends both threads.
 """
@@ -29,16 +33,29 @@ from relay.digest import Digests
 from relay.errors import LedgerBusy, RelayError, SpoolError
 from relay.housekeeping import Housekeeping
 from relay.ingest.step import Ingest
-from relay.ledger import Ledger
+from relay.ledger import Ledger, sqlite_file
+from relay.model import UpstreamKey
+from relay.model.histogram import Histogram
+from relay.outbox.check import UpstreamCheck
 from relay.outbox.step import Outbox
 from relay.service.assembly import make_renderer
+from relay.service.waker import LEDGER
+from relay.service.wakeup import Wakeup
 from relay.spool import PoisonGuard, SpoolReader
 from relay.web import Vitals
 
 log = structlog.get_logger()
 
-IDLE_PAUSE = 0.1
-"""Seconds until the next iteration when there was nothing to do."""
+SETTLE_PAUSE = 0.1
+"""Seconds after work was done in which a thread does not react to wake-ups: mails that come in quick succession share a
+transaction."""
+POLL = 5.0
+"""Seconds after which a sleeping thread looks without a reason."""
+SHARED_POLL = 1.0
+"""The same for `sorting` with a ledger that other machines change too: they cannot wake this one, and it may hold the
+lease under which their mails are reported. Messages are delivered where they were enqueued, so `delivery` can wait."""
+MARGIN = 0.01
+"""Seconds to sleep beyond a due time, so that it has come."""
 MAX_MAIL_SECONDS = 4.0
 """Seconds that one mail may take; after that the worker sends no more heartbeats, and the supervisor kills it."""
 RETRY_PAUSE = 1.0
@@ -73,6 +90,11 @@ class FailureLog:
         self._since = None
 
     @property
+    def failing(self) -> bool:
+        """Whether the last attempt failed."""
+        return self._since is not None
+
+    @property
     def lasting(self) -> str:
         """The text of a failure that has lasted for SHOWN_AFTER seconds; "" if there is none."""
         since = self._since
@@ -86,8 +108,11 @@ _PARTS = {"sorting": "ledger", "delivery": "ledger", "spool": "spool"}
 class Worker:
     """All steps of one worker on one data directory and one ledger."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, name: str) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, name: str, wakeup: Wakeup) -> None:
         """Build the steps; `name` is this worker's name, the same after restarts. Raises TemplateError."""
+        self._wakeup = wakeup
+        self._delivery_wakeup = threading.Event()
+        self._sorting_poll = POLL if sqlite_file(settings.storage.ledger_url) else SHARED_POLL
         data_dir = DataDir(settings.storage.data_dir)
         self._data_dir = data_dir
         self._reader = SpoolReader(data_dir.spool)
@@ -95,7 +120,9 @@ class Worker:
         self._ingest = Ingest(self._reader, PoisonGuard(data_dir.spool), ledger, settings, data_dir.quarantine)
         self._digests = Digests(ledger, make_renderer(settings), settings, name)
         self._outbox = Outbox(ledger, self._target, settings, name, lambda: random.uniform(-1, 1))  # noqa: S311 -- jitter
+        self._check = UpstreamCheck(ledger, self._target, settings, name, lambda: random.uniform(-1, 1))  # noqa: S311 -- jitter
         self._housekeeping = Housekeeping(ledger, self._reader, settings)
+        self._upstream = UpstreamKey(worker=name, target=settings.upstream.target)
         self._stop = threading.Event()
         self._failures = {name: FailureLog(part) for name, part in _PARTS.items()}
         # A reader of its own counts the backlog: it remembers what it counted, and only one page may use it at a time.
@@ -113,7 +140,7 @@ class Worker:
 
     def vitals(self) -> Vitals:
         """Return what the pages show about this process and the receiver."""
-        seen_at, counters = _receiver_counters(self._data_dir)
+        seen_at, counters, reply_seconds = _receiver_counters(self._data_dir)
         now = time.monotonic()
         return Vitals(
             idle_seconds={name: now - at for name, at in self._last_run.items()},
@@ -121,8 +148,11 @@ class Worker:
             backlog=self._count_backlog(),
             receiver_seen_at=seen_at,
             receiver_counters=counters,
+            reply_seconds=reply_seconds,
+            ingest_seconds=self._ingest.seconds,
             failures={_PARTS[name]: text for name, failure in self._failures.items() if (text := failure.lasting)},
             damaged=(len(self._reader.damage), sum(self._reader.damage.values())),
+            upstream=self._upstream,
             free_bytes=_free_bytes(self._data_dir),
         )
 
@@ -135,12 +165,19 @@ class Worker:
     def stop(self) -> None:
         """Let both threads end after the running step; abort a delivery that has not reached its final dot."""
         self._stop.set()
+        self._wakeup.wake()
+        self._delivery_wakeup.set()
         self._target.abort()
 
     def run(self) -> bool:
         """Work until `stop()`; return False if a thread failed."""
-        steps = {"sorting": self._sorting_steps, "delivery": lambda: self._outbox.step(utc_now())}
-        threads = [threading.Thread(target=self._loop, args=each, name=each[0]) for each in steps.items()]
+        threads = [
+            threading.Thread(target=self._loop, args=each, name=each[0])
+            for each in (
+                ("sorting", self._sorting_steps, self._sleep_sorting),
+                ("delivery", self._delivery_steps, self._sleep_delivery),
+            )
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -150,8 +187,26 @@ class Worker:
     def _sorting_steps(self) -> bool:
         now = utc_now()
         busy, caught_up = self._ingest_batch(now)
-        busy |= self._digests.step(now, caught_up=caught_up)
+        if self._digests.step(now, caught_up=caught_up):
+            busy = True
+            self._delivery_wakeup.set()
         return busy | self._housekeeping.step(now)
+
+    def _delivery_steps(self) -> bool:
+        return self._outbox.step(utc_now()) or self._check.step(utc_now())
+
+    def _sleep_sorting(self) -> None:
+        seconds = _seconds_until(self._digests.next_step_at, self._sorting_poll)
+        if self._failures["spool"].failing:
+            seconds = RETRY_PAUSE
+        if not self._wakeup.audible:
+            seconds = min(seconds, SETTLE_PAUSE)
+        if LEDGER in self._wakeup.wait(seconds):
+            self._delivery_wakeup.set()
+
+    def _sleep_delivery(self) -> None:
+        self._delivery_wakeup.wait(_seconds_until(self._outbox.next_step_at, POLL))
+        self._delivery_wakeup.clear()
 
     def _ingest_batch(self, now: datetime) -> tuple[bool, bool]:
         """Ingest a batch; return whether there was one, and whether the spool is ingested to its end.
@@ -166,25 +221,40 @@ class Worker:
         self._failures["spool"].succeeded()
         return busy, self._ingest.caught_up
 
-    def _loop(self, name: str, steps: Callable[[], bool]) -> None:
+    def _loop(self, name: str, steps: Callable[[], bool], sleep: Callable[[], None]) -> None:
+        was_busy = False
         try:
             while not self._stop.is_set():
-                self._stop.wait(self._pause_after(name, steps))
+                outcome = self._run_steps(name, steps)
                 self._last_run[name] = time.monotonic()
+                if outcome is None:
+                    self._stop.wait(RETRY_PAUSE)
+                elif was_busy and not outcome:
+                    self._stop.wait(SETTLE_PAUSE)
+                elif not outcome:
+                    sleep()
+                was_busy = bool(outcome)
         except BaseException as error:
             log.critical("the worker stops: a thread failed", thread=name, exc_info=not isinstance(error, RelayError))
             self.failure = error
             self.stop()
 
-    def _pause_after(self, name: str, steps: Callable[[], bool]) -> float:
-        """Run the steps once; return the seconds to wait before the next time."""
+    def _run_steps(self, name: str, steps: Callable[[], bool]) -> bool | None:
+        """Run the steps once; return whether there was something to do, None if they failed."""
         try:
             busy = steps()
         except (LedgerBusy, OSError) as error:
             self._failures[name].failed(error)
-            return RETRY_PAUSE
+            return None
         self._failures[name].succeeded()
-        return 0.0 if busy else IDLE_PAUSE
+        return busy
+
+
+def _seconds_until(due: datetime | None, poll: float) -> float:
+    """Return how long a thread may sleep, at most `poll`: its next step is due at `due`, None if not foreseeable."""
+    if due is None:
+        return poll
+    return min(poll, max(0.0, (due - utc_now()).total_seconds()) + MARGIN)
 
 
 def _free_bytes(data_dir: DataDir) -> int | None:
@@ -196,14 +266,18 @@ def _free_bytes(data_dir: DataDir) -> int | None:
     return found.f_bavail * found.f_frsize
 
 
-def _receiver_counters(data_dir: DataDir) -> tuple[datetime | None, dict[str, float]]:
-    """Return when the receiver last published its counters, and the counters; None and {} if it never did."""
+def _receiver_counters(data_dir: DataDir) -> tuple[datetime | None, dict[str, float], Histogram | None]:
+    """Return when the receiver last published its counters, the counters, and its times to 250.
+
+    They are None, {} and None if it never did; a receiver of an earlier release publishes no times.
+    """
     try:
-        text = data_dir.receiver_counters.read_text("utf-8")
+        values = json.loads(data_dir.receiver_counters.read_text("utf-8"))
         at = datetime.fromtimestamp(data_dir.receiver_counters.stat().st_mtime, utc_now().tzinfo)
-        return at, dict(_flatten("", json.loads(text)))
+        times = values.pop("reply_seconds", None)
+        return at, dict(_flatten("", values)), Histogram(**times) if times else None
     except (OSError, ValueError):
-        return None, {}
+        return None, {}, None
 
 
 def _flatten(prefix: str, values: dict[str, Any]) -> list[tuple[str, float]]:

@@ -1,5 +1,7 @@
 """The format of one mail in a segment: a head of fixed length, the envelope, the content.
 
+The fields of the head and their sizes in bytes:
+
     magic 4 | crc of the head 4 | crc of the body 4 | body's length 4 | envelope's length 4 |
     retained 1, 3 unused | received at 8 | original size 8 | synced 8 || envelope | content
 

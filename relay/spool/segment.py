@@ -135,7 +135,7 @@ class SyncMark:
             raise InUse(f"another process writes to the spool in {folder}; stop it first") from None
 
     def set(self, spool_id: bytes, synced: int) -> None:
-        """Tell readers that the spool is synced up to position `synced`."""
+        """Publish to readers that the spool is synced up to position `synced`."""
         data = _MARK.pack(spool_id, synced)
         write_all(self._fd, data + _CRC.pack(zlib.crc32(data)), 0)
 

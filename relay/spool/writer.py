@@ -1,9 +1,9 @@
-"""Group commit: mails that arrive meanwhile are written together and synced once, then all of them are answered.
+"""Write mails into the spool by group commit: a group is written together and synced once, then all are answered.
 
-Used by the receiver. While a thread syncs one group, the next one gathers; with one mail at a time a group is one mail.
-If other mails are about to arrive, a group waits for them, at most `GROUP_WAIT` seconds: sharing a sync shares all work
-that goes with it, and clients that are answered together send together again (as with PostgreSQL's commit_delay and
-commit_siblings).
+Used by the receiver. Mails that arrive while a thread syncs one group form the next one; without others, one mail is a
+group. If other mails are about to arrive, a group waits for them, at most `GROUP_WAIT` seconds: sharing a sync shares
+all work that goes with it, and clients that are answered together send together again (as with PostgreSQL's
+commit_delay and commit_siblings).
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ SWITCH_INTERVAL = 0.0001
 """Seconds after which a busy event loop has to let the writing thread run when it returns from a sync. Python's default
 is 5 ms, in which the disk could do ten more syncs."""
 RENEW_AFTER = 10.0
-"""Seconds from a mail to the next segment, however small this one is: ingested mails must not stay unredacted on the
-disk."""
+"""Seconds after a mail until another segment is begun, however small this one is. Only then can this one be removed:
+ingested mails must not stay unredacted on the disk."""
 RENEW_RETRY = 0.5
 """Seconds until the next try if a group is being written at that time."""
 
@@ -54,6 +54,10 @@ _Group = list[_Pending]
 
 def _expects_none(_: float) -> bool:
     return False
+
+
+def _do_nothing() -> None:
+    pass
 
 
 class SpoolWriter:
@@ -78,6 +82,8 @@ class SpoolWriter:
         """The scheduled start of the next segment; None if nothing was written since the last."""
         self._more: Callable[[float], bool] = _expects_none
         self._closed = False
+        self.on_change: Callable[[], None] = _do_nothing
+        """Called in the loop after mails were stored, and after another segment was begun. It must not raise."""
         self.records = 0
         """Records written since the start."""
         self.syncs = 0
@@ -204,7 +210,7 @@ class SpoolWriter:
         outcome: int | SpoolError,
         last: bool,  # noqa: FBT001 -- call_soon takes no keywords
     ) -> None:
-        """Answer the mails of a group; after the `last` one the thread waits for another group."""
+        """Answer the mails of a group. `last`: the thread waits now, and gets the next group from here."""
         if last:
             self._writing = False
             self._start_next(loop)  # first, so that the disk works while the replies are sent
@@ -214,6 +220,7 @@ class SpoolWriter:
             self.records += len(group)
             self.syncs += 1
             _report_success(group, outcome)
+            self.on_change()
             if self._renewal is None:
                 self._renewal = loop.call_later(RENEW_AFTER, self._renew, loop)
 
@@ -232,6 +239,7 @@ class SpoolWriter:
     def _end_renewal(self, loop: asyncio.AbstractEventLoop) -> None:
         self._writing = False
         self._start_next(loop)
+        self.on_change()  # the former segment can be removed now
 
     def _start_next(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._pending:

@@ -8,25 +8,71 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from relay.traces import dotnet, go, java, javascript, php, python, ruby, rust
+from relay.traces import (
+    bash,
+    clojure,
+    cobol,
+    crystal,
+    dart,
+    delphi,
+    dotnet,
+    elixir,
+    erlang,
+    go,
+    haskell,
+    java,
+    javascript,
+    julia,
+    lua,
+    native,
+    nim,
+    ocaml,
+    oracle,
+    perl,
+    php,
+    postgresql,
+    powershell,
+    python,
+    r,
+    ruby,
+    rust,
+    swift,
+    zig,
+    zope,
+)
 from relay.traces.frames import Error, Frame, Language, Origin, Stack, Trace
+from relay.traces.search import Search
 
 __all__ = ["Error", "Frame", "Origin", "Stack", "Trace", "find", "relevant_frames", "relevant_frames_of"]
 
 
-_LANGUAGES: tuple[Language, ...] = (python, rust, javascript, java, ruby, go, php, dotnet)
-"""Tried in this order: Rust comes before JavaScript because Rust prints locations that look like JavaScript's."""
+_LANGUAGES: tuple[Language, ...] = (
+    *(python, rust, javascript, java, ruby, go, php, dotnet),
+    *(zope, elixir, erlang, delphi, perl, powershell, dart, native, lua, swift, postgresql, oracle, cobol, r, haskell),
+    *(julia, ocaml, crystal, nim, zig, clojure, bash),
+)
+"""Tried in this order: the languages of most mails first. Rust comes before JavaScript because Rust prints locations
+that look like JavaScript's. Bash comes last, because a script prints the errors of what it calls.
+"""
+
+
+_SEARCH = Search(_LANGUAGES)
+_SAME_HEADING: tuple[Language, ...] = (zope, nim)
+"""They print Python's heading, and frames that Python's reader does not know."""
 
 
 def find(text: str) -> Trace | None:
     """Return the first stack trace in `text` (lines end with a newline), or None."""
-    for language in _LANGUAGES:
-        for marker in language.MARKERS:
-            if marker in text:
-                if trace := language.read(text):
-                    return trace
-                break
-    return None
+    heading_only: Trace | None = None
+    for language in _SEARCH.languages_in(text):
+        if heading_only and language not in _SAME_HEADING:
+            continue
+        trace = language.read(text)
+        if trace and language is python and not any(error.frames for error in trace.errors):
+            heading_only = trace
+        elif trace:
+            return trace
+    return heading_only
 
 
 def relevant_frames(trace: Trace, app_package: str = "") -> tuple[Stack, ...]:

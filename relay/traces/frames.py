@@ -12,6 +12,10 @@ from enum import IntEnum
 from functools import wraps
 from typing import NamedTuple, Protocol
 
+FIRST_WORD = r"(?:[A-Za-z]:)?+[^\s():]{1,300}+"
+"""Pattern of the first word of a line, up to a colon or parenthesis: a file. Patterns in `LINES` share it."""
+INDENTED = r"(?<=[ \t])"
+"""Beginning of the patterns in `LINES` of lines that are always indented."""
 CUT_MARKER_PREFIX = "[... error-mail-relay: "
 """Beginning of the line that replaces the middle of a large mail (`model.CUT_MARKER`). A trace continues after it."""
 
@@ -70,11 +74,18 @@ class Trace(NamedTuple):
 
 
 class Language(Protocol):
-    """The trace format of one language. Each language is a module."""
+    """The trace format of one language. Each language is a module.
+
+    Every trace contains one of the `MARKERS` or has a line that begins with one of the `LINES`: a cheap first check.
+    """
 
     @property
     def MARKERS(self) -> tuple[str, ...]:  # noqa: N802 - a module's constant
-        """Every trace of this language contains at least one of these strings: a cheap first check."""
+        """Strings that can stand anywhere."""
+
+    @property
+    def LINES(self) -> tuple[str, ...]:  # noqa: N802 - a module's constant
+        """Patterns of the beginning of a line, behind its indentation. They must be cheap: they meet every line."""
 
     @property
     def read(self) -> Callable[[str], Trace | None]:

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from relay.traces.frames import Error, Frame, Origin, Trace, line_based
 
 NAME = "Go"
-MARKERS = ("goroutine ",)
+MARKERS: tuple[str, ...] = ()
+LINES = (r"goroutine ",)
 
 _HEAD = re.compile(r"(?:.*\s)?(?P<type>panic|fatal error)(?: serving \S+)?: (?P<message>.*)$")
 _GOROUTINE = re.compile(r"goroutine \d+ (?:gp=\S+ m=\S+ )?\[")

@@ -1,7 +1,7 @@
-"""Parse stack traces of the Java virtual machine: Java, Kotlin, Scala, Groovy.
+"""Parse stack traces of the Java virtual machine: Java, Kotlin, Scala, Groovy, Clojure.
 
-Supported: `Caused by`, `Suppressed`, "... 23 more", messages of several lines. Frames of proxies and other generated
-classes are left out, because their names change with each start.
+Supported: `Caused by`, `Suppressed`, "... 23 more", messages of several lines, coroutines. Frames of proxies and other
+generated classes are left out, because their names change with each start.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.traces.frames import Error, Frame, Origin, Trace, line_based
+from relay.traces.frames import INDENTED, Error, Frame, Origin, Trace, line_based
 
 NAME = "Java"
-MARKERS = ("\tat ", "  at ")
+MARKERS: tuple[str, ...] = ()
+LINES = (INDENTED + r"at (?<=\tat )", INDENTED + r"at (?<=  at )")
 
 _FRAME = re.compile(
     r"\s*at (?:[\w.@-]*/{1,2})?(?P<class>[\w$.]+)\.(?P<method>[\w$<>-]+)"
@@ -28,16 +29,19 @@ _HEAD_ABOVE = re.compile(
 _MAX_HEAD = 2_000
 """Characters of a line that are searched for the exception."""
 _GENERATED = re.compile(
-    r"\$\$|\$Proxy\d|GeneratedMethodAccessor|GeneratedConstructorAccessor|^jdk\.internal\.reflect\."
+    r"\$\$(?!anonfun)|\$Proxy\d|GeneratedMethodAccessor|GeneratedConstructorAccessor|^jdk\.internal\.reflect\."
 )
-_NUMBERED = re.compile(r"\$+\d+(?=\$|$)")
-"""`lambda$main$6`, `Cart$1`: the compiler numbers lambdas and classes, so a change of the source changes the number."""
+_NUMBERED = re.compile(r"\$+\d+(?=\$|$)|__\d+(?=\$|$)|(?<=\$eval)\d+(?=\$|$)")
+"""`lambda$main$6`, `Cart$1`, `cart$fn__5935`, `cart$eval149`: the compiler numbers lambdas and classes.
+
+A change of the source changes the numbers.
+"""
 _PACKAGES = """
-java javax jakarta jdk sun com.sun kotlin kotlinx scala groovy clojure org.springframework org.hibernate org.apache
-org.eclipse org.jboss org.wildfly io.netty io.vertx io.micronaut io.quarkus io.undertow reactor rx io.reactivex akka
-play com.fasterxml com.google org.postgresql com.mysql oracle com.microsoft com.zaxxer okhttp3 okio retrofit2 ch.qos
-org.slf4j org.junit junit org.aspectj net.bytebuddy android androidx com.android org.codehaus redis.clients
-org.mongodb com.mongodb org.elasticsearch io.grpc
+java javax jakarta jdk sun com.sun kotlin kotlinx _COROUTINE scala groovy clojure org.springframework org.hibernate
+org.apache org.eclipse org.jboss org.wildfly io.netty io.vertx io.micronaut io.quarkus io.undertow reactor rx
+io.reactivex akka play com.fasterxml com.google org.postgresql com.mysql oracle com.microsoft com.zaxxer okhttp3 okio
+retrofit2 ch.qos org.slf4j org.junit junit org.aspectj net.bytebuddy android androidx com.android org.codehaus
+redis.clients org.mongodb com.mongodb org.elasticsearch io.grpc
 """
 _LIBRARIES = tuple(f"{package}." for package in _PACKAGES.split())
 _HEAD_WITHIN = 12

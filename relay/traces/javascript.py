@@ -1,4 +1,4 @@
-"""Parse stack traces of V8: Node.js, Deno, Chrome.
+"""Parse stack traces of V8 and of Bun: Node.js, Deno, Chrome.
 
 Supported: `async`, `new` and anonymous frames, `[cause]`, aggregate errors, error codes in brackets, unhandled
 rejections, the source excerpt that Node prints above a trace.
@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from relay.traces.frames import Error, Frame, Origin, Trace, line_based
+from relay.traces.frames import INDENTED, Error, Frame, Origin, Trace, line_based
 from relay.traces.paths import app_file
 
 NAME = "JavaScript"
-MARKERS = ("    at ",)
+MARKERS: tuple[str, ...] = ()
+LINES = (INDENTED + r"at (?<=    at )",)
 
 _FRAME = re.compile(
     r"\s*at (?:async )?(?:(?P<function>\S.*) \()?(?P<where>[^()\s]*:\d+:\d+|<anonymous>|native|index \d+)\)?"
@@ -21,9 +22,15 @@ _FRAME = re.compile(
 )
 _WRAPPED = re.compile(
     r".*(?:\bUnhandledPromiseRejectionWarning: |\bUncaught (?:exception: )?(?:\(in promise\) )?)|\s*\[cause\]: "
+    r"|Caused by: "
 )
 _HEAD_ABOVE = re.compile(r"[: ](?P<type>[A-Z]\w*Error|Error)(?: \[\w+\])?: (?P<message>.*)$")
 """`console.error("cannot close box 5:", error)`: the error after other text, on the line above its first frame."""
+_BUN_ERROR = re.compile(r"error: (?P<message>.*)$")
+"""Bun prints an error of the class `Error` without its name."""
+_CAUSES = ("[cause]", "Caused by: ")
+"""Node and Deno print the cause below the frames of the reported error."""
+_BUILT_IN = ("node:", "internal/", "ext:", "deno:", "bun:")
 _MAX_HEAD = 2_000
 _HEAD = re.compile(r"(?P<type>[A-Z][\w.]*)(?: \[\w+\])?(?::(?: (?P<message>.*))?)?$")
 _ALONE = re.compile(r"\[(?P<type>[A-Z][\w.]*)(?: \[\w+\])?(?:: (?P<message>.*))?\](?: \{)?$")
@@ -63,7 +70,7 @@ def read(lines: Sequence[str]) -> Trace | None:
         if frames and (found or not line.strip()):
             errors.append(_error(head, frames))
             frames = []
-            if not line.lstrip().startswith("[cause]"):
+            if not line.lstrip().startswith(_CAUSES):
                 break
         if found:
             head, head_at = found, number
@@ -119,12 +126,15 @@ def _with_message(head: tuple[str, str], below: Sequence[str]) -> tuple[str, str
 
 def _head_above(lines: Sequence[str], number: int) -> tuple[tuple[str, str], int]:
     """Return the error named at the end of the line above frame line `number`, and the line where the trace begins."""
-    match = _HEAD_ABOVE.search(lines[number - 1][:_MAX_HEAD]) if number else None
+    line = lines[number - 1][:_MAX_HEAD] if number else ""
+    if match := _BUN_ERROR.match(line):
+        return ("Error", match["message"]), number - 1
+    match = _HEAD_ABOVE.search(line)
     return ((match["type"], match["message"]), number - 1) if match else (_NO_HEAD, number)
 
 
 def _frame(match: re.Match[str]) -> Frame:
     path = _POSITION.sub("", match["where"]).removeprefix("file://")
     function = _ALIAS.sub("", match["function"] or "<anonymous>").removeprefix("new ")
-    library = "node_modules/" in path or "/" not in path.replace("\\", "/") or path.startswith(("node:", "internal/"))
+    library = "node_modules/" in path or "/" not in path.replace("\\", "/") or path.startswith(_BUILT_IN)
     return Frame(app_file(path), function, Origin.LIBRARY if library else Origin.APP)

@@ -11,7 +11,8 @@ from relay.traces.frames import Error, Frame, Origin, Trace, line_based
 from relay.traces.paths import app_file
 
 NAME = "PHP"
-MARKERS = ("#0 ", " on line ", "Uncaught PHP Exception ", " (line ")
+MARKERS: tuple[str, ...] = (" on line ", "Uncaught PHP Exception ", " (line ")
+LINES = (r"#0 ",)
 
 _FRAME = re.compile(
     r"\s*#\d+ (?:(?P<path>[^()]+)\(\d+\): |\[internal function\]: "
@@ -111,7 +112,7 @@ def read(lines: Sequence[str]) -> Trace | None:
 
 def _without_frames(lines: Sequence[str]) -> Trace | None:
     """Return an error that is printed on one line, without frames."""
-    candidates = (number for number, line in enumerate(lines) if any(marker in line for marker in MARKERS[1:]))
+    candidates = (number for number, line in enumerate(lines) if any(marker in line for marker in MARKERS))
     for number in islice(candidates, _MAX_WITHOUT_FRAMES):
         line = lines[number].rpartition(_FASTCGI)[2][:_MAX_HEAD]
         for begin, pattern in _WITHOUT_FRAMES:

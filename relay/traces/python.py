@@ -18,6 +18,7 @@ from relay.traces.paths import python_place
 
 NAME = "Python"
 MARKERS = ("Traceback (most recent call", 'File "')
+LINES: tuple[str, ...] = ()
 
 _HEADING = "Traceback (most recent call"
 _FRAME = re.compile(r'(?P<indent>[ \t>]*)File "(?P<path>[^"]*)"(?P<line>, line \d+)?(?:,? in (?P<function>.*))?$')

@@ -12,7 +12,8 @@ from relay.traces.frames import CUT_MARKER_PREFIX, Error, Frame, Origin, Trace, 
 from relay.traces.paths import app_file
 
 NAME = "Ruby"
-MARKERS = (":in `", ":in '")
+MARKERS: tuple[str, ...] = (":in `", ":in '")
+LINES = ()
 
 _FRAME = re.compile(
     r"\s*(?:from )?(?:(?P<gem>[\w-]+) \([\d.]+\) )?(?P<path>(?:[A-Za-z]:)?[^\s:][^:]*):\d+"

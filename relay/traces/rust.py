@@ -9,7 +9,8 @@ from relay.traces.frames import Error, Frame, Origin, Trace, line_based
 from relay.traces.paths import app_file
 
 NAME = "Rust"
-MARKERS = ("panicked at ", "tack backtrace:")
+MARKERS: tuple[str, ...] = ("panicked at ",)
+LINES = (r"[sS]tack backtrace:",)
 
 _HEAD = re.compile(
     r"(?:.*\s)?thread '.*' (?:\(\d+\) )?panicked at (?:'(?P<message>.*)', )?(?P<file>[^\s:]+):\d+:\d+:?$"

@@ -10,13 +10,16 @@ from typing import Any
 from flask import Flask, Response, abort, current_app, jsonify, render_template, request
 
 from relay.compose.message import html_part, text_part
+from relay.compose.notes import active_mute
 from relay.config import Settings
 from relay.errors import LedgerError
 from relay.humanize import moment
 from relay.ledger import Ledger
 from relay.model import Timeline
+from relay.outbox.advice import describe_bounces
+from relay.outbox.holds import budget_holds, describe_holds
 from relay.resources import templates_dir
-from relay.web.health import Check, Vitals, alive, ready, without_ledger
+from relay.web.health import Check, Vitals, alive, budget, ready, recipients, without_ledger
 from relay.web.metrics import TYPE, Metrics
 
 OPEN_PAGES = {"livez", "readyz", "metrics", "static"}
@@ -37,6 +40,7 @@ def create_app(ledger: Ledger, settings: Settings, vitals: Callable[[], Vitals],
     app = Flask("relay.web", template_folder=str(templates_dir() / "web"), static_folder=None)
     app.extensions["relay"] = _Context(ledger, settings, vitals, now)
     app.jinja_env.filters["moment"] = _time_filter(settings)
+    app.jinja_env.filters["mute"] = lambda group: active_mute(group, now(), settings.time.tz)
     app.jinja_env.filters["bars"] = _bars
     app.before_request(_ask_for_password)
     app.after_request(_with_headers)
@@ -62,11 +66,14 @@ class _Context:
         host, zone = self.settings.upstream.host, self.settings.time.tz
         vitals = self.vitals()
         try:
-            upstream, tally, due = ledger.upstream(), ledger.tally(), ledger.next_try_at()
+            upstream, tally, due = ledger.upstream(vitals.upstream), ledger.tally(), ledger.next_try_at()
             delayed = ledger.delayed()
+            bounces = describe_bounces(ledger.bouncing(now), zone)
+            held = describe_holds(budget_holds(ledger, self.settings, now), self.settings.budget, zone)
         except LedgerError as error:
             return without_ledger(vitals, str(error), now, zone)
-        return ready(vitals, upstream, tally, host=host, now=now, zone=zone, next_try_at=due, delayed=delayed)
+        checks = ready(vitals, upstream, tally, host=host, now=now, zone=zone, next_try_at=due, delayed=delayed)
+        return (*checks, budget(held), recipients(bounces))
 
 
 def _context() -> _Context:

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, tzinfo
 
-from relay.humanize import moment
+from relay.humanize import counted, moment
 from relay.ledger import Tally
-from relay.model import Delayed, UpstreamState
+from relay.model import Delayed, UpstreamKey, UpstreamState
+from relay.model.histogram import Histogram
 from relay.outbox.advice import describe_delays, upstream_health
 
 STUCK_AFTER = 60.0
@@ -37,10 +38,16 @@ class Vitals:
     """When the receiver last published its counters; None if it never did."""
     receiver_counters: Mapping[str, float]
     """The counters that it published."""
+    reply_seconds: Histogram | None = None
+    """The times to 250 that it published."""
+    ingest_seconds: Histogram | None = None
+    """The times from the receipt of a mail to its ingest, since the worker started."""
     failures: Mapping[str, str] = field(default_factory=dict)
     """The failures that block the worker now, as sentences, by part (`ledger`, `spool`)."""
     damaged: tuple[int, int] = (0, 0)
     """The number of regions of the spool that could not be read, and their size in bytes."""
+    upstream: UpstreamKey = field(default_factory=lambda: UpstreamKey(worker="", target=""))
+    """Which state of the upstream is this worker's."""
     free_bytes: int | None = None
     """Free bytes on the disk of the data directory; None if unknown."""
 
@@ -92,6 +99,16 @@ def ready(
     )
 
 
+def budget(held: str) -> Check:
+    """Report who waits for the budget (`held`, "" if nobody does). The relay is ready all the same."""
+    return Check(name="budget", ok=True, text=held or "holds nothing back")
+
+
+def recipients(bounces: str) -> Check:
+    """Report whose digests come back (`bounces`, "" if nobody's do). The relay is ready: others get theirs."""
+    return Check(name="recipients", ok=True, text=bounces or "no digest bounced")
+
+
 def without_ledger(vitals: Vitals, reason: str, now: datetime, zone: tzinfo) -> tuple[Check, ...]:
     """Judge what can be judged while the ledger cannot be read; `reason` says why."""
     others = (check for check in storage(vitals) if check.name != "ledger")
@@ -118,7 +135,7 @@ def _disk(vitals: Vitals) -> Check:
         return Check(name="disk", ok=False, text=f"is full ({vitals.free_bytes / 2**20:.1f} MiB left): {DISK_ADVICE}")
     regions, size = vitals.damaged
     if regions:
-        text = f"{regions} regions of the spool ({size:,} bytes) were damaged: the mails in them are lost"
+        text = f"{counted(regions, 'region')} of the spool damaged ({counted(size, 'byte')}): the mails there are lost"
         return Check(name="disk", ok=True, text=text)
     return Check(name="disk", ok=True, text="has free space")
 

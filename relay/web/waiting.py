@@ -1,4 +1,4 @@
-"""The pages of a worker that waits: alive, not ready, and the reason in one sentence."""
+"""The pages of a worker that starts or waits for its ledger: `/livez` is 200, all others are 503 with the reason."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from flask import Flask, Response, jsonify
 
 
 def create_waiting_app(part: str, reason: str) -> Flask:
-    """Build the app of a worker that waits for `part` (such as `ledger`); `reason` says what is wrong with it."""
+    """Build the app of a worker that waits for `part` (such as `ledger`); `reason` says why, in one sentence."""
     app = Flask("relay.web.waiting", static_folder=None)
 
     def livez() -> Response:

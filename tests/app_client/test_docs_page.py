@@ -216,7 +216,7 @@ CHECKS = {
     "Formats 2": json_lines,
     "Formats 3": a_subclass,
     "Other libraries 1": other_libraries,
-    "When the relay is away 1": a_fallback_folder,
+    "When the relay is unavailable 1": a_fallback_folder,
     "What is sent 1": facts_of_ones_own,
 }
 

@@ -16,8 +16,9 @@ import pytest
 from flask import Flask
 
 from app_client.delivery.fallback import Fallback, Mail
-from app_client.doctor import Finding, check_fallback
+from app_client.doctor import _RELAY_KEYWORD, Finding, check_fallback
 from app_client.flask import ErrorMail
+from relay import SMTP_KEYWORD
 from tests.support.disks import mount_tmpfs
 from tests.support.paths import ROOT
 from tests.support.smtp_sinks import TIMEOUT, MisbehavingServer, Sink, answer_lines, closed_port
@@ -96,7 +97,7 @@ def test_all_checks_pass(doctor, sink, folder):
     assert lines(done)["debug"] == "ok    debug: off"
     assert lines(done)["file"] == f"ok    file: {folder}/shop.log can be written"
     assert lines(done)["mail"] == "ok    mail: to yourname@example.com"
-    assert lines(done)["relay"] == f"ok    relay: 127.0.0.1 port {sink.port} answers: sink.test"
+    assert lines(done)["relay"] == f"ok    relay: 127.0.0.1 port {sink.port} is the error-mail relay: sink.test"
     assert done.stdout.count("\n") == 5
     assert not sink.attempted
 
@@ -145,6 +146,25 @@ def test_a_server_that_is_no_relay_fails(doctor):
     assert "\x1b" not in done.stdout
 
 
+def test_another_mail_server_on_the_port_fails_and_is_named(doctor):
+    """Many machines have an MTA on port 25."""
+    other = Sink(keywords=(), ident="mail.acme.test ESMTP Postfix (Debian/GNU)").start()
+    done = doctor("--send-test", ERROR_MAIL_HOST=other.mailhost)
+    other.stop()
+
+    assert done.returncode == 1
+    assert lines(done)["relay"] == (
+        f"FAIL  relay: 127.0.0.1 port {other.port} is another mail server, not the error-mail relay: "
+        "sink.test mail.acme.test ESMTP Postfix (Debian/GNU); name the relay's port, or free this one for the relay"
+    )
+    assert lines(done)["test"] == "FAIL  test: not sent: the relay cannot be used"
+    assert not other.attempted
+
+
+def test_doctor_and_relay_agree_on_the_keyword():
+    assert SMTP_KEYWORD.lower() == _RELAY_KEYWORD
+
+
 def test_a_failed_login_does_not_print_the_password(doctor, login_sink):
     done = doctor(
         ERROR_MAIL_HOST=login_sink.mailhost, ERROR_MAIL_CREDENTIALS=("app", "a-wrong-password"), ERROR_MAIL_SECURE=()
@@ -187,6 +207,16 @@ def test_each_problem_has_its_line(doctor, settings, line):
     assert done.returncode == (1 if line.startswith("FAIL") else 0)
     assert lines(done).keys() >= {"user", "debug", "file", "mail"}
     assert "Traceback" not in done.stderr
+
+
+def test_a_misspelt_key_of_the_configuration_fails(doctor):
+    done = doctor(ERROR_MAIL_HOSTT="relay", ERROR_LOG_FIEL="/tmp/x", ERROR_404_HELP=True)
+
+    assert done.returncode == 1
+    assert [line for line in done.stdout.splitlines() if " config: " in line] == [
+        f'FAIL  config: app.config["{wrong}"] is no setting of error mails and is ignored; did you mean {right}?'
+        for wrong, right in (("ERROR_LOG_FIEL", "ERROR_LOG_FILE"), ("ERROR_MAIL_HOSTT", "ERROR_MAIL_HOST"))
+    ]
 
 
 def test_a_fallback_folder_is_checked_and_not_changed(doctor, sink, folder):
@@ -305,7 +335,7 @@ def test_a_fallback_folder_on_a_full_or_read_only_disk_fails(folder):
         subprocess.run(["umount", str(folder)], check=True)
 
     assert not full.ok
-    assert "is full: its file system has 0.1 MiB left; mails waiting: 1, for 1 errors, " in full.text
+    assert "is full: its file system has 0.1 MiB left; mails waiting: 1, for 1 error, " in full.text
     assert not read_only.ok
     assert f"{place} cannot be used: root may not read and write {place}" in read_only.text
 

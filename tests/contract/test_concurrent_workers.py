@@ -64,7 +64,7 @@ def at_once(*tasks: Callable[[], object]) -> list[object]:
         return [future.result() for future in [pool.submit(run, task) for task in tasks]]
 
 
-# --- Sorting ----------------------------------------------------------------------------------------------------------
+# --- Ingest -----------------------------------------------------------------------------------------------------------
 
 
 def test_sorters_with_different_spools_find_the_same_new_errors(workers):
@@ -205,7 +205,7 @@ def test_of_two_schedulers_one_has_the_lease(workers):
 
 
 def test_worker_that_was_asleep_writes_nothing(workers):
-    """It wakes up under a lease that has gone to another, who has told everything already."""
+    """It resumes with a lease that another worker holds now. That worker has reported everything already."""
     one, two = workers(), workers()
     ingest(one, {"a": 3})
     asleep = one.lease("schedule", "one", NOON, MINUTE)
@@ -219,7 +219,7 @@ def test_worker_that_was_asleep_writes_nothing(workers):
 
 
 def test_lease_cannot_be_taken_over_in_the_middle_of_a_transaction(workers):
-    """Whoever takes it over finds the digest frozen."""
+    """The next holder finds the digest in the outbox."""
     one, two = workers(), workers()
     ingest(one, {"a": 3})
     token = lease_token(one)
@@ -261,7 +261,7 @@ def test_no_message_is_claimed_twice(workers):
 
 
 def test_workers_send_every_message_once(workers):
-    """Claim, mark, settle, all at once, with digests that end through two follow-ups each."""
+    """Claim, mark, settle, all at once, with digests that end through two catch-up digests each."""
     ledgers = [workers() for _ in range(3)]
     for number in range(8):
         ingest(ledgers[0], {f"error {number}": 1})
@@ -324,7 +324,7 @@ def test_concurrent_retry_and_enqueue_queue_one_message_per_recipient(workers):
         try:
             catch_up(one, ADA, at=at)
         except (LedgerError, ValueError):
-            continue  # the revived letter was first and has been sent by itself
+            continue  # the revived message was first and has been sent by itself
         send(one, {ADA: Delivery.SENT}, at=at)
 
     enqueue_pending(one)

@@ -1,11 +1,11 @@
-"""What an administrator does with letters nobody took: look, retry, drop."""
+"""Dead letters: an administrator lists, retries and drops them."""
 
 from datetime import datetime
 
 import pytest
 
 from relay.ledger import Ledger, Outcome
-from relay.model import Delivery, Failure, MessageKind, MessageState, UpstreamState
+from relay.model import Delivery, Failure, MessageKind, MessageState, UpstreamKey, UpstreamState
 from tests.support.ledger_world import (
     ADA,
     BOB,
@@ -28,12 +28,16 @@ from tests.support.ledger_world import (
     states,
 )
 
+UPSTREAM = UpstreamKey(worker="one", target="mail.acme.test:587")
+
 LATE = NOON + 6 * DAY
 
 
 def failing(ledger: Ledger, next_try_at: datetime) -> None:
     """Let the upstream pause until `next_try_at`."""
-    ledger.save_upstream(UpstreamState(failures=9, failing_since=NOON, failure=Failure.AUTH, next_try_at=next_try_at))
+    ledger.save_upstream(
+        UPSTREAM, UpstreamState(failures=9, failing_since=NOON, failure=Failure.AUTH, next_try_at=next_try_at)
+    )
 
 
 def wait_until(ledger: Ledger, at: datetime) -> str:
@@ -52,7 +56,7 @@ def test_waiting_message_is_tried_now_and_the_pause_of_the_upstream_ends(ledger:
 
     assert ledger.try_now(NOON + MINUTE, waiting) == 1
     assert ledger.next_try_at() == NOON + MINUTE
-    state = ledger.upstream()
+    state = ledger.upstream(UPSTREAM)
     assert (state.next_try_at, state.failure, state.failures) == (None, Failure.AUTH, 9), "it has not worked yet"
     message, _ = send(ledger, SENT, at=NOON + MINUTE)
     assert (message.id, message.tries) == (waiting, 1), "its earlier tries still count"
@@ -86,14 +90,14 @@ def test_nothing_is_tried_now_where_no_message_waits(ledger: Ledger, dead: str):
 
     assert ledger.try_now(NOON) == 0
     assert ledger.try_now(NOON, dead) == 0
-    assert ledger.upstream().next_try_at == NOON + HOUR
+    assert ledger.upstream(UPSTREAM).next_try_at == NOON + HOUR
 
 
 def test_revived_dead_letter_does_not_wait_for_the_pause_of_the_upstream(ledger: Ledger, dead: str):
     failing(ledger, LATE + HOUR)
 
     assert ledger.retry(dead, LATE)
-    assert ledger.upstream().next_try_at is None
+    assert ledger.upstream(UPSTREAM).next_try_at is None
 
 
 @pytest.fixture
@@ -126,7 +130,7 @@ def test_retried_message_can_become_dead_again(ledger: Ledger, dead: str):
 
 
 def test_busy_recipient_of_a_retried_message_is_deferred_to_a_catch_up_digest(ledger: Ledger, dead: str):
-    """At most one letter is queued per route and recipient; nothing is lost by it."""
+    """At most one message is queued per route and recipient; the deferred one loses nothing."""
     ingest(ledger, {"a": 2})
     enqueue_pending(ledger, [ADA], at=LATE)
     assert ledger.retry(dead, LATE)
@@ -217,7 +221,7 @@ def test_dropped_digest_stays_dropped_when_its_follow_up_is_revived(ledger: Ledg
 
 @pytest.mark.parametrize(("last", "ends"), [(SENT, "reported"), (REFUSED, "undelivered")])
 def test_follow_up_of_a_follow_up_settles_them_all(ledger: Ledger, last, ends):
-    """A revived follow-up that had to be held is covered by the next one; its digests end with that."""
+    """A revived catch-up digest that had to be deferred is covered by the next one; its digests end with that one."""
     ingest(ledger, {"a": 3})
     covered = enqueue_pending(ledger, [ADA], [BOB])
     send(ledger, REFUSED)
@@ -244,7 +248,7 @@ def test_follow_up_of_a_follow_up_settles_them_all(ledger: Ledger, last, ends):
 
 
 def test_notice_is_tried_again_for_free_recipients_alone(ledger: Ledger):
-    """It tells of no mails: nothing is lost by leaving somebody out."""
+    """A notice reports no mails, so that a busy recipient can be left out."""
     notice = digest(kind=MessageKind.NOTICE, recipients=[ADA, BOB])
     with ledger.digesting("schedule", lease_token(ledger)) as tx:
         tx.enqueue(notice, rendered(notice), queued=[ADA, BOB])

@@ -1,4 +1,4 @@
-"""A digest is frozen under a lease, together with the groups it tells of."""
+"""Enqueue a digest under a lease, together with the groups that it reports."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -112,7 +112,7 @@ def test_scheduling_needs_the_newest_token(ledger: Ledger):
             pytest.fail("entered")
 
 
-# --- What there is to tell --------------------------------------------------------------------------------------------
+# --- What there is to report ------------------------------------------------------------------------------------------
 
 
 def test_due_groups_are_those_whose_turn_has_come(ledger: Ledger):
@@ -280,7 +280,7 @@ def test_books_in_the_block_show_what_was_done_in_it(ledger: Ledger):
 
 
 def test_entries_come_back_as_they_were(ledger: Ledger):
-    """With every part, and oldest letter first."""
+    """With every part, and the oldest message first."""
     ingest(ledger, {"a": 1})
     first = entry(ledger.groups()[0])
     full = replace(
@@ -386,11 +386,11 @@ def test_catch_up_digest_over_messages_without_deferred_recipients_is_refused(le
     outbox_id = enqueue_pending(ledger, [ADA])
     message = digest(kind=MessageKind.CATCH_UP, recipients=[BOB])
 
-    with pytest.raises(LedgerError, match="held"), ledger.digesting("schedule", lease_token(ledger)) as tx:
+    with pytest.raises(LedgerError, match="no deferred"), ledger.digesting("schedule", lease_token(ledger)) as tx:
         tx.enqueue(message, rendered(message), queued=[BOB], covers=[outbox_id])
 
 
-# --- Held back, followed up, abandoned --------------------------------------------------------------------------------
+# --- Deferred, caught up, abandoned -----------------------------------------------------------------------------------
 
 
 def test_deferred_messages_are_listed_for_their_recipient_oldest_first(ledger: Ledger):
@@ -403,6 +403,7 @@ def test_deferred_messages_are_listed_for_their_recipient_oldest_first(ledger: L
         assert tx.deferred_messages(ROUTE, ADA) == []
         assert tx.deferred_messages("ops", BOB) == []
         assert tx.deferred_recipients() == [(ROUTE, BOB)]
+    assert ledger.has_deferred()
 
 
 def test_follow_up_takes_over_what_was_held(ledger: Ledger):
@@ -480,7 +481,7 @@ def test_totals_of_a_dead_letter_are_reported_by_the_next_accepted_digest(ledger
     second = enqueue_pending(ledger, dead=[dead], at=NOON + HOUR)
     assert unreported(ledger) == []
     send(ledger, REFUSED, at=NOON + HOUR)
-    assert unreported(ledger) == [dead, second], "the letter that was to tell it has died itself"
+    assert unreported(ledger) == [dead, second], "the message that was to report it is dead itself"
     ingest(ledger, {"a": 1})
     enqueue_pending(ledger, dead=[dead, second], at=NOON + 2 * HOUR)
     send(ledger, SENT, at=NOON + 2 * HOUR)
@@ -541,3 +542,16 @@ def test_digest_with_news_stores_the_step_of_the_gap_and_one_without_leaves_it(l
     assert ledger.route_states() == {ROUTE: expected}
     with ledger.digesting("schedule", lease_token(ledger)) as tx:
         assert tx.route_state(ROUTE) == expected
+
+
+def test_mutes_that_are_over_are_found_until_they_are_forgotten(ledger: Ledger):
+    ingest(ledger, dict.fromkeys(["active", "over", "never", "rate alone"], 1))
+    change(ledger, "active", muted_since=NOON, muted_until=NOON + HOUR)
+    change(ledger, "over", muted_since=NOON, muted_until=NOON + MINUTE)
+    change(ledger, "rate alone", muted_since=NOON, mute_above=50)
+    with ledger.digesting("schedule", lease_token(ledger)) as tx:
+        found = tx.ended_mutes(ROUTE, NOON + MINUTE, limit=10)
+        assert [group.fingerprint for group in found] == ["over"]
+        assert tx.ended_mutes("ops", NOON + DAY, limit=10) == []
+        tx.save([replace(found[0], muted_since=None)])
+        assert [group.fingerprint for group in tx.ended_mutes(ROUTE, NOON + DAY, limit=10)] == ["active"]

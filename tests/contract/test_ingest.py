@@ -97,7 +97,13 @@ def test_group_comes_back_as_it_was_saved(ledger: Ledger):
             "minute_occurrences": 7,
             "seen_before": moment - DAY,
             "again": True,
+            "muted_since": moment,
             "muted_until": moment + HOUR,
+            "mute_above": 50,
+            "mute_exceeded": True,
+            "muted_mails": 11,
+            "muted_occurrences": 12,
+            "episode_muted": 13,
         }
     )
     with ledger.ingesting(SPOOL, 0) as tx:
@@ -314,3 +320,15 @@ def test_sample_keeps_its_situation(ledger: Ledger):
 
     assert report_of(report_json(reported)) == reported
     assert report_of(report_json(reported)).situation is Situation.NETWORK_DOWN
+
+
+def test_occurrences_of_the_last_hour_are_those_of_its_minutes(ledger: Ledger):
+    """Without those of the batch itself, and of that group alone."""
+    for minute in (0, 1, 30, 60):
+        ingest(ledger, {"a": 10, "b": 1}, at=NOON + minute * MINUTE)
+    groups = {group.fingerprint: group.id for group in ledger.groups()}
+    with ledger.ingesting(SPOOL, ledger.cursor(SPOOL)) as tx:
+        tx.count(groups["a"], {NOON + 61 * MINUTE: 99})
+        assert tx.occurrences_after(groups["a"], NOON) == 30
+        assert tx.occurrences_after(groups["b"], NOON + 29 * MINUTE) == 2
+        assert tx.occurrences_after(groups["a"], NOON + HOUR) == 0

@@ -1,4 +1,4 @@
-"""A letter goes out: claimed by one, settled per recipient, booked when it ends."""
+"""Deliver a message: one worker claims it, each recipient is settled, and its end is booked."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import pytest
 
 from relay.errors import LeaseLost
 from relay.ledger import Ledger, Outcome
-from relay.model import Delivery, Failure, MessageState, RecipientReply, UpstreamState, Verdict
+from relay.model import Delivery, Failure, MessageState, RecipientReply, UpstreamKey, UpstreamState, Verdict
 from tests.support.ledger_world import (
     ADA,
     BOB,
@@ -84,7 +84,7 @@ def test_message_is_not_claimed_before_its_next_try(ledger: Ledger):
 
 
 def test_clock_that_was_set_back_delays_no_message(ledger: Ledger, outbox_id: str):
-    """It was a year ahead when the letter was claimed and put off."""
+    """The clock was a year ahead when the message was claimed and postponed."""
     ahead = NOON + 365 * DAY
     message = ledger.claim_message("one", ahead, TTL)
     assert message is not None
@@ -240,18 +240,18 @@ def test_who_waits_because_of_the_upstreams_word_is_known_by_it(ledger: Ledger, 
 def test_outcome_that_contradicts_the_message_is_refused(ledger: Ledger, outbox_id: str, outcome: Outcome):
     message = ledger.claim_message("worker", NOON, TTL)
     assert message is not None
-    with pytest.raises(ValueError, match="letter"):
+    with pytest.raises(ValueError, match="queued"):
         ledger.settle(message, outcome, NOON)
 
     ledger.settle(message, LATER, NOON)
 
 
-# --- Follow-ups -------------------------------------------------------------------------------------------------------
+# --- Catch-up digests -------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def followed(ledger: Ledger) -> tuple[str, str, str]:
-    """Ada has taken two digests that were held for Bob, who has one follow-up queued for both: ids of all three."""
+    """Ada accepted two digests that were deferred for Bob. One catch-up digest for both is queued: all three ids."""
     ingest(ledger, {"a": 3})
     first = enqueue_pending(ledger, [ADA], [BOB], at=NOON)
     send(ledger, SENT)
@@ -327,8 +327,11 @@ def test_follow_up_for_two_settles_each_alone(ledger: Ledger):
 # --- The upstream -----------------------------------------------------------------------------------------------------
 
 
+HERE = UpstreamKey(worker="one", target="mail.acme.test:587 as relay")
+
+
 def test_upstreams_state_is_kept(ledger: Ledger):
-    assert ledger.upstream() == UpstreamState()
+    assert ledger.upstream(HERE) == UpstreamState()
     state = UpstreamState(
         failures=3,
         failing_since=NOON,
@@ -337,10 +340,21 @@ def test_upstreams_state_is_kept(ledger: Ledger):
         detail="535 no",
         last_success_at=NOON - DAY,
         last_try_at=NOON + SECOND,
+        checked_at=NOON,
         outage_since=NOON - 2 * DAY,
         outage_until=NOON - DAY,
     )
-    ledger.save_upstream(state)
-    assert ledger.upstream() == state
-    ledger.save_upstream(UpstreamState())
-    assert ledger.upstream() == UpstreamState()
+    ledger.save_upstream(HERE, state)
+    assert ledger.upstream(HERE) == state
+    ledger.save_upstream(HERE, UpstreamState())
+    assert ledger.upstream(HERE) == UpstreamState()
+
+
+@pytest.mark.parametrize("other", [{"worker": "two"}, {"target": "mail.acme.test:465 as relay"}, {"target": ""}])
+def test_state_of_an_upstream_belongs_to_the_worker_and_the_target(ledger: Ledger, other: dict[str, str]):
+    state = UpstreamState(failures=1, failure=Failure.AUTH, detail="535 no")
+    ledger.save_upstream(HERE, state)
+
+    assert ledger.upstream(replace(HERE, **other)) == UpstreamState()
+    ledger.save_upstream(replace(HERE, **other), UpstreamState(failures=7))
+    assert ledger.upstream(HERE) == state

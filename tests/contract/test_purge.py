@@ -140,6 +140,15 @@ def test_group_goes_once_it_was_quiet_for_long(ledger: Ledger):
     assert figures(ledger) == {"received": 3, "reported": 3}
 
 
+def test_group_that_only_a_rate_unmutes_stays(ledger: Ledger):
+    ingest(ledger, {"muted": 1})
+    [group] = ledger.groups()
+    ledger.revise(group.id, partial(replace, mute_above=50, muted_since=NOON, pending_mails=0, phase=Phase.ENDED))
+    purge_all(ledger, NOON + 200 * DAY)
+
+    assert len(ledger.groups()) == 1
+
+
 def test_group_with_something_pending_or_a_mute_stays(ledger: Ledger):
     ingest(ledger, {"pending": 1, "muted": 1, "was muted": 1})
     for group in ledger.groups():
@@ -162,7 +171,7 @@ def test_id_of_a_group_that_went_is_never_given_again(ledger: Ledger):
     assert ledger.groups()[0].id > number
 
 
-# --- Letters ----------------------------------------------------------------------------------------------------------
+# --- Messages ---------------------------------------------------------------------------------------------------------
 
 
 def test_sent_message_loses_its_bytes_and_later_its_row(ledger: Ledger):

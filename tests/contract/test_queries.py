@@ -1,12 +1,26 @@
 """What people see, and what they change."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from relay.ledger import Cursor, GroupOrder, Ledger, Tally
 from relay.model import Books, Phase
-from tests.support.ledger_world import ADA, HOUR, MINUTE, NOON, REFUSED, SECOND, SPOOL, enqueue_pending, ingest, send
+from tests.support.ledger_world import (
+    ADA,
+    BOB,
+    HOUR,
+    MINUTE,
+    NOON,
+    REFUSED,
+    ROUTE,
+    SECOND,
+    SPOOL,
+    enqueue_pending,
+    ingest,
+    send,
+)
 
 
 @pytest.fixture
@@ -103,3 +117,20 @@ def test_failing_change_changes_nothing(ledger: Ledger):
 
     assert ledger.groups() == [before]
     assert ledger.revise(before.id, lambda group: replace(group, muted_until=NOON + SECOND))
+
+
+def test_errors_that_wait_for_a_recipient_are_counted_once(ledger: Ledger):
+    """Those that are due on its routes, and those in digests that are deferred for it: `a` is both."""
+    ingest(ledger, {"a": 1, "b": 1})
+    enqueue_pending(ledger, [BOB], [ADA])
+    ingest(ledger, {"a": 1, "c": 1})
+    ingest(ledger, {"elsewhere": 1}, route="ops")
+    for group in ledger.groups():
+        if group.pending_mails:
+            ledger.revise(group.id, partial(replace, due_at=NOON + MINUTE))
+
+    assert ledger.errors_waiting(ADA, [ROUTE], NOON) == 2, "not due yet: only what is deferred"
+    assert ledger.errors_waiting(ADA, [ROUTE], NOON + MINUTE) == 3
+    assert ledger.errors_waiting(ADA, [ROUTE, "ops"], NOON + MINUTE) == 4
+    assert ledger.errors_waiting(BOB, [ROUTE], NOON + MINUTE) == 2
+    assert ledger.errors_waiting(ADA, [], NOON + MINUTE) == 0

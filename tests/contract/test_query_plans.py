@@ -1,4 +1,4 @@
-"""A tick costs what there is to do: the databases find it by an index, and never walk through all groups or letters."""
+"""Query plans: each query of a tick uses an index, and none scans all groups or messages."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,6 +62,7 @@ def tick(ledger: Ledger) -> None:
         tx.pending_groups(ROUTE, phase=Phase.FRESH)
         tx.quiet_groups(ROUTE, NOON)
         tx.route_state(ROUTE)
+        tx.ended_mutes(ROUTE, NOON, limit=10)
         tx.free_recipients(ROUTE, [ADA, BOB])
         tx.budgets([ADA, BOB])
         tx.deferred_recipients()
@@ -74,6 +75,7 @@ def tick(ledger: Ledger) -> None:
         tx.timelines({1: NOON}, NOON)
     ledger.claim_message("worker", NOON, TTL)
     ledger.next_due_at()
+    ledger.has_deferred()
     ledger.next_try_at()
     ledger.delayed()
     ledger.books(NOON)

@@ -1,4 +1,4 @@
-"""A random life of a ledger: after every step the books balance, and in the end every mail has been told."""
+"""Random operations on a ledger: after every step the books balance, and in the end every mail has been reported."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Life(RuleBasedStateMachine):
         self.now = NOON
         self.received = 0
         self.claims: dict[OutboxMessage, datetime] = {}
-        """Those that are nobody else's, with the moment from which they may become so."""
+        """Claimed messages, each with the time at which its claim expires."""
         self.lost: list[OutboxMessage] = []
 
     # --- Mails come in ------------------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ class Life(RuleBasedStateMachine):
         else:
             self.received += total
 
-    # --- Digests are frozen -------------------------------------------------------------------------------------------
+    # --- Digests are enqueued -----------------------------------------------------------------------------------------
 
     @rule(recipients=some)
     def report_all(self, recipients: set[str]) -> None:
@@ -109,7 +109,7 @@ class Life(RuleBasedStateMachine):
             message: until for message, until in self.claims.items() if until > self.now
         }  # the rest: perhaps
 
-    # --- Letters go out -----------------------------------------------------------------------------------------------
+    # --- Messages are delivered ---------------------------------------------------------------------------------------
 
     @rule()
     def claim(self) -> None:
@@ -189,7 +189,7 @@ class Life(RuleBasedStateMachine):
             assert (message.next_try_at is not None) is bool(open_ones)
             assert not open_ones or message.state is MessageState.OPEN
             assert (message.ended_at is None) is (message.state is MessageState.OPEN)
-            assert not queued & open_ones, "at most one letter is queued for each recipient"
+            assert not queued & open_ones, "at most one message is queued for each recipient"
             queued |= open_ones
             settled = {Delivery.SENT, Delivery.REFUSED}
             if all(each.state in settled for each in message.deliveries):

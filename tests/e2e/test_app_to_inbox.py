@@ -105,7 +105,7 @@ def test_each_error_comes_once_with_its_exact_count_to_the_admins_only(
             "KeyError in look_up": 5,
             "RuntimeError in charge_card": 6,
         }
-        wait_for(lambda: sum(reported_counts(upstream.mails).values()) >= 68, "all errors to be told")
+        wait_for(lambda: sum(reported_counts(upstream.mails).values()) >= 68, "all errors to be reported")
 
         assert reported_counts(upstream.mails) == expected
         assert len(unique(upstream.mails)) == 1
@@ -136,7 +136,7 @@ def test_a_mail_sent_by_swaks_is_reported(make_relay: Callable[..., Relay], upst
                 stdout=subprocess.DEVNULL,
                 timeout=30,
             )
-        wait_for(lambda: sum(reported_counts(upstream.mails).values()) >= 3, "the mail to be told")
+        wait_for(lambda: sum(reported_counts(upstream.mails).values()) >= 3, "the mail to be reported")
 
         assert list(reported_counts(upstream.mails).values()) == [3]
         assert "no space left on device" in text_of(upstream.mails[0])
@@ -150,7 +150,7 @@ def test_no_recipient_of_an_app_is_ever_served(make_relay: Callable[..., Relay],
             client.sendmail(
                 "app@example.com", unknown_recipients, "Subject: x\r\nTo: victim@elsewhere.example\r\n\r\nspam\r\n"
             )
-        wait_for(lambda: upstream.mails, "the mail to be told")
+        wait_for(lambda: upstream.mails, "the mail to be reported")
 
         assert {mail.recipients for mail in upstream.mails} == {tuple(ADMINS)}
         assert not any("victim" in str(mail.message["To"]) for mail in upstream.mails)

@@ -30,7 +30,7 @@ def test_year_ahead_and_back_neither_silences_nor_floods_nor_purges(tmp_path: Pa
         for number, (off_by, words) in enumerate([(0, "one"), (YEAR, "two"), (0, "three")], 1):
             machine.set_clock(off_by)
             send_mail(relay.smtp_port, f"{words} is lost")
-            wait_for(partial(reported, relay, number), f"the mail {words!r} to be told")
+            wait_for(partial(reported, relay, number), f"the mail {words!r} to be reported")
         groups = json.loads(relay.run("groups", "--json").stdout)
         messages = json.loads(relay.run("outbox", "list", "--json").stdout)
         sample = relay.run("show", str(groups[-1]["id"])).stdout

@@ -179,7 +179,7 @@ def test_worker_waits_for_the_repair_of_a_damaged_ledger_while_mail_is_accepted(
 
     assert done.returncode == 0, done.stderr
     assert "the old file is kept as" in done.stdout
-    assert "2 mails wait in the spool" in done.stdout
+    assert "2 mails in the spool not ingested yet" in done.stdout
     assert len(list(relay.data.glob("ledger.db.damaged-*"))) == 1
     assert {path.stat().st_mode & 0o777 for path in relay.data.rglob("*") if path.is_file()} == {0o600}
     assert {path.stat().st_mode & 0o777 for path in [relay.data, *relay.data.rglob("*")] if path.is_dir()} == {0o700}

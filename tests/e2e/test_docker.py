@@ -200,6 +200,10 @@ def test_mail_accepted_before_down_is_reported_after_up(stack, app_logger):
     assert (books["received"], books["reported"], books["balanced"]) == (40, 40, True)
 
 
+def test_bash_in_the_container_completes_the_command(stack):
+    assert "_relay_completion relay" in stack("exec", "relay", "bash", "-ic", "complete -p relay")
+
+
 def test_stop_ends_it_in_order(stack):
     """SIGTERM reaches the program: it ends by itself, with 0, long before it would be killed."""
     stack("stop", "--timeout", "20", "relay")

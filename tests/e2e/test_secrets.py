@@ -59,5 +59,5 @@ def test_planted_secrets_are_in_no_ledger_no_digest_and_no_log(make_relay: Calla
 
 
 def kept(data: Path) -> Iterator[Path]:
-    """What lies in the data directory, but for the spool, where mails are as they came until they are sorted."""
+    """The data directory without the spool, which holds mails unmasked until they are ingested."""
     return (file for file in data.rglob("*") if file.is_file() and "spool" not in file.relative_to(data).parts)

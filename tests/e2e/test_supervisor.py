@@ -8,6 +8,7 @@ import smtplib
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,7 +46,9 @@ def test_client_waits_in_the_backlog_while_the_receiver_restarts(relay: Relay):
 
 def test_worker_that_hangs_is_killed_and_replaced(relay: Relay):
     with relay:
-        wait_for(lambda: relay.run("health").returncode == 0, "the relay to be healthy")
+        send_mail(relay.smtp_port)
+        # A digest takes a second. By then there was a heartbeat: before the first one, a worker gets a minute.
+        wait_for(lambda: relay.last_event("digest enqueued"), "a digest")
         hung = relay.child("worker")
         os.kill(hung, signal.SIGSTOP)
 
@@ -161,3 +164,19 @@ def test_receiver_and_worker_run_without_a_supervisor(relay: Relay):
     wait_for(sent, "the receiver to accept a mail")
     wait_for(lambda: relay.status()["received"] == 1, "the worker to ingest it")
     assert (stop_receiver(), stop_worker()) == (0, 0)
+
+
+def test_busy_port_is_reported_at_once_and_taken_when_it_becomes_free(tmp_path):
+    """The log is read while the port is still in use: the relay does not wait in silence."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        relay = Relay(tmp_path, smtp={"listen": f"127.0.0.1:{taken.getsockname()[1]}"})
+        starting = threading.Thread(target=relay.start)
+        starting.start()
+        said = wait_for(
+            lambda: relay.log_file.exists() and "uses the port" in relay.log_file.read_text(), "the port's holder"
+        )
+    starting.join()
+
+    assert said
+    assert f"process {os.getpid()} (" in relay.log_file.read_text()
+    assert relay.stop() == 0

@@ -22,7 +22,7 @@ SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hou
 
 
 def version_2(key: Callable[[Report], str]) -> FingerprintMethod:
-    """A second version, that tells errors apart by `key` of their report."""
+    """A second version, which distinguishes errors by `key` of their report."""
 
     def method(report: Report) -> Fingerprint:
         return Fingerprint(version=2, key=f"second {key(report)}", title=f"second: {report.message}")
@@ -80,7 +80,7 @@ def test_a_known_error_goes_on_under_the_new_version(bench):
 
 
 def test_the_update_alone_makes_no_news(bench):
-    """Two hundred errors the admins know of: none of them is told as new by the first digest after the update."""
+    """Two hundred known errors: the first digest after the update reports none of them as new."""
     messages = [f"{word}{other} broke" for word in "abcdefghijklmnopqrst" for other in "bcdfghjklm"]
     sort(bench, *messages)
     assert {reason for reason, *_ in send_due_digest(bench, 11 * SECOND)} == {"new"}

@@ -152,7 +152,7 @@ def test_named_configuration_in_a_folder_of_another_user_cannot_be_read(folder):
 
 
 def run_as_other_user(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    """Run a command as a user who owns the state, but whom the secrets do not belong to."""
+    """Run a command as a user that owns the state but cannot read the secrets."""
     for name in ("upstream", "smtp", "http"):
         give_away(folder / f"{name}-password", "hush")
     tables = UPSTREAM + f'password_file = "{folder}/upstream-password"\n'

@@ -14,6 +14,7 @@ from click import Context, Group
 from relay import config
 from relay.cli import main
 from relay.ledger import Ledger
+from tests.support.paths import ROOT
 
 PROGRAM = """
 import sys
@@ -83,3 +84,13 @@ def test_no_name_of_the_configuration_is_that_of_a_module():
 
     assert set(config.__all__) & modules == set()
     assert all(getattr(config, name) for name in config.__all__)
+
+
+def test_container_is_checked_each_second_while_it_starts_and_seldom_afterwards():
+    """A check starts a process: at ten seconds it would cost more than the idle relay."""
+    (line,) = re.findall(r"(?m)^HEALTHCHECK (.+)$", (ROOT / "Dockerfile").read_text())
+
+    seconds = {name: int(value) for name, value in re.findall(r"--([\w-]+)=(\d+)s", line)}
+    assert seconds["start-interval"] == 1
+    assert seconds["interval"] >= 30
+    assert line.endswith('CMD ["relay", "health"]')

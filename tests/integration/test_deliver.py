@@ -1,6 +1,7 @@
 """Delivery to a real, correct mail server: every TLS mode, every AUTH mechanism, every kind of refusal."""
 
 import base64
+import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ import trustme
 from relay import config
 from relay.deliver import Upstream, replies
 from relay.errors import LeaseLost
-from relay.model import Attempt, Failure, Verdict
+from relay.model import Attempt, Failure, Meaning, Verdict
+from relay.outbox.advice import advice_on, advice_on_failure
 from tests.support import upstream as servers
 
 RAW = b"From: relay@example.org\r\nMessage-ID: <1@example.org>\r\nSubject: news\r\n\r\n.first\r\n..second\r\nend\r\n"
@@ -33,6 +35,15 @@ def ca_file(authority: trustme.CA, tmp_path: Path) -> Path:
     path = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(path)
     return path
+
+
+@pytest.fixture(autouse=True)
+def machine_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let EHLO name the sender's domain on every machine."""
+    monkeypatch.setattr(socket, "gethostname", lambda: "localhost")
+
+
+EHLO = "EHLO example.org"
 
 
 def settings(server: servers.Upstream, **more: object) -> config.Upstream:
@@ -96,11 +107,108 @@ def test_a_server_that_knows_only_helo_gets_the_mail(plain: servers.Upstream) ->
     assert verdicts(deliver(Upstream(settings(plain)))) == {ADMIN: (Verdict.ACCEPTED, 250)}
 
 
-def test_ehlo_sends_the_full_host_name_or_the_address(plain: servers.Upstream) -> None:
-    deliver(Upstream(settings(plain), helo="relay.example.org"))
-    deliver(Upstream(settings(plain), helo="container"))
+def ehlo_names(server: servers.Upstream) -> list[str]:
+    return [line.removeprefix("EHLO ") for line in server.commands if "EHLO" in line]
 
-    assert [line for line in plain.commands if "EHLO" in line] == ["EHLO relay.example.org", "EHLO [127.0.0.1]"]
+
+@pytest.mark.parametrize(
+    "machine", ["container", "3f2a91bc77de", "localhost", "localhost.localdomain", "web.local", "[::1]"]
+)
+def test_ehlo_sends_the_senders_domain_if_the_machine_has_no_public_name(machine: str, plain: servers.Upstream) -> None:
+    """Never an address literal: Google's relay refuses it, and a container's address says nothing."""
+    deliver(Upstream(settings(plain), helo=machine))
+
+    assert ehlo_names(plain) == [SENDER.rpartition("@")[2]]
+
+
+def test_ehlo_sends_the_full_name_of_the_machine(plain: servers.Upstream) -> None:
+    deliver(Upstream(settings(plain), helo="relay.example.org"))
+
+    assert ehlo_names(plain) == ["relay.example.org"]
+
+
+def test_ehlo_sends_the_name_that_the_resolver_knows(plain: servers.Upstream, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in /etc/hosts: `127.0.1.1 web.example.org web`."""
+    real = socket.getaddrinfo
+
+    def look_up(host: str, *args: Any, **hints: Any) -> list[Any]:
+        found = real("localhost" if host == "web" else host, *args, **hints)
+        return [(*found[0][:3], "web.example.org", found[0][4])] if host == "web" else found
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+
+    deliver(Upstream(settings(plain), helo="web"))
+
+    assert ehlo_names(plain) == ["web.example.org"]
+
+
+def test_ehlo_sends_the_name_that_is_set(plain: servers.Upstream) -> None:
+    deliver(Upstream(settings(plain, ehlo_name="mail.example.net"), helo="relay.example.org"))
+
+    assert ehlo_names(plain) == ["mail.example.net"]
+
+
+@pytest.mark.parametrize("name", ["192.0.2.1", "::1", "[192.0.2.1]", "a b", "x:25"])
+def test_ehlo_name_must_be_a_host_name(name: str, plain: servers.Upstream) -> None:
+    with pytest.raises(ValueError, match="ehlo_name"):
+        settings(plain, ehlo_name=name)
+
+
+def test_refused_name_in_ehlo_is_reported_as_such(plain: servers.Upstream) -> None:
+    plain.say("EHLO", "421 4.7.0 Try again later, closing connection. (EHLO) x - gsmtp")
+
+    attempt = deliver(Upstream(settings(plain)))
+
+    assert attempt.failure is Failure.UNWILLING
+    assert "upstream.ehlo_name" in advice_on_failure(attempt.failure, attempt.detail)
+
+
+GMAIL_LIMIT = (
+    b"550-5.4.5 Daily user sending limit exceeded. For more information on Gmail\r\n"
+    b"550-5.4.5 sending limits go to\r\n550 5.4.5  https://support.google.com/a/answer/166852 x - gsmtp\r\n"
+)
+
+
+@pytest.mark.parametrize("place", ["MAIL", "RCPT", "DATA", "DOT"])
+@pytest.mark.parametrize("reply", [GMAIL_LIMIT, b"552 x Message would take you over your relay quota of 500\r\n"])
+def test_a_limit_is_temporary_whatever_its_code(place: str, reply: bytes, plain: servers.Upstream) -> None:
+    plain.say(place, reply)
+
+    [found] = deliver(Upstream(settings(plain))).replies.values()
+
+    assert (found.verdict, found.cause.meaning) == (Verdict.TEMPORARY, Meaning.WAIT_LONG)
+    assert found.text.count("5.4.5") <= 1
+    assert "[budget]" in advice_on(found)
+
+
+def test_transcript_shows_the_dialogue_without_credentials_and_content(authority: trustme.CA, ca_file: Path) -> None:
+    for mechanism in ("PLAIN", "LOGIN", "CRAM-MD5"):
+        with running(
+            security="starttls",
+            certificate=authority.issue_cert("localhost"),
+            users={USER: PASSWORD},
+            mechanisms=(mechanism,),
+        ) as server:
+            server.say("ACCEPTED", f"250 2.0.0 fine, {PASSWORD}")
+            lines: list[str] = []
+            made = settings(server, security="starttls", ca_file=ca_file, username=USER, password=PASSWORD)
+            deliver(Upstream(made, show=lines.append))
+
+        shown = "\n".join(lines)
+        encoded = [base64.b64encode(text.encode()).decode() for text in (PASSWORD, USER, f"\0{USER}\0{PASSWORD}")]
+        assert not any(secret in shown for secret in (PASSWORD, *encoded, "Subject"))
+        assert [line.split(" ")[1] for line in lines if line.startswith("C: ")][:4] == [
+            "EHLO",
+            "STARTTLS",
+            "EHLO",
+            "AUTH",
+        ]
+        assert f"C: AUTH {mechanism}" in shown
+        assert "C: ***" in shown or f"C: AUTH {mechanism} ***" in shown
+        assert any(line.startswith("C: MAIL FROM:") for line in lines)
+        assert "bytes of content" in shown
+        assert "S: 220 " in shown
+        assert "S: 221 " in shown
 
 
 def test_smtputf8_is_used_only_for_an_address_that_needs_it(plain: servers.Upstream) -> None:
@@ -171,7 +279,7 @@ def test_a_server_without_required_starttls_gets_nothing(plain: servers.Upstream
 
     assert attempt.failure is Failure.NO_TLS
     assert "does not offer STARTTLS" in attempt.detail
-    assert plain.commands == ["EHLO [127.0.0.1]"]
+    assert plain.commands == [EHLO]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +300,7 @@ def test_a_failed_tls_handshake_ends_the_try_before_anything_is_sent(
 
         assert attempt.failure is Failure.NO_TLS
         assert "nothing was sent" in attempt.detail
-        assert server.commands == ["EHLO [127.0.0.1]", "STARTTLS"]
+        assert server.commands == [EHLO, "STARTTLS"]
 
 
 def test_a_server_without_tls_on_a_tls_port_is_not_reported_as_unreachable(plain: servers.Upstream) -> None:

@@ -1,13 +1,15 @@
 """The digest step on a real ledger: leases, changed due times, limits, and rendering that fails."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from relay.digest import tick
 from relay.digest.step import LEASE, LEASE_FOR
 from relay.errors import LeaseLost, TemplateError
+from relay.ledger import Ledger
 from relay.model import Digest, Level, Phase, Rendered, Timing
 from relay.schedule.group import mute, unmute
 from tests.support.story_world import ANN, BOB, World
@@ -70,12 +72,69 @@ def test_clock_that_was_set_back_does_not_stop_the_step(world):
     assert world.until("6:00")[ANN] == ["4:21:00 ongoing boom 2, ended other 0"], "the last gap is the longest wait"
 
 
+# --- When it has nothing to do ----------------------------------------------------------------------------------------
+
+
+def test_idle_step_takes_no_lease_and_begins_no_transaction(world, monkeypatch):
+    ingest_mail(world)
+    world.digests.step(at("0:00:10"))
+    world.digests.step(at("0:00:20"))
+    calls: list[str] = []
+    for name in ("lease", "digesting", "upstream"):
+        monkeypatch.setattr(Ledger, name, recorded(name, calls))
+
+    for second in range(21, 60):
+        assert world.digests.step(at(f"0:00:{second}")) is False
+    assert calls == []
+
+    world.digests.step(at("0:01:30"))
+    assert "digesting" in calls, "a full check each minute"
+
+
+def recorded(name: str, calls: list[str]) -> Callable[..., Any]:
+    """Return a method of the ledger that also notes its name."""
+    real = getattr(Ledger, name)
+
+    def call(*arguments: Any) -> Any:
+        calls.append(name)
+        return real(*arguments)
+
+    return call
+
+
+def test_step_knows_when_the_next_one_has_something_to_do(world):
+    world.digests.step(at("0:00"))
+    assert world.digests.step(at("0:00:02")) is False
+    assert world.digests.next_step_at is None, "nothing is pending"
+
+    world.mail("0:00:03", "boom")
+    world.until("0:00:04")
+    world.digests.step(at("0:00:05"))
+    assert world.digests.next_step_at == at("0:00:13")
+
+    world.digests.step(at("0:00:05") + timedelta(milliseconds=500))
+    assert world.digests.next_step_at == at("0:00:06"), "it did not look: something new may be due"
+
+
+def test_deferred_recipient_keeps_the_step_checking(world):
+    """A budget may allow the catch-up digest at any second; no group is due then."""
+    world.digests.step(at("0:00"))
+    world.digests.step(at("0:00:02"))
+    assert world.digests.next_step_at is None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Ledger, "has_deferred", lambda _: True)
+        world.digests.step(at("0:00:04"))
+
+    assert world.digests.next_step_at == at("0:00:05")
+
+
 # --- Under a lease ----------------------------------------------------------------------------------------------------
 
 
 def test_only_the_worker_with_the_lease_enqueues_digests(world):
     ingest_mail(world)
-    world.digests.step(at("0:00:08"))
+    world.ledger.lease(LEASE, "one", at("0:00:08"), LEASE_FOR)
 
     assert world.worker("two").step(at("0:00:10")) is False
     assert world.digests.step(at("0:00:10")) is True
@@ -121,7 +180,7 @@ def test_two_workers_on_one_ledger_report_each_mail_once(tmp_path):
 def test_muted_group_is_due_at_the_end_of_the_mute(world):
     ingest_mail(world)
     (group,) = world.ledger.groups()
-    world.ledger.revise(group.id, lambda group: mute(group, at("3:00"), world.settings.timing))
+    world.ledger.revise(group.id, lambda group: mute(group, at("3:00"), world.settings.timing, now=world.now))
 
     assert world.until("2:59") == {}
     (muted,) = world.ledger.groups()
@@ -132,9 +191,9 @@ def test_muted_group_is_due_at_the_end_of_the_mute(world):
 def test_unmuted_group_is_reported_at_the_next_check(world):
     ingest_mail(world)
     (group,) = world.ledger.groups()
-    world.ledger.revise(group.id, lambda group: mute(group, at("3:00"), world.settings.timing))
+    world.ledger.revise(group.id, lambda group: mute(group, at("3:00"), world.settings.timing, now=world.now))
     world.until("1:00")
-    world.ledger.revise(group.id, lambda group: unmute(group, world.settings.timing))
+    world.ledger.revise(group.id, lambda group: unmute(group, world.settings.timing, world.now))
 
     assert world.until("1:01")[ANN] == ["1:00:00 new boom 1"]
 

@@ -69,7 +69,7 @@ OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u061c\u200e\u200f\u202a-
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[IngestBench]:
-    """The hostile mail, sorted and told."""
+    """The hostile mail, ingested and reported."""
     ledger = Ledger.open(f"sqlite:///{tmp_path}/data/ledger.db")
     bench = IngestBench(tmp_path / "data", ledger)
     bench.settings = make_settings(tmp_path / "data", admins=["ops@example.org"], upstream={"host": "localhost"})

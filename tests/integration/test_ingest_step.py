@@ -86,6 +86,22 @@ def test_a_returned_digest_of_our_own_is_counted_and_never_reported(make_bench):
     assert bench.books() == {"received": 1, "ignored": 1}
 
 
+def test_mail_that_exceeds_the_rate_of_a_mute_is_pending_and_those_before_it_are_muted(make_bench):
+    """The rate is counted over batches, by the minutes of the last hour."""
+    bench = make_bench()
+    bench.spool([mail()])
+    bench.ingest_all()
+    bench.mute(above=5)
+    for minute, count in ((1, 3), (50, 2), (70, 4)):
+        bench.spool([mail()] * count, at=NOW + timedelta(minutes=minute))
+        bench.ingest_all(NOW + timedelta(minutes=minute))
+
+    [group] = bench.ledger.groups()
+    assert bench.books() == {"received": 10, "pending": 5, "muted": 5}, "2 + 4 in the last hour are more than 5"
+    assert group.mute_exceeded
+    assert group.muted_until == NOW + timedelta(minutes=70)
+
+
 def test_mails_of_a_muted_error_are_booked_as_muted(make_bench):
     bench = make_bench()
     bench.spool([mail()])
@@ -276,11 +292,11 @@ def test_a_batch_that_the_ledger_could_not_take_is_sorted_again_and_blamed_on_no
     bench.spool([mail()] * 5)
     real, calls = relay.schedule.group.arrive, []
 
-    def arrive(*args):
+    def arrive(*args, **kwargs):
         calls.append(args)
         if len(calls) <= 5:
             raise LedgerBusy("locked")
-        return real(*args)
+        return real(*args, **kwargs)
 
     monkeypatch.setattr("relay.ingest.step.arrive", arrive)
     worker = bench.worker()

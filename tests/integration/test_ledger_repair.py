@@ -136,7 +136,7 @@ def test_damage_outside_messages_and_groups_loses_no_mail_and_no_message(file: P
 
 
 def test_lost_groups_are_reported_in_numbers_and_their_mails_booked(file: Path):
-    """Of 401 groups those of one page are gone; what was pending of them can be told no more."""
+    """Of 401 groups those of one page are lost; their pending mails can no longer be reported."""
     with sqlite3.connect(file) as connection:
         connection.execute("UPDATE groups SET pending_mails = 2, pending_occurrences = 2, mails = mails + 2")
         connection.execute("UPDATE spools SET received = received + 2 * 401 - 7")
@@ -215,7 +215,7 @@ def test_log_that_lost_commits_is_not_opened_but_repaired(file: Path, damage: st
 
 @pytest.mark.parametrize("tail", ["torn", "whole"])
 def test_log_as_a_power_cut_leaves_it_is_opened(file: Path, tail: str):
-    """The last transaction may be torn: it was never synced, and nobody was told that it was done."""
+    """The last transaction may be torn: it was never synced, and nothing has relied on its commit."""
     log_of(file, lambda data: flipped(data, len(data) - 100) if tail == "torn" else data, keep_index=False)
     ledger = Ledger.open(sqlite_url(file), verify=True)
     assert figures(ledger)["received"] == 857 + (29 if tail == "torn" else 30)
@@ -224,7 +224,7 @@ def test_log_as_a_power_cut_leaves_it_is_opened(file: Path, tail: str):
 
 @pytest.mark.parametrize("lost", ["cut", "zeros"])
 def test_power_cut_anywhere_in_the_last_transaction_costs_that_one_at_most(file: Path, lost: str):
-    """Cut at many a byte of it, or with one of its blocks never written: nobody was told that it was done."""
+    """Cut at many of its bytes, or with one of its blocks never written: nothing has relied on its commit."""
     log_of(file, lambda data: data, keep_index=False)
     log = file.with_name("ledger.db-wal")
     saved = {path: path.read_bytes() for path in (file, log)}

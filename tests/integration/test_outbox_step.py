@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,9 @@ from relay import config
 from relay.deliver import Upstream, open_target
 from relay.errors import LedgerBusy
 from relay.ledger import Ledger, StoredMessage, sqlite_url
-from relay.model import Attempt, Delivery, Failure, MessageState
+from relay.model import Attempt, Delivery, Failure, MessageState, UpstreamKey
 from relay.outbox import step as outbox_module
+from relay.outbox.advice import upstream_health
 from relay.outbox.step import Outbox
 from tests.support import upstream as servers
 from tests.support.ledger_world import (
@@ -62,6 +63,10 @@ def settings(server: servers.Upstream, tmp_path: Path, **more: object) -> config
     return config.make_settings(tmp_path / "data", admins=[ADA], sender="relay@example.com", upstream=upstream)
 
 
+def key(server: servers.Upstream, worker: str = "one") -> UpstreamKey:
+    return UpstreamKey(worker=worker, target=f"{server.host}:{server.port}")
+
+
 @pytest.fixture
 def new_outbox(server: servers.Upstream, ledger: Ledger, tmp_path: Path) -> Callable[..., Outbox]:
     """Return a function that creates a worker's outbox. Its `jitter` is 0: every pause has its exact length."""
@@ -96,7 +101,7 @@ def tries(outbox: Outbox, ledger: Ledger, server: servers.Upstream, until: timed
         due = ledger.next_try_at()
         if due is None:
             break
-        due = max(due, ledger.upstream().next_try_at or due)
+        due = max(due, ledger.upstream(key(server)).next_try_at or due)
         if due > at + SECOND:
             assert not outbox.step(due - SECOND)
         at = max(due, at + SECOND)
@@ -105,6 +110,35 @@ def tries(outbox: Outbox, ledger: Ledger, server: servers.Upstream, until: timed
 
 def minutes(*numbers: float) -> list[timedelta]:
     return [timedelta(minutes=number) for number in numbers]
+
+
+# --- When it has nothing to do ----------------------------------------------------------------------------------------
+
+
+def test_step_knows_when_the_next_message_is_due(outbox: Outbox, ledger: Ledger, server: servers.Upstream) -> None:
+    assert outbox.step(NOON) is False
+    assert outbox.next_step_at is None, "nothing is queued"
+
+    server.say("RCPT", "451 4.7.1 greylisted")
+    enqueue_digest(ledger, ADA)
+    assert outbox.step(NOON)
+    assert outbox.step(NOON + SECOND) is False
+
+    due = ledger.next_try_at()
+    assert due
+    assert due > NOON
+    assert outbox.next_step_at == due
+
+
+def test_step_knows_when_the_pause_of_the_upstream_ends(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.stop()
+    enqueue_digest(ledger, ADA)
+    assert outbox.step(NOON)
+    assert outbox.step(NOON + SECOND) is False
+
+    assert outbox.next_step_at == ledger.upstream(key(server)).next_try_at
 
 
 # --- Delivery ---------------------------------------------------------------------------------------------------------
@@ -124,7 +158,7 @@ def test_a_message_is_sent_once_and_its_mails_are_reported(
     )
     assert stored(ledger, message).state is MessageState.SENT
     assert figures(ledger) == {"received": 3, "reported": 3}
-    assert ledger.upstream().last_success_at == NOON
+    assert ledger.upstream(key(server)).last_success_at == NOON
 
 
 def test_messages_are_sent_oldest_first(outbox: Outbox, ledger: Ledger, server: servers.Upstream) -> None:
@@ -288,14 +322,38 @@ def test_a_message_that_is_too_large_is_sent_at_once_in_a_shorter_version(
 def test_a_message_that_is_too_large_in_every_version_is_a_dead_letter(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
+    """Three times within an hour, each time in all three versions. It is kept as a whole."""
     server.say("MAIL", "552 5.3.4 message too big")
     message = enqueue_digest(ledger, raw=LARGE)
+    whole = ledger.raw(message)
 
-    while outbox.step(NOON):
-        pass
+    times = tries(outbox, ledger, server, HOUR)
 
-    assert (stored(ledger, message).state, server.connections) == (MessageState.DEAD, 3)
+    assert [at - at % MINUTE for at in times] == [at for at in minutes(0, 10, 40) for _ in range(3)]
+    assert stored(ledger, message).state is MessageState.DEAD
+    assert ledger.raw(message) == whole
     assert figures(ledger) == {"received": 3, "undelivered": 3}
+
+
+def test_a_shorter_version_costs_no_refusal_and_the_whole_message_is_kept_until_one_was_accepted(
+    outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.say("MAIL", "552 5.3.4 message too big", times=2)
+    server.say("DOT", "451 4.3.0 but not now", times=1)
+    message = enqueue_digest(ledger, raw=LARGE)
+    whole = ledger.raw(message) or b""
+
+    for _ in range(3):
+        outbox.step(NOON)
+
+    assert (stored(ledger, message).tries, stored(ledger, message).refusals) == (1, 0)
+    assert ledger.raw(message) == whole
+
+    outbox.step(NOON + MINUTE)
+
+    [mail] = server.mails
+    assert len(mail.raw) < len(whole) / 2
+    assert ledger.raw(message) == mail.raw
 
 
 def test_a_full_mailbox_is_no_reason_to_shorten_the_message(
@@ -305,8 +363,37 @@ def test_a_full_mailbox_is_no_reason_to_shorten_the_message(
     message = enqueue_digest(ledger, ADA, raw=LARGE)
     before = ledger.raw(message)
 
-    assert tries(outbox, ledger, server, HOUR) == minutes(0, 10)
+    assert tries(outbox, ledger, server, HOUR) == minutes(0, 30)
     assert ledger.raw(message) == before
+
+
+LIMITS = {
+    "Gmail": b"550-5.4.5 Daily user sending limit exceeded. For more information on Gmail\r\n"
+    b"550-5.4.5 sending limits go to\r\n550 5.4.5  https://support.google.com/a/answer/166852 x - gsmtp\r\n",
+    "relay quota": b"552 x Message would take you over your relay quota of 500 Current quota used: 487\r\n",
+    "Exchange": b"554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; quota exceeded\r\n",
+}
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_a_limit_of_a_day_costs_no_refusal_and_the_message_waits(
+    limit: str, outbox: Outbox, ledger: Ledger, server: servers.Upstream
+) -> None:
+    server.say("DOT", LIMITS[limit])
+    message = enqueue_digest(ledger, raw=LARGE)
+    whole = ledger.raw(message)
+
+    times = tries(outbox, ledger, server, DAY)
+
+    assert times == [half_hour * 30 * MINUTE for half_hour in range(49)]
+    assert (stored(ledger, message).state, stored(ledger, message).refusals) == (MessageState.OPEN, 0)
+    state = ledger.upstream(key(server))
+    assert "[budget]" in upstream_health(state, name="x", next_message_at=None, now=NOON, zone=UTC).sentence
+
+    server.reset()
+    outbox.step(NOON + DAY + HOUR)
+
+    assert [mail.raw for mail in server.mails] == [whole]
 
 
 def test_an_upstream_that_accepts_no_message_is_not_reported_as_working(
@@ -317,7 +404,7 @@ def test_an_upstream_that_accepts_no_message_is_not_reported_as_working(
 
     outbox.step(NOON)
 
-    state = ledger.upstream()
+    state = ledger.upstream(key(server))
     assert (state.failure, state.last_success_at, state.next_try_at) == (Failure.REFUSED, None, None)
     assert state.detail == (
         f"localhost:{server.port}: it did not accept the last message: {ADA}: 450 4.7.1 slow down (at MAIL)"
@@ -346,7 +433,7 @@ def test_a_failing_upstream_is_retried_with_growing_pauses_and_no_message_loses_
 
     assert tries(outbox, ledger, server, 2 * HOUR) == minutes(0, 1, 3, 7, 15, 31, 61, 91)
     assert [stored(ledger, message).tries for message in messages] == [0, 0, 0]
-    state = ledger.upstream()
+    state = ledger.upstream(key(server))
     assert (state.failures, state.failing_since, state.failure) == (8, NOON, Failure.UNWILLING)
 
 
@@ -363,7 +450,7 @@ def test_after_an_outage_all_messages_are_sent_and_the_outage_is_stored(
         pass
 
     assert sorted(mail.message_id for mail in server.mails) == sorted(f"<{message}@relay.test>" for message in messages)
-    state = ledger.upstream()
+    state = ledger.upstream(key(server))
     assert (state.failures, state.failure, state.detail) == (0, None, "")
     assert (state.outage_since, state.outage_until) == (NOON, NOON + MINUTE)
 
@@ -404,7 +491,7 @@ def test_refused_credentials_are_retried_once_an_hour(
     enqueue_digest(ledger)
 
     assert tries(new_outbox(), ledger, server, 3 * HOUR) == minutes(0, 60, 120, 180)
-    assert ledger.upstream().failure is Failure.AUTH
+    assert ledger.upstream(key(server)).failure is Failure.AUTH
 
 
 def test_a_restart_tries_at_once_and_then_pauses_again(
@@ -454,8 +541,8 @@ def test_a_recipient_at_which_sessions_fail_does_not_delay_the_others(
         BOB: Delivery.SENT,
     }
     assert not stored(ledger, message).ambiguous
-    assert ledger.upstream().failure is None
-    assert f"not accepted for {ADA}: " in ledger.upstream().detail
+    assert ledger.upstream(key(server)).failure is None
+    assert f"not accepted for {ADA}: " in ledger.upstream(key(server)).detail
 
 
 def test_recipients_above_the_servers_limit_get_the_mail_in_the_next_transaction(
@@ -474,13 +561,13 @@ def test_recipients_above_the_servers_limit_get_the_mail_in_the_next_transaction
     assert stored(ledger, message).state is MessageState.SENT
 
 
-def test_a_full_mailbox_is_retried_once_at_once_and_then_waits(
+def test_a_recipient_with_a_full_mailbox_waits_for_half_an_hour(
     outbox: Outbox, ledger: Ledger, server: servers.Upstream
 ) -> None:
     server.say(f"RCPT {ADA}", "452 4.2.2 mailbox full")
     enqueue_digest(ledger, ADA, BOB)
 
-    assert tries(outbox, ledger, server, 5 * MINUTE)[:3] == [timedelta(), SECOND, SECOND + 2 * MINUTE]
+    assert tries(outbox, ledger, server, HOUR) == minutes(0, 30, 60)
 
 
 def test_credentials_required_for_one_recipient_do_not_delay_other_messages(
@@ -509,7 +596,7 @@ def test_a_pause_begins_at_the_end_of_a_try(
 
     outbox.step(NOON)
 
-    assert ledger.upstream().next_try_at == NOON + 2 * MINUTE + MINUTE
+    assert ledger.upstream(key(server)).next_try_at == NOON + 2 * MINUTE + MINUTE
 
 
 # --- Clock changes ----------------------------------------------------------------------------------------------------
@@ -603,13 +690,13 @@ def test_a_message_without_a_final_reply_is_sent_again_with_the_same_message_id(
 
     between = stored(ledger, message)
     assert (between.state, between.ambiguous, between.tries) == (MessageState.OPEN, True, 1)
-    assert ledger.upstream().failure is Failure.UNREACHABLE
+    assert ledger.upstream(key(server)).failure is Failure.UNREACHABLE
 
     outbox.step(NOON + 2 * MINUTE)
 
     assert [mail.message_id for mail in server.mails] == [f"<{message}@relay.test>"] * 2
     assert (stored(ledger, message).state, stored(ledger, message).ambiguous) == (MessageState.SENT, True)
-    assert ledger.upstream().failure is None
+    assert ledger.upstream(key(server)).failure is None
 
 
 def test_a_message_refused_after_its_content_is_not_ambiguous(
@@ -711,7 +798,7 @@ def test_an_outcome_that_could_not_be_stored_is_stored_before_the_next_try(
 
     assert len(server.mails) == 1
     assert stored(ledger, message).state is MessageState.SENT
-    assert ledger.upstream().last_success_at is not None
+    assert ledger.upstream(key(server)).last_success_at is not None
 
 
 def test_nothing_is_sent_if_the_ledger_is_busy_before_the_content(
@@ -731,7 +818,7 @@ def test_nothing_is_sent_if_the_ledger_is_busy_before_the_content(
     lock.close()
 
     assert server.mails == []
-    assert ledger.upstream().failures == 0
+    assert ledger.upstream(key(server)).failures == 0
     assert (stored(ledger, message).state, stored(ledger, message).tries) == (MessageState.OPEN, 0)
 
 
@@ -750,7 +837,7 @@ def test_a_stop_releases_the_message_unchanged(
 
     assert stopping.step(NOON) is False
     assert (stored(ledger, message).tries, stored(ledger, message).claimed_by) == (0, "")
-    assert ledger.upstream().failures == 0
+    assert ledger.upstream(key(server)).failures == 0
     assert new_outbox("two").step(NOON)
     assert len(server.mails) == 1
 

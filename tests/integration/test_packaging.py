@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from relay.__main__ import main as relay_command
 from tests.support.paths import ROOT
 from tests.support.smtp_sinks import Sink
 
@@ -113,6 +114,55 @@ def test_app_client_needs_no_other_package(installed, tmp_path):
     [mail] = sink.mails
     assert "from an empty environment\nTraceback (most recent call last):\n" in mail.text
     assert mail.text.rstrip().endswith("KeyError: 'order'")
+
+
+def test_command_of_the_base_install_says_what_to_install(installed, tmp_path):
+    sentence = 'relay: the library click is not installed: run pip install "error-mail-relay[server]"\n'
+
+    for command in ([installed.with_name("relay"), "status"], [installed, "-I", "-m", "relay", "--help"]):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+        assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence)
+
+
+@pytest.mark.parametrize(("library", "extra"), [("rich", "server"), ("re2", "server"), ("psycopg", "server,postgres")])
+def test_library_that_only_one_command_needs_is_named_as_well(monkeypatch, capsys, library, extra):
+    """Flask brings click to the base install, so the command gets further there."""
+
+    def fail() -> None:
+        raise ModuleNotFoundError(f"No module named '{library}.part'", name=f"{library}.part")
+
+    monkeypatch.setattr("relay.cli.main", fail)
+    with pytest.raises(SystemExit, match="2"):
+        relay_command()
+
+    assert capsys.readouterr().err == (
+        f'relay: the library {library} is not installed: run pip install "error-mail-relay[{extra}]"\n'
+    )
+
+
+@pytest.mark.parametrize("module", ["relay.nothing", "json.nothing"])
+def test_missing_module_of_ours_is_a_traceback(monkeypatch, module):
+    def fail() -> None:
+        raise ModuleNotFoundError(name=module)
+
+    monkeypatch.setattr("relay.cli.main", fail)
+    with pytest.raises(ModuleNotFoundError):
+        relay_command()
+
+
+def test_top_level_names_are_the_documented_ones(wheel):
+    """Whatever the distribution puts beside other packages, the page for apps says."""
+    names = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    page = (ROOT / "docs" / "app-client.md").read_text()
+
+    assert names == {"relay", "app_client"}
+    assert "takes the top-level names `relay` and `app_client`, and the command `relay`" in " ".join(page.split())
+
+
+def test_import_of_relay_needs_and_loads_no_other_package(installed, tmp_path):
+    code = "import sys; before = set(sys.modules); import relay; print(*sorted(set(sys.modules) - before))"
+
+    assert run(installed, "-I", "-c", code, cwd=tmp_path) == "relay"
 
 
 def test_missing_templates_are_reported_with_the_searched_places(installed, tmp_path):

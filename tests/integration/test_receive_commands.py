@@ -55,6 +55,7 @@ def test_ehlo_lists_the_supported_extensions(running):
         "250-SMTPUTF8",
         "250-DSN",
         "250-ENHANCEDSTATUSCODES",
+        "250-X-ERROR-MAIL-RELAY",
         "250-AUTH PLAIN LOGIN",
         "250 HELP",
     ]

@@ -22,3 +22,12 @@ def test_systemd_accepts_the_units_without_a_word(tmp_path):
 
     assert [unit.suffix for unit in units] == [".service", ".socket"]
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_configuration_error_is_not_retried_and_no_number_of_starts_closes_the_socket():
+    """Exit code 2 stays the reason of the failure; at the start limit systemd would fail the socket too."""
+    unit = (DOCS / "error-mail-relay.service").read_text()
+    head, _, service = unit.partition("[Service]")
+
+    assert "\nRestartPreventExitStatus=2\n" in service
+    assert "\nStartLimitIntervalSec=0\n" in head

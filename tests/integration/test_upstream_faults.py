@@ -22,10 +22,11 @@ from relay.cli import main
 from relay.deliver import open_target
 from relay.deliver import upstream as upstream_module
 from relay.ledger import Ledger, sqlite_url
-from relay.model import Failure
+from relay.model import Failure, UpstreamKey
 from relay.outbox import step as outbox_module
-from relay.outbox.advice import ADVICE
+from relay.outbox.advice import advice_on_failure
 from relay.outbox.step import Outbox
+from relay.service.worker_name import upstream_key
 from relay.web import Vitals, create_app
 from tests.support import upstream as servers
 from tests.support.ledger_world import ADA, BOB, MINUTE, NOON, SECOND, enqueue_digest, figures
@@ -199,6 +200,10 @@ class Bench:
     outbox: Outbox
     folder: Path
 
+    @property
+    def key(self) -> UpstreamKey:
+        return upstream_key(self.settings)
+
     def run_outbox(self, *times: datetime) -> None:
         """Run the outbox step at these times, as the worker does."""
         for now in times:
@@ -206,7 +211,14 @@ class Bench:
                 pass
 
     def readyz(self) -> tuple[bool, str]:
-        vitals = Vitals(idle_seconds={}, longest_delivery=1.0, backlog=0, receiver_seen_at=NOON, receiver_counters={})
+        vitals = Vitals(
+            idle_seconds={},
+            longest_delivery=1.0,
+            backlog=0,
+            receiver_seen_at=NOON,
+            receiver_counters={},
+            upstream=self.key,
+        )
         client = create_app(self.ledger, self.settings, lambda: vitals, lambda: NOON + MINUTE / 2).test_client()
         assert "<script>" not in client.get("/").text
         message = self.ledger.messages()[0]
@@ -247,7 +259,12 @@ def make_bench(tmp_path: Path, authority: trustme.CA, new_ledger: Path) -> Itera
         if short_timeout:
             upstream_settings = settings.upstream.model_copy(update={"timeout": SHORT_TIMEOUT})
             settings = settings.model_copy(update={"upstream": upstream_settings})
-        return Bench(settings, ledger, Outbox(ledger, open_target(settings), settings, "one", lambda: 0.0), tmp_path)
+        return Bench(
+            settings,
+            ledger,
+            Outbox(ledger, open_target(settings), settings, upstream_key(settings).worker, lambda: 0.0),
+            tmp_path,
+        )
 
     yield make
     for ledger in opened:
@@ -279,6 +296,7 @@ def test_a_fault_of_the_upstream_is_reported_and_loses_nothing(
             bench.run_outbox(*(NOON + second * SECOND for second in (0, 1, 30, 59)))
         ready, readyz = bench.readyz()
         status = bench.status()
+        detail = bench.ledger.upstream(bench.key).detail
 
     logged = " ".join(str(line) for line in logs)
     assert faulty.connections == (0 if fault.away else fault.connections)
@@ -286,7 +304,7 @@ def test_a_fault_of_the_upstream_is_reported_and_loses_nothing(
     assert fault.text in readyz
     assert readyz.startswith(fault.failure)
     assert f"localhost:{faulty.port}: " in readyz
-    assert f"); {ADVICE[fault.failure]}; next try " in readyz
+    assert f"); {advice_on_failure(fault.failure, detail)}; next try " in readyz
     assert status.split(" next try ")[0].endswith(readyz.split(" next try ")[0])
     assert fault.text in logged
     assert all("advice" in line for line in logs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from relay.config import make_settings
 from relay.digest import Digests
 from relay.errors import LedgerBusy
 from relay.ledger import Ledger
+from relay.model import BudgetState
 from relay.service.assembly import make_renderer
 from relay.web import Vitals, create_app
 from tests.support.ingest_bench import IngestBench, mail
@@ -60,6 +61,23 @@ def test_empty_ledger_shows_an_empty_page(browse):
 
     assert page.status_code == 200
     assert "No error has been received yet." in page.text
+
+
+def test_readiness_and_page_say_who_waits_for_the_budget(browse, ledger, one_digest):
+    """The relay is ready all the same: the budget does what it is there for."""
+    one_digest.spool([mail("another error broke it")])
+    one_digest.ingest_all()
+    spent = BudgetState(tokens=0.0, at=LATER, day="2026-03-01", sent_today=20, exhausted_since=LATER)
+    with ledger.digesting("test", ledger.lease("test", "me", LATER, timedelta(minutes=1))) as tx:
+        tx.save_budget("admins@localhost", spent)
+    client = browse()
+
+    ready, page = client.get("/readyz"), client.get("/")
+
+    assert (ready.status_code, ready.json["ok"]) == (200, True)
+    for shown in (ready.json["budget"], page.text):
+        assert "admins@localhost gets the next mail" in shown
+        assert "1 error waiting since" in shown
 
 
 def test_every_page_says_so_while_the_ledger_cannot_be_read(browse, ledger, monkeypatch):

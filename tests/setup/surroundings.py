@@ -63,7 +63,7 @@ def interpreters() -> list[Interpreter]:
 
 
 class Machine:
-    """A folder with a copy of the checkout, in a path with a space and a letter outside of ASCII."""
+    """A folder with a copy of the checkout, in a path with a space and a non-ASCII character."""
 
     def __init__(self, folder: Path, *pythons: Interpreter) -> None:
         self.checkout = folder / "a clöne"

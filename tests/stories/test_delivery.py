@@ -1,10 +1,14 @@
 """What recipients get while the upstream is down, a recipient is unreachable or a budget is used up."""
 
+from relay.cli.plan import route_queues
 from relay.deliver import open_target
 from relay.model import Failure, Level, MessageState
+from relay.outbox.holds import budget_holds, describe_holds
 from relay.outbox.step import Outbox
+from relay.schedule.group import mute
+from relay.schedule.plan import plan
 from tests.support.story_world import ANN, BOB
-from tests.support.timetable import at
+from tests.support.timetable import at, clock
 from tests.support.upstream import Upstream
 
 
@@ -85,7 +89,7 @@ def test_real_upstream_down_for_a_day_of_storms_gets_few_tries_and_then_two_mail
         for hour in range(24):
             world.mail(f"{hour}:03", "batch", 10, route="night")
         world.until("24:00")
-        connections, state = server.connections, world.ledger.upstream()
+        connections, state = server.connections, world.ledger.upstream(world.upstream_key)
         messages = world.ledger.messages()
         server.reset()
         world.until("25:00")
@@ -99,6 +103,36 @@ def test_real_upstream_down_for_a_day_of_storms_gets_few_tries_and_then_two_mail
     assert [len(received[who]) for who in (ANN, BOB)] == [2, 2]
     assert all(len(mail.raw) <= 90_000 for mail in mails)
     assert (world.books.reported, world.books.pending) == (120_240, 0)
+    assert world.books.balanced
+
+
+def test_daily_limit_of_the_upstream_ends_with_one_catch_up_digest_and_no_dead_letter(make_world):
+    """Gmail refuses everything for a day with 550 5.4.5, which says "permanent"."""
+    limit = (
+        b"550-5.4.5 Daily user sending limit exceeded. For more information on Gmail\r\n"
+        b"550 5.4.5 sending limits go to https://support.google.com/a/answer/166852 x - gsmtp\r\n"
+    )
+    with Upstream() as server:
+        server.say("DOT", limit)
+        through = {"host": server.host, "port": server.port, "security": "none", "timeout": "60s"}
+        world = make_world(upstream=through)
+        world.outbox = Outbox(world.ledger, open_target(world.settings), world.settings, "one", lambda: 0.0)
+        for hour in range(24):
+            world.mail(f"{hour}:07", "boom", 60)
+            world.mail(f"{hour}:37", f"error {hour}", 5)
+        world.until("24:00")
+        messages, connections = world.ledger.messages(), server.connections
+        server.reset()
+        world.until("26:00")
+        kinds = [message.kind for message in world.ledger.messages() if message.state is MessageState.SENT]
+        mails = server.mails
+
+    assert connections <= 49
+    assert {message.state for message in messages} == {MessageState.OPEN}
+    assert {message.refusals for message in messages} == {0}
+    assert len(mails) == len(kinds) == 2, "the digest that was refused, and one for all later mails"
+    assert world.ledger.tally().messages_dead == 0
+    assert (world.books.reported, world.books.pending, world.books.undelivered) == (24 * 65, 0, 0)
     assert world.books.balanced
 
 
@@ -163,6 +197,105 @@ def test_exhausted_budget_delays_reports_and_loses_nothing(make_world):
     second, third = world.inboxes[ANN][1].text, world.inboxes[ANN][2].text
     assert "This mail used up the budget. The next mail can go out at 00:30," in second
     assert "was used up at 00:04" in third
+
+
+def test_plan_comes_true_while_the_budget_holds_mail_back(make_world):
+    """Thirty errors, one every two minutes, at two mails an hour. Then no more mail comes."""
+    world = make_world(
+        admins=(ANN, BOB), budget={"per_hour": 2, "burst": 3}, route=[{"name": "n", "recipients": [BOB]}]
+    )
+    for number in range(30):
+        world.mail(f"0:{2 * number}", f"error {number}", count=number + 1, route="n" if number % 7 == 0 else "admins")
+    world.until("0:59:00")
+    queues = list(route_queues(world.ledger, world.settings, world.now))
+    planned = plan(queues, now=world.now, limits=world.settings.budget, budgets=world.ledger.all_budgets())
+    expected = {(found.group.title, clock(found.at)) for found in planned if found.at}
+
+    inbox = [line for lines in world.until("6:00").values() for line in lines]
+
+    come_true = {(title, line.split()[0]) for line in inbox for title, _ in expected if f" {title} " in line}
+    assert len(expected) >= 10
+    assert expected <= come_true
+
+
+def test_status_says_who_waits_for_the_budget_until_when_and_for_how_many_errors(make_world):
+    world = make_world(
+        admins=(ANN, BOB), budget={"per_hour": 2, "burst": 3}, route=[{"name": "n", "recipients": [BOB]}]
+    )
+    for number in range(3):
+        world.mail(f"0:{number}", f"batch {number}", route="n")
+    world.mail("0:10", "boom")
+    world.mail("0:11", "other")
+    world.until("0:12")
+
+    found = budget_holds(world.ledger, world.settings, world.now)
+
+    assert [(hold.recipient, hold.errors, clock(hold.until)) for hold in found] == [(BOB, 3, "0:30:10")]
+    assert describe_holds(found, world.settings.budget) == (
+        "bob@example.com gets the next mail 2026-03-02 00:30:10 UTC (3 errors waiting since 2026-03-02 00:02:10 UTC). "
+        "At most 2 mails an hour and 300 a day ([budget])"
+    )
+    world.until("2:00")
+    assert budget_holds(world.ledger, world.settings, world.now) == []
+
+
+def mute_group(world, title, until=None, above=None):
+    """Mute an error as an administrator does."""
+    (group,) = world.ledger.groups(text=title)
+    timing = world.settings.timing
+    world.ledger.revise(group.id, lambda group: mute(group, until, timing, now=world.now, above=above))
+
+
+def test_end_of_a_mute_is_said_in_the_next_digest_and_in_the_closing_total(make_world):
+    """No mail is sent when the mute ends, at 2:00. The digest about another error says so, and so do the totals."""
+    world = make_world()
+    world.flood(300, "0:00", "0:05", "boom", every=5)
+    world.until("0:05:11")
+    mute_group(world, "boom", at("2:00"))
+    world.flood(90, "0:10", "0:40", "boom", every=20)
+    assert world.until("4:00") == {}
+    world.mail("5:00", "other")
+    world.mail("5:10", "third")
+
+    assert world.until("6:00") == {ANN: ["5:00:10 new other 1, ended boom 0", "5:10:10 new third 1"]}
+    said, after = world.inboxes[ANN][-2].text, world.inboxes[ANN][-1].text
+    assert "* The mute of boom (ID 1) ended at 02:00: 90 occurrences muted since 00:05." in said
+    assert "ended: 390 in 40 min, peak 60/min" in said
+    assert "Muted: 90 of 390 Rate:" in said
+    assert "The mute of" not in after, "it is said once"
+    assert world.books.balanced
+
+
+def test_mute_that_muted_nothing_is_over_without_a_word_of_mails(make_world):
+    world = make_world()
+    world.mail("0:00", "boom")
+    world.until("0:01")
+    mute_group(world, "boom", at("1:00"))
+    world.mail("2:00", "other")
+    world.until("3:00")
+
+    assert "The mute of boom (ID 1) ended at 01:00: nothing came since 00:01." in world.inboxes[ANN][-1].text
+
+
+def test_mute_ends_when_the_error_exceeds_its_rate(make_world):
+    """Forty an hour for three hours, then fifty in some minutes: it is reported within seconds, and says why."""
+    world = make_world()
+    world.mail("0:00", "boom")
+    world.until("0:01")
+    mute_group(world, "boom", above=50)
+    world.flood(120, "1:00", "4:00", "boom", every=90)
+    assert world.until("4:00") == {}
+    world.flood(60, "4:00", "4:10", "boom", every=10)
+
+    inbox = world.until("4:10")[ANN]
+    first = world.inboxes[ANN][1].text
+
+    assert inbox[0].startswith("4:02:")
+    assert " spike boom " in inbox[0]
+    assert "spike: more than 50 an hour, so its mute is over" in first
+    assert "The mute of boom (ID 1) ended at 04:02, because it exceeded 50 an hour:" in first
+    assert world.reported[ANN]["boom"] + world.books.muted == 181 - world.books.pending
+    assert world.books.balanced
 
 
 def test_critical_error_gets_the_last_token_of_the_budget(make_world):

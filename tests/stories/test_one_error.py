@@ -167,6 +167,37 @@ def test_critical_error_has_the_same_growing_gaps():
     assert [line.split()[0] for line in digests] == ["0:00:10", "0:05:10", "0:15:10", "0:24:59"]
 
 
+def test_closing_total_includes_what_was_muted_and_comes_with_the_next_digest():
+    """The mute ends at 2:00. Nothing is pending then, so no mail is sent before another error causes one."""
+    story = Timetable()
+    story.flood(300, "0:00", "0:05")
+    story.until("0:05:11")
+    story.mute("boom", "2:00")
+    story.flood(90, "0:10", "0:40")
+    story.mail("5:00", "other")
+
+    digests = story.until("24:00")
+
+    assert digests == ["5:00:10 new other 1, ended boom 0"]
+    assert story.groups["boom"].episode_occurrences == 390
+    assert story.groups["boom"].episode_muted == 90
+
+
+def test_error_that_goes_on_after_its_mute_is_reported_with_the_mails_since_then():
+    story = Timetable()
+    story.flood(300, "0:00", "0:05")
+    story.until("0:05:11")
+    story.mute("boom", "1:00")
+    story.flood(60, "0:10", "1:00")
+    story.flood(120, "1:00", "1:10")
+
+    digests = story.until("24:00")
+
+    assert digests == ["1:00:10 ongoing boom 3", "1:20:10 ongoing boom 117", "1:25:10 ended boom 0"]
+    assert story.groups["boom"].episode_occurrences == 480
+    assert story.groups["boom"].episode_muted == 60
+
+
 def test_muted_error_is_not_reported_until_the_mute_ends():
     """Mails pending before the mute are reported after it. Mails during the mute only count for the total."""
     story = Timetable()

@@ -1,4 +1,4 @@
-"""How well the errors of our own making are told apart and put together (tests/data/grouping).
+"""Measure how well grouping separates and joins the errors in tests/data/grouping.
 
     python -m tests.support.grouping
 

@@ -62,10 +62,12 @@ class IngestBench:
         while worker.step(now):
             pass
 
-    def mute(self, until: datetime) -> None:
+    def mute(self, until: datetime | None = None, *, above: int | None = None) -> None:
         """Mute the error seen last."""
         timing = self.settings.timing
-        self.ledger.revise(self.ledger.groups()[0].id, lambda group: mute(group, until, timing))
+        self.ledger.revise(
+            self.ledger.groups()[0].id, lambda group: mute(group, until, timing, now=group.last_seen, above=above)
+        )
 
     def books(self) -> dict[str, int]:
         books = self.ledger.books(NOW)

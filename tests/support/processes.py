@@ -139,8 +139,11 @@ class Relay:
         )
 
     def status(self) -> dict[str, Any]:
-        """Return the result of `relay status --json`."""
-        done = self.run("status", "--json")
+        """Return the result of `relay status --json`, as soon as a relay that has just started has made its ledger."""
+        done = wait_for(
+            lambda: None if "there is no ledger" in (found := self.run("status", "--json")).stderr else found,
+            "the relay to make its ledger",
+        )
         assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)
         return found

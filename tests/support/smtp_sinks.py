@@ -11,12 +11,14 @@ import socket
 import socketserver
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any, Self
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+
+from relay import SMTP_KEYWORD
 
 TIMEOUT = 20.0
 """Seconds until a test fails that waits for an event. A test that passes does not wait this long."""
@@ -74,8 +76,15 @@ class Sink:
     """An SMTP server that collects mails. It can be stopped at any time and restarted on the same port."""
 
     def __init__(
-        self, answer: Callable[[ReceivedMail], str] | None = None, *, host: str = "127.0.0.1", **options
+        self,
+        answer: Callable[[ReceivedMail], str] | None = None,
+        *,
+        host: str = "127.0.0.1",
+        keywords: Sequence[str] = (SMTP_KEYWORD,),
+        **options,
     ) -> None:
+        """Answer each mail with `answer`; announce `keywords` in the reply to EHLO, by default that of the relay."""
+        self.keywords = tuple(keywords)
         self.attempted: list[ReceivedMail] = []
         """All mails that were received up to the final dot."""
         self.mails: list[ReceivedMail] = []
@@ -150,6 +159,12 @@ class _Hooks:
 
     def __init__(self, sink: Sink) -> None:
         self.sink = sink
+
+    async def handle_EHLO(  # noqa: N802 - the name that aiosmtpd calls
+        self, _server: SMTP, session: Session, _envelope: Envelope, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        return [*responses[:-1], *(f"250-{each}" for each in self.sink.keywords), responses[-1]]
 
     async def handle_DATA(self, _server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - the name that aiosmtpd calls
         return await self.sink.receive(session, envelope)

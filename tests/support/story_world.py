@@ -30,6 +30,7 @@ from relay.model import (
     Report,
     Sample,
     Timing,
+    UpstreamKey,
     Verdict,
 )
 from relay.outbox.step import Outbox
@@ -108,6 +109,7 @@ class World:
         self.digests = self.worker("one")
         self.upstream = ScriptedUpstream(self._receive)
         self.outbox = Outbox(self.ledger, self.upstream, self.settings, "one", lambda: 0.0)
+        self.upstream_key = UpstreamKey(worker="one", target=self.settings.upstream.target)
         self.now = BEGIN
         self.caught_up = True
         self.inboxes: dict[str, list[Received]] = defaultdict(list)
@@ -153,7 +155,11 @@ class World:
 
         At most half an hour ahead, in case one is missing.
         """
-        wanted = [self.ledger.next_due_at(), self.ledger.next_try_at(), self.ledger.upstream().next_try_at]
+        wanted = [
+            self.ledger.next_due_at(),
+            self.ledger.next_try_at(),
+            self.ledger.upstream(self.upstream_key).next_try_at,
+        ]
         timing, limits = self.settings.timing, self.settings.budget
         gap_ends = [
             opens_at(state, timing, self.now, news=news)
@@ -179,15 +185,17 @@ class World:
                 key, arrived = (route, "shop", title), arrival(self.now, count, level)
                 error = Fingerprint(version=1, key=title, title=title)
                 group = found.get(key) or open_group(route=route, app="shop", fingerprint=error, arrival=arrived)
-                found |= tx.save([arrive(group, arrived, self._timing(route))])
+                last_hour = tx.occurrences_after(group.id, self.now - 60 * MINUTE)
+                after = arrive(group, arrived, self._timing(route), last_hour=last_hour)
+                found |= tx.save([after])
                 tx.count(found[key].id, arrived.minutes)
                 tx.sample(found[key].id, Sample(at=self.now, report=_report(title, level)))
-                tx.book(received=count)
+                tx.book(received=count, muted=count - (after.pending_mails - group.pending_mails))
             tx.advance(position + 1)
         self._due_times = {time for time in self._due_times if time > self.now} | {self.now + FIRST_WAIT}
 
     def _timing(self, name: str) -> Timing:
-        return next(route.timing for route in self.settings.routes if route.name == name)
+        return next(route.timing for route in self.settings.all_routes if route.name == name)
 
     def _send(self) -> bool:
         """Run the outbox until it has nothing to do."""

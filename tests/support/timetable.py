@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from relay.model import Arrival, Fingerprint, Group, Level, RouteState, Timing
-from relay.schedule.group import arrive, due, mark_reported, mute, open_group
+from relay.schedule.group import arrive, due, mark_reported, mute, open_group, reschedule
+from relay.schedule.mutes import forget, is_over
 from relay.schedule.route import after_digest, due_digest, opens_at
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
@@ -78,7 +79,7 @@ class Timetable:
 
     def mute(self, title: str, until: str) -> None:
         """Mute a group as an administrator does."""
-        self.groups[title] = mute(self.groups[title], at(until), self.timing)
+        self.groups[title] = mute(self.groups[title], at(until), self.timing, now=self.now)
 
     def _arrive(self, title: str, arrival: Arrival) -> None:
         group = self.groups.get(title)
@@ -105,3 +106,6 @@ class Timetable:
         for group, why in chosen.groups:
             self.reported[group.title] += group.pending_occurrences
             self.groups[group.title] = mark_reported(group, why, self.timing, self.now)
+        for title, group in self.groups.items():  # a note in the digest says that their mutes are over
+            if is_over(group, self.now):
+                self.groups[title] = reschedule(forget(group), self.timing)

@@ -13,6 +13,7 @@ from relay.parse import layouts
 from relay.parse.layouts import logline
 from relay.parse.report import parse_text
 from relay.traces import paths, python_wording
+from relay.traces.search import Search
 from tests.support.same_errors import EQUAL_MESSAGES, REWORDED, raised, same_error
 
 NEVER = re.compile(r"(?!)()")
@@ -25,6 +26,28 @@ TRACES = {
     "go": "panic: no 5\n\ngoroutine 1 [running]:\nmain.total()\n\t/srv/shop/cart.go:7 +0x1d",
     "php": "Uncaught Lost: no 5 in /srv/Cart.php:7\nStack trace:\n#0 /srv/Web.php(3): total()\n#1 {main}",
     "dotnet": "System.FormatException: no 5\n   at Shop.Cart.Total(String s)",
+    "zope": "Traceback (innermost last):\n  Module shop.cart, line 7, in total\nKeyError: 5",
+    "elixir": "** (KeyError) no 5\n    lib/cart.ex:7: Shop.total/1",
+    "erlang": "exception error: no 5\n  in function  cart:total/1 (cart.erl, line 7)",
+    "delphi": "exception class : ELost\n0040e235 app.exe cart 7 +4 TCart.Total",
+    "perl": "no 5 at cart.pl line 7.\n\tmain::total(5) called at cart.pl line 9",
+    "powershell": "no 5\nat <ScriptBlock>, C:\\cart.ps1: line 7",
+    "dart": "Exception: no 5\n#0      total (package:shop/cart.dart:7:9)",
+    "native": "signal SIGSEGV\n#0  0x7f in total (n=5) at cart.c:7\n#1  0x7f in main () at cart.c:9",
+    "lua": "lua: cart.lua:7: no 5\nstack traceback:\n\tcart.lua:7: in function 'total'",
+    "swift": "Fatal error: no 5\nThread 0 crashed:\n0 0x7f total() + 5 in shop at /srv/cart.swift:7:9",
+    "postgresql": "ERROR:  no 5\nCONTEXT:  PL/pgSQL function total(integer) line 7 at RETURN",
+    "oracle": 'ORA-20001: no 5\nORA-06512: at "SHOP.CART", line 7',
+    "cobol": "IEF450I SHOP STEP5 - ABEND=S0C7 U0000",
+    "r": "Error in total(5) : no 5\nCalls: main -> total",
+    "haskell": "shop: no 5\nCallStack (from HasCallStack):\n  error, called at cart.hs:7:9 in main:Main",
+    "julia": "ERROR: no 5\nStacktrace:\n [1] total(n::Int64) at /srv/cart.jl:7",
+    "ocaml": 'Fatal error: exception Not_found\nRaised at Cart.total in file "cart.ml", line 7, characters 1-2',
+    "crystal": "Unhandled exception: no 5 (Lost)\n  from cart.cr:7:9 in 'total'",
+    "nim": "Traceback (most recent call last)\ncart.nim(7) total\nError: unhandled exception: no 5 [Lost]",
+    "zig": "error: Lost\ncart.zig:7:9: 0x7f in total (shop)",
+    "clojure": "Execution error (Lost) at shop.cart/total (cart.clj:7).\nno 5",
+    "bash": "+ cd\n+ total\ncart.sh: line 7: total: command not found",
 }
 LOG_LINES = (
     "[2026-11-22 17:03:19,532: ERROR/ForkPoolWorker-6] no cart",
@@ -72,7 +95,7 @@ def name_of(language):
 def test_trace_is_parsed_only_by_the_module_of_its_language(name, monkeypatch):
     found = traces.find(TRACES[name])
     rest = tuple(each for each in traces._LANGUAGES if name_of(each) != name)
-    monkeypatch.setattr(traces, "_LANGUAGES", rest)
+    monkeypatch.setattr(traces, "_SEARCH", Search(rest))
 
     assert found is not None
     assert found != traces.find(TRACES[name])
@@ -171,3 +194,14 @@ def test_without_a_layout_its_message_is_not_found(name, monkeypatch):
     monkeypatch.setattr(getattr(layouts, name), "read", lambda _: None)
 
     assert parse_text("x", LAYOUTS[name]).message != "no cart"
+
+
+@pytest.mark.parametrize("name", TRACES)
+def test_trace_that_is_cut_out_of_its_text_is_read_in_the_same_way(name):
+    text = f"Totals failed\n\n{TRACES[name]}\n\nThat is all.\n"
+    found = traces.find(text)
+    assert found is not None
+    again = traces.find(text[found.start : found.end])
+
+    assert again is not None
+    assert again.errors == found.errors

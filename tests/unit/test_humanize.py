@@ -16,8 +16,10 @@ BERLIN = ZoneInfo("Europe/Berlin")
 @pytest.mark.parametrize(
     ("span", "words"),
     [
-        (timedelta(seconds=-3), "0 s"),
-        (timedelta(milliseconds=400), "0 s"),
+        (timedelta(seconds=-3), "less than 1 s"),
+        (timedelta(0), "less than 1 s"),
+        (timedelta(milliseconds=999), "less than 1 s"),
+        (timedelta(milliseconds=1_001), "1 s"),
         (timedelta(seconds=12), "12 s"),
         (timedelta(seconds=60), "1 min"),
         (timedelta(seconds=119), "119 s"),

@@ -1,4 +1,4 @@
-"""Texts of strangers on a screen: one line, no control characters, cut and padded to columns."""
+"""Untrusted text on a screen: one line, no control characters, cut and padded to columns."""
 
 from hypothesis import given
 from hypothesis import strategies as st

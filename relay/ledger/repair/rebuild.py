@@ -1,12 +1,12 @@
-"""Makes a ledger that works again out of a damaged SQLite file (CLI → ledger).
+"""Rebuild a damaged SQLite ledger: copy, salvage, mend, exchange (CLI → ledger).
 
-    copy        the file and its log, as they are: the originals are not touched before the new one is whole
-    salvage     what can be read of the copy, into a new ledger
-    mend        what was torn apart: letters without their bytes, books that no longer balance
-    exchange    the old file is kept beside the new one, under a name with the moment
+    copy        the file and its log, unchanged: the originals are not touched before the new file is complete
+    salvage     all rows of the copy that can be read, into a new ledger
+    mend        what is inconsistent: messages without their bytes, books that do not balance
+    exchange    the old file is kept beside the new one, with the time in its name
 
-Guarantee: the ledger's place holds the old file or the whole new one, whenever this is killed; a letter that was not
-sent and can be read is sent; the books balance, and what they lack is said in numbers.
+Guarantee: whenever this is killed, the ledger's path holds the old file or the complete new one. An unsent message that
+can be read is sent. The books balance, and the result says how many mails had to be booked for that.
 """
 
 from __future__ import annotations
@@ -50,33 +50,33 @@ from relay.model import Delivery, MessageState
 
 _BLOCK = 4096
 _HEAD = b"SQLite format 3\0" + bytes([0x10, 0x00, 2, 2, 0, 64, 32, 32])
-"""How each of our files begins: magic, pages of 4,096 bytes, write-ahead log, and what is always the same."""
+"""The first bytes of each of our files: magic, pages of 4,096 bytes, write-ahead log, and constants."""
 
 _PAGES_AT = 28
-"""Where the head says how many pages there are."""
+"""The offset of the page count in the file header."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repaired:
-    """What came of a repair."""
+    """The result of a repair."""
 
     why: str
-    """What was wrong, in words."""
+    """The damage that was found, as text."""
     tables: tuple[Salvaged, ...]
     dropped: int
-    """Letters that were not sent, and of which too much is lost to send them."""
+    """Unsent messages that were dropped because too much of them is lost."""
     missing: int
-    """Mails that were counted as received and stand nowhere any more: booked as undelivered."""
+    """Mails that were counted as received and are in no other figure: booked as undelivered."""
     unexplained: int
-    """Mails that stand somewhere and were not counted as received any more: booked as received."""
+    """Mails that are in another figure but not counted as received: booked as received."""
     damaged_file: Path
     """Where the old file is now."""
 
 
 def repair(path: Path, now: datetime) -> Repaired | None:
-    """Repair the SQLite ledger in the file `path`, which nobody else uses; None where nothing is wrong with it.
+    """Repair the SQLite ledger in the file `path`, which no other process uses; None if it is not damaged.
 
-    Raises LedgerTooNew for one of a later release, LedgerError where there is none or no room for a new one.
+    Raises LedgerTooNew for a ledger of a later release, LedgerError if there is no ledger or no room for a new one.
     """
     require_exists(path)
     try:
@@ -87,7 +87,7 @@ def repair(path: Path, now: datetime) -> Repaired | None:
 
 
 def require_exists(path: Path) -> None:
-    """Raise LedgerError where there is nothing that could be repaired; an empty file can."""
+    """Raise LedgerError if there is no ledger to repair; an empty file can be repaired."""
     if not path.exists():
         raise LedgerError(f"there is no ledger {path}; the relay makes a new one when it starts")
     try:
@@ -124,7 +124,7 @@ def _repair(path: Path, folder: Path, now: datetime) -> Repaired | None:
 
 
 def _make(new: Path, revision: str) -> None:
-    """Make an empty ledger of that revision: rows are copied as they are, and migrated afterwards."""
+    """Create an empty ledger of that revision: rows are copied unchanged, and migrated afterwards."""
     backend = Sqlite(make_url(sqlite_url(new)), timedelta(seconds=3))
     backend.create()
     with backend.migrating() as connection:
@@ -133,7 +133,7 @@ def _make(new: Path, revision: str) -> None:
 
 
 def _copy(source: Path, copy: Path) -> None:
-    """Copy a file, with zeros for the blocks that the disk no longer gives."""
+    """Copy a file, with zeros for the blocks that the disk cannot read."""
     if not source.exists():
         return
     with source.open("rb", buffering=0) as old, copy.open("wb") as new:
@@ -161,10 +161,10 @@ def _wrong_with(copy: Path) -> str:
 
 
 def _mend_head(copy: Path) -> None:
-    """Write the file's first bytes anew, which are the same in all of ours, and have its pages counted.
+    """Rewrite the file's first bytes, which are the same in all our files, and set the page count to 0.
 
-    Of a file that is shorter than its head says SQLite reads nothing at all (Database File Format, 1.3.7: a size of 0
-    makes it go by the file's own).
+    SQLite refuses a file that is shorter than its header says. With a page count of 0 it uses the size of the file
+    (Database File Format, 1.3.7).
     """
     if copy.stat().st_size >= _BLOCK:
         with copy.open("r+b") as file:
@@ -180,13 +180,13 @@ class _Mending(Database):
     """The new ledger, in which some rows may be missing."""
 
     def mend(self, now: datetime) -> tuple[int, int]:
-        """Make it one that works; returns how many letters were dropped, and what the books were short of."""
+        """Make the ledger consistent. Returns the number of dropped messages, and of mails missing in the books."""
         with self._write(WriteMode.EXCLUSIVE) as connection:
             return _drop_unsendable(connection, now), _balance(connection, now)
 
 
 def _drop_unsendable(connection: Connection, now: datetime) -> int:
-    """Let go of open letters that lack their bytes or their recipients; the next digest tells of their totals."""
+    """Drop open messages that lack their bytes or their recipients; the next digest reports their totals."""
     _orphan(connection)
     whole = exists().where(bodies.c.outbox_id == messages.c.id) & exists().where(
         deliveries.c.outbox_id == messages.c.id
@@ -194,7 +194,7 @@ def _drop_unsendable(connection: Connection, now: datetime) -> int:
     torn = connection.scalars(select(messages.c.id).where(IS_OPEN, ~whole)).all()
     for outbox_id in torn:
         ours = deliveries.c.outbox_id == outbox_id
-        lost = {"state": Delivery.REFUSED, "taken": 0, "at": now, "text": "its mail was lost with a damaged ledger"}
+        lost = {"state": Delivery.REFUSED, "taken": 0, "at": now, "text": "its content was lost with a damaged ledger"}
         connection.execute(update(deliveries).where(ours, deliveries.c.taken.is_(None)).values(**lost))
         end_settled_messages(connection, [outbox_id], now)
         gone = {"state": MessageState.DROPPED, "ended_at": now, "next_try_at": None, "claim": "", "claimed_by": ""}
@@ -207,11 +207,11 @@ def _drop_unsendable(connection: Connection, now: datetime) -> int:
 
 
 def _orphan(connection: Connection) -> None:
-    """Take out rows that belong to nothing any more, and let recipients wait anew whose follow-up is gone."""
+    """Delete rows whose parent row is lost, and defer recipients again whose catch-up digest is lost."""
     for table, rowid, _, _ in connection.exec_driver_sql("PRAGMA foreign_key_check").all():
         if rowid is not None:
             connection.execute(delete(metadata.tables[table]).where(literal_column("rowid") == rowid))
-    for owned in (counts, former_keys):  # without a rowid to tell them by
+    for owned in (counts, former_keys):  # tables without a rowid
         connection.execute(delete(owned).where(owned.c.group_id.not_in(select(groups.c.id))))
     covering = select(messages.c.id)
     lost = (deliveries.c.state == Delivery.COVERED, deliveries.c.taken.is_(None))
@@ -220,7 +220,7 @@ def _orphan(connection: Connection) -> None:
 
 
 def _balance(connection: Connection, now: datetime) -> int:
-    """Book what is missing; returns how many mails more were received than stand anywhere (negative: fewer)."""
+    """Book the difference. Returns how many more mails were received than the other figures hold (negative: fewer)."""
     found = read_books(connection, now)
     elsewhere = found.reported + found.pending + found.muted + found.ignored + found.parked + found.undelivered
     missing = found.received - elsewhere
@@ -240,9 +240,9 @@ def _balance(connection: Connection, now: datetime) -> int:
 
 
 def _exchange(path: Path, new: Path, now: datetime) -> Path:
-    """Put `new` in the place of `path`; return where the old one is kept.
+    """Replace `path` by `new`. Returns the new path of the old file.
 
-    The old log goes first: beside another file SQLite would take it for that one's.
+    The old log is moved first: SQLite would apply it to the new file otherwise.
     """
     aside = path.with_name(f"{path.name}.damaged-{now:%Y%m%dT%H%M%SZ}")
     new.chmod(0o600)

@@ -1,8 +1,8 @@
-"""Copies what can be read of a damaged SQLite ledger into a new one (ledger's ground floor, for `repair`).
+"""Copy all readable rows of a damaged SQLite ledger into a new one (base layer of the ledger, for `repair`).
 
-A query over a whole table ends at the first page that cannot be read. So each table is read in ranges of its key, and a
-range that fails is halved until what cannot be read stands alone. What comes out is put in as it is; rows that clash
-with the new file's own rules stay out.
+A query over a whole table ends at the first unreadable page. So each table is read in ranges of its key. A range that
+fails is halved until only unreadable keys are left out. Rows are inserted unchanged; rows that violate a constraint of
+the new file are skipped.
 """
 
 # ruff: noqa: S608 -- the names of tables and columns are those of our own schema
@@ -17,16 +17,16 @@ from pathlib import Path
 from typing import Any
 
 _RANGE = 1_000
-"""Keys asked for at once."""
+"""The number of keys in the first query of a range."""
 _FAILURES_AT_MOST = 20_000
-"""Queries that may fail over one table, before the rest of it is given up."""
+"""The number of failed queries after which the rest of a table is given up."""
 _ROWS_OF_A_PAGE = 400
-"""More than fit one; bounds the search where the greatest key cannot be read."""
+"""More rows than fit on one page; bounds the search if the greatest key cannot be read."""
 _PREFIXES = 1 << 16
 _FIRST = ("letters", "bodies", "deliveries", "entries", "totals", "spools", "upstream", "routes", "budgets", "groups")
-"""What has not been sent yet, and the books; the rest follows."""
+"""Tables that are copied first: unsent messages and the books."""
 _KEYS = {"counts": "group_id", "records": "id", "former_keys": "key"}
-"""What tables without a rowid are read by; a key of bytes by its first two."""
+"""The key by which a table without a rowid is read; a key of bytes is read by its first two bytes."""
 _OF_BYTES = {"records", "former_keys"}
 
 Row = tuple[Any, ...]
@@ -34,18 +34,18 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Salvaged:
-    """What became of one table."""
+    """The result for one table."""
 
     table: str
     saved: int
     lost: int | None
-    """Rows that could not be read, None where nobody knows how many there were."""
+    """Rows that could not be read; None if their number is unknown."""
 
 
 def salvage(damaged: Path, new: Path) -> list[Salvaged]:
-    """Fill `new`, an empty ledger of the same schema, from `damaged`, which may be written to (its log is taken in).
+    """Fill `new`, an empty ledger of the same schema, from `damaged`. SQLite writes to `damaged` (it applies the log).
 
-    Tables of which not even the name can be read count as lost. Raises sqlite3.Error for trouble with `new` alone.
+    A table whose name cannot be read counts as lost. Raises sqlite3.Error for a failure of `new` only.
     """
     with closing(sqlite3.connect(new)) as target, closing(sqlite3.connect(damaged)) as source:
         source.text_factory = lambda data: data.decode("utf-8", "replace")
@@ -58,7 +58,7 @@ def salvage(damaged: Path, new: Path) -> list[Salvaged]:
 
 
 def revision_of(file: Path) -> str:
-    """The schema's revision that `file` names, "" where that cannot be read."""
+    """Return the schema revision stored in `file`; "" if it cannot be read."""
     with closing(sqlite3.connect(file)) as connection:
         row = _ask(connection, "SELECT version_num FROM alembic_version")
     return str(row[0]) if row else ""
@@ -82,7 +82,7 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str) ->
 
 
 def _readable(source: sqlite3.Connection, table: str, names: str) -> Iterator[list[Row]]:
-    """The rows of a table, some at a time, without those that cannot be read."""
+    """Yield the rows of a table in batches, without those that cannot be read."""
     key = _KEYS.get(table, "rowid")
     query = f"SELECT {names} FROM {table} NOT INDEXED WHERE {key} BETWEEN ? AND ?"
     left = [(start, start + _RANGE - 1) for start in range(0, _greatest(source, table, key) + 1, _RANGE)]
@@ -118,7 +118,7 @@ def _greatest(source: sqlite3.Connection, table: str, key: str) -> int:
 
 
 def _ask(source: sqlite3.Connection, query: str) -> Row | None:
-    """The first row of an answer; None where there is none to be had."""
+    """Return the first row of the result; None if there is none or it cannot be read."""
     try:
         row: Row | None = source.execute(query).fetchone()
     except sqlite3.DatabaseError:

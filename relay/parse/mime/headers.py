@@ -26,7 +26,8 @@ CLIENT_HEADER_PREFIX = "x-error-mail-"
 _FIRST = re.compile(rb"[!-9;-~]{1,200}[ \t]{0,10}:")
 _MBOX = re.compile(rb">?From [^\n]{0,1000}\n")
 _FIELD = re.compile(
-    rb"^(subject|from|content-(?:type|transfer-encoding|disposition)|x-error-mail-[a-z-]{1,40})[ \t]{0,10}:",
+    rb"^(subject|from|content-(?:type|transfer-encoding|disposition)|x-error-mail-[a-z-]{1,40}|auto-submitted|precedence"
+    rb"|x-auto(?:reply|respond|reply-from)|x-failed-recipients)[ \t]{0,10}:",
     re.IGNORECASE | re.MULTILINE,
 )
 _FOLDED = re.compile(rb"\r?\n[ \t]{1,1000}")

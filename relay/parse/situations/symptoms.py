@@ -15,7 +15,10 @@ from relay.model import Situation
 
 
 class Symptom(NamedTuple):
-    """One row of the table. All conditions that are set must match. Places have the form `package file function`."""
+    """One row of the table: a situation, and what an exception must match; "" is not checked.
+
+    Places have the form `package file function`; an unknown place is "".
+    """
 
     situation: Situation
     types: str
@@ -23,10 +26,11 @@ class Symptom(NamedTuple):
     message: str = ""
     """Text in the first line of its message, without the prefix of SQLAlchemy."""
     caller: str = ""
-    """The innermost place that does not only transport bytes; "" if it is unknown."""
+    """The innermost frame whose module does more than transport bytes (so not `socket` or `ssl`)."""
     at: str = ""
-    """The place where it was raised; "" if it is unknown."""
+    """The innermost frame: where it was raised."""
     not_at: str = ""
+    """As `at`, but it must not match."""
 
     def compiled(self) -> CompiledSymptom:
         """Return the row with compiled patterns."""
@@ -44,7 +48,10 @@ class CompiledSymptom(NamedTuple):
     not_at: re.Pattern[str] | None
 
     def phrase(self, text: str) -> str | None:
-        """Return the phrase of `text` that matches, `HTTP 503` for a status, "" if any text matches; else None."""
+        """Return what the row finds in the message `text`, or None if the row does not match it.
+
+        A status becomes `HTTP 503`. "" if the row allows any message.
+        """
         if self.message is None:
             return ""
         if (match := self.message.search(text)) is None:
@@ -53,7 +60,7 @@ class CompiledSymptom(NamedTuple):
         return f"HTTP {parts['status']}" if "status" in parts else parts.get("phrase") or match[0].strip(" :")
 
     def matches_frames(self, innermost: str, caller: str) -> bool:
-        """Return True if the exception was raised and called at places that the row allows."""
+        """Return True if the row allows the place that raised the exception (`innermost`) and the `caller`."""
         return not (
             (self.caller and not self.caller.match(caller))
             or (self.at and not self.at.match(innermost))
@@ -232,4 +239,5 @@ PROGRAMMING_ERRORS: Mapping[str, re.Pattern[str] | None] = {
         r"|'\w{1,80}' object is not (?:subscriptable|iterable)|can only concatenate|'\S{1,3}' not supported between"
     ),
 }  # fmt: skip
-"""Python's programming errors, with their messages that nobody raises on purpose; None if that is undecidable."""
+"""Python's programming errors, each with a pattern for the messages that only a bug causes, never a `raise` on purpose;
+None if the message cannot tell these apart."""

@@ -90,6 +90,12 @@ def test_unknown_variable_is_a_warning_that_names_the_nearest_setting():
     assert len(loaded.warnings) == 2
 
 
+def test_misspelt_variable_for_the_configuration_file_is_a_warning():
+    [warning] = load(None, {"RELAY_CONFG": "/etc/relay.toml"}).warnings
+
+    assert "did you mean RELAY_CONFIG?" in warning
+
+
 def test_error_about_a_variable_names_it():
     with pytest.raises(ConfigError, match=r"^RELAY_TIMING__INTERVAL: 'soon' is no duration"):
         load(None, {"RELAY_TIMING__INTERVAL": "soon"})

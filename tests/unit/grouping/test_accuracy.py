@@ -17,8 +17,8 @@ SPLIT = {
     "further.jsonl": {
         "amanda", "amanda.msg", "apticron", "apticron.msg", "archive.scale.func", "archive.walk.type",
         "atlas.scale.func", "backupninja", "bacula", "bacula.msg", "bindery.fold", "bindery.fold.func",
-        "bindery.fold.type", "book.double", "book.double.msg", "cron.borgstats", "cron.borgstats.msg", "dart",
-        "dart.func", "dict.app", "dict.app.msg", "feature", "feature.exp", "foundry.weigh.enum", "gitlab.pipe",
+        "bindery.fold.type", "book.double", "book.double.msg", "cron.borgstats", "cron.borgstats.msg",
+        "dict.app", "dict.app.msg", "feature", "feature.exp", "foundry.weigh.enum", "gitlab.pipe",
         "gitlab.pipe.msg", "jenkins.fail", "jenkins.fail.msg", "kiln.fire.key", "lantern.light", "lantern.light.func",
         "lantern.light.msg", "monit.mem", "monit.mem.msg", "netdata", "netdata.alarm", "pagerduty.synthetic",
         "pagerduty.synthetic.msg", "pagerduty.synthetic.status", "perl.catalyst", "perl.catalyst.func", "php.fatal",

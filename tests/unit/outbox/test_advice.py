@@ -47,7 +47,7 @@ def test_delays_name_the_first_recipient_and_count_the_others(recipients, verb):
         (0, "no reply at RCPT within 30 s", "RCPT", "`admins` and the routes"),
         (451, "4.7.1 greylisted", "RCPT", "nothing to do unless it continues"),
         (550, "5.1.1 who?", "RCPT", "`admins` and the routes"),
-        (552, "5.2.2 mailbox full", "RCPT", "`admins` and the routes"),
+        (552, "5.2.2 mailbox full", "RCPT", "make room"),
         (550, "5.7.1 not you", "MAIL", "`sender`"),
         (552, "5.3.4 too big", "MAIL", "[digest] max_size"),
         (554, "5.7.1 spam", "the end of DATA", "ask the server's administrator"),

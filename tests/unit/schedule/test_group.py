@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.model import Arrival, Fingerprint, Group, Level, Phase, Reason, Timing
-from relay.schedule.group import arrive, due, is_muted, mark_reported, mute, open_group, rate, reason, split_off, unmute
+from relay.schedule.group import arrive, due, mark_reported, mute, open_group, rate, reason, split_off, unmute
+from relay.schedule.mutes import forget, is_muted, is_over
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 TIMING = Timing()
@@ -333,15 +334,18 @@ def test_new_episode_has_a_new_peak():
 # --- Muted ------------------------------------------------------------------------------------------------------------
 
 
-def test_mails_while_muted_only_add_to_the_totals():
-    group = mute(reported(), NOON + 2 * HOUR, TIMING)
+def test_mails_while_muted_add_to_the_totals_and_the_episode_and_are_not_pending():
+    group = mute(reported(), NOON + 2 * HOUR, TIMING, now=NOON)
     after = arrive(group, mails(NOON + HOUR, 500), TIMING)
 
-    assert after == replace(group, mails=501, occurrences=501, last_seen=NOON + HOUR)
+    assert (after.mails, after.occurrences, after.last_seen) == (501, 501, NOON + HOUR)
+    assert (after.muted_since, after.muted_mails, after.muted_occurrences) == (NOON, 500, 500)
+    assert (after.episode_occurrences, after.episode_muted, after.peak) == (501, 500, 500)
+    assert (after.phase, after.pending_mails, after.pending_since) == (Phase.OPEN, 0, None)
 
 
 def test_pending_mails_are_reported_when_the_mute_ends():
-    group = mute(seen(mails(NOON)), NOON + 2 * HOUR, TIMING)
+    group = mute(seen(mails(NOON)), NOON + 2 * HOUR, TIMING, now=NOON)
 
     assert group.due_at == NOON + 2 * HOUR
     assert reason(group, TIMING, NOON + 2 * HOUR - SECOND) is None
@@ -349,13 +353,13 @@ def test_pending_mails_are_reported_when_the_mute_ends():
 
 
 def test_unmuted_group_is_due_as_before():
-    group = unmute(mute(seen(mails(NOON)), NOON + 2 * HOUR, TIMING), TIMING)
+    group = unmute(mute(seen(mails(NOON)), NOON + 2 * HOUR, TIMING, now=NOON), TIMING, NOON)
 
     assert group == seen(mails(NOON))
 
 
 def test_mute_holds_until_its_end():
-    group = mute(reported(), NOON + HOUR, TIMING)
+    group = mute(reported(), NOON + HOUR, TIMING, now=NOON)
 
     assert is_muted(group, NOON + HOUR - SECOND)
     assert not is_muted(group, NOON + HOUR)
@@ -427,9 +431,94 @@ def test_part_of_an_unreported_error_is_new():
 
 
 def test_part_of_a_muted_error_is_muted():
-    assert is_muted(part_of(mute(reported(), NOON + HOUR, TIMING), NOON + MINUTE), NOON + MINUTE)
+    assert is_muted(part_of(mute(reported(), NOON + HOUR, TIMING, now=NOON), NOON + MINUTE), NOON + MINUTE)
 
 
 def part_of(parent: Group, at: datetime) -> Group:
     found = Fingerprint(version=2, key="part", title="part")
     return split_off(parent, fingerprint=found, arrival=mails(at))
+
+
+# --- Mute until it exceeds a rate -------------------------------------------------------------------------------------
+
+
+def above(limit: int, until: datetime | None = None) -> Group:
+    """A reported group that is muted until it exceeds `limit` an hour (or until `until`)."""
+    return mute(reported(), until, TIMING, now=NOON, above=limit)
+
+
+def test_error_below_the_rate_stays_muted_without_a_time_limit():
+    group = arrive(above(50), mails(NOON + 72 * HOUR, 50), TIMING)
+
+    assert is_muted(group, NOON + 1000 * HOUR)
+    assert (group.pending_mails, group.muted_occurrences, group.due_at) == (0, 50, None)
+
+
+def test_arrival_that_exceeds_the_rate_ends_the_mute_and_is_a_spike():
+    """It is reported within seconds, although its next report would have come hours later."""
+    group = arrive(replace(above(50), step=5), mails(NOON + MINUTE, 30), TIMING)
+    group = arrive(group, mails(NOON + 10 * MINUTE, 21), TIMING, last_hour=30)
+
+    assert not is_muted(group, NOON + 10 * MINUTE)
+    assert (group.pending_occurrences, group.muted_occurrences) == (21, 30)
+    assert group.due_at == NOON + 10 * MINUTE + TIMING.first_wait
+    assert reason(group, TIMING, group.due_at) is Reason.SPIKE
+
+
+def test_occurrences_before_the_mute_do_not_count_for_its_rate():
+    group = arrive(above(50), mails(NOON + MINUTE), TIMING, last_hour=7_000)
+
+    assert is_muted(group, NOON + MINUTE)
+
+
+def test_occurrences_of_an_hour_ago_do_not_count_for_the_rate():
+    """Fifty in each of two hours never exceed fifty an hour."""
+    group = arrive(above(50), mails(NOON + MINUTE, 50), TIMING)
+    group = arrive(group, mails(NOON + 2 * HOUR, 50), TIMING, last_hour=0)
+
+    assert is_muted(group, NOON + 2 * HOUR)
+
+
+def test_backlog_of_many_hours_is_counted_by_its_last_hour():
+    minutes = {NOON + number * MINUTE: 1 for number in range(1, 200)}
+    end = NOON + 199 * MINUTE
+    arrival = Arrival(mails=199, occurrences=199, first=NOON, last=end, level=Level.ERROR, minutes=minutes)
+
+    assert is_muted(arrive(above(60), arrival, TIMING), end)
+    assert not is_muted(arrive(above(58), arrival, TIMING), end)
+
+
+def test_mute_with_a_rate_and_a_time_ends_with_the_first_of_them():
+    group = above(50, NOON + HOUR)
+
+    assert is_muted(group, NOON + HOUR - SECOND)
+    assert not is_muted(group, NOON + HOUR)
+    assert not is_muted(arrive(group, mails(NOON + MINUTE, 51), TIMING), NOON + MINUTE)
+
+
+def test_part_of_an_error_that_is_muted_until_it_exceeds_a_rate_is_muted_too():
+    assert is_muted(part_of(above(50), NOON + MINUTE), NOON + 72 * HOUR)
+
+
+def test_report_of_the_end_of_a_mute_forgets_the_mute_and_keeps_its_count_in_the_episode():
+    group = forget(arrive(above(5), mails(NOON + MINUTE, 5), TIMING))
+
+    assert (group.muted_since, group.mute_above, group.muted_occurrences) == (None, None, 0)
+    assert group.episode_muted == 5
+
+
+def test_unmute_of_what_was_muted_is_reported_and_of_nothing_is_not():
+    some = unmute(arrive(above(5), mails(NOON + MINUTE, 5), TIMING), TIMING, NOON + HOUR)
+    nothing = unmute(above(5), TIMING, NOON + HOUR)
+
+    assert is_over(some, NOON + HOUR)
+    assert not is_over(nothing, NOON + HOUR)
+    assert not is_muted(nothing, NOON)
+
+
+def test_end_of_a_mute_is_not_due_by_itself_even_after_a_large_episode():
+    group = mute(replace(reported(), episode_occurrences=5_000), NOON + HOUR, TIMING, now=NOON)
+    group = arrive(group, mails(NOON + MINUTE, 400), TIMING)
+
+    assert due(group, TIMING) is None
+    assert reason(group, TIMING, NOON + 2 * HOUR) is Reason.ENDED, "but any digest includes its closing total"

@@ -1,34 +1,14 @@
-"""The next digest of a route, and the forecast that `relay plan` prints."""
+"""The next digest of a route."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import pytest
 
-from relay.model import Arrival, Fingerprint, Group, Level, Phase, Reason, RouteState, Timing
-from relay.schedule.group import arrive, mark_reported, mute, open_group
-from relay.schedule.route import MAX_ENTRIES, DueDigest, after_digest, due_digest, forecast, next_wake, opens_at, plan
-
-NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-TIMING = Timing()
-SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
-
-
-def fresh(number: int, at: datetime = NOON, *, count: int = 1, level: Level = Level.ERROR) -> Group:
-    arrival = Arrival(mails=count, occurrences=count, first=at, last=at, level=level)
-    error = Fingerprint(version=1, key=str(number), title=f"error {number}")
-    opened = open_group(route="admins", app="shop", fingerprint=error, arrival=arrival)
-    return arrive(replace(opened, id=number), arrival, TIMING)
-
-
-def known(number: int, at: datetime = NOON, *, count: int = 1) -> Group:
-    """A group that was first reported at `at`."""
-    return mark_reported(fresh(number, at - 10 * SECOND, count=count), Reason.NEW, TIMING, at)
-
-
-def ongoing(number: int, at: datetime, *, reported: datetime = NOON, count: int = 1) -> Group:
-    arrival = Arrival(mails=count, occurrences=count, first=at, last=at, level=Level.ERROR)
-    return arrive(known(number, reported), arrival, TIMING)
+from relay.model import Group, Level, Reason, RouteState
+from relay.schedule.group import mute
+from relay.schedule.route import MAX_ENTRIES, DueDigest, after_digest, due_digest, opens_at
+from tests.support.scheduled_groups import HOUR, MINUTE, NOON, SECOND, TIMING, fresh, known, ongoing
 
 
 def reported_at(now, *groups, last=None, caught_up=True):
@@ -153,7 +133,7 @@ def test_last_digest_in_the_future_does_not_delay_the_next_one():
 
 
 def test_muted_groups_are_left_out():
-    assert reported_at(NOON + MINUTE, mute(fresh(1), NOON + HOUR, TIMING)) is None
+    assert reported_at(NOON + MINUTE, mute(fresh(1), NOON + HOUR, TIMING, now=NOON)) is None
 
 
 def test_no_closing_total_while_the_worker_lags_behind():
@@ -192,99 +172,3 @@ def test_full_digest_includes_nothing_early():
     early = [fresh(MAX_ENTRIES, NOON + MINUTE - SECOND, count=9, level=Level.CRITICAL), known(MAX_ENTRIES + 1)]
 
     assert digest_of(*due, *early, now=NOON + MINUTE) == digest_of(*due, now=NOON + MINUTE)
-
-
-# --- The forecast -----------------------------------------------------------------------------------------------------
-
-
-def again() -> Group:
-    """A group that ended at noon and was seen again at once."""
-    closed = mark_reported(known(1, NOON - 30 * MINUTE), Reason.ENDED, TIMING, NOON)
-    return arrive(
-        closed, Arrival(mails=3, occurrences=3, first=NOON, last=NOON, level=Level.ERROR, minutes={NOON: 3}), TIMING
-    )
-
-
-@pytest.mark.parametrize(
-    ("group", "at", "words"),
-    [
-        (fresh(1, count=1200), NOON + 10 * SECOND, "new: 1,200 pending, due 10 s after the first"),
-        (ongoing(1, NOON), NOON + 5 * MINUTE, "ongoing: 1 pending, due 5 min after the last report"),
-        (again(), NOON + 10 * MINUTE, "again after it had ended: 3 pending, due at least 10 min after the last report"),
-        (
-            ongoing(1, NOON + 6 * MINUTE, count=50),
-            NOON + 6 * MINUTE + 10 * SECOND,
-            "spike: 50 pending, at least 10 times the last reported rate",
-        ),
-        (
-            replace(fresh(1), seen_before=NOON - 48 * HOUR),
-            NOON + 10 * SECOND,
-            "back after a long quiet period: 1 pending, due 10 s after the first",
-        ),
-        (
-            known(1, NOON + 10 * SECOND, count=7412),
-            NOON + 15 * MINUTE,
-            "closing total of 7,412, due after 15 min of quiet",
-        ),
-        (
-            known(1),
-            None,
-            "nothing pending; the closing total (1) is included in the next digest of another error",
-        ),
-        (replace(known(1), phase=Phase.ENDED), None, "nothing pending: it has ended"),
-        (mute(fresh(1), NOON + HOUR, TIMING), NOON + HOUR, "muted; then new: 1 pending, due 10 s after the first"),
-    ],
-)
-def test_forecast_says_when_and_why(group, at, words):
-    found = forecast(group, state=RouteState(), timing=TIMING, now=NOON)
-
-    assert (found.at, found.words) == (at, words)
-
-
-def test_forecast_includes_the_interval_of_the_route():
-    known_error = ongoing(1, NOON - MINUTE, reported=NOON - 6 * MINUTE)
-    found = forecast(known_error, state=RouteState(last_digest_at=NOON - MINUTE), timing=TIMING, now=NOON)
-
-    assert found.at == NOON + 4 * MINUTE
-    assert found.words.endswith(", in the route's next digest (at least 5 min after the last one)")
-
-
-def test_forecast_of_a_new_error_includes_the_gap_between_news():
-    state = RouteState(last_digest_at=NOON, last_news_at=NOON, news_step=3)
-    found = forecast(fresh(1), state=state, timing=TIMING, now=NOON)
-
-    assert found.at == NOON + 2 * MINUTE
-    assert found.words.endswith(", in the route's next digest (at least 2 min after the last one with news)")
-
-
-def test_forecast_of_a_critical_error_ignores_the_interval():
-    found = forecast(
-        fresh(1, level=Level.CRITICAL), state=RouteState(last_digest_at=NOON - MINUTE), timing=TIMING, now=NOON
-    )
-
-    assert found.at == NOON + 10 * SECOND
-
-
-def test_plan_has_the_next_one_first_and_groups_that_are_not_due_last():
-    groups = [known(1), ongoing(2, NOON), fresh(3)]
-
-    forecasts = plan(groups, state=RouteState(), timing=TIMING, now=NOON)
-
-    assert [found.group.id for found in forecasts] == [3, 2, 1]
-
-
-def test_next_wake_is_the_first_due_time_of_the_plan():
-    groups = [known(1), ongoing(2, NOON), fresh(3)]
-
-    assert next_wake(groups, state=RouteState(), timing=TIMING, now=NOON) == NOON + 10 * SECOND
-    assert next_wake([known(1)], state=RouteState(), timing=TIMING, now=NOON) is None
-    assert next_wake([], state=RouteState(), timing=TIMING, now=NOON) is None
-
-
-def test_forecast_comes_true():
-    """The group is reported at the forecast time and not a second before."""
-    for group in (fresh(1), ongoing(1, NOON), again(), known(1, count=500)):
-        found = forecast(group, state=RouteState(last_digest_at=NOON - MINUTE), timing=TIMING, now=NOON)
-        assert found.at is not None
-        assert reported_at(found.at - SECOND, group, last=NOON - MINUTE) is None
-        assert reported_at(found.at, group, last=NOON - MINUTE) == {1: found.reason}

@@ -1,4 +1,4 @@
-"""The log: every line in one format, whoever writes it."""
+"""The log: every process writes every line in one format."""
 
 import json
 import logging

@@ -254,3 +254,48 @@ def test_folder_that_cannot_be_created_is_a_spool_error(tmp_path):
 
     with pytest.raises(SpoolError, match=str(tmp_path)):
         SpoolWriter.open(tmp_path / "file" / "spool")
+
+
+# --- Wake-ups ---------------------------------------------------------------------------------------------------------
+
+
+async def test_writer_says_so_after_each_group_that_is_on_the_disk(tmp_path):
+    writer = SpoolWriter.open(tmp_path)
+    readable: list[int] = []
+    writer.on_change = lambda: readable.append(len(contents(tmp_path)))
+
+    await append(writer, b"first")
+    await append(writer, b"second")
+    await writer.close()
+
+    assert readable == [1, 2], "when it is said, a reader finds the mail"
+
+
+async def test_writer_says_nothing_after_a_group_that_failed(tmp_path, monkeypatch):
+    writer = SpoolWriter.open(tmp_path)
+    said: list[None] = []
+    writer.on_change = lambda: said.append(None)
+    failing_once(monkeypatch, "sync", errno.EIO)
+
+    with pytest.raises(SpoolError):
+        await append(writer, b"lost")
+    await writer.close()
+
+    assert said == []
+
+
+async def test_writer_says_so_after_another_segment_was_begun(tmp_path, monkeypatch):
+    """The former one can be removed then, with the mails in their original form."""
+    monkeypatch.setattr("relay.spool.writer.RENEW_AFTER", 0.0)
+    writer = SpoolWriter.open(tmp_path)
+    renewed = asyncio.Event()
+    segments_before = len(segment_files(tmp_path))
+
+    def on_change() -> None:
+        if len(segment_files(tmp_path)) > segments_before:
+            renewed.set()
+
+    writer.on_change = on_change
+    await append(writer, b"first")
+    await asyncio.wait_for(renewed.wait(), 30)
+    await writer.close()

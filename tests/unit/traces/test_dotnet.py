@@ -2,7 +2,7 @@
 
 import pytest
 
-from relay.traces import relevant_frames
+from relay.traces import find, relevant_frames
 from tests.support.printed_traces import outline, read
 
 DOTNET = """System.InvalidOperationException: Order 5 failed
@@ -38,20 +38,94 @@ def test_traces_of_mono_are_parsed():
     assert {frame.file for frame in relevant_frames(read(text))[0]} == {"Shop.Cart"}
 
 
-@pytest.mark.parametrize(
-    ("at", "place"),
-    [
-        ("bei", "in C:\\src\\Cart.cs:Zeile 12."),
-        ("à", "dans C:\\src\\Cart.cs:ligne 12"),
-        ("в", "в C:\\Cart.cs:строка 12"),
-    ],
-)
-def test_traces_of_net_framework_in_other_languages_are_parsed(at, place):
+LOCALIZED = {
+    # language: Word_At, StackTrace_InFileLineNumber, end of the inner exception, end of the previous location
+    "en": ("at", "in {}:line 12", "End of inner exception stack trace", "End of stack trace from previous location"),
+    "de": (
+        "bei",
+        "in {}:Zeile 12.",
+        "Ende der internen Ausnahmestapelüberwachung",
+        "Ende der Stapelüberwachung vom vorhergehenden Ort, an dem die Ausnahme ausgelöst wurde",
+    ),
+    "fr": (
+        "à",
+        "dans {}:ligne 12",
+        "Fin de la trace de la pile d'exception interne",
+        "Fin de la trace de la pile à partir de l'emplacement précédent au niveau duquel l'exception a été levée",
+    ),
+    "es": (
+        "en",
+        "en {}:línea 12",
+        "Fin del seguimiento de la pila de la excepción interna",
+        "Fin del seguimiento de la pila de la ubicación anterior donde se produjo la excepción",
+    ),
+    "it": ("in", "in {}:riga 12", "Fine della traccia dello stack dell'eccezione interna", "Fine di un'altra traccia"),
+    "pt-BR": ("em", "na {}:linha 12", "Fim do rastreamento de pilha de exceção interna", "Fim de outra coisa"),
+    "ru": (
+        "в",
+        "в {}:строка 12",
+        "Конец трассировки внутреннего стека исключений",
+        "Конец трассировка стека из предыдущего расположения, где возникло исключение",
+    ),
+    "zh-Hans": ("在", "位置 {}:行号 12", "内部异常堆栈跟踪的结尾", "引发异常的上一位置中堆栈跟踪的末尾"),
+    "zh-Hant": ("於", "於 {}: 行 12", "內部例外狀況堆疊追蹤的結尾", "先前擲回例外狀況之位置中的堆疊追蹤結尾"),
+    "ja": (
+        "場所",
+        "場所 {}:行 12",
+        "内部例外スタック トレースの終わり",
+        "直前に例外がスローされた場所からのスタック トレースの終わり",
+    ),
+    "ko": ("위치:", "파일 {}:줄 12", "내부 예외 스택 추적의 끝", "예외가 throw된 이전 위치의 스택 추적 끝"),
+    "pl": (
+        "w",
+        "w {}:wiersz 12",
+        "Koniec czegoś",
+        "Koniec śladu stosu z poprzedniej lokalizacji, w której wystąpił wyjątek",
+    ),
+    "cs": ("v", "v {}:řádek 12", "Konec něčeho", "Konec něčeho jiného"),
+    "tr": ("konum:", "{} içinde: sat\u0131r 12", "Bir şeyin sonu", "Başka bir şeyin sonu"),
+    "hu": ("a következő helyen:", "hely: {}, sor: 12", "Valaminek a vége", "Másnak a vége"),
+    "nl": ("bij", "in {}:regel 12", "Einde van iets", "Einde van iets anders"),
+}
+"""What .NET Framework prints in the languages of Windows. Invented texts stand for those that are not known."""
+
+
+@pytest.mark.parametrize("language", LOCALIZED)
+def test_traces_of_net_framework_in_other_languages_are_parsed(language):
+    at, place, inner_end, rethrown = LOCALIZED[language]
+    file = place.format("C:\\src\\Shop files\\Order.cs")
     text = (
-        f"System.ArgumentException: nein\n   {at} System.X.Throw(String s)\n   {at} Shop.Cart.Add(String key) {place}\n"
+        "System.InvalidOperationException: nein ---> System.NullReferenceException: nichts\n"
+        f"   {at} System.X.Throw(String s)\n   {at} Shop.Order.Write(XmlWriter w) {file}\n"
+        f"   --- {inner_end} ---\n   {at} Shop.Export.<RunAsync>d__5.MoveNext() {file}\n"
+        f"--- {rethrown} ---\n   {at} Shop.Web.Main() {file}\n"
     )
 
-    assert outline(text) == [("System.ArgumentException", ["Add"])]
+    assert outline(text) == [
+        ("System.NullReferenceException", ["Write"]),
+        ("System.InvalidOperationException", ["Main", "RunAsync"]),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "   v objednávce(číslo dvě)",
+        "   w sklepie (nie ma)",
+        "   vid Cart(a b)",
+        "   在 cart",
+        "   --- nothing ---",
+        "   in the cart (see below)",
+    ],
+)
+def test_prose_with_the_words_of_frames_is_no_trace(line):
+    assert find(f"Shop.Order: nothing\n{line}\n") is None
+
+
+def test_line_of_dashes_above_the_frames_ends_no_inner_exception():
+    text = "Shop.Lost: no 5\n   --- order ---\n\n   at Shop.Cart.Add(String key)\n"
+
+    assert outline(text) == [("Shop.Lost", ["Add"])]
 
 
 def test_message_of_an_aggregate_exception_leaves_out_its_members():

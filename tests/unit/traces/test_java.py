@@ -29,3 +29,41 @@ def test_frames_of_generated_classes_are_left_out():
     )
 
     assert outline(text) == [("a.OrderException", ["main", "take"])]
+
+
+# --- Kotlin, Scala, Clojure -------------------------------------------------------------------------------------------
+
+
+def test_boundaries_of_coroutines_are_no_calls_of_the_app():
+    text = """java.lang.IllegalStateException: no cart 5
+\tat shop.CartKt.total(Cart.kt:7)
+\tat shop.CartKt$total$1.invokeSuspend(Cart.kt)
+\tat _COROUTINE._BOUNDARY._(CoroutineDebugging.kt:46)
+\t(Coroutine boundary)
+\tat shop.WebKt$main$1.invokeSuspend(Web.kt:3)
+\tSuppressed: kotlinx.coroutines.internal.DiagnosticCoroutineContextException: [StandaloneCoroutine{Cancelling}@1f2]
+Caused by: java.lang.IllegalStateException: no cart 5
+\tat shop.CartKt.total(Cart.kt:7)
+\tat kotlin.coroutines.jvm.internal.BaseContinuationImpl.resumeWith(ContinuationImpl.kt:33)
+"""
+
+    assert outline(text) == [
+        ("java.lang.IllegalStateException", ["total"]),
+        ("java.lang.IllegalStateException", ["invokeSuspend", "invokeSuspend", "total"]),
+    ]
+
+
+def test_functions_without_names_of_scala_and_clojure_are_calls_of_the_app():
+    text = """java.util.NoSuchElementException: key not found: 5
+\tat shop.Cart$$anonfun$total${}.apply(Cart.scala:7)
+\tat shop.Cart$.$anonfun$price${}(Cart.scala:9)
+\tat scala.collection.immutable.List.map(List.scala:293)
+\tat shop.web$fn__{}.invoke(web.clj:2)
+\tat shop.web$eval{}.invokeStatic(web.clj:4)
+"""
+    one, other = (read(text.format(*numbers)) for numbers in ((1, 1, 5935, 149), (2, 3, 6001, 151)))
+
+    assert one.errors == other.errors
+    assert [frame.file for frame in one.errors[0].frames if frame.function] == [
+        *("shop.web$eval", "shop.web$fn", "scala.collection.immutable.List", "shop.Cart$", "shop.Cart$$anonfun$total"),
+    ]

@@ -45,3 +45,32 @@ def test_unhandled_rejection_has_the_type_that_was_thrown():
     text = "(node:17) UnhandledPromiseRejectionWarning: TypeError: no id\n    at get (/srv/shop/app.js:5:8)\n"
 
     assert outline(text) == [("TypeError", ["get"])]
+
+
+# --- Deno and Bun -----------------------------------------------------------------------------------------------------
+
+
+def test_cause_that_deno_prints_below_the_frames_is_an_error_of_its_own():
+    text = """error: Uncaught (in promise) Error: outer 5
+if (a) try { total(5) } catch (e) { throw new Error("outer 5", {cause: e}) }
+                                          ^
+    at file:///srv/shop/web.mjs:8:48
+Caused by: TypeError: cart 5 is gone
+    at total (file:///srv/shop/cart.mjs:2:34)
+    at Object.readFileSync (ext:deno_node/fs.ts:1:10305)
+"""
+
+    assert outline(text) == [("TypeError", ["total"]), ("Error", ["<anonymous>"])]
+
+
+def test_error_of_bun_without_a_name_is_parsed():
+    text = """7 | if (a) total(5)
+8 | throw new Error("no cart 5")
+          ^
+error: no cart 5
+      at total (/srv/shop/cart.mjs:8:52)
+      at /srv/shop/web.mjs:3:1
+"""
+
+    assert outline(text) == [("Error", ["<anonymous>", "total"])]
+    assert read(text).errors[0].message == "no cart 5"

@@ -138,4 +138,6 @@ def test_php_message_in_the_log_of_a_web_server_is_parsed():
     ["    #0 0x7f1c2a in Crane::lift(int) /src/crane.cpp:41:7", "#0      Plan.read (package:plan/plan.dart:3:9)"],
 )
 def test_numbered_frames_of_other_languages_are_not_php(line):
-    assert find(f"boom\n{line}\n{line}") is None
+    found = find(f"boom\n{line}\n{line}")
+
+    assert found is None or found.language != "PHP"

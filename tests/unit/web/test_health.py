@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from relay.ledger import Tally
-from relay.model import Delayed, Failure, UpstreamState
-from relay.outbox.advice import ADVICE
+from relay.model import Cause, Delayed, Failure, UpstreamState
+from relay.outbox.advice import ADVICE, REPLY_ADVICE
 from relay.web.health import Vitals, alive, ready
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -25,7 +25,7 @@ HEALTHY = Vitals(
 
 
 def verdicts(vitals=HEALTHY, upstream=None, tally=TALLY, host="mail.example.com", delayed=(), zone=UTC):
-    state = upstream or UpstreamState()
+    state = upstream if upstream is not None else UpstreamState(last_success_at=NOW, checked_at=NOW)
     found = ready(vitals, state, tally, host=host, now=NOW, zone=zone, next_try_at=NOW, delayed=delayed)
     return {check.name: check for check in found}
 
@@ -90,14 +90,28 @@ def test_recipient_who_did_not_get_the_last_message_is_named_and_the_relay_stays
 
     assert check.ok
     assert "not for bob@example.com: 550 5.1.1 who? (at RCPT)" in check.text
-    assert ADVICE[Failure.REFUSED] in check.text
+    assert "check this address in `admins`" in check.text
 
 
-def test_failure_of_the_mailbox_is_not_shown_for_an_upstream_and_vice_versa():
-    mailbox, elsewhere = UpstreamState(failure=Failure.MAILBOX), UpstreamState(failure=Failure.AUTH)
+def test_upstream_that_was_never_tried_is_unknown_and_not_ready():
+    check = verdicts(upstream=UpstreamState())["upstream"]
 
-    assert verdicts(upstream=mailbox)["upstream"].ok
-    assert verdicts(upstream=elsewhere, host="")["upstream"].ok
+    assert not check.ok
+    assert check.text.startswith("mail.example.com: unknown, never tried by this relay")
+
+
+def test_upstream_that_was_only_checked_is_ready_and_the_text_claims_no_mail():
+    check = verdicts(upstream=UpstreamState(checked_at=NOW - HOUR, last_try_at=NOW - HOUR))["upstream"]
+
+    assert check.ok
+    assert check.text == "mail.example.com: connection and login worked at 2026-03-01 11:00:00 UTC; no mail sent yet"
+
+
+def test_upstream_that_was_checked_after_the_last_mail_shows_both_times():
+    check = verdicts(upstream=UpstreamState(last_success_at=NOW - 2 * HOUR, checked_at=NOW - HOUR))["upstream"]
+
+    assert check.ok
+    assert "accepted the last mail at 2026-03-01 10:00:00 UTC; connection and login worked at 2026" in check.text
 
 
 def test_relay_without_upstream_is_ready_and_says_where_digests_go():
@@ -117,7 +131,7 @@ def test_recipient_who_waits_for_a_digest_is_named_with_the_reply_of_the_upstrea
     assert check.ok
     assert check.text == (
         "1 open; bob@example.com has been waiting for a digest since 2026-03-01 11:00:00 UTC: "
-        f"450 4.2.1 over quota; {ADVICE[Failure.REFUSED]}; next try 2026-03-01 13:00:00 UTC"
+        f"450 4.2.1 over quota; {REPLY_ADVICE[Cause.MAILBOX_FULL]}; next try 2026-03-01 13:00:00 UTC"
     )
 
 
