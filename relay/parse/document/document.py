@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from relay import traces
 from relay.model import Form, Level
 from relay.parse import layouts
-from relay.parse.document import records, segment, statement, unwrap
+from relay.parse.document import labelled_records, records, segment, statement, unwrap
 from relay.parse.document.records import LogRecord
 from relay.parse.document.segment import Block
 from relay.parse.layouts import Layout, line_prefix, logline, syslog
@@ -52,6 +52,7 @@ def read(subject: str, text: str) -> Document:
     stripped, fields = syslog.strip_headers(text.split("\n"))
     lines = line_prefix.strip_prefixes(stripped)
     lines = _unwrapped(lines)
+    lines = labelled_records.as_log_lines(lines)
     found = records.records_in(lines)
     if len(found) > 1 or (found and (any(map(str.strip, lines[: found[0].start])) or logline.read(lines) is None)):
         if document := _of_records(subject, lines, found):

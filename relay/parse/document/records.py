@@ -47,6 +47,8 @@ _LEVEL = re.compile(
     rf"[\[<(|](?:[\w-]{{1,40}}[.:])?(?P<boxed>{_ANY}|[EWIDFCVN])[\]>)|]|(?:[\w-]{{1,40}}\.)?(?P<upper>{_UPPER})(?=[\]\s|:)>/,-]|$)|(?P<any>{_ANY})(?=:)"
 )
 _PART = re.compile(r"[ \t|,:>*-]{1,20}|\[[^\[\]\n]{0,120}\]|\([^()\n]{0,80}\)|<\d{1,3}>|[^\s\[\]()|]{1,100}")
+_MAX_WORDS = 1
+"""Words between the time and a level in lower case: `web-1 error: …` is a record, `http: panic: runtime error: …` is not."""
 _MAX_PARTS = 14
 """Parts between the time and the level of a record, the blanks between them included."""
 _BARE = re.compile(rf"(?:\[(?:{_TIME} ?)?(?P<boxed>{_ANY})\][ \t:-]|(?P<upper>{_UPPER})(?:[:|]| - |(?=[ \t]{{1,4}}\[)|[ \t]{{1,4}}(?=[\d\"'<A-Z]))|(?P<lower>error|warning|warn|info|debug|fatal|critical|notice): )")
@@ -131,14 +133,17 @@ def begins_with_time(line: str) -> bool:
 
 def _timed_head(text: str, position: int) -> Head | None:
     """Return the level that follows a time, with nothing but the parts of a record's beginning between them."""
+    words = 0
     for _ in range(_MAX_PARTS):
-        if found := _LEVEL.match(text, position):
+        found = _LEVEL.match(text, position)
+        if found and not (found["any"] and words > _MAX_WORDS):
             name = found["upper"] or found["boxed"] or found["any"]
             level = _SINGLE[name] if len(name) == 1 else _BY_NAME[name.upper()]
             return Head(level, found.end(), timed=True)
         part = _PART.match(text, position)
         if part is None:
             return None
+        words += part[0][0].isalpha()
         position = part.end()
     return None
 

@@ -23,7 +23,7 @@ def text_of(source: str) -> str:
 
     The first cell of a row becomes a label of the next (`password: …`), so that redaction can recognize a secret.
     """
-    text = _BREAK.sub("\n", _with_labels(_without_hidden(source)))
+    text = _BREAK.sub("\n", _with_labels(_with_headings(_without_hidden(source))))
     text = _ENTITY.sub(lambda match: html.unescape(match[0]), _TAG.sub("", text))
     return _BLANKS.sub("\n\n", text.replace("\xa0", " "))
 
@@ -39,6 +39,56 @@ def _without_hidden(source: str) -> str:
             return "".join(pieces)
         done = end.end()
     return "".join(pieces) + source[done:]
+
+
+_TABLE_ROW = re.compile(r"<tr\b[^<>]{0,1000}>", re.IGNORECASE)
+_TABLE_END = re.compile(r"</tr\s{0,9}>|</table\s{0,9}>|<tr\b", re.IGNORECASE)
+_CELL = re.compile(r"<t(?P<kind>[dh])\b[^<>]{0,1000}>", re.IGNORECASE)
+_MIN_COLUMNS, _MAX_COLUMNS = 3, 20
+_MAX_HEADING = 40
+"""Characters of a column's heading."""
+
+
+def _with_headings(source: str) -> str:
+    """Return `source` with the rows of a table with headings as labelled lines: `Level: ERROR`, `Message: …`.
+
+    A heading row has `<th>` cells only, or short cells in bold. It holds for the rows below with as many cells.
+    """
+    pieces: list[str] = []
+    done = 0
+    headings: list[str] = []
+    while row := _TABLE_ROW.search(source, done):
+        end = _TABLE_END.search(source, row.end())
+        stop = end.start() if end else len(source)
+        cells = _cells(source[row.end() : stop])
+        pieces.append(source[done : row.start()])
+        if _are_headings(cells):
+            headings = [text for _, text in cells]
+            pieces.append("<br>")
+        elif headings and len(cells) == len(headings):
+            pieces.append("".join(f"<br>{name}: {text}" for name, (_, text) in zip(headings, cells, strict=True)) + "<br><br>")
+        else:
+            pieces.append(source[row.start() : stop])
+        done = max(stop, row.end())
+        if end and end[0].lower().startswith("</table"):
+            headings = []
+    return "".join(pieces) + source[done:]
+
+
+def _cells(row: str) -> list[tuple[str, str]]:
+    """Return kind (`d` or `h`) and content of each cell of a row."""
+    starts = list(_CELL.finditer(row))
+    ends = [*(each.start() for each in starts[1:]), len(row)]
+    return [(each["kind"].lower(), row[each.end() : end]) for each, end in zip(starts, ends, strict=False)]
+
+
+def _are_headings(cells: list[tuple[str, str]]) -> bool:
+    if not _MIN_COLUMNS <= len(cells) <= _MAX_COLUMNS:
+        return False
+    texts = [_TAG.sub("", text).strip() for _, text in cells]
+    if not all(0 < len(text) <= _MAX_HEADING and ":" not in text for text in texts):
+        return False
+    return all(kind == "h" or "<b>" in text.lower() or "<strong>" in text.lower() for kind, text in cells)
 
 
 def _with_labels(source: str) -> str:
