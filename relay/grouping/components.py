@@ -30,7 +30,25 @@ MAX_CACHED_FRAMES = 200
 """Frames of the largest chain whose calls are cached. With `MAX_CACHED_CHAINS` this bounds the memory."""
 MAX_CACHED_CHAINS = 256
 
-_THINGS = ("name", "alarm name", "problem name", "service", "check", "monitor", "job", "task", "서비스", "작업", "작업명", "服务", "任务", "サービス", "ジョブ名", "dienst", "auftrag")
+_THINGS = (
+    "name",
+    "alarm name",
+    "problem name",
+    "service",
+    "check",
+    "monitor",
+    "job",
+    "task",
+    "서비스",
+    "작업",
+    "작업명",
+    "服务",
+    "任务",
+    "サービス",
+    "ジョブ名",
+    "dienst",
+    "auftrag",
+)
 """Labels of a thing that the title names."""
 _MAX_THING = 60
 

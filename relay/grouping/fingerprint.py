@@ -69,9 +69,20 @@ def _trace_title(found: Components) -> str:
 
 
 _WRAPPERS = frozenset(
-    "HttpUnhandledException TargetInvocationException AggregateException TypeInitializationException InvocationTargetException"
-    " UndeclaredThrowableException ExecutionException CompletionException NestedServletException ServletException"
-    " ExceptionInInitializerError MethodInvocationException".split()
+    [
+        "HttpUnhandledException",
+        "TargetInvocationException",
+        "AggregateException",
+        "TypeInitializationException",
+        "InvocationTargetException",
+        "UndeclaredThrowableException",
+        "ExecutionException",
+        "CompletionException",
+        "NestedServletException",
+        "ServletException",
+        "ExceptionInInitializerError",
+        "MethodInvocationException",
+    ]
 )
 """Exceptions that only carry another one. The title names that one."""
 

@@ -47,9 +47,7 @@ _CJK = """
 錯誤 失敗 異常 拒絕 逾時 無法 警告 故障
 エラー 失敗 例外 拒否 タイムアウト できません できない 見つかりません 障害 異常 超過 期限切れ 不正 警告
 """
-_WORDS = re.compile(
-    r"(?<![\w-])(?:" + "".join(_LATIN.split()) + r")(?![\w-])|" + "|".join(_CJK.split()), re.IGNORECASE
-)
+_WORDS = re.compile(r"(?<![\w-])(?:" + "".join(_LATIN.split()) + r")(?![\w-])|" + "|".join(_CJK.split()), re.IGNORECASE)
 _HINTS = re.compile(
     r"(?<![\w-])(?:alarm(?:ed|s)?|alerts?|firing|fired|triggered|changed|suspicious|brute|spike[ds]?|slow|slower|delayed|late|lagging|lag|retry(?:ing)?|retries|skipp(?:ed|ing)|empty|negative|anomal\w{0,5}"
     r"|drift(?:ed)?|below|above|under|over|critically|low|high|threshold|breach(?:ed)?|attempts?|unusual|stale|pending|waiting|not|niedrig|hoch|langsam|lent|lento|alerte|alerta|allarme|тревога)(?![\w-])"
@@ -73,7 +71,9 @@ _LABEL = re.compile(
     r"|erreur|message\sd'erreur|cause|errore|motivo|causa|razón|erro|fout|oorzaak|błąd|ошибка|причина|오류|오류\s?메시지|에러|원인|사유|错误|错误信息|原因|錯誤|エラー|エラー内容)\s?[:：=]\s{0,20}\S",
     re.IGNORECASE,
 )
-_PLACE = re.compile(r"[\w/\\-]\.\w{1,10}(?::\d{1,6}(?!\d)|\(\d{1,6}[,)])|(?<!\w)line\s\d{1,7}(?!\d)|(?<!\w)on\sline\s|(?<!\w)at\s0x")
+_PLACE = re.compile(
+    r"[\w/\\-]\.\w{1,10}(?::\d{1,6}(?!\d)|\(\d{1,6}[,)])|(?<!\w)line\s\d{1,7}(?!\d)|(?<!\w)on\sline\s|(?<!\w)at\s0x"
+)
 _COMMAND = re.compile(r"\+{1,4} |[$#>] ")
 """A command that a shell or a build prints before it runs it."""
 _CODED = re.compile(r"(?<!\w)(?:fatal\s)?error(?:\s[A-Z]{0,6}\d{1,6})?:\s\S", re.IGNORECASE)

@@ -17,10 +17,10 @@ from relay.model import MAX_COUNT, AppRule, Form, Level, Record, Report, Retaine
 from relay.parameterize.arguments import without_arguments
 from relay.parse import json_part, mime
 from relay.parse.bounces import NOBODY, is_about_us
-from relay.parse.json_part import JsonPart
 from relay.parse.document import parts, subject
 from relay.parse.document.document import Document
 from relay.parse.document.document import read as read_document
+from relay.parse.json_part import JsonPart
 from relay.parse.layouts import Layout, parse_level
 from relay.parse.mime import CLIENT_HEADER_PREFIX, Mail, one_line
 from relay.parse.situations import MAX_REASON, Hint, situation

@@ -45,7 +45,10 @@ _LINK = re.compile(
 )
 _RULE = re.compile(r"[\s=*_#~+|.<>^-]{3,}$|[─-╿\s]{3,}$")
 _BANNER = re.compile(r"[*=#~+_-]{2,}\s?[\w .:'/&()-]{1,60}\s?[*=#~+_-]{2,}\s*$")
-_REPLACED = re.compile(r"\W{0,3}(?:begin|end|start)(?:ning)?\s(?:of\s)?(?:\w+\s){0,4}(?:log|message|output|mail|report)\W{0,8}$", re.IGNORECASE)
+_REPLACED = re.compile(
+    r"\W{0,3}(?:begin|end|start)(?:ning)?\s(?:of\s)?(?:\w+\s){0,4}(?:log|message|output|mail|report)\W{0,8}$",
+    re.IGNORECASE,
+)
 
 
 @memoized(size=200_000, largest=1_200)

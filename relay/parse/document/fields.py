@@ -118,11 +118,43 @@ def meaning_of(label: str) -> Meaning:
 
 
 _HEADS = {
-    **dict.fromkeys(("message", "error", "reason", "cause", "description", "problem", "failure", "fehler", "grund", "erreur"), Meaning.MESSAGE),
-    **dict.fromkeys(("service", "job", "task", "check", "device", "alarm", "monitor", "dienst", "auftrag"), Meaning.SUBJECT),
+    **dict.fromkeys(
+        ("message", "error", "reason", "cause", "description", "problem", "failure", "fehler", "grund", "erreur"),
+        Meaning.MESSAGE,
+    ),
+    **dict.fromkeys(
+        ("service", "job", "task", "check", "device", "alarm", "monitor", "dienst", "auftrag"), Meaning.SUBJECT
+    ),
     **dict.fromkeys(("state", "status", "result"), Meaning.STATE),
 }
-_NOT_ITS_TEXT = frozenset("id code count time date number no level url link log file count path type class source started duration start end owner user author".split())
+_NOT_ITS_TEXT = frozenset(
+    [
+        "id",
+        "code",
+        "count",
+        "time",
+        "date",
+        "number",
+        "no",
+        "level",
+        "url",
+        "link",
+        "log",
+        "file",
+        "count",
+        "path",
+        "type",
+        "class",
+        "source",
+        "started",
+        "duration",
+        "start",
+        "end",
+        "owner",
+        "user",
+        "author",
+    ]
+)
 
 
 def _meaning_of_words(words: list[str]) -> Meaning:

@@ -29,9 +29,37 @@ _LEVELS = {
     Level.CRITICAL: "CRITICAL CRIT CRT FATAL FTL ALERT EMERGENCY EMERG PANIC",
 }
 _BY_NAME = {name: level for level, names in _LEVELS.items() for name in names.split()}
-_GERMAN_AND_OTHERS = {"FEHLER": Level.ERROR, "WARNUNG": Level.WARNING, "ERREUR": Level.ERROR, "AVERTISSEMENT": Level.WARNING, "SCHWERWIEGEND": Level.ERROR, "ERRORE": Level.ERROR, "エラー": Level.ERROR, "警告": Level.WARNING, "情報": Level.INFO, "致命的": Level.CRITICAL, "오류": Level.ERROR, "에러": Level.ERROR, "경고": Level.WARNING, "정보": Level.INFO, "심각": Level.CRITICAL, "错误": Level.ERROR, "信息": Level.INFO, "严重": Level.CRITICAL}
+_GERMAN_AND_OTHERS = {
+    "FEHLER": Level.ERROR,
+    "WARNUNG": Level.WARNING,
+    "ERREUR": Level.ERROR,
+    "AVERTISSEMENT": Level.WARNING,
+    "SCHWERWIEGEND": Level.ERROR,
+    "ERRORE": Level.ERROR,
+    "エラー": Level.ERROR,
+    "警告": Level.WARNING,
+    "情報": Level.INFO,
+    "致命的": Level.CRITICAL,
+    "오류": Level.ERROR,
+    "에러": Level.ERROR,
+    "경고": Level.WARNING,
+    "정보": Level.INFO,
+    "심각": Level.CRITICAL,
+    "错误": Level.ERROR,
+    "信息": Level.INFO,
+    "严重": Level.CRITICAL,
+}
 _BY_NAME |= _GERMAN_AND_OTHERS
-_SINGLE = {"E": Level.ERROR, "W": Level.WARNING, "I": Level.INFO, "D": Level.DEBUG, "F": Level.CRITICAL, "C": Level.CRITICAL, "V": Level.DEBUG, "N": Level.INFO}
+_SINGLE = {
+    "E": Level.ERROR,
+    "W": Level.WARNING,
+    "I": Level.INFO,
+    "D": Level.DEBUG,
+    "F": Level.CRITICAL,
+    "C": Level.CRITICAL,
+    "V": Level.DEBUG,
+    "N": Level.INFO,
+}
 
 _TIME = (
     r"(?:\d{4}[-/.]\d\d[-/.]\d\d[T ,_]{1,2}\d\d:\d\d(?::\d\d(?:[.,:]\d{1,9})?)?(?: ?(?:Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)(?![A-Za-z]))?"
@@ -51,11 +79,37 @@ _MAX_WORDS = 1
 """Words between the time and a level in lower case: `web-1 error: …` is a record, `http: panic: runtime error: …` is not."""
 _MAX_PARTS = 14
 """Parts between the time and the level of a record, the blanks between them included."""
-_BARE = re.compile(rf"(?:\[(?:{_TIME} ?)?(?P<boxed>{_ANY})\][ \t:-]|(?P<upper>{_UPPER})(?:[:|]| - |(?=[ \t]{{1,4}}\[)|[ \t]{{1,4}}(?=[\d\"'<A-Z]))|(?P<lower>error|warning|warn|info|debug|fatal|critical|notice): )")
+_BARE = re.compile(
+    rf"(?:\[(?:{_TIME} ?)?(?P<boxed>{_ANY})\][ \t:-]|(?P<upper>{_UPPER})(?:[:|]| - |(?=[ \t]{{1,4}}\[)|[ \t]{{1,4}}(?=[\d\"'<A-Z]))|(?P<lower>error|warning|warn|info|debug|fatal|critical|notice): )"
+)
 _GLOG = re.compile(r"(?P<letter>[IWEF])\d{4} \d\d:\d\d:\d\d")
 _RUBY = re.compile(r"[DIWEFA], \[[^\]]{10,60}\] {1,2}(?P<upper>[A-Z]{3,7}|ANY) -- ")
-_JSON_LEVEL = ("level", "levelname", "severity", "log.level", "lvl", "loglevel", "@level", "level_name", "Level", "LogLevel", "@l")
-_JSON_MESSAGE = ("message", "msg", "event", "text", "log", "@message", "@m", "@mt", "error", "Message", "RenderedMessage")
+_JSON_LEVEL = (
+    "level",
+    "levelname",
+    "severity",
+    "log.level",
+    "lvl",
+    "loglevel",
+    "@level",
+    "level_name",
+    "Level",
+    "LogLevel",
+    "@l",
+)
+_JSON_MESSAGE = (
+    "message",
+    "msg",
+    "event",
+    "text",
+    "log",
+    "@message",
+    "@m",
+    "@mt",
+    "error",
+    "Message",
+    "RenderedMessage",
+)
 _LOGFMT_LEVEL = re.compile(r"(?:^|\s)(?:level|lvl|severity)=\"?(?P<any>[A-Za-z]{3,9})\"?(?=\s|$)")
 _LOGFMT_MESSAGE = re.compile(r"(?:^|\s)(?:msg|message|err|error)=")
 _NUMERIC = {10: Level.DEBUG, 20: Level.INFO, 30: Level.WARNING, 40: Level.ERROR, 50: Level.CRITICAL}
@@ -107,8 +161,12 @@ def head_of(line: str) -> Head | None:
 
 
 _AFTER_LEVEL = re.compile(r"[\]\s:|>)/,-]{0,20}")
-_AFTER_PART = re.compile(r"(?:\[[^\[\]\n]{0,120}\]|\([\w.:/-]{1,80}\)|\d{1,12} --- |\d{1,12}#\d{1,9}:|\*\d{1,12}(?= ))[\s:|,-]{0,5}")
-_LOGGER = re.compile(r"(?P<logger>(?!\S{0,120}(?:Exception|Error|Failure): )[A-Za-z_][\w.$/\\-]{1,120})(?: {0,40}- |: |\|| {1,40}: )")
+_AFTER_PART = re.compile(
+    r"(?:\[[^\[\]\n]{0,120}\]|\([\w.:/-]{1,80}\)|\d{1,12} --- |\d{1,12}#\d{1,9}:|\*\d{1,12}(?= ))[\s:|,-]{0,5}"
+)
+_LOGGER = re.compile(
+    r"(?P<logger>(?!\S{0,120}(?:Exception|Error|Failure): )[A-Za-z_][\w.$/\\-]{1,120})(?: {0,40}- |: |\|| {1,40}: )"
+)
 
 
 def without_decoration(rest: str) -> tuple[str, str]:
@@ -162,7 +220,9 @@ def _json_head(line: str) -> Head | None:
         if isinstance(value, str) and (level := level_named(value)):
             return Head(level, 0, timed=True)
         if isinstance(value, int) and value in _PINO:
-            return Head((_PINO if "pid" in record or "hostname" in record else _NUMERIC).get(value, Level.ERROR), 0, timed=True)
+            return Head(
+                (_PINO if "pid" in record or "hostname" in record else _NUMERIC).get(value, Level.ERROR), 0, timed=True
+            )
     return Head(Level.INFO, 0, timed=True) if "time" in record or "timestamp" in record or "@t" in record else None
 
 

@@ -11,11 +11,11 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from relay.parameterize import failure_words
+from relay.parameterize.template import parameterize
 from relay.parse.document import boilerplate
 from relay.parse.document.fields import Field, Meaning, field_of
 from relay.parse.document.records import begins_with_time
 from relay.parse.layouts import syslog
-from relay.parameterize.template import parameterize
 
 MAX_LINES = 4_000
 """Lines of a text that are read: of more, the first and the last ones."""
@@ -28,10 +28,34 @@ _LONG = 5
 """A block with more lines is the output of a program, unless its lines are labelled values."""
 _HEADING = 2
 """The score of a line that ends with a colon and speaks of a failure: what it announces says more."""
+_LONG_LINE = 60
 _MAX_HEADING = 200
-_CAUSES = ("caused by", "cause", "root cause", "reason", "verursacht durch", "ursache", "causé par", "causado por", "causato da", "원인", "사유", "原因")
+_CAUSES = (
+    "caused by",
+    "cause",
+    "root cause",
+    "reason",
+    "verursacht durch",
+    "ursache",
+    "causé par",
+    "causado por",
+    "causato da",
+    "원인",
+    "사유",
+    "原因",
+)
 """Headings of a block that belongs to the one above it."""
-_MESSAGES = ("message", "error message", "output", "description", "exception message", "메시지", "내용", "消息", "メッセージ")
+_MESSAGES = (
+    "message",
+    "error message",
+    "output",
+    "description",
+    "exception message",
+    "메시지",
+    "내용",
+    "消息",
+    "メッセージ",
+)
 _LABELLED = 3
 """What a label of the meaning MESSAGE adds to the score of its value; TYPE adds one more."""
 
@@ -111,8 +135,19 @@ def _relevant_lines(lines: Sequence[str]) -> list[Line | None]:
         if boilerplate.is_banner(lines[number]):
             found.append(None)
             continue
-        found.append(_line(number, lines[number].rstrip(), introduced=introduced))
+        line = _line(number, lines[number].rstrip(), introduced=introduced)
+        above = found[-1] if found else None
+        if above is not None and _is_folded(above, line):
+            found[-1] = _line(above.number, f"{above.text.rstrip()} {line.text.strip()}", introduced=False)
+        else:
+            found.append(line)
     return found
+
+
+def _is_folded(above: Line, line: Line) -> bool:
+    """Return True if `line` continues the long line above it, as a mail system folds its replies."""
+    indented = line.text.startswith("    ") and not above.text.startswith(" ")
+    return indented and len(above.text) >= _LONG_LINE and line.field is None and not above.text.endswith((":", "："))
 
 
 def _introduces(text: str) -> bool:
@@ -143,11 +178,32 @@ def _line(number: int, whole: str, *, introduced: bool) -> Line:
     return Line(number, text, score, field, begins_with_time(whole))
 
 
-_FINE = frozenset("ok success successful succeeded passed done running up completed complete 0 none normal good healthy finished true yes".split())
+_FINE = frozenset(
+    [
+        "ok",
+        "success",
+        "successful",
+        "succeeded",
+        "passed",
+        "done",
+        "running",
+        "up",
+        "completed",
+        "complete",
+        "0",
+        "none",
+        "normal",
+        "good",
+        "healthy",
+        "finished",
+        "true",
+        "yes",
+    ]
+)
 
 
 def _is_fine(value: str) -> bool:
-    return value.lower().strip(" .") in _FINE or value.startswith(("0 ", "2")) and value[:3].isdigit()
+    return value.lower().strip(" .") in _FINE or (value.startswith(("0 ", "2")) and value[:3].isdigit())
 
 
 def _field_score(field: Field, score: int) -> int:
@@ -160,15 +216,24 @@ def _field_score(field: Field, score: int) -> int:
         case Meaning.MESSAGE:
             if field.value.lower().strip(" .") in _FINE:
                 return 0
-            return max(value, 1) + _LABELLED - 1 + (2 if failure_words.score(field.label) >= failure_words.STRONG else 0)
+            return (
+                max(value, 1) + _LABELLED - 1 + (2 if failure_words.score(field.label) >= failure_words.STRONG else 0)
+            )
         case Meaning.STATE:
-            return 0 if _is_fine(field.value) else max(value, failure_words.STRONG if field.value[0].isdigit() else score - 1)
+            return (
+                0
+                if _is_fine(field.value)
+                else max(value, failure_words.STRONG if field.value[0].isdigit() else score - 1)
+            )
         case Meaning.SUBJECT | Meaning.PLACE:
             return value
         case Meaning.LEVEL:
             return min(value, 1)
         case _:
-            named = failure_words.score(field.label) >= failure_words.STRONG and field.value.lower().strip(" .") not in _FINE
+            named = (
+                failure_words.score(field.label) >= failure_words.STRONG
+                and field.value.lower().strip(" .") not in _FINE
+            )
             return max(value, failure_words.STRONG if named else 0)
 
 
@@ -205,7 +270,11 @@ def _end_of_text(lines: Sequence[str]) -> int:
         line = lines[number]
         if boilerplate.SIGNATURE_MARK.match(line) and any(each.strip() for each in lines[:number]):
             return number
-        if end - number <= _MAX_AFTER_SIGN_OFF and boilerplate.is_sign_off(line.strip()) and not _says_more(lines[number + 1 : end]):
+        if (
+            end - number <= _MAX_AFTER_SIGN_OFF
+            and boilerplate.is_sign_off(line.strip())
+            and not _says_more(lines[number + 1 : end])
+        ):
             return number
     return end
 

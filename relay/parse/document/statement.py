@@ -28,7 +28,9 @@ _CODE_NAME = re.compile(r"[A-Za-z][\w]*(?:[-_./][\w]+){1,10}")
 
 _TYPE = re.compile(r"[\w.$`:\\<>\[\]/@-]{2,200}$")
 _LEADING_LEVEL = re.compile(r"[\W_]{0,6}([A-Z]{3,9}|[A-Z][a-z]{3,8}(?=[:\]]))(?![\w'-])")
-_IS_LEVEL = re.compile(r"(?<![\w-])(?:is|state|status|->|=>|to|ist|est|:)\s?:?\s?\**\s?(CRITICAL|CRIT|WARNING|WARN|EMERGENCY|ALERT|FATAL)(?![\w-])")
+_IS_LEVEL = re.compile(
+    r"(?<![\w-])(?:is|state|status|->|=>|to|ist|est|:)\s?:?\s?\**\s?(CRITICAL|CRIT|WARNING|WARN|EMERGENCY|ALERT|FATAL)(?![\w-])"
+)
 _SEVERITIES = {
     "disaster": Level.CRITICAL,
     "high": Level.ERROR,
@@ -121,7 +123,8 @@ _EXCEPTION_MESSAGES = ("exception message", "error message", "exception value", 
 def _labelled_exception(fields: Sequence[Field]) -> Statement | None:
     """Return the statement of `Exception type: …`, with the message labelled beside it."""
     number, type_ = next(
-        ((n, each.value) for n, each in enumerate(fields) if each.meaning is Meaning.TYPE and _TYPE.match(each.value)), (-1, "")
+        ((n, each.value) for n, each in enumerate(fields) if each.meaning is Meaning.TYPE and _TYPE.match(each.value)),
+        (-1, ""),
     )
     if number < 0 or not any(char.isupper() or char in ".:_" for char in type_):
         return None
@@ -131,7 +134,13 @@ def _labelled_exception(fields: Sequence[Field]) -> Statement | None:
     text = message.value if message else ""
     line = f"{type_}: {text}" if text else type_
     return Statement(
-        lines=(line,), headline=line, reason="labelled exception type", type=type_, message=text, level=_level(fields, ""), names=_names(fields)
+        lines=(line,),
+        headline=line,
+        reason="labelled exception type",
+        type=type_,
+        message=text,
+        level=_level(fields, ""),
+        names=_names(fields),
     )
 
 
@@ -144,7 +153,9 @@ def _named_failure(blocks: Sequence[Block], fields: Sequence[Field]) -> Statemen
         return None
     least = max(failure_words.STRONG, best - _NEAR)
     first = next(block for block in blocks if block.score >= least)
-    chosen = sorted((block for block in blocks if block.score >= least), key=lambda block: -block.score - (block is first))
+    chosen = sorted(
+        (block for block in blocks if block.score >= least), key=lambda block: -block.score - (block is first)
+    )
     chosen = [block for block in chosen if block is chosen[0] or block.kind is not BlockKind.CONSOLE]
     line = _headline(chosen[0])
     kept: list[Line] = _heading(first, chosen[0], line)
@@ -162,7 +173,7 @@ def _named_failure(blocks: Sequence[Block], fields: Sequence[Field]) -> Statemen
         headline=shown,
         reason=_reason(chosen[0], line),
         level=level,
-        names=_names(fields),
+        names=_names([*_fields(chosen[0].lines), *fields]),
     )
 
 
@@ -247,10 +258,9 @@ def _level(fields: Iterable[Field], headline: str) -> Level | None:
     for each in fields:
         if each.meaning is Meaning.LEVEL and (level := severity_named(each.value)):
             return level
-    for each in fields:
-        if each.meaning is Meaning.STATE and (level := level_named(each.value)):
-            return level
-    return level_in(headline)
+    states = [level for each in fields if each.meaning is Meaning.STATE and (level := level_named(each.value))]
+    worst = max(states, default=None)
+    return level_in(headline) if worst in (None, Level.INFO) and failure_words.score(headline) else worst
 
 
 def severity_named(value: str) -> Level | None:
@@ -259,5 +269,8 @@ def severity_named(value: str) -> Level | None:
 
 
 def _names(fields: Iterable[Field]) -> tuple[tuple[str, str], ...]:
-    found = {each.label: each.value[:200] for each in fields if each.meaning is Meaning.SUBJECT and (each.label != "name" or _CODE_NAME.fullmatch(each.value))}
+    found: dict[str, str] = {}
+    for each in fields:
+        if each.meaning is Meaning.SUBJECT and (each.label != "name" or _CODE_NAME.fullmatch(each.value)):
+            found.setdefault(each.label, each.value[:200])
     return tuple(sorted(found.items())[:6])

@@ -11,15 +11,22 @@ from relay.memo import memoized
 
 _WORD = re.compile(r"[^\W\d_]{3,40}|[가-힣]{2,20}|[一-鿿ぁ-ヿ]{2,20}")
 _PREFIX = re.compile(r"(?:(?:re|fwd?|aw|wg|tr|sv) ?: ?){1,10}|\[[^\[\]]{1,60}\] ?", re.IGNORECASE)
-_HOST = re.compile(r"(?:(?<!\w)(?:on|at|from|host|server|machine|node)(?::| |: )|[\w.+-]{0,64}@)[\w.-]{1,100}", re.IGNORECASE)
-_HOST_NAME = re.compile(r"(?<![\w/.-])[A-Za-z]{1,20}-?\d{1,4}(?:\.[\w-]{1,60}){0,6}(?![\w/-])|(?<![\w/.@-])(?:[\w-]{1,60}\.){2,6}[a-z]{2,12}(?![\w/(:-])")
+_HOST = re.compile(
+    r"(?:(?<!\w)(?:on|at|from|host|server|machine|node)(?::| |: )|[\w.+-]{0,64}@)[\w.-]{1,100}", re.IGNORECASE
+)
+_HOST_NAME = re.compile(
+    r"(?<![\w/.-])[A-Za-z]{1,20}-?\d{1,4}(?:\.[\w-]{1,60}){0,6}(?![\w/-])|(?<![\w/.@-])(?:[\w-]{1,60}\.){2,6}[a-z]{2,12}(?![\w/(:-])"
+)
 """`mx-27`, `web3.example.org`, `shop.example.org`."""
 _CODE = re.compile(
     r"(?<![\w@])(?:[\w./\\-]{0,200}/)?(?P<name>[A-Za-z_]\w*(?:(?:\.|::|\\)[A-Za-z_]\w*)+|[A-Za-z]\w*_\w+|[A-Z]?[a-z0-9]+[A-Z]\w*|[\w.-]{1,80}\.(?:sh|py|pl|rb|js|php|exe|bat|ps1|jar))(?![\w@])"
 )
 """A name from code: `etl.load_orders`, `send_invoices`, `TargetDown`, `/opt/app/sync.sh`. Not a word, not a host."""
 _DIGITS = re.compile(r"\d{3,}|\d\.\d|[-_]\d+$")
-_DOMAIN = re.compile(r"\.(?:com|org|net|io|dev|local|localdomain|lan|internal|intern|example|test|info|eu|de|kr|jp|cn|uk|fr|co)$", re.IGNORECASE)
+_DOMAIN = re.compile(
+    r"\.(?:com|org|net|io|dev|local|localdomain|lan|internal|intern|example|test|info|eu|de|kr|jp|cn|uk|fr|co)$",
+    re.IGNORECASE,
+)
 _MAX_MESSAGE = 4_000
 _LEAST_WORDS = 3
 _MOSTLY = 0.8

@@ -54,7 +54,7 @@ def _was_broken(above: str, line: str, width: int, *, prose: bool) -> bool:
     if not above or not line.strip():
         return False
     word = line.split(None, 1)[0]
-    if len(above) + 1 + len(word) <= width or len(word) > width and not line[0].isalnum() and line[0] != "/":
+    if len(above) + 1 + len(word) <= width or (len(word) > width and not line[0].isalnum() and line[0] != "/"):
         return False
     return not (_BEGINS.match(line) or _alike(above, line) or field_of(line) or head_of(line))
 

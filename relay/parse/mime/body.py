@@ -54,7 +54,22 @@ LONG_TEXT = 4_000
 """Characters. A plain part that is longer is not a stub: further parts are not read."""
 _MAX_ATTACHED = 256 * 1024
 """Bytes of an encoded attachment that are read: of more, the end, where a log has its latest lines."""
-_TEXT_NAMES = (".log", ".txt", ".out", ".err", ".json", ".csv", ".trace", ".dmp.txt", ".md", ".htm", ".html", ".xml", ".yml", ".yaml")
+_TEXT_NAMES = (
+    ".log",
+    ".txt",
+    ".out",
+    ".err",
+    ".json",
+    ".csv",
+    ".trace",
+    ".dmp.txt",
+    ".md",
+    ".htm",
+    ".html",
+    ".xml",
+    ".yml",
+    ".yaml",
+)
 _BINARY = frozenset(range(32)) - frozenset(b"\t\n\r\x0b\x0c\x1b")
 
 
@@ -103,7 +118,9 @@ class _Search:
         text = head.kind.startswith("text/") or name.lower().endswith(_TEXT_NAMES)
         if not text and head.kind != "application/octet-stream":
             return
-        data = _transfer_decoded(body[-_MAX_ATTACHED:] if head.encoding != "base64" else body[: 2 * _MAX_ATTACHED], head.encoding)[-_MAX_ATTACHED:]
+        data = _transfer_decoded(
+            body[-_MAX_ATTACHED:] if head.encoding != "base64" else body[: 2 * _MAX_ATTACHED], head.encoding
+        )[-_MAX_ATTACHED:]
         if data[:_SAMPLE].translate(None, bytes(_BINARY)) != data[:_SAMPLE]:
             return
         content = charsets.decode(data, head.parameter(b"charset").decode("ascii", "replace"))

@@ -6,7 +6,7 @@ import html
 import re
 
 _BREAK = re.compile(r"<(?:br|/p|/div|/tr|/li|/h[1-6]|/pre|/table|/ul|/ol|/title|hr)\b[^<>]{0,500}>", re.IGNORECASE)
-_ROW = re.compile(r"<tr\b|(?P<cell>(?<!:)</t[dh]\s{0,9}>\s{0,100}(?=<t[dh]\b))", re.IGNORECASE)
+_ROW = re.compile(r"<tr\b|(?P<cell></t[dh]\s{0,9}>\s{0,100}(?=<t[dh]\b))", re.IGNORECASE)
 _TAG = re.compile(r"</?[A-Za-z!?][^<>]{0,2000}>")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _HIDDEN = re.compile(r"<(?:script|style)\b|<!--", re.IGNORECASE)
@@ -44,6 +44,7 @@ def _without_hidden(source: str) -> str:
 _TABLE_ROW = re.compile(r"<tr\b[^<>]{0,1000}>", re.IGNORECASE)
 _TABLE_END = re.compile(r"</tr\s{0,9}>|</table\s{0,9}>|<tr\b", re.IGNORECASE)
 _CELL = re.compile(r"<t(?P<kind>[dh])\b[^<>]{0,1000}>", re.IGNORECASE)
+_CELL_END = re.compile(r"\s{0,99}</t[dh]\s{0,9}>\s{0,99}$", re.IGNORECASE)
 _MIN_COLUMNS, _MAX_COLUMNS = 3, 20
 _MAX_HEADING = 40
 """Characters of a column's heading."""
@@ -63,10 +64,12 @@ def _with_headings(source: str) -> str:
         cells = _cells(source[row.end() : stop])
         pieces.append(source[done : row.start()])
         if _are_headings(cells):
-            headings = [text for _, text in cells]
+            headings = [" ".join(_TAG.sub("", text).split()) for _, text in cells]
             pieces.append("<br>")
         elif headings and len(cells) == len(headings):
-            pieces.append("".join(f"<br>{name}: {text}" for name, (_, text) in zip(headings, cells, strict=True)) + "<br><br>")
+            pieces.append(
+                "".join(f"<br>{name}: {text}" for name, (_, text) in zip(headings, cells, strict=True)) + "<br><br>"
+            )
         else:
             pieces.append(source[row.start() : stop])
         done = max(stop, row.end())
@@ -79,14 +82,17 @@ def _cells(row: str) -> list[tuple[str, str]]:
     """Return kind (`d` or `h`) and content of each cell of a row."""
     starts = list(_CELL.finditer(row))
     ends = [*(each.start() for each in starts[1:]), len(row)]
-    return [(each["kind"].lower(), row[each.end() : end]) for each, end in zip(starts, ends, strict=False)]
+    return [
+        (each["kind"].lower(), _CELL_END.sub("", row[each.end() : end]))
+        for each, end in zip(starts, ends, strict=False)
+    ]
 
 
 def _are_headings(cells: list[tuple[str, str]]) -> bool:
     if not _MIN_COLUMNS <= len(cells) <= _MAX_COLUMNS:
         return False
     texts = [_TAG.sub("", text).strip() for _, text in cells]
-    if not all(0 < len(text) <= _MAX_HEADING and ":" not in text for text in texts):
+    if not all(0 < len(text) <= _MAX_HEADING and not text.endswith(":") for text in texts):
         return False
     return all(kind == "h" or "<b>" in text.lower() or "<strong>" in text.lower() for kind, text in cells)
 
@@ -98,6 +104,7 @@ def _with_labels(source: str) -> str:
     def separated(match: re.Match[str]) -> str:
         nonlocal at_row_start
         first, at_row_start = at_row_start, match["cell"] is None
-        return match[0] if at_row_start else ": " if first else " "
+        labelled = source[max(0, match.start() - 1) : match.start()] != ":"
+        return match[0] if at_row_start else ": " if first and labelled else " "
 
     return _ROW.sub(separated, source)
