@@ -34,9 +34,12 @@ def test_handler_with_its_tls_switch_on_delivers_with_the_certificate_and_fails_
     assert f'[smtp]\ntls_cert = "{file}"' in done.output
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
-    with receiving(tmp_path / "plain", Limits(stop_within=0.2), Access()) as running:
-        with smtplib.SMTP("127.0.0.1", running.port) as client, pytest.raises(smtplib.SMTPNotSupportedError):
-            client.starttls()  # as the handler does
+    with (
+        receiving(tmp_path / "plain", Limits(stop_within=0.2), Access()) as running,
+        smtplib.SMTP("127.0.0.1", running.port) as client,
+        pytest.raises(smtplib.SMTPNotSupportedError),
+    ):
+        client.starttls()  # as the handler does
     with receiving(tmp_path / "tls", Limits(stop_within=0.2), Access(tls_cert=str(file))) as running:
         address = ("127.0.0.1", running.port)
         handler = SMTPHandler(address, "app@example.com", ["a@example.com"], "Failed", ("app", "x"), ())
