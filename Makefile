@@ -19,7 +19,7 @@ ifneq ($(shell [ -x $(PY) ] && cat $(LOCKED) 2>/dev/null),$(CURDIR))
 .PHONY: $(LOCKED)
 endif
 
-.PHONY: help setup demo test run check crash soak explore fuzz poison audit bench peers tools test-docker lock clean
+.PHONY: help setup demo test run check crash soak explore fuzz poison audit bench peers tools test-docker test-clients lock clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -44,6 +44,10 @@ check: $(READY) ## `test` without installing anything outside of .venv
 
 test-docker: $(READY) ## the tests of the container; they need a Docker engine
 	$(PY) -m pytest -m docker
+
+test-clients: $(READY) ## send with 20 real SMTP clients, with and without TLS, AUTH and DSN (as root it installs them)
+	@sh .ci/clients build/smtp-clients
+	$(PY) -m tests.endurance.smtp_clients
 
 crash: $(READY) ## kill the relay's processes KILLS=240 times under load, then print the books
 	$(PY) -m tests.endurance.crash --kills $(KILLS)

@@ -248,8 +248,12 @@ def test_names_say_what_a_thing_is(file):
 
 @pytest.mark.parametrize("file", CLIENT, ids=relative)
 def test_app_client_imports_the_standard_library_and_itself(file):
-    """Flask may stand in its glue and in the demo, a Flask app; click, which it brings, where its commands are."""
+    """Flask may stand in its glue and in the demo, a Flask app; click, which it brings, where its commands are.
+
+    Celery may stand in its glue.
+    """
     extra = {
+        "celery": {"celery"},
         "flask": {"flask"},
         "flask_cli": {"flask", "click"},
         "demo/shop": {"flask"},

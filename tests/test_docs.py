@@ -197,3 +197,14 @@ def test_a_link_to_nowhere_is_found(tmp_path):
     assert anchors(page) == {"one-two"}
     with pytest.raises(AssertionError, match=r"missing\.md"):
         test_every_internal_link_leads_somewhere(page)
+
+
+INDEX = ROOT / "docs" / "index.md"
+
+
+def test_index_has_one_line_for_each_page():
+    """Also for the pages at the top of the checkout that a user reads."""
+    lines = [line for line in INDEX.read_text().splitlines() if line.startswith("- ")]
+    first_links = [match[1] for line in lines if (match := re.search(r"\]\(([^)#]+)", line))]
+
+    assert sorted(first_links) == sorted(page.name for page in INDEX.parent.glob("*.md") if page != INDEX)

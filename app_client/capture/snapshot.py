@@ -15,7 +15,7 @@ from itertools import islice
 from types import CodeType, FrameType, TracebackType
 from typing import NamedTuple
 
-from app_client.formatting.request import FactSource
+from app_client.formatting.request import FactSource, facts_of
 
 MAX_ERRORS = 8
 MAX_OUTER, MAX_INNER = 10, 30
@@ -91,7 +91,7 @@ def snapshot(record: logging.LogRecord, facts: FactSource | None) -> Snapshot | 
 
 def _snapshot(record: logging.LogRecord, facts: FactSource | None) -> Snapshot:
     exception = record.exc_info[1] if record.exc_info else None
-    request = facts() if facts else None
+    request = facts_of(record, facts)
     links = list(islice(_chain(exception), _MAX_CHAIN)) if exception is not None else []
     return Snapshot(
         template=record.msg[:MAX_TEXT] if isinstance(record.msg, str) else "",

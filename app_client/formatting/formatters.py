@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from app_client.formatting.masking import is_secret, masked
 from app_client.formatting.one_line import one_line
-from app_client.formatting.request import NAMES, FactSource, RequestFacts
+from app_client.formatting.request import NAMES, FactSource, RequestFacts, facts_of
 from app_client.formatting.traceback import TRACE_PLACEHOLDER
 
 MAIL_FORMAT = """
@@ -83,7 +83,7 @@ class ErrorFormatter(Formatter):
         own = copy.copy(record)
         if own.exc_info and own.exc_text is not TRACE_PLACEHOLDER:
             own.exc_text = None  # cached by another formatter; standard formatters reuse it, this one does not
-        facts = self._facts() if self._facts else None
+        facts = facts_of(record, self._facts) if self._facts else None
         own.__dict__ = self.request_fields(facts) | own.__dict__ if facts else own.__dict__
         self._mask(own)
         return super().format(own)

@@ -16,6 +16,7 @@ Exit codes: 0 success, 1 the answer is no or the command failed, 2 wrong usage o
     replay         replay
     backup         backup, restore, repair
     hash_password  hash-password
+    certificate    certificate
     completion     completion
 
 A command's module is imported when the command is called, because importing all of them takes over a second.
@@ -40,6 +41,7 @@ _SECTIONS = {
         "send-test": "send_test",
         "canary": "canary",
         "hash-password": "hash_password",
+        "certificate": "certificate",
         "completion": "completion",
     },
     "Run": {

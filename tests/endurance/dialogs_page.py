@@ -26,7 +26,7 @@ from benchmarks.harness import postfix
 from relay.receive import Access, Limits
 from relay.receive.passwords import make_hash
 from tests.support.dialogs import END, SILENCE, Dialog, Player, differences, load_all
-from tests.support.paths import DOCS
+from tests.support.paths import DATA, DOCS
 from tests.support.receiving import receiving
 from tests.support.refusals import REFUSED
 
@@ -231,6 +231,15 @@ well-formed or not, with or without brackets, and every parameter.
 |---|---|---|
 {refused}
 
+## Real clients
+
+Programs and libraries that send through the relay, with the forms of security and DSN that they can ask for
+(`make test-clients`). In every cell of a mail that was tried, it was delivered.
+
+| client | version | plain | TLS | AUTH | DSN |
+|---|---|---|---|---|---|
+{clients}
+
 ## The dialogs
 
 """
@@ -243,13 +252,20 @@ def page(table: list[tuple[Dialog, dict[str, Outcome | None]]]) -> str:
         for name in ("aiosmtpd", "postfix")
     }
     played = sum(row["postfix"] is not None for _, row in table)
-    text = PAGE_HEAD.format(count=len(table), timeout=TIMEOUT, played=played, refused=rows(REFUSED), **others)
+    tables = {"refused": rows(REFUSED), "clients": rows(clients())}
+    text = PAGE_HEAD.format(count=len(table), timeout=TIMEOUT, played=played, **tables, **others)
     text += "| case | what it is about | relay | aiosmtpd | Postfix |\n|---|---|---|---|---|\n"
     for dialog, row in table:
         cells = [dialog.name, dialog.title, row["relay"].codes if row["relay"] else ""]
         cells += [cell(dialog, name, row[name]) for name in ("aiosmtpd", "postfix")]
         text += f"| {' | '.join(each.replace('|', chr(92) + '|') for each in cells)} |\n"
     return text
+
+
+def clients() -> tuple[tuple[str, ...], ...]:
+    """Return the results of `tests.endurance.smtp_clients` that are stored, without the clients that were skipped."""
+    lines = [line.split("\t") for line in (DATA / "smtp_clients.tsv").read_text("utf-8").splitlines()]
+    return tuple((each[0], each[1], *(cell or "–" for cell in each[2:])) for each in lines if "skipped" not in each)
 
 
 def rows(table: tuple[tuple[str, ...], ...]) -> str:

@@ -116,7 +116,9 @@ def test_unknown_command_or_option_names_the_nearest_one(typed, hint):
         (["outbox", "list"], "No digest has been made yet.\n"),
     ],
 )
-def test_empty_table_is_a_sentence(config, command, sentence):
+def test_empty_table_is_a_sentence(config, tmp_path, command, sentence):
+    ingest(tmp_path)  # without a mail: it only creates the ledger
+
     assert run(config, *command).output == sentence
 
 

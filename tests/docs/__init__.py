@@ -1,0 +1,1 @@
+"""Tests of the pages in docs/: each snippet does what its page says."""
