@@ -61,6 +61,9 @@ def _trace_title(found: Components) -> str:
     errors = [each for each in found.chain if not each.error.member] or [found.chain[-1]]
     while len(errors) > 1 and _short_type(errors[-1]) in _WRAPPERS:
         errors.pop()
+    members = [each for each in found.chain if each.error.member]
+    if _short_type(errors[-1]).endswith("ExceptionGroup") and len({each.part for each in members}) == 1:
+        errors = members
     type_ = _short_type(errors[-1]) or "Error"
     own = next((each.calls.own for each in reversed(errors) if each.calls.own), ())
     name = f"{type_} in {_called(own[-1])}" if own else type_

@@ -18,7 +18,7 @@ WEAK = 2
 _MOST_WORDS = 3
 
 _LATIN = """
-abort(?:ed|ing|s)? | abnormal(?:ly)? | attack(?:s|ed)? | bad | banned | blocked | broken | bounced | cannot | can(?:'|no)t | conflict(?:s|ing)? | corrupt(?:ed|ion)? | could\\s?n[o']t
+abort(?:ed|ing|s)? | abnormal(?:ly)? | already\\s(?:running|exists?|in\\suse|locked|taken|defined|registered) | attack(?:s|ed)? | bad | banned | blocked | broken | broke | bounced | cannot | can(?:'|no)t | conflict(?:s|ing)? | corrupt(?:ed|ion)? | could\\s?n[o']t
 | could\\snot | can\\snot | crash(?:ed|es|ing)? | crit(?:ical)? | damaged | dead | deadlock(?:ed)? | degraded | denied | denying | died | disconnected
 | did\\snot | does\\snot | doesn't | didn't | down | dropped | duplicate | emerg(?:ency)? | err(?:or)?s? | (?:has|have|had|with)\\sno | exceed(?:ed|s|ing)? | exceptions?
 | exhausted | expire[ds]? | fail(?:ed|s|ing|ure|ures|)? | fault(?:s|y|ed|ing)? | fatal | forbidden | full | halted | illegal | impossible

@@ -65,7 +65,7 @@ LAYOUTS = {
     "structured": '{"level": "error", "message": "no cart"}',
     "logfmt": 'level=error msg="no cart"',
     "labels": "Logger: shop.cart\nHost: web-1\nPID: 7\n\nno cart",
-    "logline": "2026-11-22 17:03:19,532 ERROR shop.cart: no cart",
+    "logline": "ERROR:shop.cart:no cart",
 }
 PATHS = {
     "_PACKAGES": "/srv/venv/lib/site-packages/shop/cart.py",

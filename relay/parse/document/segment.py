@@ -137,6 +137,8 @@ def _relevant_lines(lines: Sequence[str]) -> list[Line | None]:
             continue
         line = _line(number, lines[number].rstrip(), introduced=introduced)
         above = found[-1] if found else None
+        if introduced and above is not None and line.score < failure_words.WEAK:
+            found[-1] = above = above._replace(score=failure_words.score(above.text))
         if above is not None and _is_folded(above, line):
             found[-1] = _line(above.number, f"{above.text.rstrip()} {line.text.strip()}", introduced=False)
         else:
@@ -171,7 +173,7 @@ def _line(number: int, whole: str, *, introduced: bool) -> Line:
     score = failure_words.score(text)
     if field is not None:
         score = _field_score(field, score)
-    if introduced:
+    if introduced and score >= failure_words.WEAK:
         score = max(score, failure_words.STRONG) + 1
     elif field is None and text.endswith((":", "：")):
         score = min(score, _HEADING)
@@ -248,13 +250,14 @@ def _distinct(lines: Sequence[Line]) -> Sequence[Line]:
 
 
 def _block(lines: Sequence[Line]) -> Block:
+    logged = sum(line.logged for line in lines) * 2 > len(lines)
     lines = _distinct(lines)
     fields = sum(line.field is not None for line in lines)
     if all(line.text.lstrip().startswith(">") for line in lines):
         kind = BlockKind.QUOTED
     elif fields * 2 > len(lines) or (fields == len(lines)):
         kind = BlockKind.FIELDS
-    elif len(lines) > _LONG or sum(line.logged for line in lines) * 2 > len(lines):
+    elif logged or len(lines) > _LONG:
         kind = BlockKind.CONSOLE
     else:
         kind = BlockKind.PROSE

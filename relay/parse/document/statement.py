@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from relay.model import Level
 from relay.parameterize import failure_words
-from relay.parse.document.fields import Field, Meaning
+from relay.parse.document.fields import Field, Meaning, field_of
 from relay.parse.document.records import level_named
 from relay.parse.document.segment import Block, BlockKind, Line
 
@@ -27,7 +27,7 @@ _CODE_NAME = re.compile(r"[A-Za-z][\w]*(?:[-_./][\w]+){1,10}")
 """The value of the label `name` that names a thing, and not a person."""
 
 _TYPE = re.compile(r"[\w.$`:\\<>\[\]/@-]{2,200}$")
-_LEADING_LEVEL = re.compile(r"[\W_]{0,6}([A-Z]{3,9}|[A-Z][a-z]{3,8}(?=[:\]]))(?![\w'-])")
+_LEADING_LEVEL = re.compile(r"[\W_]{0,6}([A-Z]{3,9}(?=s?(?![a-z]))|[A-Z][a-z]{3,8}(?=[:\]]))(?![\w'-])")
 _IS_LEVEL = re.compile(
     r"(?<![\w-])(?:is|state|status|->|=>|to|ist|est|:)\s?:?\s?\**\s?(CRITICAL|CRIT|WARNING|WARN|EMERGENCY|ALERT|FATAL)(?![\w-])"
 )
@@ -87,7 +87,7 @@ def choose(blocks: Sequence[Block]) -> Statement | None:
 
 
 _OCCURRED = re.compile(
-    r"(?mi)^\W{0,4}(?:an?|the|eine?|une?)\s(?:exception\s)?[\"'`]?(?P<type>[A-Za-z_][\w.:\\$]{2,120})[\"'`]?\s(?:exception\s)?(?:has\s|was\s)?(?:occurred|raised|thrown|caught|happened|ist\saufgetreten|s'est\sproduite?)"
+    r"(?mi)^\W{0,4}(?:an?|the|eine?|une?)\s(?:\w+\s)?(?:exception\s(?:of\stype\s)?)?[\"'`]?(?P<type>[A-Za-z_][\w.:\\$]{2,120})[\"'`]?\s(?:exception\s)?(?:has\s|was\s)?(?:occurred|raised|thrown|caught|happened|ist\saufgetreten|s'est\sproduite?)"
 )
 
 
@@ -97,7 +97,9 @@ def exception_in(text: str) -> str:
     if found is None or not ("::" in found["type"] or found["type"].endswith(("Error", "Exception"))):
         return ""
     below = (line.strip() for line in text[found.end() : found.end() + 4_000].split("\n")[1:])
-    message = next((line for line in below if line), "")
+    lines = [line for line in below if line]
+    labelled = (each.value for line in lines if (each := field_of(line)) and each.label in _EXCEPTION_MESSAGES)
+    message = next(labelled, lines[0] if lines and not field_of(lines[0]) else "")
     return f"{found['type']}: {message}" if message else found["type"]
 
 
@@ -233,7 +235,7 @@ def _all(blocks: Sequence[Block], fields: Sequence[Field]) -> Statement:
     hint = max(lines, key=lambda line: line.score)
     headline = hint if hint.score >= failure_words.WEAK else lines[0]
     return Statement(
-        lines=tuple(map(_shown, lines[:MAX_LINES])),
+        lines=_with_blank_lines(blocks),
         headline=_shown(headline),
         reason="line that hints at a failure" if headline is hint else "first line that is not about the mail itself",
         level=_level(fields, _shown(headline)),
@@ -242,14 +244,20 @@ def _all(blocks: Sequence[Block], fields: Sequence[Field]) -> Statement:
     )
 
 
+def _with_blank_lines(blocks: Sequence[Block]) -> tuple[str, ...]:
+    lines: list[str] = []
+    for block in blocks:
+        lines += [*([""] if lines else []), *(line.text.rstrip() for line in block.lines)]
+    return tuple(lines[: 2 * MAX_LINES])
+
+
 # --- Level and names --------------------------------------------------------------------------------------------------
 
 
 def level_in(text: str) -> Level | None:
     """Return the level that a line states: at its beginning (`CRITICAL - …`), or as a state (`is WARNING`)."""
-    if found := _LEADING_LEVEL.match(text):
-        if level := level_named(found[1]):
-            return level
+    if (found := _LEADING_LEVEL.match(text)) and (level := level_named(found[1])):
+        return level
     found = _IS_LEVEL.search(text[:500])
     return level_named(found[1]) if found else None
 

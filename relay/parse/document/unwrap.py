@@ -61,7 +61,7 @@ def _was_broken(above: str, line: str, width: int, *, prose: bool) -> bool:
 
 def _continues(above: str, line: str) -> bool:
     begin = line.lstrip()[:1]
-    begins = begin.islower() or begin.isdigit()
+    begins = (begin.islower() or begin.isdigit()) and above.split(None, 1)[0] != line.split(None, 1)[0]
     return begins and len(above) >= _LEAST_LENGTH and above.count(" ") >= _LEAST_BLANKS and above[-1].isalpha()
 
 

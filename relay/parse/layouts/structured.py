@@ -62,8 +62,15 @@ def layout_of(record: dict[str, Any], below: str = "") -> Layout | None:
         form=Form.PLAIN,
         text=f"{message}\n{trace}\n{below}".strip("\n"),
         fields=fields,
-        level=parse_level(_text(record, _LEVELS)),
+        level=parse_level(_level_of(record)),
     )
+
+
+def _level_of(record: dict[str, Any]) -> str:
+    """Return the level. Node's pino and bunyan write 30 for info and 50 for an error, ten more than Python."""
+    level = _text(record, _LEVELS)
+    is_node = level.isdigit() and "pid" in record and "hostname" in record
+    return str(int(level) - 10) if is_node else level
 
 
 def _text(record: dict[str, Any], keys: Sequence[str]) -> str:

@@ -80,7 +80,7 @@ def texts_of(head: Head, body: bytes) -> list[Part]:
     """
     search = _Search()
     search.visit(head, body, 0)
-    return search.found or [Part("text/plain", "", decoded(body, "", ""))]
+    return sorted(search.found, key=lambda part: part.name != "") or [Part("text/plain", "", decoded(body, "", ""))]
 
 
 class _Search:

@@ -105,6 +105,8 @@ def _with_labels(source: str) -> str:
         nonlocal at_row_start
         first, at_row_start = at_row_start, match["cell"] is None
         labelled = source[max(0, match.start() - 1) : match.start()] != ":"
-        return match[0] if at_row_start else ": " if first and labelled else " "
+        if at_row_start or (first and not labelled and "\n" in match[0]):
+            return match[0]
+        return ": " if first and labelled else " "
 
     return _ROW.sub(separated, source)
