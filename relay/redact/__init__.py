@@ -11,11 +11,13 @@ values are data, and data is not part of the fingerprint. Time is linear in the 
     token_formats       by format: API keys, tokens, PEM blocks
     cards               payment cards
     custom              patterns of the configuration
+    excerpts            the message of a longer text, by the places in the text
     repeats             the same values elsewhere in the mail
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from operator import attrgetter
 from typing import Any
@@ -24,6 +26,7 @@ from relay import traces
 from relay.model import Redaction, Report
 from relay.redact.cards import FRAME
 from relay.redact.custom import Patterns
+from relay.redact.excerpts import secrets_of_excerpt
 from relay.redact.names import Names
 from relay.redact.repeats import Repeats
 from relay.redact.search import find_secrets, has_no_secrets
@@ -31,8 +34,21 @@ from relay.redact.secret import MASK, Secret, masked
 
 __all__ = ["MASK", "Redactor", "redact"]
 
-_TEXTS = ("app", "subject", "situation_reason", "message", "template", "thread")
-"""Fields that hold data: repeated secrets are masked in them. The trace and the request are handled separately."""
+_TEXTS = (
+    "app",
+    "former_app",
+    "subject",
+    "situation_reason",
+    "message",
+    "template",
+    "thread",
+    "headline",
+    "reason",
+    "text",
+)
+"""Fields that hold data: repeated secrets are masked in them. Trace, request and names are handled separately."""
+_EXCERPTS = ("message", "headline")
+"""Fields that are parts of the field `text`, if there is one. So is the trace."""
 _NAMES = ("logger", "environment", "host", "release", "process")
 """Fields that hold a name: only distinctive repeated secrets are masked, so a common word stays."""
 _CODE = ("location", "module", "function", "time")
@@ -52,16 +68,33 @@ class Redactor:
 
     def redact(self, report: Report) -> Report:
         """Return `report` with its secrets masked; the same object if it has none."""
+        return self._redact(report, report.text, None)
+
+    def redact_all(self, reports: Sequence[Report]) -> list[Report]:
+        """Return the reports of one mail with their secrets masked. All are parts of the text of the first one."""
+        if len(reports) == 1:
+            return [self.redact(reports[0])]
+        whole = reports[0].text
+        in_whole = self._secrets(whole) if self._enabled else []
+        return [self._redact(report, whole, in_whole) for report in reports]
+
+    def _redact(self, report: Report, whole: str, in_whole: list[Secret] | None) -> Report:
+        """Mask the secrets of `report`, which is a part of the text `whole`; `in_whole` are its secrets, if known."""
         if not self._enabled:
             return report
-        values, facts = _values_of(report), tuple(value for _, value in report.request)
-        if not self._patterns and has_no_secrets([*values, *facts], report.trace, self._names):
+        values, pairs = _values_of(report), _pairs_of(report)
+        unsuspicious = not self._patterns and not in_whole
+        if unsuspicious and has_no_secrets([*values, *pairs], report.trace, self._names):
             return report
         fields = dict(zip(_FIELDS, values, strict=True))
         found = {name: self._secrets(text) for name, text in fields.items()}
-        in_facts = [self._secrets(value) for value in facts]
+        in_pairs = [self._secrets(pair) for pair in pairs]
         in_trace = self._secrets(report.trace)
-        everything = [*found.values(), *in_facts, in_trace]
+        in_whole = found["text"] if in_whole is None else in_whole
+        for name in _EXCERPTS:
+            found[name] += secrets_of_excerpt(fields[name], whole, in_whole)
+        in_trace += secrets_of_excerpt(report.trace, whole, in_whole)
+        everything = [*found.values(), *in_pairs, in_trace, in_whole]
         if not any(everything):
             return report
         repeats = Repeats(secret.repeat for each in everything for secret in each)
@@ -69,8 +102,8 @@ class Redactor:
         changed: dict[str, Any] = {name: repeats.mask_in(done[name]) for name in _TEXTS}
         changed |= {name: repeats.mask_in_name(done[name]) for name in _NAMES}
         changed |= {name: done[name] for name in _CODE}
-        request = zip(report.request, in_facts, strict=True)
-        changed["request"] = tuple((label, repeats.mask_in(masked(value, each))) for (label, value), each in request)
+        masked_pairs = [repeats.mask_in(masked(pair, each)) for pair, each in zip(pairs, in_pairs, strict=True)]
+        changed |= _unpaired(report, masked_pairs)
         changed["trace"] = _mask_in_trace(masked(report.trace, in_trace), repeats)
         return replace(report, **changed)
 
@@ -87,6 +120,21 @@ _DEFAULT = Redactor()
 def redact(report: Report) -> Report:
     """Return `report` with its secrets masked by the default options; the same object if it has none."""
     return _DEFAULT.redact(report)
+
+
+def _pairs_of(report: Report) -> list[str]:
+    """Return the values of `request`, and those of `names` with their labels, which can name a secret."""
+    return [*(value for _, value in report.request), *(f"{label}: {value}" for label, value in report.names)]
+
+
+def _unpaired(report: Report, values: list[str]) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Return `request` and `names` with the masked `values`, which are in the order of `_pairs_of`."""
+    request = tuple((label, value) for (label, _), value in zip(report.request, values, strict=False))
+    names = zip(report.names, values[len(request) :], strict=True)
+    return {
+        "request": request,
+        "names": tuple((label, value.removeprefix(f"{label}: ")) for (label, _), value in names),
+    }
 
 
 def _mask_in_trace(trace: str, repeats: Repeats) -> str:

@@ -110,7 +110,7 @@ def test_a_value_masked_once_is_masked_everywhere_in_the_report():
     report = redact(parse_text(f"login of {SECRET}", f"password={SECRET}\n\ncannot connect with {SECRET}x"))
 
     assert report.subject == f"login of {MASK}"
-    assert report.message == f"password={MASK}\n\ncannot connect with {MASK}x"
+    assert report.text == f"password={MASK}\n\ncannot connect with {MASK}x"
 
 
 def test_a_short_or_common_value_is_not_masked_inside_other_words():

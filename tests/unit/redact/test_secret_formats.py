@@ -36,6 +36,36 @@ def test_a_secret_is_masked_in_every_notation(text):
     assert "It broke." in report
 
 
+PREAMBLE = "Hi,\n\nthis is the nightly report of the shop.\n\n"
+RECORDS = "2026-01-02 03:04:05,678 INFO shop.login: {}\n2026-01-02 03:04:06,100 ERROR shop.cart: payment failed\n"
+
+
+@pytest.mark.parametrize(
+    "around", [f"{PREAMBLE}It broke.\n{{}}", f"{RECORDS}{{}}", f"{PREAMBLE}{{}}\nERROR: payment failed\n"]
+)
+@pytest.mark.parametrize("text", SECRETS.values(), ids=SECRETS)
+def test_a_secret_is_masked_in_the_statement_and_in_the_text_around_it(text, around):
+    """The message is a part of the text then, and what makes the value a secret can stand in another part."""
+    report = stored_text(redact(parse_text("x", around.replace("{}", text.replace("{}", ONE)))))
+
+    assert ONE not in report
+    assert MASK in report
+
+
+@pytest.mark.parametrize("field", ["headline", "reason", "text", "former_app"])
+def test_a_secret_is_masked_in_each_field_of_the_document(field):
+    changed: dict[str, Any] = {field: f"login with {ONE} failed"}
+    report = dataclasses.replace(parse_text("x", f"password={ONE}"), **changed)
+
+    assert getattr(redact(report), field) == f"login with {MASK} failed"
+
+
+def test_a_secret_is_masked_in_the_names_of_what_failed():
+    report = dataclasses.replace(parse_text("x", "down"), names=(("service", f"password={ONE}"), ("token", OTHER)))
+
+    assert redact(report).names == (("service", f"password={MASK}"), ("token", MASK))
+
+
 @pytest.mark.parametrize("text", PLAIN)
 def test_a_text_without_a_secret_is_unchanged(text):
     report = parse_text("x", text)
@@ -333,10 +363,10 @@ def test_a_passphrase_of_bare_words_is_masked_up_to_the_next_word_of_prose(text,
 @pytest.mark.parametrize("row", ["7, ada, {}, null", "(a), b), {}, 2026-01-01 00:00:00", '{}, "a, (b"', "7, a\nb, {}"])
 def test_a_row_quoted_by_a_database_is_masked_completely(row, end):
     """The error does not name the columns, so any value may be a secret."""
-    message = redact(parse_text("x", f"DETAIL:  Failing row contains ({row.replace('{}', ONE)}{end}")).message
+    report = redact(parse_text("x", f"DETAIL:  Failing row contains ({row.replace('{}', ONE)}{end}"))
 
-    assert message.replace("\n\n", "\n").startswith(f"DETAIL:  Failing row contains ({MASK})")
-    assert ONE not in message
+    assert (report.text or report.message).replace("\n\n", "\n").startswith(f"DETAIL:  Failing row contains ({MASK})")
+    assert ONE not in stored_text(report)
 
 
 @pytest.mark.parametrize("field", ["location", "module", "function", "time"])
