@@ -12,6 +12,7 @@ and only if their parts are equal.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -118,10 +119,16 @@ class Components:
         return tuple(frame for error in self.chain for frame in error.error.frames)
 
 
-def components(report: Report) -> Components:
+Parameterize = Callable[[str], Template]
+"""Replaces the data of a text."""
+
+
+def components(report: Report, parameterize: Parameterize = parameterize) -> Components:
     """Return the components of `report`. Every report has some."""
     trace = find(report.trace) if report.trace else None
-    return _of_trace(_named(trace, report.headline), report.app_package) if trace else _of_message(report)
+    if trace is None:
+        return _of_message(report, parameterize)
+    return _of_trace(_named(trace, report.headline), report.app_package, parameterize)
 
 
 # --- With a stack trace -----------------------------------------------------------------------------------------------
@@ -140,14 +147,14 @@ def _named(trace: Trace, headline: str) -> Trace:
     return trace._replace(errors=(*trace.errors[:-1], error._replace(type=type_, message=message)))
 
 
-def _of_trace(trace: Trace, app_package: str) -> Components:
+def _of_trace(trace: Trace, app_package: str, parameterize: Parameterize) -> Components:
     calls = _calls(tuple(error.frames for error in trace.errors), app_package)
     pairs = list(zip(trace.errors, calls, strict=True))[-MAX_CHAIN:]
-    chain = tuple(_chained(trace, error, own) for error, own in pairs)
+    chain = tuple(_chained(trace, error, own, parameterize) for error, own in pairs)
     return Components(trace=trace, calls=calls, chain=chain)
 
 
-def _chained(trace: Trace, error: Error, calls: Calls) -> ChainedError:
+def _chained(trace: Trace, error: Error, calls: Calls, parameterize: Parameterize) -> ChainedError:
     type_, message = error.type, error.message[:MAX_EXCEPTION_TEXT]
     if trace.language == python.NAME:
         type_, message = normalize_wording(type_, message)
@@ -173,7 +180,7 @@ def _all_calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, ...]
 # --- Without a stack trace --------------------------------------------------------------------------------------------
 
 
-def _of_message(report: Report) -> Components:
+def _of_message(report: Report, parameterize: Parameterize) -> Components:
     message = parameterize(report.template or report.message or report.subject)
     return Components(
         message=message,

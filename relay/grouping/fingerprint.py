@@ -16,7 +16,7 @@ from relay.model import Fingerprint, Report
 from relay.parameterize.template import Template
 from relay.traces import Frame, Trace
 
-VERSION = 1
+VERSION = 2
 
 MAX_TITLE = 120
 """Characters of a title."""
@@ -30,9 +30,13 @@ def fingerprint(report: Report, *, steps: bool = False) -> Fingerprint:
     Every report has one, and equal reports have equal ones.
     """
     found = components(report)
-    key = _key("\x1f".join((str(VERSION), *found.parts)))
     explained = tuple(islice(_steps(found), MAX_STEPS)) if steps else ()
-    return Fingerprint(version=VERSION, key=key, title=_title(found), steps=explained)
+    return Fingerprint(version=VERSION, key=key_of(VERSION, found.parts), title=title_of(found), steps=explained)
+
+
+def key_of(version: int, parts: Iterable[str]) -> str:
+    """Return the key of these components under a version: 32 hex digits."""
+    return _key("\x1f".join((str(version), *parts)))
 
 
 @memoized(size=400_000, largest=10_000)
@@ -48,7 +52,8 @@ def _steps(found: Components) -> Iterator[str]:
 # --- The title --------------------------------------------------------------------------------------------------------
 
 
-def _title(found: Components) -> str:
+def title_of(found: Components) -> str:
+    """Return the title of an error: one line of at most `MAX_TITLE` characters."""
     if found.trace:
         return _trace_title(found)
     first = found.headline or next((line for line in found.message.text.split("\n") if line.strip()), "")

@@ -1,8 +1,8 @@
 """The current version of the fingerprint and former ones (fingerprint → ingest.carry_over, `relay regroup`).
 
-A change to how the key is made needs a new `fingerprint.VERSION`, and gives every error a new key. `VERSIONS.former`
+A change to how the key is made needs a new `fingerprint.VERSION`, and gives every error a new key. `Versions.former`
 keeps the functions of earlier versions. With them, ingest looks up an error without a group under its former keys and
-carries that group over (`ingest.carry_over`), so known errors stay known. So far there is one version.
+carries that group over (`ingest.carry_over`), so known errors stay known.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from relay.grouping.fingerprint import VERSION, fingerprint
 from relay.model import Fingerprint, Report
 
 FingerprintMethod = Callable[[Report], Fingerprint]
@@ -35,6 +34,3 @@ class Versions:
             raise ValueError(f"at most {MAX_FORMER} former versions are kept, not {len(self.former)}")
         if any(version >= self.number for version in self.former):
             raise ValueError(f"a former version is below {self.number}")
-
-
-VERSIONS = Versions(current=fingerprint, number=VERSION)

@@ -106,6 +106,10 @@ class Report:
     """The From address in lower case; "" if there is none."""
     app: str
     """The name under which the app's errors are shown, e.g. `YourApplication Failed`."""
+    app_guessed: bool = False
+    """True if `app` is only a whole subject: neither a rule nor the mail names the app."""
+    former_app: str = ""
+    """The app's name under version 1 of the fingerprint; "" for the same one."""
     level: Level = Level.ERROR
     logger: str = ""
     location: str = ""

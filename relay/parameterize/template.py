@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from relay.parameterize.patterns import RULES, Rule, any_case
+from relay.parameterize.replacements import statement, statement_1
 
 MAX_TEXT = 16_384
 """Characters of a message that are read."""
@@ -124,6 +125,18 @@ def parameterize(text: str) -> Template:
 def _memoized_template(text: str) -> Template:
     """Memoized, because an error storm repeats one mail. Only two entries, because the replaced data can be large."""
     return _default().template(text)
+
+
+@lru_cache(maxsize=1)
+def _of_version_1() -> Parameterizer:
+    return Parameterizer(
+        [rule._replace(replace=statement_1) if rule.replace is statement else rule for rule in RULES]
+    )
+
+
+def parameterize_1(text: str) -> Template:
+    """Return `text` without its data as version 1 of the fingerprint does: every quotation is data."""
+    return _of_version_1().template(text[:MAX_TEXT])
 
 
 # --- Structures: JSON, lists, dicts -----------------------------------------------------------------------------------

@@ -1,15 +1,16 @@
 """Turn a spool record or a decoded mail into a Report (ingest → parse → redact → fingerprint).
 
 Guarantee: any record gives a Report, in bounded time and memory; no function raises. All its texts are bounded and free
-of control characters except newline and tab. All texts except message and trace are one line.
+of control characters except newline and tab. All texts except message, trace and text are one line.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
 
 from relay import traces
 from relay.memo import memoized
@@ -24,7 +25,6 @@ from relay.parse.json_part import JsonPart
 from relay.parse.layouts import Layout, parse_level
 from relay.parse.mime import CLIENT_HEADER_PREFIX, Mail, one_line
 from relay.parse.situations import MAX_REASON, Hint, situation
-from relay.traces import Trace
 
 CONTENT_NOT_KEPT = "content not kept: there was no room for more than counting this mail"
 """The message of a mail without stored content (only a counter). A change of this text changes its fingerprint."""
@@ -41,60 +41,81 @@ _RECORD_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def parse(record: Record, apps: Iterable[AppRule]) -> Report:
-    """Return the report of `record`.
+    """Return the report of `record`; of several errors, that of the worst one. See `parse_all`."""
+    return parse_all(record, apps)[0]
+
+
+def parse_all(record: Record, apps: Iterable[AppRule]) -> list[Report]:
+    """Return the reports of `record`: of its worst error, and of at most `MAX_FURTHER` other errors that it logs.
 
     The app is named by the client's header, else by the first rule that matches, else by the subject or the sender.
     """
     sender = one_line(record.envelope.sender, 320).lower()
     if record.retained is Retained.COUNT or not record.content:
         bare = Mail(head=mime.Head(), subject="", sender=sender, text=CONTENT_NOT_KEPT)
-        return _report(bare, apps, size=record.size)
+        return _reports(bare, apps, size=record.size)
     mail = mime.read(record.content)
     if not mail.sender:
         mail = mail._replace(sender=sender)
-    report = _report(mail, apps, size=record.size, cut=record.retained is Retained.ENDS)
-    if report.own or not is_about_us(mail.head, record.content, NOBODY, null_sender=not record.envelope.sender):
-        return report
-    return replace(report, own=True)
+    reports = _reports(mail, apps, size=record.size, cut=record.retained is Retained.ENDS)
+    if reports[0].own or not is_about_us(mail.head, record.content, NOBODY, null_sender=not record.envelope.sender):
+        return reports
+    return [replace(reports[0], own=True)]
 
 
 def parse_text(subject: str, body: str) -> Report:
     """Return the report of a mail that is already decoded; its subject and text are read in the same way."""
     bare = Mail(head=mime.Head(), subject=one_line(subject, mime.MAX_HEADER), sender="", text=mime.bounded(body))
-    return _report(bare, (), size=len(body))
+    return _reports(bare, (), size=len(body))[0]
 
 
-def _report(mail: Mail, apps: Iterable[AppRule], *, size: int, cut: bool = False) -> Report:
+def _reports(mail: Mail, apps: Iterable[AppRule], *, size: int, cut: bool = False) -> list[Report]:
     chosen = parts.report_of(mail)
     document = read_document(mail.subject, chosen.text)
+    worst = _report(mail, apps, chosen, document, size=size, cut=cut)
+    return [worst, *(_further(mail, worst, layout) for layout in document.further)]
+
+
+def _further(mail: Mail, worst: Report, layout: Layout) -> Report:
+    """Return the report of another error that is logged in the mail of `worst`."""
+    found = traces.find(layout.text)
+    message, trace = traces.split(layout.text, found)
+    stated = {name: text for name in layout.fields if (text := _field(layout, name))}
+    for name in ("environment", "host", "release"):
+        stated.setdefault(name, getattr(worst, name))
+    return Report(
+        form=Form.DEFAULT if layout.form is Form.PLAIN and trace else layout.form,
+        app=worst.app,
+        app_guessed=worst.app_guessed,
+        former_app=worst.former_app,
+        message=message,
+        trace=trace,
+        request=layout.request,
+        cut=worst.cut,
+        reason="another error in the log of a mail",
+        **_stated_values(mail, layout, stated, situation(found, message)),
+    )
+
+
+def _report(
+    mail: Mail, apps: Iterable[AppRule], chosen: mime.Part, document: Document, *, size: int, cut: bool
+) -> Report:
     layout = document.layout
     part = json_part.read(mail.json_part)
     found = traces.find(layout.text)
-    message, trace = _split_trace(layout.text, found)
+    message, trace = traces.split(layout.text, found)
     trace = trace or part.trace
-    hint = _client_situation(mail) or situation(found, message)
     stated = _stated_fields(mail, layout, part)
     record_id = stated.get("record", "")
-    app = stated.get("app", "") or _app_name(mail, apps, message)
+    named = AppName(stated["app"]) if stated.get("app") else _app_name(mail, apps, message)
     form = _form(mail, layout, trace)
     return Report(
         form=form,
-        subject=mail.subject,
-        sender=mail.sender,
-        app=app,
-        level=parse_level(stated.get("level", "")) or layout.level or Level.ERROR,
-        logger=stated.get("logger", ""),
-        location=stated.get("location", ""),
-        module=stated.get("module", ""),
-        function=stated.get("function", ""),
-        time=stated.get("time", ""),
+        app=named.name,
+        app_guessed=named.guessed,
+        former_app=named.former if named.former != named.name else "",
         message=message,
         trace=trace,
-        environment=stated.get("environment", ""),
-        host=stated.get("host", ""),
-        release=stated.get("release", ""),
-        process=stated.get("process", ""),
-        thread=stated.get("thread", ""),
         request=layout.request or part.request,
         template="" if trace else without_arguments(message, part.template, part.arguments),
         app_package=part.app_package,
@@ -105,12 +126,26 @@ def _report(mail: Mail, apps: Iterable[AppRule], *, size: int, cut: bool = False
         cut=cut,
         own="x-error-mail-relay" in mail.head.fields,
         headline=one_line(document.headline, _MAX_LOCATION),
-        names=_names(document, mail, app, message) if form is Form.PLAIN and not trace else (),
+        names=_names(document, mail, named.name, message) if form is Form.PLAIN and not trace else (),
         reason=_reason(document, chosen),
         text=mime.bounded(parts.whole_of(mail)) if document.partial or mail.others else "",
-        situation=hint[0] if hint else None,
-        situation_reason=hint[1] if hint else "",
+        **_stated_values(mail, layout, stated, _client_situation(mail) or situation(found, message)),
     )
+
+
+_STATED = ("logger", "location", "module", "function", "time", "environment", "host", "release", "process", "thread")
+
+
+def _stated_values(mail: Mail, layout: Layout, stated: Mapping[str, str], hint: Hint | None) -> dict[str, Any]:
+    """Return the fields of a report that are taken over as they are stated."""
+    return {
+        **{name: stated.get(name, "") for name in _STATED},
+        "subject": mail.subject,
+        "sender": mail.sender,
+        "level": parse_level(stated.get("level", "")) or layout.level or Level.ERROR,
+        "situation": hint[0] if hint else None,
+        "situation_reason": hint[1] if hint else "",
+    }
 
 
 def _reason(document: Document, chosen: mime.Part) -> str:
@@ -129,13 +164,17 @@ def _names(document: Document, mail: Mail, app: str, message: str) -> tuple[tupl
 def _stated_fields(mail: Mail, layout: Layout, part: JsonPart) -> dict[str, str]:
     """Return the named fields: from the client's headers, else from labels in the text, else from the JSON part."""
     stated = dict(part.fields)
-    for name, value in layout.fields.items():
-        if text := one_line(value, _MAX_LOCATION if name == "location" else _MAX_LABEL):
+    for name in layout.fields:
+        if text := _field(layout, name):
             stated[name] = text
     for name in mail.head.client_headers:
         if text := mail.head.text(name, _MAX_LABEL):
             stated[name.removeprefix(CLIENT_HEADER_PREFIX)] = text
     return stated
+
+
+def _field(layout: Layout, name: str) -> str:
+    return one_line(layout.fields[name], _MAX_LOCATION if name == "location" else _MAX_LABEL)
 
 
 def _client_situation(mail: Mail) -> Hint | None:
@@ -155,14 +194,6 @@ def _form(mail: Mail, layout: Layout, trace: str) -> Form:
     return Form.DEFAULT if layout.form is Form.PLAIN and trace else layout.form
 
 
-def _split_trace(text: str, trace: Trace | None) -> tuple[str, str]:
-    """Split `text` into the message (above and below the trace) and the trace."""
-    if trace is None:
-        return text.strip(), ""
-    around = (text[: trace.start].strip(), text[trace.end :].strip())
-    return "\n\n".join(filter(None, around)), text[trace.start : trace.end]
-
-
 def _number(text: str, least: int, most: int) -> int | None:
     """Return the number in `text` if it lies between `least` and `most`, else None."""
     if not (text.isascii() and text.isdigit() and len(text) <= 9):
@@ -176,32 +207,51 @@ _REPLY_PREFIX = re.compile(r"(?:(?:re|fwd?|aw|wg|tr|sv) ?: ?){1,10}", re.IGNOREC
 _BRACKET = re.compile(r"\[([^\[\]]{1,60})\]")
 
 
-def _app_name(mail: Mail, apps: Iterable[AppRule], message: str) -> str:
+class AppName(NamedTuple):
+    """The name of an app, and how it was found."""
+
+    name: str
+    guessed: bool = False
+    """True if the name is a whole subject."""
+    former: str = ""
+    """The name that version 1 of the fingerprint gives; "" for the same one."""
+
+
+def _app_name(mail: Mail, apps: Iterable[AppRule], message: str) -> AppName:
     for app in apps:
         if _matches(mail.sender, app.sender) and _matches(mail.subject, app.subject):
-            return one_line(app.name, _MAX_LABEL)
-    name = _app_in_subject(mail.subject)
-    if name == mail.subject and subject.repeats(name, message):
-        name = ""
-    return name or _without_host(mail.sender) or UNKNOWN_APP
+            return AppName(one_line(app.name, _MAX_LABEL))
+    name, guessed = _app_in_subject(mail.subject)
+    former = name or mail.sender or UNKNOWN_APP
+    if guessed and subject.repeats(name, message):
+        name, guessed = "", False
+    return AppName(name if guessed else app_of_sender(name or mail.sender), guessed, former)
+
+
+def app_of_sender(sender: str) -> str:
+    """Return the app's name for mails that name no app but `sender`, a From address or the name of a job.
+
+    `root@web-3.example.com` gives `root@example.com`: the same program on another machine is the same app.
+    """
+    return _NUMBERED_HOST.sub(lambda found: "@" if found[1] else "", sender, count=1) or UNKNOWN_APP
 
 
 @memoized(size=100_000, largest=1_000)
-def _app_in_subject(subject: str) -> str:
-    """Return the app named in a subject; "" if none. Memoized, because all mails of an app have the same subject."""
+def _app_in_subject(subject: str) -> tuple[str, bool]:
+    """Return the app named in a subject, "" if none, and whether the name is a guess: the subject as a whole.
+
+    Memoized, because all mails of an app have the same subject.
+    """
     subject = _REPLY_PREFIX.sub("", subject, count=1) if _REPLY_PREFIX.match(subject) else subject
     bracket = _BRACKET.match(subject)
     if bracket and bracket[1].strip() and not parse_level(bracket[1]):
-        return _without_host(bracket[1].strip())
-    return subject if len(subject) <= _MAX_NAME and not any(char.isdigit() for char in subject) else ""
+        return bracket[1].strip(), False
+    if not subject or len(subject) > _MAX_NAME or any(char.isdigit() for char in subject):
+        return "", False
+    return subject, True
 
 
 _NUMBERED_HOST = re.compile(r"@(?=[a-z-]*\d)[a-z0-9-]{1,63}(?=$|\.[a-z0-9-]{1,63}\.)(\.?)")
-
-
-def _without_host(sender: str) -> str:
-    """`root@web-3.example.com` gives `root@example.com`: the same program on another machine is the same app."""
-    return _NUMBERED_HOST.sub(lambda found: "@" if found[1] else "", sender, count=1)
 
 
 def _matches(text: str, glob: str) -> bool:

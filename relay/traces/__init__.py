@@ -43,11 +43,23 @@ from relay.traces import (
 from relay.traces.frames import Error, Frame, Language, Origin, Stack, Trace
 from relay.traces.search import Search
 
-__all__ = ["Error", "Frame", "Origin", "Stack", "Trace", "find", "relevant_frames", "relevant_frames_of"]
+__all__ = [
+    "Error",
+    "Frame",
+    "Origin",
+    "Stack",
+    "Trace",
+    "find",
+    "find_1",
+    "relevant_frames",
+    "relevant_frames_of",
+    "split",
+]
 
 
+_VERSION_1: tuple[Language, ...] = (python, rust, javascript, java, ruby, go, php, dotnet)
 _LANGUAGES: tuple[Language, ...] = (
-    *(python, rust, javascript, java, ruby, go, php, dotnet),
+    *_VERSION_1,
     *(zope, elixir, erlang, delphi, perl, powershell, dart, native, lua, swift, postgresql, oracle, cobol, r, haskell),
     *(julia, ocaml, crystal, nim, zig, clojure, bash),
 )
@@ -57,6 +69,7 @@ that look like JavaScript's. Bash comes last, because a script prints the errors
 
 
 _SEARCH = Search(_LANGUAGES)
+_SEARCH_1 = Search(_VERSION_1)
 _SAME_HEADING: tuple[Language, ...] = (zope, nim)
 """They print Python's heading, and frames that Python's reader does not know."""
 
@@ -73,6 +86,19 @@ def find(text: str) -> Trace | None:
         elif trace:
             return trace
     return heading_only
+
+
+def find_1(text: str) -> Trace | None:
+    """Return the first stack trace in a language that version 1 of the fingerprint knows, or None."""
+    return next(filter(None, (language.read(text) for language in _SEARCH_1.languages_in(text))), None)
+
+
+def split(text: str, trace: Trace | None) -> tuple[str, str]:
+    """Split `text` into the message (above and below `trace`, which was found in it) and the trace."""
+    if trace is None:
+        return text.strip(), ""
+    around = (text[: trace.start].strip(), text[trace.end :].strip())
+    return "\n\n".join(filter(None, around)), text[trace.start : trace.end]
 
 
 def relevant_frames(trace: Trace, app_package: str = "") -> tuple[Stack, ...]:

@@ -12,7 +12,8 @@ from relay.config import make_settings
 from relay.grouping.fingerprint import VERSION, fingerprint
 from relay.grouping.regroup import Fate, KnownError, Move, moves
 from relay.grouping.rules import Rules
-from relay.grouping.versions import VERSIONS, Versions
+from relay.grouping.versions import Versions
+from relay.ingest.versions import VERSIONS
 from relay.model import Fingerprint, Form, Group, Level, Report
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from relay.grouping.fingerprint import fingerprint
-from relay.grouping.versions import VERSIONS, Versions
+from relay.grouping.versions import Versions
+from relay.ingest.versions import VERSIONS
 from relay.parse.report import parse_text
 
 

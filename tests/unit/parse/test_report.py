@@ -190,7 +190,7 @@ def test_trace_without_its_middle_is_one_trace():
 
 # --- Arbitrary input --------------------------------------------------------------------------------------------------
 
-ONE_LINE = {field.name for field in fields(parse_text("", "")) if field.type == "str"} - {"message", "trace"}
+ONE_LINE = {field.name for field in fields(parse_text("", "")) if field.type == "str"} - {"message", "trace", "text"}
 
 
 def assert_clean(report):

@@ -1,0 +1,19 @@
+"""Fingerprints of former versions, to find the groups that they made (ingest.versions → ingest.carry_over).
+
+Guarantee: for a report that was read as the former release read it, the key is the one that this release computed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from relay.grouping.components import components
+from relay.grouping.fingerprint import key_of, title_of
+from relay.model import Fingerprint, Report
+from relay.parameterize.template import parameterize_1
+
+
+def fingerprint_1(report: Report) -> Fingerprint:
+    """Return the fingerprint of version 1: names do not count, and every quotation is data."""
+    found = components(replace(report, names=(), headline=""), parameterize_1)
+    return Fingerprint(version=1, key=key_of(1, found.parts), title=title_of(found))
