@@ -21,7 +21,7 @@ def preview(ledger: Ledger, renderer: Renderer, settings: Settings, now: datetim
     found = []
     for route in settings.all_routes:
         groups = ledger.groups(limit=MAX_ENTRIES, order=GroupOrder.PENDING, route=route.name)
-        if entries := [_entry(group, route, now) for group in groups if group.pending_mails]:
+        if entries := [_entry(group, route, now) for group in groups if group.pending_occurrences]:
             with ledger.snapshot() as reads:
                 builder = DigestBuilder(reads=reads, full_errors=settings.digest.full_errors, now=now)
                 digest = builder.build(

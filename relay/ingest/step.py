@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import structlog
 
@@ -28,13 +28,15 @@ from relay.errors import CursorMismatch, RelayError, SpoolError
 from relay.failpoint import reach
 from relay.grouping.routing import Router
 from relay.grouping.rules import Rules
-from relay.grouping.versions import VERSIONS, Versions
-from relay.ingest.carry_over import CarryOver
+from relay.grouping.versions import Versions
+from relay.ingest.app_names import AppNames
+from relay.ingest.carry_over import CarriedOver, CarryOver
 from relay.ingest.ours import bounces_in, mark_own, ourselves
+from relay.ingest.versions import VERSIONS
 from relay.ledger import IngestTransaction, Ledger
 from relay.model import Arrival, Fingerprint, Group, GroupKey, Record, Report, Sample
 from relay.model.histogram import INGEST_BOUNDS, Histogram
-from relay.parse.report import parse
+from relay.parse.report import parse_all
 from relay.redact import Redactor
 from relay.schedule.group import arrive, open_group, split_off
 from relay.schedule.mutes import HOUR, is_muted
@@ -46,14 +48,44 @@ MAX_KILLED_WORKERS = 2
 """The number of workers that a mail may kill before it is parked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ParsedMail:
-    """One mail of a batch. `key` is None if it is not reported (a mail of our own, or one that a rule ignores)."""
+T = TypeVar("T")
+
+
+class _ReadMail(NamedTuple):
+    """One mail of a batch that could be read, with the reports of its errors, the worst one first."""
 
     record: Record
+    reports: Sequence[Report]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Error:
+    """One error of a mail, with the key of its group."""
+
+    key: GroupKey
+    at: datetime
+    mails: int
+    """1 for the worst error of the mail, to which the mail belongs; 0 for a further one."""
     report: Report
     fingerprint: Fingerprint
-    key: GroupKey | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ParsedMail:
+    """One mail of a batch. `error` is None if it is not reported (a mail of our own, or one that a rule ignores)."""
+
+    record: Record
+    record_id: str
+    """The client's id of the mail; "" if it has none."""
+    own: bool
+    """True if the mail is one of our own, or about one of ours."""
+    error: _Error | None
+    further: Sequence[_Error]
+    """Further errors that the mail reports. They count occurrences and no mail."""
+
+    @property
+    def errors(self) -> Sequence[_Error]:
+        return [self.error, *self.further] if self.error else self.further
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +134,10 @@ class Ingest:
         self._redactor = Redactor(settings.redact)
         self._rules = Rules(settings.rule)
         self._fingerprint = versions.current
-        self._carry_over = CarryOver(ledger, self._rules, versions)
         self._router = Router(settings.all_routes)
+        self._app_names = AppNames(ledger)
+        self._versions = versions
+        self._carry_over = CarryOver(ledger, self._rules, self._router, versions)
         self._timings = {route.name: route.timing for route in settings.all_routes}
         self._quarantine = Quarantine(quarantine_folder)
         self._deferred = True
@@ -177,19 +211,22 @@ class Ingest:
             kills_workers = False
         reach("ingest.claimed")
         reason = f"it killed {MAX_KILLED_WORKERS} workers that tried to ingest it"
-        done = [_QuarantinedMail(record=r, reason=reason) if kills_workers else self._parse(r) for r in records]
+        read = [_QuarantinedMail(record=r, reason=reason) if kills_workers else self._read(r) for r in records]
+        self._app_names.learn((r for each in read if isinstance(each, _ReadMail) for r in each.reports), now)
+        done = [self._find_errors(each) if isinstance(each, _ReadMail) else each for each in read]
         if single:
             self._poison_guard.survived(position)
         quarantined = [mail for mail in done if isinstance(mail, _QuarantinedMail)]
         files = {mail.record.position: self._write_to_quarantine(spool_id, mail) for mail in quarantined}
         mails = [mail for mail in done if isinstance(mail, _ParsedMail)]
-        parents = self._carry_over.carry_over((mail.key, mail.report, mail.fingerprint) for mail in mails if mail.key)
-        with self._ledger.ingesting(spool_id, position) as tx:
+        keyed = ((error.key, error.report, error.fingerprint) for mail in mails for error in mail.errors)
+        carried = self._carry_over.carry_over(keyed, spool_id, now)
+        with self._ledger.ingesting(spool_id, position, version=self._versions.number) as tx:
             tx.book(received=len(records), parked=len(files))
             for mail in done:
                 if isinstance(mail, _QuarantinedMail):
                     tx.quarantine(mail.record.position, at=now, reason=mail.reason, path=files[mail.record.position])
-            self._book_mails(tx, mails, parents, now)
+            self._book_mails(tx, mails, carried, now)
             self._note_bounces(tx, mails, now)
             tx.advance(records[-1].end)
             reach("ingest.commit")
@@ -197,12 +234,23 @@ class Ingest:
 
     # --- Parsing ------------------------------------------------------------------------------------------------------
 
-    def _parse(self, record: Record) -> _ParsedMail | _QuarantinedMail:
+    def _read(self, record: Record) -> _ReadMail | _QuarantinedMail:
+        """Read and redact one mail."""
+        return self._guarded(record, lambda: _ReadMail(record, self._reports(record)))
+
+    def _reports(self, record: Record) -> list[Report]:
+        worst, *further = parse_all(record, self._apps)
+        return self._redactor.redact_all([mark_own(worst, record, self._ours), *further])
+
+    def _find_errors(self, mail: _ReadMail) -> _ParsedMail | _QuarantinedMail:
+        """Find the errors that one mail reports."""
+        return self._guarded(mail.record, lambda: self._parsed(mail))
+
+    def _guarded(self, record: Record, process: Callable[[], T]) -> T | _QuarantinedMail:
+        """Run a step on one mail. A mail on which it fails is quarantined."""
         self.busy_since = time.monotonic()
         try:
-            report = self._redactor.redact(mark_own(parse(record, self._apps), record, self._ours))
-            found, ignored = self._rules.judge(report, self._fingerprint(report))
-            route = self._router.route(report, found.title)
+            return process()
         except MemoryError:
             raise  # the limit on the worker's memory: the mail counts as one that kills the worker
         except Exception as error:
@@ -210,8 +258,24 @@ class Ingest:
             return _QuarantinedMail(record=record, reason=f"{type(error).__name__} while it was processed")
         finally:
             self.busy_since = None
-        key = None if report.own or ignored else (route, report.app, found.key)
-        return _ParsedMail(record=record, report=report, fingerprint=found, key=key)
+
+    def _parsed(self, mail: _ReadMail) -> _ParsedMail:
+        worst, *others = mail.reports
+        error: _Error | None = None
+        further: list[_Error] = []
+        if not worst.own:
+            error = self._error(mail.record, worst, mails=1)
+            further = [each for report in others if (each := self._error(mail.record, report, mails=0))]
+        return _ParsedMail(record=mail.record, record_id=worst.record_id, own=worst.own, error=error, further=further)
+
+    def _error(self, record: Record, report: Report, *, mails: int) -> _Error | None:
+        """Return one error of a mail with its key, or None if a rule ignores it."""
+        report = self._app_names.named(report)
+        found, ignored = self._rules.judge(report, self._fingerprint(report))
+        if ignored:
+            return None
+        key = (self._router.route(report, found.title), report.app, found.key)
+        return _Error(key=key, at=record.received_at, mails=mails, report=report, fingerprint=found)
 
     def _write_to_quarantine(self, spool_id: str, mail: _QuarantinedMail) -> str:
         """Write a parked mail to its own file. Returns the path; "" if the mail must stay in the spool."""
@@ -229,75 +293,86 @@ class Ingest:
     def _note_bounces(self, tx: IngestTransaction, mails: Sequence[_ParsedMail], now: datetime) -> None:
         """Store at the recipients that they did not get a digest."""
         for mail in mails:
-            for bounce in bounces_in(mail.record, self._ours) if mail.report.own else ():
+            for bounce in bounces_in(mail.record, self._ours) if mail.own else ():
                 if tx.bounced(bounce.recipient, bounce.reason, bounce.message, now):
                     log.warning("a digest bounced", recipient=bounce.recipient, reason=bounce.reason)
 
     def _book_mails(
-        self, tx: IngestTransaction, mails: Sequence[_ParsedMail], parents: Mapping[GroupKey, Group], now: datetime
+        self, tx: IngestTransaction, mails: Sequence[_ParsedMail], carried: CarriedOver, now: datetime
     ) -> None:
-        ids = {mail.report.record_id for mail in mails if mail.report.record_id}
+        ids = {mail.record_id for mail in mails if mail.record_id}
         new = tx.remember_records(ids, now) if ids else set()
-        mails_by_key: dict[GroupKey, list[_ParsedMail]] = defaultdict(list)
+        errors_by_key: dict[GroupKey, list[_Error]] = defaultdict(list)
         ignored = 0
         for mail in mails:
-            record_id = mail.report.record_id
-            if mail.key is None or (record_id and record_id not in new):
+            if mail.record_id and mail.record_id not in new:
                 ignored += 1
-            else:
-                new.discard(record_id)  # its repeat in this very batch is a repeat too
-                mails_by_key[mail.key].append(mail)
-        tx.book(ignored=ignored, muted=self._count_into_groups(tx, mails_by_key, parents))
+                continue
+            new.discard(mail.record_id)  # its repeat in this very batch is a repeat too
+            ignored += mail.error is None
+            for error in mail.errors:
+                errors_by_key[error.key].append(error)
+        tx.book(ignored=ignored, muted=self._count_into_groups(tx, errors_by_key, carried))
 
     def _count_into_groups(
-        self,
-        tx: IngestTransaction,
-        mails_by_key: Mapping[GroupKey, Sequence[_ParsedMail]],
-        parents: Mapping[GroupKey, Group],
+        self, tx: IngestTransaction, errors_by_key: Mapping[GroupKey, Sequence[_Error]], carried: CarriedOver
     ) -> int:
-        """Add the mails of each key to their group. Returns the number of muted mails."""
-        groups = tx.groups(mails_by_key.keys())
-        arrivals = {key: _arrival(mails) for key, mails in mails_by_key.items()}
+        """Add the errors of each key to their group. Returns the number of muted mails."""
+        former = {each: key for each, key in carried.former.items() if key in errors_by_key}
+        groups = tx.groups([*errors_by_key, *former])
+        arrivals = {key: _arrival(errors) for key, errors in errors_by_key.items()}
         after: dict[GroupKey, Group] = {}
         muted = 0
-        for key, mails in mails_by_key.items():
+        for key, errors in errors_by_key.items():
             arrival = arrivals[key]
-            group = groups.get(key) or _opened(key, mails[-1].fingerprint, arrival, parents.get(key))
+            group = groups.get(key) or _opened(key, errors[-1].fingerprint, arrival, carried.parents.get(key))
+            group = _seen_by_others(group, [groups[each] for each in former if former[each] == key and each in groups])
             rated = group.mute_above is not None and is_muted(group, arrival.last)
             last_hour = tx.occurrences_after(group.id, arrival.last - HOUR) if rated else 0
             after[key] = arrive(group, arrival, self._timings[key[0]], last_hour=last_hour)
-            muted += len(mails) - (after[key].pending_mails - group.pending_mails)
-        for key, group in tx.save(after.values()).items():
+            muted += arrival.mails - (after[key].pending_mails - group.pending_mails)
+        saved = tx.save(after.values())
+        for key, group in saved.items():
             tx.count(group.id, arrivals[key].minutes)
-            tx.sample(group.id, _sample(mails_by_key[key]))
+            tx.sample(group.id, _sample(errors_by_key[key]))
+        if former:
+            tx.save_stubs({each: saved[key] for each, key in former.items()}, groups, min(self._versions.former))
         return muted
+
+
+def _seen_by_others(group: Group, former: Sequence[Group]) -> Group:
+    """Return the group, seen last when a worker with an earlier fingerprint version saw it under a former key."""
+    return replace(group, last_seen=max(group.last_seen, *(each.last_seen for each in former))) if former else group
 
 
 def _opened(key: GroupKey, found: Fingerprint, arrival: Arrival, parent: Group | None) -> Group:
     """Open a group. `parent` is the group that the error belonged to under an earlier fingerprint, if any."""
     if parent:
-        return split_off(parent, fingerprint=found, arrival=arrival)
+        return replace(split_off(parent, fingerprint=found, arrival=arrival), route=key[0], app=key[1])
     return open_group(route=key[0], app=key[1], fingerprint=found, arrival=arrival)
 
 
-def _arrival(mails: Iterable[_ParsedMail]) -> Arrival:
+def _arrival(errors: Iterable[_Error]) -> Arrival:
     """Return the sum of a batch's mails for one group."""
-    parts = list(mails)
+    parts = list(errors)
     minutes: dict[datetime, int] = defaultdict(int)
-    for mail in parts:
-        minutes[mail.record.received_at.replace(second=0, microsecond=0)] += mail.report.count
-    times = [mail.record.received_at for mail in parts]
+    for error in parts:
+        minutes[error.at.replace(second=0, microsecond=0)] += error.report.count
+    times = [error.at for error in parts]
     return Arrival(
-        mails=len(parts),
-        occurrences=sum(mail.report.count for mail in parts),
+        mails=sum(error.mails for error in parts),
+        occurrences=sum(error.report.count for error in parts),
         first=min(times),
         last=max(times),
-        level=max(mail.report.level for mail in parts),
+        level=max(error.report.level for error in parts),
         minutes=dict(minutes),
     )
 
 
-def _sample(mails: Sequence[_ParsedMail]) -> Sample:
-    """Return the sample of a batch: its newest mail that was stored whole, else its newest mail."""
-    best = max(mails, key=lambda mail: (not mail.report.cut, mail.record.received_at))
-    return Sample(at=best.record.received_at, report=best.report)
+def _sample(errors: Sequence[_Error]) -> Sample:
+    """Return the sample of a batch: the newest report of a mail that was stored whole, else the newest one.
+
+    The report of a mail's own error is preferred to that of a further one.
+    """
+    best = max(errors, key=lambda error: (not error.report.cut, error.mails, error.at))
+    return Sample(at=best.at, report=best.report)

@@ -1,20 +1,23 @@
 """Carry groups over to the keys of a new fingerprint version (ingest → ledger).
 
-Guarantee: a carried-over group keeps its id, counts, samples and messages; only its key, version and title change. Its
-former key is stored as long as the group exists. An error that had the same former key is recognised as a part of it.
+Guarantee: a carried-over group keeps its id, counts, samples and messages; only its key (with route and app), version
+and title change. Its former key is stored as long as the group exists. An error that had the same former key is
+recognised as a part of it. While workers with an earlier version share the ledger, a stub takes the group's place under
+the former key, in the same transaction (see `stubs`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import Connection, select, union, update
+from sqlalchemy import Connection, and_, insert, or_, select, union, update
 
 from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.engine import Database
 from relay.ledger.results import GroupClaim
-from relay.ledger.rows import GROUP_COLUMNS, chunks, group_of, key_of
-from relay.ledger.schema import former_keys, groups
+from relay.ledger.rows import GROUP_COLUMNS, chunks, group_of, group_values, key_of
+from relay.ledger.schema import former_keys, groups, spools
+from relay.ledger.stubs import stub_of
 from relay.ledger.upsert import insert_missing
 from relay.model import Group, GroupKey
 
@@ -37,8 +40,17 @@ class CarryingOver(Database):
                 found.update((binary[bytes(key)], version) for key, version in rows)
         return found
 
-    def carry_over(self, claims: Mapping[GroupKey, GroupClaim]) -> dict[GroupKey, Group]:
+    def older_spools(self, version: int, *, except_of: str) -> dict[str, int]:
+        """Return the cursors of the spools whose worker has an earlier version; without that of `except_of`."""
+        older = and_(spools.c.fingerprint_version < version, spools.c.spool_id != except_of)
+        with self._read() as connection:
+            rows = connection.execute(select(spools.c.spool_id, spools.c.position).where(older)).all()
+        return {row.spool_id: row.position for row in rows}
+
+    def carry_over(self, claims: Mapping[GroupKey, GroupClaim], *, stubs: bool = False) -> dict[GroupKey, Group]:
         """Carry a group over to each key that has none: the oldest group with one of the claim's former keys.
+
+        With `stubs`, each group that is carried over leaves a stub under its former key.
 
         A group that has the key already only gets the claim's version. If no group has a former key, but one was
         carried over from it, that group is returned and nothing changes. All claims are handled in their order, in one
@@ -47,26 +59,38 @@ class CarryingOver(Database):
         parents: dict[GroupKey, Group] = {}
         with self._write(WriteMode.EXCLUSIVE) as connection:
             for key, claim in claims.items():
-                if not _carried(connection, key, claim) and (parent := _heir(connection, claim)):
+                if not _carried(connection, key, claim, stubs=stubs) and (parent := _heir(connection, claim)):
                     parents[key] = parent
         return parents
 
 
-def _carried(connection: Connection, key: GroupKey, claim: GroupClaim) -> bool:
-    """Return whether a group has the key now; carry one over to it if possible."""
+def _carried(connection: Connection, key: GroupKey, claim: GroupClaim, *, stubs: bool) -> bool:
+    """Return whether a group has the key now; carry one over to it if possible. A stub is not carried over."""
     own, former = key_of(key), _binary(claim)
-    query = select(groups.c.id, groups.c.key, groups.c.version).where(groups.c.key.in_([own, *former]))
-    found = {bytes(row.key): row for row in connection.execute(query)}
-    chosen = found.get(own) or min(found.values(), key=lambda row: row.id, default=None)
+    counted = or_(groups.c.key == own, groups.c.occurrences > 0)
+    query = select(groups.c.key, *GROUP_COLUMNS).where(groups.c.key.in_([own, *former]), counted)
+    found = {bytes(row[0]): group_of(row[1:]) for row in connection.execute(query)}
+    chosen = found.get(own) or min(found.values(), key=lambda group: group.id, default=None)
     if chosen is None:
         return False
     values: dict[str, object] = {"version": claim.fingerprint.version}
     if own not in found:
-        values |= {"key": own, "fingerprint": claim.fingerprint.key, "title": claim.fingerprint.title}
-        known_as = {"key": bytes(chosen.key), "version": chosen.version, "group_id": chosen.id}
-        connection.execute(insert_missing(connection, former_keys), known_as)
+        route, app, fingerprint = key
+        values |= {"key": own, "route": route, "app": app, "fingerprint": fingerprint, "title": claim.fingerprint.title}
     connection.execute(update(groups).where(groups.c.id == chosen.id).values(**values))
+    if own not in found:
+        _remember(connection, next(each for each, group in found.items() if group is chosen), chosen, stubs=stubs)
     return True
+
+
+def _remember(connection: Connection, former: bytes, group: Group, *, stubs: bool) -> None:
+    """Store the former key of a group that has another one now, and a stub under it if asked for."""
+    known_as = {"key": former, "version": group.version, "group_id": group.id}
+    connection.execute(insert_missing(connection, former_keys), known_as)
+    if stubs:
+        stub = group_values(stub_of(group, (group.route, group.app, group.fingerprint), group.version))
+        del stub["id"]
+        connection.execute(insert(groups), stub | {"key": former})
 
 
 def _heir(connection: Connection, claim: GroupClaim) -> Group | None:

@@ -30,6 +30,7 @@ from relay.ledger.engine import Database
 from relay.ledger.rows import GROUP_COLUMNS, chunks, group_of, group_values, key_of, save_groups
 from relay.ledger.samples import keep_samples
 from relay.ledger.schema import MINUTE, counts, groups, parked, records, spools
+from relay.ledger.stubs import refreshed, stub_of
 from relay.ledger.upsert import insert_missing, upsert
 from relay.model import Group, GroupKey, Level, Sample
 
@@ -51,10 +52,11 @@ del _PLACEHOLDER["id"]
 class IngestTransaction:
     """Write what one batch of one spool contains."""
 
-    def __init__(self, connection: Connection, spool_id: str, position: int) -> None:
+    def __init__(self, connection: Connection, spool_id: str, position: int, version: int) -> None:
         self._connection = connection
         self._spool_id = spool_id
         self._position = position
+        self._version = version
         self._placeholders: dict[bytes, int] = {}
         self._counts: Counter[tuple[int, datetime]] = Counter()
         self._samples: list[tuple[int, Sample]] = []
@@ -108,6 +110,16 @@ class IngestTransaction:
             saved[self._asked[key]] = group if group.id else replace(group, id=number)
         save_groups(self._connection, saved.values())
         return saved
+
+    def save_stubs(self, former: Mapping[GroupKey, Group], found: Mapping[GroupKey, Group], version: int) -> None:
+        """Let workers with fingerprint `version`, an earlier one, find these groups under their former keys.
+
+        All former keys were given to `groups()`, and `found` is what it returned.
+        """
+        rows = {key: (found.get(key), group) for key, group in former.items()}
+        after = [refreshed(row, group) if row else stub_of(group, key, version) for key, (row, group) in rows.items()]
+        before = set(map(id, found.values()))
+        self.save(group for group in after if id(group) not in before)
 
     def count(self, group_id: int, minutes: Mapping[datetime, int]) -> None:
         """Add occurrences to the group's counts per minute. Each key is rounded down to its minute."""
@@ -177,9 +189,10 @@ class IngestTransaction:
         keep_samples(self._connection, self._samples)
         for chunk in chunks(self._placeholders.values()):
             self._connection.execute(delete(groups).where(groups.c.id.in_(chunk)))
-        added = {name: spools.c[name] + mails for name, mails in self._books.items()}
+        changed: dict[str, object] = {name: spools.c[name] + mails for name, mails in self._books.items()}
+        changed |= {"position": self._position, "fingerprint_version": self._version}
         here = spools.c.spool_id == self._spool_id
-        self._connection.execute(update(spools).where(here).values(position=self._position, **added))
+        self._connection.execute(update(spools).where(here).values(**changed))
 
 
 class Ingesting(Database):
@@ -212,9 +225,10 @@ class Ingesting(Database):
             connection.execute(here.values(path=path))
 
     @contextmanager
-    def ingesting(self, spool_id: str, position: int) -> Iterator[IngestTransaction]:
+    def ingesting(self, spool_id: str, position: int, *, version: int = 1) -> Iterator[IngestTransaction]:
         """Run one transaction for a batch: commit at the end of the block, roll back on an exception.
 
+        `version` is the fingerprint version of this worker. It is stored with the spool.
         Raises CursorMismatch unless the stored cursor is `position`. After a LedgerBusy from the end of the block, read
         `cursor()` again: the batch may have been committed.
         """
@@ -222,7 +236,7 @@ class Ingesting(Database):
             stored = _locked_cursor(connection, spool_id)
             if stored != position:
                 raise CursorMismatch(f"spool {spool_id} was ingested up to {stored}, not up to {position}")
-            transaction = IngestTransaction(connection, spool_id, position)
+            transaction = IngestTransaction(connection, spool_id, position, version)
             yield transaction
             transaction.finish()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from relay.ledger.app_names import AppNames
 from relay.ledger.carry_over import CarryingOver
 from relay.ledger.digest import Digesting
 from relay.ledger.ingest import Ingesting
@@ -12,5 +13,5 @@ from relay.ledger.purge import Purge
 from relay.ledger.queries import Queries
 
 
-class Ledger(Ingesting, CarryingOver, Digesting, Leases, Outbox, Messages, Queries, Purge):
+class Ledger(Ingesting, AppNames, CarryingOver, Digesting, Leases, Outbox, Messages, Queries, Purge):
     """The whole state of the relay in one database. Open it with `Ledger.open(url)`, close it with `close()`."""

@@ -4,8 +4,10 @@ Guarantee: data that the books still need and dead letters are never deleted. Ro
 
     counts            per minute for 48 h, then per hour for 14 d, then per day until `counts_for`
     samples           `samples_for`
+    guessed apps      `counts_for` after the name was last seen
     record ids        24 h
     messages          bytes and entries `messages_for` after the end, the row `counts_for` after it; DEAD ones stay
+    stubs             7 days after their error was last seen (`ledger.stubs`)
     groups            once quiet for `counts_for` with nothing pending and no mute
     parked mails      by the caller, who owns their files: `Queries.quarantined(before=…)`, then `forget_quarantined`
 """
@@ -22,7 +24,20 @@ from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.engine import Database
 from relay.ledger.results import QuarantinedMail
 from relay.ledger.rows import chunks
-from relay.ledger.schema import DAY, HOUR, MINUTE, bodies, counts, entries, groups, messages, parked, records, samples
+from relay.ledger.schema import (
+    DAY,
+    HOUR,
+    MINUTE,
+    bodies,
+    counts,
+    entries,
+    groups,
+    guessed_apps,
+    messages,
+    parked,
+    records,
+    samples,
+)
 from relay.ledger.timeline import floor
 from relay.ledger.upsert import upsert
 from relay.model import MessageState
@@ -31,6 +46,8 @@ _SPANS = {HOUR: timedelta(hours=1), DAY: timedelta(days=1)}
 _ROLL_UPS = ((MINUTE, HOUR, timedelta(hours=48)), (HOUR, DAY, timedelta(days=14)))
 """From resolution, to resolution, at this age."""
 _RECORDS_FOR = timedelta(hours=24)
+_STUBS_FOR = timedelta(days=7)
+"""How long a stub stays that no worker with an earlier fingerprint version has used."""
 _FREED_PAGES = 1_000
 """Returned to the file system in one round: 4 MB."""
 
@@ -56,6 +73,7 @@ class Purge(Database):
         expired: list[tuple[Table, ColumnElement[bool]]] = [
             (counts, and_(counts.c.resolution.in_([MINUTE, HOUR, DAY]), counts.c.bucket < now - counts_for)),
             (samples, samples.c.at < now - samples_for),
+            (guessed_apps, guessed_apps.c.at < now - counts_for),
             (records, records.c.at < now - _RECORDS_FOR),
             (bodies, bodies.c.outbox_id.in_(read)),
             (entries, entries.c.outbox_id.in_(read)),
@@ -82,9 +100,10 @@ class Purge(Database):
 
     def _expire_groups(self, now: datetime, before: datetime, limit: int) -> int:
         """Scan for quiet groups without a lock, since no index finds them; check them again before deletion."""
+        unused_stub = and_(groups.c.occurrences == 0, groups.c.last_seen < now - _STUBS_FOR)
         quiet = and_(
-            groups.c.last_seen < before,
-            groups.c.pending_mails == 0,
+            or_(groups.c.last_seen < before, unused_stub),
+            groups.c.pending_occurrences == 0,
             or_(groups.c.muted_until <= now, and_(groups.c.muted_until.is_(None), groups.c.mute_above.is_(None))),
         )
         with self._read() as connection:

@@ -43,6 +43,9 @@ _ORDERS = {
     GroupOrder.PENDING: groups.c.pending_occurrences,
 }
 
+_IS_COUNTED = groups.c.occurrences > 0
+"""Not a stub, which counts nothing (`ledger.stubs`)."""
+
 
 class Queries(Database):
     """The part of the ledger for the CLI, the web pages and the metrics."""
@@ -63,7 +66,8 @@ class Queries(Database):
         text: str = "",
     ) -> list[Group]:
         """Return groups that match every given condition, the greatest by `order` first; `text` searches the title."""
-        query = select(*GROUP_COLUMNS).order_by(_ORDERS[order].desc(), groups.c.id.desc()).limit(limit)
+        query = select(*GROUP_COLUMNS).where(_IS_COUNTED)
+        query = query.order_by(_ORDERS[order].desc(), groups.c.id.desc()).limit(limit)
         wanted = {groups.c.route: route, groups.c.app: app, groups.c.phase: phase}
         for column, value in wanted.items():
             if value is not None:
@@ -132,7 +136,7 @@ class Queries(Database):
     def tally(self) -> Tally:
         """Return the number of rows of each kind."""
         figures = {
-            "groups": select(func.count()).select_from(groups),
+            "groups": select(func.count()).select_from(groups).where(_IS_COUNTED),
             "groups_pending": select(func.count()).where(IS_PENDING),
             "messages_open": select(func.count()).where(IS_OPEN),
             "messages_dead": select(func.count()).where(messages.c.state == MessageState.DEAD),

@@ -26,7 +26,9 @@ CHUNK = 500
 """The largest number of values in one IN (…)."""
 
 _GROUP = tuple(field.name for field in fields(Group))
-_REPORT = tuple(field.name for field in fields(Report))
+_UNSTORED = {"app_guessed", "former_app"}
+"""Fields of a report that only the ingest step needs."""
+_REPORT = tuple(field.name for field in fields(Report) if field.name not in _UNSTORED)
 _ENTRY = tuple(field.name for field in fields(Entry))
 _ENTRY_KEYS = {"timeline": "course"}
 """Keys in the stored JSON that differ from the name of the field."""
@@ -122,7 +124,7 @@ def _report(values: Mapping[str, Any]) -> Report:
     known = _known(values, _REPORT)
     situation = known.get("situation")  # samples of earlier releases have none
     known |= {"form": Form(known["form"]), "level": Level(known["level"])}
-    known["request"] = tuple((label, value) for label, value in known.get("request", ()))
+    known |= {name: tuple((label, value) for label, value in known.get(name, ())) for name in ("request", "names")}
     return Report(**known | {"situation": Situation(situation) if situation else None})
 
 

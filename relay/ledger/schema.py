@@ -33,7 +33,7 @@ from sqlalchemy import (
 from relay.ledger.columns import EnumText, LevelNumber, RowId, SafeText, UtcTime
 from relay.model import Delivery, Failure, MessageKind, MessageState, Phase
 
-REVISION = "0005"
+REVISION = "0006"
 """The newest migration: a ledger at this revision needs nothing done."""
 
 MINUTE, HOUR, DAY = 0, 1, 2
@@ -66,8 +66,11 @@ spools = Table(
     Column("muted", BigInteger, nullable=False, server_default="0"),
     Column("ignored", BigInteger, nullable=False, server_default="0"),
     Column("parked", BigInteger, nullable=False, server_default="0"),
+    Column("fingerprint_version", SmallInteger, nullable=False, server_default="1"),
 )
-"""The cursor of each spool, and its part of the books."""
+"""The cursor of each spool, its part of the books, and the fingerprint version of its worker.
+
+Workers of releases with version 1 do not write `fingerprint_version`: the default is theirs."""
 
 groups = Table(
     "groups",
@@ -114,8 +117,8 @@ groups = Table(
 `thread` is the Message-ID of the first digest about it alone."""
 
 IS_DUE_ONCE = groups.c.due_at.is_not(None)
-IS_PENDING = groups.c.pending_mails > literal_column("0")
-IS_QUIET = and_(_is(groups.c.phase, Phase.OPEN), groups.c.pending_mails == literal_column("0"))
+IS_PENDING = groups.c.pending_occurrences > literal_column("0")
+IS_QUIET = and_(_is(groups.c.phase, Phase.OPEN), groups.c.pending_occurrences == literal_column("0"))
 
 IS_MUTED_ONCE = groups.c.muted_since.is_not(None)
 
@@ -167,6 +170,17 @@ records = Table(
     sqlite_with_rowid=False,
 )
 """Record ids of counted mails from our client: it sends a mail again if it missed the 250."""
+
+guessed_apps = Table(
+    "guessed_apps",
+    metadata,
+    Column("sender", SafeText, primary_key=True),
+    Column("app", SafeText, primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Index("guessed_apps_by_age", "at"),
+    sqlite_with_rowid=False,
+)
+"""App names that are only a subject, with the time when the name was last seen."""
 
 parked = Table(
     "parked",
@@ -292,7 +306,7 @@ totals = Table(
 """The outbox's part of the books: `reported` and `undelivered`."""
 
 upstream = Table(
-    "upstream",
+    "upstreams",
     metadata,
     Column("worker", SafeText, primary_key=True),
     Column("target", SafeText, primary_key=True),
@@ -308,6 +322,22 @@ upstream = Table(
     Column("outage_until", UtcTime),
 )
 """One row for each worker and each target (`model.UpstreamKey`)."""
+
+upstream_of_revision_1 = Table(
+    "upstream",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("failures", Integer, nullable=False),
+    Column("failing_since", UtcTime),
+    Column("next_try_at", UtcTime),
+    Column("trouble", EnumText(Failure)),
+    Column("detail", SafeText, nullable=False),
+    Column("last_success_at", UtcTime),
+    Column("last_try_at", UtcTime),
+    Column("outage_since", UtcTime),
+    Column("outage_until", UtcTime),
+)
+"""Not used by this release: workers of earlier releases that still run on this ledger go on sending with it."""
 
 leases = Table(
     "leases",

@@ -13,9 +13,9 @@ episode. The episode is `again` and continues at the step of the last one, or, a
       ▲                                                             │
       └───────────────── seen again after back_after ◄──────────────┘
 
-Guarantee: a group with pending mails has a `due_at`, and the wait is never longer than the last of the growing gaps.
-Only a mute can extend it. No function raises: after the clock was set back, a wait can be too short or too long by the
-size of the jump, but no time window is negative.
+Guarantee: a group with pending occurrences has a `due_at`, and the wait is never longer than the last of the growing
+gaps. Only a mute can extend it. No function raises: after the clock was set back, a wait can be too short or too long
+by the size of the jump, but no time window is negative.
 
 A new episode begins only if nothing is pending and the end of the previous one was reported (or `back_after` of quiet
 has passed). An error that is seen again after a quiet period that no digest reported is ongoing, so that no report has
@@ -96,7 +96,7 @@ def arrive(group: Group, arrival: Arrival, timing: Timing, *, last_hour: int = 0
 
 def _with_episode(before: Group, seen: Group, arrival: Arrival, timing: Timing) -> Group:
     """Begin a new episode if the last one is over; otherwise continue it."""
-    if before.reported_at is None or before.pending_mails:
+    if before.reported_at is None or before.pending_occurrences:
         return seen
     quiet = arrival.first - before.last_seen
     fresh = replace(
@@ -125,7 +125,7 @@ def _with_muted_episode(before: Group, seen: Group, arrival: Arrival, timing: Ti
 
 def _with_pending(group: Group, arrival: Arrival) -> Group:
     """Add the arrival to the pending mails and to the episode."""
-    pending = group.pending_mails > 0
+    pending = group.pending_occurrences > 0
     return replace(
         group,
         level=max(group.level, arrival.level) if pending else arrival.level,
@@ -160,7 +160,7 @@ def due(group: Group, timing: Timing) -> datetime | None:
     """
     if group.mute_above is not None and group.muted_until is None:
         return None
-    at = _pending_due(group, timing) if group.pending_mails else _closing_due(group, timing)
+    at = _pending_due(group, timing) if group.pending_occurrences else _closing_due(group, timing)
     return max(at, group.muted_until) if at and group.muted_until else at
 
 
@@ -187,7 +187,7 @@ def _closing_due(group: Group, timing: Timing) -> datetime | None:
 
     The end of a mute causes no mail: as long as no digest has reported it, the closing total is only included early.
     """
-    if group.muted_since and not group.pending_mails:
+    if group.muted_since and not group.pending_occurrences:
         return None
     large = group.episode_occurrences >= timing.ended_min
     return group.last_seen + timing.ended_after if group.phase is Phase.OPEN and large else None
@@ -207,11 +207,11 @@ def reason(group: Group, timing: Timing, now: datetime, *, caught_up: bool = Tru
     """
     if is_muted(group, now):
         return None
-    if group.pending_mails and group.phase is Phase.FRESH:
+    if group.pending_occurrences and group.phase is Phase.FRESH:
         return Reason.BACK if group.seen_before else Reason.NEW
     if group.phase is Phase.OPEN and caught_up and _is_quiet(group, timing, now):
         return Reason.ENDED
-    if not group.pending_mails or not is_due(group, timing, now):
+    if not group.pending_occurrences or not is_due(group, timing, now):
         return None
     if group.mute_exceeded or _is_spike(group, timing):
         return Reason.SPIKE
@@ -256,7 +256,7 @@ def mark_reported(group: Group, why: Reason, timing: Timing, now: datetime) -> G
         phase=Phase.ENDED if _is_quiet(group, timing, now) else Phase.OPEN,
         step=0 if first else min(group.step + 1, len(timing.steps) - 1),
         reported_at=now,
-        reported_rate=_pending_rate(group) if group.pending_mails else group.reported_rate,
+        reported_rate=_pending_rate(group) if group.pending_occurrences else group.reported_rate,
         pending_mails=0,
         pending_occurrences=0,
         pending_since=None,

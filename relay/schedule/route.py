@@ -105,4 +105,4 @@ def due_digest(
 
 
 def _is_critical(group: Group) -> bool:
-    return group.pending_mails > 0 and group.level >= Level.CRITICAL
+    return group.pending_occurrences > 0 and group.level >= Level.CRITICAL

@@ -154,7 +154,8 @@ def test_group_with_something_pending_or_a_mute_stays(ledger: Ledger):
     for group in ledger.groups():
         if group.fingerprint != "pending":
             until = NOON + (400 if group.fingerprint == "muted" else 50) * DAY
-            ledger.revise(group.id, partial(replace, muted_until=until, pending_mails=0, phase=Phase.ENDED))
+            reported = partial(replace, pending_mails=0, pending_occurrences=0, phase=Phase.ENDED)
+            ledger.revise(group.id, partial(reported, muted_until=until))
     purge_all(ledger, NOON + 365 * DAY)
 
     assert {group.fingerprint for group in ledger.groups()} == {"pending", "muted"}

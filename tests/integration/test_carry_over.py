@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from relay.digest import Digests
-from relay.grouping.fingerprint import fingerprint
+from relay.grouping.former import fingerprint_1
 from relay.grouping.versions import FingerprintMethod, Versions
 from relay.ledger import Ledger, Outcome
 from relay.model import Fingerprint, Phase, Reason, Report
@@ -30,7 +30,7 @@ def version_2(key: Callable[[Report], str]) -> FingerprintMethod:
     return method
 
 
-SAME = version_2(lambda report: fingerprint(report).key)
+SAME = version_2(lambda report: fingerprint_1(report).key)
 """Other keys, and the same errors."""
 COARSER = version_2(lambda _: "all is one")
 FINER = version_2(lambda report: report.message)
@@ -38,14 +38,23 @@ FINER = version_2(lambda report: report.message)
 
 def after(method: FingerprintMethod) -> Versions:
     """The release with that second version, which can still make the first."""
-    return Versions(current=method, number=2, former={1: fingerprint})
+    return Versions(current=method, number=2, former={1: fingerprint_1})
+
+
+FIRST = Versions(current=fingerprint_1, number=1)
+"""The release before, which knows of no later version."""
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[IngestBench]:
     ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
-    yield IngestBench(tmp_path, ledger)
+    yield with_versions(IngestBench(tmp_path, ledger), FIRST)
     ledger.close()
+
+
+def with_versions(bench: IngestBench, versions: Versions) -> IngestBench:
+    bench.versions = versions
+    return bench
 
 
 def sort(bench: IngestBench, *messages: str, later: timedelta = timedelta()) -> None:
@@ -167,7 +176,7 @@ def test_former_fingerprints_are_made_only_of_errors_without_a_group(bench):
 
     def former(report: Report) -> Fingerprint:
         made.append(report.message)
-        return fingerprint(report)
+        return fingerprint_1(report)
 
     sort(bench, "order 1 is lost")
     bench.versions = Versions(current=SAME, number=2, former={1: former})
@@ -191,7 +200,7 @@ def test_in_a_ledger_without_an_older_version_nothing_is_asked(bench, monkeypatc
     assert bench.ledger.groups()[0].mails == 2
 
 
-def test_today_there_is_no_older_version_to_ask_for(bench, monkeypatch):
+def test_without_a_former_version_nothing_is_asked(bench, monkeypatch):
     monkeypatch.setattr(bench.ledger, "versions", pytest.fail)
 
     sort(bench, "order 1 is lost")
@@ -201,7 +210,7 @@ def test_today_there_is_no_older_version_to_ask_for(bench, monkeypatch):
 
 def test_an_error_that_a_rule_joins_keeps_its_group(tmp_path, bench):
     rules = [{"name": "Printer", "action": "join", "message": "*printer*"}]
-    office = IngestBench(tmp_path, bench.ledger, rule=rules)
+    office = with_versions(IngestBench(tmp_path, bench.ledger, rule=rules), FIRST)
     sort(office, "the printer burns")
     office.versions = after(FINER)
 
@@ -224,7 +233,7 @@ def test_a_former_version_that_fails_makes_a_new_error_and_parks_nothing(bench):
     assert bench.books() == {"received": 2, "pending": 2}
 
 
-def killed(*_) -> None:
+def killed(*_, **__) -> None:
     raise KeyboardInterrupt
 
 

@@ -149,7 +149,7 @@ def test_a_parked_mail_is_named_by_us_and_said_on_one_line(bench, tmp_path, monk
     def broken(*_: object) -> None:
         raise ValueError(f"{WORDS}\nlevel=critical all is well")
 
-    monkeypatch.setattr("relay.ingest.step.parse", broken)
+    monkeypatch.setattr("relay.ingest.step.parse_all", broken)
     output = io.StringIO()
     monkeypatch.setattr("sys.stderr", output)
     configure("worker", "json", "info")

@@ -154,7 +154,7 @@ class Killed(BaseException):
 
 def kill_at(monkeypatch, content: bytes) -> list[int]:
     """Make every worker that begins to read this mail die; returns the list of deaths."""
-    real, deaths = relay.parse.report.parse, []
+    real, deaths = relay.parse.report.parse_all, []
 
     def parse(record, apps):
         if content in record.content:
@@ -162,7 +162,7 @@ def kill_at(monkeypatch, content: bytes) -> list[int]:
             raise Killed
         return real(record, apps)
 
-    monkeypatch.setattr("relay.ingest.step.parse", parse)
+    monkeypatch.setattr("relay.ingest.step.parse_all", parse)
     return deaths
 
 
@@ -236,14 +236,14 @@ def test_a_mail_that_kills_whenever_it_is_booked_is_parked_in_the_end(make_bench
 def test_a_parked_mail_without_room_stays_in_the_spool_and_holds_nobody_up(make_bench, monkeypatch):
     """A file in the folder's place stands for a disk that takes no new one."""
     bench = make_bench()
-    original = relay.parse.report.parse
+    original = relay.parse.report.parse_all
 
     def fail(record, rules):
         if b"poison" in record.content:
             raise RuntimeError
         return original(record, rules)
 
-    monkeypatch.setattr("relay.ingest.step.parse", fail)
+    monkeypatch.setattr("relay.ingest.step.parse_all", fail)
     (bench.folder / "parked").touch()
     bench.spool([mail("fine"), mail("poison"), mail("fine too")])
     bench.spool([mail("later")])  # a segment of its own

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from relay.config import make_settings
-from relay.grouping.versions import VERSIONS
 from relay.ingest.step import Ingest
+from relay.ingest.versions import VERSIONS
 from relay.ledger import Ledger
 from relay.model import Envelope, IncomingMail, Retained
 from relay.schedule.group import mute

@@ -23,7 +23,7 @@ _FAILURES_AT_MOST = 20_000
 _ROWS_OF_A_PAGE = 400
 """More rows than fit on one page; bounds the search if the greatest key cannot be read."""
 _PREFIXES = 1 << 16
-_FIRST = ("letters", "bodies", "deliveries", "entries", "totals", "spools", "upstream", "routes", "budgets", "groups")
+_FIRST = ("letters", "bodies", "deliveries", "entries", "totals", "spools", "upstreams", "routes", "budgets", "groups")
 """Tables that are copied first: unsent messages and the books."""
 _KEYS = {"counts": "group_id", "records": "id", "former_keys": "key"}
 """The key by which a table without a rowid is read; a key of bytes is read by its first two bytes."""
