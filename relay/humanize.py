@@ -87,3 +87,8 @@ def blocks(counts: Sequence[int]) -> str:
     highest = max(counts, default=0)
     steps = len(BLOCKS) - 1
     return "".join(BLOCKS[-(-steps * count // highest) if count > 0 else 0] for count in counts)
+
+
+def in_mails(mails: int) -> str:
+    """Return in how many mails errors came: `in 1 mail`. Without one, they were logged in mails about other errors."""
+    return f"in {counted(mails, 'mail')}" if mails else "in mails about other errors"

@@ -38,35 +38,61 @@ def explain(ctx: click.Context, config: Path | None, what: str, other: str | Non
     if what == other == "-":
         raise click.UsageError("only one of the two can come from standard input")
     settings = settings_of(config)
-    cases = [_case(ctx, settings, each) for each in (what, other) if each is not None]
+    cases = [_cases(ctx, settings, each) for each in (what, other) if each is not None]
     if len(cases) > 1:
-        _compare(what, str(other), *cases, as_json=as_json)
+        _compare(what, str(other), *(each[0] for each in cases), as_json=as_json)
         return
-    report, found = cases[0].report, cases[0].judged.fingerprint
+    case, *further = cases[0]
+    report, found = case.report, case.judged.fingerprint
     if as_json:
-        print_json({"fingerprint": found, "report": report})
+        others = [{"fingerprint": each.judged.fingerprint, "report": each.report} for each in further]
+        print_json({"fingerprint": found, "report": report, "further": others})
         return
     text = f"{found.title}\n{found.key} (version {found.version})\n\nRead as {report.form}, from {report.app}."
     click.echo(plain(text))
     for number, step in enumerate(found.steps, 1):
         click.echo(plain(f"{number:>3}. {step}"))
+    if report.app_guessed:
+        click.echo(_guessed(report))
+    if further:
+        click.echo("\nFurther errors in this mail, which are counted and reported each, without a mail of their own:")
+    for each in further:
+        click.echo(plain(f"  {each.judged.fingerprint.title} ({each.judged.fingerprint.key})"))
 
 
-def _case(ctx: click.Context, settings: Settings, what: str) -> Case:
-    """Take one mail or known error through fingerprint, rules and routes; exit with code 1 if there is no such mail."""
+def _guessed(report: Report) -> str:
+    from relay.ingest.app_names import MAX_GUESSED_NAMES
+    from relay.parse.report import app_of_sender
+
+    return plain(
+        f"\nThe app is guessed: it is the subject of the mail. A sender has at most {MAX_GUESSED_NAMES} such names; "
+        f"mails with a further one are shown under {app_of_sender(report.sender)}. "
+        "To name the app, write an [[app]] rule."
+    )
+
+
+def _cases(ctx: click.Context, settings: Settings, what: str) -> list[Case]:
+    """Take a mail's errors, or a known error, through fingerprint, rules and routes.
+
+    The worst error of a mail comes first. Exits with code 1 if there is no such mail.
+    """
     from relay.grouping.compare import Case
     from relay.grouping.fingerprint import fingerprint as fingerprint_of
     from relay.grouping.routing import Router
     from relay.grouping.rules import Rules
 
-    report = _report(settings, what)
-    if report is None:
+    reports = _reports(settings, what)
+    if not reports:
         click.echo(f"{what} is neither a file nor the ID of a known error with a sample", err=True)
         ctx.exit(1)
-    found = fingerprint_of(report, steps=True)
-    judged = Rules(settings.rule).judge(report, found)
-    route = Router(settings.all_routes).route(report, judged.fingerprint.title)
-    return Case(report=report, found=found, judged=judged, route=route)
+    rules, router = Rules(settings.rule), Router(settings.all_routes)
+    cases = []
+    for report in reports:
+        found = fingerprint_of(report, steps=True)
+        judged = rules.judge(report, found)
+        route = router.route(report, judged.fingerprint.title)
+        cases.append(Case(report=report, found=found, judged=judged, route=route))
+    return cases
 
 
 def _compare(what: str, other: str, one: Case, two: Case, *, as_json: bool) -> None:
@@ -91,29 +117,29 @@ def _side_by_side(aspect: Aspect) -> tuple[str, str, str, str]:
     return (aspect.name, "=" if aspect.same else "≠", one, other)
 
 
-def _report(settings: Settings, what: str) -> Report | None:
+def _reports(settings: Settings, what: str) -> list[Report]:
     from relay.redact import Redactor
 
     if what == "-" or Path(what).is_file():
         raw = sys.stdin.buffer.read() if what == "-" else Path(what).read_bytes()
-        return Redactor(settings.redact).redact(_parsed(settings, raw))
+        return Redactor(settings.redact).redact_all(_parsed(settings, raw))
     if not what.isdecimal():
-        return None
-    samples = open_ledger(settings).samples_of(int(what))
-    return samples[0].report if samples else None
+        return []
+    return [sample.report for sample in open_ledger(settings).samples_of(int(what))[:1]]
 
 
-def _parsed(settings: Settings, raw: bytes) -> Report:
+def _parsed(settings: Settings, raw: bytes) -> list[Report]:
     from relay.clock import utc_now
     from relay.ingest.ours import mark_own, ourselves
     from relay.model import Envelope, Record, Retained
-    from relay.parse.report import parse
+    from relay.parse.report import parse_all
 
     nobody = Envelope(sender="", recipients=(), peer="")
     record = Record(
         position=0, end=0, received_at=utc_now(), envelope=nobody, retained=Retained.WHOLE, content=raw, size=len(raw)
     )
-    return mark_own(parse(record, settings.app), record, ourselves(settings))
+    worst, *further = parse_all(record, settings.app)
+    return [mark_own(worst, record, ourselves(settings)), *further]
 
 
 @click.command()
@@ -144,7 +170,7 @@ def regroup(config: Path | None, *, as_json: bool) -> None:
     The samples of each known error go through today's fingerprint and rules. Nothing is changed.
     """
     from relay.grouping.regroup import Fate
-    from relay.grouping.versions import VERSIONS
+    from relay.ingest.versions import VERSIONS
 
     found = _moves(settings_of(config))
     if as_json:
@@ -164,7 +190,7 @@ def regroup(config: Path | None, *, as_json: bool) -> None:
 def _moves(settings: Settings) -> list[Move]:
     from relay.grouping.regroup import KnownError, moves
     from relay.grouping.rules import Rules
-    from relay.grouping.versions import VERSIONS
+    from relay.ingest.versions import VERSIONS
 
     ledger = open_ledger(settings)
     known = (

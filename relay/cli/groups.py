@@ -74,6 +74,8 @@ def show(ctx: click.Context, config: Path | None, group_id: int, *, as_json: boo
     if group is None:
         click.echo(f"there is no error {group_id}; `relay groups` lists them", err=True)
         ctx.exit(1)
+    from relay.compose.context import rest_of
+
     now = utc_now()
     samples, timeline = ledger.samples_of(group_id), ledger.timeline(group_id, now - timedelta(days=1), now)
     if as_json:
@@ -89,6 +91,8 @@ def show(ctx: click.Context, config: Path | None, group_id: int, *, as_json: boo
         for name, value in _details(sample.report):
             click.echo(plain(f"{name + ':':<20}{value}"))
         click.echo(plain(f"\n{sample.report.message}\n{sample.report.trace}".rstrip()))
+        if rest := rest_of(sample.report):
+            click.echo(plain(f"\nThe rest of the mail:\n\n{rest}"))
 
 
 def _facts(group: Group, timeline: Timeline | None, now: datetime, zone: ZoneInfo) -> dict[str, str]:
@@ -106,21 +110,23 @@ def _facts(group: Group, timeline: Timeline | None, now: datetime, zone: ZoneInf
         "pending": f"{group.pending_occurrences:,}",
         "next report": format_time(group.due_at, zone),
         "muted": active_mute(group, now, zone) or "no",
-        "muted so far": f"{group.muted_occurrences:,} (in {humanize.counted(group.muted_mails, 'mail')})"
-        if group.muted_since
-        else "",
+        "muted so far": _mails(group.muted_occurrences, group.muted_mails) if group.muted_since else "",
         "fingerprint": f"{group.fingerprint} (version {group.version})",
         "timeline": humanize.blocks(timeline.counts) if timeline else "–",
     }
 
 
 def _mails(occurrences: int, mails: int) -> str:
-    return f"{occurrences:,} (in {humanize.counted(mails, 'mail')})"
+    return f"{occurrences:,} ({humanize.in_mails(mails) if occurrences else 'in 0 mails'})"
 
 
 def _details(report: Report) -> Iterator[tuple[str, str]]:
     """Yield where the error happened and in which request, as far as known."""
+    from relay.compose.context import telling_subject
+
     yield "Location", report.location
+    if subject := telling_subject(report):
+        yield "Subject", subject
     for name in ("environment", "host", "release", "process", "thread"):
         if value := getattr(report, name):
             yield name.capitalize(), value

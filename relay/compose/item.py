@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
-from relay.humanize import blocks, clock, counted, duration, moment, number, rate, trend
+from relay.compose.context import rest_of, telling_subject
+from relay.humanize import blocks, clock, counted, duration, in_mails, moment, number, rate, trend
 from relay.model import Entry, Level, Reason, Report, Timeline
 from relay.text import cut_lines, one_line
 
@@ -20,6 +21,10 @@ RATE_WINDOW = timedelta(minutes=1)
 """A shorter time has no rate: 42 occurrences in 6 s are shown as that, and not as 42 or 420 a minute."""
 _FAR_ABOVE = 10_000
 """A spike of more than this many times the last rate is shown as "far above" it, without a number."""
+
+
+_MAX_CONTEXT = 20
+"""Lines of the rest of a mail in a digest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +81,8 @@ class Item:
     """The labels of the documented mail format, if known."""
     message: str
     trace: str
+    context: str
+    """The rest of the mail, if message and trace are only a part of it."""
 
 
 def item(
@@ -106,6 +113,7 @@ def item(
         report=_report(entry, sample) if limits else (),
         message=_message(sample, limits),
         trace=_trace(sample, limits),
+        context=_context(sample, limits),
     )
 
 
@@ -213,7 +221,7 @@ def _count(entry: Entry) -> str:
     """Return the count since the last digest, with the number of mails and the overall total where they differ."""
     count = number(entry.occurrences)
     if entry.mails != entry.occurrences:
-        count += f" (in {counted(entry.mails, 'mail')})"
+        count += f" ({in_mails(entry.mails)})"
     if entry.occurrences > 1:
         count += f" in {duration(_window(entry))}"
     if entry.total_occurrences != entry.occurrences:
@@ -259,6 +267,7 @@ def _origin(entry: Entry, sample: Report | None) -> Rows:
             ("Release", sample.release),
             ("Process", _process(sample)),
             ("Logger", sample.logger),
+            ("Subject", telling_subject(sample)),
             ("Dropped", f"{counted(sample.dropped, 'record')} by the app itself" if sample.dropped else ""),
         ]
     return _known(rows)
@@ -295,6 +304,13 @@ def _message(sample: Report | None, limits: TextLimits | None) -> str:
         return "(no mail of this error is stored)"
     text = cut_lines(sample.message, limits.lines, head=limits.lines * 2 // 3, width=limits.width)
     return text or ("" if sample.trace else f"({_why_empty(sample)})")
+
+
+def _context(sample: Report | None, limits: TextLimits | None) -> str:
+    if sample is None or limits is None:
+        return ""
+    lines = min(limits.lines, _MAX_CONTEXT)
+    return cut_lines(rest_of(sample), lines, head=lines // 2, width=limits.width)
 
 
 def _why_empty(sample: Report) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 
-from relay.humanize import clock, counted, duration, listed, moment, number
+from relay.humanize import clock, counted, duration, in_mails, listed, moment, number
 from relay.model import BouncingRecipient, Budget, Group, Timing
 from relay.schedule.mutes import is_muted
 from relay.text import one_line
@@ -62,9 +62,9 @@ def mute_is_over(group: Group, now: datetime, zone: tzinfo) -> str:
     when = clock(group.muted_until or now, zone, now)
     muted = counted(group.muted_occurrences, "occurrence")
     if group.muted_mails != group.muted_occurrences:
-        muted += f" in {counted(group.muted_mails, 'mail')}"
+        muted += f" {in_mails(group.muted_mails)}"
     since = clock(group.muted_since or now, zone, now)
-    count = f"{muted} muted since {since}" if group.muted_mails else f"nothing came since {since}"
+    count = f"{muted} muted since {since}" if group.muted_occurrences else f"nothing came since {since}"
     return f"The mute of {one_line(group.title, 120)} (ID {group.id}) ended at {when}{why}: {count}."
 
 
@@ -82,7 +82,7 @@ def digest_undelivered(
     """For the first digest after a dead letter: the totals and the subject of the dead letter, on one line."""
     count = counted(occurrences, "occurrence")
     if mails != occurrences:
-        count += f" in {counted(mails, 'mail')}"
+        count += f" {in_mails(mails)}"
     return (
         f"The digest of {clock(created_at, zone, now)} could not be delivered. "
         f"It reported {count}: {one_line(subject, 200)}"

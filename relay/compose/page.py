@@ -14,7 +14,7 @@ from datetime import tzinfo
 
 from relay.compose.entries import shown_in_full, with_echoes
 from relay.compose.item import Item, TextLimits, item
-from relay.humanize import clock, counted, number, zone_name
+from relay.humanize import clock, counted, in_mails, number, zone_name
 from relay.model import Books, Digest, DigestLimits, Entry, Level, MessageKind, Reason
 from relay.text import one_line
 
@@ -247,7 +247,7 @@ def _span(digest: Digest, total: Totals, zone: tzinfo) -> str:
     if total.logged != total.occurrences:
         count += f", logged {counted(total.logged, 'time')}"
     if total.mails != total.logged:
-        count += f" in {counted(total.mails, 'mail')}"
+        count += f" {in_mails(total.mails)}"
     occurred = [entry for entry in digest.entries if entry.occurrences]
     if not occurred:
         return "no occurrences since the last digest"

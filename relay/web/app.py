@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Flask, Response, abort, current_app, jsonify, render_template, request
 
+from relay.compose.context import rest_of, telling_subject
 from relay.compose.message import html_part, text_part
 from relay.compose.notes import active_mute
 from relay.config import Settings
@@ -42,6 +43,8 @@ def create_app(ledger: Ledger, settings: Settings, vitals: Callable[[], Vitals],
     app.jinja_env.filters["moment"] = _time_filter(settings)
     app.jinja_env.filters["mute"] = lambda group: active_mute(group, now(), settings.time.tz)
     app.jinja_env.filters["bars"] = _bars
+    app.jinja_env.filters["rest"] = rest_of
+    app.jinja_env.filters["subject"] = telling_subject
     app.before_request(_ask_for_password)
     app.after_request(_with_headers)
     app.register_error_handler(LedgerError, _ledger_unreadable)

@@ -196,6 +196,27 @@ def test_explain_takes_a_file_standard_input_or_a_known_error(bench, tmp_path):
     assert bench.run("explain", "no-such-file").exit_code == 1
 
 
+def test_explain_shows_the_further_errors_of_a_mail_without_their_secrets(bench, tmp_path):
+    file = tmp_path / "log.eml"
+    lines = ("INFO begins", "ERROR login with password=hunter2xyz failed", "CRITICAL the printer burns")
+    file.write_bytes(mail("\n".join(f"2026-01-02 03:04:05,000 {line}" for line in lines)))
+
+    found = bench.json("explain", str(file))
+
+    assert found["fingerprint"]["title"] == "the printer burns"
+    [further] = found["further"]
+    assert further["report"]["message"] == "login with password=[masked] failed"
+    assert len(further["fingerprint"]["key"]) == 32
+    assert "Further errors in this mail" in bench.run("explain", str(file)).output
+
+
+def test_explain_says_that_an_app_name_is_guessed(bench, tmp_path):
+    file = tmp_path / "mail.eml"
+    file.write_bytes(mail("it broke", subject="Daily job in Bonn"))
+
+    assert "A sender has at most 8 such names" in " ".join(bench.run("explain", str(file)).output.split())
+
+
 def test_explain_of_two_says_whether_they_are_one_error(bench, tmp_path):
     """A known error and a file; a file and standard input. The exit code is 0 for both answers."""
     file = tmp_path / "other.eml"
@@ -261,11 +282,11 @@ def test_regroup_shows_what_a_new_version_would_do(bench, monkeypatch):
     """Errors that do not change are only counted; errors that would be joined are listed."""
 
     def second(report):
-        return Fingerprint(version=2, key=report.message[:9], title=f"second: {report.message}")
+        return Fingerprint(version=3, key=report.message[:9], title=f"second: {report.message}")
 
     bench.ingest.spool([mail("the printer burns"), mail("the printer is wet")])
     bench.ingest.ingest_all()
-    monkeypatch.setattr("relay.grouping.versions.VERSIONS", Versions(current=second, number=2, former={1: fingerprint}))
+    monkeypatch.setattr("relay.ingest.versions.VERSIONS", Versions(current=second, number=3, former={2: fingerprint}))
 
     shown = " ".join(bench.run("regroup", "--dry-run").output.split())
     found = {move["title"]: move for move in bench.json("regroup", "--dry-run")}
@@ -276,16 +297,16 @@ def test_regroup_shows_what_a_new_version_would_do(bench, monkeypatch):
         ("joined", [3], []),
     ]
     assert "joined" in shown
-    assert bench.json("groups")[0]["version"] == 1
+    assert bench.json("groups")[0]["version"] == 2
 
 
 def test_regroup_only_counts_errors_that_are_carried_over(bench, monkeypatch):
     def second(report):
-        return Fingerprint(version=2, key=f"second {fingerprint(report).key}", title="order")
+        return Fingerprint(version=3, key=f"third {fingerprint(report).key}", title="order")
 
-    monkeypatch.setattr("relay.grouping.versions.VERSIONS", Versions(current=second, number=2, former={1: fingerprint}))
+    monkeypatch.setattr("relay.ingest.versions.VERSIONS", Versions(current=second, number=3, former={2: fingerprint}))
 
-    assert bench.run("regroup", "--dry-run").output == "Carried over unchanged to version 2 of the fingerprint: 1.\n"
+    assert bench.run("regroup", "--dry-run").output == "Carried over unchanged to version 3 of the fingerprint: 1.\n"
 
 
 def test_regroup_without_dry_run_is_wrong_usage(bench):
