@@ -161,7 +161,7 @@ def test_quiet_groups_are_known_and_have_nothing_pending(ledger: Ledger):
     ingest(ledger, {"quiet": 1, "fresh": 1, "ended": 1})
     ingest(ledger, {"loud": 1, "pending": 1}, at=NOON + HOUR)
     for name in ("quiet", "ended", "loud"):
-        change(ledger, name, phase=Phase.OPEN, pending_mails=0)
+        change(ledger, name, phase=Phase.OPEN, pending_mails=0, pending_occurrences=0)
     change(ledger, "pending", phase=Phase.OPEN)
     change(ledger, "ended", phase=Phase.ENDED)
 

@@ -143,7 +143,8 @@ def test_group_goes_once_it_was_quiet_for_long(ledger: Ledger):
 def test_group_that_only_a_rate_unmutes_stays(ledger: Ledger):
     ingest(ledger, {"muted": 1})
     [group] = ledger.groups()
-    ledger.revise(group.id, partial(replace, mute_above=50, muted_since=NOON, pending_mails=0, phase=Phase.ENDED))
+    reported = partial(replace, pending_mails=0, pending_occurrences=0, phase=Phase.ENDED)
+    ledger.revise(group.id, partial(reported, mute_above=50, muted_since=NOON))
     purge_all(ledger, NOON + 200 * DAY)
 
     assert len(ledger.groups()) == 1
