@@ -19,7 +19,7 @@ ifneq ($(shell [ -x $(PY) ] && cat $(LOCKED) 2>/dev/null),$(CURDIR))
 .PHONY: $(LOCKED)
 endif
 
-.PHONY: help setup demo test run check crash soak explore fuzz poison audit bench peers tools test-docker test-clients lock clean
+.PHONY: help setup demo test run check crash soak explore fuzz poison audit pictures bench peers tools test-docker test-clients lock clean
 .NOTPARALLEL:
 
 help: ## list the targets
@@ -73,6 +73,9 @@ poison: $(READY) ## measure the cost of the worst mails, and of the worst text f
 audit: $(READY) ## check the locked packages for known vulnerabilities, or offline their hashes
 	@$(INSTALL) requirements-audit.lock || echo "pip-audit cannot be installed here."
 	@$(PY) .ci/audit.py
+
+pictures: $(READY) ## take the pictures in docs/ again, with headless Chromium
+	$(PY) .ci/pictures.py
 
 lock: $(READY) ## write the locks again (UPGRADE=--upgrade: with newer versions)
 	$(LOCK) pyproject.toml --extra server --extra postgres -o requirements.lock

@@ -129,9 +129,7 @@ def _memoized_template(text: str) -> Template:
 
 @lru_cache(maxsize=1)
 def _of_version_1() -> Parameterizer:
-    return Parameterizer(
-        [rule._replace(replace=statement_1) if rule.replace is statement else rule for rule in RULES]
-    )
+    return Parameterizer([rule._replace(replace=statement_1) if rule.replace is statement else rule for rule in RULES])
 
 
 def parameterize_1(text: str) -> Template:

@@ -78,7 +78,7 @@ def request(mail: ReceivedMail) -> dict[str, str]:
     return mail.json_part["request"]
 
 
-@pytest.mark.parametrize("pool", ["prefork", "solo"])
+@pytest.mark.parametrize("pool", ["prefork", "solo", "threads", "gevent"])
 def test_failed_task_is_mailed_from_each_pool(tmp_path, sink, pool):
     project(tmp_path, sink, "Mail failed tasks 1 python")
     send(tmp_path, "charge")

@@ -41,7 +41,7 @@ def replaced(code: str, values: Mapping[str, str]) -> str:
 
 def environ(folder: Path, **variables: str) -> dict[str, str]:
     """Return the environment of a user's program in `folder`, with the packages of this checkout."""
-    path = os.pathsep.join([str(folder), str(ROOT)])
+    path = os.pathsep.join(filter(None, [str(folder), str(ROOT), os.environ.get("PYTHONPATH", "")]))
     bins = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return os.environ | {"PYTHONPATH": path, "PATH": bins, "PYTHONUNBUFFERED": "1"} | variables
 

@@ -50,14 +50,19 @@ def read(subject: str, text: str) -> Document:
     if layout is not None:
         return Document(layout=layout, reason="documented mail format")
     stripped, fields = syslog.strip_headers(text.split("\n"))
-    lines = line_prefix.strip_prefixes(stripped)
-    lines = _unwrapped(lines)
-    lines = labelled_records.as_log_lines(lines)
+    # Records that begin alike look like lines with the prefix of a log collector: they keep their beginnings.
+    lines = stripped if records.are_records(stripped) else line_prefix.strip_prefixes(stripped)
+    lines = labelled_records.as_log_lines(_unwrapped(lines))
     found = records.records_in(lines)
-    if len(found) > 1 or (found and (any(map(str.strip, lines[: found[0].start])) or logline.read(lines) is None)):
-        if document := _of_records(subject, lines, found):
-            return _with_fields(document, fields)
-    return _with_fields(_of_text(subject, lines), fields)
+    document = _of_records(subject, lines, found) if _needs_choice(lines, found) else None
+    return _with_fields(document or _of_text(subject, lines), fields)
+
+
+def _needs_choice(lines: Sequence[str], found: Sequence[LogRecord]) -> bool:
+    """Return True if the text is more than one record, or one that no known layout reads."""
+    if not found:
+        return False
+    return len(found) > 1 or any(map(str.strip, lines[: found[0].start])) or logline.read(lines) is None
 
 
 def _unwrapped(lines: list[str]) -> list[str]:

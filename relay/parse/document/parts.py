@@ -30,7 +30,9 @@ def report_of(mail: Mail) -> Part:
     best, strength = plain, least
     for part in mail.others:
         found = _strength(part.text)
-        if found > max(strength, failure_words.STRONG - 1) and (found >= least + _CLEARLY or least < failure_words.STRONG):
+        if found > max(strength, failure_words.STRONG - 1) and (
+            found >= least + _CLEARLY or least < failure_words.STRONG
+        ):
             best, strength = part, found
     return best
 

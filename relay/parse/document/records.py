@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from relay.memo import memoized
@@ -18,6 +19,8 @@ from relay.model import Level
 
 MAX_RECORDS = 2_000
 """Records of one text. Of more, the first and the last ones are found."""
+_MAX_FIRST, _SAMPLE = 40, 6
+"""The first lines that show whether a text consists of records."""
 _MAX_HEAD = 300
 """Characters of a line that are searched for the beginning of a record."""
 
@@ -150,14 +153,23 @@ def head_of(line: str) -> Head | None:
         return head
     if found := _BARE.match(text):
         return Head(_BY_NAME[(found["boxed"] or found["upper"] or found["lower"]).upper()], found.end())
+    return _lettered_head(text) or _logfmt_head(line)
+
+
+def _lettered_head(text: str) -> Head | None:
+    """Return the beginning of a record whose level is a letter: Google's glog, Ruby's Logger."""
     if found := _GLOG.match(text):
         return Head(_SINGLE[found["letter"]], found.end(), timed=True)
     if found := _RUBY.match(text):
         return Head(_BY_NAME.get(found["upper"], Level.INFO), found.end(), timed=True)
-    if "=" in text and (found := _LOGFMT_LEVEL.search(text)) and _LOGFMT_MESSAGE.search(line[:2_000]):
-        level = _BY_NAME.get(found["any"].upper())
-        return Head(level, 0, timed=True) if level else None
     return None
+
+
+def _logfmt_head(line: str) -> Head | None:
+    text = line[:2_000]
+    found = _LOGFMT_LEVEL.search(text[:_MAX_HEAD]) if "=" in text else None
+    level = _BY_NAME.get(found["any"].upper()) if found and _LOGFMT_MESSAGE.search(text) else None
+    return Head(level, 0, timed=True) if level else None
 
 
 _AFTER_LEVEL = re.compile(r"[\]\s:|>)/,-]{0,20}")
@@ -224,6 +236,13 @@ def _json_head(line: str) -> Head | None:
                 (_PINO if "pid" in record or "hostname" in record else _NUMERIC).get(value, Level.ERROR), 0, timed=True
             )
     return Head(Level.INFO, 0, timed=True) if "time" in record or "timestamp" in record or "@t" in record else None
+
+
+def are_records(lines: Sequence[str]) -> bool:
+    """Return True if the text consists of log records with times: its first lines that are not blank begin some."""
+    first = list(islice(filter(str.strip, lines[:_MAX_FIRST]), _SAMPLE))
+    heads = [head_of(line) for line in first]
+    return len(first) > 1 and all(head is not None and head.timed for head in heads)
 
 
 def records_in(lines: Sequence[str]) -> list[LogRecord]:

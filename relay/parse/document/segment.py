@@ -13,9 +13,8 @@ from typing import NamedTuple
 from relay.parameterize import failure_words
 from relay.parameterize.template import parameterize
 from relay.parse.document import boilerplate
-from relay.parse.document.fields import Field, Meaning, field_of
-from relay.parse.document.records import begins_with_time
-from relay.parse.layouts import syslog
+from relay.parse.document.fields import Meaning, field_of
+from relay.parse.document.line import Line, line_of
 
 MAX_LINES = 4_000
 """Lines of a text that are read: of more, the first and the last ones."""
@@ -26,8 +25,10 @@ _LIST = 4
 """Lines of a block that can be a list."""
 _LONG = 5
 """A block with more lines is the output of a program, unless its lines are labelled values."""
-_HEADING = 2
-"""The score of a line that ends with a colon and speaks of a failure: what it announces says more."""
+_MAX_GREETING = 3
+"""A greeting stands in this number of first lines, or above all that is kept."""
+_CLEAR_FAILURE = failure_words.STRONG + 4
+"""A line about the mail itself stays if it says this strongly that something failed."""
 _LONG_LINE = 60
 _MAX_HEADING = 200
 _CAUSES = (
@@ -56,8 +57,6 @@ _MESSAGES = (
     "消息",
     "メッセージ",
 )
-_LABELLED = 3
-"""What a label of the meaning MESSAGE adds to the score of its value; TYPE adds one more."""
 
 
 class BlockKind(StrEnum):
@@ -68,19 +67,6 @@ class BlockKind(StrEnum):
     CONSOLE = "output"
     """The output of a program: more lines than a person writes in one paragraph."""
     QUOTED = "quoted"
-
-
-class Line(NamedTuple):
-    """One line of a block."""
-
-    number: int
-    text: str
-    score: int
-    """How strongly it says that something failed; see `failure_words.score`."""
-    field: Field | None = None
-    """If it is a labelled value."""
-    logged: bool = False
-    """True for a line of a log, which begins with a time."""
 
 
 class Block(NamedTuple):
@@ -112,38 +98,53 @@ def blocks_of(lines: Sequence[str]) -> list[Block]:
 
 def _relevant_lines(lines: Sequence[str]) -> list[Line | None]:
     """Return the lines that can be about the error; None where a paragraph ends."""
-    found: list[Line | None] = []
-    end = _end_of_text(lines)
-    ends_with_colon = False
-    for number in _bounded_range(end):
-        text = lines[number].strip()
+    reader = _Reader()
+    for number in _bounded_range(_end_of_text(lines)):
+        reader.read(number, lines[number].rstrip(), lines[number - 1] if number else "")
+    return reader.found
+
+
+class _Reader:
+    """Reads a text line by line and keeps those that can be about the error."""
+
+    def __init__(self) -> None:
+        self.found: list[Line | None] = []
+        """The lines so far; None where a paragraph ends."""
+        self._introduces = False
+        """True if the last line announces what follows."""
+
+    def read(self, number: int, line: str, above: str) -> None:
+        """Read the next line. A blank line after one that announces something does not end the paragraph."""
+        text = line.strip()
         if not text:
-            if not ends_with_colon:
-                found.append(None)
-            continue
-        introduced, ends_with_colon = ends_with_colon, _introduces(text)
-        if ends_with_colon and found and found[-1] is None and text.rstrip(" :：").lower() in _CAUSES:
-            found.pop()
+            if not self._introduces:
+                self.found.append(None)
+            return
+        introduced, self._introduces = self._introduces, _introduces(text)
+        if self._introduces and self.found and self.found[-1] is None and text.rstrip(" :：").lower() in _CAUSES:
+            self.found.pop()  # the cause belongs to the error above it
         if boilerplate.is_rule(text):
-            found.append(None) if not (number and lines[number - 1].strip()) else None
-            continue
-        if (number < 3 or not any(found)) and boilerplate.is_greeting(text):
-            continue
-        if boilerplate.is_notice(text) and not introduced:
-            if failure_words.score(text) < failure_words.STRONG + 4:
-                continue
-        if boilerplate.is_banner(lines[number]):
-            found.append(None)
-            continue
-        line = _line(number, lines[number].rstrip(), introduced=introduced)
-        above = found[-1] if found else None
-        if introduced and above is not None and line.score < failure_words.WEAK:
-            found[-1] = above = above._replace(score=failure_words.score(above.text))
+            if not above.strip():
+                self.found.append(None)
+        elif boilerplate.is_banner(line):
+            self.found.append(None)
+        elif not self._is_about_the_mail(number, text, introduced=introduced):
+            self._keep(number, line, introduced=introduced)
+
+    def _is_about_the_mail(self, number: int, text: str, *, introduced: bool) -> bool:
+        if (number < _MAX_GREETING or not any(self.found)) and boilerplate.is_greeting(text):
+            return True
+        return not introduced and boilerplate.is_notice(text) and failure_words.score(text) < _CLEAR_FAILURE
+
+    def _keep(self, number: int, whole: str, *, introduced: bool) -> None:
+        line = line_of(number, whole, introduced=introduced)
+        above = self.found[-1] if self.found else None
+        if above is not None and introduced and line.score < failure_words.WEAK:
+            self.found[-1] = above = above._replace(score=failure_words.score(above.text))
         if above is not None and _is_folded(above, line):
-            found[-1] = _line(above.number, f"{above.text.rstrip()} {line.text.strip()}", introduced=False)
+            self.found[-1] = line_of(above.number, f"{above.text.rstrip()} {line.text.strip()}", introduced=False)
         else:
-            found.append(line)
-    return found
+            self.found.append(line)
 
 
 def _is_folded(above: Line, line: Line) -> bool:
@@ -165,78 +166,6 @@ def _bounded_range(end: int) -> Sequence[int]:
     if end <= MAX_LINES:
         return range(end)
     return [*range(MAX_LINES // 2), *range(end - MAX_LINES // 2, end)]
-
-
-def _line(number: int, whole: str, *, introduced: bool) -> Line:
-    text = syslog.without_header(whole)
-    field = field_of(text)
-    score = failure_words.score(text)
-    if field is not None:
-        score = _field_score(field, score)
-    if introduced and score >= failure_words.WEAK:
-        score = max(score, failure_words.STRONG) + 1
-    elif field is None and text.endswith((":", "：")):
-        score = min(score, _HEADING)
-    return Line(number, text, score, field, begins_with_time(whole))
-
-
-_FINE = frozenset(
-    [
-        "ok",
-        "success",
-        "successful",
-        "succeeded",
-        "passed",
-        "done",
-        "running",
-        "up",
-        "completed",
-        "complete",
-        "0",
-        "none",
-        "normal",
-        "good",
-        "healthy",
-        "finished",
-        "true",
-        "yes",
-    ]
-)
-
-
-def _is_fine(value: str) -> bool:
-    return value.lower().strip(" .") in _FINE or (value.startswith(("0 ", "2")) and value[:3].isdigit())
-
-
-def _field_score(field: Field, score: int) -> int:
-    if not field.value:
-        return min(score, failure_words.STRONG)
-    value = failure_words.score(field.value)
-    match field.meaning:
-        case Meaning.TYPE:
-            return value + _LABELLED + 1
-        case Meaning.MESSAGE:
-            if field.value.lower().strip(" .") in _FINE:
-                return 0
-            return (
-                max(value, 1) + _LABELLED - 1 + (2 if failure_words.score(field.label) >= failure_words.STRONG else 0)
-            )
-        case Meaning.STATE:
-            return (
-                0
-                if _is_fine(field.value)
-                else max(value, failure_words.STRONG if field.value[0].isdigit() else score - 1)
-            )
-        case Meaning.SUBJECT | Meaning.PLACE:
-            return value
-        case Meaning.LEVEL:
-            return min(value, 1)
-        case _:
-            named = (
-                failure_words.score(field.label) >= failure_words.STRONG
-                and field.value.lower().strip(" .") not in _FINE
-            )
-            return max(value, failure_words.STRONG if named else 0)
 
 
 def _distinct(lines: Sequence[Line]) -> Sequence[Line]:

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from relay.model import Level
 from relay.parameterize import failure_words
 from relay.parse.document.fields import Field, Meaning, field_of
+from relay.parse.document.line import Line
 from relay.parse.document.records import level_named
-from relay.parse.document.segment import Block, BlockKind, Line
+from relay.parse.document.segment import Block, BlockKind
 
 MAX_LINES = 12
 """Lines of a statement. The key of a message has no more (`parameterize.template.MAX_LINES`)."""

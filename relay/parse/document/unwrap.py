@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 
 from relay.parse.document.fields import field_of
-from relay.parse.document.records import head_of
+from relay.parse.document.records import begins_with_time, head_of
 
 MIN_WIDTH, MAX_WIDTH = 60, 80
 _BEGINS = re.compile(
@@ -50,7 +50,8 @@ def joined(lines: Sequence[str], *, prose: bool) -> list[str] | None:
 def _was_broken(above: str, line: str, width: int, *, prose: bool) -> bool:
     above = above.rstrip()
     if prose:
-        return bool(above and line.strip()) and _continues(above, line) and not (field_of(line) or head_of(line))
+        continues = bool(above and line.strip()) and _continues(above, line)
+        return continues and not (field_of(line) or head_of(line) or begins_with_time(line))
     if not above or not line.strip():
         return False
     word = line.split(None, 1)[0]

@@ -113,7 +113,7 @@ class _Search:
             self.found.append(part)
 
     def _visit_attachment(self, head: Head, body: bytes) -> None:
-        """Read an attachment that is a text: by its media type or name, or an unknown type without control characters."""
+        """Read an attachment that is a text: by its media type, its name, or its content."""
         name = head.file_name
         text = head.kind.startswith("text/") or name.lower().endswith(_TEXT_NAMES)
         if not text and head.kind != "application/octet-stream":

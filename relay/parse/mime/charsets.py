@@ -90,7 +90,7 @@ def _codec(charset: str) -> str:
 
 def _guess(data: bytes) -> str:
     """Return the charset that `data` is most likely in; "" if none of those in use fits."""
-    from charset_normalizer import from_bytes  # loaded for such mails only
+    from charset_normalizer import from_bytes  # noqa: PLC0415 - loaded for such mails only
 
     if len(_NOT_ASCII.findall(data, 0, 65_536)) < _ENOUGH:
         return "cp1252"

@@ -20,10 +20,10 @@ def unfolded(text: str, *, delete_space: bool) -> str:
             pending = ""
             done.append(line)
             continue
-        line = pending + line.removeprefix(" ")
-        if line.endswith(" ") and line != "-- ":
-            pending = line[:-1] if delete_space else line
+        whole = pending + line.removeprefix(" ")
+        if whole.endswith(" ") and whole != "-- ":
+            pending = whole[:-1] if delete_space else whole
         else:
-            done.append(line)
+            done.append(whole)
             pending = ""
     return "\n".join([*done, pending] if pending else done)
