@@ -23,7 +23,7 @@ abort(?:ed|ing|s)? | abnormal(?:ly)? | already\\s(?:running|exists?|in\\suse|loc
 | did\\snot | does\\snot | doesn't | didn't | down | dropped | duplicate | emerg(?:ency)? | err(?:or)?s? | (?:has|have|had|with)\\sno | exceed(?:ed|s|ing)? | exceptions?
 | exhausted | expire[ds]? | fail(?:ed|s|ing|ure|ures|)? | fault(?:s|y|ed|ing)? | fatal | forbidden | full | halted | illegal | impossible
 | incomplete | increased | infected | insufficient | interrupted | intrusion | invalid | killed | lacks? | leaked | limit\\s(?:reached|matched|hit)
-| lost | malformed | malware | mismatch(?:ed|es)? | missed | missing | never | no\\slonger | no\\ssuch | not\\s(?:be|found|enough|supported|available|allowed|permitted
+| lost | malformed | malware | mismatch(?:ed|es)? | missed | missing | never | no\\s(?:space|free|memory|disk|route|response|answer|connection|permission|access|longer|such) | not\\s(?:be|found|enough|supported|available|allowed|permitted
 |running|responding|reachable|valid|exist|a|an|in|ok|possible|authorized|yet|up)
 | offline | oops | out\\sof | outdated | overdue | overflow(?:ed|s)? | overload(?:ed)? | panic(?:ked)? | problems? | refused | reject(?:ed|s|ion)?
 | reset\\sby | rolled\\sback | segfault | segmentation | severe | stale | stopped | stuck | suspended | terminat(?:ed|ing) | throttled | time[ds]?[\\s-]?out
@@ -101,6 +101,11 @@ _ADVICE = re.compile(
     r"|바랍니다|하세요|하십시오|请|請|してください|ください",
     re.IGNORECASE,
 )
+
+
+def has_failure_word(text: str) -> bool:
+    """Return True if `text` has a word of failure, also if it names no cause: `Backup failed`."""
+    return _WORDS.search(text[:MAX_LINE]) is not None
 
 
 @memoized(size=400_000, largest=2_000)

@@ -92,7 +92,9 @@ def test_one_failure_logged_by_the_app_and_by_flask_is_one_entry_with_both_place
         assert (head.echo_of, echo.echo_of) == (None, head.group_id)
         assert head.sample
         assert head.sample.message.startswith("Exception on /orders/")
-        assert message.subject == "[App Failed] new: OutOfStock in take (40× in less than 1 s)"
+        assert message.subject == (
+            "[App Failed] new: OutOfStock in take: only <number> left for order <number> (40× in less than 1 s)"
+        )
         assert "40 occurrences, logged 80 times," in text
         assert f"Also logged:        40× at {__file__}:" in text
         assert f"(ID {echo.group_id})" in text

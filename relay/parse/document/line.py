@@ -78,7 +78,7 @@ def _field_score(field: Field, score: int) -> int:
     if not field.value:
         return min(score, failure_words.STRONG)
     value = failure_words.score(field.value)
-    says_failure = failure_words.score(field.label) >= failure_words.STRONG and not _is_fine_word(field.value)
+    says_failure = failure_words.has_failure_word(field.label) and not _is_fine_word(field.value)
     match field.meaning:
         case Meaning.TYPE:
             found = value + _LABELLED + 1

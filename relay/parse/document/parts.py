@@ -47,7 +47,7 @@ def _strength(text: str) -> int:
     """Return how strongly `text` says that something failed."""
     lines = _ends(text.split("\n"))
     strongest = max((line.score for block in segment.blocks_of(lines) for line in block.lines), default=0)
-    worst = max((record.level for record in records.records_in(lines)), default=0)
+    worst = max((record.level for record in records.records_in(lines) if record.timed), default=0)
     return strongest + (worst // 10) + (_TRACE if traces.find(text) else 0)
 
 

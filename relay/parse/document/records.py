@@ -65,7 +65,7 @@ _SINGLE = {
 }
 
 _TIME = (
-    r"(?:\d{4}[-/.]\d\d[-/.]\d\d[T ,_]{1,2}\d\d:\d\d(?::\d\d(?:[.,:]\d{1,9})?)?(?: ?(?:Z|[A-Z]{3,4}|[+-]\d\d:?\d\d)(?![A-Za-z]))?"
+    r"(?:\d{4}[-/.]\d\d[-/.]\d\d[T ,_]{1,2}\d\d:\d\d(?::\d\d(?:[.,:]\d{1,9})?)?(?: ?(?:Z|UTC|GMT|MSK|[A-Z]{1,3}T|[+-]\d\d:?\d\d)(?![A-Za-z]))?"
     r"|\d{1,2}[-/. ](?:[A-Z][a-z]{2}|\d{1,2})[-/. ]\d{2,4}[ :,T]{1,2}\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d{1,9})?(?: ?[AP]M)?(?: [+-]\d{4})?"
     r"|(?:[A-Z][a-z]{2},? )?[A-Z][a-z]{2} [ \d]?\d,?(?: \d{4})?,? \d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?(?: [AP]M)?(?: \d{4})?"
     r"|\d{4}년 ?\d{1,2}월 ?\d{1,2}일 ?\d\d:\d\d:\d\d|\d{4}年\d{1,2}月\d{1,2}日 ?\d\d:\d\d:\d\d"
@@ -157,7 +157,7 @@ def head_of(line: str) -> Head | None:
 
 
 def _lettered_head(text: str) -> Head | None:
-    """Return the beginning of a record whose level is a letter: Google's glog, Ruby's Logger."""
+    """Return the beginning of a record that states its level as one character: Google's glog, Ruby's Logger."""
     if found := _GLOG.match(text):
         return Head(_SINGLE[found["letter"]], found.end(), timed=True)
     if found := _RUBY.match(text):
@@ -239,10 +239,14 @@ def _json_head(line: str) -> Head | None:
 
 
 def are_records(lines: Sequence[str]) -> bool:
-    """Return True if the text consists of log records with times: its first lines that are not blank begin some."""
+    """Return True if the text consists of log records: each of its first lines begins with a time and has a level.
+
+    Not for Ruby's Logger: Rails writes the beginning before each line of one record.
+    """
     first = list(islice(filter(str.strip, lines[:_MAX_FIRST]), _SAMPLE))
     heads = [head_of(line) for line in first]
-    return len(first) > 1 and all(head is not None and head.timed for head in heads)
+    timed = all(map(begins_with_time, first))
+    return len(first) > 1 and timed and all(head is not None and head.timed for head in heads)
 
 
 def records_in(lines: Sequence[str]) -> list[LogRecord]:

@@ -17,18 +17,16 @@ SPLIT = {
     "further.jsonl": {
         "amanda", "amanda.msg", "apticron", "apticron.msg", "archive.scale.func", "archive.walk.type",
         "atlas.scale.func", "backupninja", "bacula", "bacula.msg", "bindery.fold", "bindery.fold.func",
-        "bindery.fold.type", "book.double", "book.double.msg", "cron.borgstats", "cron.borgstats.msg",
-        "dict.app", "dict.app.msg", "feature", "feature.exp", "foundry.weigh.enum", "gitlab.pipe",
-        "gitlab.pipe.msg", "jenkins.fail", "jenkins.fail.msg", "kiln.fire.key", "lantern.light", "lantern.light.func",
-        "lantern.light.msg", "monit.mem", "monit.mem.msg", "netdata", "netdata.alarm", "pagerduty.synthetic",
-        "pagerduty.synthetic.msg", "pagerduty.synthetic.status", "perl.catalyst", "perl.catalyst.func", "php.fatal",
-        "php.fatal.func", "php.fatal.msg", "php.fatal.type", "portuguese", "portuguese.msg", "r.error",
-        "r.error.func", "r.error.msg", "rust.anyhow", "rust.anyhow.cause", "rust.anyhow.msg", "unattended.up",
-        "unattended.up.msg", "webform", "webform.msg",
+        "bindery.fold.type", "book.double", "book.double.msg", "cron.borgstats", "dict.app", "dict.app.msg",
+        "fail2ban.mail", "feature", "feature.exp", "foundry.weigh.enum", "gitlab.pipe", "gitlab.pipe.msg",
+        "kiln.fire.key", "lantern.light", "lantern.light.func", "lantern.light.msg", "monit.mem", "monit.mem.msg",
+        "payments.digest", "perl.catalyst", "perl.catalyst.func", "php.fatal", "php.fatal.func", "php.fatal.msg",
+        "php.fatal.type", "portuguese", "portuguese.msg", "r.error", "r.error.func", "r.error.msg", "rust.anyhow",
+        "rust.anyhow.cause", "rust.anyhow.msg", "unattended.up",
     },
     "later.jsonl": {
-        "auth.otp", "auth.otp.msg", "check.mk", "check.mk.service", "kopia", "kopia.msg", "postgres.pgbouncer",
-        "postgres.pgbouncer.msg", "sssd", "sssd.msg",
+        "auth.otp", "auth.otp.msg", "kopia", "kopia.msg", "postgres.pgbouncer", "postgres.pgbouncer.msg", "sssd",
+        "sssd.msg",
     },
 }  # fmt: skip
 """Errors that are split into several groups. The README beside the data says why no rule is made for them."""
@@ -43,8 +41,8 @@ MERGED = {
 LEAST = {
     "own.jsonl": (0.989, 0.983),
     "wide.jsonl": (0.985, 0.96),
-    "further.jsonl": (0.95, 0.88),
-    "later.jsonl": (0.95, 0.89),
+    "further.jsonl": (0.957, 0.905),
+    "later.jsonl": (0.957, 0.915),
 }
 
 

@@ -10,7 +10,7 @@ EXAMPLES = {
     "status": ("HTTP 503, exit code 137, [Errno 28]", "HTTP 503, exit code 137, [Errno 28]"),
     "vendor code": ("ORA-00942: see CVE-2024-1234, CS1002", "ORA-00942: see CVE-2024-1234, CS1002"),
     "smtp code": ("said: 550 5.1.1 unknown", "said: 550 5.1.1 unknown"),
-    "driver code": ("(1062, 'Duplicate entry 7')", "(1062, <text>)"),
+    "driver code": ("(1062, 'Duplicate entry 7')", "(1062, Duplicate entry <value>)"),
     "url": ("GET https://ada:pw@[::1]:80/x?y=1#z, then", "GET <url>, then"),
     "email": ("bounced by ada+shop@mail.example.org.", "bounced by <email>."),
     "uuid": ("job C56A4180-65AA-42EC-A945-5FD21DEC0538 died", "job <uuid> died"),

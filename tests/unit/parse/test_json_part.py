@@ -83,7 +83,7 @@ def test_arbitrary_json_changes_nothing_that_the_text_states(content):
     texts += [text for pair in report.request for text in pair]
     assert all(len(text) <= 600 and one_line(text, 600) == text for text in texts if text)
     assert not {unicodedata.category(char) for text in texts if text for char in text} & {"Cc", "Cs", "Zl", "Zp"}
-    assert report_of(report_json(report)) == report
+    assert report_of(report_json(report)) == replace(report, app_guessed=False)  # not stored
 
 
 @given(text=st.text(max_size=200) | st.text(alphabet=string.punctuation + "01ne", max_size=200))
