@@ -224,7 +224,7 @@ def test_a_former_version_that_fails_makes_a_new_error_and_parks_nothing(bench):
     assert bench.books() == {"received": 2, "pending": 2}
 
 
-def killed(*_) -> None:
+def killed(*_, **__) -> None:
     raise KeyboardInterrupt
 
 
