@@ -53,6 +53,8 @@ class AuthorizationServer:
         """Seconds between two questions for a device code's token."""
         self.granted: list[str] = []
         """The grants of all issued tokens."""
+        self.granted_at: list[datetime] = []
+        """When they were issued."""
         self.requests: list[dict[str, str]] = []
         """The forms of all requests to the token endpoint."""
         self.headers: list[dict[str, str]] = []
@@ -155,6 +157,7 @@ class AuthorizationServer:
         if error := check():
             return _refusal(error, "as the test wants it", 400)
         self.granted.append(grant)
+        self.granted_at.append(self.clock())
         access = self._secret("at")
         self._valid[access] = self.clock() + timedelta(seconds=self.lifetime)
         found: dict[str, Any] = {"access_token": access, "token_type": "Bearer", "expires_in": self.lifetime}
