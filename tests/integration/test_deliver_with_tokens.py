@@ -287,6 +287,10 @@ def test_refresh_token_that_is_replaced_at_each_use_is_stored(make, authorizatio
         ({"token_type": "Bearer"}, 200, "no access token", "token_endpoint"),
         ({"access_token": "x\r\ny", "token_type": "Bearer"}, 200, "not one that can be sent", ""),
         (b"[" * 100_000, 200, "too long", ""),
+        (b"[" * 60_000, 200, "no token endpoint", "token_endpoint"),
+        ({"access_token": "x", "expires_in": {"a": 1}}, 200, "no token endpoint", "token_endpoint"),
+        ({"error": {"a": 1}, "error_description": ["b"]}, 400, "400 {'a': 1}", ""),
+        (["access_token"], 200, "no token endpoint", "token_endpoint"),
         ({"access_token": "x", "expires_in": -5}, 200, "expired already", "clock"),
     ],
 )

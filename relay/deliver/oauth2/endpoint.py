@@ -23,6 +23,7 @@ from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from relay.config import OAuth2
+from relay.config.section import SecretUnreadable
 from relay.deliver.oauth2.assertion import certificate_auth, service_account_assertion
 from relay.deliver.oauth2.errors import TokenFailed
 from relay.deliver.oauth2.secrets import safe_text
@@ -99,6 +100,8 @@ class AuthorizationServer:
             async with asyncio.timeout(self._timeout), self._client(exchange) as client:
                 reply: Reply = await ask(client)
                 return reply
+        except (TokenFailed, SecretUnreadable):
+            raise
         except TimeoutError as error:
             raise exchange.failed(f"no reply within {self._timeout:g} s") from error
         except httpx2.TimeoutException as error:
@@ -109,6 +112,8 @@ class AuthorizationServer:
             raise exchange.failed(f"it replied {_status(error.response.status_code)}") from error
         except httpx2.HTTPError as error:
             raise exchange.failed(_connection_error(error)) from error
+        except (TypeError, RecursionError) as error:  # of the library, about values that no server should send
+            raise exchange.failed("its reply cannot be read, so it is no token endpoint") from error
         except ValueError as error:
             raise exchange.failed(
                 f"it replied {_status(exchange.status)} without JSON, so it is no token endpoint"
