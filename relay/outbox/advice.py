@@ -95,6 +95,8 @@ def advice_on_failure(failure: Failure, detail: str) -> str:
     """Return what to do about a failure of the upstream: by the reply in `detail` where there is one."""
     if failure is Failure.TOKEN:
         return token_advice(detail)
+    if failure is Failure.AUTH and _TOKENS_ONLY.search(detail):
+        return f"{REPLY_ADVICE[Cause.PASSWORDS_OFF]}{_AUTH_PAUSE_NOTE}"
     shown = _SHOWN_REPLY.search(detail)
     if shown is None or failure not in {Failure.UNWILLING, Failure.AUTH, Failure.REFUSED}:
         return ADVICE[failure]
@@ -107,6 +109,8 @@ def advice_on_failure(failure: Failure, detail: str) -> str:
     return f"{REPLY_ADVICE[cause]}{_AUTH_PAUSE_NOTE if failure is Failure.AUTH else ''}"
 
 
+_TOKENS_ONLY = re.compile(r"it offers [A-Z0-9 -]*(?:XOAUTH2|OAUTHBEARER)[A-Z0-9 -]*; the relay supports")
+"""A server without a login for passwords."""
 _TOKEN_MECHANISMS = frozenset({"XOAUTH2", "OAUTHBEARER"})
 _SAID_BY_FAILURE = frozenset({Cause.TEMPORARY, Cause.CONTENT, Cause.NO_REPLY})
 """Causes about which the failure itself says more."""

@@ -59,6 +59,13 @@ def test_refusal_of_a_token_by_the_mail_server_has_its_own_advice(reply, words):
     assert words in advice_on_failure(Failure.AUTH, detail)
 
 
+def test_server_that_offers_only_token_logins_asks_for_oauth2():
+    detail = "x:587: it offers XOAUTH2 OAUTHBEARER; the relay supports CRAM-MD5, PLAIN and LOGIN"
+
+    assert "set [upstream.oauth2]" in advice_on_failure(Failure.AUTH, detail)
+    assert "[upstream.oauth2]" not in advice_on_failure(Failure.AUTH, detail.replace("XOAUTH2 OAUTHBEARER", "GSSAPI"))
+
+
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
