@@ -1,13 +1,15 @@
 # The relay with its dependencies. It runs without root and writes only to one volume, which holds the state.
+# For OAuth2 at the upstream: docker build --build-arg LOCK=requirements-oauth.lock (13 MB more)
 
 FROM python:3.13-slim AS build
+ARG LOCK=requirements.lock
 WORKDIR /src
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
-COPY requirements.lock requirements-build.lock ./
+COPY requirements*.lock ./
 RUN python -m venv /build \
  && python -m venv --without-pip /opt/relay \
  && /build/bin/pip install --no-deps --require-hashes -r requirements-build.lock \
- && /build/bin/pip --python /opt/relay/bin/python install --no-deps --require-hashes -r requirements.lock \
+ && /build/bin/pip --python /opt/relay/bin/python install --no-deps --require-hashes -r $LOCK \
  && /build/bin/pip --python /opt/relay/bin/python check
 COPY pyproject.toml README.md LICENSE ./
 COPY relay relay

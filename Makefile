@@ -79,7 +79,8 @@ pictures: $(READY) ## take the pictures in docs/ again, with headless Chromium
 
 lock: $(READY) ## write the locks again (UPGRADE=--upgrade: with newer versions)
 	$(LOCK) pyproject.toml --extra server --extra postgres -o requirements.lock
-	$(LOCK) pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
+	$(LOCK) pyproject.toml --extra server --extra postgres --extra oauth -c requirements.lock -o requirements-oauth.lock
+	$(LOCK) pyproject.toml --extra dev -c requirements-oauth.lock -o requirements-dev.lock
 	$(LOCK) pyproject.toml --extra fuzz -c requirements-dev.lock -o requirements-fuzz.lock
 	$(LOCK) pyproject.toml --extra audit -c requirements-dev.lock -o requirements-audit.lock
 	$(LOCK) --group build -c requirements-dev.lock -o requirements-build.lock

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-build.lock")
+LOCKS = ("requirements.lock", "requirements-oauth.lock", "requirements-dev.lock", "requirements-build.lock")
 TIMEOUT = 60
 """Seconds for each of the two look-ups of a lock."""
 _PIN = re.compile(r"[\w.\[\],-]+==[^\s;]+(?: ;[^\\]*)? \\(?:\n +--hash=sha256:[0-9a-f]{64}(?: \\)?)+")

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import sys
 
-_DRIVER = "psycopg"
-"""The one library that the extra `server` does not bring: a ledger in PostgreSQL needs it."""
+_EXTRAS = {
+    "psycopg": "server,postgres",
+    **dict.fromkeys(("authlib", "cryptography", "httpx2", "joserfc"), "server,oauth"),
+}
+"""The libraries that the extra `server` does not bring: for a ledger in PostgreSQL, and for OAuth2."""
 
 
 def main() -> None:
@@ -22,7 +25,7 @@ def main() -> None:
         library = (error.name or "").partition(".")[0]
         if library in {"", "relay"} or library in sys.stdlib_module_names:
             raise  # a fault of ours, or a broken Python: the traceback says where
-        extra = "server,postgres" if library == _DRIVER else "server"
+        extra = _EXTRAS.get(library, "server")
         sys.exit(_missing(f'the library {library} is not installed: run pip install "error-mail-relay[{extra}]"'))
 
 

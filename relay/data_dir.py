@@ -61,6 +61,11 @@ class DataDir:
         """The FIFO through which the receiver wakes the worker."""
         return self.root / "wakeup"
 
+    @property
+    def tokens(self) -> Path:
+        """The folder of the upstream's access and refresh tokens. A backup does not contain it."""
+        return self.root / "oauth2"
+
     def lock(self, role: str) -> Path:
         """The lock file of `role`: supervisor, receiver or worker."""
         return self.root / f"{role}.lock"

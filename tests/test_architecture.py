@@ -60,6 +60,10 @@ MAY_IMPORT: dict[str, set[str]] = {
 FENCED = {
     "aiosmtpd": {"receive"},
     "aiosmtplib": {"deliver"},
+    "authlib": {"deliver/oauth2/assertion", "deliver/oauth2/endpoint", "deliver/oauth2/sign_in"},
+    "cryptography": {"deliver/oauth2/assertion"},
+    "httpx2": {"deliver/oauth2/endpoint"},
+    "joserfc": {"deliver/oauth2/assertion"},
     "sqlalchemy": {"ledger"},
     "alembic": {"ledger"},
     "psycopg": {"ledger"},
@@ -76,7 +80,8 @@ FENCED = {
 }
 """The only places in `relay` for a library."""
 
-PURE = CORE | {"memo", "safe_regex", "text", "humanize", "outbox/retry", "outbox/advice"}
+PURE = CORE | {"memo", "safe_regex", "text", "humanize", "outbox/retry", "outbox/advice", "outbox/token_advice"}
+PURE |= {f"deliver/oauth2/{name}" for name in ("token", "bearer", "secrets", "errors")}
 IMPURE = {
     "asyncio", "fcntl", "multiprocessing", "os", "pathlib", "random", "secrets", "select", "shutil", "signal",
     "smtplib", "socket", "sqlite3", "ssl", "subprocess", "tempfile", "threading", "time", "urllib",
@@ -268,7 +273,7 @@ def test_app_client_imports_the_standard_library_and_itself(file):
 
 def test_every_library_that_relay_imports_is_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    declared = {Requirement(text).name for text in project["server"] + project["postgres"]}
+    declared = {Requirement(text).name for text in project["server"] + project["postgres"] + project["oauth"]}
     imported = {each.package for file in RELAY for each in imports(file.read_text(), file)}
     theirs = imported - sys.stdlib_module_names - {"relay"}
     providers = packages_distributions()

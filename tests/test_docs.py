@@ -34,10 +34,10 @@ def settings(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[tu
     """Every setting with its table before a dot, as the document names it."""
     for name, field in model.model_fields.items():
         table = section_in(field)
-        if table is None or prefix:  # a route's own timing is one setting
+        if table is None or prefix == "route.":  # a route's own timing is one setting
             yield prefix + name, field
         else:
-            yield from settings(table, f"{name}.")
+            yield from settings(table, f"{prefix}{name}.")
 
 
 def documented() -> dict[str, str]:

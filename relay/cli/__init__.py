@@ -12,6 +12,7 @@ Exit codes: 0 success, 1 the answer is no or the command failed, 2 wrong usage o
     explain        explain, fingerprint, regroup
     outbox         outbox list, outbox retry, outbox drop
     send_test      send-test
+    login          login
     canary         canary
     replay         replay
     backup         backup, restore, repair
@@ -38,6 +39,7 @@ from relay.errors import ConfigError, RelayError
 _SECTIONS = {
     "Set up": {
         "check": "check",
+        "login": "login",
         "send-test": "send_test",
         "canary": "canary",
         "hash-password": "hash_password",

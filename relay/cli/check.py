@@ -16,7 +16,7 @@ from relay.cli.output import print_json
 from relay.errors import ConfigError
 
 if TYPE_CHECKING:
-    from relay.config import Loaded, Settings
+    from relay.config import Loaded, Settings, Upstream
     from relay.config.service_files import FileProblem
 
 
@@ -66,7 +66,12 @@ def _checked(config: Path | None) -> _Checked:
     problems += [*_template_problems(found.settings), *_data_dir_problems(found.settings.storage.data_dir)]
     return _Checked(
         problems=tuple(problems),
-        warnings=(*found.warnings, *found.placeholders(), *_unused_templates(found.settings)),
+        warnings=(
+            *found.warnings,
+            *found.placeholders(),
+            *_unused_templates(found.settings),
+            *_missing_login(found.settings),
+        ),
         not_checked=tuple(f"{each.text}; {_ONLY_SERVICE}" for each in files if each.only_here),
         settings=_settings_in_use(found),
     )
@@ -130,6 +135,18 @@ def _unused_templates(settings: Settings) -> list[str]:
     return warnings
 
 
+def _missing_login(settings: Settings) -> list[str]:
+    """Return a warning if a person has to log in first, and nobody has done so."""
+    from relay.deliver import open_token_source
+
+    tokens = open_token_source(settings)
+    if tokens is None or not settings.upstream.oauth2.flow.needs_login or not tokens.files.readable():
+        return []
+    if tokens.files.refresh_token():
+        return []
+    return [f"[upstream.oauth2] nobody has logged in as {settings.upstream.username} yet: run `relay login`"]
+
+
 def _data_dir_problems(folder: Path) -> list[str]:
     """Check that the data directory can be written; if it is missing, check the nearest parent that exists."""
     nearest = next(each for each in (folder, *folder.parents) if each.exists())
@@ -152,9 +169,17 @@ def _settings_in_use(found: Loaded) -> dict[str, Any]:
         "data_dir": str(settings.storage.data_dir),
         "upstream": f"{upstream.host}:{upstream.port}" if upstream.host else None,
         "security": upstream.security if upstream.host else None,
+        "login": _login(upstream) if upstream.host else None,
         "sender": settings.sender_address,
         "routes": {route.name: list(route.recipients) for route in settings.routes},
     }
+
+
+def _login(upstream: Upstream) -> str | None:
+    if upstream.oauth2.enabled:
+        provider = f"{upstream.oauth2.provider}, " if upstream.oauth2.provider else ""
+        return f"OAuth2 ({provider}{upstream.oauth2.flow}) as {upstream.username}"
+    return f"password as {upstream.username}" if upstream.username else None
 
 
 def _summary(used: Mapping[str, Any]) -> list[str]:
@@ -165,6 +190,7 @@ def _summary(used: Mapping[str, Any]) -> list[str]:
         f"  pages on        http://{used['http']}/",
         f"  data directory  {used['data_dir']}",
         f"  sends through   {target}",
+        *([f"  logs in with    {used['login']}"] if used["login"] else []),
         f"  from            {used['sender']}",
     ]
     return lines + [f"  route {name:<10}{', '.join(recipients)}" for name, recipients in used["routes"].items()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from functools import partial
 from pathlib import Path
@@ -14,10 +13,8 @@ from relay import humanize
 from relay.cli.options import config_option, json_option, load_config
 from relay.cli.output import print_json
 from relay.clock import utc_now
-from relay.errors import LedgerError
 
 if TYPE_CHECKING:
-    from relay.config import Settings
     from relay.model import Attempt
 
 
@@ -32,6 +29,7 @@ def send_test(ctx: click.Context, config: Path | None, *, as_json: bool, verbose
     It goes through the upstream at once. Prints the upstream's reply for each recipient, and what to do about a
     refusal. If the upstream accepts it, every message that waits for the upstream is sent now.
     """
+    from relay.cli.release import release_waiting
     from relay.compose.notes import when_news_comes
     from relay.deliver import open_target
     from relay.model import Verdict
@@ -53,12 +51,12 @@ def send_test(ctx: click.Context, config: Path | None, *, as_json: bool, verbose
     accepted = [reply.verdict is Verdict.ACCEPTED for reply in attempt.replies.values()]
     fine = all(accepted) and not attempt.failure
     if as_json:
-        released = _release_waiting(settings) if any(accepted) else 0
+        released = release_waiting(settings) if any(accepted) else 0
         print_json({"ok": fine, "target": str(target), **_as_json(attempt), "expect": expect, "released": released})
         ctx.exit(0 if fine else 1)
     _print_attempt(attempt)
     click.echo(expect)
-    if any(accepted) and (released := _release_waiting(settings)):
+    if any(accepted) and (released := release_waiting(settings)):
         click.echo(f"{humanize.counted(released, 'waiting message')} queued for a try now")
     ctx.exit(0 if fine else 1)
 
@@ -82,27 +80,3 @@ def _as_json(attempt: Attempt) -> dict[str, Any]:
         for address, reply in attempt.replies.items()
     ]
     return {"failure": attempt.failure, "detail": attempt.detail, "replies": replies}
-
-
-def _release_waiting(settings: Settings) -> int:
-    """Store that the upstream works, and make every waiting message due; return how many. 0 without a ledger."""
-    from relay.data_dir import DataDir
-    from relay.ledger import Ledger, sqlite_file
-    from relay.outbox.retry import state_after_success
-    from relay.service.waker import wake_worker
-    from relay.service.worker_name import upstream_key
-
-    file = sqlite_file(settings.storage.ledger_url)
-    if file is not None and not file.exists():
-        return 0
-    try:
-        with contextlib.closing(Ledger.open(settings.storage.ledger_url, create=False)) as ledger:
-            now = utc_now()
-            key = upstream_key(settings)
-            ledger.save_upstream(key, state_after_success(ledger.upstream(key), now))
-            waiting = ledger.try_now(now)
-    except LedgerError as error:
-        click.echo(f"waiting messages are not sent now: {error}", err=True)
-        return 0
-    wake_worker(DataDir(settings.storage.data_dir).wakeup)
-    return waiting

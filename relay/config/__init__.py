@@ -8,6 +8,7 @@
     grouping   the tables [[app]], [[rule]], [redact]
     digests    the tables [[route]], [timing], [budget], [digest], [time]
     upstream   the table [upstream]
+    oauth2     the table [upstream.oauth2]
     settings   all tables together, and the checks across them
     loader     validates file and environment, and turns errors into sentences
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from relay.config.digests import Zone
     from relay.config.listen import Listen
     from relay.config.loader import Loaded, load
+    from relay.config.oauth2 import Grant, OAuth2
     from relay.config.server import Http, Log, Smtp, Storage
     from relay.config.settings import Settings, make_settings
     from relay.config.upstream import Upstream
@@ -34,10 +36,12 @@ if TYPE_CHECKING:
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 _MODULES = {
+    "Grant": "oauth2",
     "Http": "server",
     "Listen": "listen",
     "Loaded": "loader",
     "Log": "server",
+    "OAuth2": "oauth2",
     "Settings": "settings",
     "Smtp": "server",
     "Storage": "server",
@@ -59,10 +63,12 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "Grant",
     "Http",
     "Listen",
     "Loaded",
     "Log",
+    "OAuth2",
     "Settings",
     "Smtp",
     "Storage",

@@ -7,6 +7,7 @@ variable that it is about.
 
 from __future__ import annotations
 
+import copy
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -48,7 +49,8 @@ class Loaded:
 
         return [
             each._replace(
-                text=f"{self.places.of((each.table, each.setting))}: {each.text.removeprefix(f'{each.setting} ')}"
+                text=f"{self.places.of((*each.table.split('.'), each.setting))}: "
+                f"{each.text.removeprefix(f'{each.setting} ')}"
             )
             for each in file_problems(self.settings)
         ]
@@ -64,7 +66,7 @@ class Loaded:
 
         Raises ConfigError with one sentence for each one that cannot.
         """
-        problems = [each.text for each in self.file_problems() if not tables or each.table in tables]
+        problems = [each.text for each in self.file_problems() if not tables or each.table.split(".")[0] in tables]
         if problems:
             raise ConfigError(tuple(problems))
         return self.settings
@@ -130,10 +132,12 @@ def _overlay(environ: Mapping[str, str]) -> tuple[dict[tuple[str, ...], str], li
 
 
 def _merge(source: dict[str, Any], variables: Mapping[str, str]) -> dict[str, Any]:
-    merged = {key: dict(value) if isinstance(value, dict) else value for key, value in source.items()}
+    merged = copy.deepcopy(source)
     for dotted, value in variables.items():
-        table, _, key = dotted.rpartition(".")
-        place = merged.setdefault(table, {}) if table else merged
+        *tables, key = dotted.split(".")
+        place: Any = merged
+        for table in tables:
+            place = place.setdefault(table, {}) if isinstance(place, dict) else None
         if isinstance(place, dict):
             place[key] = value
             if f"{key}_file" in place and f"{dotted}_file" not in variables:
@@ -164,24 +168,40 @@ class Places:
     def _line(self, loc: Location) -> int | None:
         """Return the line of the key, or of its table; None if neither is written (a default, an inline table)."""
         table = [part for part in loc if isinstance(part, str)]
+        name = ".".join(_tables(loc)) or (table[0] if table else "")
         index = next((part for part in loc if isinstance(part, int)), 0)
         inside, seen, header = not table[1:], -1, None
         key = table[-1] if table else ""
         for number, line in enumerate(self.text.splitlines(), 1):
             if found := re.match(r"\s*\[+\s*([\w.-]+)\s*\]+", line):
-                seen += found[1] == table[0] if table else 0
-                inside = bool(table) and found[1] == table[0] and (not line.lstrip().startswith("[[") or seen == index)
+                seen += found[1] == name
+                inside = bool(table) and found[1] == name and (not line.lstrip().startswith("[[") or seen == index)
                 header = number if inside else header
             elif inside and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
                 return number
         return header
 
 
+def _tables(loc: Location) -> list[str]:
+    """Return the names of the tables that `loc` lies in, the outermost first; [] for a list of tables."""
+    found: list[str] = []
+    model: type[BaseModel] = Settings
+    for part in loc:
+        setting = model.model_fields.get(part) if isinstance(part, str) else None
+        section = section_of(setting) if setting else None
+        if section is None:
+            break
+        found.append(str(part))
+        model = section
+    return found
+
+
 def _toml_name(loc: Location) -> str:
     names = [str(part) if isinstance(part, str) else f"#{part + 1}" for part in loc]
+    if tables := _tables(loc):
+        return " ".join([f"[{'.'.join(tables)}]", *names[len(tables) :]])
     if len(names) == 1:
-        top = Settings.model_fields.get(names[0])
-        return f"[{names[0]}]" if top is not None and section_of(top) else names[0]
+        return names[0]
     if names and names[0] in {"route", "app", "rule"}:
         return f"[[{names[0]}]] {' '.join(names[1:])}"
     if names and isinstance(loc[1], int):
@@ -239,7 +259,11 @@ def _nearest(loc: Location) -> str:
         return near
     homes = [key for key in known_keys() if key[-1] == wrong]
     if homes:
-        return f"; {wrong} belongs in [{homes[0][0]}]" if len(homes[0]) > 1 else f"; {wrong} stands above all tables"
+        return (
+            f"; {wrong} belongs in [{'.'.join(homes[0][:-1])}]"
+            if len(homes[0]) > 1
+            else f"; {wrong} stands above all tables"
+        )
     return f"; known here: {', '.join(sorted(model.model_fields))}"
 
 

@@ -7,9 +7,11 @@ without them, and `relay status` works without them. `relay serve` and `relay se
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from relay.config.oauth2 import SECRETS, OAuth2
 from relay.config.section import SecretUnreadable, Section, this_user
 from relay.config.settings import Settings
 
@@ -26,8 +28,11 @@ class FileProblem(NamedTuple):
 
 def file_problems(settings: Settings) -> Iterator[FileProblem]:
     """Read each secret and the certificate authority; yield what is missing or cannot be read."""
-    for table in ("upstream", "smtp"):
-        yield from _credentials(table, getattr(settings, table))
+    if settings.upstream.oauth2.enabled:
+        yield from _token_source(settings.upstream.oauth2)
+    else:
+        yield from _credentials("upstream", settings.upstream)
+    yield from _credentials("smtp", settings.smtp)
     yield from _secret("http", "password", settings.http)
     try:
         _ = settings.storage.ledger_url
@@ -43,6 +48,32 @@ def _credentials(table: str, section: Section) -> Iterator[FileProblem]:
         missing = "password (or password_file) is missing: credentials need both"
         yield FileProblem(table, "username", missing, only_here=True)
     yield from _secret(table, "password", section)
+
+
+def _token_source(oauth2: OAuth2) -> Iterator[FileProblem]:
+    """Yield what keeps this process from asking for an access token."""
+    table = "upstream.oauth2"
+    if oauth2.provider and not find_spec("authlib"):
+        text = 'provider needs libraries that are not installed: run pip install "error-mail-relay[server,oauth]"'
+        yield FileProblem(table, "provider", text, only_here=False)
+    if missing := oauth2.missing_secrets:
+        names = " or ".join(f"{name}_file" for name in missing)
+        yield FileProblem(table, "client_id", f"{names} is missing: {oauth2.flow} needs it", only_here=True)
+    for name in SECRETS:
+        yield from _secret(table, name, oauth2)
+    if oauth2.certificate:
+        yield from _readable(table, "certificate", oauth2.certificate)
+
+
+def _readable(table: str, setting: str, file: Path) -> Iterator[FileProblem]:
+    try:
+        with file.open("rb"):
+            return
+    except PermissionError:
+        yield FileProblem(table, setting, f"{setting} {file} cannot be read by {this_user()}", only_here=True)
+    except OSError as error:
+        text = f"{setting} {file} cannot be read: {error.strerror}"
+        yield FileProblem(table, setting, text, only_here=False)
 
 
 def _secret(table: str, name: str, section: Section) -> Iterator[FileProblem]:

@@ -1,4 +1,4 @@
-"""The table `[upstream]`: the mail server that accepts the digests, and how long delivery is retried.
+"""The table `[upstream]`: the mail server that accepts the digests, the login, and how long delivery is retried.
 
 docs/configuration.md gives the reason for each default.
 """
@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 
+from relay.config.oauth2 import OAuth2
 from relay.config.section import Section, without_empty_file
 from relay.config.values import Duration, Durations, Host, HostName
 from relay.model import RetryPolicy
@@ -29,6 +30,7 @@ class Upstream(Section):
     username: str = ""
     password: SecretStr | None = None
     password_file: Path | None = None
+    oauth2: OAuth2 = OAuth2()
     auth_in_clear: bool = False
     ca_file: Path | None = None
     timeout: Annotated[Duration, Field(ge=timedelta(seconds=1))] = timedelta(seconds=30)
@@ -47,6 +49,8 @@ class Upstream(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        if self.oauth2.enabled:
+            self._check_oauth2()
         if (self.password or self.password_file) and not self.username:
             raise ValueError("username is missing: credentials need both")
         if self.username and self.security == "none" and not self.auth_in_clear:
@@ -54,6 +58,14 @@ class Upstream(Section):
                 'security = "none" would send the password in clear: use "starttls" or "tls", or auth_in_clear = true'
             )
         return self
+
+    def _check_oauth2(self) -> None:
+        if not self.username:
+            raise ValueError("username is missing: name the mailbox that [upstream.oauth2] gives access to")
+        if self.password or self.password_file:
+            raise ValueError("password and [upstream.oauth2] are both set: keep one of them")
+        if self.security == "none":
+            raise ValueError('security = "none" would send the access token in clear: use "starttls" or "tls"')
 
     @property
     def target(self) -> str:

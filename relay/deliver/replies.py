@@ -62,11 +62,28 @@ class UpstreamFailed(Exception):
         self.detail = detail
 
 
+def unwilling(step: str, reply: Reply) -> UpstreamFailed:
+    """Return the failure for a refusal that is not about a message."""
+    return UpstreamFailed(Failure.UNWILLING, f"it refused at {step}: {reply}")
+
+
 class Scrub:
     """Makes the upstream's text safe to show: one short printable line without the credentials or parts of them."""
 
     def __init__(self, username: str, password: str) -> None:
-        encodings = _encodings(username, password)
+        self._tokens: list[tuple[str, ...]] = []
+        self._password = _encodings(username, password)
+        self._mask_these(self._password)
+
+    def hide_token(self, *texts: str) -> None:
+        """Mask an access token too, given as each of the texts in which it is sent. The last two tokens count."""
+        found = tuple(text for text in texts if text)
+        if found not in self._tokens:
+            self._tokens = [*self._tokens[-1:], found]
+            self._mask_these((*self._password, *(text for texts in self._tokens for text in texts)))
+
+    def _mask_these(self, encodings: tuple[str, ...]) -> None:
+        encodings = tuple(sorted(encodings, key=len, reverse=True))
         self._secrets = re.compile("|".join(map(re.escape, encodings)), re.IGNORECASE) if encodings else None
         self._pieces = {_lower(text[at : at + PIECE]) for text in encodings for at in range(len(text) - PIECE + 1)}
 

@@ -18,6 +18,8 @@ import aiosmtplib
 
 from relay import config
 from relay.deliver.client import NO_REPLY, Client
+from relay.deliver.login import Login
+from relay.deliver.oauth2.source import TokenSource
 from relay.deliver.replies import (
     AUTH_CODES,
     END_OF_DATA,
@@ -27,13 +29,12 @@ from relay.deliver.replies import (
     missing_reply,
     os_error_text,
     recipient_reply,
+    unwilling,
 )
 from relay.deliver.transcript import Show, Transcript
 from relay.failpoint import reach
 from relay.model import Failure, RecipientReply, Verdict
 
-MECHANISMS = ("cram-md5", "plain", "login")
-"""The AUTH mechanisms that the relay supports, in order of preference."""
 NO_EHLO = frozenset({500, 501, 502, 504})
 """Replies of a server that does not know EHLO or this form of it (RFC 5321 section 4.2.4)."""
 CONNECT = "connect"
@@ -45,10 +46,16 @@ class Session:
     """One session, and its progress."""
 
     def __init__(
-        self, settings: config.Upstream, *, password: str, helo: str, scrub: Scrub, show: Show | None = None
+        self,
+        settings: config.Upstream,
+        *,
+        password: str,
+        helo: str,
+        scrub: Scrub,
+        show: Show | None = None,
+        tokens: TokenSource | None = None,
     ) -> None:
         self._settings = settings
-        self._password = password
         self._helo = helo
         self._scrub = scrub
         self._timeout = settings.timeout.total_seconds()
@@ -58,6 +65,7 @@ class Session:
             timeout=self._timeout,
             transcript=Transcript(show, scrub) if show else None,
         )
+        self._login = Login(settings, self._client, self._login_command, scrub, password=password, tokens=tokens)
         self.step = CONNECT
         """The command or step whose reply the session waits for."""
         self.begun = False
@@ -81,7 +89,7 @@ class Session:
             await self._starttls()
             await self._ehlo()
         if self._settings.username:
-            await self._authenticate()
+            await self._login.run()
 
     async def send(self, raw: bytes, sender: str, recipients: Sequence[str], before_data: Callable[[], None]) -> None:
         """Send the envelope and then the content; fills `replies`.
@@ -143,39 +151,6 @@ class Session:
         reply = await self._command("STARTTLS", self._client.starttls(), handshake=True)
         if not reply.good:
             raise UpstreamFailed(Failure.NO_TLS, f"it refused STARTTLS, which is required; nothing was sent: {reply}")
-
-    async def _authenticate(self) -> None:
-        offered = self._client.server_auth_methods
-        usable = [mechanism for mechanism in MECHANISMS if mechanism in offered]
-        if not usable:
-            names = self._scrub(" ".join(offered).upper()) or "no AUTH"
-            raise UpstreamFailed(Failure.AUTH, f"it offers {names}; the relay supports CRAM-MD5, PLAIN and LOGIN")
-        refusal: UpstreamFailed | None = None
-        for mechanism in usable:  # some servers offer mechanisms that do not work
-            try:
-                reply = await self._login(mechanism)
-            except UpstreamFailed as failed:  # e.g. the server hung up after a refusal: the refusal says more
-                raise refusal or failed from failed
-            if reply.good:
-                return
-            refusal = self._login_refused(reply, mechanism)
-        if refusal:
-            raise refusal
-
-    async def _login(self, mechanism: str) -> Reply:
-        login = getattr(self._client, f"auth_{mechanism.replace('-', '')}")
-        step = f"AUTH {mechanism.upper()}"
-        reply = await self._command(step, login(self._settings.username, self._password), credentials=False)
-        if (
-            reply.code // 100 == 3
-        ):  # the exchange should be over, but the server asks again: cancel (RFC 4954 section 4)
-            reply = await self._command(step, self._client.execute_command(b"*"), credentials=False)
-        return reply
-
-    def _login_refused(self, reply: Reply, mechanism: str) -> UpstreamFailed:
-        if reply.code // 100 == 4:
-            return self._unwilling(reply)
-        return UpstreamFailed(Failure.AUTH, f"it refused the credentials ({mechanism.upper()}): {reply}")
 
     # --- The message --------------------------------------------------------------------------------------------------
 
@@ -274,6 +249,10 @@ class Session:
             raise UpstreamFailed(Failure.AUTH, f"it requires credentials, or other ones, at {step}: {reply}")
         return reply
 
+    async def _login_command(self, step: str, command: Awaitable[aiosmtplib.SMTPResponse]) -> Reply:
+        """Return the reply to one command of the login: there, a reply about credentials is an expected one."""
+        return await self._command(step, command, credentials=False)
+
     async def _await_step(self, step: str, awaitable: Awaitable[T], *, handshake: bool) -> T:
         """Await one step. Raises UpstreamFailed for every error of the connection."""
         self.step = step
@@ -304,7 +283,7 @@ class Session:
         return UpstreamFailed(Failure.PROTOCOL, f"unexpected reply at {self.step}: {reply}")
 
     def _unwilling(self, reply: Reply) -> UpstreamFailed:
-        return UpstreamFailed(Failure.UNWILLING, f"it refused at {self.step}: {reply}")
+        return unwilling(self.step, reply)
 
 
 def _encoding(*, utf8: bool) -> str:

@@ -22,6 +22,7 @@ from datetime import timedelta
 from relay import config
 from relay.deliver.client import EventLoop
 from relay.deliver.ehlo_name import ehlo_name
+from relay.deliver.oauth2.source import TokenSource
 from relay.deliver.replies import MAX_TEXT, Scrub, UpstreamFailed
 from relay.deliver.session import Session
 from relay.deliver.transcript import Show
@@ -45,16 +46,23 @@ class Upstream:
     """The mail server that accepts the digests. One thread calls `deliver`; any thread may call `abort`."""
 
     def __init__(
-        self, settings: config.Upstream, *, sender: str = "", helo: str = "", show: Show | None = None
+        self,
+        settings: config.Upstream,
+        *,
+        sender: str = "",
+        helo: str = "",
+        show: Show | None = None,
+        tokens: TokenSource | None = None,
     ) -> None:
         """Read the password; connect to nothing yet. Raises ConfigError if the file of the password cannot be read.
 
         `sender` and `helo` (the name of this machine, by default the system's) are for the name in EHLO; see
-        `ehlo_name`. `show` gets each line of the
-        dialogue, without the credentials.
+        `ehlo_name`. `show` gets each line of the dialogue, without the credentials. `tokens` gives the access tokens,
+        if the login needs one instead of a password.
         """
         self._settings = settings
         self._password = settings.secret("password") or ""
+        self._tokens = tokens
         self._sender = sender
         self._machine = helo
         self._helo = ""
@@ -119,7 +127,14 @@ class Upstream:
         self._helo = self._helo or await ehlo_name(
             self._settings.ehlo_name, self._sender or sender, machine=self._machine
         )
-        return Session(self._settings, password=self._password, helo=self._helo, scrub=self._scrub, show=self._show)
+        return Session(
+            self._settings,
+            password=self._password,
+            tokens=self._tokens,
+            helo=self._helo,
+            scrub=self._scrub,
+            show=self._show,
+        )
 
     def abort(self) -> None:
         """Stop for good, from any thread: a running try ends at once, or soon if the content is already on its way."""

@@ -39,6 +39,9 @@ class Cause(StrEnum):
     EHLO_NAME = "EHLO name"
     SENDER = "sender"
     CREDENTIALS = "credentials"
+    SMTP_AUTH_OFF = "SMTP AUTH is switched off"
+    PASSWORDS_OFF = "passwords are switched off"
+    APP_PASSWORD = "app password"  # noqa: S105 -- the name of a cause
     ENCRYPTION = "encryption"
     RELAYING = "relaying"
     REPUTATION = "reputation"

@@ -110,6 +110,8 @@ class Failure(StrEnum):
     CERTIFICATE = "certificate"
     AUTH = "auth"
     """535 and similar replies: the credentials were refused, or AUTH was not possible."""
+    TOKEN = "token"  # noqa: S105 -- the name of a failure
+    """There is no access token to log in with (OAuth2). The upstream itself was not asked."""
     PROTOCOL = "protocol"
     """It violates the SMTP protocol."""
     REFUSED = "refused"

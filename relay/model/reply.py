@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 
 from relay.model.cause import Cause, Meaning
-from relay.model.reply_words import CODES, SIZE, STORE, WORDS
+from relay.model.reply_words import CODES, LOGIN, SIZE, STORE, WORDS
 
 _PASSES = frozenset(
     cause
@@ -28,10 +28,13 @@ _TRAILING = re.compile(r"\(#([45]\.\d\.\d)\)")
 """Where qmail writes the enhanced status code."""
 _CODE_PATTERNS = {cause: re.compile(pattern) for cause, pattern in CODES.items()}
 _WORD_PATTERNS = tuple((cause, re.compile("|".join(words), re.IGNORECASE)) for cause, words in WORDS)
+_LOGIN_PATTERNS = tuple((cause, re.compile(pattern, re.IGNORECASE)) for cause, pattern in LOGIN)
 _SIZE = re.compile("|".join(SIZE), re.IGNORECASE)
 _STORE = re.compile("|".join(STORE), re.IGNORECASE)
 _BY_STEP = {"MAIL": Cause.MAIL_REFUSED, "RCPT": Cause.UNKNOWN_RECIPIENT}
 _AUTH_CODES = frozenset({530, 534, 535, 538})
+_LOGIN_CODES = _AUTH_CODES | {550, 554}
+"""Codes with which servers refuse a login. Microsoft uses 550 for one that needs OAuth2."""
 
 
 def cause_of(code: int, text: str, step: str = "") -> Cause:
@@ -54,7 +57,8 @@ def _of_refusal(code: int, text: str, step: str) -> Cause:
     words = text[enhanced.end() :] if enhanced else text
     trailing = _TRAILING.search(words)
     return (
-        (_by_code(enhanced[1]) if enhanced else None)
+        (_by_login(text) if code in _LOGIN_CODES else None)
+        or (_by_code(enhanced[1]) if enhanced else None)
         or _by_size(code, words, bare=enhanced is None)
         or _by_words(words)
         or (_by_code(trailing[1]) if trailing else None)
@@ -77,6 +81,10 @@ def _by_reply_code(code: int, enhanced: str, step: str) -> Cause:
     if code // 100 == 4 or enhanced.startswith("4"):
         return Cause.TEMPORARY
     return Cause.CREDENTIALS if code in _AUTH_CODES else _BY_STEP.get(step, Cause.CONTENT)
+
+
+def _by_login(text: str) -> Cause | None:
+    return next((cause for cause, pattern in _LOGIN_PATTERNS if pattern.search(text)), None)
 
 
 def _by_code(enhanced: str) -> Cause | None:

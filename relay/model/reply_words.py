@@ -21,6 +21,13 @@ CODES = {
 """Enhanced status codes that mean one thing. The generic ones (5.0.0, 5.2.0, 5.2.1, 5.4.6, 5.7.0, 5.7.1) do not decide.
 Those with three digits are Exchange's."""
 
+LOGIN: tuple[tuple[Cause, str], ...] = (
+    (Cause.SMTP_AUTH_OFF, r"SmtpClientAuthentication is disabled"),
+    (Cause.PASSWORDS_OFF, r"basic auth\w* is (?:disabled|not supported)|\b5\.7\.30\b"),
+    (Cause.APP_PASSWORD, r"application-specific password|\bapp(?:lication)? password"),
+)
+"""Replies to a login that say exactly which setting at the provider is missing. They count before any code."""
+
 WORDS: tuple[tuple[Cause, tuple[str, ...]], ...] = (
     (Cause.EHLO_NAME, (r"\b(?:helo|ehlo)\b",)),
     (

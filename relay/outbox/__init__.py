@@ -6,6 +6,7 @@
     upstream_log  the log lines for an upstream that failed or works again
     holds         which recipients wait because their budget is used up
     advice        says what is wrong with the upstream and what to do about it (pure)
+    token_advice  the same for access tokens (pure)
 
 This file imports nothing, so that commands and pages that only give advice load no SMTP client.
 """

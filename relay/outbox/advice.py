@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from relay.humanize import moment
 from relay.model import BouncingRecipient, Cause, Delayed, Failure, RecipientReply, UpstreamState, cause_of
+from relay.outbox.token_advice import FALLBACK, LOGIN_REFUSED, token_advice
 
 _AUTH_PAUSE_NOTE = " (the relay retries once an hour, and after a successful `relay send-test`)"
 ADVICE = {
@@ -23,6 +24,7 @@ ADVICE = {
     Failure.NO_TLS: 'the server offers no usable TLS: check port and security ("tls" for port 465)',
     Failure.CERTIFICATE: "the server's certificate is not trusted: check host, or set ca_file",
     Failure.AUTH: f"check username and password, and the AUTH mechanisms that the server offers{_AUTH_PAUSE_NOTE}",
+    Failure.TOKEN: FALLBACK,
     Failure.PROTOCOL: "this does not look like a mail server: check host, port and security",
     Failure.REFUSED: "a 4xx reply is temporary (greylisting, an hourly limit); after a 5xx reply check sender and "
     "recipients, or ask the server's administrator",
@@ -55,6 +57,12 @@ REPLY_ADVICE = {
     "address or its domain confirmed at the provider",
     Cause.CREDENTIALS: "check [upstream] username and password; many providers want an app password, or SMTP AUTH "
     "switched on for this mailbox",
+    Cause.SMTP_AUTH_OFF: "SMTP AUTH is switched off for this mailbox or for the organization: in the Microsoft 365 "
+    "admin center, Users, Active users, the mailbox, Mail, Manage email apps, tick Authenticated SMTP; or run "
+    "Set-CASMailbox -SmtpClientAuthenticationDisabled $false",
+    Cause.PASSWORDS_OFF: "the provider accepts no passwords any more: set [upstream.oauth2] (docs/providers.md)",
+    Cause.APP_PASSWORD: "the provider wants an app password in place of the account's own one, or [upstream.oauth2] "
+    "(docs/providers.md)",
     Cause.ENCRYPTION: 'the server requires encryption: set [upstream] security to "starttls", or to "tls" for port 465',
     Cause.RELAYING: "the server does not relay for this machine: set username and password, or have this machine's "
     "address allowed there",
@@ -85,6 +93,10 @@ _SHOWN_REPLY = re.compile(
 
 def advice_on_failure(failure: Failure, detail: str) -> str:
     """Return what to do about a failure of the upstream: by the reply in `detail` where there is one."""
+    if failure is Failure.TOKEN:
+        return token_advice(detail)
+    if failure is Failure.AUTH and _TOKENS_ONLY.search(detail):
+        return f"{REPLY_ADVICE[Cause.PASSWORDS_OFF]}{_AUTH_PAUSE_NOTE}"
     shown = _SHOWN_REPLY.search(detail)
     if shown is None or failure not in {Failure.UNWILLING, Failure.AUTH, Failure.REFUSED}:
         return ADVICE[failure]
@@ -92,9 +104,14 @@ def advice_on_failure(failure: Failure, detail: str) -> str:
     cause = cause_of(int(shown["code"] or shown["code2"]), shown["text"] or shown["text2"], step)
     if cause in _SAID_BY_FAILURE:
         return ADVICE[failure]
+    if cause is Cause.CREDENTIALS and shown["login"] in _TOKEN_MECHANISMS:
+        return f"{LOGIN_REFUSED}{_AUTH_PAUSE_NOTE}"
     return f"{REPLY_ADVICE[cause]}{_AUTH_PAUSE_NOTE if failure is Failure.AUTH else ''}"
 
 
+_TOKENS_ONLY = re.compile(r"it offers [A-Z0-9 -]*(?:XOAUTH2|OAUTHBEARER)[A-Z0-9 -]*; the relay supports")
+"""A server without a login for passwords."""
+_TOKEN_MECHANISMS = frozenset({"XOAUTH2", "OAUTHBEARER"})
 _SAID_BY_FAILURE = frozenset({Cause.TEMPORARY, Cause.CONTENT, Cause.NO_REPLY})
 """Causes about which the failure itself says more."""
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.doc_snippets import replaced, run, running, snippets
+from tests.support.doc_snippets import SERVER_TIMEOUT, received, replaced, run, running, snippets
 from tests.support.mails import read_by_relay
 from tests.support.smtp_sinks import ReceivedMail, Sink, wait_until
 
@@ -83,7 +83,7 @@ def test_failed_task_is_mailed_from_each_pool(tmp_path, sink, pool):
     project(tmp_path, sink, "Mail failed tasks 1 python")
     send(tmp_path, "charge")
     with worker(tmp_path, pool):
-        [mail] = sink.wait_for(1)
+        [mail] = received(sink, 1)
 
     report = read_by_relay(mail.content)
     assert report.app == "shop"
@@ -100,7 +100,9 @@ def test_only_the_events_of_the_table_are_mailed(tmp_path, sink):
     project(tmp_path, sink, "Mail failed tasks 1 python")
     send(tmp_path, "expected", "ignored", "rejected", "retried", "killed", "endless", "charge")
     with worker(tmp_path, "prefork"):
-        wait_until(lambda: {request(mail)["url"] for mail in sink.mails} >= {f"shop.{name}" for name in MAILED})
+        wait_until(
+            lambda: {request(mail)["url"] for mail in sink.mails} >= {f"shop.{name}" for name in MAILED}, SERVER_TIMEOUT
+        )
 
     types = sorted((request(mail)["url"], mail.json_part["exceptions"][0]["type"]) for mail in sink.mails)
     assert types == [(f"shop.{name}", error) for name, error in MAILED.items()]
@@ -114,11 +116,11 @@ def test_mails_of_a_worker_process_are_delivered_before_it_ends(tmp_path, sink):
     sink.stop()
     send(tmp_path, "charge")
     with worker(tmp_path, "prefork") as (process, log):
-        wait_until(lambda: "raised unexpected" in log.read_text())
+        wait_until(lambda: "raised unexpected" in log.read_text(), SERVER_TIMEOUT)
         process.terminate()
-        wait_until(lambda: "Warm shutdown" in log.read_text())
+        wait_until(lambda: "Warm shutdown" in log.read_text(), SERVER_TIMEOUT)
         sink.start()
-        process.wait(30)
+        process.wait(SERVER_TIMEOUT)
 
     assert len(sink.mails) == 1
 
@@ -127,7 +129,7 @@ def test_handler_of_a_flask_app_mails_failed_tasks(tmp_path, sink):
     project(tmp_path, sink, "With Flask 1 python")
     send(tmp_path, "charge")
     with worker(tmp_path, "prefork"):
-        [mail] = sink.wait_for(1)
+        [mail] = received(sink, 1)
 
     assert mail.message["Subject"] == "shop Failed"
     assert request(mail)["url"] == "shop.charge"
@@ -140,7 +142,7 @@ def test_error_that_a_task_logs_is_mailed_once(tmp_path, sink):
         file.write(addition)
     send(tmp_path, "logs")
     with worker(tmp_path, "prefork"):
-        [mail] = sink.wait_for(1)
+        [mail] = received(sink, 1)
 
     assert read_by_relay(mail.content).message == "stock is low"
 

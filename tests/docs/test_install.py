@@ -19,7 +19,8 @@ BUILD, WHEEL, GIT, IMAGE, CHECK = BLOCKS.values()
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the wheel, built by the command of the page."""
     folder = tmp_path_factory.mktemp("dist")
-    shell(replaced(BUILD, {"dist": str(folder)}), ROOT, Path(sys.executable).parent)
+    here = {" dist": f" {folder}", ".venv/bin/python": sys.executable}
+    shell(replaced(BUILD, here), ROOT, Path(sys.executable).parent)
     return folder
 
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.support.doc_snippets import replaced, run, running, snippets
+from tests.support.doc_snippets import received, replaced, run, running, snippets
 from tests.support.mails import read_by_relay
 
 BLOCKS = snippets("scripts.md")
@@ -32,7 +32,7 @@ def test_next_run_of_the_script_sends_what_it_could_not_send(tmp_path, sink):
     long = {'raise LookupError("no such file: orders.csv")': "import time; time.sleep(60)"}
     (tmp_path / "nightly.py").write_text(replaced(code, long))
     with running([sys.executable, "nightly.py"], tmp_path):
-        [mail] = sink.wait_for(1)
+        [mail] = received(sink, 1)
 
     assert "LookupError: no such file: orders.csv" in mail.text
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.doc_snippets import replaced, running, snippets
+from tests.support.doc_snippets import SERVER_TIMEOUT, received, replaced, running, snippets
 from tests.support.mails import read_by_relay
 from tests.support.smtp_sinks import TIMEOUT, wait_until
 
@@ -40,10 +40,10 @@ def app(environ, start_response):
 def visit(log: Path, path: str) -> None:
     """Request a page from the server that writes `log`."""
     pattern = re.compile(r"(?:running on|Listening at:) http://127\.0\.0\.1:(\d+)")
-    wait_until(lambda: pattern.search(log.read_text()))
+    wait_until(lambda: pattern.search(log.read_text()), SERVER_TIMEOUT)
     found = pattern.search(log.read_text())
     assert found
-    wait_until(lambda: accepts(int(found[1])))  # uvicorn names its port before its workers listen
+    wait_until(lambda: accepts(int(found[1])), SERVER_TIMEOUT)  # uvicorn names its port before its workers listen
     request = urllib.request.Request(f"http://127.0.0.1:{found[1]}{path}", headers={"User-Agent": "curl/8"})
     with contextlib.suppress(OSError):
         urllib.request.urlopen(request, timeout=TIMEOUT).read()
@@ -61,7 +61,7 @@ def test_uvicorn_mails_the_exception_of_a_request_with_its_facts(tmp_path, sink,
     command = [sys.executable, "-m", "uvicorn", "shop:app", "--port", "0", "--workers", workers]
     with running(command, tmp_path) as (_, log):
         visit(log, "/orders/17?token=hunter2")
-        [mail] = sink.wait_for(1)
+        [mail] = received(sink, 1)
 
     report = read_by_relay(mail.content)
     assert report.app == "shop"
@@ -76,7 +76,7 @@ def test_uvicorn_mails_background_tasks_and_the_loggers_of_the_app(tmp_path, sin
     (tmp_path / "shop.py").write_text(replaced(FASTAPI, {"2525": str(sink.port)}) + MORE_FASTAPI)
     with running([sys.executable, "-m", "uvicorn", "shop:app", "--port", "0"], tmp_path) as (_, log):
         visit(log, "/later")
-        mails = sink.wait_for(2)
+        mails = received(sink, 2)
 
     assert {read_by_relay(mail.content).message for mail in mails} == {"stock is low", "Exception in ASGI application"}
     assert any("OSError: clean-up failed" in mail.text for mail in mails)
@@ -91,7 +91,7 @@ def test_gunicorn_mails_failed_requests_and_killed_workers(tmp_path, sink, path,
     options = ["--bind", "127.0.0.1:0", "--timeout", "2", "--no-control-socket"]
     with running([sys.executable, "-m", "gunicorn", *options, "shop:app"], tmp_path) as (_, log):
         visit(log, path)
-        wait_until(lambda: any(message in mail.text for mail in sink.mails))
+        wait_until(lambda: any(message in mail.text for mail in sink.mails), SERVER_TIMEOUT)
 
     assert {read_by_relay(mail.content).app for mail in sink.mails} == {"shop"}
 
@@ -100,4 +100,7 @@ def test_gunicorn_mails_that_the_app_cannot_be_imported(tmp_path, sink):
     (tmp_path / "gunicorn.conf.py").write_text(replaced(GUNICORN, {"2525": str(sink.port)}))
     options = ["--bind", "127.0.0.1:0", "--no-control-socket"]
     with running([sys.executable, "-m", "gunicorn", *options, "missing:app"], tmp_path):
-        wait_until(lambda: any("ModuleNotFoundError: No module named 'missing'" in mail.text for mail in sink.mails))
+        wait_until(
+            lambda: any("ModuleNotFoundError: No module named 'missing'" in mail.text for mail in sink.mails),
+            SERVER_TIMEOUT,
+        )

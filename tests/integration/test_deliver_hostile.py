@@ -107,7 +107,9 @@ def test_a_refused_connection_is_reported_with_address_and_cause() -> None:
 
 
 def test_an_unknown_host_name_is_reported() -> None:
-    attempt = deliver(quick_upstream("no such host", 25))
+    """The configuration refuses this name. The resolver refuses it too, without asking a name server."""
+    named = config.Upstream.model_validate({"host": "localhost", "port": 25, "security": "none"})
+    attempt = deliver(Upstream(with_short_timeout(named.model_copy(update={"host": "no such host"}))))
 
     assert attempt.failure is Failure.UNREACHABLE
     assert "the host name cannot be resolved" in attempt.detail

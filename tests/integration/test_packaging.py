@@ -130,7 +130,10 @@ def test_command_of_the_base_install_says_what_to_install(installed, tmp_path):
         assert (done.returncode, done.stdout, done.stderr) == (2, "", sentence)
 
 
-@pytest.mark.parametrize(("library", "extra"), [("rich", "server"), ("re2", "server"), ("psycopg", "server,postgres")])
+@pytest.mark.parametrize(
+    ("library", "extra"),
+    [("rich", "server"), ("re2", "server"), ("psycopg", "server,postgres"), ("authlib", "server,oauth")],
+)
 def test_library_that_only_one_command_needs_is_named_as_well(monkeypatch, capsys, library, extra):
     """Flask brings click to the base install, so the command gets further there."""
 
@@ -203,7 +206,11 @@ def excludes(requirement: Requirement, pin: Requirement) -> bool:
 
 @pytest.mark.parametrize(
     ("lock", "extras"),
-    [("requirements.lock", ("server", "postgres")), ("requirements-dev.lock", ("server", "postgres", "dev"))],
+    [
+        ("requirements.lock", ("server", "postgres")),
+        ("requirements-oauth.lock", ("server", "postgres", "oauth")),
+        ("requirements-dev.lock", ("server", "postgres", "oauth", "dev")),
+    ],
 )
 def test_lock_pins_what_the_extras_ask_for(lock, extras):
     asked = [Requirement(text) for extra in extras for text in PROJECT["optional-dependencies"][extra]]

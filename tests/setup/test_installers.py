@@ -22,7 +22,12 @@ def installers(text: str) -> Iterator[str]:
 
 
 def resolves(command: str) -> bool:
-    """Return whether the index decides what is installed; only the hashes of a lock, or no index at all, prevent it."""
+    """Return whether the index decides what is installed; the hashes of a lock, or no index at all, prevent it.
+
+    An address in git names the version itself. pip asks the index for the build backend alone.
+    """
+    if re.search(r"@ git\+https://\S+@", command):
+        return False
     words = set(command.split())
     reads_a_file = words & {"-r", "--requirement"} or ".lock" in command
     return not {"--no-deps", "--require-hashes" if reads_a_file else "--no-index"} <= words
@@ -38,6 +43,8 @@ def resolves(command: str) -> bool:
         ("pip wheel . && echo done", ["pip wheel ."]),
         ("Take `pip install flask`.", ["pip install flask"]),
         ("python -m pip --quiet install --no-index --no-deps --no-build-isolation -e .", []),
+        ('pip install "x @ git+https://example.com/x.git@v1.0"', []),
+        ('pip install "x @ git+https://example.com/x.git"', ['pip install "x @ git+https://example.com/x.git"']),
         ("# These variables would make pip install elsewhere.", []),
     ],
 )

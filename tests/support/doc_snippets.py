@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.paths import DOCS, ROOT
-from tests.support.smtp_sinks import TIMEOUT
+from tests.support.smtp_sinks import ReceivedMail, Sink, wait_until
+
+SERVER_TIMEOUT = 60.0
+"""Seconds until a test fails that waits for a server or a worker. A busy machine takes many seconds to start one."""
 
 _HEADING_OR_BLOCK = re.compile(
     r"^```(?P<language>\w+)\n(?P<code>.*?)^```$|^#+ (?P<heading>[^\n]*)$", re.MULTILINE | re.DOTALL
@@ -55,7 +58,7 @@ def run(command: list[str], folder: Path, **variables: str) -> subprocess.Comple
         text=True,
         capture_output=True,
         check=False,
-        timeout=3 * TIMEOUT,
+        timeout=SERVER_TIMEOUT,
     )
 
 
@@ -75,7 +78,13 @@ def running(command: list[str], folder: Path, **variables: str) -> Iterator[tupl
             if process.poll() is None:
                 process.terminate()
             try:
-                process.wait(TIMEOUT)
+                process.wait(SERVER_TIMEOUT)
             except subprocess.TimeoutExpired:
                 process.kill()
                 raise
+
+
+def received(sink: Sink, number: int) -> list[ReceivedMail]:
+    """Wait until `number` mails have come; return all of them."""
+    wait_until(lambda: len(sink.mails) >= number, SERVER_TIMEOUT)
+    return sink.mails

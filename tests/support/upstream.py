@@ -22,10 +22,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import contextlib
 import hmac
 import json
 import os
+import re
 import secrets
 import signal
 import ssl
@@ -45,6 +47,9 @@ import trustme
 from aiosmtpd.smtp import MISSING, SMTP, AuthResult, LoginPassword
 
 MECHANISMS = ("CRAM-MD5", "PLAIN", "LOGIN")
+TOKEN_MECHANISMS = ("XOAUTH2", "OAUTHBEARER")
+LONGEST_LOGIN = 12_288
+"""Octets of an AUTH command (RFC 4954 section 4)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +114,10 @@ class Session(SMTP):
     """One connection."""
 
     def __init__(self, upstream: Upstream, **options: Any) -> None:
+        self.line_length_limit = LONGEST_LOGIN
+        self.command_size_limits = defaultdict(lambda: self.command_size_limit)
         super().__init__(_Handler(upstream), loop=asyncio.get_running_loop(), **options)
+        self.command_size_limits["AUTH"] = LONGEST_LOGIN
         self._upstream = upstream
         self._skip_next_reply = False
         self.content_size = 0
@@ -164,7 +172,7 @@ class Session(SMTP):
         if name == "STARTTLS" and self._upstream.has_action("TLS"):
             await self.push("220 2.0.0 go ahead")
             await self.run_action("TLS")
-        elif name == "MAIL" and self._upstream.users and not cast(Any, self.session).authenticated:
+        elif name == "MAIL" and self._upstream.requires_login and not cast(Any, self.session).authenticated:
             await self.push("530 5.7.0 Authentication required")
         else:
             await do(arg)
@@ -212,6 +220,26 @@ class _Handler:
         matches = name in self._upstream.users and hmac.compare_digest(expected, digest)
         return AuthResult(success=matches, handled=False, auth_data=LoginPassword(name.encode(), b""))
 
+    async def auth_XOAUTH2(self, server: Session, args: Sequence[str]) -> AuthResult:  # noqa: N802 -- likewise
+        return await self._token_login(server, "XOAUTH2", args)
+
+    async def auth_OAUTHBEARER(self, server: Session, args: Sequence[str]) -> AuthResult:  # noqa: N802 -- likewise
+        return await self._token_login(server, "OAUTHBEARER", args)
+
+    async def _token_login(self, server: Session, mechanism: str, args: Sequence[str]) -> AuthResult:
+        """Check user and token; a refusal is first explained in a 334 reply (RFC 7628 section 3.2.3)."""
+        given = base64.b64decode(args[1]) if len(args) > 1 else await server.challenge_auth("")
+        text = "" if given is MISSING else given.decode()
+        found = re.search("user=([^\x01]*)" if mechanism == "XOAUTH2" else "^n,a=([^,]*),", text)
+        token = re.search("\x01auth=Bearer ([^\x01]*)\x01\x01$", text)
+        user = found[1].replace("=2C", ",").replace("=3D", "=") if found else ""
+        login = LoginPassword(user.encode(), b"")
+        if token and self._upstream.tokens and self._upstream.tokens(user, token[1]):
+            return AuthResult(success=True, handled=False, auth_data=login)
+        answer = await server.challenge_auth(json.dumps({"status": "401", "scope": "https://mail.example/"}))
+        assert answer == (b"" if mechanism == "XOAUTH2" else b"\x01")
+        return AuthResult(success=False, handled=False, auth_data=login)
+
     def check(self, server: Any, session: Any, envelope: Any, mechanism: str, login: LoginPassword) -> AuthResult:
         matches = self._upstream.users.get(login.login.decode()) == login.password.decode()
         return AuthResult(success=matches, handled=False, auth_data=login)
@@ -229,17 +257,23 @@ class Upstream:
         security: str = "none",
         certificate: trustme.LeafCert | None = None,
         users: Mapping[str, str] | None = None,
-        mechanisms: Sequence[str] = MECHANISMS,
+        tokens: Callable[[str, str], bool] | None = None,
+        mechanisms: Sequence[str] = (*MECHANISMS, *TOKEN_MECHANISMS),
         without: Sequence[str] = (),
         smtputf8: bool = True,
         max_size: int = 32 * 2**20,
         port: int = 0,
         folder: Path | None = None,
     ) -> None:
-        """`users` (name → password) requires AUTH by one of `mechanisms`; `without` names extensions not to offer."""
+        """`users` (name → password) requires AUTH by one of `mechanisms`; `without` names extensions not to offer.
+
+        `tokens` requires AUTH with an access token, and says whether user and token are right.
+        """
         self.host = "localhost"
         self.port = port
         self.users = dict(users or {})
+        self.tokens = tokens
+        self.requires_login = bool(users or tokens)
         self.without = frozenset(without)
         self.mails: list[Mail] = []
         self.commands: list[str] = []
@@ -248,12 +282,13 @@ class Upstream:
         self._folder = folder
         self._security = security
         self._tls = _server_context(certificate) if certificate else None
+        offered = {*(MECHANISMS if users else ()), *(TOKEN_MECHANISMS if tokens else ())} & set(mechanisms)
         self._options: dict[str, Any] = {
             "hostname": "upstream.test",
             "enable_SMTPUTF8": smtputf8,
             "data_size_limit": max_size,
             "auth_require_tls": security == "starttls",
-            "auth_exclude_mechanism": set(MECHANISMS) - (set(mechanisms) if users else set()),
+            "auth_exclude_mechanism": {*MECHANISMS, *TOKEN_MECHANISMS} - offered,
             "tls_context": self._tls if security == "starttls" else None,
             "require_starttls": security == "starttls",
         }

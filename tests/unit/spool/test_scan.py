@@ -31,6 +31,7 @@ async def test_flipped_bit_costs_one_mail_and_is_reported(tmp_path, caplog):
         assert reader.damage == {positions[1]: end - start}
         assert len(caplog.records) == 1
         assert "second" not in caplog.text
+        reader.close()
 
 
 @pytest.mark.parametrize("restarted", [False, True])

@@ -45,6 +45,7 @@ async def test_torn_end_is_neither_a_mail_nor_damage(tmp_path, mark, caplog):
         assert contents(torn) == [b"first", b"second", b"after the restart"]
         assert [record.content for record in reader.read(cursor)] == [b"after the restart"]
         assert reader.damage == {}
+        reader.close()
     assert caplog.records == []
 
 
@@ -167,6 +168,7 @@ def test_power_cut_over_zeros_costs_no_answered_mail_and_is_not_damage(
     found = [record.content for record in reader.read(0)]
     assert found[: len(before)] == before
     assert found == before + group[: len(found) - len(before)]
+    reader.close()
     asyncio.run(filled(folder, b"after the restart"))
     reader = SpoolReader(folder)
     found = [record.content for record in reader.read(0)]
@@ -174,6 +176,7 @@ def test_power_cut_over_zeros_costs_no_answered_mail_and_is_not_damage(
     assert found[-1] == b"after the restart"
     assert all(content in group for content in found[len(before) : -1])
     assert reader.damage == {}
+    reader.close()
 
 
 @pytest.mark.usefixtures("busy")
