@@ -59,13 +59,21 @@ class World:
     mail_server: servers.Upstream
     now: datetime = NOON
     revoked: list[datetime] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-    """Log lines, pages and errors."""
+    leaks: list[str] = field(default_factory=list)
+    """Where a secret was found."""
+    failures_seen: int = 0
+    """Pages, log lines and states that showed that there was no token."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def move(self, step: timedelta) -> None:
         with self.lock:
             self.now += step
+
+    def see(self, place: str, text: str) -> None:
+        """Look for secrets in a page, a log line or an error."""
+        self.failures_seen += "no access token from" in text
+        if _contains(text, [SECRET, *self.authorization.issued]):
+            self.leaks.append(place)
 
     def cause_faults(self) -> None:
         """Revoke the tokens, and let the servers fail and work again, at their times."""
@@ -124,7 +132,8 @@ def run(folder: Path, messages: int) -> Result:
             worker.start()
         for worker in workers:
             worker.join()
-        world.texts += map(repr, logs)
+        for line in logs:
+            world.see("the log", repr(line))
     return _result(world, authorization, mail_server, folder)
 
 
@@ -158,8 +167,9 @@ def _work(world: World, url: str, settings: config.Settings) -> None:
                 sent = outbox.step(world.now)
                 world.move(step if sent else IDLE)
                 if not sent or number % (world.messages // 50 + 1) == 0:
-                    world.texts += [pages.get(page).get_data(as_text=True) for page in ("/readyz", "/", "/metrics")]
-                    world.texts.append(repr(ledger.upstream(key)))
+                    for page in ("/readyz", "/", "/metrics"):
+                        world.see(page, pages.get(page).get_data(as_text=True))
+                    world.see("the state of the upstream", repr(ledger.upstream(key)))
 
 
 def _vitals(key: UpstreamKey) -> Vitals:
@@ -179,7 +189,6 @@ def _result(world: World, authorization: AuthorizationServer, mail_server: serve
         if later - earlier < earliest and not any(earlier <= at <= later for at in world.revoked)
     ]
     secrets = [SECRET, *authorization.issued]
-    texts = {"a page, a log line or an error": "\n".join(world.texts), **_files(folder)}
     return Result(
         delivered=len(ids),
         missing=world.messages - len(ids),
@@ -187,8 +196,8 @@ def _result(world: World, authorization: AuthorizationServer, mail_server: serve
         revocations=len(world.revoked),
         lifetimes=(world.now - NOON) / LIFETIME,
         gaps_too_short=gaps,
-        leaks=[place for place, text in texts.items() if _contains(text, secrets)],
-        failures_seen=sum("no access token from" in text for text in world.texts),
+        leaks=world.leaks + [place for place, text in _files(folder).items() if _contains(text, secrets)],
+        failures_seen=world.failures_seen,
     )
 
 

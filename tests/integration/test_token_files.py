@@ -135,6 +135,27 @@ def test_folder_that_cannot_be_written_costs_only_the_sharing(tmp_path):
         assert len(authorization.granted) == 1
 
 
+def test_refresh_token_that_cannot_be_stored_stays_in_memory(tmp_path):
+    """The disk is full, and the provider has made the old one invalid."""
+    (tmp_path / "file").write_text("no folder")
+    with AuthorizationServer(rotate=True) as authorization:
+        oauth2 = authorization.tables(grant="refresh_token", refresh_token=authorization.new_refresh_token())
+        settings = config.Upstream.model_validate(table(authorization, oauth2=oauth2))
+        source = TokenSource(settings, tmp_path / "file" / "oauth2")
+
+        for _ in range(3):
+            asyncio.run(source.new_token())
+
+        assert authorization.granted == ["refresh_token"] * 3
+
+
+def test_missing_folders_are_created_for_their_owner_alone(tmp_path):
+    TokenFiles(tmp_path / "data" / "oauth2", "account").store_refresh_token("r")
+
+    folders = [tmp_path / "data", tmp_path / "data" / "oauth2"]
+    assert [folder.stat().st_mode & 0o777 for folder in folders] == [0o700, 0o700]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_files_that_root_creates_belong_to_the_owner_of_the_data_directory(tmp_path):
     data = tmp_path / "data"

@@ -101,10 +101,11 @@ class TokenFiles:
         return number
 
     def _make_folder(self) -> None:
-        if not self._folder.is_dir():
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with _opened(self._folder, os.O_RDONLY) as number:
-                _give_to_owner(number, self._folder.parent)
+        missing = [each for each in (self._folder, *self._folder.parents) if not each.is_dir()]
+        for folder in reversed(missing):  # one by one: with `parents` the data directory would be open to others
+            folder.mkdir(mode=0o700, exist_ok=True)
+            with _opened(folder, os.O_RDONLY) as number:
+                _give_to_owner(number, folder.parent)
 
     def _write(self, file: Path, text: str) -> None:
         self._make_folder()
