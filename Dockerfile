@@ -1,5 +1,5 @@
 # The relay with its dependencies. It runs without root and writes only to one volume, which holds the state.
-# For OAuth2 at the upstream: docker build --build-arg LOCK=requirements-oauth.lock (13 MB more)
+# For OAuth2 at the upstream: docker build --build-arg LOCK=requirements-oauth.lock (25 MB more)
 
 FROM python:3.13-slim AS build
 ARG LOCK=requirements.lock
