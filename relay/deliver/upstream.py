@@ -97,6 +97,9 @@ class Upstream:
 
             async def send(limit: asyncio.Timeout) -> None:
                 def before_content() -> None:
+                    # If the limit passes together with a reply, wait_for of Python 3.11 swallows the cancellation.
+                    if limit.expired():
+                        raise TimeoutError
                     before_data()
                     self._extend(limit)
 

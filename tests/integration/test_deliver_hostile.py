@@ -18,6 +18,7 @@ from aiosmtpd.smtp import SMTP
 
 from relay import config
 from relay.deliver import Upstream, upstream
+from relay.deliver.session import Session
 from relay.errors import Interrupted
 from relay.model import Attempt, Failure, RecipientReply, Verdict
 from tests.support import upstream as servers
@@ -342,6 +343,29 @@ def test_replies_that_are_each_in_time_have_one_limit_together(
 
     assert attempt.failure is Failure.UNREACHABLE
     assert "the whole try took longer than 1.5 s; it was at RCPT" in attempt.detail
+
+
+def test_a_limit_that_passes_with_the_last_reply_ends_the_try_before_the_content(
+    server: servers.Upstream, quick: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`wait_for` of Python 3.11 then returns the reply and swallows the cancellation."""
+    monkeypatch.setattr(upstream, "TIMEOUTS_BEFORE_CONTENT", 3)
+    rcpt = Session._rcpt
+
+    async def swallow_the_cancellation(session: Session, recipient: str, *, utf8: bool) -> None:
+        await rcpt(session, recipient, utf8=utf8)
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(3600)
+
+    monkeypatch.setattr(Session, "_rcpt", swallow_the_cancellation)
+    begun: list[str] = []
+
+    attempt = quick.deliver(RAW, sender=SENDER, recipients=[ADMIN], before_data=lambda: begun.append("DATA"))
+
+    assert attempt.failure is Failure.UNREACHABLE
+    assert "the whole try took longer than 1.5 s; it was at RCPT" in attempt.detail
+    assert begun == []
+    assert server.mails == []
 
 
 def test_a_slow_but_complete_reply_is_accepted(server: servers.Upstream, target: Upstream) -> None:
