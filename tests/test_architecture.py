@@ -385,7 +385,7 @@ def test_what_is_needed_indirectly_is_found():
         ("ledger/tables.py", "from .rows import Row\nfrom ..deliver import upstream", ["deliver/upstream"]),
         ("ingest/batch.py", "from relay.deliver.upstream import Upstream", ["deliver/upstream"]),
         ("ingest/batch.py", "from sqlalchemy.orm import Session", ["sqlalchemy"]),
-        ("compose/page.py", "import jinja2", ["jinja2"]),
+        ("compose/outline.py", "import jinja2", ["jinja2"]),
         ("compose/render.py", "import jinja2, pathlib", []),
         ("web/pages.py", "from relay.spool import SpoolReader\nimport flask", ["spool"]),
         ("service/worker.py", "import app_client.capture.report", ["app_client"]),

@@ -28,7 +28,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from relay import humanize
 from relay.compose.highlight import highlight
 from relay.compose.message import Heading, compose
-from relay.compose.page import Detail, details, page, sentences
+from relay.compose.outline import Detail, details, page, sentences
 from relay.errors import TemplateError
 from relay.model import Digest, DigestLimits, MessageKind, Rendered
 from relay.resources import templates_dir

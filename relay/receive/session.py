@@ -18,7 +18,7 @@ from relay.receive.auth import MECHANISMS, AuthExchange, Credentials, auth_excha
 from relay.receive.content import Content
 from relay.receive.limits import Limits
 from relay.receive.memory import MemoryBudget
-from relay.receive.path import parse_path
+from relay.receive.mail_and_rcpt import parse_path
 from relay.receive.replies import Refusal
 from relay.receive.transaction import Transaction
 

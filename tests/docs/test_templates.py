@@ -8,7 +8,7 @@ from pathlib import Path
 from relay.compose.example import example_digest
 from relay.compose.item import Bar, Item
 from relay.compose.message import html_part, text_part
-from relay.compose.page import Page, Totals
+from relay.compose.outline import Page, Totals
 from relay.compose.render import Renderer, _environment
 from relay.config import load
 from relay.model import Books, Digest, DigestLimits, Rendered

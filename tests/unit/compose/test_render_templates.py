@@ -127,7 +127,7 @@ def test_missing_template_folder_is_refused(tmp_path):
     [
         (
             "one\n{{ page.nosuch }}",
-            "digest.body.txt, line 2: 'relay.compose.page.Page object' has no attribute 'nosuch'",
+            "digest.body.txt, line 2: 'relay.compose.outline.Page object' has no attribute 'nosuch'",
         ),
         ("{{ nosuch }}", "digest.body.txt, line 1: 'nosuch' is undefined"),
         ("{{ 1 / 0 }}", "digest.body.txt, line 1: division by zero"),

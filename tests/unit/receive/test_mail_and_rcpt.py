@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.receive.path import parse_path
+from relay.receive.mail_and_rcpt import parse_path
 
 
 @pytest.mark.parametrize(

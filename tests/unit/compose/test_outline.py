@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from relay.compose.page import details, page
+from relay.compose.outline import details, page
 from relay.model import Level, Reason
 from tests.support.any_digest import any_digest, digests
 from tests.support.digests import Limits, digest, entry
