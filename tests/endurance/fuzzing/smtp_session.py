@@ -9,8 +9,8 @@ from relay.model import Envelope
 from relay.receive import Limits
 from relay.receive.buffer import Buffer, EndlessLine, LineTooLong
 from relay.receive.content import Content
-from relay.receive.memory import MemoryBudget
 from relay.receive.mail_and_rcpt import parse_path
+from relay.receive.memory import MemoryBudget
 from relay.receive.proxy_protocol import BadHeader, client_address, header_length
 from relay.receive.session import Session
 
