@@ -4,7 +4,7 @@
     correlate  which groups are one failure that was logged in two places
     notes      sentences about the digest as a whole
     item       one entry as the templates get it
-    page       the whole digest as the templates get it
+    outline    the whole digest as the templates get it
     highlight  a traceback in colours
     render     runs the templates: subject, text and HTML
     message    the mail with its headers; reading its parts back

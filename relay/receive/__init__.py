@@ -11,7 +11,7 @@ It is small, fast and simple, so that it is always available.
     content         the bytes after DATA, exact and bounded
     memory          the memory budget of all mails in transfer
     buffer          bytes received from the socket and not yet used
-    path            addresses and parameters of MAIL and RCPT
+    mail_and_rcpt   addresses and parameters of MAIL and RCPT
     auth            AUTH mechanisms and the check of credentials
     passwords       how a password is stored
     certificate     TLS certificate for clients
