@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,10 @@ def explain(ctx: click.Context, config: Path | None, what: str, other: str | Non
         return
     text = f"{found.title}\n{found.key} (version {found.version})\n\nRead as {report.form}, from {report.app}."
     click.echo(plain(text))
+    for line in _reading(what):
+        click.echo(plain(f"     {line}"))
+    if report.reason:
+        click.echo(plain(f"     chosen: {report.reason}"))
     for number, step in enumerate(found.steps, 1):
         click.echo(plain(f"{number:>3}. {step}"))
     if report.app_guessed:
@@ -58,6 +63,14 @@ def explain(ctx: click.Context, config: Path | None, what: str, other: str | Non
         click.echo("\nFurther errors in this mail, which are counted and reported each, without a mail of their own:")
     for each in further:
         click.echo(plain(f"  {each.judged.fingerprint.title} ({each.judged.fingerprint.key})"))
+
+
+def _reading(what: str) -> Iterator[str]:
+    """Yield how a mail in a file was read; nothing for a known error, and for standard input, which is read once."""
+    if what != "-" and Path(what).is_file():
+        from relay.parse.explain import how_it_is_read
+
+        yield from how_it_is_read(Path(what).read_bytes())
 
 
 def _guessed(report: Report) -> str:

@@ -155,9 +155,13 @@ def _reason(document: Document, chosen: mime.Part) -> str:
     return f"{document.reason}, in the HTML part" if chosen.kind == "text/html" else document.reason
 
 
+_PLACES = frozenset(("logger", "location", "module", "function"))
+
+
 def _names(document: Document, mail: Mail, app: str, message: str) -> tuple[tuple[str, str], ...]:
     """Return what identifies the error besides its message: the things that failed, and a subject that says more."""
-    more = subject.addition(mail.subject, message, strong=document.strong) if app != mail.subject else ""
+    counts = app != mail.subject and not _PLACES & document.layout.fields.keys()  # a place says more than a subject
+    more = subject.addition(mail.subject, message, strong=document.strong) if counts else ""
     return (*document.names, *((("subject", more),) if more else ()))
 
 

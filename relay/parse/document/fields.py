@@ -129,6 +129,7 @@ _HEADS = {
 }
 _NOT_ITS_TEXT = frozenset(
     [
+        "info",
         "id",
         "code",
         "count",

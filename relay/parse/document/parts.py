@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from relay import traces
 from relay.parameterize import failure_words
 from relay.parse.document import records, segment
+from relay.parse.document.line import Line
 from relay.parse.mime import Mail, Part
 
 _MAX_LINES = 1_000
@@ -46,9 +47,16 @@ def whole_of(mail: Mail) -> str:
 def _strength(text: str) -> int:
     """Return how strongly `text` says that something failed."""
     lines = _ends(text.split("\n"))
-    strongest = max((line.score for block in segment.blocks_of(lines) for line in block.lines), default=0)
+    strongest = max((_score(line) for block in segment.blocks_of(lines) for line in block.lines), default=0)
     worst = max((record.level for record in records.records_in(lines) if record.timed), default=0)
     return strongest + (worst // 10) + (_TRACE if traces.find(text) else 0)
+
+
+def _score(line: Line) -> int:
+    """Return the score of a line. `ValueError: no cart` looks like a labelled value, and is an exception."""
+    label = line.field.label if line.field else ""
+    is_exception = label.endswith(("error", "exception")) and " " not in label
+    return failure_words.score(line.text) if is_exception else line.score
 
 
 def _ends(lines: Sequence[str]) -> Sequence[str]:
