@@ -18,7 +18,7 @@ It is small, fast and simple, so that it is always available.
     networks        which addresses belong to which networks
     proxy_protocol  the header by which a proxy names the client
     replies         the reply texts
-    limits          limits and access rules of one receiver
+    options         limits and access rules of one receiver
     admission       which clients are connected; which one is closed first when there are too many
     counters        totals since the start, for the worker's metrics
 
@@ -27,7 +27,7 @@ recipients decide nothing. The package imports nothing that only the worker need
 """
 
 from relay.receive.counters import Counters
-from relay.receive.limits import LOOPBACK, Access, Limits
+from relay.receive.options import LOOPBACK, Access, Limits
 from relay.receive.server import Receiver
 
 __all__ = ["LOOPBACK", "Access", "Counters", "Limits", "Receiver"]

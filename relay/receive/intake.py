@@ -21,9 +21,9 @@ from relay.receive.auth import Authenticator
 from relay.receive.certificate import Certificate
 from relay.receive.content import Content
 from relay.receive.counters import Counters
-from relay.receive.limits import Access, Limits
 from relay.receive.memory import MemoryBudget
 from relay.receive.networks import Networks
+from relay.receive.options import Access, Limits
 
 _RECENTLY = 0.003
 """Seconds. A client in the middle of its mail that sent something within this time is about to finish it."""

@@ -22,7 +22,7 @@ from relay.receive.admission import Client
 from relay.receive.connection import Connection
 from relay.receive.counters import Counters, publish
 from relay.receive.intake import Intake, Spool
-from relay.receive.limits import Access, Limits
+from relay.receive.options import Access, Limits
 
 _BACKLOG = 1024
 """Connections that may arrive in one burst. The kernel silently drops some of those beyond it: it answers the SYN with

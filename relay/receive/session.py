@@ -16,9 +16,9 @@ from relay.model import Envelope
 from relay.receive import replies
 from relay.receive.auth import MECHANISMS, AuthExchange, Credentials, auth_exchange
 from relay.receive.content import Content
-from relay.receive.limits import Limits
 from relay.receive.mail_and_rcpt import parse_path
 from relay.receive.memory import MemoryBudget
+from relay.receive.options import Limits
 from relay.receive.replies import Refusal
 from relay.receive.transaction import Transaction
 
