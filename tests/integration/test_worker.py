@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,10 +23,10 @@ def test_worker_waits_while_the_ledger_is_damaged_and_then_works_again(tmp_path:
     """The worker's process stays alive, shows why it waits, releases its lock, and works after the repair."""
     real, damaged = Ledger.ingesting, threading.Event()
 
-    def ingesting(ledger: Ledger, spool_id: str, position: int):
+    def ingesting(ledger: Ledger, spool_id: str, position: int, **options: Any):
         if damaged.is_set():
             raise LedgerDamaged("the ledger is damaged (here); `relay repair` saves what can be read")
-        return real(ledger, spool_id, position)
+        return real(ledger, spool_id, position, **options)
 
     monkeypatch.setattr(Ledger, "ingesting", ingesting)
     monkeypatch.setattr("relay.service.worker.RETRY_PAUSES", (0.01,))
