@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from shlex import quote
 
 import pytest
 
@@ -19,7 +20,7 @@ BUILD, WHEEL, GIT, IMAGE, CHECK = BLOCKS.values()
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder with the wheel, built by the command of the page."""
     folder = tmp_path_factory.mktemp("dist")
-    here = {" dist": f" {folder}", ".venv/bin/python": sys.executable}
+    here = {" dist": f" {quote(str(folder))}", ".venv/bin/python": quote(sys.executable)}
     shell(replaced(BUILD, here), ROOT, Path(sys.executable).parent)
     return folder
 
