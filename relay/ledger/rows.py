@@ -86,7 +86,7 @@ def route_state_of(row: Row[Any] | None) -> RouteState:
 
 
 def report_json(report: Report) -> str:
-    """Return the report as JSON."""
+    """Return the report as JSON, without `app_guessed` and `former_app`, which only the ingest step needs."""
     return _dumped({name: getattr(report, name) for name in _REPORT})
 
 

@@ -133,8 +133,8 @@ class Sink:
         return answer
 
     def _run(self, ready: threading.Event) -> None:
-        # A select-based loop, unlike one with epoll, shares no state with a forked child.
-        with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.SelectSelector())) as runner:
+        # Unlike epoll, poll shares no state with a forked child; unlike select, it takes descriptors above 1,023.
+        with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selectors.PollSelector())) as runner:
             runner.run(self._serve(ready))
 
     async def _serve(self, ready: threading.Event) -> None:
