@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,8 +55,12 @@ class IngestBench:
         asyncio.run(write())
 
     def worker(self) -> Ingest:
-        spool, parked = self.folder / "spool", self.folder / "parked"
-        return Ingest(SpoolReader(spool), PoisonGuard(spool), self.ledger, self.settings, parked, self.versions)
+        reader, guard = SpoolReader(self.folder / "spool"), PoisonGuard(self.folder / "spool")
+        worker = Ingest(reader, guard, self.ledger, self.settings, self.folder / "parked", self.versions)
+        # A killed process closes its descriptors; a worker that a test drops closes them here.
+        weakref.finalize(worker, guard.close)
+        weakref.finalize(worker, reader.close)
+        return worker
 
     def ingest_all(self, now: datetime = NOW) -> None:
         worker = self.worker()
