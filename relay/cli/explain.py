@@ -156,14 +156,19 @@ def _parsed(settings: Settings, raw: bytes) -> list[Report]:
 
 
 @click.command()
-def fingerprint() -> None:
+@click.option(
+    "--learn",
+    is_flag=True,
+    help="Learn from the mails in their order, as the worker does; print {id, fingerprint, group} after the last one.",
+)
+def fingerprint(*, learn: bool) -> None:
     """Print the fingerprints of many mails.
 
     Reads JSON lines {id, subject, body} and prints {id, fingerprint} for each, to measure the grouping.
     """
-    from relay.ingest.batch import fingerprint_lines
+    from relay.ingest.batch import fingerprint_lines, learn_lines
 
-    for line in fingerprint_lines(sys.stdin):
+    for line in learn_lines(sys.stdin) if learn else fingerprint_lines(sys.stdin):
         click.echo(line)
 
 
