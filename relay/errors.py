@@ -8,6 +8,7 @@ Each text says what to do about it. It never contains a secret or the content of
     ├── TemplateError        a mail template does not compile or does not render
     ├── InUse                another process holds this data directory
     ├── Interrupted          the relay is being stopped
+    ├── CannotMerge          errors cannot be merged or taken apart as asked
     ├── SpoolError           the spool cannot do what was asked
     │   └── SpoolFull        no room for another record
     └── LedgerError          the ledger cannot do what was asked
@@ -43,6 +44,10 @@ class InUse(RelayError):
 
 class Interrupted(RelayError):
     """The relay is stopping, and the current work was not done."""
+
+
+class CannotMerge(RelayError):
+    """Errors cannot be merged or taken apart as asked; the text says why."""
 
 
 class SpoolError(RelayError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from relay.compose import notes
@@ -15,6 +16,7 @@ from relay.digest.writer import DigestWriter
 from relay.ledger import DeadTotal, DigestTransaction
 from relay.model import Entry, Group, Level, MessageKind, Phase, Route, RouteState, UpstreamState
 from relay.schedule.group import clamp_future_times, mark_reported, reschedule
+from relay.schedule.merge import absorb
 from relay.schedule.mutes import forget
 from relay.schedule.route import MAX_ENTRIES, DueDigest, after_digest, due_digest, opens_at
 
@@ -55,6 +57,7 @@ class Tick:
         `removed_routes`.
         """
         self._upstream, self._removed_routes = upstream, removed_routes
+        self._absorb_strays()
         self._clamp_future_times()
         for name, recipient in removed_recipients:
             self._abandon(name, recipient)
@@ -62,6 +65,15 @@ class Tick:
             self._report(route_of(self._routes, name), groups)
         for name, recipient in self._tx.deferred_recipients():
             self._catch_up(route_of(self._routes, name), recipient)
+
+    def _absorb_strays(self) -> None:
+        """Move what workers of an earlier release have counted on parts of merged errors to the faces."""
+        for stray in self._tx.merges.strays(limit=MAX_ENTRIES):
+            face = self._tx.merges.face(stray.group.id)
+            if face and not stray.is_face and face.group.id != stray.group.id:
+                timing = route_of(self._routes, face.group.route).timing
+                group, part = absorb(face.group, stray, timing)
+                self._tx.merges.save([replace(face, group=group), part])
 
     def _clamp_future_times(self) -> None:
         """Reschedule groups whose due time is days away because the clock was wrong."""

@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
@@ -31,15 +31,14 @@ from relay.grouping.rules import Rules
 from relay.grouping.versions import Versions
 from relay.ingest.app_names import AppNames
 from relay.ingest.carry_over import CarriedOver, CarryOver
+from relay.ingest.counting import Counting, ReportedError
 from relay.ingest.ours import bounces_in, mark_own, ourselves
 from relay.ingest.versions import VERSIONS
 from relay.ledger import IngestTransaction, Ledger
-from relay.model import Arrival, Fingerprint, Group, GroupKey, Record, Report, Sample
+from relay.model import GroupKey, Record, Report
 from relay.model.histogram import INGEST_BOUNDS, Histogram
 from relay.parse.report import parse_all
 from relay.redact import Redactor
-from relay.schedule.group import arrive, open_group, split_off
-from relay.schedule.mutes import HOUR, is_muted
 from relay.spool import PoisonGuard, Quarantine
 
 log = structlog.get_logger()
@@ -59,18 +58,6 @@ class _ReadMail(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Error:
-    """One error of a mail, with the key of its group."""
-
-    key: GroupKey
-    at: datetime
-    mails: int
-    """1 for the worst error of the mail, to which the mail belongs; 0 for a further one."""
-    report: Report
-    fingerprint: Fingerprint
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _ParsedMail:
     """One mail of a batch. `error` is None if it is not reported (a mail of our own, or one that a rule ignores)."""
 
@@ -79,12 +66,12 @@ class _ParsedMail:
     """The client's id of the mail; "" if it has none."""
     own: bool
     """True if the mail is one of our own, or about one of ours."""
-    error: _Error | None
-    further: Sequence[_Error]
+    error: ReportedError | None
+    further: Sequence[ReportedError]
     """Further errors that the mail reports. They count occurrences and no mail."""
 
     @property
-    def errors(self) -> Sequence[_Error]:
+    def errors(self) -> Sequence[ReportedError]:
         return [self.error, *self.further] if self.error else self.further
 
 
@@ -138,7 +125,7 @@ class Ingest:
         self._app_names = AppNames(ledger)
         self._versions = versions
         self._carry_over = CarryOver(ledger, self._rules, self._router, versions)
-        self._timings = {route.name: route.timing for route in settings.all_routes}
+        self._counting = Counting({route.name: route.timing for route in settings.all_routes}, versions)
         self._quarantine = Quarantine(quarantine_folder)
         self._deferred = True
         """Whether parked mails may still be in the spool because there was no room for their files."""
@@ -221,7 +208,8 @@ class Ingest:
         mails = [mail for mail in done if isinstance(mail, _ParsedMail)]
         keyed = ((error.key, error.report, error.fingerprint) for mail in mails for error in mail.errors)
         carried = self._carry_over.carry_over(keyed, spool_id, now)
-        with self._ledger.ingesting(spool_id, position, version=self._versions.number) as tx:
+        alone = any(parent.merged_into is not None for parent in carried.parents.values())
+        with self._ledger.ingesting(spool_id, position, version=self._versions.number, alone=alone) as tx:
             tx.book(received=len(records), parked=len(files))
             for mail in done:
                 if isinstance(mail, _QuarantinedMail):
@@ -261,21 +249,21 @@ class Ingest:
 
     def _parsed(self, mail: _ReadMail) -> _ParsedMail:
         worst, *others = mail.reports
-        error: _Error | None = None
-        further: list[_Error] = []
+        error: ReportedError | None = None
+        further: list[ReportedError] = []
         if not worst.own:
             error = self._error(mail.record, worst, mails=1)
             further = [each for report in others if (each := self._error(mail.record, report, mails=0))]
         return _ParsedMail(record=mail.record, record_id=worst.record_id, own=worst.own, error=error, further=further)
 
-    def _error(self, record: Record, report: Report, *, mails: int) -> _Error | None:
+    def _error(self, record: Record, report: Report, *, mails: int) -> ReportedError | None:
         """Return one error of a mail with its key, or None if a rule ignores it."""
         report = self._app_names.named(report)
         found, ignored = self._rules.judge(report, self._fingerprint(report))
         if ignored:
             return None
         key = (self._router.route(report, found.title), report.app, found.key)
-        return _Error(key=key, at=record.received_at, mails=mails, report=report, fingerprint=found)
+        return ReportedError(key=key, at=record.received_at, mails=mails, report=report, fingerprint=found)
 
     def _write_to_quarantine(self, spool_id: str, mail: _QuarantinedMail) -> str:
         """Write a parked mail to its own file. Returns the path; "" if the mail must stay in the spool."""
@@ -302,7 +290,7 @@ class Ingest:
     ) -> None:
         ids = {mail.record_id for mail in mails if mail.record_id}
         new = tx.remember_records(ids, now) if ids else set()
-        errors_by_key: dict[GroupKey, list[_Error]] = defaultdict(list)
+        errors_by_key: dict[GroupKey, list[ReportedError]] = defaultdict(list)
         ignored = 0
         for mail in mails:
             if mail.record_id and mail.record_id not in new:
@@ -312,67 +300,4 @@ class Ingest:
             ignored += mail.error is None
             for error in mail.errors:
                 errors_by_key[error.key].append(error)
-        tx.book(ignored=ignored, muted=self._count_into_groups(tx, errors_by_key, carried))
-
-    def _count_into_groups(
-        self, tx: IngestTransaction, errors_by_key: Mapping[GroupKey, Sequence[_Error]], carried: CarriedOver
-    ) -> int:
-        """Add the errors of each key to their group. Returns the number of muted mails."""
-        former = {each: key for each, key in carried.former.items() if key in errors_by_key}
-        groups = tx.groups([*errors_by_key, *former])
-        arrivals = {key: _arrival(errors) for key, errors in errors_by_key.items()}
-        after: dict[GroupKey, Group] = {}
-        muted = 0
-        for key, errors in errors_by_key.items():
-            arrival = arrivals[key]
-            group = groups.get(key) or _opened(key, errors[-1].fingerprint, arrival, carried.parents.get(key))
-            group = _seen_by_others(group, [groups[each] for each in former if former[each] == key and each in groups])
-            rated = group.mute_above is not None and is_muted(group, arrival.last)
-            last_hour = tx.occurrences_after(group.id, arrival.last - HOUR) if rated else 0
-            after[key] = arrive(group, arrival, self._timings[key[0]], last_hour=last_hour)
-            muted += arrival.mails - (after[key].pending_mails - group.pending_mails)
-        saved = tx.save(after.values())
-        for key, group in saved.items():
-            tx.count(group.id, arrivals[key].minutes)
-            tx.sample(group.id, _sample(errors_by_key[key]))
-        if former:
-            tx.save_stubs({each: saved[key] for each, key in former.items()}, groups, min(self._versions.former))
-        return muted
-
-
-def _seen_by_others(group: Group, former: Sequence[Group]) -> Group:
-    """Return the group, seen last when a worker with an earlier fingerprint version saw it under a former key."""
-    return replace(group, last_seen=max(group.last_seen, *(each.last_seen for each in former))) if former else group
-
-
-def _opened(key: GroupKey, found: Fingerprint, arrival: Arrival, parent: Group | None) -> Group:
-    """Open a group. `parent` is the group that the error belonged to under an earlier fingerprint, if any."""
-    if parent:
-        return replace(split_off(parent, fingerprint=found, arrival=arrival), route=key[0], app=key[1])
-    return open_group(route=key[0], app=key[1], fingerprint=found, arrival=arrival)
-
-
-def _arrival(errors: Iterable[_Error]) -> Arrival:
-    """Return the sum of a batch's mails for one group."""
-    parts = list(errors)
-    minutes: dict[datetime, int] = defaultdict(int)
-    for error in parts:
-        minutes[error.at.replace(second=0, microsecond=0)] += error.report.count
-    times = [error.at for error in parts]
-    return Arrival(
-        mails=sum(error.mails for error in parts),
-        occurrences=sum(error.report.count for error in parts),
-        first=min(times),
-        last=max(times),
-        level=max(error.report.level for error in parts),
-        minutes=dict(minutes),
-    )
-
-
-def _sample(errors: Sequence[_Error]) -> Sample:
-    """Return the sample of a batch: the newest report of a mail that was stored whole, else the newest one.
-
-    The report of a mail's own error is preferred to that of a further one.
-    """
-    best = max(errors, key=lambda error: (not error.report.cut, error.mails, error.at))
-    return Sample(at=best.at, report=best.report)
+        tx.book(ignored=ignored, muted=self._counting.count(tx, errors_by_key, carried, now))

@@ -6,6 +6,8 @@
     ledger.claim_message, mark_ambiguous, settle       deliver it                          outbox.py, settlement.py
     ledger.groups, messages, books, …                  listings for people                 queries.py, messages.py
     ledger.purge                                       delete old data                     purge.py
+    with ledger.steering() as tx:                      an administrator's command          steering.py
+    tx.merges                                          the groups of merged errors         members.py
     repair                                             rebuild a damaged SQLite file       repair/
 
 Guarantees. Every public method and every `with` block is one transaction: durable when it returns, without effect when
@@ -22,6 +24,7 @@ from relay.ledger.digest import DigestReads, DigestTransaction
 from relay.ledger.engine import sqlite_file, sqlite_url
 from relay.ledger.ingest import IngestTransaction
 from relay.ledger.ledger import Ledger
+from relay.ledger.members import MemberRows
 from relay.ledger.results import (
     Cursor,
     DeadTotal,
@@ -34,6 +37,7 @@ from relay.ledger.results import (
     StoredMessage,
     Tally,
 )
+from relay.ledger.steering import SteeringTransaction
 
 __all__ = [
     "Cursor",
@@ -45,9 +49,11 @@ __all__ = [
     "IngestTransaction",
     "Lease",
     "Ledger",
+    "MemberRows",
     "Outcome",
     "QuarantinedMail",
     "RecipientState",
+    "SteeringTransaction",
     "StoredMessage",
     "Tally",
     "sqlite_file",

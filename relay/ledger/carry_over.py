@@ -17,6 +17,7 @@ from relay.ledger.engine import Database
 from relay.ledger.results import GroupClaim
 from relay.ledger.rows import GROUP_COLUMNS, chunks, group_of, group_values, key_of
 from relay.ledger.schema import former_keys, groups, spools
+from relay.ledger.steering_schema import members
 from relay.ledger.stubs import stub_of
 from relay.ledger.upsert import insert_missing
 from relay.model import Group, GroupKey
@@ -76,11 +77,19 @@ def _carried(connection: Connection, key: GroupKey, claim: GroupClaim, *, stubs:
     values: dict[str, object] = {"version": claim.fingerprint.version}
     if own not in found:
         route, app, fingerprint = key
-        values |= {"key": own, "route": route, "app": app, "fingerprint": fingerprint, "title": claim.fingerprint.title}
+        values |= {"key": own, "route": route, "app": app, "fingerprint": fingerprint}
+        if not _keep_name(connection, chosen.id, claim.fingerprint.title):
+            values["title"] = claim.fingerprint.title
     connection.execute(update(groups).where(groups.c.id == chosen.id).values(**values))
     if own not in found:
         _remember(connection, next(each for each, group in found.items() if group is chosen), chosen, stubs=stubs)
     return True
+
+
+def _keep_name(connection: Connection, group_id: int, title: str) -> bool:
+    """Whether the group's title is a name that an administrator gave; then store `title` for when the name is over."""
+    named = update(members).where(members.c.group_id == group_id, members.c.title_before != "")
+    return connection.execute(named.values(title_before=title)).rowcount > 0
 
 
 def _remember(connection: Connection, former: bytes, group: Group, *, stubs: bool) -> None:

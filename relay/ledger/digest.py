@@ -20,6 +20,7 @@ from relay.ledger.bounces import read_bouncing
 from relay.ledger.engine import Database
 from relay.ledger.enqueue import EnqueuedDigest, enqueue
 from relay.ledger.leases import require_lease
+from relay.ledger.members import MemberRows
 from relay.ledger.recipients import abandon, free_recipients, read_budgets, save_budget
 from relay.ledger.results import DeadTotal
 from relay.ledger.rows import GROUP_COLUMNS, chunks, entry_of, group_of, route_state_of, save_groups
@@ -123,6 +124,11 @@ class DigestTransaction(DigestReads):
     def save(self, groups: Iterable[Group]) -> None:
         """Write groups that this transaction has read."""
         save_groups(self._connection, groups)
+
+    @property
+    def merges(self) -> MemberRows:
+        """The members of merged errors."""
+        return MemberRows(self._connection)
 
     # --- Routes, recipients, budgets ------------------------------------------------------------------------------
 

@@ -8,9 +8,12 @@ missing key with a placeholder row, in the order of the keys (INSERT … ON CONF
 that is inserting the same key). Only then it locks all rows, in that order too: the second worker reads what the first
 one saved. A worker that waits for a key holds no row that another one could wait for, so there is no deadlock. No other
 transaction sees a placeholder. It is deleted at the end unless `save` filled it.
+
+The face of a merged error is locked with its parts. So `groups()` looks up which faces it needs before it locks
+anything. If another worker merges one of the groups in between, LedgerBusy is raised, and the batch is ingested again.
 Call the methods in this order, each once per transaction and for the whole batch:
 
-    remember_records → groups → save → count, sample, book, quarantine → advance
+    remember_records → groups → save, save_members → count, sample, book, quarantine → advance
 """
 
 from __future__ import annotations
@@ -23,16 +26,17 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from relay.errors import CursorMismatch, LedgerError
+from relay.errors import CursorMismatch, LedgerBusy, LedgerError
 from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.bounces import note_bounce
 from relay.ledger.engine import Database
+from relay.ledger.members import MemberRows, faces_by_part
 from relay.ledger.rows import GROUP_COLUMNS, chunks, group_of, group_values, key_of, save_groups
 from relay.ledger.samples import keep_samples
 from relay.ledger.schema import MINUTE, counts, groups, parked, records, spools
 from relay.ledger.stubs import refreshed, stub_of
 from relay.ledger.upsert import insert_missing, upsert
-from relay.model import Group, GroupKey, Level, Sample
+from relay.model import Group, GroupKey, Level, Member, Sample
 
 _PLACEHOLDER = group_values(
     Group(
@@ -61,6 +65,9 @@ class IngestTransaction:
         self._counts: Counter[tuple[int, datetime]] = Counter()
         self._samples: list[tuple[int, Sample]] = []
         self._asked: dict[bytes, GroupKey] = {}
+        self._faces: dict[int, Group] = {}
+        self.merges = MemberRows(connection)
+        """The members of merged errors. Join errors only in a transaction that runs alone (`Ledger.ingesting`)."""
         self._books: Counter[str] = Counter()
 
     def remember_records(self, ids: Collection[str], at: datetime) -> set[str]:
@@ -91,10 +98,28 @@ class IngestTransaction:
         The texts of a group may differ from those of its key: characters that a database refuses were replaced.
         """
         binary = {key_of(key): key for key in keys}
-        self._asked |= binary
-        self._claim(sorted(binary.keys() - self._existing(binary)))
-        locked = self._locked(binary.keys() - self._placeholders.keys())
-        return {binary[key]: group for key, group in locked.items()}
+        existing = self._existing(binary)
+        faces = self._keys_of(set(existing.values()) - {None})
+        self._asked |= faces | binary
+        self._claim(sorted(binary.keys() - existing.keys()))
+        locked = self._locked((binary.keys() | faces.keys()) - self._placeholders.keys())
+        self._faces = {group.id: group for group in locked.values() if group.merged_into == group.id}
+        if any(group.merged_into not in {None, *self._faces} for group in locked.values()):
+            raise LedgerBusy("an error of this batch was merged by another worker at this time; the batch is repeated")
+        return {binary[key]: group for key, group in locked.items() if key in binary}
+
+    def face_of(self, group: Group) -> Group:
+        """Return the face of the error that a group of `groups()` belongs to: itself if it is not merged."""
+        return group if group.merged_into is None else self._faces[group.merged_into]
+
+    def members(self, found: Iterable[Group]) -> dict[int, Member]:
+        """Return those of the groups that are merged, as members, by id. They are locked by `groups()`."""
+        merged = {group.id for group in found if group.merged_into is not None}
+        return self.merges.some(merged) if merged else {}
+
+    def save_members(self, changed: Collection[Member]) -> None:
+        """Write the rows and shares of parts and faces that are locked by `groups()`."""
+        self.merges.save(changed)
 
     def save(self, groups: Iterable[Group]) -> dict[GroupKey, Group]:
         """Write groups whose keys were given to `groups()`, including new ones (id 0). Returns them by key, with ids.
@@ -127,9 +152,17 @@ class IngestTransaction:
             self._counts[group_id, time.replace(second=0, microsecond=0)] += occurrences
 
     def occurrences_after(self, group_id: int, after: datetime) -> int:
-        """Return the occurrences in the minutes of a group that begin after this time, without those of the batch."""
-        here = (counts.c.group_id == group_id, counts.c.resolution == MINUTE, counts.c.bucket > after)
-        return int(self._connection.scalar(select(func.coalesce(func.sum(counts.c.occurrences), 0)).where(*here)) or 0)
+        """Return the occurrences in the minutes of an error that begin after this time, without those of the batch.
+
+        For the face of a merged error: those of all its parts too.
+        """
+        members = [group_id, *faces_by_part(self._connection, [group_id])]
+        total = 0
+        for chunk in chunks(members):
+            here = (counts.c.group_id.in_(chunk), counts.c.resolution == MINUTE, counts.c.bucket > after)
+            query = select(func.coalesce(func.sum(counts.c.occurrences), 0)).where(*here)
+            total += int(self._connection.scalar(query) or 0)
+        return total
 
     def sample(self, group_id: int, sample: Sample) -> None:
         """Store a sample. A group keeps its first and its newest SAMPLES_KEPT. One per group and batch is enough."""
@@ -155,10 +188,20 @@ class IngestTransaction:
 
     # --- Groups ---------------------------------------------------------------------------------------------------
 
-    def _existing(self, keys: Collection[bytes]) -> set[bytes]:
-        found: set[bytes] = set()
+    def _existing(self, keys: Collection[bytes]) -> dict[bytes, int | None]:
+        """Return the keys that have a group, each with the id of its face if it is merged."""
+        found: dict[bytes, int | None] = {}
         for chunk in chunks(keys):
-            found.update(map(bytes, self._connection.scalars(select(groups.c.key).where(groups.c.key.in_(chunk)))))
+            query = select(groups.c.key, groups.c.merged_into).where(groups.c.key.in_(chunk))
+            found.update((bytes(key), face) for key, face in self._connection.execute(query))
+        return found
+
+    def _keys_of(self, group_ids: Collection[int | None]) -> dict[bytes, GroupKey]:
+        found: dict[bytes, GroupKey] = {}
+        columns = (groups.c.key, groups.c.route, groups.c.app, groups.c.fingerprint)
+        for chunk in chunks(group_ids):
+            rows = self._connection.execute(select(*columns).where(groups.c.id.in_(chunk)))
+            found.update((bytes(key), (route, app, fingerprint)) for key, route, app, fingerprint in rows)
         return found
 
     def _locked(self, keys: Collection[bytes]) -> dict[bytes, Group]:
@@ -225,14 +268,17 @@ class Ingesting(Database):
             connection.execute(here.values(path=path))
 
     @contextmanager
-    def ingesting(self, spool_id: str, position: int, *, version: int = 1) -> Iterator[IngestTransaction]:
+    def ingesting(
+        self, spool_id: str, position: int, *, version: int = 1, alone: bool = False
+    ) -> Iterator[IngestTransaction]:
         """Run one transaction for a batch: commit at the end of the block, roll back on an exception.
 
-        `version` is the fingerprint version of this worker. It is stored with the spool.
+        `version` is the fingerprint version of this worker. It is stored with the spool. `alone`: no other worker
+        ingests at the same time, so that the block may join any errors (`merges`).
         Raises CursorMismatch unless the stored cursor is `position`. After a LedgerBusy from the end of the block, read
         `cursor()` again: the batch may have been committed.
         """
-        with self._write(WriteMode.SHARED) as connection:
+        with self._write(WriteMode.EXCLUSIVE if alone else WriteMode.SHARED) as connection:
             stored = _locked_cursor(connection, spool_id)
             if stored != position:
                 raise CursorMismatch(f"spool {spool_id} was ingested up to {stored}, not up to {position}")

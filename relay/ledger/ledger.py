@@ -11,7 +11,8 @@ from relay.ledger.messages import Messages
 from relay.ledger.outbox import Outbox
 from relay.ledger.purge import Purge
 from relay.ledger.queries import Queries
+from relay.ledger.steering import Steering
 
 
-class Ledger(Ingesting, AppNames, CarryingOver, Digesting, Leases, Outbox, Messages, Queries, Purge):
+class Ledger(Ingesting, AppNames, CarryingOver, Digesting, Leases, Outbox, Messages, Queries, Purge, Steering):
     """The whole state of the relay in one database. Open it with `Ledger.open(url)`, close it with `close()`."""

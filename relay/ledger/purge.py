@@ -8,7 +8,8 @@ Guarantee: data that the books still need and dead letters are never deleted. Ro
     record ids        24 h
     messages          bytes and entries `messages_for` after the end, the row `counts_for` after it; DEAD ones stay
     stubs             7 days after their error was last seen (`ledger.stubs`)
-    groups            once quiet for `counts_for` with nothing pending and no mute
+    groups            once quiet for `counts_for` with nothing pending and no mute; those that an administrator merged
+                      stay, so that the merge holds when they come back; a face stays as long as it has parts
     parked mails      by the caller, who owns their files: `Queries.quarantined(before=…)`, then `forget_quarantined`
 """
 
@@ -18,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Table, and_, bindparam, delete, exists, or_, select, tuple_
 
 from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.engine import Database
@@ -38,9 +39,10 @@ from relay.ledger.schema import (
     records,
     samples,
 )
+from relay.ledger.steering_schema import members
 from relay.ledger.timeline import floor
 from relay.ledger.upsert import upsert
-from relay.model import MessageState
+from relay.model import LEARNED, MessageState
 
 _SPANS = {HOUR: timedelta(hours=1), DAY: timedelta(days=1)}
 _ROLL_UPS = ((MINUTE, HOUR, timedelta(hours=48)), (HOUR, DAY, timedelta(days=14)))
@@ -48,6 +50,11 @@ _ROLL_UPS = ((MINUTE, HOUR, timedelta(hours=48)), (HOUR, DAY, timedelta(days=14)
 _RECORDS_FOR = timedelta(hours=24)
 _STUBS_FOR = timedelta(days=7)
 """How long a stub stays that no worker with an earlier fingerprint version has used."""
+_MERGED_BY_HAND = exists().where(
+    members.c.group_id == groups.c.id, members.c.into_id.is_not(None), members.c.author != LEARNED
+)
+_PART = groups.alias()
+_HAS_PARTS = exists().where(_PART.c.merged_into == groups.c.id, _PART.c.id != groups.c.id)
 _FREED_PAGES = 1_000
 """Returned to the file system in one round: 4 MB."""
 
@@ -105,6 +112,8 @@ class Purge(Database):
             or_(groups.c.last_seen < before, unused_stub),
             groups.c.pending_occurrences == 0,
             or_(groups.c.muted_until <= now, and_(groups.c.muted_until.is_(None), groups.c.mute_above.is_(None))),
+            ~_MERGED_BY_HAND,
+            ~_HAS_PARTS,
         )
         with self._read() as connection:
             found = connection.scalars(select(groups.c.id).where(quiet).limit(limit)).all()

@@ -10,17 +10,20 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, and_, func, select
 
 from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.books import read_books
 from relay.ledger.engine import Database
+from relay.ledger.members import MemberRows
 from relay.ledger.recipients import read_budgets
 from relay.ledger.results import Cursor, GroupOrder, Lease, QuarantinedMail, Tally
-from relay.ledger.rows import GROUP_COLUMNS, entry_of, group_of, report_of, route_state_of, save_groups
+from relay.ledger.rows import GROUP_COLUMNS, entry_of, group_of, route_state_of, save_groups
+from relay.ledger.samples import samples_of
 from relay.ledger.schema import (
     IS_DEFERRED,
     IS_DUE_ONCE,
+    IS_FACE,
     IS_OPEN,
     IS_PENDING,
     deliveries,
@@ -30,11 +33,10 @@ from relay.ledger.schema import (
     messages,
     parked,
     routes,
-    samples,
     spools,
 )
 from relay.ledger.timeline import timelines
-from relay.model import Books, BudgetState, Group, MessageState, Phase, RouteState, Sample, Timeline
+from relay.model import Books, BudgetState, Group, Member, MessageState, Phase, RouteState, Sample, Timeline
 
 _ORDERS = {
     GroupOrder.LAST_SEEN: groups.c.last_seen,
@@ -43,8 +45,10 @@ _ORDERS = {
     GroupOrder.PENDING: groups.c.pending_occurrences,
 }
 
-_IS_COUNTED = groups.c.occurrences > 0
-"""Not a stub, which counts nothing (`ledger.stubs`)."""
+_IS_COUNTED = and_(groups.c.occurrences > 0, IS_FACE)
+"""Neither a stub, which counts nothing (`ledger.stubs`), nor a part of a merged error."""
+_MOST_SAMPLES = 20
+"""Samples of one error that `samples_of` returns."""
 
 
 class Queries(Database):
@@ -78,16 +82,27 @@ class Queries(Database):
             return _groups(connection, query)
 
     def group(self, group_id: int) -> Group | None:
-        """Return one group; None if there is none with that id."""
+        """Return one group, also a part of a merged error (`face_of`); None if there is none with that id."""
         with self._read() as connection:
             return _group(connection, group_id)
 
-    def samples_of(self, group_id: int) -> list[Sample]:
-        """Return the stored samples of a group, newest first."""
-        query = select(samples.c.at, samples.c.report).where(samples.c.group_id == group_id)
+    def face_of(self, group_id: int) -> Group | None:
+        """Return the error that a group belongs to: the face of a merged one; None if there is none with that id."""
         with self._read() as connection:
-            rows = connection.execute(query.order_by(samples.c.number.desc()))
-            return [Sample(at=at, report=report_of(text)) for at, text in rows]
+            found = MemberRows(connection).face(group_id)
+            return found.group if found else None
+
+    def members(self, group_id: int) -> list[Member]:
+        """Return the members of the error that a group belongs to, the face first; only itself if it is not merged."""
+        with self._read() as connection:
+            rows = MemberRows(connection)
+            face = rows.face(group_id)
+            return rows.members(face.group.id) if face else []
+
+    def samples_of(self, group_id: int) -> list[Sample]:
+        """Return the newest stored samples of an error, newest first, with those of its parts if it is merged."""
+        with self._read() as connection:
+            return samples_of(connection, group_id, _MOST_SAMPLES)
 
     def timeline(self, group_id: int, since: datetime, now: datetime) -> Timeline | None:
         """Return the group's timeline, as in `DigestReads.timelines`; None if nothing was counted."""
@@ -151,13 +166,14 @@ class Queries(Database):
     def revise(self, group_id: int, change: Callable[[Group], Group]) -> Group | None:
         """Change one group by a pure function, e.g. `lambda group: schedule.mute(group, until, timing)`.
 
-        One transaction. Returns the changed group; None if there is none with that id.
+        One transaction. A part stands for its merged error. Returns the changed group; None if there is none with that
+        id.
         """
         with self._write(WriteMode.EXCLUSIVE) as connection:
-            group = _group(connection, group_id)
-            if group is None:
+            found = MemberRows(connection).face(group_id)
+            if found is None:
                 return None
-            changed = replace(change(group), id=group_id)
+            changed = replace(change(found.group), id=found.group.id)
             save_groups(connection, [changed])
             return changed
 

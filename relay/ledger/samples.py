@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, select
 
+from relay.ledger.members import faces_by_part
 from relay.ledger.rows import chunks, report_json, report_of
 from relay.ledger.schema import samples
 from relay.model import Report, Sample
@@ -49,14 +51,29 @@ def _numbered(added: Sequence[Sample], last: int | None) -> list[tuple[int, Samp
 
 
 def newest(connection: Connection, group_ids: Collection[int]) -> dict[int, Report]:
-    """Return the newest sample of each group that has one."""
-    found: dict[int, Report] = {}
-    for chunk in chunks(group_ids):
+    """Return the newest sample of each error that has one. A merged error has the samples of its parts too."""
+    face_of = faces_by_part(connection, group_ids) | {group_id: group_id for group_id in group_ids}
+    found: dict[int, tuple[datetime, str]] = {}
+    for chunk in chunks(face_of):
         last = _last(chunk).subquery()
         same = and_(samples.c.group_id == last.c.group_id, samples.c.number == last.c.number)
-        query = select(samples.c.group_id, samples.c.report).join(last, same)
-        found.update((group_id, report_of(text)) for group_id, text in connection.execute(query))
-    return found
+        query = select(samples.c.group_id, samples.c.at, samples.c.report).join(last, same)
+        for group_id, at, text in connection.execute(query):
+            face = face_of[group_id]
+            if face not in found or found[face][0] < at:
+                found[face] = (at, text)
+    return {face: report_of(text) for face, (_, text) in found.items()}
+
+
+def samples_of(connection: Connection, group_id: int, most: int) -> list[Sample]:
+    """Return the newest samples of an error, at most `most`, the newest first. A merged one has those of its parts."""
+    found: list[tuple[datetime, int, str]] = []
+    for chunk in chunks([group_id, *faces_by_part(connection, [group_id])]):
+        query = select(samples.c.at, samples.c.number, samples.c.report).where(samples.c.group_id.in_(chunk))
+        rows = connection.execute(query.order_by(samples.c.at.desc(), samples.c.number.desc()).limit(most))
+        found += [(at, number, text) for at, number, text in rows]
+    found.sort(reverse=True)
+    return [Sample(at=at, report=report_of(text)) for at, _, text in found[:most]]
 
 
 def _last_numbers(connection: Connection, group_ids: Iterable[int]) -> dict[int, int]:

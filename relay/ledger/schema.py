@@ -1,5 +1,7 @@
 """The tables: one schema for both databases (base layer of the ledger; `migrations/` creates them).
 
+The tables of merges, splits and the audit log are in `steering_schema`.
+
 Each query of a tick uses an index whose size depends on what is pending or due, never on the number of groups:
 `groups_due`, `groups_pending`, `groups_quiet`, `letters_to_try`, `deliveries_queued`, `deliveries_held`.
 """
@@ -33,7 +35,7 @@ from sqlalchemy import (
 from relay.ledger.columns import EnumText, LevelNumber, RowId, SafeText, UtcTime
 from relay.model import Delivery, Failure, MessageKind, MessageState, Phase
 
-REVISION = "0006"
+REVISION = "0007"
 """The newest migration: a ledger at this revision needs nothing done."""
 
 MINUTE, HOUR, DAY = 0, 1, 2
@@ -110,6 +112,7 @@ groups = Table(
     Column("muted_occurrences", BigInteger, nullable=False, server_default="0"),
     Column("episode_muted", BigInteger, nullable=False, server_default="0"),
     Column("thread", SafeText, nullable=False, server_default=""),
+    Column("merged_into", RowId),
     UniqueConstraint("key", name="groups_key"),
     sqlite_autoincrement=True,  # an old link must never show another error
 )
@@ -122,6 +125,11 @@ IS_QUIET = and_(_is(groups.c.phase, Phase.OPEN), groups.c.pending_occurrences ==
 
 IS_MUTED_ONCE = groups.c.muted_since.is_not(None)
 
+IS_MERGED = groups.c.merged_into.is_not(None)
+IS_FACE = or_(groups.c.merged_into.is_(None), groups.c.merged_into == groups.c.id)
+"""Whether the row is an error of its own, or the face of a merged one."""
+
+_partial("groups_merged", IS_MERGED, groups.c.merged_into)
 _partial("groups_muted", IS_MUTED_ONCE, groups.c.route, groups.c.muted_until)
 _partial("groups_due", IS_DUE_ONCE, groups.c.due_at)
 _partial("groups_pending", IS_PENDING, groups.c.route, groups.c.phase, groups.c.pending_since, groups.c.pending_mails)

@@ -1,7 +1,8 @@
 """Read the timelines of groups from their counts (base layer of the ledger).
 
 Rolled-up counts are stored at the beginning of their hour or day. A timeline that reaches back to them has steps of at
-least that length. All steps begin at multiples of their length, so no count is ever split or counted twice.
+least that length. All steps begin at multiples of their length, so no count is ever split or counted twice. The
+timeline of a merged error adds up the counts of its parts.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, select
 
 from relay.ledger.columns import EPOCH
+from relay.ledger.members import faces_by_part
 from relay.ledger.rows import chunks
 from relay.ledger.schema import counts
 from relay.model import Timeline
@@ -27,14 +29,16 @@ def timelines(connection: Connection, since: Mapping[int, datetime], now: dateti
     """Return the timeline of each group from its time in `since` to `now`; omit groups without counts."""
     frames = {group_id: _frame(begin, now) for group_id, begin in since.items()}
     sums = {group_id: [0] * _length(begin, step, now) for group_id, (begin, step) in frames.items()}
-    for chunk in chunks(frames):
-        earliest = min(frames[group_id][0] for group_id in chunk)
+    face_of = faces_by_part(connection, frames) | {group_id: group_id for group_id in frames}
+    for chunk in chunks(face_of):
+        earliest = min(frames[face_of[group_id]][0] for group_id in chunk)
         query = select(counts.c.group_id, counts.c.bucket, counts.c.occurrences).where(counts.c.group_id.in_(chunk))
         for group_id, bucket, occurrences in connection.execute(query.where(counts.c.bucket >= earliest)):
-            begin, step = frames[group_id]
+            face = face_of[group_id]
+            begin, step = frames[face]
             place = (bucket - begin) // step
-            if 0 <= place < len(sums[group_id]):
-                sums[group_id][place] += occurrences
+            if 0 <= place < len(sums[face]):
+                sums[face][place] += occurrences
     return {
         group_id: Timeline(since=begin, step=step, counts=tuple(sums[group_id]))
         for group_id, (begin, step) in frames.items()

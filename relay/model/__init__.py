@@ -5,6 +5,7 @@
     Report              the mail, parsed and redacted    (parse → redact → grouping)
     Fingerprint         which error the mail reports
     Group               one error of one app on one route, with its state for scheduling
+    Member, Share       a group of a merged error, and its part of the counts
     Entry, Digest       the content of one digest
     OutboxMessage       a rendered digest in the outbox
     Attempt             the result of one delivery attempt
@@ -14,9 +15,10 @@ Counts: *mails* are the mails that the receiver accepted. *Occurrences* are the 
 our client may stand for many. Times are aware datetimes in UTC, durations are timedeltas, sizes are bytes, rates are
 occurrences per minute.
 
-Modules: mail, group, digest, outbox_message, cause, reply, reply_words, rule, settings.
+Modules: mail, group, merge, digest, outbox_message, cause, reply, reply_words, rule, audit, settings.
 """
 
+from relay.model.audit import AuditRecord
 from relay.model.cause import Cause, Meaning
 from relay.model.digest import NEWS, Books, Digest, Entry, MessageKind, Reason, Rendered, RouteState, Timeline
 from relay.model.group import Arrival, Group, GroupKey, Phase, Sample
@@ -33,6 +35,7 @@ from relay.model.mail import (
     Retained,
     Situation,
 )
+from relay.model.merge import LEARNED, Member, MergedBy, Share
 from relay.model.outbox_message import (
     Attempt,
     BouncingRecipient,
@@ -63,12 +66,14 @@ from relay.model.settings import (
 
 __all__ = [
     "CUT_MARKER",
+    "LEARNED",
     "MAX_COUNT",
     "NEWS",
     "Action",
     "AppRule",
     "Arrival",
     "Attempt",
+    "AuditRecord",
     "Books",
     "BouncingRecipient",
     "Budget",
@@ -90,6 +95,8 @@ __all__ = [
     "IncomingMail",
     "Level",
     "Meaning",
+    "Member",
+    "MergedBy",
     "MessageKind",
     "MessageState",
     "OutboxMessage",
@@ -105,6 +112,7 @@ __all__ = [
     "Route",
     "RouteState",
     "Sample",
+    "Share",
     "Situation",
     "SplitBy",
     "Timeline",

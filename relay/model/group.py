@@ -86,6 +86,14 @@ class Group:
     """What came during the mute."""
     episode_muted: int = 0
     """How many of `episode_occurrences` were muted."""
+    merged_into: int | None = None
+    """The id of the face of the merged error that this group belongs to (`model.merge`); its own id if it is the face.
+    None for a group that is not merged."""
+
+    @property
+    def is_face(self) -> bool:
+        """Whether the group is an error of its own, or the face of a merged one; False for a part."""
+        return self.merged_into is None or self.merged_into == self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -242,7 +242,7 @@ def test_a_worker_that_dies_after_carrying_over_loses_nothing(bench, monkeypatch
     bench.versions = after(SAME)
     bench.spool([mail("order 2 is lost")])
     with monkeypatch.context() as patch:
-        patch.setattr("relay.ingest.step.arrive", killed)
+        patch.setattr("relay.ingest.counting.arrive", killed)
         with pytest.raises(KeyboardInterrupt):
             bench.worker().step(NOW)
 

@@ -298,7 +298,7 @@ def test_a_batch_that_the_ledger_could_not_take_is_sorted_again_and_blamed_on_no
             raise LedgerBusy("locked")
         return real(*args, **kwargs)
 
-    monkeypatch.setattr("relay.ingest.step.arrive", arrive)
+    monkeypatch.setattr("relay.ingest.counting.arrive", arrive)
     worker = bench.worker()
     for _ in range(5):
         with pytest.raises(LedgerBusy):

@@ -1,0 +1,94 @@
+"""The transaction in which an administrator's command is carried out, and the audit log (commands → ledger).
+
+Guarantee: no other writer changes anything while a command is carried out, and its change and its audit record are
+written together or not at all. So of two people who act on one error at once, the second finds what the first did.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, insert, select
+
+from relay.ledger.backends.write_mode import WriteMode
+from relay.ledger.engine import Database
+from relay.ledger.members import MemberRows
+from relay.ledger.rows import save_groups
+from relay.ledger.steering_schema import audit
+from relay.model import AuditRecord, Group
+
+
+class SteeringTransaction:
+    """Change errors, and record who did it and why."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.merges = MemberRows(connection)
+
+    def save(self, changed: Iterable[Group]) -> None:
+        """Write groups that this transaction has read."""
+        save_groups(self._connection, changed)
+
+    def record(self, entry: AuditRecord) -> int:
+        """Add an entry to the audit log; return its id."""
+        return record(self._connection, entry)
+
+    def audit_of(self, group_ids: Iterable[int], since: datetime) -> list[AuditRecord]:
+        """Return what was done to these groups since a time, oldest first."""
+        query = select(audit).where(audit.c.group_id.in_(sorted(group_ids)), audit.c.at >= since)
+        return _records(self._connection, query.order_by(audit.c.id))
+
+
+class Steering(Database):
+    """The part of the ledger for commands."""
+
+    @contextmanager
+    def steering(self) -> Iterator[SteeringTransaction]:
+        """Run one transaction for a command: commit at the end of the block, roll back on an exception."""
+        with self._write(WriteMode.EXCLUSIVE) as connection:
+            yield SteeringTransaction(connection)
+
+    def audit(
+        self, *, group_ids: Iterable[int] | None = None, since: datetime | None = None, limit: int = 100
+    ) -> list[AuditRecord]:
+        """Return entries of the audit log, newest first: of these groups, since a time."""
+        query = select(audit).order_by(audit.c.id.desc()).limit(limit)
+        if group_ids is not None:
+            query = query.where(audit.c.group_id.in_(sorted(group_ids)))
+        if since is not None:
+            query = query.where(audit.c.at >= since)
+        with self._read() as connection:
+            return _records(connection, query)
+
+
+def record(connection: Connection, entry: AuditRecord) -> int:
+    """Add an entry to the audit log; return its id."""
+    values: dict[str, Any] = {"at": entry.at, "author": entry.author, "action": entry.action}
+    values |= {"group_id": entry.group_id, "route": entry.route, "reason": entry.reason, "summary": entry.summary}
+    values["details"] = json.dumps(dict(entry.details))
+    number: int = connection.execute(insert(audit).values(**values).returning(audit.c.id)).scalar_one()
+    return number
+
+
+def audit_of_route(connection: Connection, route: str, since: datetime | None, limit: int) -> list[AuditRecord]:
+    """Return what was done to errors of a route after a time, oldest first."""
+    query = select(audit).where(audit.c.route == route)
+    if since is not None:
+        query = query.where(audit.c.at > since)
+    return _records(connection, query.order_by(audit.c.at, audit.c.id).limit(limit))
+
+
+def _records(connection: Connection, query: Select[Any]) -> list[AuditRecord]:
+    return [_record_of(row) for row in connection.execute(query)]
+
+
+def _record_of(row: Row[Any]) -> AuditRecord:
+    details: Mapping[str, Any] = json.loads(row.details)
+    return AuditRecord(
+        id=row.id, at=row.at, author=row.author, action=row.action, group_id=row.group_id, route=row.route,
+        reason=row.reason, summary=row.summary, details=details,
+    )  # fmt: skip
