@@ -36,8 +36,9 @@ def main() -> None:
     show("repeats with other ids", lambda: record(mail_with_trace(rng, 0)))
     show("50 errors in turn", lambda: record(mail_with_trace(rng, next(errors) % 50)))
     print(f"\n1 MB of …, worst of {RUNS} runs for each")
-    for name, text in hostile():
-        content = [record(HEAD + text[:MEGABYTE])]
+    texts = [(name, HEAD + text) for name, text in hostile()] + list(hostile_documents())
+    for name, text in texts:
+        content = [record(text[:MEGABYTE])]
         worst = max(seconds(partial(understand, content)) for _ in range(RUNS))
         print(f"  {name:<24} {1_000 * worst:6.0f} ms")
 
@@ -102,6 +103,24 @@ def hostile() -> Iterable[tuple[str, str]]:
     yield "vendored paths", TRACE + f'  File "{"/vendor" * 55}", line 1\n' * (MEGABYTE // 400)
     yield "suggestions", f"{TRACE}{frame}NameError: x" + " (consider renaming x" * (MEGABYTE // 21)
     yield "JSON cut off", '{"message": "' + "x" * MEGABYTE
+
+
+def hostile_documents() -> Iterable[tuple[str, str]]:
+    """Texts in no documented format, of lines that all differ: nothing that was read before helps."""
+    for phrase in (
+        "error: ",
+        "build a failed ",
+        "Level: ERROR Message: a ",
+        "a.b(c.py:1) ",
+        "2026-11-30 09:15:42 ERROR a ",
+        "msg=a err=b ",
+        "실패 失败 ",
+        "a'",
+    ):
+        for width in (12, 70, 300, 3_000):
+            body = (phrase * width)[:width]
+            lines = (f"{'abc'[number % 3]}{number} {body}\n" for number in range(MEGABYTE // width))
+            yield f"{phrase!r} x {width}", "From: a@example.com\nSubject: a\n\n" + "".join(lines)
 
 
 if __name__ == "__main__":

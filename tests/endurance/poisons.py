@@ -449,6 +449,21 @@ for _line in _KNOWN_LINES:
     POISONS[f"only {_line.strip()[:40]}, on one line"] = partial(_repeated, mail, _line.encode())
 
 
+_PHRASES = (
+    "error: ",
+    "build a failed ",
+    "Level: ERROR Message: a ",
+    "2026-11-30 09:15:42 ERROR a ",
+    "msg=a err=b ",
+    "失败 ",
+    "a'",
+)
+"""Pieces of lines that the document step reads."""
+for _phrase in _PHRASES:
+    _lines = "".join(f"{'abc'[number % 3]}{number} {(_phrase * 70)[:70]}\n" for number in range(3_000))
+    POISONS[f"lines that differ, of {_phrase.strip()}"] = partial(mail, _lines.encode())
+
+
 def as_smtp_data(content: bytes) -> bytes:
     """Return the content as SMTP DATA: dot-stuffed, with the end mark (RFC 5321, section 4.5.2)."""
     ended = content if content.endswith(b"\r\n") or not content else content + b"\r\n"

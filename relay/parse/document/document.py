@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from relay import traces
 from relay.model import Form, Level
+from relay.parameterize.failure_words import STRONG
 from relay.parse import layouts
 from relay.parse.document import labelled_records, records, segment, statement, unwrap
 from relay.parse.document.records import LogRecord
@@ -68,9 +69,14 @@ def _needs_choice(lines: Sequence[str], found: Sequence[LogRecord]) -> bool:
 def _unwrapped(lines: list[str]) -> list[str]:
     """Return `lines` as they were before a mailer broke them; unchanged if that shows no more than they do."""
     all_joined = unwrap.joined(lines, prose=False)
-    if all_joined and _structure(all_joined) > _structure(lines):
+    sentences = None if all_joined else unwrap.joined(lines, prose=True)
+    if not all_joined and not sentences:
+        return lines
+    found = _structure(lines)
+    if all_joined and _structure(all_joined) > found:
         return all_joined
-    return lines if _structure(lines)[0] else unwrap.joined(lines, prose=True) or lines
+    has_frames = found[0] > 0
+    return lines if has_frames else sentences or unwrap.joined(lines, prose=True) or lines
 
 
 def _structure(lines: Sequence[str]) -> tuple[int, int]:
@@ -167,5 +173,5 @@ def _of_trace(layout: Layout, trace: traces.Trace) -> Document:
 
 def _described(block: Block) -> str:
     first = block.lines[0]
-    score = f", names a failure ({block.score})" if block.score >= 3 else ""
+    score = f", names a failure ({block.score})" if block.score >= STRONG else ""
     return f"{block.kind}: lines {first.number + 1} to {block.lines[-1].number + 1}{score}"

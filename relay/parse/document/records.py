@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from relay.memo import memoized
 from relay.model import Level
+from relay.parse.layouts.layout import LEVELS
 
 MAX_RECORDS = 2_000
 """Records of one text. Of more, the first and the last ones are found."""
@@ -24,14 +25,15 @@ _MAX_FIRST, _SAMPLE = 40, 6
 _MAX_HEAD = 300
 """Characters of a line that are searched for the beginning of a record."""
 
-_LEVELS = {
-    Level.DEBUG: "TRACE TRC DEBUG DBG VERBOSE VRB TRCE DBUG FINE FINER FINEST DEBUG1 DEBUG2",
-    Level.INFO: "INFO INF NOTICE NOTE INFORMATION CONFIG LOG STATEMENT DETAIL HINT CONTEXT OK SUCCESS",
-    Level.WARNING: "WARNING WARN WRN",
-    Level.ERROR: "ERROR ERR SEVERE FAILURE FAIL",
-    Level.CRITICAL: "CRITICAL CRIT CRT FATAL FTL ALERT EMERGENCY EMERG PANIC",
+_FURTHER_LEVELS = {
+    Level.DEBUG: "TRC DBG VERBOSE VRB TRCE DBUG FINE FINER FINEST DEBUG1 DEBUG2",
+    Level.INFO: "INF NOTE INFORMATION CONFIG LOG STATEMENT DETAIL HINT CONTEXT OK SUCCESS",
+    Level.WARNING: "WRN",
+    Level.ERROR: "FAILURE FAIL",
+    Level.CRITICAL: "CRT FTL",
 }
-_BY_NAME = {name: level for level, names in _LEVELS.items() for name in names.split()}
+"""Names that are levels in log records alone; elsewhere they are common words."""
+_BY_NAME = LEVELS | {name: level for level, names in _FURTHER_LEVELS.items() for name in names.split()}
 _GERMAN_AND_OTHERS = {
     "FEHLER": Level.ERROR,
     "WARNUNG": Level.WARNING,

@@ -6,6 +6,7 @@ mail itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
@@ -16,13 +17,16 @@ from relay.parse.document import boilerplate
 from relay.parse.document.fields import Meaning, field_of
 from relay.parse.document.line import Line, line_of
 
-MAX_LINES = 4_000
+MAX_LINES = 2_000
 """Lines of a text that are read: of more, the first and the last ones."""
 _MAX_SIGNATURE = 12
 """Lines below a signature mark that belong to it."""
 _MAX_AFTER_SIGN_OFF = 6
 _LIST = 4
 """Lines of a block that can be a list."""
+_MAX_COMPARED = 200
+"""Lines of a block that are compared without their data; of further ones, only those that differ in more than digits."""
+_DIGITS = re.compile(r"\d+")
 _LONG = 5
 """A block with more lines is the output of a program, unless its lines are labelled values."""
 _MAX_GREETING = 3
@@ -112,6 +116,8 @@ class _Reader:
         """The lines so far; None where a paragraph ends."""
         self._introduces = False
         """True if the last line announces what follows."""
+        self._has_kept = False
+        """True if a line was kept."""
 
     def read(self, number: int, line: str, above: str) -> None:
         """Read the next line. A blank line after one that announces something does not end the paragraph."""
@@ -132,11 +138,12 @@ class _Reader:
             self._keep(number, line, introduced=introduced)
 
     def _is_about_the_mail(self, number: int, text: str, *, introduced: bool) -> bool:
-        if (number < _MAX_GREETING or not any(self.found)) and boilerplate.is_greeting(text):
+        if (number < _MAX_GREETING or not self._has_kept) and boilerplate.is_greeting(text):
             return True
         return not introduced and boilerplate.is_notice(text) and failure_words.score(text) < _CLEAR_FAILURE
 
     def _keep(self, number: int, whole: str, *, introduced: bool) -> None:
+        self._has_kept = True
         line = line_of(number, whole, introduced=introduced)
         above = self.found[-1] if self.found else None
         if above is not None and introduced and line.score < failure_words.WEAK:
@@ -172,9 +179,12 @@ def _distinct(lines: Sequence[Line]) -> Sequence[Line]:
     """Return `lines` without those that differ from an earlier one only in data: the length of a list is data."""
     if len(lines) < _LIST:
         return lines
-    found: dict[str, Line] = {}
+    unlike: dict[str, Line] = {}
     for line in lines:
-        found.setdefault(parameterize(line.text).key, line)
+        unlike.setdefault(_DIGITS.sub("0", line.text), line)
+    found: dict[str, Line] = {}
+    for number, line in enumerate(unlike.values()):
+        found.setdefault(parameterize(line.text).key if number < _MAX_COMPARED else line.text, line)
     return list(found.values())
 
 
@@ -184,7 +194,7 @@ def _block(lines: Sequence[Line]) -> Block:
     fields = sum(line.field is not None for line in lines)
     if all(line.text.lstrip().startswith(">") for line in lines):
         kind = BlockKind.QUOTED
-    elif fields * 2 > len(lines) or (fields == len(lines)):
+    elif fields * 2 > len(lines):
         kind = BlockKind.FIELDS
     elif logged or len(lines) > _LONG:
         kind = BlockKind.CONSOLE

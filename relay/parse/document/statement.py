@@ -69,8 +69,6 @@ class Statement:
     """Why it was chosen, in plain words, for `relay explain`."""
     type: str = ""
     """A labelled exception type; "" without one."""
-    message: str = ""
-    """The message that is labelled beside the type."""
     level: Level | None = None
     names: tuple[tuple[str, str], ...] = field(default=())
     """Labelled things that failed, which are part of the error: ("service", "web")."""
@@ -141,7 +139,6 @@ def _labelled_exception(fields: Sequence[Field]) -> Statement | None:
         headline=line,
         reason="labelled exception type",
         type=type_,
-        message=text,
         level=_level(fields, ""),
         names=_names(fields),
     )

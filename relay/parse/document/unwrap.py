@@ -34,17 +34,16 @@ def joined(lines: Sequence[str], *, prose: bool) -> list[str] | None:
     width = max((len(line) for line in lines if _BREAKABLE.search(line.strip())), default=0)
     if not prose and not MIN_WIDTH <= width <= MAX_WIDTH:
         return None
-    done: list[str] = []
+    done: list[list[str]] = []
     last = ""
-    changed = False
     for line in lines:
         if done and _was_broken(last, line, width, prose=prose):
-            done[-1] = f"{done[-1].rstrip()} {line.strip()}"
-            changed = True
+            done[-1][-1] = done[-1][-1].rstrip()
+            done[-1].append(line.strip())
         else:
-            done.append(line)
+            done.append([line])
         last = line
-    return done if changed else None
+    return [" ".join(pieces) for pieces in done] if len(done) < len(lines) else None
 
 
 def _was_broken(above: str, line: str, width: int, *, prose: bool) -> bool:

@@ -1,11 +1,17 @@
 """Which part of a mail's text is taken for the error, and why."""
 
+from itertools import cycle, product
+from unittest.mock import MagicMock
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from relay.grouping.fingerprint import fingerprint
 from relay.model import Level
+from relay.parameterize import failure_words
+from relay.parameterize.template import parameterize
+from relay.parse.document import segment
 from relay.parse.document.document import read
 from relay.parse.report import parse_text
 
@@ -139,9 +145,32 @@ def test_any_text_gives_a_document(text, subject):
      '{"level":"error",', "at ", "<tr><th>a</th>", "失败", "\u3000:", "(" * 40, "Caused by:\n", "[",
      "\n\n", "- - ", "Error "],
 )  # fmt: skip
-def test_a_megabyte_of_anything_is_read_in_linear_time(unit):
-    """The work per character must not grow with the text: the number of scored characters is bounded by its length."""
-    small, large = unit * 50, unit * (256 * 1024 // len(unit))
+def test_characters_that_are_looked_at_grow_no_faster_than_the_text(unit, monkeypatch):
+    """In lines that all differ, so that no memory of earlier lines helps."""
+    small, large = (scored_characters(distinct_lines(unit, size), monkeypatch) / size for size in (8_000, 64_000))
 
-    assert read("", small).reason
-    assert read("", large).reason
+    assert large <= max(4.0, 1.2 * small)
+
+
+def scored_characters(text: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    score = MagicMock(wraps=failure_words.score)
+    with monkeypatch.context() as patched:
+        patched.setattr(failure_words, "score", score)
+        assert read("", text).reason
+    return sum(len(call.args[0]) for call in score.call_args_list)
+
+
+def distinct_lines(unit: str, size: int) -> str:
+    piece = unit.replace("\n", " ")
+    line = (piece * 70)[:70]
+    return "\n".join(f"{mark}{number} {line}" for number, mark in zip(range(size // 76), cycle("abc"), strict=False))
+
+
+def test_a_long_list_is_compared_without_data_in_its_first_lines_alone(monkeypatch):
+    compare = MagicMock(wraps=parameterize)
+    monkeypatch.setattr(segment, "parameterize", compare)
+    words = ["".join(word) for word in product("abcdefghij", repeat=4)]
+
+    segment.blocks_of([f"the job {word} failed" for word in words][:1_500])
+
+    assert compare.call_count == 200
