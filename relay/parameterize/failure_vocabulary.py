@@ -10,33 +10,34 @@ from __future__ import annotations
 
 WORDS = frozenset(
     """
-    abort aborted aborting aborts abnormal abnormally attack attacked attacks bad banned blocked broken broke bounced
-    can't cannot cant couldn't couldnt conflict conflicting conflicts corrupt corrupted corruption crash crashed crashes
-    crashing crit critical damaged dead deadlock deadlocked degraded denied denying died didn't disconnected doesn't
-    down dropped duplicate emerg emergency err error errors errs exceed exceeded exceeding exceeds exception exceptions
-    exhausted expire expired expires fail failed failing fails failure failures fatal fault faulted faulting faults
-    faulty forbidden full halted illegal impossible incomplete increased infected insufficient interrupted intrusion
-    invalid isn't killed lack lacks leaked lost malformed malware mismatch mismatched mismatches missed missing nan
-    never offline oops outdated overdue overflow overflowed overflows overload overloaded panic panicked problem
-    problems refused reject rejected rejection rejects segfault segmentation severe stale stopped stuck suspended
-    terminated terminating throttled time-out timed-out timeout times-out trouble truncated unable unauthorised
-    unauthorized uncaught undefined undeliverable undelivered unexpected unexpectedly unhandled unhealthy unknown
-    unreachable unrecoverable unsupported violated violates violation vulnerabilities vulnerability vulnerable warn warning
-    warnings warns wasn't won't wrong
+    abort aborted aborting aborts abnormal abnormally attack attacked attacks bad banned blocked broken broke
+    bounced can't cannot cant couldn't couldnt conflict conflicting conflicts corrupt corrupted corruption crash
+    crashed crashes crashing crit critical damaged dead deadlock deadlocked degraded denied denying died didn't
+    disconnected doesn't down dropped duplicate emerg emergency err error errors errs exceed exceeded exceeding
+    exceeds exception exceptions exhausted expire expired expires fail failed failing fails failure failures
+    fatal fault faulted faulting faults faulty forbidden full halted illegal impossible incomplete increased
+    infected insufficient interrupted intrusion invalid isn't killed lack lacks leaked lost malformed malware
+    mismatch mismatched mismatches missed missing nan never offline oops outdated overdue overflow overflowed
+    overflows overload overloaded panic panicked problem problems refused reject rejected rejection rejects
+    segfault segmentation severe stale stopped stuck suspended terminated terminating throttled time-out
+    timed-out timeout times-out trouble truncated unable unauthorised unauthorized uncaught undefined
+    undeliverable undelivered unexpected unexpectedly unhandled unhealthy unknown unreachable unrecoverable
+    unsupported violated violates violation vulnerabilities vulnerability vulnerable warn warning warnings warns
+    wasn't won't wrong
 
-    abgebrochen abgelaufen abgelehnt abgestürzt ausgefallen ausnahme defekt fehler fehlerhaft fehlgeschlagen fehlt
-    gescheitert gesperrt gestört nicht störung überschritten unbekannte unbekannter unbekanntes unbekannten unerwartete
-    unerwarteter unerwartetes unerwarteten ungültige ungültiger ungültiges ungültigen verweigert voll warnung
-    zeitüberschreitung
+    abgebrochen abgelaufen abgelehnt abgestürzt ausgefallen ausnahme defekt fehler fehlerhaft fehlgeschlagen
+    fehlt gescheitert gesperrt gestört nicht störung überschritten unbekannte unbekannter unbekanntes
+    unbekannten unerwartete unerwarteter unerwartetes unerwarteten ungültige ungültiger ungültiges ungültigen
+    verweigert voll warnung zeitüberschreitung
 
-    avertissement dépassé dépassée échec échoué erreur erreurs expiré expirée interdit interdite introuvable invalide
-    manquant manquante panne plantage refusé refusée saturé saturée
+    avertissement dépassé dépassée échec échoué erreur erreurs expiré expirée interdit interdite introuvable
+    invalide manquant manquante panne plantage refusé refusée saturé saturée
 
-    attenzione eccezione errore errori fallimento fallita fallito impossibile negata negato rifiutata rifiutato scaduta
-    scaduto
+    attenzione eccezione errore errori fallimento fallita fallito impossibile negata negato rifiutata rifiutato
+    scaduta scaduto
 
-    advertencia agotada agotado caducada caducado denegada denegado errores excepción fallida fallido fallo falló
-    rechazada rechazado
+    advertencia agotada agotado caducada caducado denegada denegado errores excepción fallida fallido fallo
+    falló rechazada rechazado
 
     erro erros esgotado exceção expirou falha falhou inválida inválido não negado recusada recusado
 
