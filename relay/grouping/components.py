@@ -2,8 +2,8 @@
 
 With a stack trace, the components are the chain of exception types, their messages without data, and the app's own
 functions in the calls (file and name, no line numbers). Without one, they are the message without data and the location
-that logged it, as far as the mail names it. Never a component: time, host, process, app, subject, line numbers, install
-folders.
+that logged it, as far as the mail names it. Of a text that does not say what failed, the subject is the message, and
+names from code in it count. Never a component: time, host, process, app, line numbers, install folders.
 
 Guarantee: no other module computes components. `fingerprint` hashes `Components.parts`: two reports have equal keys if
 and only if their parts are equal.
