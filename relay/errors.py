@@ -8,6 +8,7 @@ Each text says what to do about it. It never contains a secret or the content of
     ├── TemplateError        a mail template does not compile or does not render
     ├── InUse                another process holds this data directory
     ├── Interrupted          the relay is being stopped
+    ├── NoSuchError          no error has the ID that a command names
     ├── CannotMerge          errors cannot be merged or taken apart as asked
     ├── SpoolError           the spool cannot do what was asked
     │   └── SpoolFull        no room for another record
@@ -44,6 +45,10 @@ class InUse(RelayError):
 
 class Interrupted(RelayError):
     """The relay is stopping, and the current work was not done."""
+
+
+class NoSuchError(RelayError):
+    """No error has the ID that a command names."""
 
 
 class CannotMerge(RelayError):

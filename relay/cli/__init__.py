@@ -7,6 +7,7 @@ Exit codes: 0 success, 1 the answer is no or the command failed, 2 wrong usage o
     check          check
     status         status
     groups         groups, show, mute, unmute
+    steering       merge, unmerge, similar, audit
     plan           plan
     render         render
     explain        explain, fingerprint, regroup
@@ -56,12 +57,16 @@ _SECTIONS = {
         "status": "status",
         "groups": "groups",
         "show": "groups",
+        "similar": "steering",
+        "audit": "steering",
         "plan": "plan",
         "render": "render",
     },
     "Intervene": {
         "mute": "groups",
         "unmute": "groups",
+        "merge": "steering",
+        "unmerge": "steering",
         "outbox": "outbox",
     },
     "Find out which mails are the same error": {

@@ -44,25 +44,31 @@ def explain(ctx: click.Context, config: Path | None, what: str, other: str | Non
         _compare(what, str(other), *(each[0] for each in cases), as_json=as_json)
         return
     case, *further = cases[0]
-    report, found = case.report, case.judged.fingerprint
     if as_json:
         others = [{"fingerprint": each.judged.fingerprint, "report": each.report} for each in further]
-        print_json({"fingerprint": found, "report": report, "further": others})
+        print_json({"fingerprint": case.judged.fingerprint, "report": case.report, "further": others})
         return
-    text = f"{found.title}\n{found.key} (version {found.version})\n\nRead as {report.form}, from {report.app}."
-    click.echo(plain(text))
-    for line in _reading(what):
-        click.echo(plain(f"     {line}"))
-    if report.reason:
-        click.echo(plain(f"     chosen: {report.reason}"))
-    for number, step in enumerate(found.steps, 1):
-        click.echo(plain(f"{number:>3}. {step}"))
-    if report.app_guessed:
-        click.echo(_guessed(report))
+    for line in _explained(settings, what, case):
+        click.echo(plain(line))
     if further:
         click.echo("\nFurther errors in this mail, which are counted and reported each, without a mail of their own:")
     for each in further:
         click.echo(plain(f"  {each.judged.fingerprint.title} ({each.judged.fingerprint.key})"))
+
+
+def _explained(settings: Settings, what: str, case: Case) -> Iterator[str]:
+    """Yield how a mail was read, what its fingerprint is made of, and what it was merged with."""
+    report, found = case.report, case.judged.fingerprint
+    yield f"{found.title}\n{found.key} (version {found.version})\n\nRead as {report.form}, from {report.app}."
+    for line in _reading(what):
+        yield f"     {line}"
+    if report.reason:
+        yield f"     chosen: {report.reason}"
+    for number, step in enumerate(found.steps, 1):
+        yield f"{number:>3}. {step}"
+    if report.app_guessed:
+        yield _guessed(report)
+    yield from _merged(settings, what)
 
 
 def _reading(what: str) -> Iterator[str]:
@@ -73,11 +79,23 @@ def _reading(what: str) -> Iterator[str]:
         yield from how_it_is_read(Path(what).read_bytes())
 
 
+def _merged(settings: Settings, what: str) -> Iterator[str]:
+    """Yield with which errors a known error is merged, and what people did to it; nothing for a mail in a file."""
+    if not what.isdecimal() or Path(what).exists():
+        return
+    from relay.cli.steering import audit_lines, merge_lines
+
+    ledger, zone = open_ledger(settings), settings.time.tz
+    members = ledger.members(int(what))
+    yield from merge_lines(members, zone)
+    yield from audit_lines(ledger, members, zone)
+
+
 def _guessed(report: Report) -> str:
     from relay.ingest.app_names import MAX_GUESSED_NAMES
     from relay.parse.report import app_of_sender
 
-    return plain(
+    return (
         f"\nThe app is guessed: it is the subject of the mail. A sender has at most {MAX_GUESSED_NAMES} such names; "
         f"mails with a further one are shown under {app_of_sender(report.sender)}. "
         "To name the app, write an [[app]] rule."
@@ -138,7 +156,7 @@ def _reports(settings: Settings, what: str) -> list[Report]:
         return Redactor(settings.redact).redact_all(_parsed(settings, raw))
     if not what.isdecimal():
         return []
-    return [sample.report for sample in open_ledger(settings).samples_of(int(what))[:1]]
+    return [sample.report for sample in open_ledger(settings).samples_of(int(what), parts=False)[:1]]
 
 
 def _parsed(settings: Settings, raw: bytes) -> list[Report]:
@@ -212,8 +230,8 @@ def _moves(settings: Settings) -> list[Move]:
 
     ledger = open_ledger(settings)
     known = (
-        KnownError(group=group, samples=[sample.report for sample in ledger.samples_of(group.id)])
-        for group in ledger.groups(limit=_ALL)
+        KnownError(group=group, samples=[sample.report for sample in ledger.samples_of(group.id, parts=False)])
+        for group in ledger.groups(limit=_ALL, parts=True)
     )
     return moves(known, Rules(settings.rule), VERSIONS)
 

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 import click
 
 from relay import humanize
-from relay.cli.options import config_option, json_option, open_ledger, settings_of
+from relay.cli.options import author_option, config_option, json_option, open_ledger, reason_option, settings_of
 from relay.cli.output import Right, format_time, print_json, print_table, title_with_app
+from relay.cli.steering import audit_lines, carry_out, merge_lines
 from relay.clock import utc_now
 from relay.text import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from zoneinfo import ZoneInfo
 
-    from relay.config import Settings
-    from relay.model import Group, Report, Timeline, Timing
+    from relay.model import Group, Report, Timeline
 
 
 @click.command()
@@ -70,22 +70,25 @@ def show(ctx: click.Context, config: Path | None, group_id: int, *, as_json: boo
     """
     settings = settings_of(config)
     ledger = open_ledger(settings)
-    group = ledger.group(group_id)
+    group = ledger.face_of(group_id)
     if group is None:
         click.echo(f"there is no error {group_id}; `relay groups` lists them", err=True)
         ctx.exit(1)
     from relay.compose.context import rest_of
 
-    now = utc_now()
+    now, group_id = utc_now(), group.id
     samples, timeline = ledger.samples_of(group_id), ledger.timeline(group_id, now - timedelta(days=1), now)
+    members = ledger.members(group_id)
     if as_json:
-        print_json({"group": group, "samples": samples, "course": timeline})
+        print_json({"group": group, "samples": samples, "course": timeline, "members": members})
         return
     zone = settings.time.tz
     facts = _facts(group, timeline, now, zone)
     for name, value in facts.items():
         if value:
             click.echo(f"{name:<14}{plain(value)}")
+    for line in [*merge_lines(members, zone), *audit_lines(ledger, members, zone)]:
+        click.echo(plain(line))
     for sample in samples[:1]:
         click.echo(f"\nSample of {format_time(sample.at, zone)}:\n")
         for name, value in _details(sample.report):
@@ -159,50 +162,39 @@ class _RateType(click.ParamType[int]):
         return int(found[1]) * (60 if found[2] == "min" else 1)
 
 
-def _timing(settings: Settings, group: Group) -> Timing:
-    """Return the timing of the error's route; `[timing]` if the route is no longer configured."""
-    return next((route.timing for route in settings.all_routes if route.name == group.route), settings.timing)
-
-
-def _revise(ctx: click.Context, settings: Settings, group_id: int, change: Callable[[Group, Timing], Group]) -> Group:
-    """Change one error in the ledger; exit 1 if there is none of that ID."""
-    group = open_ledger(settings).revise(group_id, lambda group: change(group, _timing(settings, group)))
-    if group is None:
-        click.echo(f"there is no error {group_id}; `relay groups` lists them", err=True)
-        ctx.exit(1)
-    return group
-
-
 @click.command()
 @config_option
 @click.argument("group_id", metavar="ID", type=int)
 @click.option("--for", "duration", type=_DurationType(), help="For how long, e.g. 2h or 7d.")
 @click.option("--above", type=_RateType(), help="Until it exceeds this rate, e.g. 50/h or 5/min.")
-@click.pass_context
-def mute(ctx: click.Context, config: Path | None, group_id: int, duration: timedelta | None, above: int | None) -> None:
+@reason_option
+@author_option
+def mute(
+    config: Path | None, group_id: int, duration: timedelta | None, above: int | None, reason: str, author: str
+) -> None:
     """Stop reporting an error for a while, or until it exceeds a rate.
 
     Its mails are counted as muted. The next digest after the end of the mute says how many there were.
     """
+    from relay.commands.actions import Mute
     from relay.compose.notes import active_mute
-    from relay.schedule.group import mute as muted
 
     if duration is None and above is None:
         raise click.UsageError("say how long: --for 2h, --above 50/h, or both")
     settings, now = settings_of(config), utc_now()
     until = now + duration if duration is not None else None
-    group = _revise(ctx, settings, group_id, lambda group, timing: muted(group, until, timing, now=now, above=above))
-    click.echo(plain(f"muted {active_mute(group, now, settings.time.tz)}: {group.title}"))
+    done = carry_out(settings, Mute(error=group_id, until=until, above=above, author=author, reason=reason, at=now))
+    click.echo(plain(f"muted {active_mute(done.group, now, settings.time.tz)}: {done.group.title}"))
 
 
 @click.command()
 @config_option
 @click.argument("group_id", metavar="ID", type=int)
-@click.pass_context
-def unmute(ctx: click.Context, config: Path | None, group_id: int) -> None:
+@reason_option
+@author_option
+def unmute(config: Path | None, group_id: int, reason: str, author: str) -> None:
     """Report an error again."""
-    from relay.schedule.group import unmute as unmuted
+    from relay.commands.actions import Unmute
 
-    now = utc_now()
-    group = _revise(ctx, settings_of(config), group_id, lambda group, timing: unmuted(group, timing, now))
-    click.echo(plain(f"no longer muted: {group.title}"))
+    done = carry_out(settings_of(config), Unmute(error=group_id, author=author, reason=reason, at=utc_now()))
+    click.echo(plain(f"no longer muted: {done.group.title}"))

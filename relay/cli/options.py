@@ -25,6 +25,25 @@ config_option: Callable[[F], F] = click.option(
 json_option: Callable[[F], F] = click.option("--json", "as_json", is_flag=True, help="Print JSON for other programs.")
 
 
+def _login_name() -> str:
+    """Return the user who runs the command, before `sudo`; "unknown" where there is none."""
+    import getpass
+    import os
+
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # a container without this user
+        return "unknown"
+
+
+reason_option: Callable[[F], F] = click.option(
+    "--reason", default="", help="Why: the audit log and the next digest show it."
+)
+author_option: Callable[[F], F] = click.option(
+    "--author", default=_login_name, help="Who does it (else the user of this shell)."
+)
+
+
 NO_LEDGER = (
     "there is no ledger: no relay has run with the data directory {folder}; "
     "check [storage] data_dir, or start the relay with `relay serve`"

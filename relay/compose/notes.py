@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 
 from relay.humanize import clock, counted, duration, in_mails, listed, moment, number
-from relay.model import BouncingRecipient, Budget, Group, Timing
+from relay.model import LEARNED, AuditRecord, BouncingRecipient, Budget, Group, Timing
 from relay.schedule.mutes import is_muted
 from relay.text import one_line
 
@@ -66,6 +66,17 @@ def mute_is_over(group: Group, now: datetime, zone: tzinfo) -> str:
     since = clock(group.muted_since or now, zone, now)
     count = f"{muted} muted since {since}" if group.muted_occurrences else f"nothing came since {since}"
     return f"The mute of {one_line(group.title, 120)} (ID {group.id}) ended at {when}{why}: {count}."
+
+
+NAMED_IN_DIGESTS = frozenset(("merge", "unmerge", "split", "unsplit"))
+"""The actions of the audit log that change which mails are one error: the next digest names them."""
+
+
+def steered(record: AuditRecord, now: datetime, zone: tzinfo) -> str:
+    """For the first digest after somebody, or the relay for them, changed which mails are one error."""
+    why = f": {one_line(record.reason, 200)}" if record.reason else ""
+    author = "The relay" if record.author == LEARNED else one_line(record.author, 60)
+    return f"{author} {record.summary} at {clock(record.at, zone, now)}{why}."
 
 
 def digests_bounce(bouncing: BouncingRecipient, now: datetime, zone: tzinfo) -> str:

@@ -28,6 +28,10 @@ DEAD_LIMIT = 10
 """The most dead letters that one digest reports; the next digest reports more."""
 
 
+STEERED_LIMIT = 10
+"""The most merges and splits that one digest names; the audit log has all of them."""
+
+
 class Tick:
     """All decisions of one tick, in one transaction; `due_count` is how many groups were due."""
 
@@ -140,6 +144,7 @@ class Tick:
         sentences = [
             *self._outage(chosen, state.last_digest_at),
             *self._bounces(route, state.last_digest_at),
+            *self._steered(route, state.last_digest_at),
             *budget_notes(charges, self._budget, now, unless_by=self._next_digest_at(route, after), zone=zone),
             *(notes.digest_undelivered(d.subject, d.mails, d.occurrences, d.created_at, now, zone) for d in dead),
         ]
@@ -183,6 +188,11 @@ class Tick:
             return []
         new = [each for each in bouncing if last_digest_at is None or each.last_at > last_digest_at]
         return [notes.digests_bounce(each, self._now, self._zone) for each in new[:DEAD_LIMIT]]
+
+    def _steered(self, route: Route, last_digest_at: datetime | None) -> list[str]:
+        """Return the notes about merges and splits since the last digest of the route."""
+        done = self._tx.steered(route.name, last_digest_at, actions=notes.NAMED_IN_DIGESTS, limit=STEERED_LIMIT)
+        return [notes.steered(each, self._now, self._zone) for each in done]
 
     # --- The catch-up digest of a recipient ---------------------------------------------------------------------------
 

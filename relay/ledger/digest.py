@@ -38,8 +38,10 @@ from relay.ledger.schema import (
     messages,
     routes,
 )
+from relay.ledger.steering import audit_of_route
 from relay.ledger.timeline import timelines
 from relay.model import (
+    AuditRecord,
     Books,
     BouncingRecipient,
     BudgetState,
@@ -178,6 +180,10 @@ class DigestTransaction(DigestReads):
     def bouncing(self, now: datetime) -> list[BouncingRecipient]:
         """Return the recipients whose digests bounced lately."""
         return read_bouncing(self._connection, now)
+
+    def steered(self, route: str, since: datetime | None, *, actions: Collection[str], limit: int) -> list[AuditRecord]:
+        """Return the actions of the audit log on errors of the route after a time, oldest first."""
+        return audit_of_route(self._connection, route, since, actions, limit)
 
     def dead_totals(self, route: str) -> list[DeadTotal]:
         """Return the route's digests that no recipient accepted and that no message has reported, oldest first.

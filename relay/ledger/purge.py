@@ -10,6 +10,7 @@ Guarantee: data that the books still need and dead letters are never deleted. Ro
     stubs             7 days after their error was last seen (`ledger.stubs`)
     groups            once quiet for `counts_for` with nothing pending and no mute; those that an administrator merged
                       stay, so that the merge holds when they come back; a face stays as long as it has parts
+    audit log         two years
     parked mails      by the caller, who owns their files: `Queries.quarantined(before=…)`, then `forget_quarantined`
 """
 
@@ -39,7 +40,7 @@ from relay.ledger.schema import (
     records,
     samples,
 )
-from relay.ledger.steering_schema import members
+from relay.ledger.steering_schema import audit, members
 from relay.ledger.timeline import floor
 from relay.ledger.upsert import upsert
 from relay.model import LEARNED, MessageState
@@ -55,6 +56,7 @@ _MERGED_BY_HAND = exists().where(
 )
 _PART = groups.alias()
 _HAS_PARTS = exists().where(_PART.c.merged_into == groups.c.id, _PART.c.id != groups.c.id)
+_AUDIT_FOR = timedelta(days=730)
 _FREED_PAGES = 1_000
 """Returned to the file system in one round: 4 MB."""
 
@@ -82,6 +84,7 @@ class Purge(Database):
             (samples, samples.c.at < now - samples_for),
             (guessed_apps, guessed_apps.c.at < now - counts_for),
             (records, records.c.at < now - _RECORDS_FOR),
+            (audit, audit.c.at < now - _AUDIT_FOR),
             (bodies, bodies.c.outbox_id.in_(read)),
             (entries, entries.c.outbox_id.in_(read)),
             (messages, and_(settled, messages.c.ended_at < now - max(counts_for, messages_for))),

@@ -68,9 +68,13 @@ class Queries(Database):
         app: str | None = None,
         phase: Phase | None = None,
         text: str = "",
+        parts: bool = False,
     ) -> list[Group]:
-        """Return groups that match every given condition, the greatest by `order` first; `text` searches the title."""
-        query = select(*GROUP_COLUMNS).where(_IS_COUNTED)
+        """Return groups that match every given condition, the greatest by `order` first; `text` searches the title.
+
+        `parts`: also the parts of merged errors, each as a group of its own.
+        """
+        query = select(*GROUP_COLUMNS).where(groups.c.occurrences > 0 if parts else _IS_COUNTED)
         query = query.order_by(_ORDERS[order].desc(), groups.c.id.desc()).limit(limit)
         wanted = {groups.c.route: route, groups.c.app: app, groups.c.phase: phase}
         for column, value in wanted.items():
@@ -99,10 +103,10 @@ class Queries(Database):
             face = rows.face(group_id)
             return rows.members(face.group.id) if face else []
 
-    def samples_of(self, group_id: int) -> list[Sample]:
-        """Return the newest stored samples of an error, newest first, with those of its parts if it is merged."""
+    def samples_of(self, group_id: int, *, parts: bool = True) -> list[Sample]:
+        """Return the newest stored samples of an error, newest first; those of its parts too if `parts` is True."""
         with self._read() as connection:
-            return samples_of(connection, group_id, _MOST_SAMPLES)
+            return samples_of(connection, group_id, _MOST_SAMPLES, parts=parts)
 
     def timeline(self, group_id: int, since: datetime, now: datetime) -> Timeline | None:
         """Return the group's timeline, as in `DigestReads.timelines`; None if nothing was counted."""

@@ -65,10 +65,10 @@ def newest(connection: Connection, group_ids: Collection[int]) -> dict[int, Repo
     return {face: report_of(text) for face, (_, text) in found.items()}
 
 
-def samples_of(connection: Connection, group_id: int, most: int) -> list[Sample]:
-    """Return the newest samples of an error, at most `most`, the newest first. A merged one has those of its parts."""
+def samples_of(connection: Connection, group_id: int, most: int, *, parts: bool) -> list[Sample]:
+    """Return the newest samples of an error, at most `most`, the newest first; with those of its parts if asked for."""
     found: list[tuple[datetime, int, str]] = []
-    for chunk in chunks([group_id, *faces_by_part(connection, [group_id])]):
+    for chunk in chunks([group_id, *(faces_by_part(connection, [group_id]) if parts else ())]):
         query = select(samples.c.at, samples.c.number, samples.c.report).where(samples.c.group_id.in_(chunk))
         rows = connection.execute(query.order_by(samples.c.at.desc(), samples.c.number.desc()).limit(most))
         found += [(at, number, text) for at, number, text in rows]

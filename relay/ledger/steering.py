@@ -7,7 +7,7 @@ written together or not at all. So of two people who act on one error at once, t
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.engine import Database
 from relay.ledger.members import MemberRows
 from relay.ledger.rows import save_groups
-from relay.ledger.steering_schema import audit
+from relay.ledger.steering_schema import audit, audit_groups
 from relay.model import AuditRecord, Group
 
 
@@ -33,13 +33,13 @@ class SteeringTransaction:
         """Write groups that this transaction has read."""
         save_groups(self._connection, changed)
 
-    def record(self, entry: AuditRecord) -> int:
-        """Add an entry to the audit log; return its id."""
-        return record(self._connection, entry)
+    def record(self, entry: AuditRecord, groups: Iterable[int] = ()) -> int:
+        """Add an entry about these groups to the audit log; return its id."""
+        return record(self._connection, entry, groups)
 
     def audit_of(self, group_ids: Iterable[int], since: datetime) -> list[AuditRecord]:
         """Return what was done to these groups since a time, oldest first."""
-        query = select(audit).where(audit.c.group_id.in_(sorted(group_ids)), audit.c.at >= since)
+        query = select(audit).where(audit.c.id.in_(_about(group_ids)), audit.c.at >= since)
         return _records(self._connection, query.order_by(audit.c.id))
 
 
@@ -58,25 +58,35 @@ class Steering(Database):
         """Return entries of the audit log, newest first: of these groups, since a time."""
         query = select(audit).order_by(audit.c.id.desc()).limit(limit)
         if group_ids is not None:
-            query = query.where(audit.c.group_id.in_(sorted(group_ids)))
+            query = query.where(audit.c.id.in_(_about(group_ids)))
         if since is not None:
             query = query.where(audit.c.at >= since)
         with self._read() as connection:
             return _records(connection, query)
 
 
-def record(connection: Connection, entry: AuditRecord) -> int:
-    """Add an entry to the audit log; return its id."""
+def record(connection: Connection, entry: AuditRecord, group_ids: Iterable[int] = ()) -> int:
+    """Add an entry to the audit log, about its own group and these ones; return its id."""
     values: dict[str, Any] = {"at": entry.at, "author": entry.author, "action": entry.action}
     values |= {"group_id": entry.group_id, "route": entry.route, "reason": entry.reason, "summary": entry.summary}
     values["details"] = json.dumps(dict(entry.details))
     number: int = connection.execute(insert(audit).values(**values).returning(audit.c.id)).scalar_one()
+    about = {entry.group_id, *group_ids} - {None}
+    if about:
+        rows = [{"group_id": group_id, "audit_id": number} for group_id in about]
+        connection.execute(insert(audit_groups), rows)
     return number
 
 
-def audit_of_route(connection: Connection, route: str, since: datetime | None, limit: int) -> list[AuditRecord]:
-    """Return what was done to errors of a route after a time, oldest first."""
-    query = select(audit).where(audit.c.route == route)
+def _about(group_ids: Iterable[int]) -> Select[Any]:
+    return select(audit_groups.c.audit_id).where(audit_groups.c.group_id.in_(set(group_ids)))
+
+
+def audit_of_route(
+    connection: Connection, route: str, since: datetime | None, actions: Collection[str], limit: int
+) -> list[AuditRecord]:
+    """Return these actions on errors of a route after a time, oldest first."""
+    query = select(audit).where(audit.c.route == route, audit.c.action.in_(sorted(actions)))
     if since is not None:
         query = query.where(audit.c.at > since)
     return _records(connection, query.order_by(audit.c.at, audit.c.id).limit(limit))

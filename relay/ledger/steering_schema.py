@@ -52,10 +52,20 @@ audit = Table(
     Column("summary", SafeText, nullable=False),
     Column("details", Text, nullable=False),
     Index("audit_by_route", "route", "at"),
-    Index("audit_by_group", "group_id", "id"),
+    Index("audit_by_age", "at"),
     sqlite_autoincrement=True,
 )
 """What people, and the relay for them, have changed: `model.AuditRecord`. `details` is JSON."""
+
+audit_groups = Table(
+    "audit_groups",
+    metadata,
+    Column("group_id", RowId, primary_key=True, autoincrement=False),
+    Column("audit_id", RowId, ForeignKey("audit.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Index("audit_groups_by_audit", "audit_id"),
+    sqlite_with_rowid=False,
+)
+"""All groups that an entry of the audit log is about."""
 
 splits = Table(
     "splits",

@@ -46,6 +46,7 @@ from relay.ledger.schema import (
     spools,
 )
 from relay.ledger.settlement import end_settled_messages
+from relay.ledger.steering_schema import audit, audit_groups
 from relay.model import Delivery, MessageState
 
 _BLOCK = 4096
@@ -213,6 +214,7 @@ def _orphan(connection: Connection) -> None:
             connection.execute(delete(metadata.tables[table]).where(literal_column("rowid") == rowid))
     for owned in (counts, former_keys):  # tables without a rowid
         connection.execute(delete(owned).where(owned.c.group_id.not_in(select(groups.c.id))))
+    connection.execute(delete(audit_groups).where(audit_groups.c.audit_id.not_in(select(audit.c.id))))
     covering = select(messages.c.id)
     lost = (deliveries.c.state == Delivery.COVERED, deliveries.c.taken.is_(None))
     deferred = update(deliveries).where(*lost, deliveries.c.covered_by.not_in(covering))

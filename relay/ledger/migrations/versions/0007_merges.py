@@ -65,7 +65,15 @@ def _audit() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("audit_by_route", "audit", ["route", "at"])
-    op.create_index("audit_by_group", "audit", ["group_id", "id"])
+    op.create_index("audit_by_age", "audit", ["at"])
+    op.create_table(
+        "audit_groups",
+        sa.Column("group_id", _ROW_ID, nullable=False),
+        sa.Column("audit_id", _ROW_ID, sa.ForeignKey("audit.id", ondelete="CASCADE"), nullable=False),
+        sa.PrimaryKeyConstraint("group_id", "audit_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("audit_groups_by_audit", "audit_groups", ["audit_id"])
 
 
 def _splits() -> None:
