@@ -35,7 +35,7 @@ from relay.ingest.counting import Counting, ReportedError
 from relay.ingest.ours import bounces_in, mark_own, ourselves
 from relay.ingest.versions import VERSIONS
 from relay.ledger import IngestTransaction, Ledger
-from relay.model import GroupKey, Record, Report
+from relay.model import Fingerprint, GroupKey, Record, Report
 from relay.model.histogram import INGEST_BOUNDS, Histogram
 from relay.parse.report import parse_all
 from relay.redact import Redactor
@@ -55,6 +55,8 @@ class _ReadMail(NamedTuple):
 
     record: Record
     reports: Sequence[Report]
+    fingerprints: Sequence[Fingerprint]
+    """One for each report; empty for a mail of our own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,12 +225,14 @@ class Ingest:
     # --- Parsing ------------------------------------------------------------------------------------------------------
 
     def _read(self, record: Record) -> _ReadMail | _QuarantinedMail:
-        """Read and redact one mail."""
-        return self._guarded(record, lambda: _ReadMail(record, self._reports(record)))
+        """Read, redact and fingerprint one mail."""
+        return self._guarded(record, lambda: self._read_mail(record))
 
-    def _reports(self, record: Record) -> list[Report]:
+    def _read_mail(self, record: Record) -> _ReadMail:
         worst, *further = parse_all(record, self._apps)
-        return self._redactor.redact_all([mark_own(worst, record, self._ours), *further])
+        reports = self._redactor.redact_all([mark_own(worst, record, self._ours), *further])
+        # Here, and not after the batch is read: the parsed stacks of this mail are still in the cache.
+        return _ReadMail(record, reports, [] if reports[0].own else list(map(self._fingerprint, reports)))
 
     def _find_errors(self, mail: _ReadMail) -> _ParsedMail | _QuarantinedMail:
         """Find the errors that one mail reports."""
@@ -248,18 +252,19 @@ class Ingest:
             self.busy_since = None
 
     def _parsed(self, mail: _ReadMail) -> _ParsedMail:
-        worst, *others = mail.reports
+        worst = mail.reports[0]
         error: ReportedError | None = None
         further: list[ReportedError] = []
         if not worst.own:
-            error = self._error(mail.record, worst, mails=1)
-            further = [each for report in others if (each := self._error(mail.record, report, mails=0))]
+            (_, first), *others = zip(mail.reports, mail.fingerprints, strict=True)
+            error = self._error(mail.record, worst, first, mails=1)
+            further = [each for pair in others if (each := self._error(mail.record, *pair, mails=0))]
         return _ParsedMail(record=mail.record, record_id=worst.record_id, own=worst.own, error=error, further=further)
 
-    def _error(self, record: Record, report: Report, *, mails: int) -> ReportedError | None:
+    def _error(self, record: Record, report: Report, found: Fingerprint, *, mails: int) -> ReportedError | None:
         """Return one error of a mail with its key, or None if a rule ignores it."""
         report = self._app_names.named(report)
-        found, ignored = self._rules.judge(report, self._fingerprint(report))
+        found, ignored = self._rules.judge(report, found)
         if ignored:
             return None
         key = (self._router.route(report, found.title), report.app, found.key)
