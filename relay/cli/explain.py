@@ -161,7 +161,7 @@ def _reports(settings: Settings, what: str) -> list[Report]:
 
 def _parsed(settings: Settings, raw: bytes) -> list[Report]:
     from relay.clock import utc_now
-    from relay.ingest.ours import mark_own, ourselves
+    from relay.ingest.ours import ourselves
     from relay.model import Envelope, Record, Retained
     from relay.parse.report import parse_all
 
@@ -169,8 +169,7 @@ def _parsed(settings: Settings, raw: bytes) -> list[Report]:
     record = Record(
         position=0, end=0, received_at=utc_now(), envelope=nobody, retained=Retained.WHOLE, content=raw, size=len(raw)
     )
-    worst, *further = parse_all(record, settings.app)
-    return [mark_own(worst, record, ourselves(settings)), *further]
+    return parse_all(record, settings.app, ourselves(settings))
 
 
 @click.command()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from relay.config import Settings
-from relay.model import Record, Report
-from relay.parse.bounces import Bounce, Ourselves, is_about_us, read
+from relay.model import Record
+from relay.parse.bounces import Bounce, Ourselves, read
 from relay.parse.mime.headers import split
 
 
@@ -15,14 +13,6 @@ def ourselves(settings: Settings) -> Ourselves:
     domain = settings.sender_address.rpartition("@")[2].lower()
     recipients = frozenset(address.lower() for route in settings.routes for address in route.recipients)
     return Ourselves(domain=domain, recipients=recipients)
-
-
-def mark_own(report: Report, record: Record, ours: Ourselves) -> Report:
-    """Return the report, marked as our own if its mail is a bounce of or an automatic reply to a mail of ours."""
-    head, _ = split(record.content)
-    if report.own or not is_about_us(head, record.content, ours, null_sender=not record.envelope.sender):
-        return report
-    return replace(report, own=True)
 
 
 def bounces_in(record: Record, ours: Ourselves) -> list[Bounce]:

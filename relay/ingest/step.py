@@ -32,7 +32,7 @@ from relay.grouping.versions import Versions
 from relay.ingest.app_names import AppNames
 from relay.ingest.carry_over import CarriedOver, CarryOver
 from relay.ingest.counting import Counting, ReportedError
-from relay.ingest.ours import bounces_in, mark_own, ourselves
+from relay.ingest.ours import bounces_in, ourselves
 from relay.ingest.versions import VERSIONS
 from relay.ledger import IngestTransaction, Ledger
 from relay.model import Fingerprint, GroupKey, Record, Report
@@ -229,8 +229,7 @@ class Ingest:
         return self._guarded(record, lambda: self._read_mail(record))
 
     def _read_mail(self, record: Record) -> _ReadMail:
-        worst, *further = parse_all(record, self._apps)
-        reports = self._redactor.redact_all([mark_own(worst, record, self._ours), *further])
+        reports = self._redactor.redact_all(parse_all(record, self._apps, self._ours))
         # Here, and not after the batch is read: the parsed stacks of this mail are still in the cache.
         return _ReadMail(record, reports, [] if reports[0].own else list(map(self._fingerprint, reports)))
 

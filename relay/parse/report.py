@@ -17,7 +17,7 @@ from relay.memo import memoized
 from relay.model import MAX_COUNT, AppRule, Form, Level, Record, Report, Retained, Situation
 from relay.parameterize.arguments import without_arguments
 from relay.parse import json_part, mime
-from relay.parse.bounces import NOBODY, is_about_us
+from relay.parse.bounces import NOBODY, Ourselves, is_about_us
 from relay.parse.document import parts, subject
 from relay.parse.document.document import Document
 from relay.parse.document.document import read as read_document
@@ -45,10 +45,11 @@ def parse(record: Record, apps: Iterable[AppRule]) -> Report:
     return parse_all(record, apps)[0]
 
 
-def parse_all(record: Record, apps: Iterable[AppRule]) -> list[Report]:
+def parse_all(record: Record, apps: Iterable[AppRule], ours: Ourselves = NOBODY) -> list[Report]:
     """Return the reports of `record`: of its worst error, and of at most `MAX_FURTHER` other errors that it logs.
 
-    The app is named by the client's header, else by the first rule that matches, else by the subject or the sender.
+    The app is named by the client's header, else by the first rule that matches, else by the subject or the sender. A
+    bounce of a mail of `ours`, and an automatic reply to one, is one report that is marked as our own.
     """
     sender = one_line(record.envelope.sender, 320).lower()
     if record.retained is Retained.COUNT or not record.content:
@@ -58,7 +59,7 @@ def parse_all(record: Record, apps: Iterable[AppRule]) -> list[Report]:
     if not mail.sender:
         mail = mail._replace(sender=sender)
     reports = _reports(mail, apps, size=record.size, cut=record.retained is Retained.ENDS)
-    if reports[0].own or not is_about_us(mail.head, record.content, NOBODY, null_sender=not record.envelope.sender):
+    if reports[0].own or not is_about_us(mail.head, record.content, ours, null_sender=not record.envelope.sender):
         return reports
     return [replace(reports[0], own=True)]
 

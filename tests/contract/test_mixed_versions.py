@@ -19,6 +19,7 @@ from relay.ingest.step import Ingest
 from relay.ingest.versions import VERSIONS
 from relay.ledger import Ledger
 from relay.model import AppRule, Fingerprint, Phase, Record, Report
+from relay.parse.bounces import Ourselves
 from relay.parse.former import whole_report
 from relay.parse.report import parse_all, parse_text
 from relay.schedule.group import mark_reported, reason
@@ -56,9 +57,9 @@ class Machine(IngestBench):
             pass
 
 
-def read_as_version_1(record: Record, apps: Iterable[AppRule]) -> list[Report]:
+def read_as_version_1(record: Record, apps: Iterable[AppRule], ours: Ourselves) -> list[Report]:
     """What the release with version 1 reads in a mail: one report, with all of the text as its message."""
-    report = parse_all(record, apps)[0]
+    report = parse_all(record, apps, ours)[0]
     return [replace(whole_report(report), app=report.former_app or report.app)]
 
 

@@ -156,11 +156,11 @@ def kill_at(monkeypatch, content: bytes) -> list[int]:
     """Make every worker that begins to read this mail die; returns the list of deaths."""
     real, deaths = relay.parse.report.parse_all, []
 
-    def parse(record, apps):
+    def parse(record, *settings):
         if content in record.content:
             deaths.append(record.position)
             raise Killed
-        return real(record, apps)
+        return real(record, *settings)
 
     monkeypatch.setattr("relay.ingest.step.parse_all", parse)
     return deaths
@@ -238,10 +238,10 @@ def test_a_parked_mail_without_room_stays_in_the_spool_and_holds_nobody_up(make_
     bench = make_bench()
     original = relay.parse.report.parse_all
 
-    def fail(record, rules):
+    def fail(record, *settings):
         if b"poison" in record.content:
             raise RuntimeError
-        return original(record, rules)
+        return original(record, *settings)
 
     monkeypatch.setattr("relay.ingest.step.parse_all", fail)
     (bench.folder / "parked").touch()

@@ -6,11 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from relay.ingest.ours import mark_own
 from relay.model import Envelope, Record, Retained
 from relay.parse.bounces import Ourselves, read
 from relay.parse.mime.headers import split
-from relay.parse.report import parse
+from relay.parse.report import parse_all
 
 OURS = Ourselves(domain="example.com", recipients=frozenset({"admin@example.com", "ops@example.com"}))
 ID = "0123456789abcdef0123456789abcdef"
@@ -115,7 +114,7 @@ def own(mail: str, sender: str = "mx@example.com") -> bool:
         content=content,
         size=len(content),
     )
-    return mark_own(parse(record, ()), record, OURS).own
+    return parse_all(record, (), OURS)[0].own
 
 
 def bounced(mail: str) -> list[tuple[str, str, str]]:
