@@ -7,7 +7,7 @@ Exit codes: 0 success, 1 the answer is no or the command failed, 2 wrong usage o
     check          check
     status         status
     groups         groups, show, mute, unmute
-    steering       merge, unmerge, similar, audit
+    steering       merge, unmerge, split, unsplit, rules list, rules export, similar, audit
     plan           plan
     render         render
     explain        explain, fingerprint, regroup
@@ -58,6 +58,7 @@ _SECTIONS = {
         "groups": "groups",
         "show": "groups",
         "similar": "steering",
+        "rules": "steering",
         "audit": "steering",
         "plan": "plan",
         "render": "render",
@@ -67,6 +68,8 @@ _SECTIONS = {
         "unmute": "groups",
         "merge": "steering",
         "unmerge": "steering",
+        "split": "steering",
+        "unsplit": "steering",
         "outbox": "outbox",
     },
     "Find out which mails are the same error": {

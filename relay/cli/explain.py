@@ -11,6 +11,7 @@ import click
 
 from relay.cli.options import config_option, json_option, open_ledger, settings_of
 from relay.cli.output import Right, print_json, print_table
+from relay.errors import LedgerError
 from relay.text import plain
 
 _ALL = 1_000_000
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from relay.config import Settings
     from relay.grouping.compare import Aspect, Case
     from relay.grouping.regroup import Move
+    from relay.grouping.splits import Splits
     from relay.model import Report
 
 
@@ -116,14 +118,30 @@ def _cases(ctx: click.Context, settings: Settings, what: str) -> list[Case]:
     if not reports:
         click.echo(f"{what} is neither a file nor the ID of a known error with a sample", err=True)
         ctx.exit(1)
-    rules, router = Rules(settings.rule), Router(settings.all_routes)
+    rules, router, splits = Rules(settings.rule), Router(settings.all_routes), _splits(settings)
     cases = []
     for report in reports:
         found = fingerprint_of(report, steps=True)
         judged = rules.judge(report, found)
+        judged = judged._replace(fingerprint=splits.judge(report, judged.fingerprint).fingerprint)
         route = router.route(report, judged.fingerprint.title)
         cases.append(Case(report=report, found=found, judged=judged, route=route))
     return cases
+
+
+def _splits(settings: Settings) -> Splits:
+    """Return the split rules of the ledger; none where there is no ledger."""
+    from relay.cli.options import has_ledger
+    from relay.grouping.rules import Rules
+    from relay.grouping.splits import Splits
+    from relay.ingest.versions import VERSIONS
+
+    try:
+        found = open_ledger(settings).splits() if has_ledger(settings) else []
+    except LedgerError as error:
+        click.echo(f"warning: without the splits of the ledger: {error}", err=True)
+        found = []
+    return Splits(found, Rules(settings.rule), VERSIONS)
 
 
 def _compare(what: str, other: str, one: Case, two: Case, *, as_json: bool) -> None:
@@ -225,6 +243,7 @@ def regroup(config: Path | None, *, as_json: bool) -> None:
 def _moves(settings: Settings) -> list[Move]:
     from relay.grouping.regroup import KnownError, moves
     from relay.grouping.rules import Rules
+    from relay.grouping.splits import Splits
     from relay.ingest.versions import VERSIONS
 
     ledger = open_ledger(settings)
@@ -232,7 +251,8 @@ def _moves(settings: Settings) -> list[Move]:
         KnownError(group=group, samples=[sample.report for sample in ledger.samples_of(group.id, parts=False)])
         for group in ledger.groups(limit=_ALL, parts=True)
     )
-    return moves(known, Rules(settings.rule), VERSIONS)
+    rules = Rules(settings.rule)
+    return moves(known, rules, VERSIONS, Splits(ledger.splits(), rules, VERSIONS))
 
 
 def _others(move: Move) -> str:

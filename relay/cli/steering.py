@@ -1,4 +1,4 @@
-"""`merge`, `unmerge`, `similar`, `audit`: which mails are one error, and who decided it."""
+"""`merge`, `unmerge`, `split`, `unsplit`, `rules`, `similar`, `audit`: decide which mails are one error."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from relay.cli.command_group import CommandGroup
 from relay.cli.options import author_option, config_option, json_option, open_ledger, reason_option, settings_of
 from relay.cli.output import Right, format_time, print_json, print_table, title_with_app
 from relay.clock import utc_now
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from relay.commands.handle import Done
     from relay.config import Settings
     from relay.ledger import Ledger
-    from relay.model import AuditRecord, Member
+    from relay.model import AuditRecord, Member, MergedBy, SplitRule
 
 _MAX_MEMBERS = 10
 """Parts of a merged error that `relay show` lists."""
@@ -76,6 +77,90 @@ def unmerge(config: Path | None, group_id: int, reason: str, author: str) -> Non
 
     done = carry_out(settings_of(config), Unmerge(error=group_id, author=author, reason=reason, at=utc_now()))
     click.echo(plain(f"{done.record.summary}."))
+
+
+@click.command()
+@config_option
+@click.argument("group_id", metavar="ID", type=int)
+@click.option("--by", "field", required=True, metavar="FIELD", help="host, path, release, word:3, …")
+@reason_option
+@author_option
+def split(config: Path | None, group_id: int, field: str, reason: str, author: str) -> None:
+    """Make several errors of one, by a field of its future mails.
+
+    FIELD is logger, module, function, location, environment, host, release, subject, level, the path or endpoint of
+    the request, or a word of the message such as word:3. The rule holds on every machine. `relay unsplit` undoes it.
+    """
+    from relay.commands.actions import Split
+    from relay.model import split_field
+
+    try:
+        split_field(field)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    command = Split(error=group_id, field=field, author=author, reason=reason, at=utc_now())
+    done = carry_out(settings_of(config), command)
+    click.echo(plain(f"{done.record.summary}. Each {field} is an error of its own from the next mail on."))
+
+
+@click.command()
+@config_option
+@click.argument("group_id", metavar="ID", type=int)
+@reason_option
+@author_option
+def unsplit(config: Path | None, group_id: int, reason: str, author: str) -> None:
+    """Undo a split: future mails are one error again.
+
+    What the parts have counted stays with them; what is pending of them is still reported.
+    """
+    from relay.commands.actions import Unsplit
+
+    command = Unsplit(error=group_id, author=author, reason=reason, at=utc_now())
+    done = carry_out(settings_of(config), command)
+    click.echo(plain(f"{done.record.summary}."))
+
+
+@click.group(cls=CommandGroup)
+def rules() -> None:
+    """List the merges and splits in the ledger, or export them to relay.toml."""
+
+
+@rules.command("list")
+@config_option
+@json_option
+def rules_list(config: Path | None, *, as_json: bool) -> None:
+    """List what was merged and split: who did it, when and why."""
+    settings = settings_of(config)
+    ledger = open_ledger(settings)
+    merged = [each for face in ledger.merged_faces() for each in ledger.members(face.id) if each.by]
+    splits = ledger.splits()
+    if as_json:
+        print_json({"merged": merged, "splits": splits})
+        return
+    zone = settings.time.tz
+    rows: list[tuple[object, ...]] = [
+        (each.group.id, f"merged into {each.into}", *_said(each.by, zone), title_with_app(each.group))
+        for each in merged
+        if each.by
+    ]
+    rows += [
+        (each.group_id, f"split by {each.field}", *_said(each, zone), f"{each.title} [{each.app}]") for each in splits
+    ]
+    print_table(Right("ID"), "rule", "who", "when", "why", "error", rows=rows, empty="Nothing is merged or split.")
+
+
+def _said(by: MergedBy | SplitRule, zone: ZoneInfo) -> tuple[str, str, str]:
+    return by.author, format_time(by.at, zone), one_line(by.reason)
+
+
+@rules.command("export")
+@config_option
+def rules_export(config: Path | None) -> None:
+    """Print what people merged and split as [[rule]] tables for relay.toml."""
+    from relay.commands.export import exported_rules
+
+    for table in exported_rules(open_ledger(settings_of(config))):
+        click.echo(plain(table) + "\n")
 
 
 @click.command()

@@ -47,3 +47,18 @@ class Unmerge(Command):
     """
 
     error: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split(Command):
+    """Make several errors of one, by a field of its future mails (`model.split_field`)."""
+
+    error: int
+    field: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsplit(Command):
+    """Undo a split: future mails are one error again. What the parts have counted stays with them."""
+
+    error: int

@@ -13,13 +13,13 @@ from datetime import timedelta
 from functools import singledispatch
 from typing import Any
 
-from relay.commands.actions import Command, Merge, Mute, Unmerge, Unmute
+from relay.commands.actions import Command, Merge, Mute, Split, Unmerge, Unmute, Unsplit
 from relay.commands.joining import join_groups, separate
 from relay.compose.notes import active_mute
 from relay.config import Settings
 from relay.errors import CannotMerge, NoSuchError
 from relay.ledger import Ledger, SteeringTransaction
-from relay.model import AuditRecord, Group, MergedBy, Timing
+from relay.model import AuditRecord, Group, MergedBy, SplitRule, Timing, split_field
 from relay.schedule.group import mute, unmute
 from relay.text import one_line
 
@@ -130,6 +130,51 @@ def _(command: Unmerge, tx: SteeringTransaction, settings: Settings) -> _Change:
     touched = (old.id, *(each.id for each in gone))
     after = old if whole else gone[0]
     return _Change(group=after, touched=touched, summary=f"took {_listed(gone)} out of {named(group)}", details=details)
+
+
+@_carry_out.register
+def _(command: Split, tx: SteeringTransaction, _settings: Settings) -> _Change:
+    member = tx.merges.member(command.error)
+    if member is None:
+        raise NoSuchError(f"there is no error {command.error}; `relay groups` lists them")
+    group = member.group
+    if group.merged_into is not None:
+        raise CannotMerge(f"error {command.error} is merged with others; take it out with `relay unmerge` first")
+    before = _split_of(tx, group)
+    if before is not None:
+        why = f": {before.reason}" if before.reason else ""
+        raise CannotMerge(f"error {command.error} is split by {before.field} already, by {before.author}{why}")
+    rule = SplitRule(
+        route=group.route,
+        app=group.app,
+        fingerprint=group.fingerprint,
+        version=group.version,
+        title=group.title,
+        field=split_field(command.field),
+        group_id=group.id,
+        author=command.author,
+        reason=command.reason,
+        at=command.at,
+    )
+    tx.add_split(rule)
+    summary = f"split {named(group)} by {rule.field}"
+    details = {"fingerprint": rule.fingerprint, "version": rule.version, "by": rule.field}
+    return _Change(group=group, touched=(group.id,), summary=summary, details=details)
+
+
+@_carry_out.register
+def _(command: Unsplit, tx: SteeringTransaction, _settings: Settings) -> _Change:
+    group = face_in(tx, command.error)
+    rule = _split_of(tx, group)
+    if rule is None:
+        raise CannotMerge(f"error {command.error} is not split; `relay rules list` shows which are")
+    tx.drop_split(rule)
+    summary = f"ended the split of {named(group)} by {rule.field}"
+    return _Change(group=group, touched=(group.id,), summary=summary, details={"by": rule.field})
+
+
+def _split_of(tx: SteeringTransaction, group: Group) -> SplitRule | None:
+    return next((rule for rule in tx.splits() if rule.group_id == group.id), None)
 
 
 def _rename(tx: SteeringTransaction, face: int, name: str) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from relay.config.section import Section
 from relay.config.values import Names, Patterns
-from relay.model import Action, SplitBy
+from relay.model import Action, split_field
 
 
 class AppSection(Section):
@@ -24,11 +24,12 @@ class RuleSection(Section):
 
     name: Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[\w .-]*$")]
     action: Action
-    by: SplitBy | None = None
+    by: Annotated[str, AfterValidator(split_field)] | None = None
     app: str = "*"
     logger: str = "*"
     title: str = "*"
     message: str = "*"
+    fingerprint: Names = ()
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from relay.grouping.rules import Rules
+from relay.grouping.splits import Splits
 from relay.grouping.versions import Versions
 from relay.model import Group, GroupKey, Report
 
@@ -66,9 +67,10 @@ class _Judged(NamedTuple):
     is_carried: bool
 
 
-def moves(known: Iterable[KnownError], rules: Rules, versions: Versions) -> list[Move]:
-    """Return the changes of all groups that have a sample, in the order of `known`."""
-    judged = [_judged(each, rules, versions) for each in known if each.samples]
+def moves(known: Iterable[KnownError], rules: Rules, versions: Versions, splits: Splits | None = None) -> list[Move]:
+    """Return the changes of all groups that have a sample, in the order of `known`; `splits` are the ledger's."""
+    splits = splits or Splits((), rules, versions)
+    judged = [_judged(each, rules, versions, splits) for each in known if each.samples]
     under: dict[GroupKey, list[int]] = defaultdict(list)
     for each in judged:
         if not each.ignored:
@@ -76,9 +78,10 @@ def moves(known: Iterable[KnownError], rules: Rules, versions: Versions) -> list
     return [move for each in judged if (move := _move(each, under[each.becomes]))]
 
 
-def _judged(known: KnownError, rules: Rules, versions: Versions) -> _Judged:
+def _judged(known: KnownError, rules: Rules, versions: Versions, splits: Splits) -> _Judged:
     group = known.group
-    found = [rules.judge(report, versions.current(report)) for report in known.samples]
+    ruled = [(report, rules.judge(report, versions.current(report))) for report in known.samples]
+    found = [each._replace(fingerprint=splits.judge(report, each.fingerprint).fingerprint) for report, each in ruled]
     titles: dict[str, str] = {}
     for each in found:
         titles.setdefault(each.fingerprint.key, "ignored" if each.ignored else each.fingerprint.title)

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from relay.model import Action, Fingerprint, GroupingRule, Report, SplitBy
+from relay.model import Action, Fingerprint, GroupingRule, Report, SplitBy, word_number
 
 
 class Judgement(NamedTuple):
@@ -33,7 +33,9 @@ class _Compiled(NamedTuple):
     rule: GroupingRule
     conditions: tuple[tuple[str, re.Pattern[str]], ...]
 
-    def matches(self, texts: dict[str, str]) -> bool:
+    def matches(self, texts: dict[str, str], key: str) -> bool:
+        if self.rule.fingerprint and key not in self.rule.fingerprint:
+            return False
         return all(pattern.match(texts[name]) for name, pattern in self.conditions)
 
 
@@ -53,7 +55,7 @@ class Rules:
             "title": found.title,
             "message": f"{report.message}\n{report.trace}",
         }
-        rule = next((each.rule for each in self._rules if each.matches(texts)), None)
+        rule = next((each.rule for each in self._rules if each.matches(texts, found.key)), None)
         if rule is None:
             return Judgement(found, ignored=False)
         return Judgement(_applied(rule, report, found), ignored=rule.action is Action.IGNORE)
@@ -72,9 +74,37 @@ def _applied(rule: GroupingRule, report: Report, found: Fingerprint) -> Fingerpr
     if rule.action is Action.JOIN or rule.by is None:
         step = f"rule {rule.name!r}: joined with everything that it matches"
         return replace(found, key=_key("join", rule.name), title=rule.name, steps=(*found.steps, step))
-    value = report.level.name if rule.by is SplitBy.LEVEL else str(getattr(report, rule.by.value))
-    step = f"rule {rule.name!r}: split by {rule.by.value}, here {value[:80]!r}"
-    return replace(found, key=_key("split", found.key, rule.by.value, value), steps=(*found.steps, step))
+    value = value_of(report, rule.by)
+    step = f"rule {rule.name!r}: split by {rule.by}, here {value[:80]!r}"
+    return replace(found, key=split_key(found.key, rule.by, value), steps=(*found.steps, step))
+
+
+def value_of(report: Report, field: str) -> str:
+    """Return the value of a field to split by (`model.split_field`); "" if the report does not have it."""
+    if number := word_number(field):
+        words = report.message.split(maxsplit=number)
+        return words[number - 1] if len(words) >= number else ""
+    facts = dict(report.request)
+    match field:
+        case SplitBy.LEVEL:
+            return report.level.name
+        case SplitBy.ENDPOINT:
+            return facts.get("Endpoint", "")
+        case SplitBy.PATH:
+            return _path(facts.get("Request", ""))
+        case _:
+            return str(getattr(report, field))
+
+
+def _path(request: str) -> str:
+    """Return the path of a request: `/cart` for `GET https://shop.example/cart?item=3`."""
+    address = next((word for word in request.split() if "/" in word), "")
+    return re.sub(r"^\w+://[^/]*", "", address).partition("?")[0]
+
+
+def split_key(key: str, field: str, value: str) -> str:
+    """Return the key of the part of an error that has this value in the field by which it is split."""
+    return _key("split", key, field, value)
 
 
 def _key(*parts: str) -> str:

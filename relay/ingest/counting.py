@@ -16,7 +16,7 @@ from relay.commands.joining import join_groups
 from relay.grouping.versions import Versions
 from relay.ingest.carry_over import CarriedOver
 from relay.ledger import IngestTransaction
-from relay.model import LEARNED, Arrival, Fingerprint, Group, GroupKey, MergedBy, Report, Sample, Timing
+from relay.model import LEARNED, Arrival, Fingerprint, Group, GroupKey, MergedBy, Report, Sample, SplitRule, Timing
 from relay.schedule import merge
 from relay.schedule.group import arrive, open_group, split_off
 from relay.schedule.mutes import HOUR, is_muted
@@ -32,6 +32,8 @@ class ReportedError:
     """1 for the worst error of the mail, to which the mail belongs; 0 for a further one."""
     report: Report
     fingerprint: Fingerprint
+    split: SplitRule | None = None
+    """The rule that made it a part of a split error."""
 
 
 ErrorsByKey = Mapping[GroupKey, Sequence[ReportedError]]
@@ -49,7 +51,9 @@ class Counting:
         """Add the errors of each key to their group. Returns the number of muted mails."""
         former = {each: key for each, key in carried.former.items() if key in errors_by_key}
         groups = tx.groups([*errors_by_key, *former])
-        rows = dict(_rows(errors_by_key, groups, former, carried))
+        rows = dict(
+            _rows(errors_by_key, groups, former, {**_split_parents(tx, errors_by_key, groups), **carried.parents})
+        )
         batch = _Batch(tx, rows, {key: arrival_of(errors) for key, errors in errors_by_key.items()})
         faces, muted = batch.arrive(errors_by_key, self._timings)
         ids = {key: row.id for key, row in rows.items()}
@@ -80,12 +84,22 @@ def _rows(
     errors_by_key: ErrorsByKey,
     groups: Mapping[GroupKey, Group],
     former: Mapping[GroupKey, GroupKey],
-    carried: CarriedOver,
+    parents: Mapping[GroupKey, Group],
 ) -> Iterator[tuple[GroupKey, Group]]:
     """Yield each key with the row of its own fingerprint, which may be new (id 0)."""
     for key, errors in errors_by_key.items():
-        group = groups.get(key) or _opened(key, errors[-1].fingerprint, arrival_of(errors), carried.parents.get(key))
+        group = groups.get(key) or _opened(key, errors[-1].fingerprint, arrival_of(errors), parents.get(key))
         yield key, _seen_by_others(group, [groups[each] for each in former if former[each] == key and each in groups])
+
+
+def _split_parents(
+    tx: IngestTransaction, errors_by_key: ErrorsByKey, groups: Mapping[GroupKey, Group]
+) -> dict[GroupKey, Group]:
+    """Return the error that was split, for each new part of it: the part is no news, it is due when that error is."""
+    split_from = {key: errors[-1].split.group_id for key, errors in errors_by_key.items() if errors[-1].split}
+    new = {key: number for key, number in split_from.items() if key not in groups}
+    members = tx.merges.some(set(new.values())) if new else {}
+    return {key: members[number].group for key, number in new.items() if number in members}
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from relay.ingest.app_names import AppNames
 from relay.ingest.carry_over import CarriedOver, CarryOver
 from relay.ingest.counting import Counting, ReportedError
 from relay.ingest.ours import bounces_in, ourselves
+from relay.ingest.splits import LedgerSplits
 from relay.ingest.versions import VERSIONS
 from relay.ledger import IngestTransaction, Ledger
 from relay.model import Fingerprint, GroupKey, Record, Report
@@ -126,6 +127,7 @@ class Ingest:
         self._router = Router(settings.all_routes)
         self._app_names = AppNames(ledger)
         self._versions = versions
+        self._splits = LedgerSplits(ledger, self._rules, versions)
         self._carry_over = CarryOver(ledger, self._rules, self._router, versions)
         self._counting = Counting({route.name: route.timing for route in settings.all_routes}, versions)
         self._quarantine = Quarantine(quarantine_folder)
@@ -202,13 +204,16 @@ class Ingest:
         reason = f"it killed {MAX_KILLED_WORKERS} workers that tried to ingest it"
         read = [_QuarantinedMail(record=r, reason=reason) if kills_workers else self._read(r) for r in records]
         self._app_names.learn((r for each in read if isinstance(each, _ReadMail) for r in each.reports), now)
+        self._splits.refresh(now)
         done = [self._find_errors(each) if isinstance(each, _ReadMail) else each for each in read]
         if single:
             self._poison_guard.survived(position)
         quarantined = [mail for mail in done if isinstance(mail, _QuarantinedMail)]
         files = {mail.record.position: self._write_to_quarantine(spool_id, mail) for mail in quarantined}
         mails = [mail for mail in done if isinstance(mail, _ParsedMail)]
-        keyed = ((error.key, error.report, error.fingerprint) for mail in mails for error in mail.errors)
+        # The key of a part of a split error is the same in all versions.
+        unsplit = (error for mail in mails for error in mail.errors if error.split is None)
+        keyed = ((error.key, error.report, error.fingerprint) for error in unsplit)
         carried = self._carry_over.carry_over(keyed, spool_id, now)
         alone = any(parent.merged_into is not None for parent in carried.parents.values())
         with self._ledger.ingesting(spool_id, position, version=self._versions.number, alone=alone) as tx:
@@ -266,8 +271,9 @@ class Ingest:
         found, ignored = self._rules.judge(report, found)
         if ignored:
             return None
+        found, split = self._splits.judge(report, found)
         key = (self._router.route(report, found.title), report.app, found.key)
-        return ReportedError(key=key, at=record.received_at, mails=mails, report=report, fingerprint=found)
+        return ReportedError(key=key, at=record.received_at, mails=mails, report=report, fingerprint=found, split=split)
 
     def _write_to_quarantine(self, spool_id: str, mail: _QuarantinedMail) -> str:
         """Write a parked mail to its own file. Returns the path; "" if the mail must stay in the spool."""

@@ -24,6 +24,7 @@ from relay.ledger.schema import (
     IS_DEFERRED,
     IS_DUE_ONCE,
     IS_FACE,
+    IS_MERGED,
     IS_OPEN,
     IS_PENDING,
     deliveries,
@@ -102,6 +103,12 @@ class Queries(Database):
             rows = MemberRows(connection)
             face = rows.face(group_id)
             return rows.members(face.group.id) if face else []
+
+    def merged_faces(self) -> list[Group]:
+        """Return the faces of all merged errors, by id."""
+        query = select(*GROUP_COLUMNS).where(IS_MERGED, groups.c.merged_into == groups.c.id).order_by(groups.c.id)
+        with self._read() as connection:
+            return _groups(connection, query)
 
     def samples_of(self, group_id: int, *, parts: bool = True) -> list[Sample]:
         """Return the newest stored samples of an error, newest first; those of its parts too if `parts` is True."""

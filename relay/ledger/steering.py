@@ -9,17 +9,18 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select
+from sqlalchemy import Connection, Row, Select, delete, insert, select
 
 from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.engine import Database
 from relay.ledger.members import MemberRows
 from relay.ledger.rows import save_groups
-from relay.ledger.steering_schema import audit, audit_groups
-from relay.model import AuditRecord, Group
+from relay.ledger.steering_schema import audit, audit_groups, splits
+from relay.model import AuditRecord, Group, SplitRule
 
 
 class SteeringTransaction:
@@ -37,6 +38,20 @@ class SteeringTransaction:
         """Add an entry about these groups to the audit log; return its id."""
         return record(self._connection, entry, groups)
 
+    def splits(self) -> list[SplitRule]:
+        """Return all split rules, oldest first."""
+        return _splits(self._connection)
+
+    def add_split(self, rule: SplitRule) -> None:
+        """Store a split rule."""
+        values = asdict(rule)
+        del values["id"]
+        self._connection.execute(insert(splits).values(**values))
+
+    def drop_split(self, rule: SplitRule) -> None:
+        """Delete a split rule."""
+        self._connection.execute(delete(splits).where(splits.c.id == rule.id))
+
     def audit_of(self, group_ids: Iterable[int], since: datetime) -> list[AuditRecord]:
         """Return what was done to these groups since a time, oldest first."""
         query = select(audit).where(audit.c.id.in_(_about(group_ids)), audit.c.at >= since)
@@ -52,6 +67,11 @@ class Steering(Database):
         with self._write(WriteMode.EXCLUSIVE) as connection:
             yield SteeringTransaction(connection)
 
+    def splits(self) -> list[SplitRule]:
+        """Return all split rules, oldest first."""
+        with self._read() as connection:
+            return _splits(connection)
+
     def audit(
         self, *, group_ids: Iterable[int] | None = None, since: datetime | None = None, limit: int = 100
     ) -> list[AuditRecord]:
@@ -63,6 +83,11 @@ class Steering(Database):
             query = query.where(audit.c.at >= since)
         with self._read() as connection:
             return _records(connection, query)
+
+
+def _splits(connection: Connection) -> list[SplitRule]:
+    rows = connection.execute(select(splits).order_by(splits.c.id)).mappings()
+    return [SplitRule(**row) for row in rows]
 
 
 def record(connection: Connection, entry: AuditRecord, group_ids: Iterable[int] = ()) -> int:

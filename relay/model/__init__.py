@@ -52,7 +52,7 @@ from relay.model.outbox_message import (
     Verdict,
 )
 from relay.model.reply import cause_of
-from relay.model.rule import Action, SplitBy
+from relay.model.rule import Action, SplitBy, SplitRule, split_field, word_number
 from relay.model.settings import (
     AppRule,
     Budget,
@@ -115,10 +115,13 @@ __all__ = [
     "Share",
     "Situation",
     "SplitBy",
+    "SplitRule",
     "Timeline",
     "Timing",
     "UpstreamKey",
     "UpstreamState",
     "Verdict",
     "cause_of",
+    "split_field",
+    "word_number",
 ]

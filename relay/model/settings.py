@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from relay.model.mail import Level
-from relay.model.rule import Action, SplitBy
+from relay.model.rule import Action
 
 
 def _minutes(*numbers: int) -> tuple[timedelta, ...]:
@@ -111,13 +111,15 @@ class GroupingRule:
     name: str
     """The name of the rule, and of the error into which it joins mails."""
     action: Action
-    by: SplitBy | None = None
-    """The field by which it splits. None for the other actions."""
+    by: str | None = None
+    """The field by which it splits (`split_field`). None for the other actions."""
     app: str = "*"
     logger: str = "*"
     title: str = "*"
     message: str = "*"
     """Matched against the whole message and the whole trace."""
+    fingerprint: tuple[str, ...] = ()
+    """The fingerprints that it matches, as `relay show` prints them; empty: any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,7 +127,8 @@ def overview() -> str:
 def error(group_id: int) -> str:
     """Show one error with its timeline over the last day and its newest sample."""
     context = _context()
-    group = context.ledger.group(group_id) or abort(404)
+    group = context.ledger.face_of(group_id) or abort(404)
+    group_id = group.id  # a part of a merged error shows the whole error
     now = context.now()
     timeline = context.ledger.timeline(group_id, now - timedelta(days=1), now)
     return _page("error.html", group=group, samples=context.ledger.samples_of(group_id), timeline=timeline)

@@ -14,8 +14,10 @@ from click.testing import CliRunner, Result
 from relay.cli import main
 from relay.clock import utc_now
 from relay.compose.message import text_part
+from relay.config import load
 from relay.digest import Digests
 from relay.ledger import Ledger, Outcome
+from relay.model import Action
 from relay.service.assembly import make_renderer
 from tests.support.ingest_bench import IngestBench, mail
 
@@ -200,3 +202,92 @@ def test_regroup_takes_each_part_by_itself(bench):
 )
 def test_what_cannot_be_done_is_said(bench, arguments, code, message):
     assert message in " ".join(bench.run(*arguments, code=code).output.split())
+
+
+# --- Splits -----------------------------------------------------------------------------------------------------------
+
+
+def hosts(*names: str) -> list[bytes]:
+    return [of_host(name) for name in names]
+
+
+def of_host(name: str) -> bytes:
+    return mail(f"Jan 04 20:33:58 {name} backup[{len(name)}]: the disk is full")
+
+
+def test_split_makes_an_error_of_each_host_from_the_next_mail_on(bench):
+    bench.ingest.spool(hosts("web1", "web2"), at=utc_now())
+    bench.ingest.ingest_all(utc_now())
+    disk = str(bench.id_of("the disk is full"))
+
+    said = bench.run("split", disk, "--by", "host", "--reason", "two clusters", "--author", "eve")
+    bench.ingest.spool(hosts("web1", "web2", "web2"), at=utc_now())
+    bench.ingest.ingest_all(utc_now() + timedelta(seconds=2))
+
+    found = {group["title"]: group["occurrences"] for group in bench.json("groups") if "disk" in group["title"]}
+    assert found == {"the disk is full": 2, "the disk is full (host web1)": 1, "the disk is full (host web2)": 2}
+    assert "Each host is an error of its own" in said.output
+    assert "split by host" in bench.run("explain", disk).output
+    assert "eve split the disk is full" in bench.run("show", disk).output
+    assert "eve split the disk is full" in bench.digest_text()
+    assert "Nothing would change" not in bench.run("regroup", "--dry-run").output  # the samples of the error itself
+    again = bench.run("split", disk, "--by", "level", code=1).output
+    assert "is split by host already, by eve: two clusters" in again
+
+
+def test_unsplit_makes_future_mails_one_error_again(bench):
+    bench.ingest.spool(hosts("web1"), at=utc_now())
+    bench.ingest.ingest_all(utc_now())
+    disk = str(bench.id_of("the disk is full"))
+    bench.run("split", disk, "--by", "host")
+    bench.ingest.spool(hosts("web1"), at=utc_now())
+    bench.ingest.ingest_all(utc_now() + timedelta(seconds=2))
+
+    said = bench.run("unsplit", disk)
+    bench.ingest.spool(hosts("web1", "web2"), at=utc_now())
+    bench.ingest.ingest_all(utc_now() + timedelta(seconds=4))
+
+    found = {group["title"]: group["occurrences"] for group in bench.json("groups") if "disk" in group["title"]}
+    assert found == {"the disk is full": 3, "the disk is full (host web1)": 1}
+    assert "ended the split" in said.output
+    assert bench.json("status")["balanced"]
+
+
+def test_rules_are_listed_and_exported_for_the_configuration(bench):
+    anna, robert, printer = (str(bench.id_of(word)) for word in ("anna", "robert", "printer"))
+    bench.run("merge", anna, robert, "--reason", "same\ncause", "--author", "eve")
+    bench.run("split", printer, "--by", "word:2", "--author", "bob")
+
+    listed = bench.run("rules", "list").output
+    exported = bench.run("rules", "export").output
+    data = bench.json("rules", "list")
+
+    assert f"merged into {anna}" in listed
+    assert "split by word:2" in listed
+    assert (len(data["merged"]), len(data["splits"])) == (1, 1)
+    assert "# eve, " in exported
+    bench.config.write_text(bench.config.read_text() + exported)
+    join, split = load(bench.config, {}).settings.rule
+    assert (join.action, len(join.fingerprint)) == (Action.JOIN, 2)
+    assert (split.action, split.by) == (Action.SPLIT, "word:2")
+    bench.mails_come(*MAILS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("split", "99", "--by", "host"), 1, "there is no error 99"),
+        (("split", "1", "--by", "colour"), 2, "no field to split by"),
+        (("split", "1"), 2, "Missing option '--by'"),
+        (("unsplit", "1"), 1, "is not split"),
+    ],
+)
+def test_split_that_cannot_be_done_is_refused(bench, arguments, code, message):
+    assert message in " ".join(bench.run(*arguments, code=code).output.split())
+
+
+def test_merged_error_is_taken_apart_before_it_is_split(bench):
+    anna = str(bench.id_of("anna"))
+    bench.run("merge", anna, str(bench.id_of("robert")))
+
+    assert "take it out with `relay unmerge` first" in bench.run("split", anna, "--by", "host", code=1).output
