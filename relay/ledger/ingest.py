@@ -99,14 +99,13 @@ class IngestTransaction:
         """
         binary = {key_of(key): key for key in keys}
         existing = self._existing(binary)
-        faces = self._keys_of(set(existing.values()) - {None})
+        merged = set(existing.values()) - {None}
+        faces = self._keys_of(merged)
         self._asked |= faces | binary
         self._claim(sorted(binary.keys() - existing.keys()))
         locked = self._locked((binary.keys() | faces.keys()) - self._placeholders.keys())
         self._faces = {group.id: group for group in locked.values() if group.merged_into == group.id}
-        if any(group.merged_into not in {None, *self._faces} for group in locked.values()):
-            raise LedgerBusy("an error of this batch was merged by another worker at this time; the batch is repeated")
-        return {binary[key]: group for key, group in locked.items() if key in binary}
+        return {binary[key]: self._merged(group, merged) for key, group in locked.items() if key in binary}
 
     def face_of(self, group: Group) -> Group:
         """Return the face of the error that a group of `groups()` belongs to: itself if it is not merged."""
@@ -187,6 +186,17 @@ class IngestTransaction:
         self._position = position
 
     # --- Groups ---------------------------------------------------------------------------------------------------
+
+    def _merged(self, group: Group, asked: Collection[int | None]) -> Group:
+        """Return the group; one whose face is lost (a repaired ledger) is an error of its own again.
+
+        `asked` are the faces that were looked up before the locks. Raises LedgerBusy for a part of another face.
+        """
+        if group.merged_into is None or group.merged_into in self._faces:
+            return group
+        if group.merged_into in asked:
+            return replace(group, merged_into=None)
+        raise LedgerBusy("an error of this batch was merged by another worker at this time; the batch is repeated")
 
     def _existing(self, keys: Collection[bytes]) -> dict[bytes, int | None]:
         """Return the keys that have a group, each with the id of its face if it is merged."""

@@ -27,7 +27,7 @@ from relay.ledger.rows import GROUP_COLUMNS, chunks, group_of, save_groups
 from relay.ledger.schema import IS_MERGED, IS_PENDING, groups
 from relay.ledger.steering_schema import kept_apart, members
 from relay.ledger.upsert import insert_missing, replace
-from relay.model import Member, MergedBy, Share
+from relay.model import Group, Member, MergedBy, Share
 
 _SHARE = tuple(field.name for field in fields(Share))
 _MEMBER_COLUMNS = (
@@ -75,7 +75,8 @@ class MemberRows:
 
     def strays(self, limit: int) -> list[Member]:
         """Return parts on whose own row a worker of an earlier release has counted mails that are pending."""
-        return list(self._found(_MEMBERS.where(_STRAYS).order_by(groups.c.id).limit(limit)))
+        found = self._connection.scalars(select(groups.c.id).where(_STRAYS).limit(limit)).all()
+        return list(self.some(found).values()) if found else []
 
     def save(self, changed: Collection[Member]) -> None:
         """Write the groups and the shares of these members."""
@@ -120,13 +121,20 @@ def faces_by_part(connection: Connection, faces: Collection[int]) -> dict[int, i
 
 def _member_of(row: Row[Any]) -> Member:
     group = group_of(row[: len(GROUP_COLUMNS)])
-    if row.group_id is None:
-        return Member(group=group)
+    if row.group_id is None or group.merged_into is None:
+        return Member(group=group, share=None if group.is_face else _whole(group))
     by = None
     if row.into_id is not None and row.at is not None:
         by = MergedBy(author=row.author, reason=row.reason, at=row.at)
     share = Share(**{name: getattr(row, f"share_{name}") for name in _SHARE})
     return Member(group=group, share=share, into=row.into_id, by=by, title_before=row.title_before)
+
+
+def _whole(group: Group) -> Share:
+    """Return the share of a part whose row in `members` is lost (a repaired ledger): all that it has counted."""
+    return Share(
+        first_seen=group.first_seen, last_seen=group.last_seen, mails=group.mails, occurrences=group.occurrences
+    )
 
 
 def _row_of(member: Member) -> dict[str, Any]:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import delete
 
+from relay.commands.actions import Merge
+from relay.commands.handle import carry_out
 from relay.commands.joining import join_groups
+from relay.config import Settings
 from relay.errors import CannotMerge, LedgerBusy
-from relay.ledger import Ledger
+from relay.ingest.carry_over import CarriedOver
+from relay.ledger import GroupClaim, Ledger
+from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.ingest import IngestTransaction
-from relay.model import LEARNED, Group, MergedBy, Phase, Timeline, Timing
+from relay.ledger.schema import groups
+from relay.ledger.steering_schema import members
+from relay.model import LEARNED, Fingerprint, Group, MergedBy, Phase, Timeline, Timing
 from relay.schedule.group import mute
-from tests.support.ledger_world import DAY, HOUR, MINUTE, NOON, figures, ingest
+from tests.support.ledger_world import DAY, HOUR, MINUTE, NOON, figures, ingest, key
 from tests.support.merging import count_mails, ids_by_name, merge_by_name, report_pending, unmerge_by_name
 
 TIMING = Timing()
@@ -208,3 +217,102 @@ def test_batch_is_repeated_when_another_worker_merges_one_of_its_groups(ledger: 
     count_mails(ledger, {"b": 1})
 
     assert Counter({group.title: group.mails for group in ledger.groups()}) == {"a": 3}
+
+
+def test_part_whose_face_is_lost_is_an_error_of_its_own(ledger: Ledger):
+    """A repaired ledger can lack rows; so can one that an earlier release has purged."""
+    count_mails(ledger, {"a": 1, "b": 2})
+    ids = ids_by_name(ledger)
+    merge_by_name(ledger, "a", "b")
+    with ledger._write(WriteMode.EXCLUSIVE) as connection:
+        connection.execute(delete(groups).where(groups.c.id == ids["a"]))
+
+    count_mails(ledger, {"b": 4}, at=NOON + MINUTE)
+
+    assert {group.title: (group.mails, group.pending_mails) for group in ledger.groups()} == {"b": (6, 4)}
+    face = ledger.face_of(ids["b"])
+    assert face
+    assert face.id == ids["b"]
+
+
+def test_part_whose_share_is_lost_counts_once(ledger: Ledger):
+    count_mails(ledger, {"a": 1, "b": 2})
+    merge_by_name(ledger, "a", "b")
+    with ledger._write(WriteMode.EXCLUSIVE) as connection:
+        connection.execute(delete(members))
+
+    count_mails(ledger, {"b": 4}, at=NOON + MINUTE)
+    joined = only(ledger).mails
+    unmerge_by_name(ledger, "b")
+
+    assert joined == 7
+    assert {group.title: group.mails for group in ledger.groups()} == {"a": 1, "b": 6}
+    assert ledger.books(NOON).balanced
+
+
+def test_merge_holds_for_a_part_that_a_new_version_carries_over(ledger: Ledger):
+    count_mails(ledger, {"a": 1, "b": 2})
+    merge_by_name(ledger, "a", "b")
+    new = Fingerprint(version=2, key="b2", title="b, better")
+    ledger.carry_over({key("b2"): GroupClaim(fingerprint=new, former=(key("b"),))})
+
+    count_mails(ledger, {"b2": 4}, at=NOON + MINUTE)
+
+    assert (only(ledger).title, only(ledger).mails) == ("a", 7)
+    unmerge_by_name(ledger, "b2")
+    assert {group.title: group.mails for group in ledger.groups()} == {"a": 1, "b, better": 6}
+
+
+def test_name_of_a_merged_error_survives_a_new_version(ledger: Ledger):
+    count_mails(ledger, {"a": 1, "b": 2})
+    ids = ids_by_name(ledger)
+    command = Merge(errors=(ids["a"], ids["b"]), name="Mailboxes", author="anna", at=NOON)
+    carry_out(ledger, Settings(admins=("ada@example.com",)), command)
+    ledger.carry_over(
+        {key("a2"): GroupClaim(fingerprint=Fingerprint(version=2, key="a2", title="a, better"), former=(key("a"),))}
+    )
+
+    assert only(ledger).title == "Mailboxes"
+    unmerge_by_name(ledger, "b")
+    assert {group.title for group in ledger.groups()} == {"a, better", "b"}
+
+
+def test_error_that_a_new_version_separates_from_a_part_stays_merged(ledger: Ledger):
+    """Error b becomes b2, which is carried over, and b3, which is new."""
+    count_mails(ledger, {"a": 1, "b": 2})
+    merge_by_name(ledger, "a", "b")
+    claims = {
+        key(name): GroupClaim(fingerprint=Fingerprint(version=2, key=name, title=name), former=(key("b"),))
+        for name in ("b2", "b3")
+    }
+    parents = ledger.carry_over(claims)
+
+    count_mails(ledger, {"b2": 4, "b3": 8}, at=NOON + MINUTE, carried=CarriedOver(parents=parents))
+
+    assert only(ledger).mails == 15
+    unmerge_by_name(ledger, "b2")
+    assert {group.title: group.mails for group in ledger.groups()} == {"a": 1, "b2": 14}
+
+
+def test_workers_that_count_parts_of_one_error_at_once_lose_nothing(ledger: Ledger):
+    names = "abcdef"
+    count_mails(ledger, dict.fromkeys(names, 1))
+    for name in names[1:]:
+        merge_by_name(ledger, "a", name)
+
+    def work(number: int) -> None:
+        for round_ in range(8):
+            mails = {names[(number + step * (number + 1)) % 6]: 1 for step in range(1 + round_ % 4)}
+            while True:
+                try:
+                    done.append(sum(mails.values()) if count_mails(ledger, mails, spool=str(number) * 32) == 0 else 0)
+                    break
+                except LedgerBusy:
+                    continue
+
+    done: list[int] = []
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+
+    assert only(ledger).mails == 6 + sum(done)
+    assert figures(ledger) == {"received": 6 + sum(done), "pending": 6 + sum(done)}

@@ -13,7 +13,7 @@ from tests.support.ledger_world import ADA, BOB, NOON, ROUTE, SENT, TTL, enqueue
 
 SMALL = ("groups_pending", "letters_open", "deliveries_held", "deliveries_queued")
 """Indexes that hold only what there is to do; a sum over it goes through all of it."""
-LARGE = ("groups", "counts", "samples", "records", "letters", "deliveries", "entries", "bodies")
+LARGE = ("groups", "counts", "samples", "records", "letters", "deliveries", "entries", "bodies", "members", "audit")
 
 
 @contextmanager
@@ -73,6 +73,10 @@ def tick(ledger: Ledger) -> None:
         tx.first_message_id(1)
         tx.samples([1])
         tx.timelines({1: NOON}, NOON)
+        tx.merges.strays(limit=10)
+        tx.merges.members(1)
+        tx.merges.face(2)
+        tx.steered(ROUTE, NOON, actions=["merge"], limit=10)
     ledger.claim_message("worker", NOON, TTL)
     ledger.next_due_at()
     ledger.has_deferred()

@@ -16,6 +16,7 @@ from relay.schedule.group import mark_reported
 from tests.support.ledger_world import NOON, ROUTE, SPOOL, digest, entry, lease_token, rendered
 
 TIMING = Timing()
+NOTHING_CARRIED = CarriedOver()
 _VERSIONS = Versions(current=lambda report: Fingerprint(version=1, key=report.message, title=report.message), number=1)
 
 
@@ -27,13 +28,14 @@ def count_mails(
     spool: str = SPOOL,
     app: str = "shop",
     route: str = ROUTE,
+    carried: CarriedOver = NOTHING_CARRIED,
 ) -> int:
     """Ingest one batch: so many mails of each error, by the name that is its fingerprint. Returns the muted ones."""
     counting = Counting({route: TIMING}, _VERSIONS)
     errors = {(route, app, name): [_error(name, at, app, route)] * number for name, number in mails.items()}
     position = ledger.cursor(spool)
-    with ledger.ingesting(spool, position) as tx:
-        muted = counting.count(tx, errors, CarriedOver(), at)
+    with ledger.ingesting(spool, position, alone=bool(carried.parents)) as tx:
+        muted = counting.count(tx, errors, carried, at)
         tx.book(received=sum(mails.values()), muted=muted)
         tx.advance(position + sum(mails.values()))
     return muted
