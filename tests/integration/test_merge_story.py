@@ -1,0 +1,90 @@
+"""A storm of two errors that are one: merged, reported, taken apart, with a new worker for each batch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+from relay.commands.actions import Merge, Unmerge
+from relay.commands.handle import carry_out
+from relay.digest import Digests
+from relay.ledger import Ledger, Outcome
+from relay.model import MessageKind
+from relay.service.assembly import make_renderer
+from tests.support.ingest_bench import NOW, IngestBench, mail
+
+MINUTE = timedelta(minutes=1)
+ANNA, ROBERT = "mailbox of anna overflows", "mailbox of robert overflows"
+
+
+class Story:
+    """Mails in, digests out, and an administrator."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ledger = Ledger.open(f"sqlite:///{folder}/ledger.db")
+        self.bench = IngestBench(folder, self.ledger)
+        self.now = NOW
+        self.reported: Counter[int] = Counter()
+
+    def mails(self, **counts: int) -> None:
+        texts = {"anna": ANNA, "robert": ROBERT}
+        self.bench.spool([mail(texts[name]) for name, count in counts.items() for _ in range(count)], at=self.now)
+        self.bench.ingest_all(self.now)  # a new worker
+
+    def digest_after(self, later: timedelta) -> dict[str, int]:
+        """Let time pass, compose the digests that are due, deliver them; return the occurrences by title."""
+        self.now += later
+        digests = Digests(self.ledger, make_renderer(self.bench.settings), self.bench.settings, "one")
+        digests.step(self.now)
+        found: Counter[str] = Counter()
+        while message := self.ledger.claim_message("one", self.now, MINUTE):
+            for entry in self.ledger.entries_of(message.id) if message.kind is MessageKind.DIGEST else ():
+                found[entry.title] += entry.occurrences
+                self.reported[entry.group_id] += entry.occurrences
+            sent = Outcome(sent=frozenset(message.recipients), tries=1, refusals=0, ambiguous=False)
+            self.ledger.settle(message, sent, self.now)
+        return dict(found)
+
+    def ids(self) -> dict[str, int]:
+        return {group.title: group.id for group in self.ledger.groups()}
+
+
+def test_merged_errors_have_one_entry_and_every_mail_is_reported_once(tmp_path):
+    story = Story(tmp_path)
+    story.mails(anna=3, robert=2)
+    assert story.digest_after(timedelta(seconds=11)) == {ANNA: 3, ROBERT: 2}
+
+    ids = story.ids()
+    command = Merge(errors=(ids[ANNA], ids[ROBERT]), name="Mailboxes", author="eve", reason="one cause", at=story.now)
+    carry_out(story.ledger, story.bench.settings, command)
+    story.mails(anna=4, robert=6)
+    assert story.digest_after(10 * MINUTE) == {"Mailboxes": 10}
+
+    story.mails(robert=7, anna=1)
+    carry_out(story.ledger, story.bench.settings, Unmerge(error=ids[ROBERT], author="eve", at=story.now))
+    assert story.digest_after(30 * MINUTE) == {ANNA: 1, ROBERT: 7}
+
+    story.mails(robert=1)
+    story.digest_after(timedelta(hours=5))
+    books = story.ledger.books(story.now)
+    assert (books.received, books.reported, books.balanced) == (24, 24, True)
+    assert story.reported.total() == 24
+    assert {group.title: group.occurrences for group in story.ledger.groups()} == {ANNA: 8, ROBERT: 16}
+    story.ledger.close()
+
+
+def test_merge_goes_on_while_the_relay_is_killed_between_ingest_and_digest(tmp_path):
+    """A worker that starts again finds the merge in the ledger."""
+    story = Story(tmp_path)
+    story.mails(anna=1, robert=1)
+    ids = story.ids()
+    carry_out(story.ledger, story.bench.settings, Merge(errors=(ids[ROBERT], ids[ANNA]), author="eve", at=story.now))
+    story.ledger.close()
+
+    story.ledger = Ledger.open(f"sqlite:///{tmp_path}/ledger.db")
+    story.bench.ledger = story.ledger
+    story.mails(anna=5)
+
+    assert story.digest_after(timedelta(seconds=11)) == {ROBERT: 7}
+    story.ledger.close()
