@@ -15,11 +15,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from relay.model import Form, Report
-from relay.parameterize.template import Template, parameterize
-from relay.traces import Error, Frame, Stack, Trace, find, python, relevant_frames_of
+from relay.parameterize.source_template import python as python_source
+from relay.parameterize.source_template.match import Fit, fit, shares_a_word
+from relay.parameterize.template import Template, parameterize, parameterize_1
+from relay.traces import Error, Frame, Origin, Stack, Trace, find, python, relevant_frames_of
 from relay.traces.paths import python_place
 from relay.traces.python_wording import normalize_wording
 
@@ -27,6 +30,8 @@ MAX_CHAIN = 20
 """Errors of a chain that count: the last ones, nearest to the reported error."""
 MAX_EXCEPTION_TEXT = 2_000
 """Characters that are read of an exception's message, and of a message that is all fields."""
+MAX_SOURCE_LINES = 3
+"""Source lines of the app, from the innermost on, in which the template of a message is looked for."""
 MAX_CACHED_FRAMES = 200
 """Frames of the largest chain whose calls are cached. With `MAX_CACHED_CHAINS` this bounds the memory."""
 MAX_CACHED_CHAINS = 256
@@ -121,14 +126,25 @@ class Components:
 
 Parameterize = Callable[[str], Template]
 """Replaces the data of a text."""
+Chain = Callable[[Trace, Error, Calls], ChainedError]
+"""Returns what counts of one error of a chain."""
 
 
-def components(report: Report, parameterize: Parameterize = parameterize) -> Components:
+def components(report: Report) -> Components:
     """Return the components of `report`. Every report has some."""
+    return _components(report, parameterize, _chained)
+
+
+def components_1(report: Report) -> Components:
+    """Return the components of version 1 of the fingerprint. See `former`."""
+    return _components(report, parameterize_1, _chained_1)
+
+
+def _components(report: Report, parameterize: Parameterize, chained: Chain) -> Components:
     trace = find(report.trace) if report.trace else None
     if trace is None:
         return _of_message(report, parameterize)
-    return _of_trace(_named(trace, report.headline), report.app_package, parameterize)
+    return _of_trace(_named(trace, report.headline), report.app_package, chained)
 
 
 # --- With a stack trace -----------------------------------------------------------------------------------------------
@@ -147,18 +163,65 @@ def _named(trace: Trace, headline: str) -> Trace:
     return trace._replace(errors=(*trace.errors[:-1], error._replace(type=type_, message=message)))
 
 
-def _of_trace(trace: Trace, app_package: str, parameterize: Parameterize) -> Components:
+def _of_trace(trace: Trace, app_package: str, chained: Chain) -> Components:
     calls = _calls(tuple(error.frames for error in trace.errors), app_package)
     pairs = list(zip(trace.errors, calls, strict=True))[-MAX_CHAIN:]
-    chain = tuple(_chained(trace, error, own, parameterize) for error, own in pairs)
+    chain = tuple(chained(trace, error, own) for error, own in pairs)
     return Components(trace=trace, calls=calls, chain=chain)
 
 
-def _chained(trace: Trace, error: Error, calls: Calls, parameterize: Parameterize) -> ChainedError:
+def _chained_1(trace: Trace, error: Error, calls: Calls) -> ChainedError:
+    type_, message = _type_and_message(trace, error)
+    return ChainedError(error, type_, parameterize_1(message), calls)
+
+
+def _type_and_message(trace: Trace, error: Error) -> tuple[str, str]:
     type_, message = error.type, error.message[:MAX_EXCEPTION_TEXT]
-    if trace.language == python.NAME:
-        type_, message = normalize_wording(type_, message)
-    return ChainedError(error, type_, parameterize(message), calls)
+    return normalize_wording(type_, message) if trace.language == python.NAME else (type_, message)
+
+
+def _chained(trace: Trace, error: Error, calls: Calls) -> ChainedError:
+    type_, message = _type_and_message(trace, error)
+    found = _fit(trace.language, error, calls) if error.source and message == error.message else None
+    template = parameterize(found.message, found.data) if found else parameterize(message)
+    return ChainedError(error, type_, template, calls)
+
+
+def _fit(language: str, error: Error, calls: Calls) -> Fit | None:
+    """Return which parts of the message a source line of the app formatted from values; None if no line fits.
+
+    Source lines of libraries do not count: their holes often are names from the code.
+    """
+    if language not in _SOURCE or not error.message:
+        return None
+    templates = _SOURCE[language][1]
+    for line, raised in _own_lines(language, error.source, calls.key):
+        if shares_a_word(error.message, line) and (found := fit(error.message, templates(line), raised=raised)):
+            return found
+    return None
+
+
+_SOURCE = {python.NAME: (python.source_lines, python_source.templates)}
+"""For each language whose traces have source lines: their reader, and the reader of templates."""
+
+
+@lru_cache(maxsize=MAX_CACHED_CHAINS)
+def _own_lines(language: str, source: str, key: str) -> tuple[tuple[str, bool], ...]:
+    """Return the source lines of the app that contain a string, and whether it is the line that raised.
+
+    `key` is that of the calls. Cached, since a repeated error has the same stack.
+    """
+    key += "\x1e"
+    own = (
+        (number == 0, line)
+        for number, line in enumerate(_SOURCE[language][0](source))
+        if line.frame.origin < Origin.LIBRARY and f"\x1e{line.frame.place}\x1e" in key
+    )
+    found: list[tuple[str, bool]] = []
+    for raised, line in islice(own, MAX_SOURCE_LINES):
+        if "'" in line.whole or '"' in line.whole:
+            found += ((text, raised) for text in dict.fromkeys((line.marked, line.whole)))
+    return tuple(found)
 
 
 def _calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, ...]:

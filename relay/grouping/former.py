@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from relay.grouping.components import components
+from relay.grouping.components import components_1
 from relay.grouping.fingerprint import key_of, title_of
 from relay.model import Fingerprint, Report
-from relay.parameterize.template import parameterize_1
 
 
 def fingerprint_1(report: Report) -> Fingerprint:
     """Return the fingerprint of version 1: names do not count, and every quotation is data."""
-    found = components(replace(report, names=(), headline=""), parameterize_1)
+    found = components_1(replace(report, names=(), headline=""))
     return Fingerprint(version=1, key=key_of(1, found.parts), title=title_of(found))

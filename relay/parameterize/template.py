@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+from relay.parameterize import known_data
+from relay.parameterize.known_data import Edit, Span
 from relay.parameterize.patterns import RULES, Rule, any_case
 from relay.parameterize.replacements import statement, statement_1
 
@@ -83,12 +85,28 @@ class Parameterizer:
             self._by_group |= {name: rule for name, rule in by_group.items() if rule.kind}
         self._pattern = re.compile(f"{_BEGINS}(?:{'|'.join(gated)})")
 
-    def template(self, text: str) -> Template:
-        """Return `text` without its data. Only the first `MAX_TEXT` characters are read."""
+    def template(self, text: str, data: Sequence[Span] = ()) -> Template:
+        """Return `text` without its data. Only the first `MAX_TEXT` characters are read.
+
+        `data` are parts of `text` that are data, whatever they look like: in their order, without overlaps.
+        """
         found: list[tuple[str, str]] = []
-        typed = self._replaced(_without_structures(text[:MAX_TEXT], found), found)
+        structures: list[Edit] = []
+        plain = _without_structures(text[:MAX_TEXT], found, structures)
+        if data and (moved := known_data.moved(data, structures)):
+            matches = [self._edit(match) for match in self._pattern.finditer(plain) if match.lastgroup]
+            typed = known_data.replaced(plain, matches, moved, found)
+        else:
+            typed = self._replaced(plain, found)
         key = _memoized_key(typed) if len(typed) <= MAX_MEMOIZED else _key(typed)
         return Template(text=typed, key=key, found=tuple(found))
+
+    def _edit(self, match: re.Match[str]) -> Edit:
+        """Return what the matching rule makes of its match; a rule for text that stays makes no change."""
+        rule = self._by_group.get(match.lastgroup)
+        value = match[0]
+        new = value if rule is None else rule.replace(value) if rule.replace else f"<{rule.kind}>"
+        return Edit(match.start(), match.end(), new, rule)
 
     def _replaced(self, text: str, found: list[tuple[str, str]]) -> str:
         pieces: list[str] = []
@@ -116,15 +134,15 @@ def _default() -> Parameterizer:
     return Parameterizer()
 
 
-def parameterize(text: str) -> Template:
+def parameterize(text: str, data: tuple[Span, ...] = ()) -> Template:
     """Return `text` without its data, using all rules; see `Parameterizer.template`."""
-    return _memoized_template(text[:MAX_TEXT])
+    return _memoized_template(text[:MAX_TEXT], data)
 
 
 @lru_cache(maxsize=2)
-def _memoized_template(text: str) -> Template:
+def _memoized_template(text: str, data: tuple[Span, ...]) -> Template:
     """Memoized, because an error storm repeats one mail. Only two entries, because the replaced data can be large."""
-    return _default().template(text)
+    return _default().template(text, data)
 
 
 @lru_cache(maxsize=1)
@@ -145,10 +163,10 @@ _BRACKET = re.compile(r"[\[\]{}\"'\\]")
 _CUT_OFF = re.compile(r"\{[ \n]{0,4}[\"']|\[[ \n]{0,4}\{")
 
 
-def _without_structures(text: str, found: list[tuple[str, str]]) -> str:
+def _without_structures(text: str, found: list[tuple[str, str]], edits: list[Edit]) -> str:
     """Replace each JSON structure, list or dict by one `<data>`, also if it is cut off before its end.
 
-    An error message in the structure stays, after the placeholder.
+    An error message in the structure stays, after the placeholder. `found` gets the structures, `edits` their places.
     """
     pieces: list[str] = []
     done = 0
@@ -157,8 +175,10 @@ def _without_structures(text: str, found: list[tuple[str, str]]) -> str:
         if end < 0:
             break
         data = text[match.start() : end]
-        pieces += (text[done : match.start()], "<data>", _error_text(data))
+        new = "<data>" + _error_text(data)
+        pieces += (text[done : match.start()], new)
         found.append(("data", data))
+        edits.append(Edit(match.start(), end, new, None))
         done = end
     return "".join(pieces) + text[done:] if pieces else text
 

@@ -61,6 +61,17 @@ class Error(NamedTuple):
     frames: Stack
     member: bool = False
     """True for an exception inside an exception group. Their number and order do not identify the error."""
+    source: str = ""
+    """The end of the stack as printed, if it has source lines: what `source_lines` of the language reads; else ""."""
+
+
+class SourceLine(NamedTuple):
+    """The line of source code that a trace prints with a frame."""
+
+    frame: Frame
+    marked: str
+    """The part that the trace marks with `^^^^`; the whole line if it marks none."""
+    whole: str
 
 
 class Trace(NamedTuple):

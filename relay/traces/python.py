@@ -10,10 +10,10 @@ parsing line by line.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from relay.memo import memoized
-from relay.traces.frames import CUT_MARKER_PREFIX, Error, Frame, Stack, Trace, with_text_offsets
+from relay.traces.frames import CUT_MARKER_PREFIX, Error, Frame, SourceLine, Stack, Trace, with_text_offsets
 from relay.traces.paths import python_place
 
 NAME = "Python"
@@ -95,6 +95,43 @@ def _frames(matches: Iterable[re.Match[str]]) -> Iterable[Frame]:
             yield Frame(file, function, origin, package)
 
 
+# --- Source lines -----------------------------------------------------------------------------------------------------
+
+MAX_SOURCE = 2_000
+"""Characters of the end of a stack in which source lines are read: about ten frames."""
+MAX_SOURCE_LINES = 60
+_MARKS = re.compile(r"[ \t]*[~^][~^ \t]*$")
+_REPEATED = "[Previous line repeated"
+_LEFT_OUT = re.compile(r"[ \t]*\.\.\.<\d+ lines?>\.\.\.$")
+"""What Python 3.13 prints in place of the middle of a statement of many lines."""
+
+
+def source_lines(source: str) -> Iterator[SourceLine]:
+    """Yield the source lines of `Error.source`, the innermost frame first."""
+    below: list[str] = []
+    for line in reversed(source.split("\n")):
+        match = _FRAME.match(line) if 'File "' in line else None
+        if match is None:
+            below.append(line)
+            continue
+        for frame in _frames((match,)):
+            yield _source_line(frame, below[::-1])
+        below = []
+
+
+def _source_line(frame: Frame, lines: Sequence[str]) -> SourceLine:
+    """Return the source line of a frame; from Python 3.13 on, the lines of its statement. Empty if some are missing."""
+    if len(lines) == 1 and (only := lines[0].strip()):
+        return SourceLine(frame, only, only)
+    code = [line for line in lines if not _MARKS.match(line) and not line.lstrip().startswith(_REPEATED)]
+    if not code or any(_LEFT_OUT.match(line) for line in code):
+        return SourceLine(frame, "", "")
+    whole = "\n".join(code)
+    marks = next((line for line in lines if _MARKS.match(line)), "").rstrip()
+    marked = code[0][len(marks) - len(marks.lstrip()) : len(marks)] if marks and len(code) == 1 else ""
+    return SourceLine(frame, marked.strip() or whole.strip(), whole.strip())
+
+
 # --- The fast path: one stack, one exception --------------------------------------------------------------------------
 
 _PLAIN_HEADING = "Traceback (most recent call last):\n"
@@ -120,7 +157,8 @@ def _plain(text: str, start: int) -> Trace | None:
     blank = rest.find("\n\n", len(line))
     end = blank if blank >= 0 else len(rest) - rest.endswith("\n")
     stop = gap + 1 + end
-    errors = (_error(match["type"], match["message"] or "", frames),)
+    source = text[max(first, gap - MAX_SOURCE) : gap]
+    errors = (_error(match["type"], match["message"] or "", frames, source=source),)
     if stop - start <= MAX_MEMOIZED_STACK:
         _last_trace[0] = (text[start:stop], Trace(language=NAME, errors=errors, start=0, end=stop - start))
     return Trace(language=NAME, errors=errors, start=start, end=stop)
@@ -159,6 +197,8 @@ class _Reader:
     def __init__(self) -> None:
         self.errors: list[Error] = []
         self.frames: list[Frame] = []
+        self.source: list[str] = []
+        """The lines of the stack that is being read."""
         self.open = False
         """True inside a traceback, until its exception line is read."""
         self.base = 0
@@ -181,7 +221,9 @@ class _Reader:
             end += 1
         if end == number:
             return 0
-        self.frames += _stack("\n".join(lines[number:end]))
+        stack = "\n".join(lines[number:end])
+        self.frames += _stack(stack)
+        self.source.append(stack)
         if self.frames or self.end == number:
             self.end = end
         return end
@@ -205,6 +247,7 @@ class _Reader:
             self.resumed = number + 1
         elif self.open and self.frames:
             if content[self.base : self.base + 1] in _BLANK:
+                self.source.append(content)
                 self.end = number + 1  # source, carets, "[Previous line repeated …]"
             elif self.resumed != number:
                 self._after_frames(content, number, lines)
@@ -235,6 +278,7 @@ class _Reader:
             self.base = max(0, len(match["indent"]) - 2)
         self._extend(number)
         self.frames += _frames((match,))
+        self.source.append(match[0])
 
     def _extend(self, number: int) -> None:
         if self.start < 0:
@@ -258,14 +302,16 @@ class _Reader:
     def _django_value(self, content: str, number: int) -> None:
         last = self.errors[-1] if self.errors else None
         if last and not last.message:
-            self.errors[-1] = Error(type=last.type, message=content[len(_DJANGO_VALUE) :], frames=last.frames)
+            self.errors[-1] = last._replace(message=content[len(_DJANGO_VALUE) :])
             self._extend(number)
 
     def _close(self, type_: str, message: str) -> None:
         """Finish the current error with the frames that were read."""
         if self.frames or type_:
-            self.errors.append(_error(type_, message, tuple(self.frames), member=self.member))
+            source = "\n".join(self.source[-MAX_SOURCE_LINES:])[-MAX_SOURCE:]
+            self.errors.append(_error(type_, message, tuple(self.frames), member=self.member, source=source))
         self.frames = []
+        self.source = []
         self.open = False
 
     def result(self) -> Trace | None:
@@ -275,11 +321,11 @@ class _Reader:
         return Trace(language=NAME, errors=tuple(self.errors), start=self.start, end=self.end)
 
 
-def _error(type_: str, message: str, frames: Stack, *, member: bool = False) -> Error:
+def _error(type_: str, message: str, frames: Stack, *, member: bool = False, source: str = "") -> Error:
     if type_.startswith(_QUALIFIERS):
         for qualifier in _QUALIFIERS:
             type_ = type_.removeprefix(qualifier)
-    return Error(type=type_, message=message, frames=frames, member=member)
+    return Error(type=type_, message=message, frames=frames, member=member, source=source)
 
 
 def _is_source(number: int, lines: Sequence[str]) -> bool:
