@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from relay.commands.actions import Merge, Unmerge
+from relay.commands.actions import Merge, Split, Unmerge, Unsplit
 from relay.commands.handle import carry_out
 from relay.digest import Digests
+from relay.grouping.versions import FingerprintMethod, Versions
 from relay.ledger import Ledger, Outcome
-from relay.model import MessageKind
+from relay.model import Fingerprint, MessageKind
 from relay.service.assembly import make_renderer
 from tests.support.ingest_bench import NOW, IngestBench, mail
 
@@ -87,4 +89,36 @@ def test_merge_goes_on_while_the_relay_is_killed_between_ingest_and_digest(tmp_p
     story.mails(anna=5)
 
     assert story.digest_after(timedelta(seconds=11)) == {ROBERT: 7}
+    story.ledger.close()
+
+
+def by_message(version: int) -> FingerprintMethod:
+    """One error, whatever the message; the key depends on the version."""
+    return lambda _report: Fingerprint(version=version, key=f"version {version}", title="a mailbox overflows")
+
+
+def test_split_and_merge_hold_under_a_later_fingerprint_version(tmp_path):
+    story = Story(tmp_path)
+    story.bench.versions = Versions(current=by_message(1), number=1)
+    story.mails(anna=1, robert=2)
+    [error] = story.ids().values()
+    by: dict[str, Any] = {"author": "eve", "at": story.now}
+    carry_out(story.ledger, story.bench.settings, Split(error=error, field="word:3", **by))
+    story.mails(anna=4, robert=8)
+    anna = "a mailbox overflows (word:3 anna)"
+    carry_out(story.ledger, story.bench.settings, Merge(errors=(error, story.ids()[anna]), **by))
+
+    story.bench.versions = Versions(current=by_message(2), number=2, former={1: by_message(1)})
+    story.mails(anna=16, robert=32)
+
+    found = {group.title: group.occurrences for group in story.ledger.groups()}
+    assert found == {"a mailbox overflows": 3 + 4 + 16, "a mailbox overflows (word:3 robert)": 8 + 32}
+    assert story.ledger.books(story.now).balanced
+    carry_out(story.ledger, story.bench.settings, Unsplit(error=error, **by))
+    story.now += timedelta(seconds=2)
+    story.mails(robert=64)
+    assert {group.title: group.occurrences for group in story.ledger.groups()} == {
+        "a mailbox overflows": 3 + 4 + 16 + 64,
+        "a mailbox overflows (word:3 robert)": 8 + 32,
+    }
     story.ledger.close()
