@@ -8,9 +8,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
 import yaml
 
+from relay.cli import main
 from relay.config import load
 from tests.support.compose import COMPOSE_FILE, read_env
 from tests.support.doc_snippets import replaced, snippets
@@ -18,7 +20,7 @@ from tests.support.paths import DOCS, ROOT
 from tests.support.processes import Relay, send_mail, wait_for
 
 BLOCKS = snippets("docker.md")
-APP, TRY, SERVICE, HOST, ENV, POSTFIX, PORTS, SOCKET, BACKUP, RESTORE = BLOCKS.values()
+COMMANDS, APP, TRY, SERVICE, HOST, ENV, POSTFIX, PORTS, SOCKET, BACKUP, RESTORE = BLOCKS.values()
 OURS = yaml.safe_load(COMPOSE_FILE.read_text())
 RELAY = OURS["services"]["relay"]
 
@@ -50,6 +52,14 @@ def written(folder: Path, name: str, text: str) -> Path:
 
 def ports(service: dict) -> set[tuple[str, str, int]]:
     return {(port["host_ip"], port["published"], port["target"]) for port in service["ports"]}
+
+
+def test_page_says_how_commands_run_in_the_container():
+    commands = [line.partition("#")[0].split() for line in COMMANDS.splitlines()]
+
+    assert [words[:5] for words in commands] == [["docker", "compose", "exec", "relay", "relay"]] * 3
+    assert "relay" in OURS["services"]
+    assert {words[5] for words in commands} <= set(main.list_commands(click.Context(main)))
 
 
 def test_network_of_the_page_is_the_one_of_the_relay():
@@ -175,6 +185,7 @@ def test_compose_knows_the_options_of_the_page(block):
 
 def test_every_snippet_is_run():
     assert [key.rpartition(" ")[0] for key in BLOCKS] == [
+        "Docker: beside your app 1",
         "The app has a compose project of its own 1",
         "The app has a compose project of its own 2",
         "The relay as a service of your project 1",

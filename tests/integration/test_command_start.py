@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 from click import Context, Group
+from click.testing import CliRunner
 
 from relay import config
-from relay.cli import main
+from relay.cli import health, main
+from relay.cli.health import START_PERIOD
+from relay.config import Listen
 from relay.ledger import Ledger
 from tests.support.paths import ROOT
 
@@ -88,9 +91,48 @@ def test_no_name_of_the_configuration_is_that_of_a_module():
 
 def test_container_is_checked_each_second_while_it_starts_and_seldom_afterwards():
     """A check starts a process: at ten seconds it would cost more than the idle relay."""
-    (line,) = re.findall(r"(?m)^HEALTHCHECK (.+)$", (ROOT / "Dockerfile").read_text())
+    line = health_check_of_the_image()
 
     seconds = {name: int(value) for name, value in re.findall(r"--([\w-]+)=(\d+)s", line)}
-    assert seconds["start-interval"] == 1
-    assert seconds["interval"] >= 30
-    assert line.endswith('CMD ["relay", "health"]')
+    (pause,) = re.findall(r'CMD \["relay", "health", "--pause", "(\d+)"\]$', line)
+    assert seconds["interval"] == 1
+    assert seconds["interval"] + int(pause) >= 30
+    assert seconds["start-period"] == START_PERIOD
+    assert seconds["timeout"] > int(pause) + 2 * 5, "the pause, then the greeting and a page with their timeouts"
+
+
+def test_image_can_be_built_by_engines_before_docker_25():
+    """The builder of Docker 20.10 to 24 stops at an option that it does not know."""
+    options = set(re.findall(r"--([\w-]+)=", health_check_of_the_image()))
+
+    assert options <= {"interval", "timeout", "start-period", "retries"}
+
+
+def health_check_of_the_image() -> str:
+    (line,) = re.findall(r"(?m)^HEALTHCHECK (.+)$", (ROOT / "Dockerfile").read_text())
+    return line
+
+
+@pytest.mark.parametrize(("age", "waits"), [(2.0, []), (19.9, []), (20.1, [29.0]), (86_400.0, [29.0])])
+def test_health_check_pauses_only_when_the_container_has_started(
+    monkeypatch: pytest.MonkeyPatch, age: float, waits: list[float]
+):
+    slept: list[float] = []
+    monkeypatch.setattr(health, "container_age", lambda: age)
+    monkeypatch.setattr("time.sleep", slept.append)
+
+    nowhere = Listen("127.0.0.1", 1)
+    monkeypatch.setattr(health, "listen_addresses", lambda _: (nowhere, nowhere))
+    CliRunner().invoke(health.health, ["--pause", "29", "--timeout", "1"])
+
+    assert slept == waits
+
+
+def test_age_of_the_container_is_that_of_process_1(tmp_path: Path):
+    (tmp_path / "1").mkdir()
+    ticks = os.sysconf("SC_CLK_TCK")
+    (tmp_path / "uptime").write_text("1000.50 3.00\n")
+    (tmp_path / "1" / "stat").write_text(f"1 (a ) name) S {' 0' * 18} {970 * ticks} 5 6\n")
+
+    assert health.container_age(tmp_path) == pytest.approx(30.5)
+    assert health.container_age(tmp_path / "no proc") == 0
