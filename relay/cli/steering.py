@@ -229,7 +229,8 @@ def merge_lines(members: Sequence[Member], zone: ZoneInfo) -> Iterator[str]:
         count = counted(each.share.occurrences, "occurrence") if each.share else ""
         yield f"  {each.group.id}  {title_with_app(each.group)}, {count}"
         if by := each.by:
-            yield f"      merged by {by.author} at {format_time(by.at, zone)}" + (f": {by.reason}" if by.reason else "")
+            who = by.author if _is_learned(by.author) else f"merged by {by.author}"
+            yield f"      {who} at {format_time(by.at, zone)}" + (f": {by.reason}" if by.reason else "")
     if len(members) > _MAX_MEMBERS + 1:
         yield f"  and {len(members) - _MAX_MEMBERS - 1} more"
 
@@ -245,4 +246,11 @@ def audit_lines(ledger: Ledger, members: Sequence[Member], zone: ZoneInfo) -> It
 
 def _action(record: AuditRecord, zone: ZoneInfo) -> str:
     why = f": {record.reason}" if record.reason else ""
-    return f"{format_time(record.at, zone)}  {record.author} {record.summary}{why}"
+    colon = ":" if _is_learned(record.author) else ""
+    return f"{format_time(record.at, zone)}  {record.author}{colon} {record.summary}{why}"
+
+
+def _is_learned(author: str) -> bool:
+    from relay.model import LEARNED
+
+    return author == LEARNED

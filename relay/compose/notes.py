@@ -68,13 +68,15 @@ def mute_is_over(group: Group, now: datetime, zone: tzinfo) -> str:
     return f"The mute of {one_line(group.title, 120)} (ID {group.id}) ended at {when}{why}: {count}."
 
 
-NAMED_IN_DIGESTS = frozenset(("merge", "unmerge", "split", "unsplit"))
+NAMED_IN_DIGESTS = frozenset(("merge", "unmerge", "split", "unsplit", "learn", "unlearn"))
 """The actions of the audit log that change which mails are one error: the next digest names them."""
 
 
 def steered(record: AuditRecord, now: datetime, zone: tzinfo) -> str:
     """For the first digest after somebody, or the relay for them, changed which mails are one error."""
     why = f": {one_line(record.reason, 200)}" if record.reason else ""
+    if record.author == LEARNED and record.action in {"learn", "unlearn"}:
+        return f"{record.summary}. Learned at {clock(record.at, zone, now)}; `relay show {record.group_id}` says more."
     author = "The relay" if record.author == LEARNED else one_line(record.author, 60)
     return f"{author} {record.summary} at {clock(record.at, zone, now)}{why}."
 

@@ -92,6 +92,7 @@ class RouteSection(Section):
     situation: Annotated[str, AfterValidator(_situation)] = "*"
     pattern: str = "*"
     timing: Annotated[Timing, BuiltBy(TimingSection)] = _TIMING
+    learn: bool = True
 
 
 ROUTE_GLOBS = tuple(name for name, setting in RouteSection.model_fields.items() if setting.default == "*")

@@ -1,4 +1,4 @@
-"""The tables `[[app]]`, `[[rule]]` and `[redact]`: the app of a mail, its error, and what is masked in it."""
+"""The tables `[grouping]`, `[[app]]`, `[[rule]]` and `[redact]`: the app of a mail, its error, what is masked in it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from pydantic import AfterValidator, Field, model_validator
 from relay.config.section import Section
 from relay.config.values import Names, Patterns
 from relay.model import Action, split_field
+
+
+class GroupingSection(Section):
+    """`[grouping]`: what the relay finds out by itself about which mails are the same error."""
+
+    learn: bool = True
 
 
 class AppSection(Section):

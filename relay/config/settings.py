@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from relay.config.digests import BudgetSection, DigestSection, RouteSection, TimingSection, Zone
-from relay.config.grouping import AppSection, RedactSection, RuleSection
+from relay.config.grouping import AppSection, GroupingSection, RedactSection, RuleSection
 from relay.config.listen import Listen
 from relay.config.section import BuiltBy, Section
 from relay.config.server import Http, Log, Smtp, Storage
@@ -45,20 +45,24 @@ class Settings(Section):
     route: Annotated[tuple[Annotated[Route, BuiltBy(RouteSection)], ...], BeforeValidator(parse_list)] = ()
     app: Annotated[tuple[Annotated[AppRule, BuiltBy(AppSection)], ...], BeforeValidator(parse_list)] = ()
     rule: Annotated[tuple[Annotated[GroupingRule, BuiltBy(RuleSection)], ...], BeforeValidator(parse_list)] = ()
+    grouping: GroupingSection = GroupingSection()
     redact: Annotated[Redaction, BuiltBy(RedactSection)] = Redaction()
     time: Zone = Zone()
     log: Log = Log()
 
     @model_validator(mode="before")
     @classmethod
-    def _inherit_timing(cls, data: Any) -> Any:
-        """Fill what a route's `timing` leaves out from `[timing]`."""
-        base = data.get("timing") if isinstance(data, Mapping) else None
+    def _inherit(cls, data: Any) -> Any:
+        """Fill what a route's `timing` leaves out from `[timing]`, and its `learn` from `[grouping]`."""
         routes = parse_list(data.get("route")) if isinstance(data, Mapping) else None
-        if not isinstance(base, Mapping) or not isinstance(routes, list | tuple):
+        if not isinstance(data, Mapping) or not isinstance(routes, list | tuple):
             return data
+        timing, grouping = (_table(data, name) for name in ("timing", "grouping"))
+        learn = {"learn": grouping["learn"]} if "learn" in grouping else {}
         merged = [
-            {**route, "timing": {**base, **(route.get("timing") or {})}} if isinstance(route, Mapping) else route
+            {**learn, **route, **({"timing": {**timing, **(route.get("timing") or {})}} if timing else {})}
+            if isinstance(route, Mapping)
+            else route
             for route in routes
         ]
         return {**data, "route": merged}
@@ -101,13 +105,15 @@ class Settings(Section):
     def routes(self) -> tuple[Route, ...]:
         """The configured routes and the implicit last one, `admins`."""
         recipients = self.admins or ("admins@localhost",)
-        return (*self.route, Route(name="admins", recipients=recipients, timing=self.timing))
+        last = Route(name="admins", recipients=recipients, timing=self.timing, learn=self.grouping.learn)
+        return (*self.route, last)
 
     @property
     def all_routes(self) -> tuple[Route, ...]:
         """All routes in the order in which they are tried: that of `relay canary` first, then `routes`."""
         recipients = self.routes[-1].recipients
-        return (Route(name=CANARY, app=CANARY, recipients=recipients, timing=_CANARY_TIMING), *self.routes)
+        canary = Route(name=CANARY, app=CANARY, recipients=recipients, timing=_CANARY_TIMING, learn=False)
+        return (canary, *self.routes)
 
     @property
     def sender_address(self) -> str:
@@ -124,3 +130,9 @@ def make_settings(data_dir: Path, **tables: Any) -> Settings:
     """Build settings from tables as in `relay.toml`, with the state in `data_dir`."""
     storage = {"data_dir": data_dir, **tables.pop("storage", {})}
     return Settings.model_validate({**tables, "storage": storage})
+
+
+def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The table as it was written; an empty one if there is none."""
+    table = data.get(name)
+    return table if isinstance(table, Mapping) else {}

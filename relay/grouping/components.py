@@ -131,8 +131,19 @@ Chain = Callable[[Trace, Error, Calls], ChainedError]
 
 
 def components(report: Report) -> Components:
-    """Return the components of `report`. Every report has some."""
-    return _components(report, parameterize, _chained)
+    """Return the components of `report`. Every report has some.
+
+    Those of the last report are remembered: the fingerprint needs them, and then the learner.
+    """
+    last = _last[0]
+    if last is not None and last[0] is report:
+        return last[1]
+    found = _components(report, parameterize, _chained)
+    _last[0] = (report, found)
+    return found
+
+
+_last: list[tuple[Report, Components] | None] = [None]
 
 
 def components_1(report: Report) -> Components:

@@ -49,6 +49,11 @@ MAX_HOLE_SETS = 12
 MAX_LINES = 4
 """Lines in the code that an entry keeps."""
 
+INDEX_AFTER = 8
+"""Messages of one batch after which an index of the words pays."""
+MAX_INDEX = 20_000
+"""Words of the index, with those that are no longer there. Then it is built again."""
+
 HOLE = ""
 """Stands for a word that varies."""
 
@@ -63,7 +68,7 @@ class Entry:
     day: int
     """When it was seen last: days since 1970."""
     seen: int = 1
-    """The mails, at most `SELDOM` + 2."""
+    """The occurrences, at most `SELDOM` + 2."""
     lines: tuple[bytes, ...] = ()
     """The lines in the code that reported it."""
     values: tuple[dict[str, int], ...] = ()
@@ -107,18 +112,24 @@ class Place:
     """What is known of one place, the entry that was seen longest ago first."""
 
     entries: dict[tuple[str, ...], Entry] = field(default_factory=dict)
+    _index: Counter[tuple[int, str]] | None = None
+    """The number of entries that have a word at a position."""
+    _joins: int = 0
+    """The messages that were compared with the others since this place was loaded."""
     changed: bool = False
     """Whether `dump` gives another text than the one that was loaded."""
 
     def learn(self, seen: Observation, day: int = 0) -> Verdict:
         """Take one report of this place into account and return its error. `day` is today: days since 1970."""
         entry = self.entries.get(seen.words) or self._fitting(seen.words)
+        if entry and (entry.apart or (not entry.values and entry.key != seen.key)):
+            return Verdict(seen.key)  # its values are kept apart; or it differs by more than its words
         if entry is None:
             entry = self._add(seen, day)
         else:
             self._count(entry, seen, day)
             if any(len(values) < MAX_VALUES and is_enumeration(values) for values in entry.values):
-                entry.apart, entry.values = True, ()
+                entry.apart, entry.values, self.changed = True, (), True
                 return Verdict(seen.key, taken_back=entry.key)
             if entry.values or entry.seen > SELDOM + 1:
                 return Verdict(entry.key)
@@ -136,15 +147,23 @@ class Place:
             found.apart, found.values, self.changed = True, (), True
         return found is not None
 
+    @property
+    def is_pinned(self) -> bool:
+        """Whether a template was taken back, which must not be forgotten."""
+        return any(each.apart for each in self.entries.values())
+
     # --- Counting -----------------------------------------------------------------------------------------------------
 
     def _fitting(self, words: tuple[str, ...]) -> Entry | None:
-        return next((entry for entry in self.entries.values() if entry.values and _fits(entry, words)), None)
+        return next((entry for entry in self.entries.values() if HOLE in entry.words and _fits(entry, words)), None)
 
     def _add(self, seen: Observation, day: int) -> Entry:
-        entry = Entry(words=seen.words, key=seen.key, day=day, lines=(seen.line,) if seen.line else ())
+        lines = (seen.line,) if seen.line else ()
+        entry = Entry(words=seen.words, key=seen.key, day=day, seen=min(seen.times, SELDOM + 2), lines=lines)
         self.entries[entry.words] = entry
         self.changed = True
+        if self._index is not None:
+            self._index.update(enumerate(entry.words))
         if len(self.entries) > MAX_ENTRIES:
             self._drop_oldest()
         return entry
@@ -155,16 +174,20 @@ class Place:
         kinds = ([each for each in entries if HOLE not in each.words], [each for each in entries if not each.apart])
         oldest = next((kind[0] for kind in kinds if kind), entries[0])
         del self.entries[oldest.words]
+        if self._index is not None:
+            self._index.subtract(enumerate(oldest.words))
+            if len(self._index) > MAX_INDEX:
+                self._index = None
 
     def _count(self, entry: Entry, seen: Observation, day: int) -> None:
         before = (entry.seen, entry.day, entry.lines, [sum(values.values()) for values in entry.values])
-        entry.seen, entry.day = min(entry.seen + 1, SELDOM + 2), day
-        if seen.line and seen.line not in entry.lines and len(entry.lines) < MAX_LINES:
+        if seen.line and seen.line not in entry.lines and entry.seen <= SELDOM and not entry.values:
             entry.lines += (seen.line,)
+        entry.seen, entry.day = min(entry.seen + seen.times, SELDOM + 2), day
         for hole, values in zip(entry.holes, entry.values, strict=False):
             value = value_in(seen.text, seen.words[hole])
             if value in values or len(values) < MAX_VALUES:
-                values[value] = min(values.get(value, 0) + 1, AGAIN)
+                values[value] = min(values.get(value, 0) + seen.times, AGAIN)
         if before != (entry.seen, entry.day, entry.lines, [sum(values.values()) for values in entry.values]):
             self.changed = True
             self.entries[entry.words] = self.entries.pop(entry.words)
@@ -189,13 +212,26 @@ class Place:
     def _near(self, entry: Entry) -> Iterator[tuple[int, Entry]]:
         """The entries that differ from this one in at most a few words, with the positions of these words as bits."""
         words = entry.words
+        if not self._has_near(words):
+            return
         for other in self.entries.values():
             if sum(map(ne, other.words, words)) <= MAX_POSITIONS:
                 pairs = enumerate(zip(other.words, words, strict=True))
                 yield sum(1 << place for place, (one, two) in pairs if one != two), other
 
+    def _has_near(self, words: tuple[str, ...]) -> bool:
+        """Return False if each other message differs in too many words. Fast for messages that are all different."""
+        self._joins += 1
+        if self._joins < INDEX_AFTER:
+            return True
+        if self._index is None:
+            self._index = Counter(chain.from_iterable(map(enumerate, self.entries)))
+        index = self._index
+        return sum(index[item] > 1 for item in enumerate(words)) >= len(words) - MAX_POSITIONS
+
     def _merge(self, family: Sequence[Entry], holes: Sequence[int], day: int, *, at_line: bool) -> Joined:
         first = family[0]
+        self._index = None
         for each in family:
             del self.entries[each.words]
         words = tuple(HOLE if place in holes else word for place, word in enumerate(first.words))
@@ -240,9 +276,12 @@ def _from_json(stored: Sequence[Any]) -> Entry:
 
 def _fits(entry: Entry, words: tuple[str, ...]) -> bool:
     holes = entry.holes
-    return sum(map(ne, entry.words, words)) == len(holes) and all(
-        words[hole] != LINE_END and may_be_data(words[hole]) and have_one_key([words[hole], next(iter(values))])
-        for hole, values in zip(holes, entry.values, strict=True)
+    return sum(map(ne, entry.words, words)) == len(holes) and (
+        entry.apart
+        or all(
+            words[hole] != LINE_END and may_be_data(words[hole]) and have_one_key([words[hole], next(iter(values))])
+            for hole, values in zip(holes, entry.values, strict=True)
+        )
     )
 
 

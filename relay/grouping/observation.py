@@ -1,7 +1,7 @@
 """What the learner sees of a report: the place that reported it, and the words of its message (components → learning).
 
-Pure. The place is everything that is never learned: exception types, calls, file, function, logger, labelled things and
-the number of words. Two reports can turn out to be one error only if their places are equal.
+Pure. The place, within an app, is everything that is never learned: exception types, calls, file, function, logger,
+labelled things and the number of words. Two reports can turn out to be one error only if their places are equal.
 """
 
 from __future__ import annotations
@@ -40,13 +40,15 @@ class Observation(NamedTuple):
     """Whether only the app is known of the place."""
     text: str = ""
     """The messages with their data."""
+    times: int = 1
+    """The occurrences that the report stands for."""
     line: bytes = b""
     """8 bytes that stand for the line in the code and the release; b"" if the report names no line."""
 
 
 def observe(report: Report, found: Components, key: str) -> Observation | None:
     """Return what can be learned from a report, None for nothing. `found` are its components, `key` is its key."""
-    fixed, messages = _of_chain(found) if found.chain else _of_message(report, found)
+    fixed, messages = _of_chain(found) if found.chain else _of_message(found)
     words: list[str] = []
     for message in messages:
         words += [*filter(None, message.replace("\n", f" {LINE_END} ").split(" ")), LINE_END]
@@ -55,12 +57,13 @@ def observe(report: Report, found: Components, key: str) -> Observation | None:
         return None
     place = _digest(16, (str(len(words)), *fixed))
     return Observation(
-        place,
-        tuple(words),
-        key,
-        not found.chain and not any(found.location),
-        _text(report, found),
-        _line(report, found),
+        place=place,
+        words=tuple(words),
+        key=key,
+        vague=not found.chain and not any(found.location),
+        text=_text(report, found),
+        times=report.count,
+        line=_line(report, found),
     )
 
 
@@ -73,10 +76,9 @@ def _of_chain(found: Components) -> tuple[list[str], list[str]]:
     return ["trace", *fixed], [each.template.key for each in errors]
 
 
-def _of_message(report: Report, found: Components) -> tuple[list[str], list[str]]:
-    app = "" if any(found.location) else report.app
+def _of_message(found: Components) -> tuple[list[str], list[str]]:
     message, *fields = found.message_parts
-    return ["message", app, *found.location, *fields, *found.names], [message]
+    return ["message", *found.location, *fields, *found.names], [message]
 
 
 def _text(report: Report, found: Components) -> str:

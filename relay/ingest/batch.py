@@ -41,7 +41,7 @@ def learn_lines(lines: Iterable[str]) -> Iterator[str]:
     for mail, key, seen in _read(lines):
         mails.append((mail, key))
         if seen:
-            learner.learn(seen)
+            learner.learn(*seen)
     for mail, key in mails:
         yield json.dumps({"id": mail, "fingerprint": key, "group": learner.group_of(key)})
 
@@ -50,13 +50,15 @@ class _Learner:
     """Learns in the order of the texts, as the worker does, and remembers which keys were joined."""
 
     def __init__(self) -> None:
-        self._places: dict[bytes, Place] = {}
+        self._places: dict[tuple[str, bytes], Place] = {}
         self._joined: dict[str, str] = {}
         """The keys that were joined, each with the key that it was joined to."""
 
-    def learn(self, seen: Observation) -> None:
-        place = self._places.pop(seen.place, None) or Place()
-        self._places[seen.place] = place
+    def learn(self, app: str, seen: Observation) -> None:
+        """Learn from one report. The app counts only where nothing else is known of the place."""
+        where = (app if seen.vague else "", seen.place)
+        place = self._places.pop(where, None) or Place()
+        self._places[where] = place
         if len(self._places) > MAX_PLACES:
             del self._places[next(iter(self._places))]
         self._remember(seen.key, place.learn(seen))
@@ -76,19 +78,20 @@ class _Learner:
         return key
 
 
-def _read(lines: Iterable[str]) -> Iterator[tuple[Any, str, Observation | None]]:
+def _read(lines: Iterable[str]) -> Iterator[tuple[Any, str, tuple[str, Observation] | None]]:
     """The id of each text, its key, and what can be learned from it."""
     for number, line in enumerate(lines, start=1):
         if line.strip():
             yield _read_line(line, number)
 
 
-def _read_line(line: str, number: int) -> tuple[Any, str, Observation | None]:
+def _read_line(line: str, number: int) -> tuple[Any, str, tuple[str, Observation] | None]:
     try:
         mail = json.loads(line)
         report = redact(parse_text(str(mail.get("subject") or ""), str(mail.get("body") or "")))
         found = components(report)
         key = key_of(VERSION, found.parts)
-        return mail["id"], key, observe(report, found, key)
+        seen = observe(report, found, key)
+        return mail["id"], key, (report.app, seen) if seen else None
     except (ValueError, AttributeError, KeyError, RecursionError) as error:
         raise ValueError(f"line {number} is no JSON object with id, subject and body") from error

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from relay.commands.joining import join_groups
+from relay.grouping.observation import Observation
 from relay.grouping.versions import Versions
 from relay.ingest.carry_over import CarriedOver
 from relay.ledger import IngestTransaction
@@ -34,6 +35,8 @@ class ReportedError:
     fingerprint: Fingerprint
     split: SplitRule | None = None
     """The rule that made it a part of a split error."""
+    seen: Observation | None = None
+    """What can be learned from it; None for nothing (`ingest.learning`)."""
 
 
 ErrorsByKey = Mapping[GroupKey, Sequence[ReportedError]]

@@ -32,11 +32,12 @@ from relay.grouping.versions import Versions
 from relay.ingest.app_names import AppNames
 from relay.ingest.carry_over import CarriedOver, CarryOver
 from relay.ingest.counting import Counting, ReportedError
+from relay.ingest.learning import Learning, Lessons, Sight
 from relay.ingest.ours import bounces_in, ourselves
 from relay.ingest.splits import LedgerSplits
 from relay.ingest.versions import VERSIONS
 from relay.ledger import IngestTransaction, Ledger
-from relay.model import Fingerprint, GroupKey, Record, Report
+from relay.model import GroupKey, Record, Report
 from relay.model.histogram import INGEST_BOUNDS, Histogram
 from relay.parse.report import parse_all
 from relay.redact import Redactor
@@ -56,8 +57,8 @@ class _ReadMail(NamedTuple):
 
     record: Record
     reports: Sequence[Report]
-    fingerprints: Sequence[Fingerprint]
-    """One for each report; empty for a mail of our own."""
+    sights: Sequence[Sight]
+    """The fingerprint of each report, and what can be learned from it; empty for a mail of our own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +130,7 @@ class Ingest:
         self._versions = versions
         self._splits = LedgerSplits(ledger, self._rules, versions)
         self._carry_over = CarryOver(ledger, self._rules, self._router, versions)
+        self._learning = Learning(ledger, settings.all_routes)
         self._counting = Counting({route.name: route.timing for route in settings.all_routes}, versions)
         self._quarantine = Quarantine(quarantine_folder)
         self._deferred = True
@@ -215,13 +217,14 @@ class Ingest:
         unsplit = (error for mail in mails for error in mail.errors if error.split is None)
         keyed = ((error.key, error.report, error.fingerprint) for error in unsplit)
         carried = self._carry_over.carry_over(keyed, spool_id, now)
-        alone = any(parent.merged_into is not None for parent in carried.parents.values())
+        lessons = self._learning.prepare([error for mail in mails for error in mail.errors])
+        alone = lessons.alone or any(parent.merged_into is not None for parent in carried.parents.values())
         with self._ledger.ingesting(spool_id, position, version=self._versions.number, alone=alone) as tx:
             tx.book(received=len(records), parked=len(files))
             for mail in done:
                 if isinstance(mail, _QuarantinedMail):
                     tx.quarantine(mail.record.position, at=now, reason=mail.reason, path=files[mail.record.position])
-            self._book_mails(tx, mails, carried, now)
+            self._book_mails(tx, mails, carried, lessons, now)
             self._note_bounces(tx, mails, now)
             tx.advance(records[-1].end)
             reach("ingest.commit")
@@ -236,7 +239,10 @@ class Ingest:
     def _read_mail(self, record: Record) -> _ReadMail:
         reports = self._redactor.redact_all(parse_all(record, self._apps, self._ours))
         # Here, and not after the batch is read: the parsed stacks of this mail are still in the cache.
-        return _ReadMail(record, reports, [] if reports[0].own else list(map(self._fingerprint, reports)))
+        return _ReadMail(record, reports, [] if reports[0].own else list(map(self._seen, reports)))
+
+    def _seen(self, report: Report) -> Sight:
+        return self._learning.sight_of(report, self._fingerprint(report))
 
     def _find_errors(self, mail: _ReadMail) -> _ParsedMail | _QuarantinedMail:
         """Find the errors that one mail reports."""
@@ -260,20 +266,23 @@ class Ingest:
         error: ReportedError | None = None
         further: list[ReportedError] = []
         if not worst.own:
-            (_, first), *others = zip(mail.reports, mail.fingerprints, strict=True)
+            (_, first), *others = zip(mail.reports, mail.sights, strict=True)
             error = self._error(mail.record, worst, first, mails=1)
             further = [each for pair in others if (each := self._error(mail.record, *pair, mails=0))]
         return _ParsedMail(record=mail.record, record_id=worst.record_id, own=worst.own, error=error, further=further)
 
-    def _error(self, record: Record, report: Report, found: Fingerprint, *, mails: int) -> ReportedError | None:
+    def _error(self, record: Record, report: Report, sight: Sight, *, mails: int) -> ReportedError | None:
         """Return one error of a mail with its key, or None if a rule ignores it."""
         report = self._app_names.named(report)
-        found, ignored = self._rules.judge(report, found)
+        found, ignored = self._rules.judge(report, sight.fingerprint)
         if ignored:
             return None
         found, split = self._splits.judge(report, found)
         key = (self._router.route(report, found.title), report.app, found.key)
-        return ReportedError(key=key, at=record.received_at, mails=mails, report=report, fingerprint=found, split=split)
+        error = ReportedError(
+            key=key, at=record.received_at, mails=mails, report=report, fingerprint=found, split=split
+        )
+        return self._learning.observed(error, sight) if found.key == sight.fingerprint.key else error
 
     def _write_to_quarantine(self, spool_id: str, mail: _QuarantinedMail) -> str:
         """Write a parked mail to its own file. Returns the path; "" if the mail must stay in the spool."""
@@ -296,11 +305,11 @@ class Ingest:
                     log.warning("a digest bounced", recipient=bounce.recipient, reason=bounce.reason)
 
     def _book_mails(
-        self, tx: IngestTransaction, mails: Sequence[_ParsedMail], carried: CarriedOver, now: datetime
+        self, tx: IngestTransaction, mails: Sequence[_ParsedMail], carried: CarriedOver, lessons: Lessons, now: datetime
     ) -> None:
         ids = {mail.record_id for mail in mails if mail.record_id}
         new = tx.remember_records(ids, now) if ids else set()
-        errors_by_key: dict[GroupKey, list[ReportedError]] = defaultdict(list)
+        errors: list[ReportedError] = []
         ignored = 0
         for mail in mails:
             if mail.record_id and mail.record_id not in new:
@@ -308,6 +317,10 @@ class Ingest:
                 continue
             new.discard(mail.record_id)  # its repeat in this very batch is a repeat too
             ignored += mail.error is None
-            for error in mail.errors:
-                errors_by_key[error.key].append(error)
+            errors += mail.errors
+        learned = self._learning.learn(tx, lessons, errors, now)
+        errors_by_key: dict[GroupKey, list[ReportedError]] = defaultdict(list)
+        for error in learned.errors:
+            errors_by_key[error.key].append(error)
         tx.book(ignored=ignored, muted=self._counting.count(tx, errors_by_key, carried, now))
+        self._learning.apply(tx, learned, now)

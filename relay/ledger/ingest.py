@@ -30,13 +30,15 @@ from relay.errors import CursorMismatch, LedgerBusy, LedgerError
 from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.bounces import note_bounce
 from relay.ledger.engine import Database
+from relay.ledger.learned import LearnedPlaces
 from relay.ledger.members import MemberRows, faces_by_part
 from relay.ledger.rows import GROUP_COLUMNS, chunks, group_of, group_values, key_of, save_groups
 from relay.ledger.samples import keep_samples
 from relay.ledger.schema import MINUTE, counts, groups, parked, records, spools
+from relay.ledger.steering import record
 from relay.ledger.stubs import refreshed, stub_of
 from relay.ledger.upsert import insert_missing, upsert
-from relay.model import Group, GroupKey, Level, Member, Sample
+from relay.model import AuditRecord, Group, GroupKey, Level, Member, Sample
 
 _PLACEHOLDER = group_values(
     Group(
@@ -68,6 +70,8 @@ class IngestTransaction:
         self._faces: dict[int, Group] = {}
         self.merges = MemberRows(connection)
         """The members of merged errors. Join errors only in a transaction that runs alone (`Ledger.ingesting`)."""
+        self.learned = LearnedPlaces(connection)
+        """What is known of the messages of each place. Lock places before `groups()`."""
         self._books: Counter[str] = Counter()
 
     def remember_records(self, ids: Collection[str], at: datetime) -> set[str]:
@@ -178,6 +182,10 @@ class IngestTransaction:
         """
         row = {"spool_id": self._spool_id, "position": position, "at": at, "reason": reason, "path": path}
         self._connection.execute(insert(parked), row)
+
+    def record(self, entry: AuditRecord, groups: Iterable[int]) -> int:
+        """Add an entry about these groups to the audit log; return its id."""
+        return record(self._connection, entry, groups)
 
     def advance(self, position: int) -> None:
         """Move the cursor to `position`, where the next batch begins. Raises ValueError if that is backwards."""

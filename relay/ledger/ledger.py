@@ -6,6 +6,7 @@ from relay.ledger.app_names import AppNames
 from relay.ledger.carry_over import CarryingOver
 from relay.ledger.digest import Digesting
 from relay.ledger.ingest import Ingesting
+from relay.ledger.learned import Learning
 from relay.ledger.leases import Leases
 from relay.ledger.messages import Messages
 from relay.ledger.outbox import Outbox
@@ -14,5 +15,7 @@ from relay.ledger.queries import Queries
 from relay.ledger.steering import Steering
 
 
-class Ledger(Ingesting, AppNames, CarryingOver, Digesting, Leases, Outbox, Messages, Queries, Purge, Steering):
+class Ledger(
+    Ingesting, AppNames, CarryingOver, Digesting, Learning, Leases, Outbox, Messages, Queries, Purge, Steering
+):
     """The whole state of the relay in one database. Open it with `Ledger.open(url)`, close it with `close()`."""

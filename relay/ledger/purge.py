@@ -8,6 +8,7 @@ Guarantee: data that the books still need and dead letters are never deleted. Ro
     record ids        24 h
     messages          bytes and entries `messages_for` after the end, the row `counts_for` after it; DEAD ones stay
     stubs             7 days after their error was last seen (`ledger.stubs`)
+    learned places    once unchanged for 90 days, unless they remember what is kept apart; at most 50,000
     groups            once quiet for `counts_for` with nothing pending and no mute; those that an administrator merged
                       stay, so that the merge holds when they come back; a face stays as long as it has parts
     audit log         two years
@@ -35,6 +36,7 @@ from relay.ledger.schema import (
     entries,
     groups,
     guessed_apps,
+    learned_places,
     messages,
     parked,
     records,
@@ -49,6 +51,9 @@ _SPANS = {HOUR: timedelta(hours=1), DAY: timedelta(days=1)}
 _ROLL_UPS = ((MINUTE, HOUR, timedelta(hours=48)), (HOUR, DAY, timedelta(days=14)))
 """From resolution, to resolution, at this age."""
 _RECORDS_FOR = timedelta(hours=24)
+_PLACES_FOR = timedelta(days=90)
+MAX_PLACES = 50_000
+"""Places of which something is known; those that changed longest ago are forgotten first."""
 _STUBS_FOR = timedelta(days=7)
 """How long a stub stays that no worker with an earlier fingerprint version has used."""
 _MERGED_BY_HAND = exists().where(
@@ -77,12 +82,15 @@ class Purge(Database):
 
         Returns how many rows were deleted or rolled up; 0 means nothing is left to do.
         """
+        newest = select(learned_places.c.at).order_by(learned_places.c.at.desc()).offset(MAX_PLACES).limit(1)
+        forgotten = and_(learned_places.c.at < now - _PLACES_FOR, ~learned_places.c.pinned)
         settled = messages.c.state.in_([MessageState.SENT, MessageState.DROPPED])
         read = select(messages.c.id).where(settled, messages.c.ended_at < now - messages_for)
         expired: list[tuple[Table, ColumnElement[bool]]] = [
             (counts, and_(counts.c.resolution.in_([MINUTE, HOUR, DAY]), counts.c.bucket < now - counts_for)),
             (samples, samples.c.at < now - samples_for),
             (guessed_apps, guessed_apps.c.at < now - counts_for),
+            (learned_places, or_(forgotten, learned_places.c.at <= newest.scalar_subquery())),
             (records, records.c.at < now - _RECORDS_FOR),
             (audit, audit.c.at < now - _AUDIT_FOR),
             (bodies, bodies.c.outbox_id.in_(read)),

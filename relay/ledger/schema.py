@@ -35,7 +35,7 @@ from sqlalchemy import (
 from relay.ledger.columns import EnumText, LevelNumber, RowId, SafeText, UtcTime
 from relay.model import Delivery, Failure, MessageKind, MessageState, Phase
 
-REVISION = "0007"
+REVISION = "0008"
 """The newest migration: a ledger at this revision needs nothing done."""
 
 MINUTE, HOUR, DAY = 0, 1, 2
@@ -189,6 +189,19 @@ guessed_apps = Table(
     sqlite_with_rowid=False,
 )
 """App names that are only a subject, with the time when the name was last seen."""
+
+learned_places = Table(
+    "learned_places",
+    metadata,
+    Column("place", LargeBinary(16), primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("pinned", Boolean, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Index("learned_places_by_age", "at"),
+)
+"""What is known of the messages of each place, as JSON (`grouping.learning`), and when it changed last.
+
+A pinned place remembers that values are kept apart: it is not purged for its age."""
 
 parked = Table(
     "parked",

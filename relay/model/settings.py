@@ -93,6 +93,8 @@ class Route:
     pattern: str = "*"
     """Matched against the title and the first line of the message."""
     timing: Timing = field(default_factory=Timing)
+    learn: bool = True
+    """Whether free words are learned from its mails (`grouping.learning`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

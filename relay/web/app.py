@@ -24,8 +24,6 @@ from relay.web.health import Check, Vitals, alive, budget, ready, recipients, wi
 from relay.web.metrics import TYPE, Metrics
 
 OPEN_PAGES = {"livez", "readyz", "metrics", "static"}
-MOST_ACTIONS = 10
-"""Entries of the audit log that the page of an error shows."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'self'",
@@ -133,10 +131,7 @@ def error(group_id: int) -> str:
     group_id = group.id  # a part of a merged error shows the whole error
     now = context.now()
     timeline = context.ledger.timeline(group_id, now - timedelta(days=1), now)
-    members = context.ledger.members(group_id)
-    actions = context.ledger.audit(group_ids=[each.group.id for each in members], limit=MOST_ACTIONS)
-    samples = context.ledger.samples_of(group_id)
-    return _page("error.html", group=group, samples=samples, timeline=timeline, members=members, actions=actions)
+    return _page("error.html", group=group, samples=context.ledger.samples_of(group_id), timeline=timeline)
 
 
 def message(message_id: str) -> str:

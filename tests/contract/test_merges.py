@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
 
 import pytest
 from sqlalchemy import delete
 
-from relay.commands.actions import Command, Merge, Mute
+from relay.commands.actions import Merge
 from relay.commands.handle import carry_out
 from relay.commands.joining import join_groups
 from relay.config import Settings
@@ -317,31 +316,3 @@ def test_workers_that_count_parts_of_one_error_at_once_lose_nothing(ledger: Ledg
 
     assert only(ledger).mails == 6 + sum(done)
     assert figures(ledger) == {"received": 6 + sum(done), "pending": 6 + sum(done)}
-
-
-def test_two_people_who_act_on_one_error_at_once_lose_nothing(ledger: Ledger):
-    """One comes second: it is refused with the name of the first, or its change is made on top; both are recorded."""
-    count_mails(ledger, {"a": 1, "b": 2})
-    ids, settings = ids_by_name(ledger), Settings(admins=("ada@example.com",))
-    at_once = Barrier(3)
-
-    def act(command: Command) -> str:
-        at_once.wait()
-        try:
-            return carry_out(ledger, settings, command).record.author
-        except CannotMerge as error:
-            return str(error)
-
-    commands = [
-        Merge(errors=(ids["a"], ids["b"]), author="anna", at=NOON),
-        Merge(errors=(ids["b"], ids["a"]), author="bob", at=NOON),
-        Mute(error=ids["b"], until=NOON + DAY, author="carol", at=NOON),
-    ]
-    with ThreadPoolExecutor(3) as pool:
-        said = list(pool.map(act, commands))
-
-    [first] = {"anna", "bob"} & set(said)
-    assert any(f"these are one error already, {only(ledger).id}: merged by {first}" in each for each in said)
-    assert "carol" in said
-    assert {record.author for record in ledger.audit()} == {first, "carol"}
-    assert (only(ledger).mails, only(ledger).pending_mails) == (3, 3)

@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from relay.commands.actions import Merge
-from relay.commands.handle import carry_out
 from relay.config import make_settings
 from relay.digest import Digests
 from relay.errors import LedgerBusy
@@ -108,24 +106,6 @@ def test_pages_show_errors_and_digests_and_escape_the_text_of_mails(browse, one_
     assert not any("<script>" in page.text for page in pages)
     assert "{{ 7 * 7 }}" in pages[1].text
     assert all("default-src 'none'" in page.headers["Content-Security-Policy"] for page in pages)
-
-
-def test_page_of_a_merged_error_says_who_merged_it_and_escapes_the_reason(browse, one_digest):
-    ledger = one_digest.ledger
-    one_digest.spool([mail("the printer burns")])
-    one_digest.ingest_all()
-    ids = [group.id for group in ledger.groups()]
-    reason = "<script>alert(1)</script>"
-    command = Merge(errors=tuple(ids), author="<b>eve</b>", reason=reason, at=LATER)
-    carry_out(ledger, one_digest.settings, command)
-
-    pages = [browse().get(f"/errors/{number}") for number in ids]
-
-    for page in pages:
-        assert "Merged from 2 errors" in page.text
-        assert "What was done" in page.text
-        assert "&lt;b&gt;eve&lt;/b&gt;" in page.text
-        assert "<script>" not in page.text
 
 
 def test_html_of_a_digest_is_shown_in_a_sandbox(browse, one_digest):
