@@ -23,7 +23,7 @@ from relay.parameterize.source_template import python as python_source
 from relay.parameterize.source_template.match import Fit, fit, shares_a_word
 from relay.parameterize.template import Template, parameterize, parameterize_1
 from relay.traces import Error, Frame, Origin, Stack, Trace, find, python, relevant_frames_of
-from relay.traces.paths import python_place
+from relay.traces.paths import python_place, without_release
 from relay.traces.python_wording import normalize_wording
 
 MAX_CHAIN = 20
@@ -124,12 +124,6 @@ class Components:
         return tuple(frame for error in self.chain for frame in error.error.frames)
 
 
-Parameterize = Callable[[str], Template]
-"""Replaces the data of a text."""
-Chain = Callable[[Trace, Error, Calls], ChainedError]
-"""Returns what counts of one error of a chain."""
-
-
 def components(report: Report) -> Components:
     """Return the components of `report`. Every report has some.
 
@@ -138,7 +132,7 @@ def components(report: Report) -> Components:
     last = _last[0]
     if last is not None and last[0] is report:
         return last[1]
-    found = _components(report, parameterize, _chained)
+    found = _components(report, _Method(parameterize, _chained, _calls, without_release))
     _last[0] = (report, found)
     return found
 
@@ -148,14 +142,27 @@ _last: list[tuple[Report, Components] | None] = [None]
 
 def components_1(report: Report) -> Components:
     """Return the components of version 1 of the fingerprint. See `former`."""
-    return _components(report, parameterize_1, _chained_1)
+    return _components(report, _Method(parameterize_1, _chained_1, _calls_1, str))
 
 
-def _components(report: Report, parameterize: Parameterize, chained: Chain) -> Components:
+class _Method(NamedTuple):
+    """How one version of the fingerprint computes the components."""
+
+    parameterize: Callable[[str], Template]
+    """Replaces the data of a text."""
+    chained: Callable[[Trace, Error, Calls], ChainedError]
+    """Returns what counts of one error of a chain."""
+    calls: Callable[[tuple[Stack, ...], str], tuple[Calls, ...]]
+    """Returns what counts of the stacks of a chain."""
+    file: Callable[[str], str]
+    """Shortens a file that the mail names outside of a trace."""
+
+
+def _components(report: Report, method: _Method) -> Components:
     trace = find(report.trace) if report.trace else None
     if trace is None:
-        return _of_message(report, parameterize)
-    return _of_trace(_named(trace, report.headline), report.app_package, chained)
+        return _of_message(report, method)
+    return _of_trace(_named(trace, report.headline), report.app_package, method)
 
 
 # --- With a stack trace -----------------------------------------------------------------------------------------------
@@ -174,10 +181,10 @@ def _named(trace: Trace, headline: str) -> Trace:
     return trace._replace(errors=(*trace.errors[:-1], error._replace(type=type_, message=message)))
 
 
-def _of_trace(trace: Trace, app_package: str, chained: Chain) -> Components:
-    calls = _calls(tuple(error.frames for error in trace.errors), app_package)
+def _of_trace(trace: Trace, app_package: str, method: _Method) -> Components:
+    calls = method.calls(tuple(error.frames for error in trace.errors), app_package)
     pairs = list(zip(trace.errors, calls, strict=True))[-MAX_CHAIN:]
-    chain = tuple(chained(trace, error, own) for error, own in pairs)
+    chain = tuple(method.chained(trace, error, own) for error, own in pairs)
     return Components(trace=trace, calls=calls, chain=chain)
 
 
@@ -194,8 +201,18 @@ def _type_and_message(trace: Trace, error: Error) -> tuple[str, str]:
 def _chained(trace: Trace, error: Error, calls: Calls) -> ChainedError:
     type_, message = _type_and_message(trace, error)
     found = _fit(trace.language, error, calls) if error.source and message == error.message else None
-    template = parameterize(found.message, found.data) if found else parameterize(message)
-    return ChainedError(error, type_, template, calls)
+    if found:
+        message = found.message
+    if not (found and found.data) and any(each.member for each in trace.errors):
+        message = _COUNT_IN_WORDS.sub("<number>", message)
+    return ChainedError(error, type_, parameterize(message, found.data if found else ()), calls)
+
+
+_COUNT_IN_WORDS = re.compile(
+    r"(?<![\w-])(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|both|several|many)(?![\w-])",
+    re.IGNORECASE,
+)
+"""The number of members in the message of an exception group: `three uploads failed` of which each failed alike."""
 
 
 def _fit(language: str, error: Error, calls: Calls) -> Fit | None:
@@ -226,7 +243,7 @@ def _own_lines(language: str, source: str, key: str) -> tuple[tuple[str, bool], 
     own = (
         (number == 0, line)
         for number, line in enumerate(_SOURCE[language][0](source))
-        if line.frame.origin < Origin.LIBRARY and f"\x1e{line.frame.place}\x1e" in key
+        if line.frame.origin < Origin.LIBRARY and f"\x1e{_without_release(line.frame).place}\x1e" in key
     )
     found: list[tuple[str, bool]] = []
     for raised, line in islice(own, MAX_SOURCE_LINES):
@@ -248,13 +265,27 @@ def _cached_calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, .
 
 def _all_calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, ...]:
     owns = relevant_frames_of(stacks, app_package)
-    return tuple(Calls(own, "".join(f"\x1e{frame.place}" for frame in own)) for own in owns)
+    return tuple(_calls_of(tuple(dict.fromkeys(map(_without_release, own)))) for own in owns)
+
+
+def _calls_1(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, ...]:
+    return tuple(_calls_of(own) for own in relevant_frames_of(stacks, app_package))
+
+
+def _calls_of(own: Stack) -> Calls:
+    return Calls(own, "".join(f"\x1e{frame.place}" for frame in own))
+
+
+def _without_release(frame: Frame) -> Frame:
+    file = without_release(frame.file)
+    return frame if file == frame.file else frame._replace(file=file)
 
 
 # --- Without a stack trace --------------------------------------------------------------------------------------------
 
 
-def _of_message(report: Report, parameterize: Parameterize) -> Components:
+def _of_message(report: Report, method: _Method) -> Components:
+    parameterize = method.parameterize
     message = parameterize(report.template or report.message or report.subject)
     return Components(
         message=message,
@@ -262,7 +293,7 @@ def _of_message(report: Report, parameterize: Parameterize) -> Components:
         headline=parameterize(report.headline).text if report.headline else "",
         things=tuple(value for label, value in report.names if label in _THINGS and len(value) <= _MAX_THING),
         names=tuple(f"{label}={parameterize(value).key}" for label, value in report.names),
-        location=_location(report),
+        location=_location(report, method),
     )
 
 
@@ -275,7 +306,7 @@ def _field_names(message: str) -> list[str]:
     return sorted(set(_FIELD_NAME.findall(message[:MAX_EXCEPTION_TEXT])))
 
 
-def _location(report: Report) -> tuple[str, str, str]:
+def _location(report: Report, method: _Method) -> tuple[str, str, str]:
     """File, function and logger.
 
     Our client sends the logger in a header, stock handlers do not. So the client's logger is left out where the file is
@@ -284,4 +315,4 @@ def _location(report: Report) -> tuple[str, str, str]:
     path, _, line = report.location.rpartition(":")
     path = path if line.isdigit() and path else report.location
     logger = "" if path and report.form is Form.CLIENT else report.logger
-    return (python_place(path).file if path else report.module, report.function, logger)
+    return (method.file(python_place(path).file) if path else report.module, report.function, logger)

@@ -43,6 +43,18 @@ _DEPLOYMENT_FOLDERS = frozenset(_DEPLOYMENT.split())
 _RELEASE_FOLDER = re.compile(r"^(?:[a-z][\w.+]*[-_])?v?\d[\w.+-]*$|^[0-9a-f]{7,64}$", re.IGNORECASE)
 """The folder of one release: `20240510135504`, `shop-1.4.2`, a commit hash."""
 
+_RELEASE_STAMP = re.compile(
+    r"\d{6}|[-_.@+]v?\d+[._-]\d|^(?:r|rel|rev|v|ver|version|release|revision|build|deploy|deployment)[-_.]?\d+$"
+    r"|[-_.@+](?=[a-f]{0,40}\d)(?=\d{0,40}[a-f])[0-9a-f]{7,40}$|\[masked\]",
+    re.IGNORECASE,
+)
+"""Other folders of one release, by their stamp: a date, a version, a number or a commit.
+
+Examples: `shop-web-20240510`, `r20240510`, `shop@2.14`, `build417`, `shop-a1b2c3d`; a stamp that is masked as a secret.
+"""
+_WEB_ROOTS = frozenset(("httpdocs", "httpsdocs", "webroot", "docroot", "web_root"))
+"""Folders of web servers that say nothing about the code, as `_DEPLOYMENT_FOLDERS`."""
+
 _BASES = re.compile(
     r"^(?:/home/[^/]+|/Users/[^/]+|/root|/srv(?:/www)?|/opt(?:/apps)?|/usr/local(?:/lib)?|/usr/src|/usr/lib|/usr/share"
     r"|/var/(?:www|lib|opt)|/mnt|/data|/tmp"
@@ -94,6 +106,18 @@ class Place(NamedTuple):
 def python_place(path: str) -> Place:
     """Return the file, origin and package of a Python file. `path` is as in a traceback, of any operating system."""
     return _python_place(path[-MAX_PATH:])
+
+
+def without_release(file: str) -> str:
+    """Return a file as `app_file` names it without its folder, if that is the folder of a release or of a web server.
+
+    In any language: `shop-web-20240510/cart.php` gives `cart.php`. A step of its own, since version 1 of the
+    fingerprint does not have it.
+    """
+    folder, slash, name = file.rpartition("/")
+    if slash and "/" not in folder and (folder.lower() in _WEB_ROOTS or _RELEASE_STAMP.search(folder)):
+        return name
+    return file
 
 
 def app_file(path: str) -> str:

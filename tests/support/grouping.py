@@ -59,6 +59,12 @@ class Scored:
         groups = self.groups(lambda mail: self.keys[mail["id"]]).values()
         return sum(len(group) for group in groups if frozenset(group) in labels) / len(self.core)
 
+    def group_accuracy(self):
+        """FGA: the F1 of errors found whole. Each error counts once, however rare it is."""
+        labels = {frozenset(group) for group in self.groups(lambda mail: mail["label"]).values()}
+        found = {frozenset(group) for group in self.groups(lambda mail: self.keys[mail["id"]]).values()}
+        return 2 * len(labels & found) / (len(labels) + len(found))
+
 
 def key_of(mail):
     return fingerprint(redact(parse_text(mail["subject"], mail["text"]))).key
@@ -71,7 +77,8 @@ def pairs(sizes):
 def figures(scored):
     """One line of a table."""
     errors = len({mail["label"] for mail in scored.core})
-    return f"{len(scored.core):5} mails {errors:4} errors  F1 {scored.f1():.3f}  GA {scored.grouping_accuracy():.3f}"
+    scores = f"F1 {scored.f1():.3f}  GA {scored.grouping_accuracy():.3f}  FGA {scored.group_accuracy():.3f}"
+    return f"{len(scored.core):5} mails {errors:4} errors  {scores}"
 
 
 def main():

@@ -39,11 +39,12 @@ MERGED = {
 """Near misses that are grouped as one error."""
 
 LEAST = {
-    "own.jsonl": (0.989, 0.983),
-    "wide.jsonl": (0.985, 0.96),
-    "further.jsonl": (0.957, 0.905),
-    "later.jsonl": (0.957, 0.915),
+    "own.jsonl": (0.989, 0.983, 0.97),
+    "wide.jsonl": (0.985, 0.96, 0.915),
+    "further.jsonl": (0.957, 0.905, 0.80),
+    "later.jsonl": (0.957, 0.915, 0.80),
 }
+"""The least F1, GA and FGA of each file."""
 
 
 @pytest.fixture(scope="module", params=FILES)
@@ -57,10 +58,11 @@ def test_there_are_a_hundred_mails_of_fifteen_programs(scored):
 
 
 def test_errors_of_unknown_programs_are_grouped_with_the_required_accuracy(scored):
-    f1, accuracy = LEAST[scored.name]
+    f1, accuracy, of_groups = LEAST[scored.name]
 
     assert scored.f1() >= f1
     assert scored.grouping_accuracy() >= accuracy
+    assert scored.group_accuracy() >= of_groups
 
 
 def test_only_the_listed_errors_are_split(scored):
