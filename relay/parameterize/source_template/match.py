@@ -36,7 +36,7 @@ _CODE_NAME = re.compile(
 _ERROR_TEXT = re.compile(
     r"(?<![^\W_])(?:exc|exception|err|error|errors|reason|cause|message|msg|detail|details|problem|why|strerror|stderr"
     r"|stdout|output|traceback|failure|failures|[Rr]eason|[Mm]essage)(?![^\W_])"
-    r"|^\W*(?:str\()?(?:e|ex|x)\b(?!\s*[(\[])|(?:Error|Exception|Message|Reason)\b"
+    r"|^\W*(?:str\()?(?:e|ex)\b(?!\s*[(\[])|(?:Error|Exception|Message|Reason)\b"
 )
 """An expression whose value is the text of another error. Its words say what happened."""
 _ONE_OF = re.compile(r"\(?[\"'].{0,200}\belse [\"']|.{0,200}\? ?[\"'].{0,200}: ?[\"']")
@@ -118,6 +118,10 @@ def _escaped(literal: str, quote: str) -> str:
 def _values(literals: Sequence[str], message: str, begin: int, end: int) -> tuple[Span, ...] | None:
     """Return the parts of `message[begin:end]` between the fixed texts; None if they do not fit all of it."""
     first, *between = literals
+    while begin < end and message[begin].isspace():
+        begin += 1
+    while begin < end and message[end - 1].isspace():
+        end -= 1
     if not between:
         return () if message[begin:end].strip() == first.strip() else None
     *between, last = between

@@ -32,6 +32,9 @@ _PERCENT = re.compile(
     r"[diouxXeEfFgGcrsa])"
 )
 _FIELD = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}!:]{0,100})(?:![rsa])?(?::(?:[^{}]{0,100}|\{[^{}]{0,50}\}){0,3})?\}")
+_SUBSTITUTE = (".substitute", ".safe_substitute")
+_DOLLAR = re.compile(r"\$(?:\$|(?P<name>[A-Za-z_]\w{0,60})|\{(?P<braced>[A-Za-z_]\w{0,60})\})")
+"""A placeholder of `string.Template`."""
 _FORMAT = (".format", ".format_map")
 _STATEMENTS = frozenset(("raise", "return", "await", "yield", "assert", "else", "except", "finally", "try", "lambda"))
 _ALTERNATIVES = frozenset(("if", "else", "or", "and"))
@@ -114,18 +117,36 @@ def _sum(tokens: Sequence[Token], depth: int) -> SourceTemplate:
 def _term(tokens: Sequence[Token], depth: int) -> SourceTemplate:
     """Return the template of one value: a string, perhaps formatted, or anything else as a hole."""
     template, rest = _text_value(tokens, depth)
-    if template is None:
-        return hole(_text(tokens))
-    if not rest:
+    if template and not rest:
         return template
-    if template.holes:
-        return hole(_text(tokens))
-    operator, *operand = rest
-    if operator == "%" and operand:
-        return _percent(template.literals[0], _operands(operand))
-    if operator in _FORMAT and len(operand) == 1 and isinstance(operand[0], Group):
-        return _formatted(template.literals[0], _operands(operand))
+    if template and not template.holes and (found := _inserted(template, rest, depth)):
+        return found
     return hole(_text(tokens))
+
+
+def _inserted(template: SourceTemplate, rest: Sequence[Token], depth: int) -> SourceTemplate | None:
+    """Return the template of a constant with the operator or method `rest` behind it; None for any other one."""
+    operator, *operand = rest
+    text = template.literals[0]
+    if operator == "%" and operand:
+        return _percent(text, _operands(operand))
+    if operator in _FORMAT and len(operand) == 1:
+        return _formatted(text, _operands(operand))
+    if operator in _SUBSTITUTE:
+        return _substituted(text)
+    if operator == ".join" and (items := _items(operand)):
+        return joined([each for item in items for each in (template, _sum(item, depth + 1))][1:])
+    return None
+
+
+def _items(tokens: Sequence[Token]) -> list[list[Token]]:
+    """Return the items of a list or tuple that is the only argument of a call; [] for any other argument."""
+    for _ in range(2):
+        if len(tokens) != 1 or not isinstance(tokens[0], Group):
+            return []
+        tokens = tokens[0].tokens
+    items = _split(tokens, ",")
+    return items if len(items) > 1 and not any("for" in item for item in items) else []
 
 
 def _text_value(tokens: Sequence[Token], depth: int) -> tuple[SourceTemplate | None, Sequence[Token]]:
@@ -187,6 +208,17 @@ def _formatted(text: str, values: Sequence[str]) -> SourceTemplate:
         known = values[number] if number < len(values) else ""
         pieces.append(hole(known if not found["name"] or found["name"].isdecimal() else found["name"]))
         count += 1
+    return joined((*pieces, literal(text[done:])))
+
+
+def _substituted(text: str) -> SourceTemplate:
+    """Return the template of a text of `string.Template`."""
+    pieces: list[SourceTemplate] = []
+    done = 0
+    for found in _DOLLAR.finditer(text):
+        name = found["name"] or found["braced"]
+        pieces += literal(text[done : found.start()]), hole(name) if name else literal("$")
+        done = found.end()
     return joined((*pieces, literal(text[done:])))
 
 

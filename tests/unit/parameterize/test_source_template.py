@@ -42,6 +42,11 @@ def shown(template):
         ("raise E, 'no page %s' % page", "no page [page]"),
         (r'raise E(f"no \"page\" {page}\tof\x41 \d")', 'no "page" [page]\tofA \\d'),
         ('raise E(rf"no \\d {page}")', "no \\d [page]"),
+        ('raise E(Template("no page $page of ${book}, $$5").substitute(row))', "no page [page] of [book], $5"),
+        ('raise E(" ".join(["no page", page]))', "no page [page]"),
+        ('raise E(", ".join(page for page in pages))', None),
+        ('raise E("  no page %s " % page)', "  no page [page] "),
+        ('raise E(f"no page {(x := page)} of {book}")', "no page [(x := page)] of [book]"),
         ('raise E(t"no page {page}")', None),
         ("raise E(text)", None),
         ('raise E(f"no page {page}', None),
@@ -64,6 +69,7 @@ def test_templates_of_a_line_of_python(line, template):
         (("page ", " is gone"), "page is gone", None),
         (("page ", ""), "the page index", None),
         (("it's ", "\n"), "it's gone", ["gone"]),
+        (("  page ", " "), " page index", ["index"]),
     ],
 )
 def test_a_template_fits_the_whole_message_or_not_at_all(literals, message, data):
