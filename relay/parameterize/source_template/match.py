@@ -23,6 +23,9 @@ MAX_MESSAGE = 2_000
 
 _PREFIX = re.compile(r"\d{3}(?: [A-Z][A-Za-z' -]{1,40})?: |\[Errno -?\d{1,6}\] ")
 """What exceptions of HTTP and of the operating system print before the text that they were given: `404 Not Found: `."""
+_SUFFIX = re.compile(r" \(\d{1,9} sub-exceptions?\)$")
+_MAX_SUFFIX = 40
+"""What an exception group prints after its text, and how many characters this is at most."""
 _QUOTES = ("'", '"')
 _MIN_WORDS_OUTSIDE = 2
 """Fixed words of a template if its line did not raise the error itself but called what did."""
@@ -98,10 +101,12 @@ def fit(message: str, templates: Sequence[SourceTemplate], *, raised: bool = Tru
 def _bodies(message: str, template: SourceTemplate) -> Iterable[tuple[int, int, Sequence[str]]]:
     """Yield what can be the formatted text, with the fixed texts as they stand in it.
 
-    That is the message without its prefix, all of it, or the text in the quotes of a KeyError.
+    That is the message without its prefix or its suffix, all of it, or the text in the quotes of a KeyError.
     """
     if prefix := _PREFIX.match(message):
         yield prefix.end(), len(message), template.literals
+    if message[-1] == ")" and (suffix := _SUFFIX.search(message, max(0, len(message) - _MAX_SUFFIX))):
+        yield 0, suffix.start(), template.literals
     yield 0, len(message), template.literals
     quote = message[0]
     if quote in _QUOTES and message[-1] == quote and len(message) > len(_QUOTES):

@@ -69,6 +69,7 @@ def test_templates_of_a_line_of_python(line, template):
         (("page ", " is gone"), "page is gone", None),
         (("page ", ""), "the page index", None),
         (("it's ", "\n"), "it's gone", ["gone"]),
+        (("uploads of ", " failed"), "uploads of anna failed (2 sub-exceptions)", ["anna"]),
         (("  page ", " "), " page index", ["index"]),
     ],
 )
