@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
+from itertools import islice
 
 from relay.parameterize.failure_words import has_failure_word
 
@@ -109,9 +110,12 @@ def have_one_key(words: Collection[str]) -> bool:
     return len({found[1] if (found := _KEY.match(word)) else "" for word in words}) == 1
 
 
-def fixed_words(words: Collection[str]) -> int:
-    """Return how many words are words of the message: three of their characters in a row are of an alphabet."""
-    return sum(_FIXED_WORD.search(word) is not None for word in words)
+def fixed_words(words: Collection[str], most: int | None = None) -> int:
+    """Return how many words are words of the message: three of their characters in a row are of an alphabet.
+
+    Counts at most `most` of them.
+    """
+    return sum(1 for _ in islice(filter(_FIXED_WORD.search, words), most))
 
 
 def is_open(seen: Mapping[str, int]) -> bool:

@@ -114,6 +114,8 @@ class Place:
     entries: dict[tuple[str, ...], Entry] = field(default_factory=dict)
     _index: Counter[tuple[int, str]] | None = None
     """The number of entries that have a word at a position."""
+    _templates: list[Entry] | None = None
+    """The templates, in the order of the entries."""
     _joins: int = 0
     """The messages that were compared with the others since this place was loaded."""
     changed: bool = False
@@ -136,10 +138,6 @@ class Place:
         joined = self._join(entry, vague=seen.vague, day=day)
         return Verdict(joined.key if joined else entry.key, joined)
 
-    def template_of(self, words: tuple[str, ...]) -> Entry | None:
-        """Return the template that these words fit, without counting them."""
-        return self.entries.get(words) if HOLE in words else self._fitting(words)
-
     def keep_apart(self, key: str) -> bool:
         """Take back the template with this key for good. Returns False if there is none."""
         found = next((each for each in self.entries.values() if each.values and each.key == key), None)
@@ -155,7 +153,9 @@ class Place:
     # --- Counting -----------------------------------------------------------------------------------------------------
 
     def _fitting(self, words: tuple[str, ...]) -> Entry | None:
-        return next((entry for entry in self.entries.values() if HOLE in entry.words and _fits(entry, words)), None)
+        if self._templates is None:
+            self._templates = [each for each in self.entries.values() if HOLE in each.words]
+        return next((template for template in self._templates if _fits(template, words)), None)
 
     def _add(self, seen: Observation, day: int) -> Entry:
         lines = (seen.line,) if seen.line else ()
@@ -170,9 +170,12 @@ class Place:
 
     def _drop_oldest(self) -> None:
         """Drop a message; where there are only templates, one that was not taken back."""
-        entries = [*self.entries.values()][:-1]
-        kinds = ([each for each in entries if HOLE not in each.words], [each for each in entries if not each.apart])
-        oldest = next((kind[0] for kind in kinds if kind), entries[0])
+        newest = next(reversed(self.entries.values()))
+        oldest = next((each for each in self.entries.values() if HOLE not in each.words), newest)
+        if oldest is newest:
+            templates = [each for each in self.entries.values() if each is not newest]
+            oldest = next((each for each in templates if not each.apart), templates[0])
+            self._templates = None
         del self.entries[oldest.words]
         if self._index is not None:
             self._index.subtract(enumerate(oldest.words))
@@ -191,6 +194,8 @@ class Place:
         if before != (entry.seen, entry.day, entry.lines, [sum(values.values()) for values in entry.values]):
             self.changed = True
             self.entries[entry.words] = self.entries.pop(entry.words)
+            if entry.values:
+                self._templates = None
 
     # --- Joining ------------------------------------------------------------------------------------------------------
 
@@ -231,7 +236,7 @@ class Place:
 
     def _merge(self, family: Sequence[Entry], holes: Sequence[int], day: int, *, at_line: bool) -> Joined:
         first = family[0]
-        self._index = None
+        self._index = self._templates = None
         for each in family:
             del self.entries[each.words]
         words = tuple(HOLE if place in holes else word for place, word in enumerate(first.words))

@@ -53,7 +53,7 @@ def observe(report: Report, found: Components, key: str) -> Observation | None:
     for message in messages:
         words += [*filter(None, message.replace("\n", f" {LINE_END} ").split(" ")), LINE_END]
     words.pop()
-    if len(words) > MAX_WORDS or fixed_words(words) < LEAST_FIXED_WORDS:
+    if len(words) > MAX_WORDS or fixed_words(words, LEAST_FIXED_WORDS) < LEAST_FIXED_WORDS:
         return None
     place = _digest(16, (str(len(words)), *fixed))
     return Observation(

@@ -103,21 +103,20 @@ class Learning:
             return Sight(found, None, skipped=True)
         return Sight(found, observe(report, components(report), found.key), skipped=False)
 
-    def observed(self, error: ReportedError, sight: Sight) -> ReportedError:
-        """Return the error with what can be learned from it. Not for one whose group is decided by a rule."""
-        if error.key[0] not in self._timings or self._comes_often(error):
-            return error
-        seen = sight.seen
+    def seen(self, key: GroupKey, at: datetime, report: Report, sight: Sight) -> Observation | None:
+        """Return what can be learned from an error with this key, received at this time; None for nothing."""
+        if key[0] not in self._timings or self._comes_often(key, at):
+            return None
         if sight.skipped:  # another error with this fingerprint comes often, in another app or on another route
-            seen = observe(error.report, components(error.report), error.fingerprint.key)
-        return replace(error, seen=seen) if seen else error
+            return observe(report, components(report), key[2])
+        return sight.seen
 
-    def _comes_often(self, error: ReportedError) -> bool:
+    def _comes_often(self, key: GroupKey, at: datetime) -> bool:
         """Return whether the ledger said within the last hour of its mails that there is nothing to be learned."""
-        known_at = self._often.get(error.key)
-        if known_at is None or not timedelta() <= error.at - known_at < _ASK_AGAIN_AFTER:
+        known_at = self._often.get(key)
+        if known_at is None or not timedelta() <= at - known_at < _ASK_AGAIN_AFTER:
             return False
-        self._often[error.key] = error.at
+        self._often[key] = at
         return True
 
     def prepare(self, errors: Sequence[ReportedError]) -> Lessons:

@@ -279,10 +279,11 @@ class Ingest:
             return None
         found, split = self._splits.judge(report, found)
         key = (self._router.route(report, found.title), report.app, found.key)
-        error = ReportedError(
-            key=key, at=record.received_at, mails=mails, report=report, fingerprint=found, split=split
+        is_ruled = found.key != sight.fingerprint.key  # then nothing is learned from it
+        seen = None if is_ruled else self._learning.seen(key, record.received_at, report, sight)
+        return ReportedError(
+            key=key, at=record.received_at, mails=mails, report=report, fingerprint=found, split=split, seen=seen
         )
-        return self._learning.observed(error, sight) if found.key == sight.fingerprint.key else error
 
     def _write_to_quarantine(self, spool_id: str, mail: _QuarantinedMail) -> str:
         """Write a parked mail to its own file. Returns the path; "" if the mail must stay in the spool."""
