@@ -16,7 +16,7 @@ WORDS = frozenset(
     disconnected doesn't down dropped duplicate emerg emergency err error errors errs exceed exceeded exceeding
     exceeds exception exceptions exhausted expire expired expires fail failed failing fails failure failures
     fatal fault faulted faulting faults faulty forbidden full halted illegal impossible incomplete increased
-    infected insufficient interrupted intrusion invalid isn't killed lack lacks leaked lost malformed malware
+    infected insufficient interrupted intrusion invalid isn't killed lack lacks leaked locked lost malformed malware
     mismatch mismatched mismatches missed missing nan never offline oops outdated overdue overflow overflowed
     overflows overload overloaded panic panicked problem problems refused reject rejected rejection rejects
     segfault segmentation severe stale stopped stuck suspended terminated terminating throttled time-out
@@ -96,7 +96,7 @@ HINTS = frozenset(
     """
     above alarm alarmed alarms alert alerts anomalies anomalous anomaly attempt attempts below breach breached brute
     changed critically delayed drift drifted empty fired firing high lag lagging late low negative not over pending
-    retries retry retrying skipped skipping slow slower spike spiked spikes suspicious threshold triggered under unusual
+    retries retry retrying skipped skipping slow slower spike spiked spikes suspicious threshold under unusual
     waiting
     alerta alerte allarme hoch langsam lent lento niedrig тревога
     """.split()

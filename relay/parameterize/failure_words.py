@@ -46,6 +46,8 @@ _TYPE = re.compile(
     r"|(?<!\w)HRESULT|0x8[0-9A-Fa-f]{7}"
 )
 """The type or the code of an error."""
+_QUALIFIED = re.compile(r"\W{0,4}(?:[A-Z]\w{1,60}::){1,6}[A-Z]\w{1,60}: \S")
+"""A line that begins with the qualified name of a class: `Mixlib::ShellOut::ShellCommandFailed: …`."""
 _LABELLED = re.compile(r"\W{0,8}(?P<label>[^\W\d][\w./' -]{0,50}?)\s?[:\uff1a=]\s{0,20}\S")
 _PLACE = re.compile(
     r"[\w/\\-]\.\w{1,10}(?::\d{1,6}(?!\d)|\(\d{1,6}[,)])|(?<!\w)line\s\d{1,7}(?!\d)|(?<!\w)on\sline\s|(?<!\w)at\s0x"
@@ -66,6 +68,8 @@ _CONSEQUENCE = re.compile(
     r"\W{0,6}(?:finished|exit(?:ing|ed|s)?|done|aborting|execution\shalted|giving\sup|make(?:\[\d{1,3}\])?:|npm\sERR!"
     r"|(?:build|deploy\w{0,10}|job|script|command|process|task|step|pipeline|run|backup|cron)\b.{0,400}"
     r"\b(?:failed|failure|exited|returned|aborted|terminated|error|ended|finished|status)"
+    r"|(?:[\w.-]{1,30}\s){1,2}(?:script|command|process|step)\s"
+    r"(?:has\s|was\s)?(?:failed|aborted|terminated)\W{0,3}$"
     r"|returned\snon-zero|failed\swith\s(?:exit|status|code)|exit\s(?:code|status)|main\sprocess\sexited|failed\sto\sstart"
     r"|\d{1,6}\s(?:errors?|failures?|warnings?|problems?)(?:\s(?:found|generated|and|in|occurred))?\b"
     r"|(?:an?\s|the\sfollowing\s)?(?:errors?|exceptions?|problems?|failures?)\s(?:has|have|was|were|is|are)?\s?"
@@ -117,6 +121,8 @@ def score(line: str) -> int:
         count = _count(names, words)
     text = names
     found = _sum(text, count)
+    if _QUALIFIED.match(line[:MAX_LINE]) and not _TYPE.search(text):
+        found += 4
     if found > WEAK and (_CONSEQUENCE.match(text) or (_ENDED.search(text) and not _TYPE.search(text))):
         found = WEAK
     if found and (not _ADVICE_WORDS.isdisjoint(words) or not text.isascii()) and _ADVICE.search(text):

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from relay import traces
 from relay.memo import memoized
 from relay.model import MAX_COUNT, AppRule, Form, Level, Record, Report, Retained, Situation
+from relay.parameterize import failure_words
 from relay.parameterize.arguments import without_arguments
 from relay.parse import json_part, mime
 from relay.parse.bounces import NOBODY, Ourselves, is_about_us
@@ -228,6 +229,8 @@ def _app_name(mail: Mail, apps: Iterable[AppRule], message: str) -> AppName:
             return AppName(one_line(app.name, _MAX_LABEL))
     name, guessed = _app_in_subject(mail.subject)
     former = name or mail.sender or UNKNOWN_APP
+    if not guessed and _is_state(name):
+        name = ""
     if guessed and subject.repeats(name, message):
         name, guessed = "", False
     return AppName(name if guessed else app_of_sender(name or mail.sender), guessed, former)
@@ -239,6 +242,16 @@ def app_of_sender(sender: str) -> str:
     `root@web-3.example.com` gives `root@example.com`: the same program on another machine is the same app.
     """
     return _NUMBERED_HOST.sub(lambda found: "@" if found[1] else "", sender, count=1) or UNKNOWN_APP
+
+
+_COUNT = re.compile(r"[ :#x]{0,2}\d{1,6}$")
+_STATES = frozenset(("resolved", "ok", "recovered", "recovery", "up", "new", "open", "closed", "reminder", "test"))
+
+
+def _is_state(name: str) -> bool:
+    """Return True for the state in the brackets of an alert, such as `FIRING:2` or `RESOLVED`."""
+    word = _COUNT.sub("", name)
+    return word.isalpha() and (word.lower() in _STATES or failure_words.score(word) > 0)
 
 
 @memoized(size=100_000, largest=1_000)

@@ -117,6 +117,11 @@ def meaning_of(label: str) -> Meaning:
     return found or _meaning_of_words(label.split())
 
 
+def is_known(label: str) -> bool:
+    """Return True if `label` (in lower case) has a meaning of its own, and not only by one of its words."""
+    return label in _MEANING or label.rstrip(".s") in _MEANING
+
+
 _HEADS = {
     **dict.fromkeys(
         ("message", "error", "reason", "cause", "description", "problem", "failure", "fehler", "grund", "erreur"),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from relay.model import Level
 from relay.parameterize import failure_words
-from relay.parse.document.fields import Field, Meaning, field_of
+from relay.parse.document.fields import Field, Meaning, field_of, is_known
 from relay.parse.document.line import Line
 from relay.parse.document.records import level_named
 from relay.parse.document.segment import Block, BlockKind
@@ -32,6 +32,9 @@ _LEADING_LEVEL = re.compile(r"[\W_]{0,6}([A-Z]{3,9}(?=s?(?![a-z]))|[A-Z][a-z]{3,
 _IS_LEVEL = re.compile(
     r"(?<![\w-])(?:is|state|status|->|=>|to|ist|est|:)\s?:?\s?\**\s?(CRITICAL|CRIT|WARNING|WARN|EMERGENCY|ALERT|FATAL)(?![\w-])"
 )
+_NUMBERED_SEVERITY = re.compile(r"\(?\d{1,2}\)?[ .:-]{0,3}(?=\D)")
+"""The number in `(4) Warning`."""
+_SEVERITY_PAIR = re.compile(r"(?<!\S)(?:severity|level|priority)=[\"']?([A-Za-z]{3,13})", re.IGNORECASE)
 _SEVERITIES = {
     "disaster": Level.CRITICAL,
     "high": Level.ERROR,
@@ -207,6 +210,8 @@ def _telling(block: Block, headline: Line) -> list[Line]:
 def _identifies(line: Line) -> bool:
     if line.field is None:
         return line.score > 0
+    if line.field.meaning is Meaning.MESSAGE and not is_known(line.field.label):
+        return line.score > failure_words.STRONG
     return line.score >= failure_words.STRONG or line.field.meaning in (Meaning.MESSAGE, Meaning.TYPE, Meaning.SUBJECT)
 
 
@@ -260,9 +265,12 @@ def level_in(text: str) -> Level | None:
     return level_named(found[1]) if found else None
 
 
-def _level(fields: Iterable[Field], headline: str) -> Level | None:
+def _level(fields: Sequence[Field], headline: str) -> Level | None:
     for each in fields:
         if each.meaning is Meaning.LEVEL and (level := severity_named(each.value)):
+            return level
+    for each in fields:
+        if (pair := _SEVERITY_PAIR.search(each.value)) and (level := severity_named(pair[1])):
             return level
     states = [level for each in fields if each.meaning is Meaning.STATE and (level := level_named(each.value))]
     worst = max(states, default=None)
@@ -271,7 +279,8 @@ def _level(fields: Iterable[Field], headline: str) -> Level | None:
 
 def severity_named(value: str) -> Level | None:
     """Return the level for the value of a label such as `Severity`; None if it is not known."""
-    return level_named(value) or _SEVERITIES.get(value.strip().lower())
+    name = _NUMBERED_SEVERITY.sub("", value)
+    return level_named(name) or _SEVERITIES.get(name.strip().lower())
 
 
 def _names(fields: Iterable[Field]) -> tuple[tuple[str, str], ...]:

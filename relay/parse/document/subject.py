@@ -48,11 +48,12 @@ def addition(subject: str, message: str, *, strong: bool) -> str:
     for _ in range(3):
         text = _PREFIX.sub("", text, count=1) if _PREFIX.match(text) else text
     text = _HOST_NAME.sub("", _HOST.sub("", text))
+    found = dict.fromkeys(each["name"] for each in _CODE.finditer(text) if _is_name(each["name"]))
+    names = " ".join(name for name in found if name not in message)
     if strong:
-        names = dict.fromkeys(found["name"] for found in _CODE.finditer(text) if _is_name(found["name"]))
-        return " ".join(name for name in names if name not in message)
+        return names
     words = _words(text)
-    return text if words and _share(words, message) < _MOSTLY else ""
+    return f"{text} {names}".rstrip() if words and _share(words, message) < _MOSTLY else names
 
 
 def _is_name(text: str) -> bool:

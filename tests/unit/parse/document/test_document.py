@@ -174,3 +174,57 @@ def test_a_long_list_is_compared_without_data_in_its_first_lines_alone(monkeypat
     segment.blocks_of([f"the job {word} failed" for word in words][:1_500])
 
     assert compare.call_count == 200
+
+
+# --- What a mail says besides the failure -----------------------------------------------------------------------------
+
+
+def test_a_bare_word_of_state_does_not_name_the_failure():
+    text = "Notification Type: PROBLEM\n\nAddress: 192.0.2.3\nInfo: Packet loss is too high"
+
+    assert title(text) == "Packet loss is too high"
+
+
+def test_a_sentence_that_announces_lines_gives_way_to_them():
+    text = (
+        "The log of the mail server has a non-zero size, mail might be broken. Up to 10 lines are quoted below.\n\n"
+        "2026-11-28 07:00:31 socket bind() to port 25 failed: Cannot assign requested address\n"
+    )
+
+    assert "Cannot assign requested address" in title(text)
+
+
+def test_a_count_of_alerts_gives_way_to_the_alert_that_is_described():
+    text = (
+        "You have 1 firing alert(s) in production\n\nLabels: alertname=Cert severity=warning\nSummary: Expiry in 6 days"
+    )
+
+    assert title(text) == "Expiry in <duration>"
+    assert parse_text("x", text).level is Level.WARNING
+
+
+def test_the_sentence_that_a_script_failed_gives_way_to_its_output():
+    text = "Release script failed.\n\n--- last 5 lines of output ---\napplied 002\nrelation is locked by x\n"
+
+    assert "locked" in title(text)
+
+
+def test_a_qualified_class_at_the_beginning_of_a_line_is_an_exception():
+    text = "Results of the run\n\nShell::Out::CommandFailed: exit 137\nSTDERR: Killed\n"
+
+    assert "CommandFailed" in title(text)
+
+
+def test_a_reason_that_names_no_failure_does_not_split_an_error():
+    built = "A failed build was found.\n\nError: failed 'pytest'\nBuild Reason: {} triggered this build\n"
+
+    assert key(built.format("The nightly scheduler")) == key(built.format("A push of ann"))
+
+
+@pytest.mark.parametrize("subject", ["[FIRING:1] Latency", "[FIRING:12] Latency", "[RESOLVED] Latency"])
+def test_the_state_in_the_brackets_of_a_subject_is_no_app(subject):
+    assert parse_text(subject, "Latency is too high").app not in {"FIRING:1", "FIRING:12", "RESOLVED"}
+
+
+def test_a_severity_behind_its_number_is_the_level():
+    assert parse_text("x", "Severity: (4) Warning\nMessage: Invalid argument").level is Level.WARNING
