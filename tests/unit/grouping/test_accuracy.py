@@ -18,7 +18,7 @@ SPLIT = {
         "amanda", "amanda.msg", "apticron", "apticron.msg", "archive.scale.func", "archive.walk.type",
         "atlas.scale.func", "backupninja", "bacula", "bacula.msg", "bindery.fold", "bindery.fold.func",
         "bindery.fold.type", "book.double", "book.double.msg", "cron.borgstats", "dict.app", "dict.app.msg",
-        "fail2ban.mail", "feature", "feature.exp", "foundry.weigh.enum", "gitlab.pipe", "gitlab.pipe.msg",
+        "fail2ban.mail", "feature", "feature.exp", "foundry.weigh.enum",
         "kiln.fire.key", "lantern.light", "lantern.light.func", "lantern.light.msg", "monit.mem", "monit.mem.msg",
         "payments.digest", "perl.catalyst", "perl.catalyst.func", "php.fatal", "php.fatal.func", "php.fatal.msg",
         "php.fatal.type", "portuguese", "portuguese.msg", "r.error", "r.error.func", "r.error.msg", "rust.anyhow",
