@@ -239,6 +239,8 @@ def _own_lines(language: str, source: str, key: str) -> tuple[tuple[str, bool], 
 
     `key` is that of the calls. Cached, since a repeated error has the same stack.
     """
+    if "'" not in source and source.count('"') == 2 * source.count('File "'):
+        return ()  # no quotes but those of the frames: a cheap check
     key += "\x1e"
     own = (
         (number == 0, line)
@@ -265,7 +267,7 @@ def _cached_calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, .
 
 def _all_calls(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, ...]:
     owns = relevant_frames_of(stacks, app_package)
-    return tuple(_calls_of(tuple(dict.fromkeys(map(_without_release, own)))) for own in owns)
+    return tuple(_calls_of(_without_releases(own)) for own in owns)
 
 
 def _calls_1(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, ...]:
@@ -274,6 +276,12 @@ def _calls_1(stacks: tuple[Stack, ...], app_package: str) -> tuple[Calls, ...]:
 
 def _calls_of(own: Stack) -> Calls:
     return Calls(own, "".join(f"\x1e{frame.place}" for frame in own))
+
+
+def _without_releases(own: Stack) -> Stack:
+    if all(without_release(frame.file) == frame.file for frame in own):
+        return own
+    return tuple(dict.fromkeys(map(_without_release, own)))
 
 
 def _without_release(frame: Frame) -> Frame:

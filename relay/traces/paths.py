@@ -114,10 +114,11 @@ def without_release(file: str) -> str:
     In any language: `shop-web-20240510/cart.php` gives `cart.php`. A step of its own, since version 1 of the
     fingerprint does not have it.
     """
-    folder, slash, name = file.rpartition("/")
-    if slash and "/" not in folder and (folder.lower() in _WEB_ROOTS or _RELEASE_STAMP.search(folder)):
-        return name
-    return file
+    folder, _, name = file.rpartition("/")
+    if folder.isalpha():  # most folders: a release has a stamp
+        return name if folder.lower() in _WEB_ROOTS else file
+    stamped = folder and "/" not in folder and (folder.lower() in _WEB_ROOTS or _RELEASE_STAMP.search(folder))
+    return name if stamped else file
 
 
 def app_file(path: str) -> str:
