@@ -20,6 +20,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+import structlog
+
 from relay.commands.joining import join_groups, separate
 from relay.errors import LedgerBusy
 from relay.grouping.components import components
@@ -29,6 +31,8 @@ from relay.grouping.observation import Observation, observe
 from relay.ingest.counting import ReportedError
 from relay.ledger import IngestTransaction, Ledger
 from relay.model import LEARNED, AuditRecord, Fingerprint, GroupKey, MergedBy, Report, Route, Timing
+
+log = structlog.get_logger()
 
 MAX_REMEMBERED = 10_000
 """Errors of which it is remembered that they came often."""
@@ -260,8 +264,7 @@ class _Places:
     def learn(self, lesson: _Lesson) -> Verdict:
         place = self._places.get(lesson.place)
         if place is None:
-            state = self._states.get(lesson.place)
-            place = self._places[lesson.place] = Place.load(state, lesson.day) if state else Place()
+            place = self._places[lesson.place] = _loaded(self._states.get(lesson.place, ""), lesson.day)
         return place.learn(lesson.seen, lesson.day)
 
     def kept_apart(self, tx: IngestTransaction, keys: Collection[GroupKey]) -> set[GroupKey]:
@@ -275,6 +278,15 @@ class _Places:
 
     def changed(self) -> dict[bytes, tuple[str, bool]]:
         return {number: (place.dump(), place.is_pinned) for number, place in self._places.items() if place.changed}
+
+
+def _loaded(state: str, day: int) -> Place:
+    """The place with this state; an empty one if the state cannot be read. Then its words are learned again."""
+    try:
+        return Place.load(state, day) if state else Place()
+    except (ValueError, TypeError, AttributeError):
+        log.warning("what was learned at one place cannot be read and is forgotten")
+        return Place()
 
 
 def _lesson(error: ReportedError, seen: Observation) -> _Lesson:

@@ -221,6 +221,18 @@ def test_several_workers_give_the_same_groups(ledger, tmp_path):
     assert outcome(benches[0]) == expected(tmp_path)
 
 
+@pytest.mark.parametrize("state", ["{", "[1]", "[[]]", '[["a"]]', "7"])
+def test_a_state_that_cannot_be_read_is_forgotten(bench, state):
+    receive(bench, *map(stalled, ("anna", "bob")))
+    with bench.ledger.steering() as tx:
+        tx._connection.execute(learned_places.update().values(state=state))
+
+    receive(bench, *map(stalled, ("chen", "dora", "emil")))
+
+    assert sum(errors(bench).values()) == 5
+    assert len(errors(bench)) == 3
+
+
 def test_distinct_messages_do_not_grow_the_ledger_without_bound(bench):
     receive(bench, *(mail(f"{n:x}a alpha {n:x}b beta {n:x}c gamma {n:x}d delta rises") for n in range(400)))
 
