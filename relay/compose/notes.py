@@ -35,7 +35,8 @@ def when_news_comes(timing: Timing, budget: Budget) -> str:
     gaps = listed([duration(gap) for gap in timing.news_gaps])
     return (
         f"A new error is reported after {duration(timing.first_wait)}. While more new errors keep coming, the gaps "
-        f"between their digests grow: {gaps}. Never more than {counted(budget.per_hour, 'mail')} an hour."
+        f"between their digests grow: {gaps}. At most {counted(budget.burst, 'mail')} at once, "
+        f"then {number(budget.per_hour)} an hour."
     )
 
 

@@ -431,7 +431,7 @@ def test_send_test_delivers_a_notice(bench, tmp_path):
     says = (
         "A new error is reported after 10 s. While more new errors keep coming, the gaps between their digests grow: "
     )
-    assert says + "10 s, 30 s, 1 min, 2 min and 5 min. Never more than 20 mails an hour." in result.output
+    assert says + "10 s, 30 s, 1 min, 2 min and 5 min. At most 5 mails at once, then 20 an hour." in result.output
     assert says in " ".join(text_part(mail.read_bytes()).split())
 
 

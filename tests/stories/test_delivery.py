@@ -233,7 +233,7 @@ def test_status_says_who_waits_for_the_budget_until_when_and_for_how_many_errors
     assert [(hold.recipient, hold.errors, clock(hold.until)) for hold in found] == [(BOB, 3, "0:30:10")]
     assert describe_holds(found, world.settings.budget) == (
         "bob@example.com gets the next mail 2026-03-02 00:30:10 UTC (3 errors waiting since 2026-03-02 00:02:10 UTC). "
-        "At most 2 mails an hour and 300 a day ([budget])"
+        "At most 3 mails at once, then 2 an hour, and 300 a day ([budget])"
     )
     world.until("2:00")
     assert budget_holds(world.ledger, world.settings, world.now) == []
