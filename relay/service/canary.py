@@ -50,7 +50,7 @@ def canary_mail(settings: Settings, now: datetime) -> EmailMessage:
     mail["X-Error-Mail-Level"] = "ERROR"
     mail.set_content(
         "Canary of the error-mail relay: a test of the whole way to your inbox\n\n"
-        f"`relay canary` sent this. Nothing is wrong.\nRun {secrets.randbelow(10**9)}\n"
+        f"`relay canary` sent this. Nothing needs to be done.\nRun {secrets.randbelow(10**9)}\n"
     )
     return mail
 

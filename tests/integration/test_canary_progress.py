@@ -65,7 +65,7 @@ def test_each_step_of_the_way_is_named(way: Way, server: Upstream) -> None:
 
     way.outbox.step(NOW)
     assert way.progress() == Progress(delivered=True, text=ADMIN)
-    assert "Nothing is wrong" in server.mails[0].raw.decode()
+    assert "Nothing needs to be done" in server.mails[0].raw.decode()
 
 
 def test_refusal_of_the_upstream_is_quoted(way: Way, server: Upstream) -> None:
@@ -101,4 +101,4 @@ def test_digest_of_a_canary_contains_nothing_else_and_no_other_digest_contains_i
         way.outbox.step(NOW + second * SECOND)
 
     texts = [sent.raw.decode() for sent in server.mails]
-    assert [("Nothing is wrong" in text, "on fire" in text) for text in texts] == [(True, False), (False, True)]
+    assert [("Nothing needs to be done" in text, "on fire" in text) for text in texts] == [(True, False), (False, True)]

@@ -78,6 +78,8 @@ def texts_of(head: Head, body: bytes) -> list[Part]:
 
     If the mail has a plain part of some length, only that one. Never empty: without a text part, the body as it is.
     """
+    if head.kind in ("", "text/plain") and (text := _text(head, body)).strip():
+        return [Part("text/plain", "", text)]  # a fast path for the usual mail
     search = _Search()
     search.visit(head, body, 0)
     return sorted(search.found, key=lambda part: part.name != "") or [Part("text/plain", "", decoded(body, "", ""))]
