@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import sqlite3
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ class Pipeline:
         self._loop = asyncio.Runner()
         self._writer = SpoolWriter.open(folder / "spool")
         claims = PoisonGuard(folder / "spool")
+        gc.freeze()  # as the worker does
         self.sort = Ingest(SpoolReader(folder / "spool"), claims, self.ledger, self.settings, folder / "parked")
 
     def __enter__(self) -> Self:

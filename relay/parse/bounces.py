@@ -52,6 +52,9 @@ class Ourselves(NamedTuple):
 NOBODY = Ourselves()
 """Without a configuration: only the header of an original that is part of the report counts."""
 
+_SIGNS = frozenset(("auto-submitted", "precedence")) | _REPLY_FIELDS
+"""A reply that a program wrote has one of these header fields."""
+
 
 class Bounce(NamedTuple):
     """One recipient that a mail of ours did not reach."""
@@ -69,8 +72,10 @@ def is_about_us(head: Head, content: bytes, ours: Ourselves, *, null_sender: boo
 
     `null_sender`: the envelope's sender was `<>`.
     """
-    replied = _is_reply(head)
     machine = head.sender.partition("@")[0] in _MACHINES
+    if not (machine or null_sender or head.kind == "multipart/report") and _SIGNS.isdisjoint(head.fields):
+        return False  # most mails
+    replied = _is_reply(head)
     if not (replied or machine or null_sender or head.kind == "multipart/report" or _is_bulk(head)):
         return False
     if _OUR_HEADER.search(content) or _message_id(content, ours):
