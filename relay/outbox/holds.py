@@ -33,8 +33,8 @@ def describe_holds(holds: Sequence[BudgetHold], limits: Budget, zone: tzinfo = U
     if not holds:
         return ""
     who = "; ".join(_describe(hold, zone) for hold in holds)
-    at_once, hourly, daily = number(limits.burst), number(limits.per_hour), number(limits.per_day)
-    return f"{who}. At most {at_once} mails at once, then {hourly} an hour, and {daily} a day ([budget])"
+    at_once, hourly, daily = counted(limits.burst, "mail"), number(limits.per_hour), number(limits.per_day)
+    return f"{who}. At most {at_once} at once, then {hourly} an hour, and {daily} a day ([budget])"
 
 
 def _describe(hold: BudgetHold, zone: tzinfo) -> str:
