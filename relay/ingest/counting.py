@@ -73,10 +73,13 @@ class Counting:
     def _stay_merged(
         self, tx: IngestTransaction, carried: CarriedOver, ids: Mapping[GroupKey, int], now: datetime
     ) -> None:
-        """Join errors that were parts of a merged one under a former fingerprint version: the merge holds for them."""
+        """Join errors that were parts of a merged one under a former fingerprint version: the merge holds for them.
+
+        Not if the new version has moved one to another route: it goes to other people, and is an error of its own.
+        """
         for key, parent in carried.parents.items():
             member = tx.merges.member(parent.id) if parent.merged_into is not None and key in ids else None
-            if member is None or member.group.merged_into is None:
+            if member is None or member.group.merged_into is None or member.group.route != key[0]:
                 continue
             reason = f"it was part of error {parent.id} before fingerprint version {self._versions.number}"
             by = MergedBy(author=member.by.author if member.by else LEARNED, reason=reason, at=now)

@@ -8,7 +8,8 @@ again. So a storm of one error costs one query for each batch. An error that was
 group of its own, is counted into the group of that one.
 
 Errors are merged only in a transaction that runs alone (`Ledger.ingesting`). Whether a batch needs that is found out
-before, by learning from a copy. If another worker has learned something in between, the batch is repeated.
+before, by learning from a copy. The copy can be wrong: another worker has learned something in between, or the batch
+has repeated mails, or values that are kept apart. Then the batch is repeated, alone.
 """
 
 from __future__ import annotations
@@ -97,6 +98,8 @@ class Learning:
         """Errors that came often, with the time of their last mail."""
         self._often_fingerprints: set[str] = set()
         self._timings: dict[str, Timing] = {route.name: route.timing for route in routes if route.learn}
+        self._alone_next = False
+        """Whether the last batch was to run alone, and this was not known before."""
 
     def sight_of(self, report: Report, found: Fingerprint) -> Sight:
         """Return what can be learned from a report. Call it right after its fingerprint was computed: it is cheap then.
@@ -136,7 +139,10 @@ class Learning:
             times[error.key] += 1
             if known.get(error.key, 0) < AGAIN and times[error.key] <= AGAIN:
                 lessons.by_error[id(error)] = _lesson(error, seen)
-        lessons.alone = not self._ledger.has_other_writers or self._merges(lessons.by_error.values())
+        lessons.alone = (
+            not self._ledger.has_other_writers or self._alone_next or self._merges(lessons.by_error.values())
+        )
+        self._alone_next = False
         return lessons
 
     def _remember(self, often: Mapping[GroupKey, datetime]) -> None:
@@ -188,7 +194,8 @@ class Learning:
                 continue
             own.setdefault(error.key, error.fingerprint)
         if learned.changes and not lessons.alone:
-            raise LedgerBusy("another worker has learned something at this time; the batch is repeated")
+            self._alone_next = True
+            raise LedgerBusy("errors of this batch are to be merged, which was not foreseen; the batch is repeated")
         tx.learned.save(places.changed(), now)
         return learned
 

@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from relay.commands.actions import Unmerge
 from relay.commands.handle import carry_out
 from relay.digest import Digests
+from relay.errors import LedgerBusy
+from relay.ingest.learning import Learning
 from relay.ledger import Ledger, Outcome
 from relay.ledger.schema import learned_places, metadata
 from relay.model import LEARNED
@@ -211,6 +213,21 @@ def test_batches_of_any_size_and_restarts_give_the_same_groups(bench, tmp_path, 
 
     assert outcome(bench)[0] == expected(tmp_path)[0]
     assert outcome(bench)[2] == expected(tmp_path / "again")[2]
+
+
+def test_a_batch_that_learns_more_than_was_foreseen_is_repeated_once(bench, monkeypatch):
+    """What a batch learns is foreseen without its repeated mails, and before the values that are kept apart."""
+    monkeypatch.setattr(Learning, "_merges", lambda *_: False)
+    bench.spool([*map(stalled, ("anna", "bob", "chen"))])
+    worker = bench.worker()
+
+    if bench.ledger.has_other_writers:
+        with pytest.raises(LedgerBusy, match="repeated"):
+            worker.step(NOW)
+    assert worker.step(NOW)
+
+    assert errors(bench) == {"delivery to the mailbox anna stalled at night": 3}
+    assert bench.books() == {"received": 3, "pending": 3}
 
 
 def test_several_workers_give_the_same_groups(ledger, tmp_path):

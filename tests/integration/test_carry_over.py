@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from relay.commands.actions import Merge
+from relay.commands.handle import carry_out
 from relay.digest import Digests
 from relay.grouping.former import fingerprint_1
 from relay.grouping.versions import FingerprintMethod, Versions
@@ -270,3 +272,18 @@ def test_an_error_that_had_ended_is_reported_as_again(bench):
         ("again", "second: order 1 is lost", 1),
         ("again", "second: order 2 is lost", 1),
     ]
+
+
+def test_a_part_that_a_new_version_moves_to_another_route_is_an_error_of_its_own(tmp_path, bench):
+    """Errors of different routes cannot be one: they go to different people."""
+    route = {"name": "second", "recipients": ["second@example.com"], "pattern": "second: printer 2*"}
+    shop = with_versions(IngestBench(tmp_path, bench.ledger, route=[route]), FIRST)
+    sort(shop, "order 1 is lost", "printer 1 burns")
+    errors = tuple(group.id for group in shop.ledger.groups())
+    carry_out(shop.ledger, shop.settings, Merge(errors=errors, author="anna", at=NOW))
+    shop.versions = after(FINER)
+
+    sort(shop, "printer 1 burns", "printer 2 burns", "printer 3 burns", later=MINUTE)
+
+    assert {(group.route, group.mails) for group in shop.ledger.groups()} == {("admins", 4), ("second", 1)}
+    assert shop.books() == {"received": 5, "pending": 5}
