@@ -16,7 +16,7 @@ from relay.ledger.backends.write_mode import WriteMode
 from relay.ledger.engine import Database
 from relay.ledger.results import GroupClaim
 from relay.ledger.rows import GROUP_COLUMNS, chunks, group_of, group_values, key_of
-from relay.ledger.schema import former_keys, groups, spools
+from relay.ledger.schema import IS_MERGED, former_keys, groups, spools
 from relay.ledger.steering_schema import members
 from relay.ledger.stubs import stub_of
 from relay.ledger.upsert import insert_missing
@@ -53,14 +53,14 @@ class CarryingOver(Database):
 
         With `stubs`, each group that is carried over leaves a stub under its former key.
 
-        A group that has the key already only gets the claim's version. If no group has a former key, but one was
-        carried over from it, that group is returned and nothing changes. All claims are handled in their order, in one
-        transaction.
+        A group that has the key already only gets the claim's version. A group of a merged error is not carried over
+        to another route: all groups of an error have one route. If no group can be carried over, the one that has, or
+        had, a former key is returned, and nothing changes. All claims are handled in their order, in one transaction.
         """
         parents: dict[GroupKey, Group] = {}
         with self._write(WriteMode.EXCLUSIVE) as connection:
             for key, claim in claims.items():
-                if not _carried(connection, key, claim, stubs=stubs) and (parent := _heir(connection, claim)):
+                if not _carried(connection, key, claim, stubs=stubs) and (parent := _parent(connection, claim)):
                     parents[key] = parent
         return parents
 
@@ -71,6 +71,7 @@ def _carried(connection: Connection, key: GroupKey, claim: GroupClaim, *, stubs:
     counted = or_(groups.c.key == own, groups.c.occurrences > 0)
     query = select(groups.c.key, *GROUP_COLUMNS).where(groups.c.key.in_([own, *former]), counted)
     found = {bytes(row[0]): group_of(row[1:]) for row in connection.execute(query)}
+    found = {each: group for each, group in found.items() if group.merged_into is None or group.route == key[0]}
     chosen = found.get(own) or min(found.values(), key=lambda group: group.id, default=None)
     if chosen is None:
         return False
@@ -102,11 +103,15 @@ def _remember(connection: Connection, former: bytes, group: Group, *, stubs: boo
         connection.execute(insert(groups), stub | {"key": former})
 
 
-def _heir(connection: Connection, claim: GroupClaim) -> Group | None:
-    """Return the group that was carried over from one of the claim's former keys; the oldest of several."""
-    query = select(*GROUP_COLUMNS).join(former_keys).where(former_keys.c.key.in_(_binary(claim)))
-    row = connection.execute(query.order_by(groups.c.id).limit(1)).first()
-    return group_of(row) if row else None
+def _parent(connection: Connection, claim: GroupClaim) -> Group | None:
+    """Return the oldest group that was carried over from one of the claim's former keys, else one that still has it."""
+    former = _binary(claim)
+    carried = select(*GROUP_COLUMNS).join(former_keys).where(former_keys.c.key.in_(former))
+    merged = select(*GROUP_COLUMNS).where(groups.c.key.in_(former), IS_MERGED)
+    for query in (carried, merged):
+        if row := connection.execute(query.order_by(groups.c.id).limit(1)).first():
+            return group_of(row)
+    return None
 
 
 def _binary(claim: GroupClaim) -> Sequence[bytes]:
