@@ -174,7 +174,10 @@ def _(command: Unsplit, tx: SteeringTransaction, _settings: Settings) -> _Change
 
 
 def _split_of(tx: SteeringTransaction, group: Group) -> SplitRule | None:
-    return next((rule for rule in tx.splits() if rule.group_id == group.id), None)
+    """Return the rule that splits this error: its own, or that of the same error on another route."""
+    error = (group.app, group.fingerprint)
+    rules = tx.splits()
+    return next((each for each in rules if each.group_id == group.id or (each.app, each.fingerprint) == error), None)
 
 
 def _rename(tx: SteeringTransaction, face: int, name: str) -> None:

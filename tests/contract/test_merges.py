@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from sqlalchemy import delete
 
-from relay.commands.actions import Merge
+from relay.commands.actions import Merge, Split, Unsplit
 from relay.commands.handle import carry_out
 from relay.commands.joining import join_groups
 from relay.config import Settings
@@ -21,6 +22,7 @@ from relay.ledger.schema import groups
 from relay.ledger.steering_schema import members
 from relay.model import LEARNED, Fingerprint, Group, MergedBy, Phase, Timeline, Timing
 from relay.schedule.group import mute
+from tests.support.ingest_bench import NOW, IngestBench, mail
 from tests.support.ledger_world import DAY, HOUR, MINUTE, NOON, figures, ingest, key
 from tests.support.merging import count_mails, ids_by_name, merge_by_name, report_pending, unmerge_by_name
 
@@ -316,3 +318,19 @@ def test_workers_that_count_parts_of_one_error_at_once_lose_nothing(ledger: Ledg
 
     assert only(ledger).mails == 6 + sum(done)
     assert figures(ledger) == {"received": 6 + sum(done), "pending": 6 + sum(done)}
+
+
+def test_split_of_an_error_of_two_routes_is_one_rule(ledger: Ledger, tmp_path: Path):
+    """The rule names app and fingerprint: it splits the error on both routes, and ends on both."""
+    route = {"name": "pager", "recipients": ["pager@example.com"], "level": "CRITICAL"}
+    bench = IngestBench(tmp_path, ledger, route=[route])
+    bench.spool([mail("CRITICAL: the disk is full"), mail("ERROR: the disk is full")])
+    bench.ingest_all()
+    one, other = (group.id for group in ledger.groups())
+
+    carry_out(ledger, bench.settings, Split(error=one, field="host", author="anna", at=NOW))
+    with pytest.raises(CannotMerge, match="split by host already, by anna"):
+        carry_out(ledger, bench.settings, Split(error=other, field="release", author="bob", at=NOW))
+    carry_out(ledger, bench.settings, Unsplit(error=other, author="bob", at=NOW))
+
+    assert ledger.splits() == []
