@@ -85,11 +85,14 @@ def may_be_data(word: str) -> bool:
 
 
 def value_in(text: str, word: str) -> str:
-    """Return the value behind a word with data in it: `node17` for `node*`; the word itself if it is not in `text`."""
+    """Return the value behind a word with data in it: `node17` for `node*`; the word itself if it is not in `text`.
+
+    At most `MAX_WORD` characters of it.
+    """
     if DATA not in word or is_data(word):
-        return word
+        return word[:MAX_WORD]
     pieces = word.split(DATA)
-    return next((value for value in text.split() if _fits(value, pieces)), word)
+    return next((value for value in text.split() if _fits(value, pieces)), word)[:MAX_WORD]
 
 
 def _fits(value: str, pieces: Sequence[str]) -> bool:

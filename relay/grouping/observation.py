@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from relay.grouping.components import Components
-from relay.grouping.evidence import LEAST_FIXED_WORDS, fixed_words
+from relay.grouping.evidence import LEAST_FIXED_WORDS, MAX_WORD, fixed_words
 from relay.model import Report
 
 MAX_WORDS = 60
 """Words of the longest message from which something is learned."""
+
+MAX_LENGTH = 1_000
+"""Characters of these words together: a place keeps many messages."""
 
 MAX_TEXT = 2_000
 """Characters of a message that are kept with its data."""
@@ -53,7 +56,7 @@ def observe(report: Report, found: Components, key: str) -> Observation | None:
     for message in messages:
         words += [*filter(None, message.replace("\n", f" {LINE_END} ").split(" ")), LINE_END]
     words.pop()
-    if len(words) > MAX_WORDS or fixed_words(words, LEAST_FIXED_WORDS) < LEAST_FIXED_WORDS:
+    if not _is_bounded(words) or fixed_words(words, LEAST_FIXED_WORDS) < LEAST_FIXED_WORDS:
         return None
     place = _digest(16, (str(len(words)), *fixed))
     return Observation(
@@ -65,6 +68,12 @@ def observe(report: Report, found: Components, key: str) -> Observation | None:
         times=report.count,
         line=_line(report, found),
     )
+
+
+def _is_bounded(words: Collection[str]) -> bool:
+    """Return whether a place can keep these words: not too many, and not too long."""
+    lengths = [len(word) for word in words]
+    return len(lengths) <= MAX_WORDS and sum(lengths) <= MAX_LENGTH and max(lengths, default=0) <= MAX_WORD
 
 
 def _of_chain(found: Components) -> tuple[list[str], list[str]]:

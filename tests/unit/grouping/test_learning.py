@@ -2,15 +2,17 @@
 
 import json
 from dataclasses import replace
+from itertools import chain
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.grouping.components import components
+from relay.grouping.evidence import MAX_WORD
 from relay.grouping.fingerprint import fingerprint
 from relay.grouping.learning import HOLE, MAX_AGE_DAYS, MAX_ENTRIES, MAX_VALUES, Place
-from relay.grouping.observation import Observation, observe
+from relay.grouping.observation import MAX_LENGTH, Observation, observe
 from relay.ingest.batch import learn_lines
 from relay.parse.report import parse_text
 
@@ -224,6 +226,34 @@ def test_distinct_messages_do_not_grow_a_place():
 
     assert len(place.entries) == MAX_ENTRIES
     assert len(place.dump()) < 300 * MAX_ENTRIES
+
+
+def test_the_state_of_a_place_is_bounded_whatever_the_mails_say():
+    """Long words, and long values behind a word such as `node*`."""
+    places = {}
+    for number in range(400):
+        long = "".join(chr(97 + number // 26**place % 26) for place in range(3)) * 300
+        for text in (f"the job {long} of the night stalled", f"the node{long}7 of the night stalled"):
+            report = parse_text("Shop", at(text))
+            found = components(report)
+            observation = observe(report, found, fingerprint(report).key)
+            if observation:
+                places.setdefault(observation.place, Place()).learn(observation)
+
+    assert all(len(place.dump()) < MAX_ENTRIES * 2 * MAX_LENGTH for place in places.values())
+    values = [value for place in places.values() for each in place.entries.values() for value in chain(*each.values)]
+    assert all(len(value) <= MAX_WORD for value in values)
+
+
+def test_nothing_is_learned_from_a_chain_of_very_long_messages():
+    call = '  File "/srv/shop/a.py", line {0}, in f{0}\n    f()\n'
+    error = f"Traceback (most recent call last):\n{call}Lost{{0}}: the {{1}} is lost\n"
+    long = " ".join(letter * 80 for letter in "abc")
+    chain_of = "\nDuring handling of the above exception, another exception occurred:\n\n".join
+    report = parse_text("Shop", chain_of(error.format(number, long) for number in range(5)))
+
+    assert len(components(report).chain) == 5
+    assert observe(report, components(report), "key") is None
 
 
 def test_a_template_keeps_few_values_and_outlives_a_flood_of_messages():
