@@ -200,7 +200,7 @@ def _type_and_message(trace: Trace, error: Error) -> tuple[str, str]:
 
 def _chained(trace: Trace, error: Error, calls: Calls) -> ChainedError:
     type_, message = _type_and_message(trace, error)
-    found = _fit(trace.language, error, calls) if error.source and message == error.message else None
+    found = _fit(error, calls) if error.source and message == error.message else None
     if found:
         message = found.message
     if not (found and found.data) and any(each.member for each in trace.errors):
@@ -215,26 +215,21 @@ _COUNT_IN_WORDS = re.compile(
 """The number of members in the message of an exception group: `three uploads failed` of which each failed alike."""
 
 
-def _fit(language: str, error: Error, calls: Calls) -> Fit | None:
+def _fit(error: Error, calls: Calls) -> Fit | None:
     """Return which parts of the message a source line of the app formatted from values; None if no line fits.
 
     Source lines of libraries do not count: their holes often are names from the code.
     """
-    if language not in _SOURCE or not error.message:
-        return None
-    templates = _SOURCE[language][1]
-    for line, raised in _own_lines(language, error.source, calls.key):
-        if shares_a_word(error.message, line) and (found := fit(error.message, templates(line), raised=raised)):
-            return found
+    for line, raised in _own_lines(error.source, calls.key) if error.message else ():
+        if shares_a_word(error.message, line):
+            found = fit(error.message, python_source.templates(line), raised=raised)
+            if found:
+                return found
     return None
 
 
-_SOURCE = {python.NAME: (python.source_lines, python_source.templates)}
-"""For each language whose traces have source lines: their reader, and the reader of templates."""
-
-
 @lru_cache(maxsize=MAX_CACHED_CHAINS)
-def _own_lines(language: str, source: str, key: str) -> tuple[tuple[str, bool], ...]:
+def _own_lines(source: str, key: str) -> tuple[tuple[str, bool], ...]:
     """Return the source lines of the app that contain a string, and whether it is the line that raised.
 
     `key` is that of the calls. Cached, since a repeated error has the same stack.
@@ -244,7 +239,7 @@ def _own_lines(language: str, source: str, key: str) -> tuple[tuple[str, bool], 
     key += "\x1e"
     own = (
         (number == 0, line)
-        for number, line in enumerate(_SOURCE[language][0](source))
+        for number, line in enumerate(python.source_lines(source))
         if line.frame.origin < Origin.LIBRARY and f"\x1e{_without_release(line.frame).place}\x1e" in key
     )
     found: list[tuple[str, bool]] = []

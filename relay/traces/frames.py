@@ -62,7 +62,7 @@ class Error(NamedTuple):
     member: bool = False
     """True for an exception inside an exception group. Their number and order do not identify the error."""
     source: str = ""
-    """The end of the stack as printed, if it has source lines: what `source_lines` of the language reads; else ""."""
+    """The end of the stack as Python printed it, for `python.source_lines`; "" in other languages."""
 
 
 class SourceLine(NamedTuple):

@@ -33,7 +33,7 @@ _MIN_WORDS_OF_TEXT = 2
 """Fixed words of a template if a value of several words is data."""
 _CODE_NAME = re.compile(
     r"__(?:name|qualname|class|module)__|(?<!\w)type\(|(?<!\w)(?:object|model|class|type|func|function)_?name\b"
-    r"|\.(?:class|constantize)\b|::class|get_class\(|constructor\.name|inspect\.|__MODULE__"
+    r"|inspect\."
 )
 """An expression whose value is a name from the code. Such a name identifies an error."""
 _ERROR_TEXT = re.compile(

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from relay.parameterize.source_template.scan import Group, Quoted, ScanError, Syntax, Token, scan
+from relay.parameterize.source_template.scan import Group, Quoted, ScanError, Token, scan
 from relay.parameterize.source_template.template import SourceTemplate, hole, joined, literal
 
 MAX_MEMOIZED = 256
@@ -19,14 +19,6 @@ MAX_MEMOIZED = 256
 _MAX_NESTING = 6
 _MAX_TEMPLATES = 20
 
-SYNTAX = Syntax(
-    opener=re.compile(r"(?<!\w)(?P<prefix>[rRbBuUfFtT]{0,2})(?P<quote>'''|\"\"\"|'|\")"),
-    is_interpolated=lambda prefix, _: "f" in prefix.lower(),
-    is_raw=lambda prefix, _: "r" in prefix.lower(),
-    hole=re.compile(r"\{"),
-    doubled_brace=True,
-    has_format=True,
-)
 _PERCENT = re.compile(
     r"%(?:(?P<percent>%)|(?:\((?P<name>[^()]{1,100})\))?[-#0 +]{0,5}(?:\*|\d{0,4})(?:\.(?:\*|\d{0,4}))?[hlL]?"
     r"[diouxXeEfFgGcrsa])"
@@ -47,7 +39,7 @@ def templates(line: str) -> tuple[SourceTemplate, ...]:
     Each has a fixed word; one without holes has two, since it could be a name.
     """
     try:
-        tokens = scan(line, SYNTAX)
+        tokens = scan(line)
     except ScanError:
         return ()
     found = dict.fromkeys(each.first_line() for each in _in_arguments(tokens, 0))

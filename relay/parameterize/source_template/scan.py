@@ -1,13 +1,12 @@
-"""Split a source line into string literals, brackets and other text (source_template).
+"""Split a source line of Python into string literals, brackets and other text (source_template).
 
-The scanner knows how a language writes strings, and nothing else of its grammar.
+The scanner knows how Python writes strings, and nothing else of its grammar.
 Guarantee: linear in the line. A line above `MAX_LINE` characters or with over `MAX_DEPTH` open brackets gives nothing.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import NamedTuple
 
 from relay.parameterize.source_template.template import SourceTemplate, hole, joined, literal
@@ -42,26 +41,8 @@ class ScanError(Exception):
     """The text is not a complete piece of source code, or it is too long or too deep."""
 
 
-class Syntax(NamedTuple):
-    """How a language writes strings."""
-
-    opener: re.Pattern[str]
-    """The beginning of a string, with the groups `prefix` and `quote`."""
-    is_interpolated: Callable[[str, str], bool]
-    """Tells from prefix and quote if the string has holes."""
-    hole: re.Pattern[str]
-    """The beginning of a hole in an interpolated string, before the expression and its closing brace."""
-    simple_hole: re.Pattern[str] | None = None
-    """A whole hole without braces, as in PHP's `"$name"`; the group `name`."""
-    doubled_brace: bool = False
-    """True if `{{` and `}}` in an interpolated string are braces."""
-    is_raw: Callable[[str, str], bool] = lambda _prefix, _quote: False
-    """Tells from prefix and quote if a backslash stands for itself."""
-    has_format: bool = False
-    """True if a hole can have a conversion and a format: `{price!r:>10}`, `{left=}`."""
-    comment: str = "#"
-
-
+_OPENER = re.compile(r"(?<!\w)(?P<prefix>[rRbBuUfFtT]{0,2})(?P<quote>'''|\"\"\"|'|\")")
+"""The beginning of a string."""
 _TOKEN = re.compile(r"[.:?@$&]{0,2}[^\W\d]\w*[!?]?(?:\.[^\W\d]\w*[!?]?)*|\d[\w.]*|->|=>|::|\S")
 _PLAIN = re.compile(r"[\w ,.:;!?()-]*")
 """Text inside a string that neither ends it nor begins a hole."""
@@ -73,7 +54,7 @@ _ESCAPE = re.compile(
 _MAX_CODE_POINT = 0x10FFFF
 
 
-def scan(text: str, syntax: Syntax) -> list[Token]:
+def scan(text: str) -> list[Token]:
     """Return the tokens of `text`. Raises ScanError if it is not complete, too long or too deep."""
     if len(text) > MAX_LINE:
         raise ScanError
@@ -81,10 +62,10 @@ def scan(text: str, syntax: Syntax) -> list[Token]:
     open_groups = [Group("", top)]
     position = 0
     while position < len(text):
-        if text.startswith(syntax.comment, position) and (position == 0 or text[position - 1].isspace()):
+        if text.startswith("#", position) and (position == 0 or text[position - 1].isspace()):
             break
-        if match := syntax.opener.match(text, position):
-            template, position = _string(text, match, syntax, 0)
+        if match := _OPENER.match(text, position):
+            template, position = _string(text, match, 0)
             open_groups[-1].tokens.append(Quoted(template, text[match.start() : position]))
         elif text[position].isspace():
             position += 1
@@ -116,12 +97,12 @@ def _take(text: str, position: int, open_groups: list[Group]) -> int:
     return match.end()
 
 
-def _string(text: str, opener: re.Match[str], syntax: Syntax, depth: int) -> tuple[SourceTemplate, int]:
+def _string(text: str, opener: re.Match[str], depth: int) -> tuple[SourceTemplate, int]:
     """Return the string literal that begins with `opener`, and the position after its closing quote."""
     if depth > MAX_DEPTH:
         raise ScanError
-    prefix, quote = opener["prefix"], opener["quote"]
-    interpolated, raw = syntax.is_interpolated(prefix, quote), syntax.is_raw(prefix, quote)
+    prefix, quote = opener["prefix"].lower(), opener["quote"]
+    raw = "r" in prefix
     pieces: list[SourceTemplate] = []
     position = begin = opener.end()
     while not text.startswith(quote, position):
@@ -131,13 +112,11 @@ def _string(text: str, opener: re.Match[str], syntax: Syntax, depth: int) -> tup
         if text[position] == "\\":
             position += 2
             continue
-        if interpolated:
-            if syntax.doubled_brace and text[position : position + 2] in ("{{", "}}"):
+        if "f" in prefix:
+            if text[position : position + 2] in ("{{", "}}"):
                 found = literal(text[position]), position + 2
-            elif match := syntax.hole.match(text, position):
-                found = _hole(text, match.end(), syntax, depth)
-            elif syntax.simple_hole and (match := syntax.simple_hole.match(text, position)):
-                found = hole(match["name"]), match.end()
+            elif text[position] == "{":
+                found = _hole(text, position + 1, depth)
         if found:
             pieces += literal(_decoded(text[begin:position], raw=raw)), found[0]
             position = begin = found[1]
@@ -148,25 +127,25 @@ def _string(text: str, opener: re.Match[str], syntax: Syntax, depth: int) -> tup
     return joined(pieces) if len(pieces) > 1 else pieces[0], position + len(quote)
 
 
-def _hole(text: str, begin: int, syntax: Syntax, depth: int) -> tuple[SourceTemplate, int]:
+def _hole(text: str, begin: int, depth: int) -> tuple[SourceTemplate, int]:
     """Return the hole whose expression begins at `begin`, and the position after its closing brace."""
     open_brackets: list[str] = []
     position, end = begin, -1
     while position < len(text):
         char = text[position]
-        if match := syntax.opener.match(text, position):
-            position = _string(text, match, syntax, depth + 1)[1]
+        if match := _OPENER.match(text, position):
+            position = _string(text, match, depth + 1)[1]
             continue
         if char in _CLOSERS:
             open_brackets.append(char)
             if len(open_brackets) > MAX_DEPTH:
                 raise ScanError
         elif char == "}" and not open_brackets:
-            return _with_format(text[begin:position] if end < 0 else text[begin:end], syntax), position + 1
+            return _with_format(text[begin:position] if end < 0 else text[begin:end]), position + 1
         elif char in ")]}":
             if not open_brackets or _CLOSERS[open_brackets.pop()] != char:
                 raise ScanError
-        elif syntax.has_format and end < 0 and not open_brackets and _begins_format(text, position):
+        elif end < 0 and not open_brackets and _begins_format(text, position):
             end = position
         position += 1
     raise ScanError
@@ -177,10 +156,10 @@ def _begins_format(text: str, position: int) -> bool:
     return text[position] == ":" or (text[position] == "!" and text[position + 1 : position + 2] in ("r", "s", "a"))
 
 
-def _with_format(expression: str, syntax: Syntax) -> SourceTemplate:
-    """Return the hole of `expression`. In Python, `{left=}` also prints the expression itself."""
+def _with_format(expression: str) -> SourceTemplate:
+    """Return the hole of `expression`; `{left=}` also prints the expression itself."""
     stripped = expression.rstrip()
-    if syntax.has_format and stripped.endswith("=") and stripped[-2:-1] not in ("=", "!", "<", ">"):
+    if stripped.endswith("=") and stripped[-2:-1] not in ("=", "!", "<", ">"):
         return joined((literal(expression), hole(stripped[:-1].strip())))
     return hole(expression.strip())
 

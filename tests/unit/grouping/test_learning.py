@@ -230,7 +230,7 @@ def test_distinct_messages_do_not_grow_a_place():
 
 def test_the_state_of_a_place_is_bounded_whatever_the_mails_say():
     """Long words, and long values behind a word such as `node*`."""
-    places = {}
+    places: dict[bytes, Place] = {}
     for number in range(400):
         long = "".join(chr(97 + number // 26**place % 26) for place in range(3)) * 300
         for text in (f"the job {long} of the night stalled", f"the node{long}7 of the night stalled"):

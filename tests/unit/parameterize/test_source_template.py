@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from relay.parameterize.source_template.match import fit
-from relay.parameterize.source_template.python import SYNTAX, templates
+from relay.parameterize.source_template.python import templates
 from relay.parameterize.source_template.scan import MAX_LINE, ScanError, scan
 from relay.parameterize.source_template.template import SourceTemplate
 from relay.parameterize.template import parameterize
@@ -134,4 +134,4 @@ def test_a_message_made_of_the_literals_of_a_template_is_matched_in_linear_time(
 @pytest.mark.parametrize("text", ["(" * 30 + ")" * 30, "x" * (MAX_LINE + 1), "(]", ")", "'open"])
 def test_incomplete_long_and_deep_lines_are_refused(text):
     with pytest.raises(ScanError):
-        scan(text, SYNTAX)
+        scan(text)
