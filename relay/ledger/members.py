@@ -98,14 +98,6 @@ class MemberRows:
         for chunk in chunks(group_ids):
             self._connection.execute(delete(kept_apart).where(kept_apart.c.group_id.in_(chunk)))
 
-    def kept_apart(self, group_ids: Collection[int]) -> set[int]:
-        """Return those of the groups that must not be merged by learning."""
-        found: set[int] = set()
-        for chunk in chunks(group_ids):
-            query = select(kept_apart.c.group_id).where(kept_apart.c.group_id.in_(chunk))
-            found.update(self._connection.scalars(query))
-        return found
-
     def _found(self, query: Select[Any]) -> Iterator[Member]:
         return map(_member_of, self._connection.execute(query))
 

@@ -109,21 +109,21 @@ def score(line: str) -> int:
 
     Advice to the reader ("if the error occurs again, contact your host") says less than its words.
     """
-    text = line[:MAX_LINE]
-    if _COMMAND.match(text):
+    line = line[:MAX_LINE]
+    if _COMMAND.match(line):
         return 0
-    names = _split_names(text)
-    words = _words(names)
-    count = _count(names, words)
-    if count and (without := _NONE.sub(" ", text)) != text:
-        names = _split_names(without)
-        words = _words(names)
-        count = _count(names, words)
-    text = names
+    text = _split_names(line)
+    words = _words(text)
+    count = _count(text, words)
+    if count and (without := _NONE.sub(" ", line)) != line:
+        text = _split_names(without)
+        words = _words(text)
+        count = _count(text, words)
     found = _sum(text, count)
-    if _QUALIFIED.match(line[:MAX_LINE]) and not _TYPE.search(text):
+    has_type = _TYPE.search(text) is not None
+    if not has_type and _QUALIFIED.match(line):
         found += 4
-    if found > WEAK and (_CONSEQUENCE.match(text) or (_ENDED.search(text) and not _TYPE.search(text))):
+    if found > WEAK and (_CONSEQUENCE.match(text) or (not has_type and _ENDED.search(text))):
         found = WEAK
     if found and (not _ADVICE_WORDS.isdisjoint(words) or not text.isascii()) and _ADVICE.search(text):
         return max(0, found - 4)

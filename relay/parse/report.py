@@ -244,14 +244,15 @@ def app_of_sender(sender: str) -> str:
     return _NUMBERED_HOST.sub(lambda found: "@" if found[1] else "", sender, count=1) or UNKNOWN_APP
 
 
-_COUNT = re.compile(r"[ :#x]{0,2}\d{1,6}$")
-_STATES = frozenset(("resolved", "ok", "recovered", "recovery", "up", "new", "open", "closed", "reminder", "test"))
+_STATE_COUNT = re.compile(r"[ :#x]{0,2}\d{1,6}$")
+_GOOD_STATES = frozenset(("resolved", "ok", "recovered", "recovery", "up", "open", "closed"))
+"""States that are no words of failure."""
 
 
 def _is_state(name: str) -> bool:
     """Return True for the state in the brackets of an alert, such as `FIRING:2` or `RESOLVED`."""
-    word = _COUNT.sub("", name)
-    return word.isalpha() and (word.lower() in _STATES or failure_words.score(word) > 0)
+    word = _STATE_COUNT.sub("", name)
+    return word.isalpha() and (word.lower() in _GOOD_STATES or failure_words.score(word) > 0)
 
 
 @memoized(size=100_000, largest=1_000)

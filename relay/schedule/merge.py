@@ -117,7 +117,7 @@ def _episodes_kept(face: Group, part: Group) -> tuple[bool, bool]:
 
 
 def _with_minute(both: Group, part: Group) -> Group:
-    """Return the both error with the later running minute; a minute in both counts in full."""
+    """Return the joint error with the later running minute; a minute that both have counts in full."""
     if part.minute is None or (both.minute and both.minute > part.minute):
         return replace(both, peak=max(both.peak, part.peak))
     running = part.minute_occurrences + (both.minute_occurrences if both.minute == part.minute else 0)
@@ -220,7 +220,7 @@ def absorb(face: Group, part: Member, timing: Timing) -> tuple[Group, Member]:
         pending_since=earlier(share.pending_since, group.pending_since),
         episode_occurrences=share.episode_occurrences + group.pending_occurrences,
     )
-    joint = replace(
+    grown = replace(
         face,
         level=max(face.level, group.level) if group.pending_occurrences else face.level,
         last_seen=max(face.last_seen, group.last_seen),
@@ -231,7 +231,7 @@ def absorb(face: Group, part: Member, timing: Timing) -> tuple[Group, Member]:
         pending_since=earlier(face.pending_since, group.pending_since),
         episode_occurrences=face.episode_occurrences + group.pending_occurrences,
     )
-    return reschedule(joint, timing), replace(part, share=share, group=_dormant(group, share, face.id))
+    return reschedule(grown, timing), replace(part, share=share, group=_dormant(group, share, face.id))
 
 
 # --- Leave ------------------------------------------------------------------------------------------------------------

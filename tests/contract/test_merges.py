@@ -24,7 +24,7 @@ from relay.model import LEARNED, Fingerprint, Group, MergedBy, Phase, Timeline, 
 from relay.schedule.group import mute
 from tests.support.ingest_bench import NOW, IngestBench, mail
 from tests.support.ledger_world import DAY, HOUR, MINUTE, NOON, figures, ingest, key
-from tests.support.merging import count_mails, ids_by_name, merge_by_name, report_pending, unmerge_by_name
+from tests.support.merging import count_mails, ids_by_name, kept_apart, merge_by_name, report_pending, unmerge_by_name
 
 TIMING = Timing()
 BY = MergedBy(author="anna", reason="the same bug", at=NOON)
@@ -187,8 +187,7 @@ def test_group_kept_apart_is_known_until_an_administrator_merges_it(ledger: Ledg
         tx.merges.keep_apart(list(ids.values()))
         tx.merges.let_merge([ids["a"]])
 
-    with ledger.steering() as tx:
-        assert tx.merges.kept_apart(list(ids.values())) == {ids["b"]}
+    assert kept_apart(ledger) == {ids["b"]}
 
 
 def test_mails_that_an_earlier_release_counted_on_a_part_reach_the_face(ledger: Ledger):

@@ -20,6 +20,7 @@ from relay.ledger import Ledger, Outcome
 from relay.model import Action
 from relay.service.assembly import make_renderer
 from tests.support.ingest_bench import IngestBench, mail
+from tests.support.merging import kept_apart
 
 MAILS = ["mailbox of anna overflows", "mailbox of robert overflows", "the printer burns"]
 
@@ -107,8 +108,7 @@ def test_unmerge_of_the_face_takes_all_parts_out(bench):
     bench.run("unmerge", ids[0])
 
     assert len(bench.json("groups")) == 3
-    with bench.ingest.ledger.steering() as tx:
-        assert tx.merges.kept_apart([int(each) for each in ids]) == {int(each) for each in ids}
+    assert kept_apart(bench.ingest.ledger) == {int(each) for each in ids}
 
 
 def test_show_and_explain_say_who_merged_it_and_why_for_a_part_too(bench):

@@ -6,11 +6,14 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime
 
+from sqlalchemy import select
+
 from relay.commands.joining import join_groups, separate
 from relay.grouping.versions import Versions
 from relay.ingest.carry_over import CarriedOver
 from relay.ingest.counting import Counting, ReportedError
 from relay.ledger import Ledger
+from relay.ledger.steering_schema import kept_apart as kept_apart_table
 from relay.model import Fingerprint, Form, MergedBy, Reason, Report, Timing
 from relay.schedule.group import mark_reported
 from tests.support.ledger_world import NOON, ROUTE, SPOOL, digest, entry, lease_token, rendered
@@ -68,6 +71,12 @@ def unmerge_by_name(ledger: Ledger, part: str, *, at: datetime = NOON) -> None:
         face = tx.merges.face(number)
         assert face is not None
         separate(tx.merges, face.group.id, [number], TIMING, now=at)
+
+
+def kept_apart(ledger: Ledger) -> set[int]:
+    """The groups that learning must not merge."""
+    with ledger._read() as connection:
+        return set(connection.scalars(select(kept_apart_table.c.group_id)))
 
 
 def report_pending(ledger: Ledger, at: datetime, *, route: str = ROUTE) -> dict[str, int]:

@@ -248,7 +248,7 @@ def test_the_state_of_a_place_is_bounded_whatever_the_mails_say():
 def test_nothing_is_learned_from_a_chain_of_very_long_messages():
     call = '  File "/srv/shop/a.py", line {0}, in f{0}\n    f()\n'
     error = f"Traceback (most recent call last):\n{call}Lost{{0}}: the {{1}} is lost\n"
-    long = " ".join(letter * 80 for letter in "abc")
+    long = " ".join(char * 80 for char in "abc")
     chain_of = "\nDuring handling of the above exception, another exception occurred:\n\n".join
     report = parse_text("Shop", chain_of(error.format(number, long) for number in range(5)))
 
