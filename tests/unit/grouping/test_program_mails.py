@@ -1,4 +1,4 @@
-"""Mails of 80 real programs are the same error or another one, with the right title and level (tests/data/senders)."""
+"""Mails of 120 real programs are the same error or another one, with the right title and level (tests/data/senders)."""
 
 import pytest
 
