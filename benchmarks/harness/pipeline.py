@@ -15,6 +15,7 @@ from relay.config import make_settings
 from relay.ingest.step import Ingest
 from relay.ledger import Ledger
 from relay.model import Envelope, IncomingMail, Retained
+from relay.service.child_main import GARBAGE_AFTER
 from relay.spool import PoisonGuard, SpoolReader, SpoolWriter
 
 NOW = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
@@ -31,7 +32,8 @@ class Pipeline:
         self._loop = asyncio.Runner()
         self._writer = SpoolWriter.open(folder / "spool")
         claims = PoisonGuard(folder / "spool")
-        gc.freeze()  # as the worker does
+        gc.freeze()  # these two as the worker does
+        gc.set_threshold(GARBAGE_AFTER, *gc.get_threshold()[1:])
         self.sort = Ingest(SpoolReader(folder / "spool"), claims, self.ledger, self.settings, folder / "parked")
 
     def __enter__(self) -> Self:
