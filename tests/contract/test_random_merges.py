@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import invariant, rule
 
 from relay.commands.joining import join_groups, separate
-from relay.ledger import Ledger, sqlite_url
+from relay.ledger import Ledger
 from relay.model import LEARNED, Group, MergedBy, Timing
 from relay.schedule.group import mute, unmute
 from relay.schedule.mutes import is_muted
 from tests.support.ledger_world import DAY, HOUR, MINUTE, NOON, SECOND, ingest
 from tests.support.merging import count_mails, ids_by_name, report_pending
+from tests.support.state_machines import LedgerMachine, run_on_postgres, run_on_sqlite
 
 TIMING = Timing()
 NAMES = "abcdef"
@@ -28,10 +27,8 @@ batches = st.dictionaries(names, st.integers(1, 5), min_size=1, max_size=4)
 spools = st.sampled_from(["1" * 32, "2" * 32])
 
 
-class Merges(RuleBasedStateMachine):
+class Merges(LedgerMachine):
     """A ledger beside a plain model: the tree of merges, and the mails of each fingerprint."""
-
-    new_url: Callable[[], str]
 
     def __init__(self) -> None:
         super().__init__()
@@ -155,23 +152,12 @@ class Merges(RuleBasedStateMachine):
             self.ledger.close()
 
 
-LIVES = settings(max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck))
-
-
 @pytest.mark.hypothesis
 def test_random_merges_on_sqlite(tmp_path: Path):
-    class OnSqlite(Merges):
-        @staticmethod
-        def new_url() -> str:
-            return sqlite_url(tmp_path / secrets.token_hex(8) / "ledger.db")
-
-    run_state_machine_as_test(OnSqlite, settings=LIVES)
+    run_on_sqlite(Merges, tmp_path, steps=25)
 
 
 @pytest.mark.hypothesis
 @pytest.mark.postgres
 def test_random_merges_on_postgres(emptied_database: Callable[[], str]):
-    class OnPostgres(Merges):
-        new_url = staticmethod(emptied_database)
-
-    run_state_machine_as_test(OnPostgres, settings=LIVES)
+    run_on_postgres(Merges, emptied_database, steps=25)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import invariant, precondition, rule
 
 from relay.errors import LeaseLost
-from relay.ledger import Ledger, Outcome, sqlite_url
+from relay.ledger import Ledger, Outcome
 from relay.model import Delivery, MessageKind, MessageState, OutboxMessage
 from tests.support.ledger_world import (
     ADA,
@@ -30,6 +28,7 @@ from tests.support.ledger_world import (
     rendered,
     reported,
 )
+from tests.support.state_machines import LedgerMachine, run_on_postgres, run_on_sqlite
 
 EVE = "eve@example.com"
 RECIPIENTS = (ADA, BOB, EVE)
@@ -39,10 +38,8 @@ some = st.sets(st.sampled_from(RECIPIENTS))
 spools = st.sampled_from(["1" * 32, "2" * 32])
 
 
-class Life(RuleBasedStateMachine):
+class Life(LedgerMachine):
     """One ledger, its workers and its administrator. A subclass says where the ledger is."""
-
-    new_url: Callable[[], str]
 
     def __init__(self) -> None:
         super().__init__()
@@ -215,28 +212,12 @@ class Life(RuleBasedStateMachine):
         assert books.balanced
 
 
-LIVES = settings(
-    max_examples=15,
-    stateful_step_count=30,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
-
-
 @pytest.mark.hypothesis
 def test_life_on_sqlite(tmp_path: Path):
-    class OnSqlite(Life):
-        @staticmethod
-        def new_url() -> str:
-            return sqlite_url(tmp_path / secrets.token_hex(8) / "ledger.db")
-
-    run_state_machine_as_test(OnSqlite, settings=LIVES)
+    run_on_sqlite(Life, tmp_path, steps=30)
 
 
 @pytest.mark.hypothesis
 @pytest.mark.postgres
 def test_life_on_postgres(emptied_database: Callable[[], str]):
-    class OnPostgres(Life):
-        new_url = staticmethod(emptied_database)
-
-    run_state_machine_as_test(OnPostgres, settings=LIVES)
+    run_on_postgres(Life, emptied_database, steps=30)
