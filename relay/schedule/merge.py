@@ -155,7 +155,7 @@ def _moved(member: Member, before: Group, both: Group, *, keep: bool) -> Member:
 def _dormant(group: Group, own: Share, face: int) -> Group:
     """Return the row of a part: what it alone has counted, and nothing to report."""
     return replace(
-        group,
+        forget(group),
         merged_into=face,
         first_seen=own.first_seen,
         last_seen=own.last_seen,
@@ -167,12 +167,6 @@ def _dormant(group: Group, own: Share, face: int) -> Group:
         pending_occurrences=0,
         pending_since=None,
         due_at=None,
-        muted_since=None,
-        muted_until=None,
-        mute_above=None,
-        mute_exceeded=False,
-        muted_mails=0,
-        muted_occurrences=0,
     )
 
 
